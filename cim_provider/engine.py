@@ -1,0 +1,197 @@
+"""The port between the WBEM provider and whatever manages the cluster.
+
+Owns: the values that a provider reads and the commands it gives; the provider
+owns this port, engines implement it. Knows nothing of CIM. A view is one
+consistent snapshot: everything that one WBEM request answers comes from one view.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+
+class EngineState(StrEnum):
+    """Whether the engine could be asked."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    NOT_ANSWERING = "not-answering"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """One node. `state`: online, standby, maintenance, suspect, lost or left."""
+
+    name: str
+    state: str
+    is_coordinator: bool = False
+    is_voter: bool = True
+    is_witness: bool = False
+    is_local: bool = False
+    unclean: bool = False
+    """Lost, and something on it is not proved to be gone."""
+    generation: int = 0
+    addresses: tuple[str, ...] = ()
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceView:
+    """One primitive on one node where it is active, failed or uncertain."""
+
+    node: str
+    state: str
+    fail_count: int = 0
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PrimitiveView:
+    """One primitive. `state` as in `ha status`: started, stopped, starting, stopping, failed, unknown, blocked."""
+
+    id: str
+    agent_class: str
+    provider: str
+    type: str
+    state: str
+    nodes: tuple[str, ...] = ()
+    group: str = ""
+    position: int = 0
+    managed: bool = True
+    target_role: str = ""
+    """`started`, `stopped` or empty."""
+    stickiness: int = 0
+    priority: int = 0
+    migration_threshold: int = 0
+    failure_timeout_ms: int = 0
+    guard: str = ""
+    takeover_wait_ms: int | None = None
+    instances: tuple[InstanceView, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+    description: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """One group; `members` in order."""
+
+    id: str
+    members: tuple[str, ...]
+    managed: bool = True
+    target_role: str = ""
+    stickiness: int = 0
+    priority: int = 0
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """One consistent snapshot of the cluster; lists are sorted by name or id."""
+
+    version: str
+    """Changes whenever anything in the view changes; equal versions mean equal views."""
+    engine: EngineState
+    name: str
+    product_version: str
+    local_node: str
+    revision: int = 0
+    coordinator: str = ""
+    term: int = 0
+    quorate: bool = False
+    votes: int = 0
+    votes_expected: int = 0
+    votes_needed: int = 0
+    maintenance: bool = False
+    symmetric: bool = True
+    no_quorum_policy: str = "stop"
+    dead_after_ms: int = 1000
+    heartbeat_ms: int = 100
+    default_stickiness: int = 0
+    last_change_author: str = ""
+    last_change_wall_ms: int = 0
+    pending_actions: int = 0
+    nodes: tuple[NodeView, ...] = ()
+    primitives: tuple[PrimitiveView, ...] = ()
+    groups: tuple[GroupView, ...] = ()
+    links: tuple[str, ...] = ()
+    capabilities: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class StartResource:
+    """Set the target role to started and wait."""
+
+    resource: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopResource:
+    """Set the target role to stopped and wait."""
+
+    resource: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestartResource:
+    """Stop and start the resource in place."""
+
+    resource: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetNodeStandby:
+    """Put a node in standby or take it out."""
+
+    node: str
+    standby: bool
+
+
+Command: TypeAlias = StartResource | StopResource | RestartResource | SetNodeStandby
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The command was carried out and its effect was seen in the view."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The command was accepted; its effect was not seen within the time allowed."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The command was refused; codes as `ha_core.commands.Outcome`, text is one sentence with the cure."""
+
+    code: str
+    text: str
+
+
+Outcome: TypeAlias = Done | Pending | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something in the view changed; `version` is the new view's."""
+
+    version: str
+
+
+class ClusterEngine(Protocol):
+    """What the provider needs of a cluster manager."""
+
+    async def view(self) -> ClusterView:
+        """Return one consistent snapshot; never waits longer than two seconds, then says NOT_ANSWERING."""
+        ...
+
+    async def submit(self, command: Command, author: str) -> Outcome:
+        """Carry out a command on behalf of `author` and wait, bounded, for its effect."""
+        ...
+
+    def changes(self, since: str) -> AsyncIterator[Change]:
+        """Yield a change whenever the view differs from version `since`."""
+        ...

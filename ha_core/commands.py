@@ -1,0 +1,153 @@
+"""Commands: everything that a person, a program or a console can ask the cluster to do.
+
+Owns: the values and their outcome. One dataclass per verb; who may give it is
+decided by the shell that accepts it (socket peer, WBEM role).
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ha_core.config.model import Address, Configuration, TargetRole
+from ha_core.ids import Millis, NodeName, ResourceId, Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Replace the configuration; refused if `base` is given and not the current revision."""
+
+    configuration: Configuration
+    reason: str = ""
+    base: Revision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetTargetRole:
+    """Start or stop a resource; None returns to the default."""
+
+    resource: ResourceId
+    role: TargetRole | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Stop the resource once and start it again, with all that depends on it."""
+
+    resource: ResourceId
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Move a resource to `node`, or away from where it is if None; ends at `expires_wall_ms`."""
+
+    resource: ResourceId
+    node: NodeName | None = None
+    expires_wall_ms: Millis | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """Forbid a resource a node until `clear` or `expires_wall_ms`."""
+
+    resource: ResourceId
+    node: NodeName
+    expires_wall_ms: Millis | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Remove every move and ban of the resource."""
+
+    resource: ResourceId
+
+
+@dataclass(frozen=True, slots=True)
+class Cleanup:
+    """Forget failures of the resource on `node` (None: everywhere) and look again."""
+
+    resource: ResourceId
+    node: NodeName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetManaged:
+    """Let the cluster act on a resource, or only watch it."""
+
+    resource: ResourceId
+    managed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetStandby:
+    """Node may not run resources (true) or may again."""
+
+    node: NodeName
+    standby: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetMaintenance:
+    """Leave everything on the node (None: in the whole cluster) alone, or act again."""
+
+    node: NodeName | None
+    maintenance: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmDown:
+    """Operator states in writing that a lost node is down; logged."""
+
+    node: NodeName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddNode:
+    """Admit a node: it becomes a learner, and a voter when it has caught up (unless `voter` is false)."""
+
+    node: NodeName
+    addresses: tuple[Address, ...]
+    voter: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveNode:
+    """Remove a node from the cluster for good."""
+
+    node: NodeName
+
+
+Command: TypeAlias = (
+    Apply
+    | SetTargetRole
+    | Restart
+    | Move
+    | Ban
+    | Clear
+    | Cleanup
+    | SetManaged
+    | SetStandby
+    | SetMaintenance
+    | ConfirmDown
+    | AddNode
+    | RemoveNode
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a command: done, or refused with a stable `code` and a sentence with the cure.
+
+    Codes: `done`, `invalid`, `not-found`, `stale`, `no-quorum`, `unsafe`, `busy`, `timeout`, `denied`.
+    """
+
+    code: str = "done"
+    text: str = ""
+    revision: Revision = 0
+
+    @property
+    def ok(self) -> bool:
+        """True if the command was carried out."""
+        return self.code == "done"

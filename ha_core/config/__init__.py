@@ -1,0 +1,1 @@
+"""Desired state: the model, its parser, its checks and its edits."""

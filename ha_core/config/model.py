@@ -1,0 +1,267 @@
+"""The desired state as frozen values: what a configuration can say.
+
+Owns: the shape of a configuration. Knows nothing of YAML (`parse`), of
+references between its parts (`check`) or of edits (`change`). All times are
+milliseconds, all scores are within -INFINITY..INFINITY. Collections are tuples
+sorted as the user wrote them, so that equal inputs give equal values.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ha_core.ids import ConstraintId, LinkName, Millis, NodeName, ResourceId
+
+
+class AgentClass(StrEnum):
+    """Kinds of resource agents."""
+
+    OCF = "ocf"
+    LSB = "lsb"
+    SYSTEMD = "systemd"
+    SERVICE = "service"
+    HEARTBEAT = "heartbeat"
+    PROCESS = "process"
+    ADDRESS = "address"
+
+
+class OnFail(StrEnum):
+    """What a failed operation leads to. Source: Pacemaker Explained, "on-fail"."""
+
+    RESTART = "restart"
+    IGNORE = "ignore"
+    BLOCK = "block"
+    STOP = "stop"
+    STANDBY = "standby"
+
+
+class TargetRole(StrEnum):
+    """Whether a resource is wanted."""
+
+    STARTED = "started"
+    STOPPED = "stopped"
+
+
+class Exclusivity(StrEnum):
+    """What must never exist twice; decides which gate protects a resource."""
+
+    NONE = "none"
+    NETWORK = "network"
+    PROCESS = "process"
+    DEVICE = "device"
+
+
+class NoQuorumPolicy(StrEnum):
+    """What a partition without quorum does with its resources."""
+
+    STOP = "stop"
+    FREEZE = "freeze"
+
+
+class OrderKind(StrEnum):
+    """How binding an ordering is."""
+
+    MANDATORY = "mandatory"
+    OPTIONAL = "optional"
+
+
+class Origin(StrEnum):
+    """Who made a location constraint."""
+
+    ADMINISTRATOR = "administrator"
+    MOVE = "move"
+    BAN = "ban"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRef:
+    """Names a resource agent: `ocf:heartbeat:IPaddr2`, `lsb:nginx`, `process`, `address`."""
+
+    agent_class: AgentClass
+    provider: str = ""
+    type: str = ""
+
+    def __str__(self) -> str:
+        return ":".join(part for part in (self.agent_class, self.provider, self.type) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A configured operation: `start`, `stop` or `monitor`.
+
+    `interval_ms` is 0 except for recurring monitors; several monitors of one
+    resource differ in `depth` (OCF_CHECK_LEVEL) and must differ in interval.
+    """
+
+    action: str
+    interval_ms: Millis = 0
+    timeout_ms: Millis = 20_000
+    on_fail: OnFail | None = None
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """Options of a resource that the policy engine reads; None inherits (group, then defaults)."""
+
+    target_role: TargetRole | None = None
+    managed: bool | None = None
+    stickiness: int | None = None
+    priority: int | None = None
+    migration_threshold: int | None = None
+    failure_timeout_ms: Millis | None = None
+    exclusivity: Exclusivity | None = None
+    accept_risk: str | None = None
+    """Words of the administrator that accept a takeover with no proof; empty is not accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Primitive:
+    """One resource run by one agent."""
+
+    id: ResourceId
+    agent: AgentRef
+    parameters: tuple[tuple[str, str], ...] = ()
+    operations: tuple[Operation, ...] = ()
+    meta: Meta = Meta()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Primitives that stay together and start in order."""
+
+    id: ResourceId
+    members: tuple[ResourceId, ...]
+    meta: Meta = Meta()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A preference (or ban) of a resource for a node; ends at `expires_wall_ms` if given."""
+
+    id: ConstraintId
+    resource: ResourceId
+    node: NodeName
+    score: int
+    origin: Origin = Origin.ADMINISTRATOR
+    expires_wall_ms: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Colocation:
+    """`resource` (the dependent) is placed with (or away from) `with_resource` (the primary)."""
+
+    id: ConstraintId
+    resource: ResourceId
+    with_resource: ResourceId
+    score: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """`then` starts after `first` has started; symmetrical ones stop in reverse."""
+
+    id: ConstraintId
+    first: ResourceId
+    then: ResourceId
+    kind: OrderKind = OrderKind.MANDATORY
+    symmetrical: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A network path between all nodes; `port` is the UDP (and bulk TCP) port nodes listen on."""
+
+    name: LinkName
+    port: int = 6940
+    medium: str = "udp"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a node listens on a link; `port` 0 means the link's port."""
+
+    link: LinkName
+    host: str
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A cluster node. A witness votes and hosts nothing; a learner (voter false) hosts and does not vote."""
+
+    name: NodeName
+    addresses: tuple[Address, ...]
+    voter: bool = True
+    witness: bool = False
+    standby: bool = False
+    maintenance: bool = False
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FenceDevice:
+    """A device that can cut nodes off (used from the fencing machine on)."""
+
+    id: str
+    agent: str
+    parameters: tuple[tuple[str, str], ...] = ()
+    targets: tuple[NodeName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Cluster-wide options."""
+
+    dead_after_ms: Millis = 1000
+    """D: a node silent for so long is lost; every other timer derives from it (100..600000)."""
+    symmetric: bool = True
+    no_quorum_policy: NoQuorumPolicy = NoQuorumPolicy.STOP
+    maintenance: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """Values for resources and operations that say nothing themselves."""
+
+    meta: Meta = Meta(stickiness=1)
+    operation_timeout_ms: Millis = 20_000
+    monitor_interval_ms: Millis = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The whole desired state of one cluster."""
+
+    name: str = "beatkeeper"
+    options: Options = Options()
+    nodes: tuple[Node, ...] = ()
+    links: tuple[Link, ...] = ()
+    primitives: tuple[Primitive, ...] = ()
+    groups: tuple[Group, ...] = ()
+    locations: tuple[Location, ...] = ()
+    colocations: tuple[Colocation, ...] = ()
+    orderings: tuple[Ordering, ...] = ()
+    fence_devices: tuple[FenceDevice, ...] = ()
+    defaults: Defaults = field(default_factory=Defaults)
+
+    def node(self, name: NodeName) -> Node | None:
+        """Return the node of that name, or None."""
+        return next((node for node in self.nodes if node.name == name), None)
+
+    def primitive(self, resource: ResourceId) -> Primitive | None:
+        """Return the primitive of that id, or None."""
+        return next((item for item in self.primitives if item.id == resource), None)
+
+    def group(self, resource: ResourceId) -> Group | None:
+        """Return the group of that id, or None."""
+        return next((item for item in self.groups if item.id == resource), None)
+
+    def group_of(self, resource: ResourceId) -> Group | None:
+        """Return the group that the primitive is a member of, or None."""
+        return next((item for item in self.groups if resource in item.members), None)
+
+    def voters(self) -> tuple[NodeName, ...]:
+        """Return the names of all voting nodes, sorted."""
+        return tuple(sorted(node.name for node in self.nodes if node.voter))

@@ -1,0 +1,137 @@
+"""Effects: everything that `Node.handle` can ask of the world. One union, no behaviour.
+
+The shell performs them strictly in order. `Persist` is a barrier: nothing
+behind it happens before its records are on disk, except messages whose type
+stands in `MAY_PASS_PERSIST` (signs of life, which promise nothing that is
+on disk), so that a slow disk does not look like a dead node.
+"""
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from ha_core.commands import Outcome
+from ha_core.config.model import Primitive
+from ha_core.ids import Index, Millis, NodeName
+from ha_core.journal import JournalEvent
+from ha_core.messages import Hello, Message
+from ha_core.replication.entries import Entry, HardState, Snapshot
+from ha_core.status import Instance
+
+MAY_PASS_PERSIST: Final = (Hello,)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message to one node, on every link. May be lost, repeated, reordered, delayed."""
+
+    to: NodeName
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class LocalState:
+    """What a node owns itself and keeps across a restart of the daemon."""
+
+    instances: tuple[Instance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Write, in one atomic and durable step, whatever is not None.
+
+    `truncate_from`: delete log entries from this index on, before appending.
+    `snapshot`: replace the snapshot and delete log entries up to its index.
+    """
+
+    hard_state: HardState | None = None
+    truncate_from: Index | None = None
+    append: tuple[Entry, ...] = ()
+    snapshot: Snapshot | None = None
+    local: LocalState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOperation:
+    """Run an agent operation; answered by exactly one `OperationDone` with the same id.
+
+    The shell refuses to begin after `not_after_ms` (None: no lease is needed,
+    as for stop and monitor) and answers with exit code 1, reason `lease ran out`.
+    """
+
+    operation_id: int
+    primitive: Primitive
+    action: str
+    """`start`, `stop` or `monitor`."""
+    timeout_ms: Millis
+    depth: int = 0
+    interval_ms: Millis = 0
+    not_after_ms: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOperation:
+    """Kill a running operation; its `OperationDone` still comes."""
+
+    operation_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldLease:
+    """Gates and guardian keep what runs under the lease until `until_ms` and no longer.
+
+    Later calls replace earlier ones and only ever extend, except 0, which ends it now.
+    """
+
+    until_ms: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class CommandAnswered:
+    """Answer to a `CommandGiven` of a local client."""
+
+    request_id: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Store a numbered event in the node's copy of the cluster's journal (idempotent by its name)."""
+
+    event: JournalEvent
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """A machine changed state: for logs, tests and traces; nothing depends on it."""
+
+    machine: str
+    old: str
+    new: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationApplied:
+    """The node's replica holds a new configuration: links and peers may have changed."""
+
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Everything here has stopped after `StopAsked`; the daemon may end."""
+
+
+Effect: TypeAlias = (
+    Send
+    | Persist
+    | RunOperation
+    | CancelOperation
+    | HoldLease
+    | CommandAnswered
+    | Journal
+    | StateChanged
+    | ConfigurationApplied
+    | Stopped
+)
+

@@ -1,0 +1,89 @@
+"""Events: everything that can enter `Node.handle`. One union, no behaviour."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ha_core.commands import Command
+from ha_core.ids import LinkName, Millis, NodeName
+from ha_core.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed; handled at the latest at `Node.deadline_ms()`."""
+
+
+@dataclass(frozen=True, slots=True)
+class WallClock:
+    """The wall clock was read: `offset_ms` is wall time minus monotonic time."""
+
+    offset_ms: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An authenticated, fresh message came from a node over a link (duplicates of other links are dropped)."""
+
+    sender: NodeName
+    generation: int
+    link: LinkName
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class LinkHeard:
+    """An authentic frame came over a link; told for every copy, also for dropped duplicates."""
+
+    sender: NodeName
+    link: LinkName
+
+
+@dataclass(frozen=True, slots=True)
+class CommandGiven:
+    """A local client gives a command; answered by a `CommandAnswered` effect with the same id."""
+
+    request_id: str
+    author: str
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class OperationDone:
+    """An operation that `RunOperation` began has ended.
+
+    `exit_code` follows OCF whatever the agent class (the shell translates);
+    `timed_out` operations have exit code 1. `output` holds the newest lines,
+    at most 4,000 characters; `reason` the agent's exit reason or last line.
+    """
+
+    operation_id: int
+    exit_code: int
+    timed_out: bool = False
+    reason: str = ""
+    output: str = ""
+    duration_ms: Millis = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceDied:
+    """A supervised process ended without being asked, or the guardian killed it."""
+
+    resource: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """The service manager wants the daemon to end: drain, then say so by `Stopped`."""
+
+
+Event: TypeAlias = (
+    Tick
+    | WallClock
+    | Received
+    | LinkHeard
+    | CommandGiven
+    | OperationDone
+    | ResourceDied
+    | StopAsked
+)

@@ -1,0 +1,204 @@
+"""Messages between nodes: one union, no behaviour.
+
+Owns: the values that travel. The frame around them (version, sender,
+generation, sequence, authentication) belongs to `wire`. Times in messages are
+the *sender's* monotonic clock and are only ever echoed back to it.
+"""
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from ha_core.commands import Command, Outcome
+from ha_core.ids import Generation, Index, Millis, NodeName, ResourceId, Term
+from ha_core.journal import JournalEvent
+from ha_core.policy.transition import ActionKind
+from ha_core.replication.entries import Entry, Snapshot
+from ha_core.status import Instance, NodeStatus
+
+
+@dataclass(frozen=True, slots=True)
+class VoteRequest:
+    """Candidate asks for a vote; with `pre` set it only asks whether it would get one.
+
+    `log_index`, `log_term` name the last entry of the candidate's log.
+    """
+
+    term: Term
+    pre: bool
+    log_index: Index
+    log_term: Term
+
+
+@dataclass(frozen=True, slots=True)
+class VoteReply:
+    """Answer to a VoteRequest; `term` echoes the request's term when granted, else is ours."""
+
+    term: Term
+    pre: bool
+    granted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Leader's heartbeat; `sent_ms` comes back in the reply and dates the leader's lease."""
+
+    term: Term
+    sent_ms: Millis
+    commit: Index
+    """Commit index, never beyond what the leader knows this follower to hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class BeatReply:
+    """Follower accepts the leader of that term; `match` is the last index known to agree with it."""
+
+    term: Term
+    echo_ms: Millis
+    match: Index
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """AppendEntries. Source: dissertation, figure 3.1."""
+
+    term: Term
+    previous_index: Index
+    previous_term: Term
+    entries: tuple[Entry, ...]
+    commit: Index
+
+
+@dataclass(frozen=True, slots=True)
+class AppendReply:
+    """Answer to Append or InstallSnapshot; if not `success`, `match` is a hint where to try next."""
+
+    term: Term
+    success: bool
+    match: Index
+
+
+@dataclass(frozen=True, slots=True)
+class InstallSnapshot:
+    """Whole snapshot for a follower that lags behind the log's beginning."""
+
+    term: Term
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRequest:
+    """Node asks its coordinator to renew its run lease; the lease runs from `sent_ms`."""
+
+    term: Term
+    sent_ms: Millis
+    generation: Generation
+    report_id: int
+    """Newest report this node has made, so that the coordinator can ask for it."""
+    view_version: int
+    """Newest view received in this term."""
+    events_through: int
+    """Newest cluster event sequence this node holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseGrant:
+    """Coordinator grants the run lease asked for at `request_ms`, in one admission of the node."""
+
+    term: Term
+    request_ms: Millis
+    admission: int
+    """Grows with every (re)admission of the node in this term; orders of an older one are void."""
+    wanted_report_id: int
+    """Newest report received; if the node has a newer one it sends it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything the sender knows of its own instances; newer `report_id` replaces older.
+
+    `finished` lists, for each resource, nothing more than `instances` already says:
+    an instance with `pending` empty and `order_id` n has finished order n.
+    """
+
+    term: Term
+    admission: int
+    generation: Generation
+    report_id: int
+    instances: tuple[Instance, ...]
+    events: tuple[JournalEvent, ...] = ()
+    """Events of this node that the coordinator has not numbered yet, oldest first (bounded)."""
+    leaving: bool = False
+    """The node wants to stop: move everything away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Coordinator tells a node to act; valid only within the named admission and a running lease."""
+
+    term: Term
+    admission: int
+    order_id: int
+    resource: ResourceId
+    kind: ActionKind
+    cleanup: bool = False
+    """Forget failures of the resource first (an operator's cleanup); then probe."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Coordinator's picture of the cluster for every node; replaces older versions."""
+
+    term: Term
+    version: int
+    nodes: tuple[NodeStatus, ...]
+    quorate: bool
+    restarts: tuple[ResourceId, ...] = ()
+    events: tuple[JournalEvent, ...] = ()
+    """Newest numbered events that the receiver lacks, oldest first (bounded)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Link probe between nodes that have nothing else to say; keeps detection and link state alive."""
+
+    sent_ms: Millis
+    echo_ms: Millis
+    """Newest `sent_ms` heard from the receiver, 0 if none: shows that both directions work."""
+    leaving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRequest:
+    """A command forwarded to the coordinator by the node where it was given."""
+
+    request_id: str
+    author: str
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class CommandReply:
+    """The coordinator's answer to a forwarded command."""
+
+    request_id: str
+    outcome: Outcome = field(default_factory=Outcome)
+
+
+Message: TypeAlias = (
+    VoteRequest
+    | VoteReply
+    | Beat
+    | BeatReply
+    | Append
+    | AppendReply
+    | InstallSnapshot
+    | LeaseRequest
+    | LeaseGrant
+    | Report
+    | Order
+    | View
+    | Hello
+    | CommandRequest
+    | CommandReply
+)

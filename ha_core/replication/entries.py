@@ -1,0 +1,66 @@
+"""What stands in the replicated log, and what a node must keep on disk.
+
+Owns: log entries, snapshots, hard state. One optional field per payload kind,
+because the wire and the store carry plain dataclasses.
+Source: Ongaro, "Consensus: Bridging Theory and Practice", figure 3.1, chapter 5.
+"""
+
+from dataclasses import dataclass
+
+from ha_core.config.model import Configuration
+from ha_core.ids import Generation, Index, Millis, NodeName, Revision, Term
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationChange:
+    """A new desired state: one revision with its author and reason."""
+
+    revision: Revision
+    configuration: Configuration
+    author: str
+    reason: str
+    at_wall_ms: Millis
+    request_id: str = ""
+    """Names the command that asked for it, so that a repeated command is recognised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Proof, in writing, that one incarnation of a node runs nothing any more."""
+
+    node: NodeName
+    generation: Generation
+    """The incarnation meant; a later one is not covered."""
+    method: str
+    """`operator` or the fence device that confirmed it."""
+    author: str
+    reason: str
+    at_wall_ms: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One log entry; with neither payload it is the no-op that begins a term."""
+
+    term: Term
+    index: Index
+    change: ConfigurationChange | None = None
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The applied state at `index`: the newest revisions (oldest first) and standing verdicts."""
+
+    index: Index
+    term: Term
+    revisions: tuple[ConfigurationChange, ...]
+    verdicts: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HardState:
+    """Term and vote, which must be on disk before any answer that depends on them."""
+
+    term: Term = 0
+    voted_for: NodeName | None = None

@@ -1,0 +1,98 @@
+"""What a node shows of itself and the cluster: the one value behind `ha status` and the WBEM provider.
+
+Owns: the snapshot that the control socket hands out. Made by `Node.snapshot`,
+from this node's own replica; equal `version` means equal content.
+"""
+
+from dataclasses import dataclass
+
+from ha_core.config.model import Configuration
+from ha_core.ids import LinkName, Millis, NodeName, ResourceId, Term
+from ha_core.policy.transition import Decision
+from ha_core.status import NodeStatus
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSummary:
+    """One node. `state`: online, standby, maintenance, suspect, lost or left."""
+
+    name: NodeName
+    state: str
+    witness: bool = False
+    voter: bool = True
+    unclean: bool = False
+    """Lost, and something on it is not proved to be gone."""
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceSummary:
+    """One primitive. `state`: started, stopped, starting, stopping, failed, unknown or blocked."""
+
+    id: ResourceId
+    state: str
+    role: str
+    """`Started` or `Stopped`."""
+    nodes: tuple[NodeName, ...]
+    guard: str
+    """What protects it from a second owner: `guardian`, `kernel gate`, `none`, …, in words."""
+    takeover_wait_ms: Millis | None
+    """How long after its node falls silent it may start elsewhere; None: only after an operator's word."""
+    group: ResourceId | None
+    managed: bool
+    target: str
+    """`started` or `stopped`: what is wanted."""
+    fail_count: int
+    why: str
+    """One sentence: why it is where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSummary:
+    """One path to one peer; `silent_ms` is the time since it was last heard."""
+
+    peer: NodeName
+    link: LinkName
+    up: bool
+    silent_ms: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """All timers, derived from `dead_after_ms`."""
+
+    dead_after_ms: Millis
+    beat_ms: Millis
+    coordinator_lease_ms: Millis
+    run_lease_ms: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSnapshot:
+    """One consistent picture; tuples are sorted by name or id."""
+
+    local: NodeName
+    version: str
+    generation: int
+    coordinator: NodeName | None
+    term: Term
+    quorate: bool
+    """This node belongs to a partition with a working coordinator."""
+    revision: int
+    last_author: str
+    last_reason: str
+    last_change_wall_ms: Millis
+    configuration: Configuration
+    nodes: tuple[NodeSummary, ...]
+    resources: tuple[ResourceSummary, ...]
+    instances: tuple[NodeStatus, ...]
+    decisions: tuple[Decision, ...]
+    pending: tuple[str, ...]
+    """Actions under way, such as `start web on n2`."""
+    faults: tuple[str, ...]
+    """What is wrong now, one sentence each, with the cure."""
+    links: tuple[LinkSummary, ...]
+    timers: Timers
+    votes: int
+    votes_expected: int
+    votes_needed: int
