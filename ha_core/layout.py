@@ -1,0 +1,59 @@
+"""Where one node keeps its files, so that many nodes can live on one machine.
+
+Owns: the names of directories and files below a root. Knows nothing of what
+stands in them, and makes none of them. Not part of the core: it speaks of paths.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+SYSTEM_ETC: Final = Path("/etc/beatkeeper")
+SYSTEM_LIB: Final = Path("/var/lib/beatkeeper")
+SYSTEM_RUN: Final = Path("/run/beatkeeper")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths of one node; `root` None means the system's own directories."""
+
+    root: Path | None = None
+
+    @property
+    def etc(self) -> Path:
+        """Directory of what an administrator gives: keys, the node's name, certificates."""
+        return SYSTEM_ETC if self.root is None else self.root / "etc"
+
+    @property
+    def lib(self) -> Path:
+        """Directory of what must survive a reboot."""
+        return SYSTEM_LIB if self.root is None else self.root / "lib"
+
+    @property
+    def run(self) -> Path:
+        """Directory of what need not survive a reboot: sockets, process ids, agents' state."""
+        return SYSTEM_RUN if self.root is None else self.root / "run"
+
+    @property
+    def control_socket(self) -> Path:
+        """UNIX socket on which the node's daemon serves clients."""
+        return self.run / "control.sock"
+
+    @property
+    def store(self) -> Path:
+        """SQLite database with log, hard state, snapshot and journal."""
+        return self.lib / "store.db"
+
+    @property
+    def keyring_file(self) -> Path:
+        """The cluster's key ring; readable by its owner alone."""
+        return self.etc / "keyring"
+
+    @property
+    def node_file(self) -> Path:
+        """The node's own name and bootstrap facts."""
+        return self.etc / "node.yaml"
+
+    def directories(self) -> tuple[Path, Path, Path]:
+        """Return the three directories, in the order in which to make them."""
+        return (self.etc, self.lib, self.run)
