@@ -1,11 +1,14 @@
 """Events: everything that can enter `Node.handle`. One union, no behaviour."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ha_core.commands import Command
 from ha_core.ids import LinkName, Millis, NodeName
 from ha_core.messages import Message
+
+LEASE_RAN_OUT: Final = "lease ran out"
+"""Reason of an `OperationDone` for a start that was refused because `not_after_ms` had passed."""
 
 
 @dataclass(frozen=True, slots=True)

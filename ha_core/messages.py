@@ -102,7 +102,10 @@ class LeaseRequest:
 
 @dataclass(frozen=True, slots=True)
 class LeaseGrant:
-    """Coordinator grants the run lease asked for at `request_ms`, in one admission of the node."""
+    """Coordinator grants the run lease asked for at `request_ms`, in one admission of the node.
+
+    `request_ms` 0 grants nothing yet: the node must report under the new admission first.
+    """
 
     term: Term
     request_ms: Millis
@@ -110,14 +113,15 @@ class LeaseGrant:
     """Grows with every (re)admission of the node in this term; orders of an older one are void."""
     wanted_report_id: int
     """Newest report received; if the node has a newer one it sends it again."""
+    age_ms: Millis = 0
+    """How long ago the coordinator sent the newest round that a majority answered: shortens the lease."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """Everything the sender knows of its own instances; newer `report_id` replaces older.
 
-    `finished` lists, for each resource, nothing more than `instances` already says:
-    an instance with `pending` empty and `order_id` n has finished order n.
+    An instance with `pending` empty and `order_id` n has finished order n.
     """
 
     term: Term
@@ -143,6 +147,8 @@ class Order:
     cleanup: bool = False
     """Forget failures of the resource first (an operator's cleanup); then probe."""
     reason: str = ""
+    incident: str = ""
+    """Ties the events of this action to what set it off."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,3 +20,5 @@ class Recovered:
     snapshot: Snapshot | None = None
     entries: tuple[Entry, ...] = ()
     local: LocalState = LocalState()
+    last_event_seq: int = 0
+    """Highest number in this node's copy of the cluster's journal."""

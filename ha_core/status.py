@@ -76,6 +76,8 @@ class Instance:
     order_id: int = 0
     """Newest order of the coordinator that this node has accepted for the resource."""
     started_wall_ms: Millis = 0
+    stale: bool = False
+    """It runs by a definition that the configuration has replaced: it must restart."""
 
 
 @dataclass(frozen=True, slots=True)
