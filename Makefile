@@ -1,0 +1,87 @@
+# Beatkeeper: from a bare clone to a running cluster.
+#
+# Needs python3 (3.11 or newer) with venv, and make. Everything Python goes into .venv, once;
+# afterwards no target needs the network again unless the dependencies change.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+NODES ?= 3
+SEEDS ?= 100
+WORKERS ?= auto
+ARGS ?=
+
+.PHONY: help run demo test test-root check lint format types imports unit sim bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/.runtime ## a cluster of three nodes on this machine, watched until Ctrl-C, then removed
+	@exec $(BIN)/ha lab up --nodes $(NODES) --config etc/demo.yaml --watch $(ARGS)
+
+demo: $(VENV)/.runtime ## a short tour: failover, restart, configuration change, told as they happen
+	@exec $(BIN)/python -m ha_core.lab.demo $(ARGS)
+
+test: check unit sim ## everything that needs no root: format, lint, types, imports, tests, seeds
+
+check: lint types imports
+
+lint: $(VENV)/.dev ## format and lint, nothing is changed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+format: $(VENV)/.dev ## format the sources and mend what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev
+	$(BIN)/lint-imports --no-cache
+
+# Tests of whole daemons measure time: they run one at a time, after the others.
+unit: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not root and not slow" -rs
+	$(BIN)/python -m pytest -m "slow and not root" -rs
+
+sim: $(VENV)/.dev ## SEEDS runs of the simulator with faults, each checked after every event
+	$(BIN)/ha sim run --seeds $(SEEDS) --from 1 --json
+
+test-root: $(VENV)/.dev ## tests in network namespaces of their own; needs root
+	@if [ "$$(id -u)" -ne 0 ]; then \
+		echo "make test-root makes network namespaces and so needs root: run 'sudo make test-root'." >&2; \
+		exit 1; fi
+	$(BIN)/python -m pytest -m root -rs
+
+bench: $(VENV)/.dev ## the project's own measurements, printed as a table
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
+
+clean: ## remove everything that can be made again, the environment included
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is needed and was not found:" \
+		"'apt-get install python3 python3-venv'." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make an environment:" \
+		"'apt-get install python3-venv'." >&2; exit 1; }
+
+# A stamp holds the packaging half of pyproject.toml: whoever only changes tool settings, or checks
+# out another commit, asks no package index.
+PACKAGING := sed '/^\[tool\.ruff\]/,$$d' pyproject.toml
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+$(VENV)/.runtime: pyproject.toml | $(BIN)/python
+	@$(PACKAGING) | cmp -s - $@ || $(PIP_INSTALL) -e .
+	@$(PACKAGING) > $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	@$(PACKAGING) | cmp -s - $@ || $(PIP_INSTALL) -e '.[dev]'
+	@$(PACKAGING) | tee $@ > $(VENV)/.runtime
