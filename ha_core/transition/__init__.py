@@ -1,0 +1,1 @@
+"""From plan to action: the coordinator's executor and each node's own resources."""

@@ -1,0 +1,148 @@
+"""Coordinator's executor: turns the ready actions of a plan into orders, one per resource and node.
+
+Owns: the orders that are out. Keeps safety by itself, whatever the plan says:
+no start is ordered while any other node may have the resource, counting
+orders that are out. Knows nothing of why actions are wanted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ha_core.ids import Millis, NodeName, ResourceId
+from ha_core.policy.transition import Action, ActionKind, Transition
+from ha_core.status import ClusterStatus, Instance, InstanceState, NodeState, NodeStatus
+
+ORDERS_PER_TERM = 1_000_000_000
+"""Order ids of a term begin at term times this, so that they grow across coordinators."""
+
+_PENDING_WORD = {ActionKind.PROBE: "monitor", ActionKind.START: "start", ActionKind.STOP: "stop"}
+_ACTIVE = (
+    InstanceState.STARTED,
+    InstanceState.FAILED,
+    InstanceState.BLOCKED,
+    InstanceState.UNCERTAIN,
+    InstanceState.UNKNOWN,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """An order that is not known to be over; sent again until the node has accepted it."""
+
+    order_id: int
+    node: NodeName
+    resource: ResourceId
+    kind: ActionKind
+    reason: str
+    incident: str = ""
+    cleanup: bool = False
+    sent_ms: Millis = 0
+
+
+class Executor:
+    """Walks the plan: which orders to give now, and which are over."""
+
+    def __init__(self, term: int) -> None:
+        self._next_id = term * ORDERS_PER_TERM
+        self.open: dict[tuple[ResourceId, NodeName], OpenOrder] = {}
+
+    def overlay(self, status: NodeStatus) -> NodeStatus:
+        """Return the node's report with the orders that are out shown as pending."""
+        orders = {o.resource: o for (_, node), o in self.open.items() if node == status.name}
+        if not orders:
+            return status
+        instances = {item.resource: item for item in status.instances}
+        for resource, order in orders.items():
+            instance = instances.get(resource, Instance(resource, InstanceState.UNKNOWN))
+            if instance.order_id < order.order_id:
+                instances[resource] = replace(instance, pending=_PENDING_WORD[order.kind])
+        return replace(status, instances=tuple(instances[key] for key in sorted(instances)))
+
+    def reported(self, status: NodeStatus) -> bool:
+        """Drop the orders that a node's report shows to be over; return whether any was."""
+        over = []
+        for key, order in self.open.items():
+            instance = status.instance(order.resource) if order.node == status.name else None
+            if instance is None or instance.order_id < order.order_id or instance.pending:
+                continue
+            over.append(key)
+        for key in over:
+            del self.open[key]
+        return bool(over)
+
+    def void(self, node: NodeName) -> None:
+        """Forget the orders to a node whose admission has ended: it will not accept them any more."""
+        self.open = {key: order for key, order in self.open.items() if order.node != node}
+
+    def next_orders(
+        self,
+        transition: Transition,
+        status: ClusterStatus,
+        incidents: Mapping[ResourceId, str],
+        now_ms: Millis,
+    ) -> list[OpenOrder]:
+        """Return the orders to give now, in plan order; they are remembered as open."""
+        given = []
+        for action in transition.actions:
+            if not action.after and self._may(action, status):
+                order = self._open(action, incidents.get(action.key.resource, ""), now_ms)
+                given.append(order)
+        return given
+
+    def cleanup(
+        self, resource: ResourceId, node: NodeName, incident: str, now_ms: Millis
+    ) -> OpenOrder:
+        """Open an order to forget failures and to look again."""
+        self._next_id += 1
+        reason = "failures were cleaned up"
+        order = OpenOrder(
+            self._next_id, node, resource, ActionKind.PROBE, reason, incident, True, now_ms
+        )
+        self.open[(resource, node)] = order
+        return order
+
+    def due(self, status: NodeStatus, before_ms: Millis, now_ms: Millis) -> list[OpenOrder]:
+        """Return orders to send again: not accepted yet and last sent at or before `before_ms`."""
+        again = []
+        for key, order in sorted(self.open.items()):
+            instance = status.instance(order.resource) if order.node == status.name else None
+            if order.node != status.name or order.sent_ms > before_ms:
+                continue
+            if instance is None or instance.order_id < order.order_id:
+                self.open[key] = replace(order, sent_ms=now_ms)
+                again.append(self.open[key])
+        return again
+
+    def _open(self, action: Action, incident: str, now_ms: Millis) -> OpenOrder:
+        self._next_id += 1
+        key = action.key
+        order = OpenOrder(
+            self._next_id, key.node, key.resource, key.kind, action.reason, incident, False, now_ms
+        )
+        self.open[(key.resource, key.node)] = order
+        return order
+
+    def _may(self, action: Action, status: ClusterStatus) -> bool:
+        key = action.key
+        if (key.resource, key.node) in self.open:
+            return False
+        node = status.node(key.node)
+        if node is None or node.state is not NodeState.ONLINE:
+            return False
+        instance = node.instance(key.resource)
+        if instance is not None and instance.pending:
+            return False
+        return key.kind is not ActionKind.START or not self._is_elsewhere(action, status)
+
+    def _is_elsewhere(self, action: Action, status: ClusterStatus) -> bool:
+        """Return whether another node may have the resource; a plan never asks for this start."""
+        key = action.key
+        if any(r == key.resource and n != key.node for r, n in self.open):
+            return True
+        for node in status.nodes:
+            instance = node.instance(key.resource)
+            if node.name == key.node or instance is None:
+                continue
+            if instance.state in _ACTIVE or instance.pending in ("start", "stop"):
+                return True
+        return False

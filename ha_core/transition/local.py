@@ -1,0 +1,484 @@
+"""A node's own resources: carries out orders, runs monitors, remembers failures.
+
+Owns: the instances of this node and the operations under way. A start needs a
+running lease; stops and monitors do not. What is reported to the coordinator
+is exactly `instances()`. Knows nothing of other nodes or of placement.
+"""
+
+from dataclasses import dataclass, replace
+
+from ha_core.config.model import Configuration, OnFail, Primitive
+from ha_core.effects import CancelOperation, Effect, LocalState, Persist, RunOperation
+from ha_core.events import LEASE_RAN_OUT, OperationDone
+from ha_core.ids import INFINITY, Millis, ResourceId
+from ha_core.messages import Order
+from ha_core.policy.transition import ActionKind
+from ha_core.status import Failure, Instance, InstanceState
+from ha_core.transition import failure as codes
+from ha_core.transition.recurring import Recurring
+
+_ACTIVE = (InstanceState.STARTED, InstanceState.FAILED, InstanceState.BLOCKED)
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Something worth an event: stable kind, one sentence, and what set it off."""
+
+    kind: str
+    resource: ResourceId
+    text: str
+    why: str = ""
+    incident: str = ""
+
+
+@dataclass(slots=True)
+class _Running:
+    operation_id: int
+    action: str
+    interval_ms: Millis
+    on_fail: OnFail | None
+    order: Order | None
+    is_cancelled: bool = False
+
+
+@dataclass(slots=True)
+class _Local:
+    instance: Instance
+    primitive: Primitive | None
+    running: _Running | None = None
+    queued: Order | None = None
+    incident: str = ""
+
+
+class LocalResources:
+    """State machine of every primitive on this node."""
+
+    def __init__(self, kept: LocalState) -> None:
+        self._items: dict[ResourceId, _Local] = {
+            item.resource: _Local(
+                Instance(
+                    item.resource,
+                    InstanceState.UNKNOWN,
+                    fail_count=item.fail_count,
+                    failure=item.failure,
+                ),
+                None,
+            )
+            for item in kept.instances
+        }
+        self._configuration = Configuration()
+        self._recurring = Recurring()
+        self._next_operation = 0
+        self._kept = kept
+        self.report_id = 1
+
+    # --- reading -------------------------------------------------------------------------
+
+    def instances(self) -> tuple[Instance, ...]:
+        """Return every instance, sorted by resource id."""
+        return tuple(self._items[key].instance for key in sorted(self._items))
+
+    def has_active(self) -> bool:
+        """Return whether anything is active, or about to be."""
+        return any(
+            item.instance.state in _ACTIVE or item.instance.pending in ("start", "stop")
+            for item in self._items.values()
+        )
+
+    def deadline_ms(self) -> Millis | None:
+        """Return when the next monitor can begin; a busy resource's monitor waits for its operation."""
+        due = (
+            self._recurring.next_due_ms(resource)
+            for resource in self._recurring.resources()
+            if self._items[resource].running is None
+        )
+        return min((at for at in due if at is not None), default=None)
+
+    # --- input ---------------------------------------------------------------------------
+
+    def configure(self, configuration: Configuration, now_ms: Millis) -> list[Effect]:
+        """Adopt a new configuration: stop orphans, mark what runs by an old definition."""
+        self._configuration = configuration
+        effects: list[Effect] = []
+        wanted = {item.id: item for item in configuration.primitives}
+        for resource, primitive in wanted.items():
+            local = self._items.get(resource)
+            if local is None:
+                self._items[resource] = _Local(Instance(resource, InstanceState.UNKNOWN), primitive)
+                self.report_id += 1
+            else:
+                self._redefine(local, primitive, now_ms)
+        for resource in sorted(set(self._items) - set(wanted)):
+            effects += self._drop_orphan(resource)
+        return effects
+
+    def order(
+        self, order: Order, lease_until_ms: Millis, now_ms: Millis
+    ) -> list[Effect | Happened]:
+        """Accept an order of the current admission; older and repeated ones change nothing."""
+        local = self._items.get(order.resource)
+        if local is None or local.primitive is None or order.order_id <= local.instance.order_id:
+            return []
+        if order.kind is ActionKind.START and now_ms >= lease_until_ms:
+            return []
+        word = {"probe": "monitor"}.get(order.kind, str(order.kind))
+        self._update(local, order_id=order.order_id, pending=word)
+        local.incident = order.incident
+        if local.running is not None:
+            local.queued = order
+            if local.running.action == "monitor" and not local.running.is_cancelled:
+                local.running.is_cancelled = True
+                return [CancelOperation(local.running.operation_id)]
+            return []
+        return list(self._begin(local, order, lease_until_ms))
+
+    def done(
+        self, event: OperationDone, wall_ms: Millis, lease_until_ms: Millis, now_ms: Millis
+    ) -> list[Effect | Happened]:
+        """Take the result of an operation."""
+        local = next(
+            (
+                item
+                for item in self._items.values()
+                if item.running is not None and item.running.operation_id == event.operation_id
+            ),
+            None,
+        )
+        if local is None or local.running is None:
+            return []
+        running, local.running = local.running, None
+        output: list[Effect | Happened] = []
+        if not running.is_cancelled or running.action != "monitor":
+            output += self._result(local, running, event, wall_ms, now_ms)
+        queued, local.queued = local.queued, None
+        if queued is not None:
+            output += self._begin(local, queued, lease_until_ms)
+        elif local.instance.pending:
+            self._update(local, pending="")
+        output += self._forget_stopped_orphan(local)
+        return output + self._persist()
+
+    def died(
+        self, resource: ResourceId, reason: str, wall_ms: Millis, lease_held: bool
+    ) -> list[Effect | Happened]:
+        """A supervised process ended by itself, or its guard ended it with the lease."""
+        local = self._items.get(resource)
+        if local is None or local.instance.pending == "stop":
+            return []
+        if local.instance.state not in _ACTIVE:
+            return []
+        self._recurring.end(resource)
+        if not lease_held:
+            self._update(local, state=InstanceState.STOPPED)
+            return [Happened("resource-stopped", resource, f"{resource} was ended: {reason}")]
+        output = self._fail(local, "monitor", codes.OCF_NOT_RUNNING, reason, None, wall_ms)
+        return output + self._persist()
+
+    def stop_all(self, why: str) -> list[Effect | Happened]:
+        """Stop whatever is active, in reverse order of groups, because the lease is gone for good."""
+        output: list[Effect | Happened] = []
+        for resource in self._stop_sequence():
+            local = self._items[resource]
+            if local.primitive is None or local.instance.pending == "stop":
+                continue
+            if local.instance.state not in (InstanceState.STARTED, InstanceState.FAILED) and (
+                local.instance.pending != "start"
+            ):
+                continue
+            order = Order(0, 0, local.instance.order_id, resource, ActionKind.STOP, reason=why)
+            self._update(local, pending="stop")
+            if local.running is not None:
+                local.queued = order
+                output.append(CancelOperation(local.running.operation_id))
+                local.running.is_cancelled = True
+            else:
+                output += self._begin(local, order, 0)
+        return output
+
+    def tick(self, now_ms: Millis) -> list[Effect]:
+        """Begin the monitors that are due."""
+        effects: list[Effect] = []
+        if self._configuration.options.maintenance:
+            return effects
+        for resource in self._recurring.resources():
+            local = self._items[resource]
+            if local.running is not None or local.primitive is None:
+                continue
+            operation = self._recurring.take_due(resource, now_ms)
+            if operation is not None:
+                effects.append(
+                    self._run(
+                        local,
+                        "monitor",
+                        operation.timeout_ms,
+                        operation.interval_ms,
+                        operation.depth,
+                        operation.on_fail,
+                        None,
+                        None,
+                    )
+                )
+        return effects
+
+    # --- results -------------------------------------------------------------------------
+
+    def _result(
+        self,
+        local: _Local,
+        running: _Running,
+        event: OperationDone,
+        wall_ms: Millis,
+        now_ms: Millis,
+    ) -> list[Effect | Happened]:
+        match running.action:
+            case "start":
+                return self._started(local, running, event, wall_ms, now_ms)
+            case "stop":
+                return self._stopped(local, running, event, wall_ms)
+            case _ if running.order is not None:
+                return self._probed(local, event, wall_ms, now_ms)
+            case _:
+                return self._monitored(local, running, event, wall_ms)
+
+    def _started(
+        self,
+        local: _Local,
+        running: _Running,
+        event: OperationDone,
+        wall_ms: Millis,
+        now_ms: Millis,
+    ) -> list[Effect | Happened]:
+        resource = local.instance.resource
+        if event.reason == LEASE_RAN_OUT:
+            return []
+        if not codes.is_success(event.exit_code):
+            return self._fail(
+                local, "start", event.exit_code, _reason(event), running.on_fail, wall_ms
+            )
+        self._update(local, state=InstanceState.STARTED, started_wall_ms=wall_ms)
+        self._watch(local, now_ms)
+        why = running.order.reason if running.order else ""
+        text = f"{resource} was started in {event.duration_ms} ms"
+        return [Happened("resource-started", resource, text, why, local.incident)]
+
+    def _stopped(
+        self, local: _Local, running: _Running, event: OperationDone, wall_ms: Millis
+    ) -> list[Effect | Happened]:
+        resource = local.instance.resource
+        self._recurring.end(resource)
+        ignored = running.on_fail is OnFail.IGNORE
+        if codes.is_success(event.exit_code) or ignored:
+            self._update(local, state=InstanceState.STOPPED, stale=False)
+            why = running.order.reason if running.order else ""
+            text = f"{resource} was stopped in {event.duration_ms} ms"
+            return [Happened("resource-stopped", resource, text, why, local.incident)]
+        on_fail = running.on_fail or OnFail.BLOCK
+        return self._fail(local, "stop", event.exit_code, _reason(event), on_fail, wall_ms)
+
+    def _probed(
+        self, local: _Local, event: OperationDone, wall_ms: Millis, now_ms: Millis
+    ) -> list[Effect | Happened]:
+        resource = local.instance.resource
+        if codes.is_success(event.exit_code):
+            self._update(local, state=InstanceState.STARTED, started_wall_ms=wall_ms)
+            self._watch(local, now_ms)
+            return [Happened("resource-found", resource, f"{resource} was found running")]
+        self._recurring.end(resource)
+        if event.exit_code == codes.OCF_NOT_RUNNING:
+            self._update(local, state=InstanceState.STOPPED)
+            return []
+        output = self._fail(local, "monitor", event.exit_code, _reason(event), None, wall_ms)
+        if event.exit_code == codes.OCF_NOT_INSTALLED:
+            self._update(local, state=InstanceState.STOPPED)
+        return output
+
+    def _monitored(
+        self, local: _Local, running: _Running, event: OperationDone, wall_ms: Millis
+    ) -> list[Effect | Happened]:
+        if codes.is_success(event.exit_code) or local.instance.state is not InstanceState.STARTED:
+            return []
+        return self._fail(
+            local, "monitor", event.exit_code, _reason(event), running.on_fail, wall_ms
+        )
+
+    def _fail(
+        self,
+        local: _Local,
+        action: str,
+        exit_code: int,
+        reason: str,
+        on_fail: OnFail | None,
+        wall_ms: Millis,
+    ) -> list[Effect | Happened]:
+        resource = local.instance.resource
+        policy = on_fail or OnFail.RESTART
+        kind = codes.kind_of(exit_code, action)
+        record = Failure(action, exit_code, kind, reason, wall_ms, policy)
+        count = INFINITY if action == "start" else min(INFINITY, self._count(local, wall_ms) + 1)
+        state = InstanceState.FAILED
+        if policy is OnFail.BLOCK:
+            state = InstanceState.BLOCKED
+        elif policy is OnFail.IGNORE and local.instance.state is InstanceState.STARTED:
+            state = InstanceState.STARTED
+        else:
+            self._recurring.end(resource)
+        self._update(local, state=state, fail_count=count, failure=record)
+        word = "resource-blocked" if state is InstanceState.BLOCKED else "resource-failed"
+        text = f"{action} of {resource} failed with exit code {exit_code}: {reason}"
+        return [Happened(word, resource, text, "", local.incident)]
+
+    def _count(self, local: _Local, wall_ms: Millis) -> int:
+        """Return the fail count so far, which an expired failure time-out has brought to 0."""
+        failure, primitive = local.instance.failure, local.primitive
+        if failure is None or primitive is None:
+            return local.instance.fail_count
+        metas = [primitive.meta, self._configuration.defaults.meta]
+        group = self._configuration.group_of(primitive.id)
+        if group is not None:
+            metas.insert(1, group.meta)
+        timeout_ms = next(
+            (m.failure_timeout_ms for m in metas if m.failure_timeout_ms is not None), 0
+        )
+        expired = timeout_ms and wall_ms - failure.at_wall_ms > timeout_ms
+        return 0 if expired else local.instance.fail_count
+
+    # --- mechanics -----------------------------------------------------------------------
+
+    def _begin(
+        self, local: _Local, order: Order, lease_until_ms: Millis
+    ) -> list[Effect | Happened]:
+        assert local.primitive is not None
+        output: list[Effect | Happened] = []
+        if order.cleanup:
+            self._update(local, fail_count=0, failure=None)
+            output += self._persist()
+        action = {"probe": "monitor"}.get(order.kind, str(order.kind))
+        if action != "start" or local.instance.state is not InstanceState.STARTED:
+            self._recurring.end(order.resource)
+        found = codes.find_operation(
+            local.primitive, action, 0, self._configuration.defaults.operation_timeout_ms
+        )
+        not_after_ms = lease_until_ms if action == "start" else None
+        run = self._run(
+            local, action, found.timeout_ms, 0, found.depth, found.on_fail, order, not_after_ms
+        )
+        return [*output, run]
+
+    def _run(
+        self,
+        local: _Local,
+        action: str,
+        timeout_ms: Millis,
+        interval_ms: Millis,
+        depth: int,
+        on_fail: OnFail | None,
+        order: Order | None,
+        not_after_ms: Millis | None,
+    ) -> RunOperation:
+        assert local.primitive is not None
+        self._next_operation += 1
+        local.running = _Running(self._next_operation, action, interval_ms, on_fail, order)
+        return RunOperation(
+            self._next_operation,
+            local.primitive,
+            action,
+            timeout_ms,
+            depth,
+            interval_ms,
+            not_after_ms,
+        )
+
+    def _watch(self, local: _Local, now_ms: Millis) -> None:
+        assert local.primitive is not None
+        defaults = self._configuration.defaults
+        monitors = codes.monitors_of(
+            local.primitive, defaults.monitor_interval_ms, defaults.operation_timeout_ms
+        )
+        self._recurring.begin(local.instance.resource, monitors, now_ms)
+
+    def _redefine(self, local: _Local, primitive: Primitive, now_ms: Millis) -> None:
+        old = local.primitive
+        active = local.instance.state in _ACTIVE or local.instance.pending == "start"
+        if old is None or not active:
+            local.primitive = primitive
+            return
+        if (old.agent, old.parameters) != (primitive.agent, primitive.parameters):
+            self._update(local, stale=True)
+            return
+        local.primitive = primitive
+        if old.operations != primitive.operations and (
+            local.instance.state is InstanceState.STARTED
+        ):
+            self._watch(local, now_ms)
+
+    def _drop_orphan(self, resource: ResourceId) -> list[Effect]:
+        local = self._items[resource]
+        if local.primitive is None or (
+            local.instance.state not in _ACTIVE and not local.instance.pending
+        ):
+            if local.running is None:
+                self._recurring.end(resource)
+                del self._items[resource]
+                self.report_id += 1
+            return []
+        if local.instance.pending == "stop":
+            return []
+        order = Order(
+            0,
+            0,
+            local.instance.order_id,
+            resource,
+            ActionKind.STOP,
+            reason="it was removed from the configuration",
+        )
+        self._update(local, pending="stop")
+        if local.running is not None:
+            local.queued = order
+            return [CancelOperation(local.running.operation_id)]
+        return [item for item in self._begin(local, order, 0) if not isinstance(item, Happened)]
+
+    def _forget_stopped_orphan(self, local: _Local) -> list[Effect | Happened]:
+        resource = local.instance.resource
+        if local.running is None:
+            current = self._configuration.primitive(resource)
+            if current is not None and local.instance.state is InstanceState.STOPPED:
+                local.primitive = current
+            if current is None and local.instance.state not in _ACTIVE:
+                del self._items[resource]
+                self.report_id += 1
+        return []
+
+    def _stop_sequence(self) -> list[ResourceId]:
+        """Return resources so that members of groups come last first."""
+        in_groups = [m for group in self._configuration.groups for m in reversed(group.members)]
+        known = [resource for resource in in_groups if resource in self._items]
+        return known + sorted(set(self._items) - set(known))
+
+    def _update(self, local: _Local, **changes: object) -> None:
+        changed = replace(local.instance, **changes)  # type: ignore[arg-type]  # names are ours
+        if changed != local.instance:
+            local.instance = changed
+            self.report_id += 1
+
+    def _persist(self) -> list[Effect | Happened]:
+        """Return a Persist if a fail count or failure differs from what is on disk."""
+        failures = LocalState(
+            tuple(
+                Instance(
+                    i.resource, InstanceState.UNKNOWN, fail_count=i.fail_count, failure=i.failure
+                )
+                for i in self.instances()
+                if i.fail_count or i.failure
+            )
+        )
+        if failures == self._kept:
+            return []
+        self._kept = failures
+        return [Persist(local=failures)]
+
+
+def _reason(event: OperationDone) -> str:
+    text = event.reason or event.output.strip().rsplit("\n", 1)[-1] or "no output"
+    if event.timed_out:
+        text = f"time limit exceeded after {event.duration_ms} ms: {text}"
+    return text[: codes.REASON_LIMIT]
