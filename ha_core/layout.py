@@ -4,6 +4,9 @@ Owns: the names of directories and files below a root. Knows nothing of what
 stands in them, and makes none of them. Not part of the core: it speaks of paths.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,6 +14,7 @@ from typing import Final
 SYSTEM_ETC: Final = Path("/etc/beatkeeper")
 SYSTEM_LIB: Final = Path("/var/lib/beatkeeper")
 SYSTEM_RUN: Final = Path("/run/beatkeeper")
+UNIX_PATH_BYTES_MAX: Final = 107
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +61,21 @@ class Layout:
     def directories(self) -> tuple[Path, Path, Path]:
         """Return the three directories, in the order in which to make them."""
         return (self.etc, self.lib, self.run)
+
+
+@contextmanager
+def socket_address(path: Path) -> Iterator[str]:
+    """Yield an address for the UNIX socket at `path`, however long the path is.
+
+    The kernel takes 107 bytes; roots of test clusters easily go beyond, and
+    are then reached through an open descriptor of their directory.
+    Source: unix(7), "Address format".
+    """
+    if len(os.fsencode(path)) <= UNIX_PATH_BYTES_MAX:
+        yield str(path)
+        return
+    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)

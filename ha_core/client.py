@@ -1,0 +1,208 @@
+"""The cluster seen by a program on the same node: snapshots, commands, events, changes.
+
+Owns: connections to the daemon's control socket. Everything the `ha` command
+does goes through here, and programs that embed the cluster use it the same way:
+
+    async with Client() as cluster:
+        snapshot = await cluster.snapshot()
+
+A lost connection raises ConnectError; the next call connects again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from ha_core import control_protocol as protocol
+from ha_core.commands import Command, Outcome
+from ha_core.errors import ConnectError, RefusedError, WireError
+from ha_core.ids import Millis
+from ha_core.journal import JournalEvent
+from ha_core.layout import Layout, socket_address
+from ha_core.snapshot import ClusterSnapshot
+
+ANSWER_MS: Final[Millis] = 10_000
+"""A daemon that leaves a plain question unanswered for so long is taken for hung."""
+COMMAND_MS: Final[Millis] = 60_000
+"""The daemon itself bounds a command well below this."""
+EVENT_POLL_MS: Final[Millis] = 1_000
+"""An event need not change the picture: a follower looks again at least this often."""
+
+_Reply = TypeVar("_Reply", bound=protocol.Reply)
+
+
+class _Channel:
+    """One connection; requests wait their turn."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._turn = asyncio.Lock()
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(
+        self, request: protocol.AnyRequest, expected: type[_Reply], timeout_ms: Millis
+    ) -> _Reply:
+        async with self._turn:
+            try:
+                async with asyncio.timeout(timeout_ms / 1000):
+                    reply = await self._exchange(request)
+            except TimeoutError as fault:
+                self._drop()
+                text = (
+                    f"the daemon at {self._path} left {timeout_ms} ms unanswered: look at its log"
+                )
+                raise ConnectError(text) from fault
+            except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as fault:
+                self._drop()
+                text = f"the daemon at {self._path} closed the connection: look at its log"
+                raise ConnectError(text) from fault
+            except asyncio.CancelledError:
+                # The answer may still come and would be taken for that of the next request.
+                self._drop()
+                raise
+        if isinstance(reply, protocol.Fault):
+            raise RefusedError(reply.code, reply.text)
+        if not isinstance(reply, expected):
+            raise WireError(f"the daemon answered {type(reply).__name__}, not {expected.__name__}")
+        return reply
+
+    async def close(self) -> None:
+        if self._streams is None:
+            return
+        writer = self._streams[1]
+        self._drop()
+        try:
+            await writer.wait_closed()
+        except OSError:
+            return  # it was broken before; it is closed now
+
+    async def _exchange(self, request: protocol.AnyRequest) -> protocol.AnyReply:
+        if self._streams is None:
+            self._streams = await self._connect()
+            greeting = await self._line(protocol.Hello())
+            if isinstance(greeting, protocol.Fault):
+                self._drop()
+                return greeting
+        return await self._line(request)
+
+    async def _line(self, request: protocol.AnyRequest) -> protocol.AnyReply:
+        assert self._streams is not None
+        reader, writer = self._streams
+        writer.write(protocol.encode(request))
+        # Not drained: a daemon that refuses may answer before it has read everything.
+        return protocol.decode_reply(await reader.readuntil(b"\n"))
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            with socket_address(self._path) as address:
+                return await asyncio.open_unix_connection(address, limit=protocol.REPLY_BYTES_MAX)
+        except OSError as fault:
+            raise ConnectError(_unreachable(self._path, fault)) from fault
+
+    def _drop(self) -> None:
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+
+class Client:
+    """Talks to the daemon of one node; use as an asynchronous context manager.
+
+    Args:
+        root: directory that holds the node's etc, lib and run; None for the system's.
+    Raises:
+        ConnectError: (any method) no daemon answers; the text says how to start it.
+        RefusedError: (any method) the daemon refuses this user or this request.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._path = Layout(root).control_socket
+        self._channel = _Channel(self._path)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; a later call opens it again."""
+        await self._channel.close()
+
+    async def hello(self) -> protocol.Greeting:
+        """Return the daemon's name for its node, and its versions."""
+        return await self._channel.ask(protocol.Hello(), protocol.Greeting, ANSWER_MS)
+
+    async def snapshot(self) -> ClusterSnapshot:
+        """Return the picture of the cluster as this node has it now."""
+        reply = await self._channel.ask(protocol.AskSnapshot(), protocol.SnapshotGiven, ANSWER_MS)
+        return reply.snapshot
+
+    async def command(
+        self, command: Command, *, author: str = "", timeout_ms: Millis = COMMAND_MS
+    ) -> Outcome:
+        """Give a command and return its outcome; a refusal by the cluster is an outcome.
+
+        `author` is the person on whose behalf a trusted program acts; by default the
+        daemon takes the name of the user that this process runs as.
+        """
+        request = protocol.command_request(command, author)
+        return (await self._channel.ask(request, protocol.OutcomeGiven, timeout_ms)).outcome
+
+    async def recent_events(self, since: int = 0) -> tuple[JournalEvent, ...]:
+        """Return at most 1,000 events numbered above `since`, oldest first."""
+        request = protocol.AskEvents(since)
+        return (await self._channel.ask(request, protocol.EventsGiven, ANSWER_MS)).events
+
+    async def events(self, since: int = 0, *, follow: bool = False) -> AsyncIterator[JournalEvent]:
+        """Yield all events numbered above `since`, oldest first; with `follow`, go on for ever."""
+        channel = _Channel(self._path)
+        try:
+            version = ""
+            while True:
+                request = protocol.AskEvents(since)
+                page = (await channel.ask(request, protocol.EventsGiven, ANSWER_MS)).events
+                for event in page:
+                    yield event
+                    since = max(since, event.seq)
+                if not page and not follow:
+                    return
+                if not page:
+                    version = await _next_version(channel, version, EVENT_POLL_MS)
+        finally:
+            await channel.close()
+
+    async def changes(self, since: str = "") -> AsyncIterator[str]:
+        """Yield the snapshot's version whenever it differs from the last one, at first `since`."""
+        channel = _Channel(self._path)
+        try:
+            while True:
+                version = await _next_version(channel, since, protocol.WATCH_MS_MAX)
+                if version != since:
+                    since = version
+                    yield version
+        finally:
+            await channel.close()
+
+
+async def _next_version(channel: _Channel, version: str, timeout_ms: Millis) -> str:
+    request = protocol.Watch(version, timeout_ms)
+    reply = await channel.ask(request, protocol.VersionGiven, timeout_ms + ANSWER_MS)
+    return reply.version
+
+
+def _unreachable(path: Path, fault: OSError) -> str:
+    if isinstance(fault, PermissionError):
+        return f"{path} may not be opened by this user: run as root or as the daemon's user"
+    if path == Layout().control_socket:
+        cure = "start it with 'systemctl start beatkeeper', or name another node's --root"
+    else:
+        cure = f"start it with 'had --root {path.parent.parent}'"
+    return f"no daemon answers at {path}: {cure}"

@@ -1,0 +1,174 @@
+"""What daemon and clients say on the control socket: one JSON object a line, each way.
+
+Owns: requests, replies, their bounds, and the way from bytes to values and back.
+Knows nothing of sockets, peers or the cluster. A request is answered by exactly
+one reply, in order. A command travels as its verb and its fields, because the
+commands of the core are plain dataclasses without a tag.
+"""
+
+import re
+from typing import Final, TypeAlias, get_args
+
+import msgspec
+
+from ha_core.commands import Command, Outcome
+from ha_core.errors import WireError
+from ha_core.ids import Millis, NodeName
+from ha_core.journal import JournalEvent
+from ha_core.snapshot import ClusterSnapshot
+
+PROTOCOL: Final = 1
+REQUEST_BYTES_MAX: Final = 8 * 1024 * 1024
+"""A configuration of 10,000 resources takes about half of it."""
+REPLY_BYTES_MAX: Final = 128 * 1024 * 1024
+"""Snapshot of 10,000 resources on 64 nodes with all scores, and room to grow."""
+EVENTS_PER_REPLY_MAX: Final = 1000
+WATCH_MS_MAX: Final[Millis] = 30_000
+"""A watcher asks again at least this often, so that a vanished one frees its place."""
+AUTHOR_LENGTH_MAX: Final = 128
+
+
+class Request(msgspec.Struct, frozen=True, tag_field="verb", forbid_unknown_fields=True):
+    """Base of all requests; `verb` tells them apart."""
+
+
+class Hello(Request, frozen=True, tag="hello"):
+    """Client names the protocol version that it speaks."""
+
+    protocol: int = PROTOCOL
+
+
+class AskSnapshot(Request, frozen=True, tag="snapshot"):
+    """Client wants the whole picture."""
+
+
+class AskEvents(Request, frozen=True, tag="events"):
+    """Client wants events numbered above `since`, oldest first."""
+
+    since: int = 0
+    limit: int = EVENTS_PER_REPLY_MAX
+
+
+class AskCommand(Request, frozen=True, tag="command"):
+    """Client gives a command; only trusted peers may name an `author` other than their user."""
+
+    name: str
+    arguments: msgspec.Raw = msgspec.Raw(b"{}")
+    author: str = ""
+
+
+class Watch(Request, frozen=True, tag="watch"):
+    """Client waits until the snapshot's version differs, at most `timeout_ms`."""
+
+    version: str
+    timeout_ms: Millis = WATCH_MS_MAX
+
+
+class Reply(msgspec.Struct, frozen=True, tag_field="reply"):
+    """Base of all replies; clients ignore fields they do not know."""
+
+
+class Greeting(Reply, frozen=True, tag="hello"):
+    """Daemon names itself and the protocol version that it speaks."""
+
+    protocol: int
+    product: str
+    node: NodeName
+
+
+class SnapshotGiven(Reply, frozen=True, tag="snapshot"):
+    """The whole picture."""
+
+    snapshot: ClusterSnapshot
+
+
+class EventsGiven(Reply, frozen=True, tag="events"):
+    """Events, oldest first; fewer than asked for means that there are no more."""
+
+    events: tuple[JournalEvent, ...]
+
+
+class OutcomeGiven(Reply, frozen=True, tag="outcome"):
+    """What became of a command."""
+
+    outcome: Outcome
+
+
+class VersionGiven(Reply, frozen=True, tag="version"):
+    """The snapshot's version now."""
+
+    version: str
+
+
+class Fault(Reply, frozen=True, tag="fault"):
+    """The request could not be served; one sentence says why and what to do."""
+
+    code: str
+    text: str
+
+
+AnyRequest: TypeAlias = Hello | AskSnapshot | AskEvents | AskCommand | Watch
+AnyReply: TypeAlias = Greeting | SnapshotGiven | EventsGiven | OutcomeGiven | VersionGiven | Fault
+
+
+def _verb(kind: type) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
+
+
+COMMANDS: Final[dict[str, type[Command]]] = {_verb(kind): kind for kind in get_args(Command)}
+"""Every command by its name on the socket, such as `set-standby`."""
+
+_requests: msgspec.json.Decoder[AnyRequest] = msgspec.json.Decoder(AnyRequest)
+_replies: msgspec.json.Decoder[AnyReply] = msgspec.json.Decoder(AnyReply)
+_commands = {name: msgspec.json.Decoder(kind) for name, kind in COMMANDS.items()}
+_encoder = msgspec.json.Encoder()
+
+
+def encode(message: AnyRequest | AnyReply) -> bytes:
+    """Return the message as one line, its end included."""
+    return _encoder.encode(message) + b"\n"
+
+
+def command_request(command: Command, author: str = "") -> AskCommand:
+    """Return the request that gives the command."""
+    fields = msgspec.Raw(_encoder.encode(command))
+    return AskCommand(name=_verb(type(command)), arguments=fields, author=author)
+
+
+def decode_request(line: bytes) -> AnyRequest:
+    """Return the request in the line.
+
+    Raises: WireError: it is not a request; the text says what is wrong.
+    """
+    try:
+        return _requests.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        text = f"the request is not understood: {fault}; see ha_core/control_protocol.py"
+        raise WireError(text) from fault
+
+
+def decode_command(request: AskCommand) -> Command:
+    """Return the command that the request carries.
+
+    Raises: WireError: no such command, or its arguments do not fit it.
+    """
+    decoder = _commands.get(request.name)
+    if decoder is None:
+        known = ", ".join(sorted(COMMANDS))
+        raise WireError(f"there is no command {request.name[:80]!r}; known are: {known}")
+    try:
+        return decoder.decode(request.arguments)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        raise WireError(f"command {request.name!r} does not fit: {fault}") from fault
+
+
+def decode_reply(line: bytes) -> AnyReply:
+    """Return the reply in the line.
+
+    Raises: WireError: it is not a reply that this version knows.
+    """
+    try:
+        return _replies.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        text = f"the daemon's answer is not understood, its version may differ: {fault}"
+        raise WireError(text) from fault

@@ -1,0 +1,1 @@
+"""The shell around the node: sockets, disk, processes and clock, on asyncio."""

@@ -1,0 +1,313 @@
+"""The daemon's control socket: lets local clients read the cluster and give commands.
+
+Owns: the UNIX socket, who may use it, and the bounds on what comes in. Knows
+nothing of how the node works: it serves a `ControlPort`. The socket file may be
+opened by everyone, because a peer that is not allowed is told so in a sentence
+instead of meeting a bare "permission denied"; the kernel vouches for the peer.
+"""
+
+import asyncio
+import logging
+import os
+import pwd
+import socket
+import stat
+import struct
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Final, Protocol, assert_never
+
+from ha_core import control_protocol as protocol
+from ha_core.commands import Command, Outcome
+from ha_core.errors import ConnectError, HaError, WireError
+from ha_core.ids import Millis
+from ha_core.journal import JournalEvent
+from ha_core.layout import socket_address
+from ha_core.snapshot import ClusterSnapshot
+
+CLIENTS_MAX: Final = 64
+BACKLOG: Final = 64
+SEND_TIMEOUT_S: Final = 30.0
+"""A client that reads nothing for so long is dropped: its replies would pile up here."""
+_SO_PEERGROUPS: Final = 59  # unix(7); has no name in the socket module
+_GROUPS_BYTES_MAX: Final = 65_536 * 4
+_ROOT_UID: Final = 0
+
+log = logging.getLogger(__name__)
+
+
+class ControlPort(Protocol):
+    """What the socket needs of a running node."""
+
+    def snapshot(self) -> ClusterSnapshot:
+        """Return the picture as it is now."""
+        ...
+
+    async def command(self, command: Command, author: str) -> Outcome:
+        """Carry out a command, bounded in time, and return what became of it."""
+        ...
+
+    def events(self, since_seq: int, limit: int) -> tuple[JournalEvent, ...]:
+        """Return at most `limit` events numbered above `since_seq`, oldest first."""
+        ...
+
+    async def changed(self, version: str, timeout_ms: Millis) -> None:
+        """Return when the snapshot's version differs from `version`, or time is up."""
+        ...
+
+
+class Trust(Enum):
+    """How far a peer is trusted."""
+
+    REFUSED = "refused"
+    MEMBER = "member"
+    """May do everything in its own name."""
+    DELEGATE = "delegate"
+    """May also name the person on whose behalf it acts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end, as the kernel says."""
+
+    uid: int
+    groups: frozenset[int] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """The user's name, or its number where the system knows no name."""
+        try:
+            return pwd.getpwuid(self.uid).pw_name
+        except KeyError:
+            return f"uid-{self.uid}"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may use the socket, besides root and the daemon's own user.
+
+    `delegates` are users that act for others (the WBEM server's); `groups`
+    are groups whose members act for themselves.
+    """
+
+    own_uid: int = field(default_factory=os.getuid)
+    delegates: frozenset[int] = frozenset()
+    groups: frozenset[int] = frozenset()
+
+    def trust(self, peer: Peer) -> Trust:
+        """Return how far the peer is trusted."""
+        if peer.uid in (_ROOT_UID, self.own_uid) or peer.uid in self.delegates:
+            return Trust.DELEGATE
+        return Trust.MEMBER if peer.groups & self.groups else Trust.REFUSED
+
+
+def peer_of(connection: socket.socket) -> Peer:
+    """Return who is connected. Source: unix(7), SO_PEERCRED and SO_PEERGROUPS."""
+    size = struct.calcsize("iII")
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    _, uid, gid = struct.unpack("iII", raw)
+    raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GROUPS_BYTES_MAX)
+    groups = struct.unpack(f"{len(raw) // 4}I", raw)
+    return Peer(uid, frozenset((gid, *groups)))
+
+
+class ControlServer:
+    """Serves a `ControlPort` on a UNIX socket until it is stopped."""
+
+    def __init__(
+        self, path: Path, port: ControlPort, *, access: Access | None = None, product: str = ""
+    ) -> None:
+        self._path = path
+        self._port = port
+        self._access = access if access is not None else Access()
+        self._product = product
+        self._server: asyncio.Server | None = None
+        self._sessions: set[asyncio.Task[None]] = set()
+        self._encoded: tuple[str, bytes] = ("", b"")
+
+    async def start(self) -> None:
+        """Listen. Raises ConnectError if another daemon serves the same socket."""
+        listener = _listen(self._path)
+        self._server = await asyncio.start_unix_server(
+            self._accept, sock=listener, limit=protocol.REQUEST_BYTES_MAX, backlog=BACKLOG
+        )
+
+    async def stop(self) -> None:
+        """Close the socket and every connection, and remove the file."""
+        if self._server is None:
+            return
+        self._server.close()
+        self._path.unlink(missing_ok=True)
+        for session in self._sessions:
+            session.cancel()
+        await asyncio.gather(*self._sessions, return_exceptions=True)
+        self._server = None
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        session = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._sessions.add(session)
+        session.add_done_callback(self._sessions.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._session(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            log.debug("a client of the control socket went away")
+        except TimeoutError:
+            log.info("a client of the control socket reads nothing and was dropped")
+            writer.transport.abort()
+        finally:
+            writer.close()
+
+    async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = peer_of(writer.get_extra_info("socket"))
+        trust = self._access.trust(peer)
+        refusal = self._refusal(peer, trust)
+        if refusal is not None:
+            await _send(writer, protocol.encode(refusal))
+            await _drain_input(reader)
+            return
+        while True:
+            try:
+                line = await reader.readuntil(b"\n")
+            except asyncio.LimitOverrunError:
+                text = f"a request may have at most {protocol.REQUEST_BYTES_MAX} bytes: split it"
+                await _send(writer, protocol.encode(protocol.Fault("invalid", text)))
+                await _drain_input(reader)
+                return
+            await _send(writer, await self._answer(line, peer, trust))
+
+    def _refusal(self, peer: Peer, trust: Trust) -> protocol.Fault | None:
+        if trust is Trust.REFUSED:
+            text = (
+                f"user {peer.name!r} may not use {self._path}: use root, "
+                "or join the group that the daemon was started with"
+            )
+            return protocol.Fault("denied", text)
+        if len(self._sessions) > CLIENTS_MAX:
+            text = f"{CLIENTS_MAX} clients are connected, which is the most: close some"
+            return protocol.Fault("busy", text)
+        return None
+
+    async def _answer(self, line: bytes, peer: Peer, trust: Trust) -> bytes:
+        try:
+            request = protocol.decode_request(line)
+            if isinstance(request, protocol.AskSnapshot):
+                return self._snapshot()
+            return protocol.encode(await self._reply(request, peer, trust))
+        except WireError as fault:
+            return protocol.encode(protocol.Fault("invalid", str(fault)))
+        except HaError as fault:
+            return protocol.encode(protocol.Fault(fault.code, str(fault)))
+
+    def _snapshot(self) -> bytes:
+        # Many watchers ask for the same picture after a change: it is written out once.
+        snapshot = self._port.snapshot()
+        if self._encoded[0] != snapshot.version or not self._encoded[1]:
+            self._encoded = (
+                snapshot.version,
+                protocol.encode(protocol.SnapshotGiven(snapshot)),
+            )
+        return self._encoded[1]
+
+    async def _reply(
+        self,
+        request: protocol.Hello | protocol.AskEvents | protocol.AskCommand | protocol.Watch,
+        peer: Peer,
+        trust: Trust,
+    ) -> protocol.AnyReply:
+        match request:
+            case protocol.Hello():
+                return self._greet(request)
+            case protocol.AskEvents(since=since, limit=limit):
+                bounded = max(1, min(limit, protocol.EVENTS_PER_REPLY_MAX))
+                return protocol.EventsGiven(self._port.events(since, bounded))
+            case protocol.AskCommand():
+                return await self._command(request, peer, trust)
+            case protocol.Watch(version=version, timeout_ms=timeout_ms):
+                wait_ms = max(0, min(timeout_ms, protocol.WATCH_MS_MAX))
+                await self._port.changed(version, wait_ms)
+                return protocol.VersionGiven(self._port.snapshot().version)
+            case _:
+                assert_never(request)
+
+    def _greet(self, request: protocol.Hello) -> protocol.AnyReply:
+        if request.protocol != protocol.PROTOCOL:
+            text = (
+                f"this daemon speaks control protocol {protocol.PROTOCOL}, the client "
+                f"{request.protocol}: upgrade the older of the two"
+            )
+            return protocol.Fault("version", text)
+        local = self._port.snapshot().local
+        return protocol.Greeting(protocol.PROTOCOL, self._product, local)
+
+    async def _command(
+        self, request: protocol.AskCommand, peer: Peer, trust: Trust
+    ) -> protocol.AnyReply:
+        author = request.author or peer.name
+        if author != peer.name and trust is not Trust.DELEGATE:
+            text = f"user {peer.name!r} may give commands in its own name only, not as {author!r}"
+            return protocol.Fault("denied", text[: protocol.AUTHOR_LENGTH_MAX + 200])
+        if len(author) > protocol.AUTHOR_LENGTH_MAX or not author.isprintable():
+            text = f"an author has at most {protocol.AUTHOR_LENGTH_MAX} printable characters"
+            return protocol.Fault("invalid", text)
+        outcome = await self._port.command(protocol.decode_command(request), author)
+        return protocol.OutcomeGiven(outcome)
+
+
+async def _send(writer: asyncio.StreamWriter, line: bytes) -> None:
+    writer.write(line)
+    async with asyncio.timeout(SEND_TIMEOUT_S):
+        await writer.drain()
+
+
+async def _drain_input(reader: asyncio.StreamReader) -> None:
+    """Read on for a moment: closing with unread input would destroy the reply under way."""
+    taken = 0
+    try:
+        async with asyncio.timeout(1.0):
+            while taken < 4 * protocol.REQUEST_BYTES_MAX:
+                piece = await reader.read(65_536)
+                if not piece:
+                    return
+                taken += len(piece)
+    except TimeoutError:
+        return
+
+
+def _listen(path: Path) -> socket.socket:
+    """Return a bound socket; a file left by a dead daemon is replaced."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with socket_address(path) as address:
+            _remove_stale(path, address)
+            listener.bind(address)
+        path.chmod(0o666)
+        listener.setblocking(False)
+    except OSError as fault:
+        listener.close()
+        text = (
+            f"cannot listen on {path}: {fault.strerror}; the directory must exist and be writable"
+        )
+        raise ConnectError(text) from fault
+    except ConnectError:
+        listener.close()
+        raise
+    return listener
+
+
+def _remove_stale(path: Path, address: str) -> None:
+    if not path.exists():
+        return
+    if not stat.S_ISSOCK(path.stat().st_mode):
+        raise ConnectError(f"{path} is in the way: remove it, it is not a socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(address)
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise ConnectError(
+        f"another daemon already serves {path}: stop it first, or use another --root"
+    )
