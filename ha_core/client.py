@@ -179,6 +179,13 @@ class Client:
         finally:
             await channel.close()
 
+    async def changed(self, version: str, timeout_ms: Millis) -> str:
+        """Return the snapshot's version as soon as it differs from `version`, or when time is up.
+
+        At most 30 seconds; other questions of this client wait meanwhile.
+        """
+        return await _next_version(self._channel, version, timeout_ms)
+
     async def changes(self, since: str = "") -> AsyncIterator[str]:
         """Yield the snapshot's version whenever it differs from the last one, at first `since`."""
         channel = _Channel(self._path)

@@ -1,0 +1,76 @@
+"""`ha apply`, `export`, `diff` and `verify`: the configuration as a file."""
+
+from pathlib import Path
+
+import click
+import yaml
+
+from ha_core import commands
+from ha_core.cli import goals
+from ha_core.cli.change import current, current_configuration, give_from
+from ha_core.cli.options import Options, Waiting, read_text, run, verb, waits
+from ha_core.cli.plan import plan, plan_text, plan_value
+from ha_core.config.change import diff as differences
+from ha_core.config.model import Configuration
+from ha_core.config.parse import parse_text
+from ha_core.config.render import render
+
+_file = click.argument(
+    "file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path)
+)
+
+
+def _read(file: Path) -> Configuration:
+    return parse_text(read_text(file), str(file))
+
+
+@click.command()
+@_file
+@click.option("--dry-run", is_flag=True, help="Only show what would change and be done.")
+@click.option("--reason", default="", help="Why; kept in the history.")
+@click.option("--base", type=click.IntRange(0), help="Refuse if this is not the revision in force.")
+@verb
+@waits
+def apply(
+    options: Options, waiting: Waiting, file: Path, dry_run: bool, reason: str, base: int | None
+) -> None:
+    """Make FILE (YAML; - for standard input) the configuration of the whole cluster."""
+    wanted = _read(file)
+    if dry_run:
+        found = plan(run(current(options)), wanted)
+        options.show(plan_value(found), plan_text(found))
+        return
+    give_from(
+        options,
+        waiting,
+        lambda before: commands.Apply(wanted, reason, before.revision if base is None else base),
+        goals.placed,
+    )
+
+
+@click.command()
+@verb
+def export(options: Options) -> None:
+    """Print the configuration in force, as YAML or (--json) JSON; 'ha apply' reads both."""
+    text = render(current_configuration(options))
+    options.show(yaml.safe_load(text) if options.as_json else None, text.rstrip("\n"))
+
+
+@click.command()
+@_file
+@verb
+def diff(options: Options, file: Path) -> None:
+    """Show what 'ha apply FILE' would change."""
+    changes = differences(current_configuration(options), _read(file))
+    options.show(list(changes), "\n".join(changes) or "no difference")
+
+
+@click.command()
+@_file
+@verb
+def verify(options: Options, file: Path) -> None:
+    """Check FILE and name every fault; no cluster is needed."""
+    wanted = _read(file)
+    resources = len(wanted.primitives)
+    text = f"{file} is valid: {len(wanted.nodes)} nodes, {resources} resources"
+    options.show({"code": "done", "text": text, "faults": []}, text)

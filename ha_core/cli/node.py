@@ -1,0 +1,75 @@
+"""`ha node`: take nodes out of service and bring them back."""
+
+import click
+
+from ha_core import commands
+from ha_core.cli import goals
+from ha_core.cli.change import give
+from ha_core.cli.options import Options, Waiting, verb, waits
+from ha_core.ids import NodeName
+
+_node = click.argument("node", metavar="NODE")
+
+
+@click.group()
+def node() -> None:
+    """Take nodes out of service and bring them back."""
+
+
+@node.command()
+@_node
+@verb
+@waits
+def standby(options: Options, waiting: Waiting, node: str) -> None:
+    """Move everything away from NODE and keep it free."""
+    command = commands.SetStandby(NodeName(node), True)
+    give(options, waiting, command, lambda _: goals.node_is(node, "standby", empty=True))
+
+
+@node.command()
+@_node
+@verb
+@waits
+def online(options: Options, waiting: Waiting, node: str) -> None:
+    """Let NODE run resources again."""
+    command = commands.SetStandby(NodeName(node), False)
+    give(options, waiting, command, lambda _: goals.node_is(node, "online", "maintenance"))
+
+
+@node.command()
+@click.argument("node", metavar="NODE", required=False)
+@click.option("--on/--off", "wanted", default=True, help="Begin (the default) or end it.")
+@click.option("--all", "everywhere", is_flag=True, help="The whole cluster instead of one node.")
+@verb
+@waits
+def maintenance(
+    options: Options, waiting: Waiting, node: str | None, wanted: bool, everywhere: bool
+) -> None:
+    """Leave everything on NODE alone, or act on it again with --off."""
+    if (node is None) is not everywhere:
+        raise click.UsageError("name a NODE, or say --all for the whole cluster")
+    if node is None:
+        command = commands.SetMaintenance(None, wanted)
+        give(options, waiting, command, lambda _: goals.maintenance(wanted))
+        return
+    states = ("maintenance",) if wanted else ("online", "standby")
+    command = commands.SetMaintenance(NodeName(node), wanted)
+    give(options, waiting, command, lambda _: goals.node_is(node, *states))
+
+
+@node.command("confirm-down")
+@_node
+@click.option("--reason", required=True, help="How you know; kept in the history.")
+@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+@verb
+@waits
+def confirm_down(options: Options, waiting: Waiting, node: str, reason: str, yes: bool) -> None:
+    """State in writing that the lost NODE is down, so that its resources may start elsewhere.
+
+    If it is not down, data can be destroyed: look at the machine first.
+    """
+    if not yes:
+        question = f"Is {node} certainly powered off, or cut off from network and storage?"
+        click.confirm(question, abort=True, err=True)
+    command = commands.ConfirmDown(NodeName(node), reason)
+    give(options, waiting, command, lambda _: goals.clean(node))

@@ -1,0 +1,94 @@
+"""`ha apply --dry-run`: what a new configuration would change and make the cluster do.
+
+Owns: the comparison. Pure but for the wall clock, which date-bound constraints need.
+"""
+
+import time
+from dataclasses import dataclass
+
+from ha_core.config.change import diff
+from ha_core.config.model import Configuration
+from ha_core.ids import NodeName, ResourceId
+from ha_core.policy.schedule import schedule
+from ha_core.policy.transition import Transition
+from ha_core.snapshot import ClusterSnapshot
+from ha_core.status import ClusterStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A primitive whose node changes; None means that it runs nowhere, or is not configured."""
+
+    resource: str
+    before: str | None
+    after: str | None
+    blocked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What applying would lead to."""
+
+    changes: tuple[str, ...]
+    moves: tuple[Move, ...]
+    actions: tuple[tuple[str, str], ...]
+    """Each action, such as `start web on n2`, with its reason; in a possible order."""
+
+
+def plan(snapshot: ClusterSnapshot, wanted: Configuration) -> Plan:
+    """Return what applying `wanted` to the cluster as it is now would lead to."""
+    at_wall_ms = round(time.time() * 1000)
+    status = ClusterStatus(snapshot.instances, snapshot.quorate)
+    now = schedule(snapshot.configuration, status, at_wall_ms)
+    then = schedule(wanted, status, at_wall_ms)
+    actions = tuple(
+        (f"{action.key.kind} {action.key.resource} on {action.key.node}", action.reason)
+        for action in then.actions
+    )
+    return Plan(diff(snapshot.configuration, wanted), _moves(now, then), actions)
+
+
+def _moves(now: Transition, then: Transition) -> tuple[Move, ...]:
+    names = sorted({decision.resource for decision in (*now.decisions, *then.decisions)})
+    found = []
+    for name in names:
+        before, after = _node(now, name), _node(then, name)
+        decision = then.decision(name)
+        blocked = decision.blocked if decision is not None else ""
+        if before != after or blocked:
+            found.append(Move(name, before, after, blocked))
+    return tuple(found)
+
+
+def _node(transition: Transition, resource: ResourceId) -> NodeName | None:
+    decision = transition.decision(resource)
+    return None if decision is None else decision.node
+
+
+def plan_value(found: Plan) -> dict[str, object]:
+    """Return the plan as `ha apply --dry-run --json` prints it."""
+    return {
+        "changes": list(found.changes),
+        "moves": [
+            {"resource": m.resource, "from": m.before, "to": m.after, "blocked": m.blocked}
+            for m in found.moves
+        ],
+        "actions": [{"action": action, "reason": reason} for action, reason in found.actions],
+    }
+
+
+def plan_text(found: Plan) -> str:
+    """Return the plan for people."""
+    lines = ["changes:", *_indented(found.changes)]
+    moves = [
+        f"{m.resource}: {m.before or 'nowhere'} -> {m.after or 'nowhere'}"
+        + (f" ({m.blocked})" if m.blocked else "")
+        for m in found.moves
+    ]
+    lines += ["placement:", *_indented(moves)]
+    lines += ["actions:", *_indented([f"{action} ({why})" for action, why in found.actions])]
+    return "\n".join(lines)
+
+
+def _indented(lines: tuple[str, ...] | list[str]) -> list[str]:
+    return [f"  {line}" for line in lines] or ["  none"]

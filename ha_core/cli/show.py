@@ -1,0 +1,93 @@
+"""`ha status`, `ha events` and `ha why`: verbs that only look."""
+
+import os
+import time
+from collections import deque
+
+import click
+
+from ha_core.cli import reasons, view
+from ha_core.cli.change import current
+from ha_core.cli.options import Options, run, to_json, verb
+from ha_core.client import Client
+from ha_core.journal import JournalEvent
+from ha_core.snapshot import ClusterSnapshot
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Show it again after every change, until Ctrl-C.")
+@verb
+def status(options: Options, watch: bool) -> None:
+    """Show nodes, resources, what is under way, and faults with their cures."""
+    if os.environ.get("NO_COLOR"):
+        click.get_current_context().color = False
+    if watch:
+        run(_watch(options))
+        return
+    snapshot = run(current(options))
+    options.show(view.status_value(snapshot), view.status_text(snapshot))
+
+
+async def _watch(options: Options) -> None:
+    async with Client(options.root) as cluster:
+        async for _ in cluster.changes():
+            snapshot = await cluster.snapshot()
+            _show_again(options, snapshot)
+
+
+def _show_again(options: Options, snapshot: ClusterSnapshot) -> None:
+    if not options.as_json:
+        click.clear()
+    options.show(view.status_value(snapshot), view.status_text(snapshot))
+
+
+@click.command()
+@click.option("--follow", "-f", is_flag=True, help="Go on with new ones, until Ctrl-C.")
+@click.option("--since", type=click.IntRange(0), help="Only those numbered above this one.")
+@click.option(
+    "--last",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    help="Begin with so many of the newest, unless --since is given.",
+)
+@verb
+def events(options: Options, follow: bool, since: int | None, last: int) -> None:
+    """Show what happened, one line an event, oldest first."""
+    run(_events(options, follow, since, last))
+
+
+async def _events(options: Options, follow: bool, since: int | None, last: int) -> None:
+    async with Client(options.root) as cluster:
+        begin = since or 0
+        if since is None:
+            newest: deque[JournalEvent] = deque(maxlen=last)
+            async for event in cluster.events():
+                newest.append(event)
+                begin = event.seq
+            for event in newest:
+                _show_event(options, event)
+            if not follow:
+                return
+        async for event in cluster.events(begin, follow=follow):
+            _show_event(options, event)
+
+
+def _show_event(options: Options, event: JournalEvent) -> None:
+    if options.as_json:
+        click.echo(to_json(view.event_value(event)))
+        return
+    moment = time.localtime(event.at_wall_ms / 1000)
+    stamp = f"{time.strftime('%Y-%m-%d %H:%M:%S', moment)}.{event.at_wall_ms % 1000:03d}"
+    why = f" ({event.why})" if event.why else ""
+    click.echo(f"{event.seq:>6}  {stamp}  {event.node}  {event.text}{why}")
+
+
+@click.command()
+@click.argument("resource", metavar="RESOURCE")
+@click.option("--on", "node", metavar="NODE", help="Why it is, or is not, on this node.")
+@verb
+def why(options: Options, resource: str, node: str | None) -> None:
+    """Say why RESOURCE is where it is, and what would change that."""
+    found = reasons.explain(run(current(options)), resource, node)
+    options.show([reasons.value(item) for item in found], "\n\n".join(map(reasons.text, found)))

@@ -1,0 +1,208 @@
+"""A snapshot as people and programs read it: the table and the JSON of `ha status`.
+
+Owns: the layout of both. Pure: snapshot in, values and text out. The JSON's
+names are an interface that other programs rely on: fields are added, never changed.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import click
+
+from ha_core.journal import JournalEvent
+from ha_core.snapshot import ClusterSnapshot, LinkSummary, NodeSummary, ResourceSummary
+
+_COLOURS: Final = {
+    "online": "green",
+    "started": "green",
+    "starting": "yellow",
+    "stopping": "yellow",
+    "standby": "yellow",
+    "maintenance": "yellow",
+    "suspect": "yellow",
+    "unknown": "yellow",
+    "failed": "red",
+    "blocked": "red",
+    "lost": "red",
+}
+_STATE_WIDTH: Final = 11
+
+
+def status_value(snapshot: ClusterSnapshot) -> dict[str, object]:
+    """Return what `ha status --json` prints."""
+    timers = snapshot.timers
+    return {
+        "name": snapshot.configuration.name,
+        "local": snapshot.local,
+        "version": snapshot.version,
+        "revision": snapshot.revision,
+        "coordinator": snapshot.coordinator,
+        "term": snapshot.term,
+        "quorate": snapshot.quorate,
+        "votes": {
+            "present": snapshot.votes,
+            "expected": snapshot.votes_expected,
+            "needed": snapshot.votes_needed,
+        },
+        "nodes": {node.name: _node_value(node) for node in snapshot.nodes},
+        "resources": {item.id: _resource_value(item) for item in snapshot.resources},
+        "groups": {group.id: list(group.members) for group in snapshot.configuration.groups},
+        "pending": list(snapshot.pending),
+        "faults": list(snapshot.faults),
+        "links": [_link_value(link) for link in snapshot.links],
+        "timers": {
+            "dead_after_ms": timers.dead_after_ms,
+            "beat_ms": timers.beat_ms,
+            "coordinator_lease_ms": timers.coordinator_lease_ms,
+            "run_lease_ms": timers.run_lease_ms,
+        },
+        "last_change": {
+            "author": snapshot.last_author,
+            "reason": snapshot.last_reason,
+            "wall_ms": snapshot.last_change_wall_ms,
+        },
+    }
+
+
+def _node_value(node: NodeSummary) -> dict[str, object]:
+    return {
+        "state": node.state,
+        "witness": node.witness,
+        "voter": node.voter,
+        "unclean": node.unclean,
+        "generation": node.generation,
+    }
+
+
+def _resource_value(item: ResourceSummary) -> dict[str, object]:
+    return {
+        "state": item.state,
+        "role": item.role,
+        "nodes": list(item.nodes),
+        "guard": item.guard,
+        "takeover_wait_ms": item.takeover_wait_ms,
+        "group": item.group,
+        "managed": item.managed,
+        "target": item.target,
+        "fail_count": item.fail_count,
+        "why": item.why,
+    }
+
+
+def _link_value(link: LinkSummary) -> dict[str, object]:
+    return {
+        "peer": link.peer,
+        "link": link.link,
+        "up": link.up,
+        "silent_ms": link.silent_ms,
+    }
+
+
+def event_value(event: JournalEvent) -> dict[str, object]:
+    """Return what `ha events --json` prints for one event."""
+    return {
+        "seq": event.seq,
+        "time": event.at_wall_ms / 1000,
+        "node": event.node,
+        "kind": event.kind,
+        "subject": event.subject,
+        "text": event.text,
+        "incident": event.incident,
+        "why": event.why,
+    }
+
+
+def status_text(snapshot: ClusterSnapshot) -> str:
+    """Return what `ha status` prints for people."""
+    sections = [
+        list(_heading(snapshot)),
+        _section("nodes", _node_rows(snapshot)),
+        _section("resources", _resource_rows(snapshot)),
+        _section("under way", ([text] for text in snapshot.pending)),
+        _section("links down", _dead_links(snapshot)),
+        _section("faults", ([click.style(text, fg="red")] for text in snapshot.faults)),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines)
+
+
+def _heading(snapshot: ClusterSnapshot) -> Iterable[str]:
+    votes = f"{snapshot.votes} of {snapshot.votes_expected} votes, {snapshot.votes_needed} needed"
+    if snapshot.quorate:
+        state = click.style("quorate", fg="green")
+    else:
+        state = click.style("no quorum", fg="red", bold=True)
+    coordinator = snapshot.coordinator or "none"
+    name = click.style(snapshot.configuration.name, bold=True)
+    yield f"cluster {name}, seen from {snapshot.local}"
+    yield f"  {state} ({votes}), coordinator {coordinator}"
+    change = f"  revision {snapshot.revision}"
+    if snapshot.last_author:
+        change += f" by {snapshot.last_author}"
+    if snapshot.last_reason:
+        change += f": {snapshot.last_reason}"
+    yield change
+
+
+def _node_rows(snapshot: ClusterSnapshot) -> Iterable[Sequence[str]]:
+    for node in snapshot.nodes:
+        notes = [
+            *(["coordinator"] if node.name == snapshot.coordinator else []),
+            *(["witness"] if node.witness else []),
+            *([] if node.voter else ["no vote"]),
+            *(["unclean"] if node.unclean else []),
+        ]
+        yield [node.name, node.state, ", ".join(notes)]
+
+
+def _resource_rows(snapshot: ClusterSnapshot) -> Iterable[Sequence[str]]:
+    by_id = {item.id: item for item in snapshot.resources}
+    for group in snapshot.configuration.groups:
+        yield [f"{group.id} (group)"]
+        for member in group.members:
+            if member in by_id:
+                yield _resource_row(by_id[member], indent="  ")
+    for item in snapshot.resources:
+        if item.group is None:
+            yield _resource_row(item)
+
+
+def _resource_row(item: ResourceSummary, indent: str = "") -> Sequence[str]:
+    notes = [
+        *([] if item.managed else ["unmanaged"]),
+        *(["to be stopped"] if item.target == "stopped" and item.state != "stopped" else []),
+        *([f"{item.fail_count} failures"] if item.fail_count else []),
+    ]
+    wait = item.takeover_wait_ms
+    takeover = "takeover by an operator's word" if wait is None else f"takeover after {wait} ms"
+    guard = f"{item.guard}, {takeover}"
+    return [indent + item.id, item.state, ", ".join(item.nodes) or "-", guard, ", ".join(notes)]
+
+
+def _dead_links(snapshot: ClusterSnapshot) -> Iterable[Sequence[str]]:
+    for link in snapshot.links:
+        if not link.up:
+            yield [f"{link.link} to {link.peer}", f"silent for {link.silent_ms} ms"]
+
+
+def _section(title: str, rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return title and aligned rows; nothing if there are no rows. Colours follow the state."""
+    table = [list(row) for row in rows]
+    if not table:
+        return []
+    columns = max(len(row) for row in table)
+    widths = [
+        max((len(row[column]) for row in table if column < len(row) - 1), default=0)
+        for column in range(columns)
+    ]
+    lines = [click.style(title.upper(), bold=True)]
+    for row in table:
+        last = len(row) - 1
+        cells = [_cell(text, widths[i] if i < last else 0) for i, text in enumerate(row)]
+        lines.append(("  " + "  ".join(cells)).rstrip())
+    return lines
+
+
+def _cell(text: str, width: int) -> str:
+    colour = _COLOURS.get(text)
+    padded = text.ljust(width)
+    return click.style(padded, fg=colour) if colour else padded
