@@ -57,7 +57,7 @@ def timers(dead_after_ms: Millis) -> RaftTimers:
     assert DEAD_AFTER_MS_MIN <= dead_after_ms <= DEAD_AFTER_MS_MAX, dead_after_ms
     result = RaftTimers(
         dead_after_ms=dead_after_ms,
-        beat_ms=max(dead_after_ms // 10, 10),
+        beat_ms=min(max(dead_after_ms // 10, 10), 1000),
         election_ms=dead_after_ms // 2,
         election_spread_ms=max(dead_after_ms // 10, 20),
         coordinator_lease_ms=dead_after_ms * 45 // 100,

@@ -1,0 +1,1 @@
+"""What only the coordinator does: admit nodes, plan, give orders, number events, answer commands."""

@@ -1,0 +1,105 @@
+"""The coordinator's planner: status in, plan and orders out, again at every change.
+
+Owns: the calls of the policy engine, the executor, restarts asked for, and
+which events belong to one incident. Knows nothing of messages.
+"""
+
+from dataclasses import replace
+
+from ha_core.config.model import Configuration
+from ha_core.coordinator.roster import Lost, Roster
+from ha_core.ids import Millis, NodeName, ResourceId, Term
+from ha_core.policy.schedule import schedule
+from ha_core.policy.transition import Transition
+from ha_core.status import ClusterStatus, InstanceState, NodeStatus
+from ha_core.transition.executor import Executor, OpenOrder
+
+_DOWN = (InstanceState.STOPPED, InstanceState.UNKNOWN)
+REPLAN_MS = 1000
+"""Failures and bans expire with time alone; they are looked at again this often."""
+
+
+class Planner:
+    """Plans and orders of one term."""
+
+    def __init__(self, term: Term) -> None:
+        self.executor = Executor(term)
+        self.transition = Transition()
+        self.restarts: set[ResourceId] = set()
+        self.incidents: dict[ResourceId, str] = {}
+
+    def status(self, roster: Roster, configuration: Configuration) -> ClusterStatus:
+        """Return the policy engine's input: reports, overlaid with orders that are out."""
+        nodes = tuple(
+            self._accepting(self.executor.overlay(node), configuration)
+            for node in roster.statuses()
+        )
+        stale = {i.resource for node in nodes for i in node.instances if i.stale}
+        return ClusterStatus(nodes, True, tuple(sorted(self.restarts | stale)))
+
+    def plan(
+        self, roster: Roster, configuration: Configuration, now_ms: Millis, wall_ms: Millis
+    ) -> list[OpenOrder]:
+        """Plan anew and return the orders to give now."""
+        status = self.status(roster, configuration)
+        self._finish_restarts(status, configuration)
+        status = replace(status, restarts=self._restarts(status))
+        self._close_incidents(status)
+        wanted = with_leaving(configuration, roster.leaving())
+        self.transition = schedule(wanted, status, wall_ms)
+        return self.executor.next_orders(self.transition, status, self.incidents, now_ms)
+
+    def lost(self, lost: Lost, incident: str) -> None:
+        """A node is lost: its orders are void, and what follows for its resources is one incident."""
+        self.executor.void(lost.node)
+        for resource in lost.affected:
+            self.incidents[resource] = incident
+
+    def has_time_limits(self, configuration: Configuration, roster: Roster) -> bool:
+        """Return whether something expires by time alone, so that planning again may differ."""
+        if any(item.expires_wall_ms is not None for item in configuration.locations):
+            return True
+        return any(i.failure for node in roster.statuses() for i in node.instances)
+
+    def _restarts(self, status: ClusterStatus) -> tuple[ResourceId, ...]:
+        stale = {i.resource for node in status.nodes for i in node.instances if i.stale}
+        return tuple(sorted(self.restarts | stale))
+
+    def _finish_restarts(self, status: ClusterStatus, configuration: Configuration) -> None:
+        for resource in sorted(self.restarts):
+            group = configuration.group(resource)
+            members = group.members if group else (resource,)
+            found = [node.instance(member) for member in members for node in status.nodes]
+            if all(item is None or (item.state in _DOWN and not item.pending) for item in found):
+                self.restarts.discard(resource)
+
+    def _close_incidents(self, status: ClusterStatus) -> None:
+        for resource in sorted(self.incidents):
+            found = [node.instance(resource) for node in status.nodes]
+            states = [item.state for item in found if item is not None]
+            failing = (InstanceState.FAILED, InstanceState.BLOCKED, InstanceState.UNCERTAIN)
+            if InstanceState.STARTED in states and not any(state in failing for state in states):
+                del self.incidents[resource]
+
+    @staticmethod
+    def _accepting(node: NodeStatus, configuration: Configuration) -> NodeStatus:
+        """Take what is uncertain as stopped where the administrator accepted that in writing."""
+        instances = []
+        for item in node.instances:
+            primitive = configuration.primitive(item.resource)
+            accepted = primitive is not None and bool(primitive.meta.accept_risk)
+            if item.state is InstanceState.UNCERTAIN and accepted:
+                item = replace(item, state=InstanceState.STOPPED)
+            instances.append(item)
+        return replace(node, instances=tuple(instances))
+
+
+def with_leaving(configuration: Configuration, leaving: frozenset[NodeName]) -> Configuration:
+    """Return the configuration as planned with: nodes that want to stop are in standby."""
+    if not leaving:
+        return configuration
+    nodes = tuple(
+        replace(node, standby=True) if node.name in leaving else node
+        for node in configuration.nodes
+    )
+    return replace(configuration, nodes=nodes)

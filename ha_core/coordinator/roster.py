@@ -1,0 +1,302 @@
+"""The coordinator's roster: who is admitted, until when each node's lease may run, what it reported.
+
+Owns: node states and the proof that a lost node runs nothing any more (safety
+rule S4). A node that was ever admitted may run things until the log holds a
+verdict on that incarnation, or its lease has run out and a gate ends with it.
+Knows nothing of placement.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from ha_core.agents.registry import guard_of
+from ha_core.config.model import Configuration
+from ha_core.ids import Generation, Millis, NodeName, ResourceId
+from ha_core.messages import LeaseRequest, Report
+from ha_core.replication.entries import Verdict
+from ha_core.status import Instance, InstanceState, NodeState, NodeStatus
+from ha_core.timers import RaftTimers, with_drift
+
+ADMITTED = "admitted"
+"""Method of a verdict that says the opposite: this incarnation may run things from now on."""
+LEFT = "left"
+"""Method of a verdict on a node that stopped everything and said goodbye."""
+
+_MAY_BE_ACTIVE = (
+    InstanceState.UNKNOWN,
+    InstanceState.STARTED,
+    InstanceState.FAILED,
+    InstanceState.BLOCKED,
+    InstanceState.UNCERTAIN,
+)
+
+
+@dataclass(slots=True)
+class Record:
+    """One node as the coordinator knows it."""
+
+    name: NodeName
+    state: NodeState
+    generation: Generation = 0
+    admission: int = 0
+    report_id: int = 0
+    instances: tuple[Instance, ...] = ()
+    lease_bound_ms: Millis = 0
+    """By our clock: no lease of this node can run beyond this."""
+    is_leaving: bool = False
+    may_hold_lease: bool = False
+    since_wall_ms: Millis = 0
+    view_version: int = 0
+    view_sent_ms: Millis = 0
+    events_through: int = 0
+    request: LeaseRequest | None = None
+    requested_ms: Millis | None = None
+    """When it last asked for its lease: it hears us, and we hear it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A node has become lost; `affected` may have run there."""
+
+    node: NodeName
+    generation: Generation
+    affected: tuple[ResourceId, ...]
+    uncertain: tuple[ResourceId, ...]
+
+
+class Roster:
+    """All records, and the rules by which they change."""
+
+    def __init__(
+        self,
+        name: NodeName,
+        generation: Generation,
+        timers: RaftTimers,
+        verdicts: Iterable[Verdict],
+        known: Iterable[NodeStatus],
+        now_ms: Millis,
+    ) -> None:
+        self.name = name
+        self.timers = timers
+        self._generation = generation
+        self._elected_ms = now_ms
+        self._verdicts = {item.node: item for item in verdicts}
+        self._known = {item.name: item for item in known}
+        self._configuration = Configuration()
+        self.records: dict[NodeName, Record] = {}
+
+    # --- reading -------------------------------------------------------------------------
+
+    def statuses(self) -> tuple[NodeStatus, ...]:
+        """Return every node's status, sorted by name."""
+        return tuple(
+            NodeStatus(r.name, r.state, r.generation, r.instances, r.since_wall_ms)
+            for _, r in sorted(self.records.items())
+        )
+
+    def leaving(self) -> frozenset[NodeName]:
+        """Return the nodes that want to stop."""
+        return frozenset(name for name, record in self.records.items() if record.is_leaving)
+
+    def is_admitted(self, node: NodeName, generation: Generation) -> bool:
+        """Return whether the log says that this incarnation may run things."""
+        verdict = self._verdicts.get(node)
+        return (
+            verdict is not None and verdict.method == ADMITTED and verdict.generation == generation
+        )
+
+    # --- input ---------------------------------------------------------------------------
+
+    def configure(self, configuration: Configuration, wall_ms: Millis) -> None:
+        """Follow the configuration: new nodes are known at once, removed ones forgotten."""
+        self._configuration = configuration
+        names = {node.name for node in configuration.nodes}
+        for name in sorted(names - set(self.records)):
+            self.records[name] = self._first_record(name, wall_ms)
+        for name in set(self.records) - names:
+            del self.records[name]
+
+    def judged(self, verdict: Verdict) -> None:
+        """Take a committed verdict: a lost incarnation is proved to run nothing (or may run again)."""
+        self._verdicts[verdict.node] = verdict
+        record = self.records.get(verdict.node)
+        if record is None or verdict.method == ADMITTED:
+            return
+        if record.state in (NodeState.LOST, NodeState.LEFT) and (
+            record.generation <= verdict.generation
+        ):
+            record.instances = _without_active(record.instances)
+            if verdict.method == LEFT:
+                record.state = NodeState.LEFT
+
+    def request(
+        self,
+        sender: NodeName,
+        generation: Generation,
+        message: LeaseRequest,
+        now_ms: Millis,
+        wall_ms: Millis,
+    ) -> bool:
+        """Note a lease request; return whether this incarnation must first be admitted by the log."""
+        record = self.records.get(sender)
+        if record is None or generation < record.generation:
+            return False
+        record.request = message
+        record.requested_ms = now_ms
+        record.view_version = message.view_version
+        record.events_through = message.events_through
+        if not self.is_admitted(sender, generation):
+            return True
+        restarted = generation != record.generation
+        if record.admission == 0 or restarted or record.state in (NodeState.LOST, NodeState.LEFT):
+            unseen = record.admission == 0 and record.state is NodeState.PENDING and not restarted
+            self._admit(record, generation, wall_ms, may_hold_lease=unseen)
+        return False
+
+    def may_grant(self, node: NodeName) -> bool:
+        """Return whether the node's lease may be renewed: not before it has reported after a loss."""
+        record = self.records.get(node)
+        return record is not None and record.may_hold_lease
+
+    def granted(self, node: NodeName, acked_ms: Millis) -> None:
+        """Remember until when a lease granted now can run."""
+        record = self.records[node]
+        bound_ms = acked_ms + with_drift(self.timers.run_lease_ms) + 1
+        record.lease_bound_ms = max(record.lease_bound_ms, bound_ms)
+
+    def report(
+        self, sender: NodeName, generation: Generation, message: Report, wall_ms: Millis
+    ) -> bool:
+        """Take a report of the current admission; return whether it was news."""
+        record = self.records.get(sender)
+        if record is None or generation != record.generation:
+            return False
+        if message.admission != record.admission or message.report_id <= record.report_id:
+            return False
+        record.report_id = message.report_id
+        record.instances = message.instances
+        record.is_leaving = message.leaving
+        record.may_hold_lease = True
+        if record.state is not NodeState.ONLINE:
+            record.state = NodeState.ONLINE
+            record.since_wall_ms = wall_ms
+        return True
+
+    def left(self, node: NodeName, wall_ms: Millis) -> bool:
+        """Take a goodbye; return whether it was news."""
+        record = self.records.get(node)
+        if record is None or record.state is NodeState.LEFT or record.admission == 0:
+            return False
+        if any(i.state in _MAY_BE_ACTIVE[1:] or i.pending for i in record.instances):
+            return False
+        record.instances = _without_active(record.instances)
+        self._leave(record, NodeState.LEFT, wall_ms)
+        return True
+
+    def check(
+        self, silent_ms: Callable[[NodeName], Millis], now_ms: Millis, wall_ms: Millis
+    ) -> tuple[list[Lost], bool]:
+        """Judge silence; return the nodes that have just become lost, and whether anything changed."""
+        lost, changed = [], False
+        for name, record in sorted(self.records.items()):
+            if name == self.name or record.state in (NodeState.LOST, NodeState.LEFT):
+                continue
+            silence = self._silence(record, silent_ms(name), now_ms)
+            if silence >= self.timers.dead_after_ms and now_ms >= record.lease_bound_ms:
+                lost.append(self._lose(record, wall_ms))
+            elif silence >= self.timers.election_ms and record.state is NodeState.ONLINE:
+                record.state, changed = NodeState.SUSPECT, True
+            elif silence < self.timers.election_ms and record.state is NodeState.SUSPECT:
+                record.state, changed = NodeState.ONLINE, True
+        return lost, changed or bool(lost)
+
+    def deadline_ms(self) -> Millis | None:
+        """Return when the next node would become suspect or lost, unless it asks for its lease."""
+        due = []
+        for name, record in self.records.items():
+            if name == self.name or record.state in (NodeState.LOST, NodeState.LEFT):
+                continue
+            if record.requested_ms is not None:
+                dead_ms = record.requested_ms + self.timers.dead_after_ms
+                due.append(max(dead_ms, record.lease_bound_ms))
+        return min(due, default=None)
+
+    # --- mechanics -----------------------------------------------------------------------
+
+    def _silence(self, record: Record, detector_ms: Millis, now_ms: Millis) -> Millis:
+        """Return for how long the node has not answered us; before its first answer, not been heard.
+
+        A node that can be heard but does not hear us would otherwise never count as lost.
+        """
+        if record.requested_ms is not None:
+            return now_ms - record.requested_ms
+        return max(detector_ms, now_ms - self._elected_ms - self.timers.dead_after_ms)
+
+    def _first_record(self, name: NodeName, wall_ms: Millis) -> Record:
+        if name == self.name:
+            record = Record(name, NodeState.PENDING, self._generation, since_wall_ms=wall_ms)
+            return record
+        verdict, known = self._verdicts.get(name), self._known.get(name)
+        if verdict is None or verdict.method != ADMITTED:
+            generation = verdict.generation if verdict else 0
+            return Record(name, NodeState.LEFT, generation, since_wall_ms=wall_ms)
+        remembered = known.instances if known and known.generation == verdict.generation else ()
+        record = Record(name, NodeState.PENDING, verdict.generation, since_wall_ms=wall_ms)
+        record.instances = self._may_run(remembered)
+        record.lease_bound_ms = self._elected_ms + self.timers.inherited_lease_ms()
+        return record
+
+    def _may_run(self, remembered: tuple[Instance, ...]) -> tuple[Instance, ...]:
+        """Return what the node may run: its predecessor's last orders may not be in our view."""
+        failures = {item.resource: item for item in remembered}
+        unknown = []
+        for primitive in self._configuration.primitives:
+            last = failures.get(primitive.id, Instance(primitive.id, InstanceState.UNKNOWN))
+            state = InstanceState.UNKNOWN if last.state is InstanceState.STOPPED else last.state
+            unknown.append(replace(last, state=state, pending=""))
+        return tuple(sorted(unknown, key=lambda item: item.resource))
+
+    def _admit(
+        self, record: Record, generation: Generation, wall_ms: Millis, *, may_hold_lease: bool
+    ) -> None:
+        record.admission += 1
+        record.generation = generation
+        record.report_id = 0
+        record.is_leaving = False
+        record.may_hold_lease = may_hold_lease
+        record.state = NodeState.PENDING
+        record.since_wall_ms = wall_ms
+
+    def _leave(self, record: Record, state: NodeState, wall_ms: Millis) -> None:
+        record.state = state
+        record.may_hold_lease = False
+        record.is_leaving = False
+        record.request = None
+        record.requested_ms = None
+        record.since_wall_ms = wall_ms
+
+    def _lose(self, record: Record, wall_ms: Millis) -> Lost:
+        """Conclude from silence: what a gate ended is gone, the rest is uncertain."""
+        kept, affected = [], []
+        for item in record.instances:
+            may_run = item.state in _MAY_BE_ACTIVE or item.pending == "start"
+            primitive = self._configuration.primitive(item.resource)
+            if may_run and item.state is not InstanceState.UNKNOWN:
+                affected.append(item.resource)
+            if may_run and primitive is not None and not guard_of(primitive).bounded:
+                kept.append(replace(item, state=InstanceState.UNCERTAIN, pending=""))
+            else:
+                kept.append(replace(item, state=InstanceState.STOPPED, pending=""))
+        record.instances = tuple(kept)
+        self._leave(record, NodeState.LOST, wall_ms)
+        uncertain = tuple(i.resource for i in kept if i.state is InstanceState.UNCERTAIN)
+        return Lost(record.name, record.generation, tuple(affected), uncertain)
+
+
+def _without_active(instances: tuple[Instance, ...]) -> tuple[Instance, ...]:
+    return tuple(
+        replace(item, state=InstanceState.STOPPED, pending="")
+        if item.state in _MAY_BE_ACTIVE
+        else item
+        for item in instances
+    )

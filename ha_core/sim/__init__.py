@@ -1,0 +1,1 @@
+"""The simulator: the shipped `Node`, many of them, in one thread under a seeded world."""

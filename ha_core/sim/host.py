@@ -1,0 +1,390 @@
+"""One simulated machine: power, clock, the daemon with its effect queue, guardian, running services.
+
+Owns: how effects become deeds, strictly in order and with `Persist` as a
+barrier, and what each kind of failure leaves behind: a killed daemon loses
+its guardian, which ends what it guards; unguarded services live on until the
+machine loses power; a paused daemon is still watched by its guardian.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from ha_core.agents.registry import guard_of
+from ha_core.config.model import Primitive
+from ha_core.effects import (
+    CancelOperation,
+    CommandAnswered,
+    Effect,
+    HoldLease,
+    Journal,
+    Persist,
+    RunOperation,
+    Send,
+    Stopped,
+)
+from ha_core.events import (
+    LEASE_RAN_OUT,
+    CommandGiven,
+    Event,
+    LinkHeard,
+    OperationDone,
+    Received,
+    ResourceDied,
+    StopAsked,
+    Tick,
+    WallClock,
+)
+from ha_core.ids import LinkName, NodeName, ResourceId
+from ha_core.messages import Hello, Message
+from ha_core.node import Node
+from ha_core.sim.disk import Disk
+from ha_core.sim.network import Network
+from ha_core.sim.world import US_PER_MS, World
+
+WALL_EPOCH_MS = 1_700_000_000_000
+SEEN_MAX = 4096
+
+
+@dataclass(slots=True)
+class Services:
+    """How agents of this machine behave, in permille of the operations."""
+
+    fail_permille: int = 0
+    hang_permille: int = 0
+    start_us: int = 20 * US_PER_MS
+    stop_us: int = 10 * US_PER_MS
+    monitor_us: int = 2 * US_PER_MS
+
+
+@dataclass(slots=True)
+class _Operation:
+    effect: RunOperation
+    is_over: bool = False
+
+
+class Host:
+    """A machine with its daemon; the observer is told whenever a service begins or ends."""
+
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        name: NodeName,
+        disk: Disk,
+        rate_ppm: int,
+        observe: Callable[["Host"], None],
+    ) -> None:
+        self._world = world
+        self._network = network
+        self.name = name
+        self.disk = disk
+        self._rate_ppm = rate_ppm
+        self._offset_us = world.random.randrange(10_000_000)
+        self._observe = observe
+        self.services = Services()
+        self.disk_us = 2 * US_PER_MS
+        self.node: Node | None = None
+        self.has_power = True
+        self.is_paused = False
+        self.running: dict[ResourceId, Primitive] = {}
+        self.answers: dict[str, CommandAnswered] = {}
+        self.has_stopped = False
+        self._epoch = 0
+        self._lease_until_ms = 0
+        self._queue: deque[Effect] = deque()
+        self._is_syncing = False
+        self._waiting: list[Event] = []
+        self._operations: dict[int, _Operation] = {}
+        self._seen: deque[tuple[NodeName, int, int]] = deque(maxlen=SEEN_MAX)
+        self._seen_set: set[tuple[NodeName, int, int]] = set()
+        self._crash_in: int | None = None
+        self._wake_us = -1
+        network.attach(name, self._deliver)
+
+    # --- clock ---------------------------------------------------------------------------
+
+    def now_ms(self) -> int:
+        """Return the machine's monotonic clock, which runs at its own rate."""
+        return (self._offset_us + self._world.now_us * self._rate_ppm // 1_000_000) // US_PER_MS
+
+    def _true_us(self, local_ms: int) -> int:
+        """Return the first microsecond of true time at which the clock shows `local_ms`."""
+        span_us = local_ms * US_PER_MS - self._offset_us
+        return -(-span_us * 1_000_000 // self._rate_ppm)
+
+    # --- power, daemon, pauses -----------------------------------------------------------
+
+    def boot(self) -> None:
+        """Start the daemon (and the machine, if it was off)."""
+        if self.node is not None:
+            return
+        self.has_power = True
+        self.is_paused = False
+        self.has_stopped = False
+        self._epoch += 1
+        self._lease_until_ms = 0
+        recovered = self.disk.recover()
+        self._world.note(f"{self.name} boots, generation {recovered.generation}")
+        random = Random(f"{self.name}-{recovered.generation}-{self._world.random.random()}")
+        self.node = Node(self.name, recovered, random, self.now_ms())
+        self._handle(WallClock(WALL_EPOCH_MS))
+
+    def crash(self, *, power: bool) -> None:
+        """Kill the daemon at once, or cut the machine's power."""
+        if self.node is None and not power:
+            return
+        self._world.note(f"{self.name} {'loses power' if power else 'daemon dies'}")
+        self._epoch += 1
+        self.node = None
+        self.is_paused = False
+        self._queue.clear()
+        self._waiting.clear()
+        self._operations.clear()
+        self._seen.clear()
+        self._seen_set.clear()
+        self._is_syncing = False
+        self._crash_in = None
+        if power:
+            self.has_power = False
+            self.running.clear()
+        else:
+            self._end_guarded()
+        self._observe(self)
+
+    def crash_after(self, effects: int) -> None:
+        """Kill the daemon at an effect boundary: after so many further effects."""
+        self._crash_in = effects
+
+    def pause(self) -> None:
+        """Freeze the daemon; its guardian and its services go on."""
+        if self.node is not None:
+            self._world.note(f"{self.name} daemon is frozen")
+            self.is_paused = True
+
+    def resume(self) -> None:
+        """Let the daemon go on with what has piled up."""
+        if not self.is_paused:
+            return
+        self.is_paused = False
+        waiting, self._waiting = self._waiting, []
+        self._perform()
+        for event in waiting:
+            self._handle(event)
+        self._handle(Tick())
+
+    def stop(self) -> None:
+        """Ask the daemon to end in order."""
+        self._handle(StopAsked())
+
+    def command(self, given: CommandGiven) -> None:
+        """Give a command at this node."""
+        self._handle(given)
+
+    # --- the daemon's loop ---------------------------------------------------------------
+
+    def _deliver(
+        self, sender: NodeName, generation: int, link: LinkName, number: int, message: Message
+    ) -> None:
+        if self.node is None:
+            return
+        key = (sender, generation, number)
+        if key in self._seen_set:
+            self._handle(LinkHeard(sender, link))
+            return
+        if len(self._seen) == SEEN_MAX:
+            self._seen_set.discard(self._seen[0])
+        self._seen.append(key)
+        self._seen_set.add(key)
+        self._handle(Received(sender, generation, link, message))
+
+    def _handle(self, event: Event) -> None:
+        if self.node is None:
+            return
+        if self.is_paused:
+            if len(self._waiting) < 1000:
+                self._waiting.append(event)
+            return
+        for effect in self.node.handle(event, self.now_ms()):
+            if isinstance(effect, Send) and isinstance(effect.message, Hello):
+                self._do(effect)
+            else:
+                self._queue.append(effect)
+        self._perform()
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        if self.node is None:
+            return
+        deadline_ms = self.node.deadline_ms()
+        if deadline_ms is None:
+            return
+        when_us = max(self._true_us(deadline_ms), self._world.now_us)
+        if self._world.now_us <= self._wake_us <= when_us:
+            return
+        self._wake_us = when_us
+        epoch = self._epoch
+
+        def wake() -> None:
+            if self._epoch == epoch and self._wake_us == when_us:
+                self._wake_us = -1
+                self._handle(Tick())
+
+        self._world.at(when_us, wake)
+
+    def _perform(self) -> None:
+        while self._queue and not self._is_syncing and not self.is_paused and self.node:
+            if self._crash_in is not None:
+                self._crash_in -= 1
+                if self._crash_in < 0:
+                    self.crash(power=False)
+                    return
+            effect = self._queue.popleft()
+            if isinstance(effect, Persist):
+                self._sync(effect)
+            else:
+                self._do(effect)
+
+    def _sync(self, record: Persist) -> None:
+        self._is_syncing = True
+        epoch = self._epoch
+
+        def synced() -> None:
+            if self._epoch == epoch:
+                self.disk.commit(record)
+                self._is_syncing = False
+                self._perform()
+
+        self._world.after(self._world.random.randrange(self.disk_us + 1), synced)
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Send(to=to, message=message):
+                assert self.node is not None
+                self._network.send(self.name, self.node.generation, to, message)
+            case RunOperation():
+                self._run(effect)
+            case CancelOperation(operation_id=operation_id):
+                self._finish(operation_id, OperationDone(operation_id, 1, reason="cancelled"))
+            case HoldLease(until_ms=until_ms):
+                self._hold(until_ms)
+            case CommandAnswered(request_id=request_id):
+                self.answers[request_id] = effect
+            case Journal(event=event):
+                self.disk.last_event_seq = max(self.disk.last_event_seq, event.seq)
+            case Stopped():
+                self.has_stopped = True
+                self.crash(power=False)
+            case _:
+                pass
+
+    # --- guardian ------------------------------------------------------------------------
+
+    def _hold(self, until_ms: int) -> None:
+        if until_ms == 0:
+            self._lease_until_ms = 0
+            self._end_guarded()
+            return
+        self._lease_until_ms = max(self._lease_until_ms, until_ms)
+        deadline_ms, epoch = self._lease_until_ms, self._epoch
+
+        def expire() -> None:
+            if self._epoch == epoch and self._lease_until_ms <= deadline_ms:
+                self._end_guarded()
+
+        self._world.at(self._true_us(deadline_ms), expire)
+
+    def _end_guarded(self) -> None:
+        """The guardian ends everything under the lease, and tells the daemon if there is one."""
+        for resource in sorted(self.running):
+            if guard_of(self.running[resource]).bounded:
+                self._world.note(f"{self.name} guardian ends {resource}")
+                del self.running[resource]
+                self._tell_death(resource, "the lease ran out")
+        self._observe(self)
+
+    def kill_service(self, resource: ResourceId) -> None:
+        """A service dies by itself; a guarded one is missed at once."""
+        primitive = self.running.pop(resource, None)
+        if primitive is None:
+            return
+        self._world.note(f"{self.name} service {resource} dies")
+        self._observe(self)
+        if guard_of(primitive).bounded:
+            self._tell_death(resource, "the process ended")
+
+    def _tell_death(self, resource: ResourceId, reason: str) -> None:
+        epoch = self._epoch
+
+        def tell() -> None:
+            if self._epoch == epoch:
+                self._handle(ResourceDied(resource, reason))
+
+        self._world.after(US_PER_MS, tell)
+
+    # --- agents --------------------------------------------------------------------------
+
+    def _run(self, effect: RunOperation) -> None:
+        if effect.not_after_ms is not None and self.now_ms() >= effect.not_after_ms:
+            done = OperationDone(effect.operation_id, 1, reason=LEASE_RAN_OUT)
+            self._world.after(US_PER_MS, lambda: self._handle(done))
+            return
+        self._operations[effect.operation_id] = _Operation(effect)
+        roll = self._world.random.randrange(1000)
+        fails = roll < self.services.fail_permille
+        hangs = not fails and roll < self.services.fail_permille + self.services.hang_permille
+        base_us = {
+            "start": self.services.start_us,
+            "stop": self.services.stop_us,
+        }.get(effect.action, self.services.monitor_us)
+        spent_us = self._world.random.randrange(base_us // 2, base_us + 1)
+        if hangs:
+            spent_us = effect.timeout_ms * US_PER_MS
+        epoch = self._epoch
+
+        def end() -> None:
+            if self._epoch == epoch and effect.operation_id in self._operations:
+                self._conclude(effect, fails=fails, hangs=hangs)
+
+        if effect.action == "start" and not fails:
+            self._begin_service(effect)
+        self._world.after(spent_us, end)
+
+    def _begin_service(self, effect: RunOperation) -> None:
+        primitive = effect.primitive
+        if guard_of(primitive).bounded and self.now_ms() >= self._lease_until_ms:
+            return
+        self._world.note(f"{self.name} begins {primitive.id}")
+        self.running[primitive.id] = primitive
+        self._observe(self)
+
+    def _conclude(self, effect: RunOperation, *, fails: bool, hangs: bool) -> None:
+        resource = effect.primitive.id
+        code = 0
+        if hangs or fails:
+            code = 1
+        elif effect.action == "stop":
+            self._end_service(resource)
+        elif resource not in self.running:
+            code = 7 if effect.action == "monitor" else 1
+        if effect.action == "stop" and code and guard_of(effect.primitive).bounded:
+            self._end_service(resource)
+            code = 0
+        done = OperationDone(effect.operation_id, code, hangs, "as the simulator wants")
+        self._finish(effect.operation_id, done)
+
+    def _end_service(self, resource: ResourceId) -> None:
+        if self.running.pop(resource, None) is not None:
+            self._world.note(f"{self.name} ends {resource}")
+            self._observe(self)
+
+    def _finish(self, operation_id: int, done: OperationDone) -> None:
+        if self._operations.pop(operation_id, None) is not None:
+            epoch = self._epoch
+
+            def tell() -> None:
+                if self._epoch == epoch:
+                    self._handle(done)
+
+            self._world.after(10, tell)

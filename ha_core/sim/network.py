@@ -1,0 +1,82 @@
+"""The simulated network: several links, each with delay, loss, repetition, reordering and partitions.
+
+Owns: what becomes of a datagram. As on real links, every copy is heard, and
+only the first of each datagram is delivered.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ha_core.ids import LinkName, NodeName
+from ha_core.messages import Message
+from ha_core.sim.world import US_PER_MS, World
+
+DeliverFn = Callable[[NodeName, int, LinkName, int, Message], None]
+"""Receiver's side: sender, sender's generation, link, datagram number, message."""
+
+
+@dataclass(slots=True)
+class Weather:
+    """Rates of all links, in permille, and delays in microseconds."""
+
+    loss_permille: int = 0
+    repeat_permille: int = 0
+    delay_us: int = 200
+    jitter_us: int = 300
+    spike_permille: int = 0
+    spike_us: int = 50 * US_PER_MS
+
+
+class Network:
+    """All links of one simulated cluster."""
+
+    def __init__(self, world: World, links: tuple[LinkName, ...]) -> None:
+        self._world = world
+        self._links = links
+        self.weather = Weather()
+        self._receivers: dict[NodeName, DeliverFn] = {}
+        self._cut: set[tuple[NodeName, NodeName, LinkName]] = set()
+        self._number = 0
+
+    def attach(self, name: NodeName, deliver: DeliverFn) -> None:
+        """Plug a node in."""
+        self._receivers[name] = deliver
+
+    def cut(self, sender: NodeName, receiver: NodeName, links: tuple[LinkName, ...] = ()) -> None:
+        """Lose everything from `sender` to `receiver` on these links (all if none is named)."""
+        for link in links or self._links:
+            self._cut.add((sender, receiver, link))
+
+    def heal(self) -> None:
+        """Mend every cut."""
+        self._cut.clear()
+
+    def send(self, sender: NodeName, generation: int, receiver: NodeName, message: Message) -> None:
+        """Send one datagram on every link."""
+        self._number += 1
+        for link in self._links:
+            copies = 2 if self._chance(self.weather.repeat_permille) else 1
+            for _ in range(copies):
+                self._send_copy(sender, generation, receiver, link, self._number, message)
+
+    def _send_copy(
+        self,
+        sender: NodeName,
+        generation: int,
+        receiver: NodeName,
+        link: LinkName,
+        number: int,
+        message: Message,
+    ) -> None:
+        weather = self.weather
+        if (sender, receiver, link) in self._cut or self._chance(weather.loss_permille):
+            return
+        delay_us = weather.delay_us + self._world.random.randrange(weather.jitter_us + 1)
+        if self._chance(weather.spike_permille):
+            delay_us += self._world.random.randrange(weather.spike_us + 1)
+        deliver = self._receivers.get(receiver)
+        if deliver is not None:
+            self._world.after(delay_us, lambda: deliver(sender, generation, link, number, message))
+
+    def _chance(self, permille: int) -> bool:
+        return permille > 0 and self._world.random.randrange(1000) < permille
