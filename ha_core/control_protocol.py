@@ -7,7 +7,7 @@ commands of the core are plain dataclasses without a tag.
 """
 
 import re
-from typing import Final, TypeAlias, get_args
+from typing import Annotated, Final, TypeAlias, get_args
 
 import msgspec
 
@@ -26,6 +26,8 @@ EVENTS_PER_REPLY_MAX: Final = 1000
 WATCH_MS_MAX: Final[Millis] = 30_000
 """A watcher asks again at least this often, so that a vanished one frees its place."""
 AUTHOR_LENGTH_MAX: Final = 128
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""What any store and any other language can hold."""
 
 
 class Request(msgspec.Struct, frozen=True, tag_field="verb", forbid_unknown_fields=True):
@@ -45,8 +47,8 @@ class AskSnapshot(Request, frozen=True, tag="snapshot"):
 class AskEvents(Request, frozen=True, tag="events"):
     """Client wants events numbered above `since`, oldest first."""
 
-    since: int = 0
-    limit: int = EVENTS_PER_REPLY_MAX
+    since: Count = 0
+    limit: Count = EVENTS_PER_REPLY_MAX
 
 
 class AskCommand(Request, frozen=True, tag="command"):
@@ -61,7 +63,7 @@ class Watch(Request, frozen=True, tag="watch"):
     """Client waits until the snapshot's version differs, at most `timeout_ms`."""
 
     version: str
-    timeout_ms: Millis = WATCH_MS_MAX
+    timeout_ms: Count = WATCH_MS_MAX
 
 
 class Reply(msgspec.Struct, frozen=True, tag_field="reply"):
@@ -157,7 +159,13 @@ def decode_command(request: AskCommand) -> Command:
         known = ", ".join(sorted(COMMANDS))
         raise WireError(f"there is no command {request.name[:80]!r}; known are: {known}")
     try:
-        return decoder.decode(request.arguments)
+        command = decoder.decode(request.arguments)
+        # Python reads integers of any length; what has no binary form cannot travel on.
+        msgspec.msgpack.encode(command)
+        return command
+    except OverflowError as fault:
+        text = f"command {request.name!r} holds a number beyond 64 bits"
+        raise WireError(text) from fault
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise WireError(f"command {request.name!r} does not fit: {fault}") from fault
 

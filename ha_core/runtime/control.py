@@ -31,7 +31,7 @@ BACKLOG: Final = 64
 SEND_TIMEOUT_S: Final = 30.0
 """A client that reads nothing for so long is dropped: its replies would pile up here."""
 _SO_PEERGROUPS: Final = 59  # unix(7); has no name in the socket module
-_GROUPS_BYTES_MAX: Final = 65_536 * 4
+_GROUPS_BYTES_MAX: Final = 1024  # the most that `getsockopt` of the socket module takes
 _ROOT_UID: Final = 0
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,10 @@ def peer_of(connection: socket.socket) -> Peer:
     size = struct.calcsize("iII")
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
     _, uid, gid = struct.unpack("iII", raw)
-    raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GROUPS_BYTES_MAX)
+    try:
+        raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GROUPS_BYTES_MAX)
+    except OSError:
+        raw = b""  # more than 256 groups, or no such option: the primary one must do
     groups = struct.unpack(f"{len(raw) // 4}I", raw)
     return Peer(uid, frozenset((gid, *groups)))
 

@@ -1,0 +1,22 @@
+"""Fixtures that several areas share: a fake cluster behind a real control socket."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fake_cluster import FakeCluster, served
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return the directory of a node that does not run yet."""
+    return tmp_path / "node"
+
+
+@pytest.fixture
+def cluster(root: Path) -> Iterator[FakeCluster]:
+    """Serve a fake cluster below `root` and return it."""
+    fake = FakeCluster()
+    with served(root, fake):
+        yield fake
