@@ -1,0 +1,180 @@
+"""Verbs that change the cluster: what they ask for, how they wait, how they end."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from ha_core import commands
+from ha_core.commands import Outcome
+from ha_core.config.model import TargetRole
+from ha_core.ids import NodeName, ResourceId
+from tests.cli.conftest import Ha, value
+from tests.fake_cluster import FakeCluster
+
+WEB = ResourceId("web")
+N1, N2 = NodeName("n1"), NodeName("n2")
+
+VERBS = [
+    ("resource start web", commands.SetTargetRole(WEB, TargetRole.STARTED), "web is started on n1"),
+    ("resource stop web", commands.SetTargetRole(WEB, TargetRole.STOPPED), "web is stopped"),
+    ("resource restart web", commands.Restart(WEB), "web is started on n1"),
+    ("resource move web --to n2", commands.Move(WEB, N2), "web is started on n2"),
+    ("resource move web", commands.Move(WEB), "web is started on n3"),
+    ("resource ban web --node n1", commands.Ban(WEB, N1), "web is started on n2"),
+    ("resource clear web", commands.Clear(WEB), "web is started on n1"),
+    ("resource cleanup web", commands.Cleanup(WEB), "web is started on n1"),
+    (
+        "resource unmanage web",
+        commands.SetManaged(WEB, False),
+        "web is unmanaged, web is started on n1",
+    ),
+    ("resource manage web", commands.SetManaged(WEB, True), "web is managed, web is started on n1"),
+    ("node standby n1", commands.SetStandby(N1, True), "n1 is standby"),
+    ("node online n1", commands.SetStandby(N1, False), "n1 is online and runs ip, web"),
+    (
+        "node maintenance n1",
+        commands.SetMaintenance(N1, True),
+        "n1 is maintenance and runs ip, web",
+    ),
+    (
+        "node maintenance n1 --off",
+        commands.SetMaintenance(N1, False),
+        "n1 is online and runs ip, web",
+    ),
+    (
+        "node maintenance --all",
+        commands.SetMaintenance(None, True),
+        "every resource of the cluster is left alone",
+    ),
+    (
+        "node confirm-down n2 --yes --reason seen",
+        commands.ConfirmDown(N2, "seen"),
+        "n2 is online and confirmed to be down",
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "command", "text"), VERBS, ids=[verb[0] for verb in VERBS])
+def test_verb_gives_its_command_and_says_what_happened(
+    ha: Ha, cluster: FakeCluster, words: str, command: commands.Command, text: str
+) -> None:
+    result = ha(*words.split(), "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [given for given, _ in cluster.given] == [command]
+    answer = value(result)
+    assert isinstance(answer, dict)
+    assert answer["text"].rpartition(" (")[0] == text
+    assert (answer["code"], answer["revision"], answer["seen"]) == ("done", 8, True)
+
+
+def test_stop_of_a_group_waits_for_every_member(ha: Ha, cluster: FakeCluster) -> None:
+    def half(_: commands.Command) -> Outcome:
+        cluster.change_resource("web", state="stopped", nodes=())
+        threading.Timer(0.05, rest).start()
+        return Outcome("done", "", 7)
+
+    def rest() -> None:
+        cluster.change_resource("ip", state="stopped", nodes=())
+
+    cluster.obey = half
+    result = ha("resource", "stop", "shop")
+    assert result.stdout.startswith("ip is stopped, web is stopped (")
+
+
+def test_refusal_ends_with_code_1_and_the_clusters_sentence(ha: Ha, cluster: FakeCluster) -> None:
+    cluster.obey = lambda _: Outcome("no-quorum", "only 1 of 3 votes: start another node")
+    result = ha("resource", "stop", "web", "--json")
+    assert result.exit_code == 1
+    assert value(result) == {"code": "no-quorum", "text": "only 1 of 3 votes: start another node"}
+    assert result.stderr == "ha: only 1 of 3 votes: start another node\n"
+
+
+def test_effect_not_seen_in_time_ends_with_code_4(ha: Ha, cluster: FakeCluster) -> None:
+    cluster.obey = lambda _: Outcome("done", "", 7)
+    result = ha("resource", "stop", "web", "--timeout", "0.1")
+    assert result.exit_code == 4
+    assert "after 0.1 s web is started on n1" in result.stderr
+
+
+def test_revision_that_has_not_arrived_here_is_waited_for(ha: Ha, cluster: FakeCluster) -> None:
+    cluster.obey = lambda _: Outcome("done", "", 99)
+    result = ha("resource", "start", "web", "--timeout", "0.1")
+    assert result.exit_code == 4
+    assert "n1 has not received revision 99 yet" in result.stderr
+
+
+def test_no_wait_returns_at_once_and_says_so(ha: Ha, cluster: FakeCluster) -> None:
+    cluster.obey = lambda _: Outcome("done", "", 8)
+    answer = value(ha("resource", "stop", "web", "--no-wait", "--json"))
+    assert answer == {
+        "code": "done",
+        "text": "accepted",
+        "revision": 8,
+        "seen": False,
+        "waited_ms": None,
+    }
+
+
+def test_resource_that_cannot_start_is_reported_without_waiting_for_ever(
+    ha: Ha, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ha_core.cli.change.STUCK_S", 0.05)
+    monkeypatch.setattr("ha_core.cli.change.POLL_MS", 20)
+
+    def fail(_: commands.Command) -> Outcome:
+        cluster.change_resource("web", state="failed", why="no node is left for it")
+        return Outcome("done", "", 7)
+
+    cluster.obey = fail
+    result = ha("resource", "start", "web")
+    assert result.exit_code == 1
+    assert "web is failed on n1: no node is left for it" in result.stderr
+
+
+def test_lifetime_ends_a_move_at_a_wall_time(ha: Ha, cluster: FakeCluster) -> None:
+    ha("resource", "move", "web", "--to", "n2", "--lifetime", "10m")
+    command = cluster.given[0][0]
+    assert isinstance(command, commands.Move)
+    assert command.expires_wall_ms is not None
+    assert command.expires_wall_ms > 1_700_000_600_000
+
+
+@pytest.mark.parametrize("text", ["ten", "10x", "0", "-5s", ""])
+def test_lifetime_that_is_no_time_is_a_usage_error(ha: Ha, cluster: FakeCluster, text: str) -> None:
+    result = ha("resource", "move", "web", "--lifetime", text)
+    assert result.exit_code == 2
+    assert "write it as 30s, 10m, 2h or 1d" in result.stderr
+    assert not cluster.given
+
+
+def test_confirming_a_node_down_asks_first(ha: Ha, cluster: FakeCluster) -> None:
+    assert ha("node", "confirm-down", "n3", "--reason", "seen", stdin="n\n").exit_code == 1
+    assert not cluster.given
+
+
+def test_maintenance_needs_a_node_or_all(ha: Ha, cluster: FakeCluster) -> None:
+    assert ha("node", "maintenance").exit_code == 2
+    assert ha("node", "maintenance", "n1", "--all").exit_code == 2
+
+
+def test_move_of_a_started_resource_is_not_reached_before_it_left(
+    ha: Ha, cluster: FakeCluster
+) -> None:
+    cluster.obey = lambda _: Outcome("done", "", 7)
+    result = ha("resource", "move", "web", "--timeout", "0.1")
+    assert result.exit_code == 4
+
+
+def test_restart_is_not_reached_by_the_old_instance(ha: Ha, cluster: FakeCluster) -> None:
+    cluster.obey = lambda _: Outcome("done", "", 7)
+    assert ha("resource", "restart", "web", "--timeout", "0.1").exit_code == 4
+
+
+def test_cleanup_is_not_reached_while_failures_are_remembered(ha: Ha, cluster: FakeCluster) -> None:
+    status = cluster.now.instances[0]
+    failed = tuple(replace(item, fail_count=2) for item in status.instances)
+    cluster.become(instances=(replace(status, instances=failed), *cluster.now.instances[1:]))
+    cluster.obey = lambda _: Outcome("done", "", 7)
+    assert ha("resource", "cleanup", "web", "--timeout", "0.1").exit_code == 4
+    assert ha("resource", "cleanup", "web", "--node", "n2", "--timeout", "0.1").exit_code == 0

@@ -1,0 +1,127 @@
+"""`ha status`, `ha events`, `ha why`: what they print, for people and for programs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ha_core.cli import view
+from ha_core.ids import NodeName
+from ha_core.policy.transition import Decision, Reason
+from tests.cli.conftest import Ha, value
+from tests.fake_cluster import NODES, FakeCluster, event, snapshot
+
+
+def test_status_json_has_the_fields_that_programs_rely_on(ha: Ha, cluster: FakeCluster) -> None:
+    status = value(ha("status", "--json"))
+    assert isinstance(status, dict)
+    head = {key: status[key] for key in ("revision", "coordinator", "quorate", "faults")}
+    assert head == {"revision": 7, "coordinator": "n1", "quorate": True, "faults": []}
+    assert {name: node["state"] for name, node in status["nodes"].items()} == {
+        "n1": "online",
+        "n2": "online",
+        "n3": "online",
+    }
+    web = status["resources"]["web"]
+    assert {key: web[key] for key in ("state", "role", "nodes", "guard", "takeover_wait_ms")} == {
+        "state": "started",
+        "role": "Started",
+        "nodes": ["n1"],
+        "guard": "guardian",
+        "takeover_wait_ms": 1000,
+    }
+    assert status["timers"]["dead_after_ms"] == 1000
+
+
+def test_status_table_indents_groups_and_shows_faults_with_their_cure() -> None:
+    cure = "node n3 is lost: start it, or 'ha node confirm-down n3'"
+    text = view.status_text(replace(snapshot(), faults=(cure,), pending=("stop db on n2",)))
+    lines = [line.rstrip() for line in text.splitlines()]
+    assert lines.index("  shop (group)") + 1 == next(
+        place for place, line in enumerate(lines) if line.startswith("    ip ")
+    )
+    assert any(cure in line for line in lines)
+    assert "  stop db on n2" in lines
+
+
+def test_status_has_no_colour_in_a_pipe(ha: Ha, cluster: FakeCluster) -> None:
+    cluster.change_resource("db", state="failed")
+    output = ha("status").stdout
+    assert "failed" in output
+    assert "\x1b" not in output
+
+
+def test_status_says_when_quorum_is_missing(ha: Ha, cluster: FakeCluster) -> None:
+    cluster.become(quorate=False, coordinator=None, votes=1)
+    assert "no quorum (1 of 3 votes, 2 needed), coordinator none" in ha("status").stdout
+
+
+def test_events_are_one_object_a_line(ha: Ha, cluster: FakeCluster) -> None:
+    lines = ha("events", "--json", "--since", "3").stdout.splitlines()
+    assert len(lines) == 2
+    assert '"seq": 4' in lines[0]
+    fields = set(view.event_value(event(1)))
+    assert fields == {"seq", "time", "node", "kind", "subject", "text", "incident", "why"}
+
+
+def test_events_begin_with_the_newest(ha: Ha, cluster: FakeCluster) -> None:
+    cluster.journal = [event(seq) for seq in range(1, 301)]
+    lines = ha("events", "--last", "3").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["298", "299", "300"]
+
+
+def test_why_gives_sentence_reasons_and_scores(ha: Ha, cluster: FakeCluster) -> None:
+    output = ha("why", "web").stdout.splitlines()
+    assert output[0] == "web is started on n1: n1 has the highest score"
+    assert output[1] == "  because n1 has the highest score (+1)"
+    assert output[2] == "  scores: n1 +1, n2 0, n3 0"
+
+
+def test_why_on_another_node_says_what_would_change_it(ha: Ha, cluster: FakeCluster) -> None:
+    cluster.change_node("n2", state="standby")
+    output = ha("why", "web", "--on", "n2").stdout
+    assert output.startswith("web is not on n2; web is started on n1")
+    assert "'ha node online n2' ends it" in output
+    assert "'ha resource move shop --to n2' outweighs that" in output
+
+
+def test_why_names_what_a_waiting_resource_waits_for(ha: Ha, cluster: FakeCluster) -> None:
+    cure = "n2 is lost: 'ha node confirm-down n2 --reason …' lets it start"
+    reason = Reason("unproved", "n2 may still run it", NodeName("n2"))
+    cluster.become(
+        decisions=(Decision(cluster.now.resources[0].id, NODES[0], (reason,), (), cure),)
+    )
+    assert f"to change it: {cure}" in ha("why", "db").stdout
+
+
+def test_why_of_a_group_speaks_of_every_member(ha: Ha, cluster: FakeCluster) -> None:
+    answer = value(ha("why", "shop", "--json"))
+    assert isinstance(answer, list)
+    assert [item["resource"] for item in answer] == ["ip", "web"]
+
+
+def test_unknown_resource_is_answered_with_the_known_ones(ha: Ha, cluster: FakeCluster) -> None:
+    result = ha("why", "wbe")
+    assert result.exit_code == 1
+    assert result.stderr == "ha: there is no resource 'wbe'; configured: db, ip, web\n"
+
+
+def test_missing_daemon_ends_with_code_3_and_the_cure(ha: Ha, root: Path) -> None:
+    result = ha("status", "--json")
+    assert result.exit_code == 3
+    assert f"had --root {root}" in result.stderr
+    assert value(result) == {"code": "connect", "text": result.stderr[4:].rstrip()}
+
+
+def test_root_may_be_named_before_or_behind_the_verb(ha: Ha, root: Path) -> None:
+    elsewhere = str(root.parent / "elsewhere")
+    assert elsewhere in ha("--root", elsewhere, "status").stderr
+    assert elsewhere in ha("status", "--root", elsewhere).stderr
+
+
+def test_help_lists_verbs_and_exit_codes(ha: Ha) -> None:
+    output = " ".join(ha("--help").stdout.split())
+    assert "4 accepted, but the effect was not seen in time" in output
+    assert "resource" in output
+
+
+def test_completion_script_is_for_the_chosen_shell(ha: Ha) -> None:
+    assert "_HA_COMPLETE=bash_complete" in ha("completion", "bash").stdout
