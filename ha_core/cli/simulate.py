@@ -2,9 +2,9 @@
 
 import click
 
-from ha_core.cli.options import Options, verb
-from ha_core.errors import RefusedError
-from ha_core.sim.run import run_seeds
+from ha_core.cli.options import EXIT_FAILED, Options, verb
+from ha_core.sim.many import run_seeds
+from ha_core.sim.run import run_seed
 
 
 @click.group()
@@ -17,23 +17,34 @@ def sim() -> None:
 @click.option("--from", "first", type=click.IntRange(0), default=1, help="The first seed.")
 @verb
 def run_verb(options: Options, seeds: int, first: int) -> None:
-    """Run seeds; any violated invariant is named with the command that shows it again."""
-    _report(options, run_seeds(first, seeds))
+    """Run seeds; every violated invariant is named with the command that shows it again."""
+    report = run_seeds(first, seeds)
+    found = report["violations"]
+    lines = [f"seed {item['seed']}: {item['text']} ({item['replay']})" for item in found]
+    rate = f"{report['events']} events, {report['events_per_s']} a second"
+    lines.append(f"{report['seeds']} seeds, {rate}, {len(found)} violations")
+    options.show(report, "\n".join(lines))
+    _end(bool(found))
 
 
 @sim.command()
 @click.argument("seed", type=click.IntRange(0))
 @verb
 def replay(options: Options, seed: int) -> None:
-    """Run one seed again."""
-    _report(options, run_seeds(seed, 1))
+    """Run one seed again and print everything that happened in it."""
+    result = run_seed(seed, trace=True)
+    verdict = list(result.violations) or ["no violation"]
+    value = {
+        "seed": result.seed,
+        "events": result.events,
+        "digest": result.digest,
+        "violations": list(result.violations),
+        "trace": list(result.trace),
+    }
+    options.show(value, "\n".join([*result.trace, *verdict]))
+    _end(bool(result.violations))
 
 
-def _report(options: Options, result: dict[str, object]) -> None:
-    violations = result["violations"]
-    options.show(
-        result,
-        f"{result['seeds']} seeds, {result['events']} events, {result['events_per_s']} a second",
-    )
-    if violations:
-        raise RefusedError("violation", f"invariants were violated: {violations}")
+def _end(violated: bool) -> None:
+    if violated:
+        raise click.exceptions.Exit(EXIT_FAILED)
