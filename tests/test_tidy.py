@@ -19,24 +19,24 @@ SHELLS = frozenset({"runtime", "sim", "cli", "lab", "client", "layout"})
 LIBRARY_USERS = frozenset({"control_protocol", "wire", "keyring", "codec"})
 """Pure modules of `ha_core` that use a library besides the standard one."""
 IMPURE = frozenset(
-    [
+    {
         "asyncio",
-        "socket",
-        "ssl",
-        "time",
-        "subprocess",
-        "threading",
+        "logging",
+        "multiprocessing",
         "os",
         "pathlib",
-        "multiprocessing",
-        "signal",
         "select",
         "selectors",
-        "sqlite3",
         "shutil",
+        "signal",
+        "socket",
+        "sqlite3",
+        "ssl",
+        "subprocess",
         "tempfile",
-        "logging",
-    ]
+        "threading",
+        "time",
+    }
 )
 PURE_PROVIDER = ("wbem", "mapping")
 FORBIDDEN_CALLS = frozenset({"eval", "exec", "__import__", "breakpoint"})
