@@ -5,10 +5,9 @@ import click
 from ha_core import commands
 from ha_core.cli import goals
 from ha_core.cli.change import give
+from ha_core.cli.names import complete_nodes, node_argument
 from ha_core.cli.options import Options, Waiting, verb, waits
 from ha_core.ids import NodeName
-
-_node = click.argument("node", metavar="NODE")
 
 
 @click.group()
@@ -17,7 +16,7 @@ def node() -> None:
 
 
 @node.command()
-@_node
+@node_argument
 @verb
 @waits
 def standby(options: Options, waiting: Waiting, node: str) -> None:
@@ -27,7 +26,7 @@ def standby(options: Options, waiting: Waiting, node: str) -> None:
 
 
 @node.command()
-@_node
+@node_argument
 @verb
 @waits
 def online(options: Options, waiting: Waiting, node: str) -> None:
@@ -37,7 +36,7 @@ def online(options: Options, waiting: Waiting, node: str) -> None:
 
 
 @node.command()
-@click.argument("node", metavar="NODE", required=False)
+@click.argument("node", metavar="NODE", required=False, shell_complete=complete_nodes)
 @click.option("--on/--off", "wanted", default=True, help="Begin (the default) or end it.")
 @click.option("--all", "everywhere", is_flag=True, help="The whole cluster instead of one node.")
 @verb
@@ -58,7 +57,7 @@ def maintenance(
 
 
 @node.command("confirm-down")
-@_node
+@node_argument
 @click.option("--reason", required=True, help="How you know; kept in the history.")
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
 @verb

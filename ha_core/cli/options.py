@@ -120,6 +120,14 @@ def run(work: Coroutine[Any, Any, _T]) -> _T:
     return asyncio.run(work)
 
 
+def run_until_interrupted(work: Coroutine[Any, Any, None]) -> None:
+    """Run what goes on until Ctrl-C, which is then its ordinary end."""
+    try:
+        asyncio.run(work)
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(0) from None
+
+
 def read_text(path: Path) -> str:
     """Return the file's text. Raises ConfigError if it cannot be read as UTF-8 text."""
     try:

@@ -8,6 +8,7 @@ import click
 from ha_core import commands
 from ha_core.cli import goals
 from ha_core.cli.change import give
+from ha_core.cli.names import complete_nodes, resource_argument
 from ha_core.cli.options import Options, Waiting, verb, waits
 from ha_core.config.model import TargetRole
 from ha_core.ids import NodeName, ResourceId
@@ -15,7 +16,6 @@ from ha_core.snapshot import ClusterSnapshot
 
 _UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
-_resource = click.argument("resource", metavar="RESOURCE")
 _reason = click.option("--reason", default="", help="Why; kept in the history.")
 
 
@@ -54,7 +54,7 @@ def resource() -> None:
 
 
 @resource.command()
-@_resource
+@resource_argument
 @_reason
 @verb
 @waits
@@ -65,7 +65,7 @@ def start(options: Options, waiting: Waiting, resource: str, reason: str) -> Non
 
 
 @resource.command()
-@_resource
+@resource_argument
 @_reason
 @verb
 @waits
@@ -76,7 +76,7 @@ def stop(options: Options, waiting: Waiting, resource: str, reason: str) -> None
 
 
 @resource.command()
-@_resource
+@resource_argument
 @verb
 @waits
 def restart(options: Options, waiting: Waiting, resource: str) -> None:
@@ -86,8 +86,14 @@ def restart(options: Options, waiting: Waiting, resource: str) -> None:
 
 
 @resource.command()
-@_resource
-@click.option("--to", "node", metavar="NODE", help="Where to; without it, away from where it is.")
+@resource_argument
+@click.option(
+    "--to",
+    "node",
+    metavar="NODE",
+    shell_complete=complete_nodes,
+    help="Where to; without it, away from where it is.",
+)
 @_lifetime
 @_reason
 @verb
@@ -114,8 +120,14 @@ def move(
 
 
 @resource.command()
-@_resource
-@click.option("--node", metavar="NODE", required=True, help="Where it may not run.")
+@resource_argument
+@click.option(
+    "--node",
+    metavar="NODE",
+    shell_complete=complete_nodes,
+    required=True,
+    help="Where it may not run.",
+)
 @_lifetime
 @_reason
 @verb
@@ -134,7 +146,7 @@ def ban(
 
 
 @resource.command()
-@_resource
+@resource_argument
 @verb
 @waits
 def clear(options: Options, waiting: Waiting, resource: str) -> None:
@@ -143,8 +155,13 @@ def clear(options: Options, waiting: Waiting, resource: str) -> None:
 
 
 @resource.command()
-@_resource
-@click.option("--node", metavar="NODE", help="Only there; everywhere without it.")
+@resource_argument
+@click.option(
+    "--node",
+    metavar="NODE",
+    shell_complete=complete_nodes,
+    help="Only there; everywhere without it.",
+)
 @verb
 @waits
 def cleanup(options: Options, waiting: Waiting, resource: str, node: str | None) -> None:
@@ -155,7 +172,7 @@ def cleanup(options: Options, waiting: Waiting, resource: str, node: str | None)
 
 
 @resource.command()
-@_resource
+@resource_argument
 @verb
 @waits
 def manage(options: Options, waiting: Waiting, resource: str) -> None:
@@ -165,7 +182,7 @@ def manage(options: Options, waiting: Waiting, resource: str) -> None:
 
 
 @resource.command()
-@_resource
+@resource_argument
 @verb
 @waits
 def unmanage(options: Options, waiting: Waiting, resource: str) -> None:

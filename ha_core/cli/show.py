@@ -8,7 +8,8 @@ import click
 
 from ha_core.cli import reasons, view
 from ha_core.cli.change import current
-from ha_core.cli.options import Options, run, to_json, verb
+from ha_core.cli.names import complete_nodes, resource_argument
+from ha_core.cli.options import Options, run, run_until_interrupted, to_json, verb
 from ha_core.client import Client
 from ha_core.journal import JournalEvent
 from ha_core.snapshot import ClusterSnapshot
@@ -22,7 +23,7 @@ def status(options: Options, watch: bool) -> None:
     if os.environ.get("NO_COLOR"):
         click.get_current_context().color = False
     if watch:
-        run(_watch(options))
+        run_until_interrupted(_watch(options))
         return
     snapshot = run(current(options))
     options.show(view.status_value(snapshot), view.status_text(snapshot))
@@ -54,7 +55,7 @@ def _show_again(options: Options, snapshot: ClusterSnapshot) -> None:
 @verb
 def events(options: Options, follow: bool, since: int | None, last: int) -> None:
     """Show what happened, one line an event, oldest first."""
-    run(_events(options, follow, since, last))
+    run_until_interrupted(_events(options, follow, since, last))
 
 
 async def _events(options: Options, follow: bool, since: int | None, last: int) -> None:
@@ -84,8 +85,14 @@ def _show_event(options: Options, event: JournalEvent) -> None:
 
 
 @click.command()
-@click.argument("resource", metavar="RESOURCE")
-@click.option("--on", "node", metavar="NODE", help="Why it is, or is not, on this node.")
+@resource_argument
+@click.option(
+    "--on",
+    "node",
+    metavar="NODE",
+    shell_complete=complete_nodes,
+    help="Why it is, or is not, on this node.",
+)
 @verb
 def why(options: Options, resource: str, node: str | None) -> None:
     """Say why RESOURCE is where it is, and what would change that."""

@@ -3,7 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+from click.shell_completion import ShellComplete
+
 from ha_core.cli import view
+from ha_core.cli.main import ha as ha_command
 from ha_core.ids import NodeName
 from ha_core.policy.transition import Decision, Reason
 from tests.cli.conftest import Ha, value
@@ -125,3 +129,35 @@ def test_help_lists_verbs_and_exit_codes(ha: Ha) -> None:
 
 def test_completion_script_is_for_the_chosen_shell(ha: Ha) -> None:
     assert "_HA_COMPLETE=bash_complete" in ha("completion", "bash").stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("ha resource stop ", ["db", "ip", "shop", "web"]),
+        ("ha resource stop w", ["web"]),
+        ("ha why web --on n", ["n1", "n2", "n3"]),
+        ("ha node standby ", ["n1", "n2", "n3"]),
+        ("ha nod", ["node"]),
+    ],
+)
+def test_shell_completes_names_of_the_running_cluster(
+    root: Path,
+    cluster: FakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    names: list[str],
+) -> None:
+    monkeypatch.setenv("BEATKEEPER_ROOT", str(root))
+    words = line.split(" ")
+    complete = ShellComplete(ha_command, {}, "ha", "_HA_COMPLETE")
+    found = complete.get_completions(words[1:-1], words[-1])
+    assert [item.value for item in found] == names
+
+
+def test_shell_completes_nothing_without_a_daemon(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEATKEEPER_ROOT", str(root))
+    complete = ShellComplete(ha_command, {}, "ha", "_HA_COMPLETE")
+    assert complete.get_completions(["resource", "stop"], "") == []
