@@ -17,7 +17,7 @@ SEEDS ?= 100
 WORKERS ?= auto
 ARGS ?=
 
-.PHONY: help run demo test test-root check lint format types imports unit sim bench clean
+.PHONY: help run demo test test-root is-root check lint format types imports unit sim bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,11 +54,12 @@ unit: $(VENV)/.dev
 sim: $(VENV)/.dev ## SEEDS runs of the simulator with faults, each checked after every event
 	$(BIN)/ha sim run --seeds $(SEEDS) --from 1 --json
 
-test-root: $(VENV)/.dev ## tests in network namespaces of their own; needs root
-	@if [ "$$(id -u)" -ne 0 ]; then \
-		echo "make test-root makes network namespaces and so needs root: run 'sudo make test-root'." >&2; \
-		exit 1; fi
+test-root: is-root $(VENV)/.dev ## tests in network namespaces of their own; needs root
 	$(BIN)/python -m pytest -m root -rs
+
+is-root:
+	@[ "$$(id -u)" -eq 0 ] || { echo "make test-root makes network namespaces and so needs root:" \
+		"run 'sudo make test-root'." >&2; exit 1; }
 
 bench: $(VENV)/.dev ## the project's own measurements, printed as a table
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
@@ -70,8 +71,9 @@ clean: ## remove everything that can be made again, the environment included
 $(BIN)/python:
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is needed and was not found:" \
 		"'apt-get install python3 python3-venv'." >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make an environment:" \
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make an environment:" \
 		"'apt-get install python3-venv'." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
 
 # A stamp holds the packaging half of pyproject.toml: whoever only changes tool settings, or checks
 # out another commit, asks no package index.
