@@ -112,7 +112,8 @@ def cleaned(resource: str, node: str | None) -> Goal:
             if instance.resource in wanted
         )
         settled = all(item.state in _SETTLED for item in items)
-        return Progress(bool(items) and not failures and settled, where(items))
+        stuck = not snapshot.pending and not settled
+        return Progress(bool(items) and not failures and settled, where(items), stuck)
 
     return goal
 

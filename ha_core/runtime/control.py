@@ -127,7 +127,6 @@ class ControlServer:
         self._product = product
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
-        self._encoded: tuple[str, bytes] = ("", b"")
 
     async def start(self) -> None:
         """Listen. Raises ConnectError if another daemon serves the same socket."""
@@ -196,33 +195,20 @@ class ControlServer:
     async def _answer(self, line: bytes, peer: Peer, trust: Trust) -> bytes:
         try:
             request = protocol.decode_request(line)
-            if isinstance(request, protocol.AskSnapshot):
-                return self._snapshot()
             return protocol.encode(await self._reply(request, peer, trust))
         except WireError as fault:
             return protocol.encode(protocol.Fault("invalid", str(fault)))
         except HaError as fault:
             return protocol.encode(protocol.Fault(fault.code, str(fault)))
 
-    def _snapshot(self) -> bytes:
-        # Many watchers ask for the same picture after a change: it is written out once.
-        snapshot = self._port.snapshot()
-        if self._encoded[0] != snapshot.version or not self._encoded[1]:
-            self._encoded = (
-                snapshot.version,
-                protocol.encode(protocol.SnapshotGiven(snapshot)),
-            )
-        return self._encoded[1]
-
     async def _reply(
-        self,
-        request: protocol.Hello | protocol.AskEvents | protocol.AskCommand | protocol.Watch,
-        peer: Peer,
-        trust: Trust,
+        self, request: protocol.AnyRequest, peer: Peer, trust: Trust
     ) -> protocol.AnyReply:
         match request:
             case protocol.Hello():
                 return self._greet(request)
+            case protocol.AskSnapshot():
+                return protocol.SnapshotGiven(self._port.snapshot())
             case protocol.AskEvents(since=since, limit=limit):
                 bounded = max(1, min(limit, protocol.EVENTS_PER_REPLY_MAX))
                 return protocol.EventsGiven(self._port.events(since, bounded))
