@@ -1,0 +1,1 @@
+"""Resource agents as pure values: commands, exit codes, metadata, guards."""

@@ -1,0 +1,148 @@
+"""The log in memory: entries above a snapshot, and the state applied so far.
+
+Owns: indexes, terms of entries, compaction. Knows nothing of who leads.
+Source: Ongaro, "Consensus: Bridging Theory and Practice", chapters 3 and 5.
+"""
+
+from ha_core.config.model import Configuration
+from ha_core.ids import Index, NodeName, Term
+from ha_core.recovered import Recovered
+from ha_core.replication.entries import ConfigurationChange, Entry, Snapshot, Verdict
+
+REVISIONS_KEPT = 100
+"""Newest revisions that a snapshot carries: the history that `ha history` can show."""
+COMPACT_EVERY = 256
+"""Applied entries between snapshots."""
+KEPT_BEHIND = 64
+"""Entries kept below the snapshot's index for followers that lag a little."""
+
+
+class Log:
+    """Entries with index above `first - 1`, and what the committed ones add up to."""
+
+    def __init__(self, recovered: Recovered) -> None:
+        snapshot = recovered.snapshot
+        self.snapshot = snapshot
+        self._base_index = snapshot.index if snapshot else 0
+        self._base_term = snapshot.term if snapshot else 0
+        self._entries: list[Entry] = [e for e in recovered.entries if e.index > self._base_index]
+        self.applied: Index = self._base_index
+        self.revisions: tuple[ConfigurationChange, ...] = snapshot.revisions if snapshot else ()
+        self._verdicts: dict[NodeName, Verdict] = {
+            item.node: item for item in (snapshot.verdicts if snapshot else ())
+        }
+        self._members: Configuration | None = None
+        self._remember_members()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether this node has never had any state: it is waiting to be let in."""
+        return self.snapshot is None and not self._entries
+
+    @property
+    def first_index(self) -> Index:
+        """Lowest index whose entry is still here."""
+        return self._base_index + 1
+
+    @property
+    def last_index(self) -> Index:
+        """Index of the newest entry."""
+        return self._entries[-1].index if self._entries else self._base_index
+
+    @property
+    def last_term(self) -> Term:
+        """Term of the newest entry."""
+        return self._entries[-1].term if self._entries else self._base_term
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Standing verdicts, sorted by node."""
+        return tuple(self._verdicts[name] for name in sorted(self._verdicts))
+
+    @property
+    def configuration(self) -> Configuration:
+        """Newest committed configuration; an empty one before any is known."""
+        return self.revisions[-1].configuration if self.revisions else Configuration()
+
+    @property
+    def members(self) -> Configuration:
+        """Newest configuration in the log, committed or not: it decides who votes."""
+        return self._members or self.configuration
+
+    def term_at(self, index: Index) -> Term | None:
+        """Return the term of the entry at `index`; None if it is unknown here."""
+        if index == self._base_index:
+            return self._base_term
+        if self._base_index < index <= self.last_index:
+            return self._entries[index - self._base_index - 1].term
+        return None
+
+    def slice(self, start: Index, limit: int) -> tuple[Entry, ...]:
+        """Return at most `limit` entries from `start` on."""
+        offset = start - self._base_index - 1
+        assert offset >= 0, (start, self._base_index)
+        return tuple(self._entries[offset : offset + limit])
+
+    def append(self, entries: tuple[Entry, ...]) -> None:
+        """Append entries that follow the last one."""
+        for entry in entries:
+            assert entry.index == self.last_index + 1, (entry.index, self.last_index)
+            self._entries.append(entry)
+            if entry.change is not None:
+                self._members = entry.change.configuration
+
+    def truncate_from(self, index: Index) -> None:
+        """Remove entries from `index` on; what is applied is never removed."""
+        assert index > self.applied, (index, self.applied)
+        del self._entries[index - self._base_index - 1 :]
+        self._remember_members()
+
+    def has_change_after(self, index: Index) -> bool:
+        """Return whether a configuration change stands above `index`."""
+        start = max(index - self._base_index, 0)
+        return any(entry.change is not None for entry in self._entries[start:])
+
+    def apply_through(self, index: Index) -> list[Entry]:
+        """Apply committed entries up to `index`; return them in order."""
+        fresh = list(self.slice(self.applied + 1, max(index - self.applied, 0)))
+        for entry in fresh:
+            self.applied = entry.index
+            if entry.change is not None:
+                self.revisions = (*self.revisions, entry.change)[-REVISIONS_KEPT:]
+            if entry.verdict is not None:
+                self._verdicts[entry.verdict.node] = entry.verdict
+        return fresh
+
+    def current_snapshot(self) -> Snapshot:
+        """Return a snapshot of the applied state."""
+        term = self.term_at(self.applied)
+        assert term is not None
+        return Snapshot(self.applied, term, self.revisions, self.verdicts)
+
+    def maybe_compact(self) -> Snapshot | None:
+        """Return a snapshot to be stored if enough was applied since the last one."""
+        behind = self.snapshot.index if self.snapshot else 0
+        if self.applied - behind < COMPACT_EVERY:
+            return None
+        self.snapshot = self.current_snapshot()
+        cut = max(self.applied - KEPT_BEHIND, self._base_index)
+        term = self.term_at(cut)
+        assert term is not None
+        del self._entries[: cut - self._base_index]
+        self._base_index, self._base_term = cut, term
+        return self.snapshot
+
+    def install(self, snapshot: Snapshot) -> None:
+        """Replace everything by the leader's snapshot."""
+        keep = self.term_at(snapshot.index) == snapshot.term
+        self._entries = [e for e in self._entries if keep and e.index > snapshot.index]
+        self.snapshot = snapshot
+        self._base_index, self._base_term = snapshot.index, snapshot.term
+        self.applied = snapshot.index
+        self.revisions = snapshot.revisions
+        self._verdicts = {item.node: item for item in snapshot.verdicts}
+        self._remember_members()
+
+    def _remember_members(self) -> None:
+        changes = [e.change.configuration for e in self._entries if e.change is not None]
+        self._members = changes[-1] if changes else None

@@ -1,0 +1,504 @@
+"""Raft: terms, votes, the log and the leader's lease, as one machine without I/O.
+
+Owns: who leads and what is committed. Differs from the book in one place: a
+voter counts its leader's signs of life from when it heard them and refuses
+votes for `election_ms` after (also after its own start, since it may have
+forgotten one), so that the leader's lease is safe; `timers` has the argument.
+Source: Ongaro, "Consensus: Bridging Theory and Practice", chapters 3, 4, 5,
+6.4.1 (leases), 9.6 (pre-vote).
+"""
+
+from enum import StrEnum
+from random import Random
+
+from ha_core.config.model import Configuration
+from ha_core.effects import Effect, Persist, Send, StateChanged
+from ha_core.ids import Index, Millis, NodeName, Term
+from ha_core.messages import (
+    Append,
+    AppendReply,
+    Beat,
+    BeatReply,
+    InstallSnapshot,
+    Message,
+    VoteReply,
+    VoteRequest,
+)
+from ha_core.quorum.votes import has_majority, majority_value
+from ha_core.recovered import Recovered
+from ha_core.replication.entries import ConfigurationChange, Entry, HardState, Verdict
+from ha_core.replication.log import Log
+from ha_core.replication.progress import Progress
+from ha_core.replication.signals import (
+    Applied,
+    Deposed,
+    Elected,
+    LeaderHeard,
+    Signal,
+    SnapshotInstalled,
+)
+from ha_core.timers import RaftTimers
+
+Output = Effect | Signal
+
+ENTRIES_PER_APPEND = 64
+"""Entries in one message, so that it stays bounded."""
+
+
+class Role(StrEnum):
+    """What this node is in the current term."""
+
+    FOLLOWER = "follower"
+    PRECANDIDATE = "precandidate"
+    CANDIDATE = "candidate"
+    LEADER = "leader"
+
+
+class Replication:
+    """The replication machine of one node."""
+
+    def __init__(
+        self,
+        name: NodeName,
+        recovered: Recovered,
+        timers: RaftTimers,
+        random: Random,
+        now_ms: Millis,
+    ) -> None:
+        self.name = name
+        self.timers = timers
+        self.role = Role.FOLLOWER
+        self.term: Term = max(
+            recovered.hard_state.term, recovered.snapshot.term if recovered.snapshot else 0
+        )
+        self.leader: NodeName | None = None
+        self.acked_round_ms: Millis = 0
+        self.is_established = False
+        self._random = random
+        self._voted_for = recovered.hard_state.voted_for
+        self._log = Log(recovered)
+        self._commit: Index = self._log.applied
+        self._agreed: Index = self._log.applied
+        self._heard_ms = now_ms
+        self._campaign_ms = now_ms
+        self._beat_due_ms = now_ms
+        self._became_ms = now_ms
+        self._votes: set[NodeName] = set()
+        self._progress: dict[NodeName, Progress] = {}
+        self._first_of_term: Index = 0
+        self._out: list[Output] = []
+        self._set_campaign(now_ms)
+        if self._voters() == (name,):
+            self._heard_ms, self._campaign_ms = now_ms - timers.election_ms, now_ms
+
+    # --- reading -------------------------------------------------------------------------
+
+    @property
+    def commit(self) -> Index:
+        """Index up to which the log is final."""
+        return self._commit
+
+    @property
+    def revisions(self) -> tuple[ConfigurationChange, ...]:
+        """Newest committed revisions, oldest first."""
+        return self._log.revisions
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Standing verdicts, sorted by node."""
+        return self._log.verdicts
+
+    @property
+    def configuration(self) -> Configuration:
+        """Newest committed configuration."""
+        return self._log.configuration
+
+    @property
+    def lease_until_ms(self) -> Millis:
+        """Until when this node may act as the leader; 0 if it does not lead."""
+        if self.role is not Role.LEADER:
+            return 0
+        return self.acked_round_ms + self.timers.coordinator_lease_ms
+
+    def match_of(self, node: NodeName) -> Index:
+        """Return the highest index that the follower is known to hold."""
+        progress = self._progress.get(node)
+        return progress.match if progress else 0
+
+    def deadline_ms(self) -> Millis | None:
+        """Return when `tick` must be called; None for a node that only follows."""
+        if self.role is Role.LEADER:
+            return self._beat_due_ms
+        return self._campaign_ms if self._may_campaign() else None
+
+    def may_propose(self, change: ConfigurationChange | None) -> str:
+        """Return an empty string if the change may be proposed now, else why not."""
+        if self.role is not Role.LEADER or not self.is_established:
+            return f"{self.name} is not the coordinator"
+        if change is None:
+            return ""
+        if self._log.has_change_after(self._commit):
+            return "another change of the configuration is under way: try again"
+        old, new = set(self._voters()), set(change.configuration.voters())
+        if len(old ^ new) > 1:
+            names = ", ".join(sorted(old ^ new))
+            return f"the votes of {names} would change at once: change one voter at a time"
+        if not new:
+            return "no voter would be left"
+        return ""
+
+    # --- the door ------------------------------------------------------------------------
+
+    def receive(self, sender: NodeName, message: Message, now_ms: Millis) -> list[Output]:
+        """Take a message of this machine; return what follows, in order."""
+        self._out = []
+        match message:
+            case VoteRequest():
+                self._vote_request(sender, message, now_ms)
+            case VoteReply():
+                self._vote_reply(sender, message, now_ms)
+            case Beat():
+                self._beat(sender, message, now_ms)
+            case BeatReply():
+                self._beat_reply(sender, message, now_ms)
+            case Append():
+                self._append(sender, message, now_ms)
+            case AppendReply():
+                self._append_reply(sender, message, now_ms)
+            case InstallSnapshot():
+                self._install(sender, message, now_ms)
+            case _:
+                pass
+        return self._take_out()
+
+    def tick(self, now_ms: Millis) -> list[Output]:
+        """Let time pass: beat as a leader, campaign as a voter that hears nobody."""
+        self._out = []
+        if self.role is Role.LEADER:
+            if now_ms - max(self._became_ms, self.acked_round_ms) >= self.timers.dead_after_ms:
+                self._become_follower(self.term, None, "no majority answers", now_ms)
+            elif now_ms >= self._beat_due_ms:
+                self._send_beats(now_ms)
+        elif self._may_campaign() and now_ms >= self._campaign_ms:
+            self._become_precandidate(now_ms)
+        return self._take_out()
+
+    def propose(
+        self, change: ConfigurationChange | None, verdict: Verdict | None, now_ms: Millis
+    ) -> list[Output]:
+        """Append an entry as the leader (see `may_propose`)."""
+        assert not self.may_propose(change), self.may_propose(change)
+        self._out = []
+        self._append_own(Entry(self.term, self._log.last_index + 1, change, verdict), now_ms)
+        return self._take_out()
+
+    # --- votes ---------------------------------------------------------------------------
+
+    def _is_bound(self, now_ms: Millis) -> bool:
+        """Return whether a leader that we heard may still hold its lease."""
+        return now_ms - self._heard_ms < self.timers.election_ms
+
+    def _vote_request(self, sender: NodeName, message: VoteRequest, now_ms: Millis) -> None:
+        if self._is_bound(now_ms) or message.term < self.term:
+            self._out.append(Send(sender, VoteReply(self.term, message.pre, False)))
+            return
+        if not message.pre and message.term > self.term:
+            self._become_follower(message.term, None, f"{sender} campaigns", now_ms)
+        newest = (self._log.last_term, self._log.last_index)
+        grant = (message.log_term, message.log_index) >= newest
+        if message.pre:
+            grant = grant and message.term > self.term
+        else:
+            grant = grant and self._voted_for in (None, sender)
+            grant = grant and self.role is Role.FOLLOWER
+            if grant and self._voted_for is None:
+                self._voted_for = sender
+                self._save_hard_state()
+                self._set_retry(now_ms)
+        term = message.term if grant else self.term
+        self._out.append(Send(sender, VoteReply(term, message.pre, grant)))
+
+    def _vote_reply(self, sender: NodeName, message: VoteReply, now_ms: Millis) -> None:
+        if not message.granted:
+            if message.term > self.term:
+                self._become_follower(message.term, None, f"{sender} knows more", now_ms)
+            return
+        if message.pre and self.role is Role.PRECANDIDATE and message.term == self.term + 1:
+            self._votes.add(sender)
+            if has_majority(self._votes, self._voters()):
+                self._become_candidate(now_ms)
+        elif not message.pre and self.role is Role.CANDIDATE and message.term == self.term:
+            self._votes.add(sender)
+            if has_majority(self._votes, self._voters()):
+                self._become_leader(now_ms)
+
+    # --- following -----------------------------------------------------------------------
+
+    def _accept_leader(self, sender: NodeName, term: Term, now_ms: Millis) -> bool:
+        """Follow the sender if its term allows; else tell it ours."""
+        if term < self.term:
+            self._out.append(Send(sender, AppendReply(self.term, False, 0)))
+            return False
+        if term > self.term or self.role is not Role.FOLLOWER or self.leader != sender:
+            self._become_follower(term, sender, f"{sender} leads", now_ms)
+        self._heard_ms = now_ms
+        self._set_campaign(now_ms)
+        return True
+
+    def _beat(self, sender: NodeName, message: Beat, now_ms: Millis) -> None:
+        if not self._accept_leader(sender, message.term, now_ms):
+            return
+        self._commit_through(min(message.commit, self._agreed))
+        self._out.append(Send(sender, BeatReply(self.term, message.sent_ms, self._agreed)))
+        self._out.append(LeaderHeard(sender, self.term))
+
+    def _append(self, sender: NodeName, message: Append, now_ms: Millis) -> None:
+        if not self._accept_leader(sender, message.term, now_ms):
+            return
+        previous, entries = message.previous_index, message.entries
+        below = self._log.first_index - 1
+        if previous < below:
+            # What is below the snapshot is committed, so it agrees.
+            entries = tuple(entry for entry in entries if entry.index > below)
+            previous = below if not self._log.is_empty else previous
+        elif self._log.term_at(previous) != message.previous_term:
+            hint = min(self._log.last_index, previous - 1)
+            reply = AppendReply(self.term, False, max(hint, self._commit))
+            self._out.append(Send(sender, reply))
+            return
+        if self._log.is_empty:
+            self._out.append(Send(sender, AppendReply(self.term, False, 0)))
+            return
+        self._store(entries)
+        match = entries[-1].index if entries else previous
+        self._agreed = max(self._agreed, match)
+        self._commit_through(min(message.commit, self._agreed))
+        self._out.append(Send(sender, AppendReply(self.term, True, self._agreed)))
+
+    def _store(self, entries: tuple[Entry, ...]) -> None:
+        """Append what is new; a conflicting rest of ours goes first."""
+        truncate_from = None
+        fresh: tuple[Entry, ...] = ()
+        for position, entry in enumerate(entries):
+            known = self._log.term_at(entry.index)
+            if known == entry.term:
+                continue
+            if known is not None:
+                truncate_from = entry.index
+                self._log.truncate_from(entry.index)
+            fresh = entries[position:]
+            break
+        if fresh:
+            self._log.append(fresh)
+            self._out.append(Persist(truncate_from=truncate_from, append=fresh))
+
+    def _install(self, sender: NodeName, message: InstallSnapshot, now_ms: Millis) -> None:
+        if not self._accept_leader(sender, message.term, now_ms):
+            return
+        snapshot = message.snapshot
+        if snapshot.index > self._log.applied:
+            keeps = self._log.term_at(snapshot.index) == snapshot.term
+            self._log.install(snapshot)
+            truncate_from = None if keeps else 1
+            self._out.append(Persist(truncate_from=truncate_from, snapshot=snapshot))
+            self._commit = max(self._commit, snapshot.index)
+            self._out.append(SnapshotInstalled(snapshot))
+        self._agreed = max(self._agreed, snapshot.index)
+        self._out.append(Send(sender, AppendReply(self.term, True, self._agreed)))
+
+    def _commit_through(self, index: Index) -> None:
+        if index <= self._commit:
+            return
+        self._commit = index
+        for entry in self._log.apply_through(index):
+            self._out.append(Applied(entry))
+        snapshot = self._log.maybe_compact()
+        if snapshot is not None:
+            self._out.append(Persist(snapshot=snapshot))
+
+    # --- leading -------------------------------------------------------------------------
+
+    def _beat_reply(self, sender: NodeName, message: BeatReply, now_ms: Millis) -> None:
+        progress = self._progress.get(sender)
+        if self.role is not Role.LEADER or message.term != self.term or progress is None:
+            return
+        progress.acked_ms = max(progress.acked_ms, message.echo_ms)
+        progress.succeeded(message.match)
+        self._count_round()
+        if progress.is_overdue(self._log.last_index, 2 * self.timers.beat_ms, now_ms):
+            progress.next = progress.match + 1
+            self._send_append(sender, now_ms)
+        self._maybe_commit(now_ms)
+
+    def _append_reply(self, sender: NodeName, message: AppendReply, now_ms: Millis) -> None:
+        if message.term > self.term:
+            self._become_follower(message.term, None, f"{sender} knows a newer term", now_ms)
+            return
+        progress = self._progress.get(sender)
+        if self.role is not Role.LEADER or message.term != self.term or progress is None:
+            return
+        if not message.success:
+            progress.rejected(message.match)
+            self._send_append(sender, now_ms)
+            return
+        progress.succeeded(message.match)
+        self._maybe_commit(now_ms)
+        if progress.next <= self._log.last_index:
+            self._send_append(sender, now_ms)
+
+    def _count_round(self) -> None:
+        """Date the lease by the newest round that a majority, ourselves included, answered."""
+        acked = {name: item.acked_ms for name, item in self._progress.items()}
+        acked[self.name] = self._heard_ms
+        self.acked_round_ms = max(self.acked_round_ms, majority_value(acked, self._voters()))
+
+    def _maybe_commit(self, now_ms: Millis) -> None:
+        if self.role is not Role.LEADER:
+            return
+        match = {name: item.match for name, item in self._progress.items()}
+        match[self.name] = self._log.last_index
+        index = majority_value(match, self._voters())
+        if index <= self._commit or self._log.term_at(index) != self.term:
+            return
+        self._commit_through(index)
+        if not self.is_established and index >= self._first_of_term:
+            self.is_established = True
+            self._out.append(Elected(self.term))
+        if self.name not in self.configuration.voters() and not self._log.has_change_after(index):
+            self._become_follower(self.term, None, "it votes no more", now_ms)
+            return
+        self._send_beats(now_ms)
+
+    def _send_beats(self, now_ms: Millis) -> None:
+        self._heard_ms = now_ms
+        self._beat_due_ms = now_ms + self.timers.beat_ms
+        self._track_peers()
+        for peer, progress in sorted(self._progress.items()):
+            commit = min(self._commit, progress.match)
+            self._out.append(Send(peer, Beat(self.term, now_ms, commit)))
+            if progress.is_overdue(self._log.last_index, 2 * self.timers.beat_ms, now_ms):
+                progress.next = progress.match + 1
+                self._send_append(peer, now_ms)
+        self._count_round()
+
+    def _track_peers(self) -> None:
+        peers = {node.name for node in self._log.members.nodes} - {self.name}
+        for peer in sorted(peers - set(self._progress)):
+            self._progress[peer] = Progress(self._log.last_index + 1)
+        for peer in set(self._progress) - peers:
+            del self._progress[peer]
+
+    def _append_own(self, entry: Entry, now_ms: Millis) -> None:
+        self._log.append((entry,))
+        self._out.append(Persist(append=(entry,)))
+        self._track_peers()
+        for peer in sorted(self._progress):
+            self._send_append(peer, now_ms)
+        self._maybe_commit(now_ms)
+
+    def _send_append(self, peer: NodeName, now_ms: Millis) -> None:
+        progress = self._progress[peer]
+        progress.sent_ms = now_ms
+        previous = progress.next - 1
+        previous_term = self._log.term_at(previous)
+        if previous_term is None or previous < self._log.first_index - 1:
+            snapshot = self._log.current_snapshot()
+            self._out.append(Send(peer, InstallSnapshot(self.term, snapshot)))
+            progress.next = snapshot.index + 1
+            return
+        entries = self._log.slice(progress.next, ENTRIES_PER_APPEND)
+        commit = min(self._commit, previous + len(entries))
+        message = Append(self.term, previous, previous_term, entries, commit)
+        self._out.append(Send(peer, message))
+        if entries:
+            progress.next = entries[-1].index + 1
+
+    # --- roles ---------------------------------------------------------------------------
+
+    def _become_follower(
+        self, term: Term, leader: NodeName | None, why: str, now_ms: Millis
+    ) -> None:
+        was_leader = self.role is Role.LEADER
+        self._change_role(Role.FOLLOWER, why)
+        self.leader = leader
+        self.is_established = False
+        self._progress.clear()
+        if term > self.term:
+            self.term, self._voted_for = term, None
+            self._save_hard_state()
+        self._agreed = self._commit
+        self._set_campaign(now_ms)
+        if was_leader:
+            self._out.append(Deposed(self.term))
+
+    def _become_precandidate(self, now_ms: Millis) -> None:
+        self._change_role(Role.PRECANDIDATE, "no leader is heard")
+        self.leader = None
+        self._votes = {self.name}
+        self._set_retry(now_ms)
+        if has_majority(self._votes, self._voters()):
+            self._become_candidate(now_ms)
+            return
+        self._ask_for_votes(self.term + 1, pre=True)
+
+    def _become_candidate(self, now_ms: Millis) -> None:
+        self._change_role(Role.CANDIDATE, "a majority would vote")
+        self.term += 1
+        self._voted_for = self.name
+        self._votes = {self.name}
+        self._save_hard_state()
+        self._set_retry(now_ms)
+        if has_majority(self._votes, self._voters()):
+            self._become_leader(now_ms)
+            return
+        self._ask_for_votes(self.term, pre=False)
+
+    def _become_leader(self, now_ms: Millis) -> None:
+        self._change_role(Role.LEADER, "a majority voted")
+        self.leader = self.name
+        self.acked_round_ms = 0
+        self._became_ms = now_ms
+        self._progress.clear()
+        self._track_peers()
+        self._first_of_term = self._log.last_index + 1
+        self._append_own(Entry(self.term, self._first_of_term), now_ms)
+        self._send_beats(now_ms)
+
+    def _ask_for_votes(self, term: Term, *, pre: bool) -> None:
+        request = VoteRequest(term, pre, self._log.last_index, self._log.last_term)
+        for voter in self._voters():
+            if voter != self.name:
+                self._out.append(Send(voter, request))
+
+    def _change_role(self, role: Role, why: str) -> None:
+        if role is not self.role:
+            self._out.append(StateChanged("replication", self.role, role, why))
+            self.role = role
+
+    # --- small things --------------------------------------------------------------------
+
+    def _voters(self) -> tuple[NodeName, ...]:
+        return self._log.members.voters()
+
+    def _may_campaign(self) -> bool:
+        return self.name in self._voters() and not self._log.is_empty
+
+    def _set_campaign(self, now_ms: Millis) -> None:
+        """Voters campaign one after another, in order of name, so that they do not split the vote."""
+        voters = [name for name in self._voters() if name != self.leader]
+        rank = voters.index(self.name) if self.name in voters else 0
+        step_ms = self.timers.election_spread_ms // max(len(voters), 1)
+        jitter_ms = self._random.randrange(max(step_ms // 4, 1))
+        self._campaign_ms = now_ms + self.timers.election_ms + rank * step_ms + jitter_ms
+
+    def _set_retry(self, now_ms: Millis) -> None:
+        """A campaign that leads nowhere is tried again soon: the leases of the dead leader run."""
+        spread_ms = self.timers.election_spread_ms
+        self._campaign_ms = now_ms + self._random.randrange(spread_ms // 2, 2 * spread_ms) + 1
+
+    def _save_hard_state(self) -> None:
+        self._out.append(Persist(hard_state=HardState(self.term, self._voted_for)))
+
+    def _take_out(self) -> list[Output]:
+        out, self._out = self._out, []
+        return out

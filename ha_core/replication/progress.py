@@ -1,0 +1,29 @@
+"""The leader's knowledge of one follower: what it holds and what was last sent."""
+
+from dataclasses import dataclass
+
+from ha_core.ids import Index, Millis
+
+
+@dataclass(slots=True)
+class Progress:
+    """`match`: highest index known to agree; `next`: first index to send; times are ours."""
+
+    next: Index
+    match: Index = 0
+    sent_ms: Millis = -1
+    acked_ms: Millis = 0
+    """Sending time of the newest beat that it answered in this term."""
+
+    def succeeded(self, match: Index) -> None:
+        """Note that the follower agrees up to `match`."""
+        self.match = max(self.match, match)
+        self.next = max(self.next, self.match + 1)
+
+    def rejected(self, hint: Index) -> None:
+        """Go back to where the follower says that it may agree; never below what it holds."""
+        self.next = max(min(hint + 1, self.next - 1), self.match + 1, 1)
+
+    def is_overdue(self, last: Index, again_ms: Millis, now_ms: Millis) -> bool:
+        """Return whether entries are missing there and nothing was sent for a while."""
+        return self.match < last and now_ms - self.sent_ms >= again_ms
