@@ -85,6 +85,7 @@ class Node:
         self._has_stopped = False
         self._had_leader = False
         self._touched = 0
+        self._handled_ms = now_ms
         self._configured = Configuration()
         self._configure(now_ms)
         self._out.clear()
@@ -132,7 +133,8 @@ class Node:
             self._hello_due_ms(),
             self._lead.deadline_ms() if self._lead else None,
         ]
-        return min((at for at in due if at is not None), default=None)
+        earliest = min((at for at in due if at is not None), default=None)
+        return earliest if earliest is None else max(earliest, self._handled_ms + 1)
 
     def snapshot(self, now_ms: Millis) -> ClusterSnapshot:
         """Return what this node knows of itself and the cluster."""
@@ -163,6 +165,7 @@ class Node:
     def handle(self, event: ev.Event, now_ms: Millis) -> list[Effect]:
         """Take one event; return the effects to perform, in order."""
         self._out = []
+        self._handled_ms = now_ms
         self._expire(now_ms)
         self._take(event, now_ms)
         self._drain_loopback(now_ms)
@@ -217,7 +220,7 @@ class Node:
             case msg.Hello(leaving=leaving, sent_ms=sent_ms):
                 self._heard_sent_ms[sender] = sent_ms
                 if leaving and lead is not None:
-                    self._route(lead.goodbye(sender, now_ms, wall_ms), now_ms)
+                    self._route(lead.goodbye(sender, generation, now_ms, wall_ms), now_ms)
             case msg.LeaseRequest() if lead is not None:
                 self._route(lead.request(sender, generation, message, now_ms, wall_ms), now_ms)
             case msg.Report() if lead is not None:
@@ -389,7 +392,8 @@ class Node:
                 self._out.append(Send(peer, self._hello(peer, now_ms)))
 
     def _hello(self, peer: NodeName, now_ms: Millis) -> msg.Hello:
-        return msg.Hello(now_ms, self._heard_sent_ms.get(peer, 0), self._has_stopped)
+        leaves = self._has_stopped and self._local.is_all_stopped()
+        return msg.Hello(now_ms, self._heard_sent_ms.get(peer, 0), leaves)
 
     # --- routing -------------------------------------------------------------------------
 

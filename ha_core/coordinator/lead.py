@@ -146,17 +146,18 @@ class Lead:
         self.planner.executor.reported(status)
         return output
 
-    def goodbye(self, sender: NodeName, now_ms: Millis, wall_ms: Millis) -> list[LeadOutput]:
+    def goodbye(
+        self, sender: NodeName, generation: Generation, now_ms: Millis, wall_ms: Millis
+    ) -> list[LeadOutput]:
         """A node has stopped everything and leaves."""
-        record = self.roster.records.get(sender)
-        if record is None or not self.roster.left(sender, wall_ms):
+        if not self.roster.left(sender, generation, wall_ms):
             return []
         self._dirty = True
         self.planner.executor.void(sender)
         told = Told("node-left", sender, f"{sender} has left the cluster", "it was stopped")
         return [
             told,
-            *self._propose_verdict(sender, record.generation, LEFT, now_ms, wall_ms),
+            *self._propose_verdict(sender, generation, LEFT, now_ms, wall_ms),
         ]
 
     # --- from people ---------------------------------------------------------------------

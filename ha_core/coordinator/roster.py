@@ -80,6 +80,7 @@ class Roster:
         self.timers = timers
         self._generation = generation
         self._elected_ms = now_ms
+        self._checked_ms = now_ms
         self._verdicts = {item.node: item for item in verdicts}
         self._known = {item.name: item for item in known}
         self._configuration = Configuration()
@@ -182,13 +183,12 @@ class Roster:
             record.since_wall_ms = wall_ms
         return True
 
-    def left(self, node: NodeName, wall_ms: Millis) -> bool:
-        """Take a goodbye; return whether it was news."""
+    def left(self, node: NodeName, generation: Generation, wall_ms: Millis) -> bool:
+        """Take an incarnation's word that it runs nothing and never will; return whether it was news."""
         record = self.records.get(node)
-        if record is None or record.state is NodeState.LEFT or record.admission == 0:
+        if record is None or record.state is NodeState.LEFT or generation < record.generation:
             return False
-        if any(i.state in _MAY_BE_ACTIVE[1:] or i.pending for i in record.instances):
-            return False
+        record.generation = generation
         record.instances = _without_active(record.instances)
         self._leave(record, NodeState.LEFT, wall_ms)
         return True
@@ -198,6 +198,7 @@ class Roster:
     ) -> tuple[list[Lost], bool]:
         """Judge silence; return the nodes that have just become lost, and whether anything changed."""
         lost, changed = [], False
+        self._checked_ms = now_ms
         for name, record in sorted(self.records.items()):
             if name == self.name or record.state in (NodeState.LOST, NodeState.LEFT):
                 continue
@@ -219,7 +220,8 @@ class Roster:
             if record.requested_ms is not None:
                 dead_ms = record.requested_ms + self.timers.dead_after_ms
                 due.append(max(dead_ms, record.lease_bound_ms))
-        return min(due, default=None)
+        # What was due at the last check and could not be decided is looked at with every beat.
+        return min((at for at in due if at > self._checked_ms), default=None)
 
     # --- mechanics -----------------------------------------------------------------------
 

@@ -91,6 +91,8 @@ class Host:
         self.running: dict[ResourceId, Primitive] = {}
         self.answers: dict[str, CommandAnswered] = {}
         self.has_stopped = False
+        self.restarts = False
+        """Whether the service manager starts the daemon again after it has stopped in order."""
         self._epoch = 0
         self._lease_until_ms = 0
         self._queue: deque[Effect] = deque()
@@ -276,6 +278,8 @@ class Host:
             case Stopped():
                 self.has_stopped = True
                 self.crash(power=False)
+                if self.restarts:
+                    self._world.after(US_PER_MS, self.boot)
             case _:
                 pass
 

@@ -60,6 +60,7 @@ class Nemesis:
         self._network.weather = Weather()
         for host in self._hosts:
             host.services = Services()
+            host.restarts = True
             host.disk_us = 2 * US_PER_MS
             host.resume()
             host.boot()

@@ -85,6 +85,13 @@ class LocalResources:
             for item in self._items.values()
         )
 
+    def is_all_stopped(self) -> bool:
+        """Return whether every instance is known to be stopped: then this node may say goodbye."""
+        return all(
+            item.instance.state is InstanceState.STOPPED and not item.instance.pending
+            for item in self._items.values()
+        )
+
     def deadline_ms(self) -> Millis | None:
         """Return when the next monitor can begin; a busy resource's monitor waits for its operation."""
         due = (
@@ -198,14 +205,13 @@ class LocalResources:
     def tick(self, now_ms: Millis) -> list[Effect]:
         """Begin the monitors that are due."""
         effects: list[Effect] = []
-        if self._configuration.options.maintenance:
-            return effects
+        in_maintenance = self._configuration.options.maintenance
         for resource in self._recurring.resources():
             local = self._items[resource]
-            if local.running is not None or local.primitive is None:
+            if local.running is not None:
                 continue
             operation = self._recurring.take_due(resource, now_ms)
-            if operation is not None:
+            if operation is not None and local.primitive is not None and not in_maintenance:
                 effects.append(
                     self._run(
                         local,
