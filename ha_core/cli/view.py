@@ -174,7 +174,7 @@ def _resource_row(item: ResourceSummary, indent: str = "") -> Sequence[str]:
     ]
     wait = item.takeover_wait_ms
     takeover = "takeover by an operator's word" if wait is None else f"takeover after {wait} ms"
-    guard = f"{item.guard}, {takeover}"
+    guard = f"{'no guard' if item.guard == 'none' else item.guard}, {takeover}"
     return [indent + item.id, item.state, ", ".join(item.nodes) or "-", guard, ", ".join(notes)]
 
 

@@ -1,0 +1,85 @@
+"""Goals: what counts as the visible effect of a command, and what as being stuck."""
+
+from dataclasses import replace
+
+import pytest
+
+from ha_core.cli import goals
+from ha_core.ids import NodeName
+from ha_core.snapshot import ClusterSnapshot
+from tests.fake_cluster import FakeCluster, snapshot
+
+
+def changed(name: str, **changes: object) -> ClusterSnapshot:
+    fake = FakeCluster()
+    fake.change_resource(name, **changes)
+    return fake.now
+
+
+def test_plan_carried_out_is_reached() -> None:
+    assert goals.placed(snapshot()) == goals.Progress(True, "3 of 3 resources started")
+
+
+def test_resource_on_another_node_than_planned_is_not_reached() -> None:
+    progress = goals.placed(changed("db", nodes=(NodeName("n3"),)))
+    assert (progress.reached, progress.text) == (False, "db is started on n3")
+
+
+def test_action_under_way_is_not_reached_and_not_stuck() -> None:
+    progress = goals.placed(replace(changed("db", state="stopping"), pending=("stop db on n2",)))
+    assert (progress.reached, progress.stuck) == (False, False)
+
+
+def test_blocked_decision_is_told_in_its_own_words() -> None:
+    now = changed("db", state="blocked", nodes=())
+    decisions = tuple(
+        replace(item, blocked="n2 may still run db: confirm it is down")
+        for item in now.decisions
+        if item.resource == "db"
+    )
+    progress = goals.placed(replace(now, decisions=decisions))
+    assert progress == goals.Progress(False, "n2 may still run db: confirm it is down", True)
+
+
+def test_unmanaged_resource_holds_nothing_up() -> None:
+    assert goals.placed(changed("db", managed=False, state="stopped")).reached
+
+
+@pytest.mark.parametrize(
+    ("state", "pending", "stuck"),
+    [
+        ("starting", ("start web on n1",), False),
+        ("failed", (), True),
+        ("failed", ("stop web on n1",), False),
+        ("stopped", (), True),
+        ("unknown", (), False),
+    ],
+)
+def test_start_is_stuck_only_when_everything_rests(
+    state: str, pending: tuple[str, ...], stuck: bool
+) -> None:
+    progress = goals.started("web")(replace(changed("web", state=state), pending=pending))
+    assert (progress.reached, progress.stuck) == (False, stuck)
+
+
+def test_resource_that_is_not_configured_never_reaches_a_goal() -> None:
+    for goal in (goals.started("x"), goals.stopped("x"), goals.cleaned("x", None)):
+        assert not goal(snapshot()).reached
+
+
+def test_standby_is_reached_when_the_node_is_empty() -> None:
+    fake = FakeCluster()
+    fake.change_node("n1", state="standby")
+    goal = goals.node_is("n1", "standby", empty=True)
+    assert goal(fake.now).text == "n1 is standby and runs ip, web"
+    assert not goal(fake.now).reached
+    fake.change_resource("shop", nodes=(NodeName("n2"),))
+    assert goal(fake.now).reached
+
+
+def test_confirmed_node_is_reached_when_nothing_is_in_doubt() -> None:
+    fake = FakeCluster()
+    fake.change_node("n3", state="lost", unclean=True)
+    assert goals.clean("n3")(fake.now).text == "n3 is lost and still in doubt"
+    fake.change_node("n3", unclean=False)
+    assert goals.clean("n3")(fake.now).reached
