@@ -1,0 +1,1 @@
+"""Planted faults: each breaks one safety argument, and the seeds must notice."""
