@@ -1,0 +1,334 @@
+"""The daemon's end of the guardian: starts it, asks it, and misses it at once.
+
+Owns: the guardian process, the requests under way, and which resources it
+holds. Starts a new guardian when the old one dies, and reports everything that
+died with it. Knows nothing of agents. Protocol: docs/agents.md, "The guardian".
+"""
+
+import asyncio
+import json
+import logging
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ha_core.ids import Millis
+from ha_core.layout import Layout
+from ha_core.runtime.guardian_main import PACKET_BYTES_MAX
+
+NO_GUARDIAN: Final = "the guardian died"
+TOO_LATE: Final = "the guardian did not answer in time and was replaced"
+READY_S: Final = 10.0
+SHUTDOWN_S: Final = 5.0
+RESTART_PAUSE_S: Final = 1.0
+"""Pause before a guardian that died young is replaced, so that a broken one does not spin."""
+YOUNG_S: Final = 1.0
+BACKLOG_MAX: Final = 1000
+"""A guardian that leaves so many packets unread is stuck: some 100 s of renewals."""
+_BOOT: Final = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from ha_core.runtime.guardian_main import main; main()"
+)
+_ROOT: Final = Path(__file__).resolve().parents[2]
+
+log = logging.getLogger(__name__)
+
+
+def boottime_ms() -> Millis:
+    """Return CLOCK_BOOTTIME in milliseconds: the clock of leases, which a suspend does not stop."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A process to supervise; `uid` None keeps the user, `not_after_ms` is as in RunOperation."""
+
+    resource: str
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    log: Path
+    directory: str = "/"
+    uid: int | None = None
+    gid: int | None = None
+    groups: tuple[int, ...] = ()
+    not_after_ms: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An address to hold: by a machine-wide name, or by netlink requests that add and remove it."""
+
+    resource: str
+    name: str = ""
+    add: bytes = b""
+    remove: bytes = b""
+    not_after_ms: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the guardian says to a request; `fault` is empty on success."""
+
+    fault: str = ""
+    held: bool = False
+    was_killed: bool = False
+    pid: int = 0
+
+
+class Guardian:
+    """Starts and asks the guardian; `on_died(resource, reason)` is told of every unasked death."""
+
+    def __init__(self, layout: Layout, owner: str = "") -> None:
+        self._scope = str(layout.run.absolute())
+        self._owner = owner or self._scope
+        self.on_died: Callable[[str, str], None] = _nobody_cares
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: socket.socket | None = None
+        self._started_s = 0.0
+        self._until_ms: Millis = 0
+        self._next = 0
+        self._pending: dict[int, asyncio.Future[Answer]] = {}
+        self._held: set[str] = set()
+        self._ready: asyncio.Event = asyncio.Event()
+        self._is_closed = False
+        self._backlog: list[bytes] = []
+
+    @property
+    def pid(self) -> int:
+        """Process id of the guardian; 0 if there is none at the moment."""
+        return self._process.pid if self._process else 0
+
+    # --- life ----------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the guardian and wait until it has swept and answers."""
+        self._spawn()
+        async with asyncio.timeout(READY_S):
+            await self._ready.wait()
+
+    async def close(self) -> None:
+        """Let go of the guardian; whatever it still holds dies with it, then it ends."""
+        self._is_closed = True
+        process, self._process = self._process, None
+        self._drop_channel()
+        self._fail_pending()
+        if process is not None:
+            await asyncio.to_thread(_end, process)
+
+    def _spawn(self) -> None:
+        if self._is_closed:
+            return
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        fd = theirs.fileno()
+        arguments = [str(_ROOT), str(fd), self._scope, self._owner]
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _BOOT, *arguments],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(fd,),
+                start_new_session=True,
+                cwd="/",
+            )
+        ours.setblocking(False)
+        self._channel = ours
+        self._started_s = time.monotonic()
+        asyncio.get_running_loop().add_reader(ours, self._readable)
+        if self._until_ms:
+            self.hold(self._until_ms)
+
+    def _lost(self) -> None:
+        """The guardian is gone, and with it everything that it held."""
+        self._drop_channel()
+        self._ready.clear()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+        held, self._held = sorted(self._held), set()
+        loop = asyncio.get_running_loop()
+        if time.monotonic() - self._started_s > YOUNG_S:
+            self._spawn()
+        else:
+            loop.call_later(RESTART_PAUSE_S, self._spawn)
+        self._fail_pending()
+        for resource in held:
+            self.on_died(resource, NO_GUARDIAN)
+
+    def _drop_channel(self) -> None:
+        self._backlog.clear()
+        if self._channel is not None:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._channel)
+            loop.remove_writer(self._channel)
+            self._channel.close()
+            self._channel = None
+
+    def _fail_pending(self) -> None:
+        pending, self._pending = self._pending, {}
+        for future in pending.values():
+            if not future.done():
+                future.set_result(Answer(NO_GUARDIAN))
+
+    # --- requests ------------------------------------------------------------------------
+
+    def hold(self, until_ms: Millis) -> None:
+        """Let what it holds live until `until_ms` (CLOCK_BOOTTIME) and no longer; 0 ends it now."""
+        self._until_ms = until_ms
+        self._send({"do": "hold", "until": until_ms, "sent": boottime_ms()})
+
+    async def launch(self, launch: Launch, timeout_ms: Millis) -> Answer:
+        """Start a process; answered when exec has succeeded."""
+        request = {
+            "do": "start",
+            "resource": launch.resource,
+            "argv": launch.argv,
+            "env": dict(launch.environment),
+            "log": str(launch.log),
+            "directory": launch.directory,
+            "uid": launch.uid,
+            "gid": launch.gid,
+            "groups": launch.groups,
+            "not_after": launch.not_after_ms,
+        }
+        return await self._begin(launch.resource, request, timeout_ms)
+
+    async def claim(self, claim: Claim, timeout_ms: Millis) -> Answer:
+        """Claim an address; the fault is an error name such as EADDRINUSE."""
+        request = {
+            "do": "claim",
+            "resource": claim.resource,
+            "name": claim.name,
+            "add": claim.add.hex(),
+            "remove": claim.remove.hex(),
+            "not_after": claim.not_after_ms,
+        }
+        return await self._begin(claim.resource, request, timeout_ms)
+
+    async def stop(self, resource: str, grace_ms: Millis) -> Answer:
+        """Ask a process to end, kill it after `grace_ms`; answered when nothing of it is left."""
+        request = {"do": "stop", "resource": resource, "grace": grace_ms}
+        answer = await self._ask(request, grace_ms + round(SHUTDOWN_S * 1000))
+        if not answer.fault:
+            self._held.discard(resource)
+        return answer
+
+    async def release(self, resource: str, remove: bytes, timeout_ms: Millis) -> Answer:
+        """Give up an address; `remove` is carried out even if the guardian does not hold it."""
+        request = {"do": "release", "resource": resource, "remove": remove.hex()}
+        answer = await self._ask(request, timeout_ms)
+        if not answer.fault:
+            self._held.discard(resource)
+        return answer
+
+    async def check(self, resource: str, timeout_ms: Millis) -> Answer:
+        """Ask whether the guardian holds the resource alive."""
+        return await self._ask({"do": "check", "resource": resource}, timeout_ms)
+
+    async def _begin(
+        self, resource: str, request: Mapping[str, object], timeout_ms: Millis
+    ) -> Answer:
+        # Known as held before the answer: if the guardian dies in between, it must be reported.
+        self._held.add(resource)
+        answer = await self._ask(request, timeout_ms)
+        if answer.fault:
+            self._held.discard(resource)
+        return answer
+
+    async def _ask(self, request: Mapping[str, object], timeout_ms: Millis) -> Answer:
+        if self._is_closed:
+            return Answer(NO_GUARDIAN)
+        self._next += 1
+        number = self._next
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(timeout_ms / 1000):
+                await self._ready.wait()
+                self._pending[number] = future
+                self._send({**request, "id": number})
+                return await future
+        except TimeoutError:
+            self._replace()
+            return Answer(TOO_LATE)
+        finally:
+            self._pending.pop(number, None)
+
+    def _replace(self) -> None:
+        """A guardian that does not answer protects nothing: kill it, which kills what it holds."""
+        if self._process is not None:
+            log.error("the guardian (process %d) does not answer and is killed", self._process.pid)
+            self._process.kill()
+
+    # --- the channel ---------------------------------------------------------------------
+
+    def _send(self, message: Mapping[str, object]) -> None:
+        if self._channel is None:
+            return
+        packet = json.dumps(message).encode()
+        assert len(packet) <= PACKET_BYTES_MAX, "parameters are bounded where they are parsed"
+        self._backlog.append(packet)
+        if len(self._backlog) > BACKLOG_MAX:
+            self._replace()
+        if len(self._backlog) == 1:
+            self._writable()
+
+    def _writable(self) -> None:
+        assert self._channel is not None
+        loop = asyncio.get_running_loop()
+        while self._backlog:
+            try:
+                self._channel.send(self._backlog[0])
+            except BlockingIOError:
+                loop.add_writer(self._channel, self._writable)
+                return
+            except ConnectionError:
+                break  # its end is read as well, and handled there
+            del self._backlog[0]
+        loop.remove_writer(self._channel)
+
+    def _readable(self) -> None:
+        while self._channel is not None:
+            try:
+                packet = self._channel.recv(PACKET_BYTES_MAX)
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                packet = b""
+            if not packet:
+                self._lost()
+                return
+            self._take(json.loads(packet))
+
+    def _take(self, message: Mapping[str, object]) -> None:
+        match message["is"]:
+            case "ready":
+                self._ready.set()
+            case "died":
+                resource = str(message["resource"])
+                self._held.discard(resource)
+                self.on_died(resource, str(message["reason"]))
+            case "done":
+                number, pid = message["id"], message.get("pid", 0)
+                assert isinstance(number, int)
+                assert isinstance(pid, int)
+                future = self._pending.get(number)
+                if future is not None and not future.done():
+                    held, killed = bool(message.get("held")), bool(message.get("killed"))
+                    future.set_result(Answer(str(message["fault"]), held, killed, pid))
+
+
+def _nobody_cares(resource: str, reason: str) -> None:
+    log.warning("resource '%s' died, and nobody asked to be told: %s", resource, reason)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a guardian that has closed its end; kill it if it lingers."""
+    try:
+        process.wait(SHUTDOWN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

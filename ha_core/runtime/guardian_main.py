@@ -1,0 +1,411 @@
+"""The guardian: a small process that owns whatever runs under the run lease, and ends it in time.
+
+Owns: supervised processes, claims on addresses, and the moment when they must
+be gone: the end of the lease, the death of the daemon, or the loss of its end
+of the channel. It never touches a disk or waits for anything but its poll set,
+so that neither can delay a kill. Knows nothing of agents or configurations.
+A bare interpreter runs it, with the standard library's smallest parts alone.
+Protocol and states: docs/agents.md, "The guardian".
+"""
+
+import errno
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Final
+
+from ha_core.runtime import guardian_os as kernel
+
+KILL_LEAD_MS: Final = 5
+"""The guardian strikes so much before the lease ends: a kill takes effect within this time."""
+PACKET_BYTES_MAX: Final = 160 * 1024
+PACKETS_AT_ONCE_MAX: Final = 256
+"""Packets taken in before the lease is looked at again."""
+OUTBOX_MAX: Final = 4096
+CLEAR_EVERY_MS: Final = 2
+CLEAR_MS_MAX: Final = 2000
+"""Remnants that survive SIGKILL for so long (uninterruptible sleep) are reported as left over."""
+OWNER_BACKLOG: Final = 16
+OWNER_BYTES_MAX: Final = 200
+LEASE_OVER: Final = "lease ran out"
+
+Message = dict[str, object]
+
+
+class Process:
+    """A supervised process, from its fork until nothing of it is left."""
+
+    def __init__(self, resource: str, request: int, pid: int, exec_fd: int) -> None:
+        self.resource = resource
+        self.start_request = request
+        """The start that is not answered yet, or 0."""
+        self.stop_request = 0
+        self.pid = pid
+        self.pidfd = os.pidfd_open(pid)
+        self.exec_fd = exec_fd
+        """Ends when exec has succeeded, brings a sentence when it has failed; -1 once known."""
+        self.kill_at_ms = 0
+        self.was_killed = False
+        self.why = ""
+        """Why it is being ended, if the guardian ends it of its own accord."""
+        self.status: int | None = None
+        self.clear_until_ms = 0
+
+    def is_ending(self) -> bool:
+        """Return whether it is dead or about to be, so that another one must wait."""
+        return self.status is not None or self.was_killed or self.stop_request != 0
+
+
+class Claim:
+    """An address held: an abstract socket nobody else can bind, or an address on an interface."""
+
+    def __init__(self, holder: socket.socket | None, remove: bytes) -> None:
+        self.holder = holder
+        self.remove = remove
+
+
+class Guardian:
+    """Does what the daemon asks, and ends everything when the lease or the daemon ends."""
+
+    def __init__(self, channel: socket.socket, scope: str, owner: str) -> None:
+        self._channel = channel
+        self._scope = scope
+        self._owner = owner.encode()[:OWNER_BYTES_MAX]
+        self._timer = kernel.Timer()
+        self._poll = select.poll()
+        self._until_ms = 0
+        self._processes: dict[str, Process] = {}
+        self._claims: dict[str, Claim] = {}
+        self._queue: list[Message] = []
+        self._outbox: list[bytes] = []
+        self._is_alone = False
+        self._daemon = os.pidfd_open(os.getppid())
+
+    # --- the loop ------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until the daemon is gone and everything has ended."""
+        self._channel.setblocking(False)
+        kernel.sweep(self._scope)
+        self._poll.register(self._timer.fd, select.POLLIN)
+        self._poll.register(self._daemon, select.POLLIN)
+        self._tell({"is": "ready", "pid": os.getpid()})
+        while not (self._is_alone and not self._processes):
+            self._step()
+
+    def _step(self) -> None:
+        self._timer.set(self._next_ms())
+        interest = select.POLLIN | (select.POLLOUT if self._outbox else 0)
+        if not self._is_alone:
+            self._poll.register(self._channel, interest)
+        ready = {fd for fd, _ in self._poll.poll()}
+        if self._timer.fd in ready:
+            self._timer.take()
+        if self._daemon in ready:
+            self._abandon("the daemon died")
+        elif self._channel.fileno() in ready:
+            self._take_in()
+        self._check_lease()
+        self._look_after(ready)
+        queue, self._queue = self._queue, []
+        for message in queue:
+            self._check_lease()
+            self._do(message)
+        self._flush()
+
+    def _next_ms(self) -> int:
+        """Return when something is due by time alone, or 0."""
+        due = [p.kill_at_ms for p in self._processes.values() if p.kill_at_ms]
+        if any(p.status is not None for p in self._processes.values()):
+            due.append(kernel.now_ms() + CLEAR_EVERY_MS)
+        if self._until_ms and (self._processes or self._claims):
+            due.append(self._until_ms - KILL_LEAD_MS)
+        return min(due, default=0)
+
+    def _take_in(self) -> None:
+        """Read what the daemon sent; leases count at once, everything else waits its turn."""
+        for _ in range(PACKETS_AT_ONCE_MAX):
+            try:
+                packet = self._channel.recv(PACKET_BYTES_MAX)
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                packet = b""
+            if not packet:
+                self._abandon("the daemon closed its end")
+                return
+            message = json.loads(packet)
+            if message["do"] == "hold":
+                self._hold(message["until"], message["sent"])
+            else:
+                self._queue.append(message)
+
+    def _tell(self, message: Message) -> None:
+        assert len(self._outbox) < OUTBOX_MAX, "the daemon asks without reading"
+        self._outbox.append(json.dumps(message).encode())
+
+    def _flush(self) -> None:
+        while self._outbox and not self._is_alone:
+            try:
+                self._channel.send(self._outbox[0])
+            except BlockingIOError:
+                return
+            except (BrokenPipeError, ConnectionError):
+                self._abandon("the daemon closed its end")
+                return
+            del self._outbox[0]
+
+    # --- the lease -----------------------------------------------------------------------
+
+    def _hold(self, until_ms: int, sent_ms: int) -> None:
+        """Extend the lease. A renewal given while it ran counts however late it is read; one that
+        was given after its end does not undo that end: somebody else may have had the right since.
+        """
+        if until_ms == 0:
+            self._until_ms = 0
+            self._end_all("the lease was given up")
+            return
+        if sent_ms >= self._until_ms:
+            self._end_all("the lease ran out")
+        self._until_ms = max(self._until_ms, until_ms)
+
+    def _check_lease(self) -> None:
+        if self._until_ms and not self._is_leased():
+            self._until_ms = 0
+            self._end_all("the lease ran out")
+
+    def _is_leased(self) -> bool:
+        return kernel.now_ms() < self._until_ms - KILL_LEAD_MS
+
+    def _end_all(self, why: str) -> None:
+        """Kill and release everything, groups first because that is quickest."""
+        for process in self._processes.values():
+            self._kill(process, why)
+        for resource in list(self._claims):
+            self._release(resource)
+            self._tell({"is": "died", "resource": resource, "reason": why})
+        refused = [m for m in self._queue if m["do"] in ("start", "claim")]
+        self._queue = [m for m in self._queue if m not in refused]
+        for message in refused:
+            self._answer(number(message, "id"), LEASE_OVER)
+        if self._processes:
+            self._kill_descendants()
+
+    def _abandon(self, why: str) -> None:
+        """Nobody is there to answer to: end everything, then this process."""
+        if not self._is_alone:
+            self._is_alone = True
+            self._poll.unregister(self._channel)
+            self._poll.unregister(self._daemon)
+            self._until_ms = 0
+            self._queue.clear()
+            self._end_all(why)
+            self._queue.clear()
+            self._outbox.clear()
+
+    # --- requests ------------------------------------------------------------------------
+
+    def _answer(self, request: int, fault: str = "", **more: object) -> None:
+        if request:
+            self._tell({"is": "done", "id": request, "fault": fault, **more})
+
+    def _do(self, message: Message) -> None:
+        request, resource = number(message, "id"), str(message.get("resource", ""))
+        match message["do"]:
+            case "start":
+                self._start(request, resource, message)
+            case "stop":
+                self._stop(request, resource, number(message, "grace"))
+            case "claim":
+                self._claim(request, resource, message)
+            case "release":
+                self._release(resource)
+                fault = kernel.send_netlink(bytes.fromhex(str(message.get("remove", ""))))
+                self._answer(request, fault if fault != "EADDRNOTAVAIL" else "")
+            case "check":
+                process = self._processes.get(resource)
+                lives = process is not None and process.status is None
+                pid = process.pid if process is not None and lives else 0
+                self._answer(request, held=lives or resource in self._claims, pid=pid)
+            case unknown:
+                self._answer(request, f"the guardian does not know the request '{unknown}'")
+
+    def _may_begin(self, message: Message) -> bool:
+        limit = message.get("not_after")
+        return self._is_leased() and (
+            limit is None or kernel.now_ms() < number(message, "not_after")
+        )
+
+    def _start(self, request: int, resource: str, message: Message) -> None:
+        held = self._processes.get(resource)
+        if not self._may_begin(message):
+            self._answer(request, LEASE_OVER)
+            return
+        if held is not None and held.is_ending():
+            self._queue.append(message)  # its end wakes this process, which then begins anew
+            return
+        if held is not None:
+            self._answer(request, pid=held.pid)
+            return
+        reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            kernel.become(message, self._scope, writer, parent)
+        os.close(writer)
+        process = Process(resource, request, pid, reader)
+        self._processes[resource] = process
+        self._poll.register(process.pidfd, select.POLLIN)
+        self._poll.register(reader, select.POLLIN)
+
+    def _stop(self, request: int, resource: str, grace_ms: int) -> None:
+        for message in [m for m in self._queue if m["do"] == "start"]:
+            if message["resource"] == resource:
+                self._queue.remove(message)
+                self._answer(number(message, "id"), "it was stopped before it began")
+        process = self._processes.get(resource)
+        if process is None:
+            self._answer(request)
+            return
+        self._answer(process.stop_request, "another stop replaced this one")
+        process.stop_request = request
+        if process.status is not None:
+            return
+        if grace_ms <= 0 or process.exec_fd >= 0:
+            self._kill(process, "")
+        else:
+            kernel.signal_group(process.pid, signal.SIGTERM)
+            process.kill_at_ms = kernel.now_ms() + grace_ms
+
+    def _claim(self, request: int, resource: str, message: Message) -> None:
+        if resource in self._claims:
+            self._answer(request)
+            return
+        if not self._may_begin(message):
+            self._answer(request, LEASE_OVER)
+            return
+        holder, name = None, str(message.get("name", ""))
+        if name:
+            holder = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            try:
+                holder.bind("\0" + name)
+            except OSError as error:
+                holder.close()
+                self._answer(request, errno.errorcode.get(error.errno or 0, str(error)))
+                return
+            holder.listen(OWNER_BACKLOG)
+            self._poll.register(holder, select.POLLIN)
+        fault = kernel.send_netlink(bytes.fromhex(str(message.get("add", ""))))
+        self._claims[resource] = Claim(holder, bytes.fromhex(str(message.get("remove", ""))))
+        if fault:
+            self._release(resource)
+        self._answer(request, fault)
+
+    def _release(self, resource: str) -> None:
+        claim = self._claims.pop(resource, None)
+        if claim is None:
+            return
+        kernel.send_netlink(claim.remove)
+        if claim.holder is not None:
+            self._poll.unregister(claim.holder)
+            claim.holder.close()
+
+    # --- processes -----------------------------------------------------------------------
+
+    def _kill(self, process: Process, why: str) -> None:
+        process.kill_at_ms = 0
+        process.was_killed = True
+        process.why = process.why or why
+        if process.status is None and not kernel.signal_group(process.pid, signal.SIGKILL):
+            kernel.kill_one(process.pid)  # forked, but not yet leader of a group
+
+    def _kill_descendants(self) -> None:
+        """Kill every descendant, wherever it hid: as subreaper this process inherits orphans."""
+        for _ in range(kernel.WALK_ROUNDS):
+            if not kernel.kill_all(kernel.descendants(os.getpid())):
+                return
+
+    def _look_after(self, ready: set[int]) -> None:
+        """Answer for what started, died, or is over its time."""
+        for claim in self._claims.values():
+            if claim.holder is not None and claim.holder.fileno() in ready:
+                self._name_owner(claim.holder)
+        reaped = kernel.reap()
+        for process in list(self._processes.values()):
+            if process.kill_at_ms and kernel.now_ms() >= process.kill_at_ms:
+                self._kill(process, "")
+            if process.exec_fd >= 0 and process.exec_fd in ready:
+                self._launched(process)
+            if process.pid in reaped:
+                self._ended(process, reaped[process.pid])
+            if process.status is not None:
+                self._clear(process)
+
+    def _launched(self, process: Process) -> None:
+        fault = os.read(process.exec_fd, 4096).decode(errors="replace")
+        self._poll.unregister(process.exec_fd)
+        os.close(process.exec_fd)
+        process.exec_fd = -1
+        if fault:
+            process.why = fault
+        else:
+            self._answer(process.start_request, pid=process.pid)
+            process.start_request = 0
+
+    def _ended(self, process: Process, status: int) -> None:
+        process.status = status
+        process.kill_at_ms = 0
+        process.clear_until_ms = kernel.now_ms() + CLEAR_MS_MAX
+        self._poll.unregister(process.pidfd)
+        os.close(process.pidfd)
+        if process.exec_fd >= 0:
+            self._launched(process)
+
+    def _clear(self, process: Process) -> None:
+        """Kill what a dead process left behind; report it only when nothing is left."""
+        hidden = [
+            pid
+            for pid in kernel.descendants(os.getpid())
+            if kernel.marker(pid, kernel.RESOURCE_VARIABLE) == process.resource
+        ]
+        left = kernel.signal_group(process.pid, signal.SIGKILL) or kernel.kill_all(hidden)
+        if left and kernel.now_ms() < process.clear_until_ms:
+            return
+        del self._processes[process.resource]
+        self._report(process, "; something of it could not be killed" if left else "")
+
+    def _report(self, process: Process, left: str) -> None:
+        assert process.status is not None
+        reason = (process.why or kernel.outcome(process.pid, process.status)) + left
+        self._answer(process.start_request, reason)
+        self._answer(process.stop_request, left.lstrip("; "), killed=process.was_killed)
+        if not process.start_request and not process.stop_request:
+            self._tell({"is": "died", "resource": process.resource, "reason": reason})
+
+    def _name_owner(self, holder: socket.socket) -> None:
+        """Tell whoever wants the same address who holds it."""
+        try:
+            asker, _ = holder.accept()
+            asker.setblocking(False)
+            asker.send(self._owner)
+            asker.close()
+        except OSError:
+            return
+
+
+def number(message: Message, key: str) -> int:
+    """Return an integer of a message; 0 where it is missing."""
+    value = message.get(key, 0)
+    assert isinstance(value, int), f"{key} is {value!r}, expected a whole number"
+    return value
+
+
+def main() -> None:
+    """Run with CHANNEL-FD SCOPE OWNER as last arguments; the daemon is the parent."""
+    channel = socket.socket(fileno=int(sys.argv[-3]))
+    os.set_inheritable(channel.fileno(), False)
+    kernel.harden()
+    Guardian(channel, sys.argv[-2], sys.argv[-1]).run()

@@ -1,0 +1,286 @@
+"""What the guardian asks of the kernel: clock, alarm, processes, prepared netlink requests.
+
+Owns: the system calls and the reading of /proc. Knows nothing of leases,
+requests or the daemon. Part of the guardian, hence: the standard library's
+smallest parts alone, and no disk. Source: proc(5), prctl(2), timerfd_create(2).
+"""
+
+import contextlib
+import ctypes
+import errno
+import os
+import signal
+import socket
+import struct
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+WALK_ROUNDS: Final = 20
+ENVIRON_BYTES_MAX: Final = 256 * 1024
+CHILDREN_BYTES_MAX: Final = 1024 * 1024
+FAULT_BYTES_MAX: Final = 4000
+SCOPE_VARIABLE: Final = "BEATKEEPER_GUARDIAN"
+RESOURCE_VARIABLE: Final = "BEATKEEPER_RESOURCE"
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_CHILD_SUBREAPER: Final = 36
+_MLOCK_CURRENT_FUTURE_ONFAULT: Final = 1 | 2 | 4  # mlockall(2)
+_TFD_FLAGS: Final = 0o2004000  # TFD_NONBLOCK | TFD_CLOEXEC
+_TFD_TIMER_ABSTIME: Final = 1
+_NLMSG_ERROR: Final = 2  # netlink(7)
+_TERMINATE: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_RESET_SIGNALS: Final = (*_TERMINATE, signal.SIGPIPE, signal.SIGXFSZ)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def now_ms() -> int:
+    """Return the clock of leases: CLOCK_BOOTTIME, which counts while the machine is suspended."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+class Timer:
+    """One alarm at a time on CLOCK_BOOTTIME: a poll timeout would not count a suspended machine."""
+
+    def __init__(self) -> None:
+        self.fd: int = _libc.timerfd_create(time.CLOCK_BOOTTIME, _TFD_FLAGS)
+        if self.fd < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
+        self._at_ms = 0
+
+    def set(self, at_ms: int) -> None:
+        """Ring at `at_ms`, or never if 0; a moment that has passed rings at once."""
+        if at_ms != self._at_ms:
+            self._at_ms = at_ms
+            value = struct.pack("qqqq", 0, 0, at_ms // 1000, at_ms % 1000 * 1_000_000)
+            _libc.timerfd_settime(self.fd, _TFD_TIMER_ABSTIME, value, None)
+
+    def take(self) -> None:
+        """Take note that it rang."""
+        self._at_ms = 0
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.fd, 8)
+
+
+# --- processes, seen from outside --------------------------------------------------------------
+
+
+def signal_group(leader: int, caught: int) -> bool:
+    """Send a signal to a process group; return whether anything of it is left."""
+    try:
+        os.killpg(leader, caught)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def kill_one(pid: int) -> bool:
+    """Kill a process; return whether there was one that still ran."""
+    if is_zombie(pid):
+        return False
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def kill_all(pids: list[int]) -> bool:
+    """Kill processes; return whether any of them still ran."""
+    return any([kill_one(pid) for pid in pids])
+
+
+def read_proc(path: str, most: int) -> bytes:
+    """Return the beginning of a file of /proc; nothing if its process is gone or not ours."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(fd, most)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+
+
+def is_zombie(pid: int) -> bool:
+    """Return whether the process has ended and only waits to be reaped."""
+    stat = read_proc(f"/proc/{pid}/stat", 512)
+    return stat.rpartition(b")")[2][1:2] in (b"Z", b"X")
+
+
+def descendants(pid: int) -> list[int]:
+    """Return all living descendants. Source: proc(5), /proc/pid/task/tid/children."""
+    found: list[int] = []
+    queue = [pid]
+    while queue:
+        parent = queue.pop()
+        try:
+            threads = os.listdir(f"/proc/{parent}/task")
+        except OSError:
+            continue
+        for thread in threads:
+            text = read_proc(f"/proc/{parent}/task/{thread}/children", CHILDREN_BYTES_MAX)
+            children = [int(word) for word in text.split()]
+            found += children
+            queue += children
+    return found
+
+
+def marker(pid: int, variable: str) -> str:
+    """Return a variable of a process's environment as it was at exec."""
+    prefix = variable.encode() + b"="
+    for item in read_proc(f"/proc/{pid}/environ", ENVIRON_BYTES_MAX).split(b"\0"):
+        if item.startswith(prefix):
+            return item[len(prefix) :].decode(errors="replace")
+    return ""
+
+
+def sweep(scope: str) -> None:
+    """Kill what an earlier guardian of the same node left behind when it was killed itself."""
+    for _ in range(WALK_ROUNDS):
+        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+        if not kill_all([pid for pid in pids if marker(pid, SCOPE_VARIABLE) == scope]):
+            return
+
+
+def reap() -> dict[int, int]:
+    """Collect every child that has ended, adopted ones too: process id to wait status."""
+    ended: dict[int, int] = {}
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if pid == 0:
+            return ended
+        ended[pid] = status
+
+
+def outcome(pid: int, status: int) -> str:
+    """Say how a process ended."""
+    if os.WIFSIGNALED(status):
+        caught = os.WTERMSIG(status)
+        name = signal.Signals(caught).name if caught in set(signal.Signals) else "unknown"
+        return f"process {pid} was killed by signal {caught} ({name})"
+    return f"process {pid} ended with exit code {os.WEXITSTATUS(status)}"
+
+
+# --- the child, between fork and exec ----------------------------------------------------------
+
+
+def become(message: Mapping[str, object], scope: str, report: int, parent: int) -> None:
+    """Turn this forked child into the service; never returns. A fault is written to `report`."""
+    argv = texts(message["argv"])
+    stage = "its process group cannot be made"
+    try:
+        os.setsid()
+        for caught in _RESET_SIGNALS:
+            signal.signal(caught, signal.SIG_DFL)
+        write_oom_score("0")  # a service is no more precious than others
+        stage = f"its log '{message['log']}' cannot be opened"
+        open_streams(str(message["log"]))
+        stage = f"user id {message['uid']} cannot be taken"
+        take_user(message["uid"], message["gid"], message["groups"])
+        stage = f"directory '{message['directory']}' cannot be entered"
+        os.chdir(str(message["directory"]))
+        # After the change of user, which would undo it.
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        stage = "the guardian died"
+        if os.getppid() == parent:
+            stage = f"command '{argv[0]}' cannot be run"
+            os.execvpe(argv[0], argv, environment(message, scope))
+    except OSError as error:
+        os.write(report, f"{stage}: {error.strerror}".encode()[:FAULT_BYTES_MAX])
+    finally:
+        os._exit(127)
+
+
+def texts(value: object) -> list[str]:
+    """Return a list of texts that came as JSON."""
+    assert isinstance(value, Sequence), f"{value!r} is no list"
+    return [str(item) for item in value]
+
+
+def environment(message: Mapping[str, object], scope: str) -> dict[str, str]:
+    """Return the service's environment, with the marks by which its descendants are found."""
+    given = message["env"]
+    assert isinstance(given, Mapping), f"{given!r} is no table"
+    own = {SCOPE_VARIABLE: scope, RESOURCE_VARIABLE: str(message["resource"])}
+    return {str(key): str(value) for key, value in given.items()} | own
+
+
+def open_streams(log: str) -> None:
+    """Connect input to nothing, output and errors to the end of the log."""
+    null = os.open("/dev/null", os.O_RDWR)
+    out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(null, 0)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+
+
+def take_user(uid: object, gid: object, groups: object) -> None:
+    """Give up root for the service's user, if one is named."""
+    if isinstance(uid, int) and isinstance(gid, int):
+        os.setgroups([int(item) for item in texts(groups)])
+        os.setgid(gid)
+        os.setuid(uid)
+
+
+def write_oom_score(score: str) -> None:
+    """Set the kernel's inclination to kill this process when memory runs out, if permitted."""
+    try:
+        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        return
+    with contextlib.suppress(OSError):
+        os.write(fd, score.encode())
+    os.close(fd)
+
+
+# --- addresses ---------------------------------------------------------------------------------
+
+
+def send_netlink(message: bytes) -> str:
+    """Have the kernel carry out one prepared request; return the name of its error, or nothing.
+
+    The daemon prepares the requests (`netlink.py`), so that removing an address
+    needs no library here. The kernel answers before `send` returns.
+    """
+    if not message:
+        return ""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0) as netlink:
+        netlink.settimeout(1.0)
+        try:
+            netlink.send(message)
+            answer = netlink.recv(4096)
+        except OSError as error:
+            return errno.errorcode.get(error.errno or 0, str(error))
+    _, kind = struct.unpack_from("=IH", answer)
+    (code,) = struct.unpack_from("=i", answer, 16)
+    if kind != _NLMSG_ERROR or code == 0:
+        return ""
+    return errno.errorcode.get(-code, f"error {-code}")
+
+
+# --- start -------------------------------------------------------------------------------------
+
+
+def harden() -> None:
+    """Stay in memory, run before others and survive the out-of-memory killer, where permitted."""
+    for caught in _TERMINATE:
+        # A service manager signals the whole control group; the daemon decides when this ends.
+        signal.signal(caught, signal.SIG_IGN)
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    if os.geteuid() == 0:
+        # Under a user's small limit, locked future pages would make allocations fail.
+        _libc.mlockall(_MLOCK_CURRENT_FUTURE_ONFAULT)
+        write_oom_score("-1000")
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))

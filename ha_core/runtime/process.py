@@ -1,0 +1,194 @@
+"""Runs one agent to its end: own session, time limit, bounded output.
+
+Owns: the child process, its pipes and its death. Knows nothing of resources
+or of what exit codes mean. What an agent leaves running (the service!) is not
+touched, unless the agent itself had to be killed: then its group dies with it.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ha_core.agents.output import TAIL_BYTES
+from ha_core.ids import Millis
+
+TERM_GRACE_S: Final = 0.5
+KILL_WAIT_S: Final = 2.0
+"""A process that outlives SIGKILL for so long hangs in the kernel; its operation ends alone."""
+READ_BYTES: Final = 64 * 1024
+DRAIN_READS_MAX: Final = 32
+"""Reads after the agent's end: a pipe holds no more, and a daemon it left may write for ever."""
+FAILED_CODE: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AgentResult:
+    """How an agent ended; `output` holds the newest bytes of both streams as they came."""
+
+    exit_code: int
+    output: bytes
+    errors: bytes
+    timed_out: bool
+    duration_ms: Millis
+
+
+class _Tail:
+    """The newest bytes of a stream."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.data = bytearray()
+
+    def add(self, chunk: bytes) -> None:
+        self.data += chunk
+        del self.data[: -self._most]
+
+
+class _Reader:
+    """Reads a pipe into tails whenever something is there, so that no writer ever blocks on us."""
+
+    def __init__(self, tails: tuple[_Tail, ...]) -> None:
+        self._tails = tails
+        self.fd, self.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        os.set_blocking(self.writer, True)
+        asyncio.get_running_loop().add_reader(self.fd, self._once)
+        self._is_open = True
+
+    def _once(self) -> bool:
+        """Read once; return whether more may be there."""
+        try:
+            chunk = os.read(self.fd, READ_BYTES)
+        except BlockingIOError:
+            return False
+        for tail in self._tails:
+            tail.add(chunk)
+        if not chunk:
+            self._forget()
+        return bool(chunk)
+
+    def _forget(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            asyncio.get_running_loop().remove_reader(self.fd)
+
+    def close(self) -> None:
+        """Take what is there, and stop listening."""
+        reads = 0
+        while self._is_open and reads < DRAIN_READS_MAX and self._once():
+            reads += 1
+        self._forget()
+        os.close(self.fd)
+
+
+async def run_agent(
+    argv: tuple[str, ...],
+    environment: Mapping[str, str],
+    timeout_ms: Millis,
+    output_bytes_max: int = TAIL_BYTES,
+) -> AgentResult:
+    """Run a program to its end or its time limit. Cancelling kills its whole group first.
+
+    Raises:
+        OSError: it cannot be executed.
+    """
+    started = time.monotonic()
+    everything, errors = _Tail(output_bytes_max), _Tail(TAIL_BYTES)
+    out, err = _Reader((everything,)), _Reader((everything, errors))
+    try:
+        process = _spawn(argv, environment, out.writer, err.writer)
+    except OSError:
+        out.close()
+        err.close()
+        raise
+    finally:
+        os.close(out.writer)
+        os.close(err.writer)
+    try:
+        timed_out = await _wait(process, timeout_ms)
+    finally:
+        out.close()
+        err.close()
+    duration_ms = round((time.monotonic() - started) * 1000)
+    code = process.returncode
+    known = code is not None and code >= 0 and not timed_out
+    return AgentResult(
+        code if known else FAILED_CODE,
+        bytes(everything.data),
+        bytes(errors.data),
+        timed_out,
+        duration_ms,
+    )
+
+
+def _spawn(
+    argv: tuple[str, ...], environment: Mapping[str, str], out: int, err: int
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=err,
+        env=dict(environment),
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+async def _wait(process: subprocess.Popen[bytes], timeout_ms: Millis) -> bool:
+    """Wait for the end, killing the group at the limit; return whether that was needed."""
+    ended = asyncio.Event()
+    pidfd = os.pidfd_open(process.pid)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(pidfd, _reap(process, ended, lambda: loop.remove_reader(pidfd)))
+    try:
+        async with asyncio.timeout(timeout_ms / 1000):
+            await ended.wait()
+        return False
+    except TimeoutError:
+        await _end_group(process, ended)
+        return True
+    except asyncio.CancelledError:
+        await _end_group(process, ended)
+        raise
+    finally:
+        loop.remove_reader(pidfd)
+        os.close(pidfd)
+
+
+def _reap(
+    process: subprocess.Popen[bytes], ended: asyncio.Event, forget: Callable[[], object]
+) -> Callable[[], None]:
+    def reap() -> None:
+        process.wait()
+        forget()
+        ended.set()
+
+    return reap
+
+
+async def _end_group(process: subprocess.Popen[bytes], ended: asyncio.Event) -> None:
+    """Ask the group to end, then kill it: also what ignores the request, and what is left over."""
+    _signal(process.pid, signal.SIGTERM)
+    await _within(ended, TERM_GRACE_S)
+    _signal(process.pid, signal.SIGKILL)
+    await _within(ended, KILL_WAIT_S)
+
+
+async def _within(ended: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await ended.wait()
+    except TimeoutError:
+        return
+
+
+def _signal(group: int, number: int) -> None:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return
