@@ -8,6 +8,7 @@ removes it, so that it goes with the lease. What is removed is noted below
 
 import asyncio
 import fcntl
+import logging
 import os
 import socket
 import struct
@@ -29,6 +30,8 @@ ANNOUNCE_PAUSE_S: Final = 0.2
 _SIOCGIFHWADDR: Final = 0x8927  # netdevice(7)
 _IFREQ: Final = struct.Struct("16s24s")
 _NO_MAC: Final = b"\0" * 6
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

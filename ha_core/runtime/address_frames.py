@@ -84,7 +84,7 @@ def neighbour_owner(frame: bytes, address: IPv6Address) -> bytes | None:
 def checksum(data: bytes) -> int:
     """Return the Internet checksum. Source: RFC 1071."""
     padded = data + b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

@@ -87,6 +87,8 @@ class Guardian:
         self._scope = str(layout.run.absolute())
         self._owner = owner or self._scope
         self.on_died: Callable[[str, str], None] = _nobody_cares
+        self.leftovers: Callable[[], tuple[bytes, ...]] = tuple
+        """Called when a guardian starts: requests that remove what an earlier one could not."""
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._started_s = 0.0
@@ -138,6 +140,8 @@ class Guardian:
         self._channel = ours
         self._started_s = time.monotonic()
         asyncio.get_running_loop().add_reader(ours, self._readable)
+        for remove in self.leftovers():
+            self._send({"do": "release", "resource": "", "remove": remove.hex()})
         if self._until_ms:
             self.hold(self._until_ms)
 

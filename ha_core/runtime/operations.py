@@ -1,0 +1,161 @@
+"""Carries out `RunOperation` and `CancelOperation`: one task for each operation, one answer each.
+
+Owns: the operations under way, who carries each out, and that exactly one
+`OperationDone` follows, whatever happens. Decides nothing: results go to the node.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from ha_core.agents import ocf
+from ha_core.agents.metadata import Metadata
+from ha_core.agents.output import OUTPUT_CHARACTERS_MAX, REASON_CHARACTERS_MAX
+from ha_core.config.model import AgentClass, Primitive
+from ha_core.effects import RunOperation
+from ha_core.errors import ConfigError
+from ha_core.events import LEASE_RAN_OUT, OperationDone, ResourceDied
+from ha_core.layout import Layout
+from ha_core.runtime.guardian import Guardian, boottime_ms
+from ha_core.runtime.operations_address import Addresses
+from ha_core.runtime.operations_agents import Directories, MissingError, describe, operate
+from ha_core.runtime.operations_process import FaultError, Processes
+
+CANCELLED: Final = "the operation was cancelled"
+_LEASE_REASONS: Final = (LEASE_RAN_OUT, "the lease ran out", "the lease was given up")
+
+log = logging.getLogger(__name__)
+
+
+class Operations:
+    """Runs operations of every agent class; `done` and `died` are called on the event loop."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        guardian: Guardian,
+        done: Callable[[OperationDone], None],
+        died: Callable[[ResourceDied], None],
+        *,
+        node: str = "",
+        ocf_root: str = ocf.DEFAULT_ROOT,
+        directories: Directories | None = None,
+    ) -> None:
+        self._done = done
+        self._died = died
+        self._place = ocf.Place(
+            ocf_root,
+            str(layout.run.absolute() / "resource-agents"),
+            node=node,
+        )
+        self._directories = directories or Directories()
+        self._processes = Processes(guardian, layout.lib.absolute() / "log")
+        self._addresses = Addresses(guardian, layout.run.absolute() / "addresses")
+        self._tasks: dict[int, asyncio.Task[OperationDone]] = {}
+        guardian.on_died = self._take_death
+        guardian.leftovers = self._addresses.leftovers
+
+    def run(self, operation: RunOperation) -> None:
+        """Begin an operation; `done` is called once, later."""
+        task = asyncio.create_task(self._carried_out(operation))
+        self._tasks[operation.operation_id] = task
+        task.add_done_callback(partial(self._ended, operation, time.monotonic()))
+
+    def cancel(self, operation_id: int) -> None:
+        """Kill an operation; its `OperationDone` still comes. One that is over is left alone."""
+        task = self._tasks.get(operation_id)
+        if task is not None:
+            task.cancel()
+
+    async def close(self) -> None:
+        """Kill whatever is under way, and wait until it is gone."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._addresses.close()
+
+    async def describe(self, primitive: Primitive) -> Metadata:
+        """Return what an OCF agent says of itself.
+
+        Raises:
+            MissingError, ConfigError, OSError: there is no such agent, or it answers nonsense.
+        """
+        return await describe(primitive, self._place.root)
+
+    # --- one operation -------------------------------------------------------------------
+
+    def _ended(
+        self, operation: RunOperation, started: float, task: asyncio.Task[OperationDone]
+    ) -> None:
+        number = operation.operation_id
+        del self._tasks[number]
+        if task.cancelled():
+            done = OperationDone(number, ocf.GENERIC, reason=CANCELLED)
+        elif (bug := task.exception()) is not None:
+            # The node must hear of it all the same, or the resource would be busy for ever.
+            log.error("operation %d met a bug", number, exc_info=bug)
+            done = OperationDone(number, ocf.GENERIC, reason=_short(f"internal error: {bug!r}"))
+        else:
+            done = task.result()
+        duration_ms = round((time.monotonic() - started) * 1000)
+        self._done(replace(done, duration_ms=duration_ms))
+
+    async def _carried_out(self, operation: RunOperation) -> OperationDone:
+        """Carry it out, and turn every failure that can be expected into its exit code."""
+        number = operation.operation_id
+        if operation.not_after_ms is not None and boottime_ms() >= operation.not_after_ms:
+            return OperationDone(number, ocf.GENERIC, reason=LEASE_RAN_OUT)
+        try:
+            return await self._by_class(operation)
+        except FaultError as fault:
+            return self._failed(operation, fault)
+        except MissingError as error:
+            return OperationDone(number, ocf.NOT_INSTALLED, reason=_short(str(error)))
+        except ConfigError as error:
+            return OperationDone(number, ocf.NOT_CONFIGURED, reason=_short(str(error)))
+        except FileNotFoundError as error:
+            reason = f"agent {operation.primitive.agent} names an interpreter that is missing"
+            return OperationDone(number, ocf.NOT_INSTALLED, reason=_short(f"{reason}: {error}"))
+        except PermissionError as error:
+            return OperationDone(number, ocf.PERMISSION, reason=_short(str(error)))
+        except OSError as error:
+            reason = _short(f"agent {operation.primitive.agent} cannot be run: {error}")
+            return OperationDone(number, ocf.GENERIC, reason=reason)
+
+    async def _by_class(self, operation: RunOperation) -> OperationDone:
+        match operation.primitive.agent.agent_class:
+            case AgentClass.PROCESS:
+                return await self._processes.operate(operation)
+            case AgentClass.ADDRESS:
+                return await self._addresses.operate(operation)
+            case _:
+                return await operate(operation, self._place, self._directories)
+
+    def _failed(self, operation: RunOperation, fault: FaultError) -> OperationDone:
+        reason = str(fault)
+        if operation.action == "start" and reason.partition(";")[0] in _LEASE_REASONS:
+            return OperationDone(operation.operation_id, ocf.GENERIC, reason=LEASE_RAN_OUT)
+        output = ""
+        if operation.primitive.agent.agent_class is AgentClass.PROCESS:
+            output = self._processes.newest_output(operation.primitive.id)
+        return OperationDone(
+            operation.operation_id,
+            fault.exit_code,
+            fault.timed_out,
+            _short(reason),
+            output[-OUTPUT_CHARACTERS_MAX:],
+        )
+
+    def _take_death(self, resource: str, reason: str) -> None:
+        if not self._processes.died(resource, reason):
+            words = self._processes.last_words(resource)
+            self._died(ResourceDied(resource, _short(reason + words)))
+
+
+def _short(reason: str) -> str:
+    return reason[:REASON_CHARACTERS_MAX]

@@ -1,0 +1,141 @@
+"""Operations of class `address`: start, stop and monitor of a service address under the guardian.
+
+Owns: the order of steps: look, ask the neighbours, note, claim, announce.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Final
+
+from ha_core.agents import address as agent
+from ha_core.agents import ocf
+from ha_core.agents.address import AddressSpec
+from ha_core.effects import RunOperation
+from ha_core.errors import ConfigError
+from ha_core.events import OperationDone
+from ha_core.runtime import address
+from ha_core.runtime.guardian import TOO_LATE, Answer, Claim, Guardian
+from ha_core.runtime.operations_process import FaultError
+
+_IN_USE: Final = "EADDRINUSE"
+_EXISTS: Final = "EEXIST"
+
+
+class Addresses:
+    """Carries out operations of class `address`; `notes` is where removals are noted."""
+
+    def __init__(self, guardian: Guardian, notes: Path) -> None:
+        self._guardian = guardian
+        self._notes = address.Notes(notes)
+        self._announcing: set[asyncio.Task[None]] = set()
+
+    def leftovers(self) -> tuple[bytes, ...]:
+        """Return what an earlier guardian may have left on interfaces."""
+        return tuple(self._notes.all().values())
+
+    async def close(self) -> None:
+        """End announcements that are under way."""
+        for task in sorted(self._announcing, key=id):
+            task.cancel()
+        await asyncio.gather(*self._announcing, return_exceptions=True)
+
+    async def operate(self, operation: RunOperation) -> OperationDone:
+        """Carry out the operation.
+
+        Raises:
+            FaultError, ConfigError: it failed.
+        """
+        spec = agent.parse(operation.primitive)
+        match operation.action, spec.is_claim:
+            case "start", True:
+                await self._claim(operation, spec)
+            case "start", False:
+                await self._seat(operation, spec)
+            case "stop", _:
+                await self._stop(operation, spec)
+            case _:
+                await self._monitor(operation, spec)
+        return OperationDone(operation.operation_id, ocf.SUCCESS)
+
+    async def _claim(self, operation: RunOperation, spec: AddressSpec) -> None:
+        claim = Claim(
+            operation.primitive.id, name=spec.claim_name, not_after_ms=operation.not_after_ms
+        )
+        answer = await self._guardian.claim(claim, operation.timeout_ms)
+        if answer.fault == _IN_USE:
+            owner = await address.claim_owner(spec.claim_name)
+            reason = f"address {spec.address} is already claimed on this machine by {owner}"
+            raise FaultError(ocf.GENERIC, reason)
+        _require(answer)
+
+    async def _seat(self, operation: RunOperation, spec: AddressSpec) -> None:
+        if os.geteuid() != 0:
+            reason = (
+                f"only root can put address {spec.address} on an interface; "
+                "addresses of 127.0.0.0/8 without 'interface' need no root"
+            )
+            raise FaultError(ocf.PERMISSION, reason)
+        try:
+            seat = address.seat_of(spec)
+        except ConfigError as error:
+            raise FaultError(ocf.NOT_INSTALLED, str(error)) from error
+        resource = operation.primitive.id
+        held = await self._guardian.check(resource, operation.timeout_ms)
+        if held.held:
+            return
+        other = await address.other_owner(seat, spec.probe_ms)
+        if other:
+            reason = f"address {spec.address} is in use on {_link(seat)} by the host with {other}"
+            raise FaultError(ocf.GENERIC, reason)
+        self._notes.write(resource, seat.remove)
+        claim = Claim(
+            resource, add=seat.add, remove=seat.remove, not_after_ms=operation.not_after_ms
+        )
+        answer = await self._guardian.claim(claim, operation.timeout_ms)
+        if answer.fault == _EXISTS:
+            reason = f"address {spec.address} is on {_link(seat)} already, put there by others"
+            raise FaultError(ocf.GENERIC, reason)
+        _require(answer)
+        self._announce(seat, spec.announcements)
+
+    def _announce(self, seat: address.Seat, times: int) -> None:
+        task = asyncio.create_task(address.announce(seat, times))
+        self._announcing.add(task)
+        task.add_done_callback(self._announced)
+
+    def _announced(self, task: asyncio.Task[None]) -> None:
+        self._announcing.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            address.log.warning("an address was not announced: %s", task.exception())
+
+    async def _stop(self, operation: RunOperation, spec: AddressSpec) -> None:
+        resource = operation.primitive.id
+        answer = await self._guardian.release(resource, b"", operation.timeout_ms)
+        _require(answer)
+        for seat in () if spec.is_claim else address.find(spec):
+            answer = await self._guardian.release(resource, seat.remove, operation.timeout_ms)
+            _require(answer)
+        self._notes.drop(resource)
+
+    async def _monitor(self, operation: RunOperation, spec: AddressSpec) -> None:
+        answer = await self._guardian.check(operation.primitive.id, operation.timeout_ms)
+        _require(answer)
+        seats = () if spec.is_claim else address.find(spec)
+        if answer.held and not spec.is_claim and not seats:
+            reason = f"address {spec.address} was taken from its interface by others"
+            raise FaultError(ocf.GENERIC, reason)
+        if not answer.held and seats:
+            reason = f"address {spec.address} is on {_link(seats[0])}, but not under the lease"
+            raise FaultError(ocf.GENERIC, reason)
+        if not answer.held:
+            raise FaultError(ocf.NOT_RUNNING, "the guardian does not hold it")
+
+
+def _link(seat: address.Seat) -> str:
+    return f"interface {seat.present.interface}"
+
+
+def _require(answer: Answer) -> None:
+    if answer.fault:
+        raise FaultError(ocf.GENERIC, answer.fault, timed_out=answer.fault == TOO_LATE)
