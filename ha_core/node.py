@@ -53,6 +53,14 @@ _RAFT_MESSAGES = (
     msg.AppendReply,
     msg.InstallSnapshot,
 )
+_SIGNS_OF_LIFE = (msg.Beat, msg.BeatReply, msg.LeaseRequest, msg.LeaseGrant, msg.Hello)
+
+
+def _is_news(effect: Effect) -> bool:
+    """Return whether an effect shows that the picture may have changed."""
+    if isinstance(effect, Send):
+        return not isinstance(effect.message, _SIGNS_OF_LIFE)
+    return not isinstance(effect, HoldLease)
 
 
 class Node:
@@ -101,6 +109,11 @@ class Node:
     def revision(self) -> int:
         """The revision of that configuration; 0 before any is known."""
         return self._raft.revisions[-1].revision if self._raft.revisions else 0
+
+    @property
+    def version(self) -> str:
+        """Name of the present state; changes whenever a snapshot may differ."""
+        return f"{self._raft.term}.{self._touched}"
 
     @property
     def is_coordinator(self) -> bool:
@@ -155,7 +168,7 @@ class Node:
             pending=lead.pending() if lead else (),
             links=self._detector.links(now_ms),
             timers=self._timers,
-            version=f"{self._raft.term}.{self._touched}",
+            version=self.version,
             wall_ms=self._wall(now_ms),
         )
         return summarize(facts)
@@ -176,7 +189,7 @@ class Node:
         for effect in out:
             if isinstance(effect, Send):
                 self._sent_ms[effect.to] = now_ms
-        if any(not isinstance(effect, Send | HoldLease) for effect in out):
+        if any(_is_news(effect) for effect in out):
             self._touched += 1
         return out
 

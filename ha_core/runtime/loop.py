@@ -1,0 +1,277 @@
+"""The loop: one task owns the node, feeds it events and performs its effects in order.
+
+Owns: the order of deeds. `Persist` is a barrier: what stands behind it waits
+until the store has it, while signs of life pass. A store that fails ends the
+daemon: a node that cannot remember must not promise. No decision lives here.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import Final, Protocol
+
+from ha_core.commands import Command, Outcome
+from ha_core.effects import (
+    MAY_PASS_PERSIST,
+    CancelOperation,
+    CommandAnswered,
+    ConfigurationApplied,
+    Effect,
+    HoldLease,
+    Journal,
+    Persist,
+    RunOperation,
+    Send,
+    StateChanged,
+    Stopped,
+)
+from ha_core.errors import StoreError
+from ha_core.events import CommandGiven, Event, OperationDone, StopAsked, Tick, WallClock
+from ha_core.ids import Millis
+from ha_core.journal import JournalEvent
+from ha_core.node import Node
+from ha_core.runtime.clock import monotonic_ms, wall_offset_ms
+from ha_core.runtime.disk import JOURNAL_KEPT, Store
+from ha_core.runtime.transport import Transport
+from ha_core.snapshot import ClusterSnapshot
+
+WALL_CHECK_S: Final = 1.0
+WALL_JUMP_MS: Final = 500
+"""A wall clock that moves by more than this against the monotonic one is read anew."""
+
+log = logging.getLogger(__name__)
+
+
+class OperationRunner(Protocol):
+    """Runs agents; answers come back as `OperationDone` events."""
+
+    def run(self, operation: RunOperation) -> None:
+        """Begin an operation."""
+        ...
+
+    def cancel(self, operation_id: int) -> None:
+        """Kill an operation."""
+        ...
+
+
+class LeaseKeeper(Protocol):
+    """Whoever ends what runs under the lease when it is over."""
+
+    def hold(self, until_ms: Millis) -> None:
+        """Keep what is held until then and no longer."""
+        ...
+
+
+class Loop:
+    """Owns the node; also what the control socket serves (`ControlPort`)."""
+
+    def __init__(self, node: Node, store: Store, codec_transport: Transport | None = None) -> None:
+        self.node = node
+        self._store = store
+        self.transport = codec_transport
+        self.operations: OperationRunner | None = None
+        self.guardian: LeaseKeeper | None = None
+        self.ended = asyncio.Event()
+        self.failure: StoreError | None = None
+        self._queue: deque[Effect] = deque()
+        self._is_syncing = False
+        self._worker = ThreadPoolExecutor(1, "store")
+        self._sends: list[Send] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at_ms: Millis | None = None
+        self._wall_offset_ms = 0
+        self._answers: dict[str, asyncio.Future[Outcome]] = {}
+        self._changed = asyncio.Event()
+        self._journal: deque[JournalEvent] = deque(
+            store.events(0, JOURNAL_KEPT + 1000), maxlen=JOURNAL_KEPT
+        )
+        self._request_numbers = count(1)
+        self._loop = asyncio.get_running_loop()
+
+    # --- events in -----------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin: tell the node the wall time, and let it run."""
+        self._check_wall()
+        self.post(Tick())
+
+    def post(self, event: Event) -> None:
+        """Give the node an event now and perform what follows."""
+        if self.ended.is_set():
+            return
+        for effect in self.node.handle(event, monotonic_ms()):
+            if isinstance(effect, Send) and isinstance(effect.message, MAY_PASS_PERSIST):
+                self._do(effect)
+            else:
+                self._queue.append(effect)
+        self._perform()
+        self._set_timer()
+
+    def operation_done(self, event: OperationDone) -> None:
+        """Take an operation's result."""
+        self.post(event)
+
+    def ask_to_stop(self) -> None:
+        """Let the node drain and end."""
+        self.post(StopAsked())
+
+    async def close(self) -> None:
+        """Stop the timer and wait for the store's last write."""
+        self.ended.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        for future in self._answers.values():
+            if not future.done():
+                future.set_result(Outcome("timeout", "the daemon ends; ask another node"))
+        await asyncio.to_thread(self._worker.shutdown, True)
+
+    # --- what the control socket serves --------------------------------------------------
+
+    def snapshot(self) -> ClusterSnapshot:
+        """Return the picture as it is now."""
+        return self.node.snapshot(monotonic_ms())
+
+    async def command(self, command: Command, author: str) -> Outcome:
+        """Give a command to the cluster and wait for its outcome (the node bounds the wait)."""
+        number = next(self._request_numbers)
+        request_id = f"{self.node.name}-{self.node.generation}-{number}"
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+        self._answers[request_id] = future
+        try:
+            self.post(CommandGiven(request_id, author, command))
+            return await future
+        finally:
+            self._answers.pop(request_id, None)
+
+    def events(self, since_seq: int, limit: int) -> tuple[JournalEvent, ...]:
+        """Return at most `limit` events numbered above `since_seq`, oldest first."""
+        found = sorted((e for e in self._journal if e.seq > since_seq), key=lambda e: e.seq)
+        return tuple(found[:limit])
+
+    async def changed(self, version: str, timeout_ms: Millis) -> None:
+        """Return when the snapshot's version differs from `version`, or time is up."""
+        try:
+            async with asyncio.timeout(timeout_ms / 1000):
+                while self.node.version == version and not self.ended.is_set():
+                    await self._changed.wait()
+        except TimeoutError:
+            return
+
+    # --- effects out ---------------------------------------------------------------------
+
+    def _perform(self) -> None:
+        while self._queue and not self._is_syncing:
+            effect = self._queue.popleft()
+            if isinstance(effect, Persist):
+                self._sync(effect)
+            else:
+                self._do(effect)
+        if self._sends:
+            self._loop.call_soon(self._flush)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _sync(self, record: Persist) -> None:
+        self._is_syncing = True
+        future = self._loop.run_in_executor(self._worker, self._store.persist, record)
+        future.add_done_callback(self._synced)
+
+    def _synced(self, future: "asyncio.Future[None]") -> None:
+        if future.cancelled():
+            return
+        fault = future.exception()
+        if isinstance(fault, StoreError):
+            self._fail(fault)
+            return
+        if fault is not None:
+            raise fault
+        self._is_syncing = False
+        self._perform()
+
+    def _fail(self, fault: StoreError) -> None:
+        """Nothing behind the barrier happens: give up the lease and end."""
+        log.critical("%s", fault)
+        self.failure = fault
+        self._queue.clear()
+        if self.guardian is not None:
+            self.guardian.hold(0)
+        self.ended.set()
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Send():
+                self._sends.append(effect)
+            case RunOperation():
+                assert self.operations is not None
+                self.operations.run(effect)
+            case CancelOperation(operation_id=operation_id):
+                assert self.operations is not None
+                self.operations.cancel(operation_id)
+            case HoldLease(until_ms=until_ms):
+                assert self.guardian is not None
+                self.guardian.hold(until_ms)
+            case CommandAnswered(request_id=request_id, outcome=outcome):
+                future = self._answers.get(request_id)
+                if future is not None and not future.done():
+                    future.set_result(outcome)
+            case Journal(event=event):
+                self._keep(event)
+            case ConfigurationApplied():
+                self._reconfigure()
+            case StateChanged():
+                log.info("%s: %s -> %s (%s)", effect.machine, effect.old, effect.new, effect.why)
+            case Stopped():
+                self._flush()
+                self.ended.set()
+            case Persist():
+                raise AssertionError("a Persist is a barrier, not a deed")
+
+    def _keep(self, event: JournalEvent) -> None:
+        log.info("event %d %s %s: %s", event.seq, event.kind, event.subject, event.text)
+        self._journal.append(event)
+        future = self._loop.run_in_executor(self._worker, self._store.journal, event)
+        future.add_done_callback(self._journal_kept)
+
+    def _journal_kept(self, future: "asyncio.Future[None]") -> None:
+        if not future.cancelled() and isinstance(fault := future.exception(), StoreError):
+            log.error("an event is not kept: %s", fault)
+
+    def _flush(self) -> None:
+        sends, self._sends = self._sends, []
+        if sends and self.transport is not None:
+            self.transport.send(sends)
+
+    def _reconfigure(self) -> None:
+        if self.transport is None:
+            return
+        task = self._loop.create_task(self.transport.configure(self.node.configuration))
+        task.add_done_callback(_check_task)
+
+    def _set_timer(self) -> None:
+        deadline_ms = self.node.deadline_ms()
+        if deadline_ms is None or deadline_ms == self._timer_at_ms:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at_ms = deadline_ms
+        delay_s = max(deadline_ms - monotonic_ms(), 0) / 1000
+        self._timer = self._loop.call_later(delay_s, self._alarm)
+
+    def _alarm(self) -> None:
+        self._timer_at_ms = None
+        self.post(Tick())
+
+    def _check_wall(self) -> None:
+        offset_ms = wall_offset_ms()
+        if abs(offset_ms - self._wall_offset_ms) > WALL_JUMP_MS:
+            self._wall_offset_ms = offset_ms
+            self.post(WallClock(offset_ms))
+        if not self.ended.is_set():
+            self._loop.call_later(WALL_CHECK_S, self._check_wall)
+
+
+def _check_task(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("the new configuration's links: %s", task.exception())
