@@ -94,7 +94,9 @@ def parse_ring(text: str, place: str) -> KeyRing:
         faults.append(f"{place}: {len(keys)} keys, expected 1..{KEYS_MAX}")
     for key in keys:
         if len(key.secret) != KEY_BYTES or not 1 <= key.id <= 255:
-            faults.append(f"{place}: key {key.id} has {len(key.secret)} bytes, expected {KEY_BYTES}")
+            faults.append(
+                f"{place}: key {key.id} has {len(key.secret)} bytes, expected {KEY_BYTES}"
+            )
     if ring.key(ring.active) is None:
         faults.append(f"{place}: active key {ring.active} is not in the ring")
     if faults:

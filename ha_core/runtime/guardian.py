@@ -182,7 +182,7 @@ class Guardian:
 
     def hold(self, until_ms: Millis) -> None:
         """Let what it holds live until `until_ms` (CLOCK_BOOTTIME) and no longer; 0 ends it now."""
-        self._until_ms = until_ms
+        self._until_ms = max(self._until_ms, until_ms) if until_ms else 0
         self._send({"do": "hold", "until": until_ms, "sent": boottime_ms()})
 
     async def launch(self, launch: Launch, timeout_ms: Millis) -> Answer:

@@ -1,0 +1,274 @@
+"""The guardian: what it holds dies with the lease, with the daemon, and with itself."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ha_core.events import LEASE_RAN_OUT
+from ha_core.runtime.guardian import boottime_ms
+from ha_core.runtime.guardian_main import KILL_LEAD_MS
+from tests.runtime.operations_bench import Bench, bench, command, ends_within, passed, script
+
+ROOT = Path(__file__).resolve().parents[2]
+SLEEPER = command("web", "sleep 600")
+LATE_MS_MAX = 100
+"""How late a kill may be seen on a busy machine; the guardian itself is on time to a few ms."""
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from tests.runtime.operations_bench import bench, command
+
+async def main():
+    async with bench(Path(sys.argv[1])) as node:
+        done = await node.run(command("web", sys.argv[2]), "start")
+        print(done.exit_code, await node.pid("web"), node.guardian.pid, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def started(node: Bench) -> int:
+    """Start the sleeper; return a pidfd of it."""
+    done = await node.run(SLEEPER, "start")
+    assert (done.exit_code, done.reason) == (0, "")
+    return os.pidfd_open(await node.pid("web"))
+
+
+def test_process_dies_when_the_lease_ends_and_not_before(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            pidfd = await started(node)
+            node.hold(0)  # extends only: a shorter lease replaces nothing
+            assert (await node.run(SLEEPER, "monitor")).exit_code == 0
+            node.guardian.hold(0)
+            assert "given up" in (await node.death()).reason
+            assert ends_within(pidfd, 0)
+            until_ms = node.hold(400)
+            pidfd = await started(node)
+            died = await node.death()
+            now_ms = boottime_ms()
+            assert died.reason.startswith("the lease ran out")
+            assert until_ms - KILL_LEAD_MS <= now_ms <= until_ms + LATE_MS_MAX
+            assert ends_within(pidfd, 0)
+
+    asyncio.run(scenario())
+
+
+def test_renewals_keep_a_process_alive_beyond_its_first_lease(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            node.guardian.hold(0)
+            first_ms = node.hold(250)
+            await started(node)
+            while boottime_ms() < first_ms + 300:
+                node.hold(250)
+                await passed(boottime_ms() + 50)
+            assert node.deaths.empty()
+            assert (await node.run(SLEEPER, "monitor")).exit_code == 0
+
+    asyncio.run(scenario())
+
+
+def test_start_without_a_lease_is_refused(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            node.guardian.hold(0)
+            assert (await node.run(SLEEPER, "start")).reason == LEASE_RAN_OUT
+            node.hold()
+            late = await node.run(SLEEPER, "start", not_after_ms=boottime_ms())
+            assert (late.exit_code, late.reason) == (1, LEASE_RAN_OUT)
+            assert (await node.run(SLEEPER, "monitor")).exit_code == 7
+
+    asyncio.run(scenario())
+
+
+def test_renewal_after_the_end_of_a_lease_does_not_save_what_ran_under_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            node.guardian.hold(0)
+            until_ms = node.hold(300)
+            await started(node)
+            os.kill(node.guardian.pid, signal.SIGSTOP)
+            await passed(until_ms)
+            node.hold()
+            os.kill(node.guardian.pid, signal.SIGCONT)
+            assert (await node.death()).reason.startswith("the lease ran out")
+
+    asyncio.run(scenario())
+
+
+def test_renewal_that_was_given_in_time_counts_although_it_is_read_late(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            node.guardian.hold(0)
+            until_ms = node.hold(300)
+            await started(node)
+            os.kill(node.guardian.pid, signal.SIGSTOP)
+            node.hold()
+            await passed(until_ms)
+            os.kill(node.guardian.pid, signal.SIGCONT)
+            assert (await node.run(SLEEPER, "monitor")).exit_code == 0
+            assert node.deaths.empty()
+
+    asyncio.run(scenario())
+
+
+def parent(tmp_path: Path, line: str) -> tuple[subprocess.Popen[str], int, int]:
+    """Run a daemon in a process of its own; return it, and pidfds of service and guardian."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path), line],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    code, service, guardian = process.stdout.readline().split()
+    assert code == "0"
+    return process, os.pidfd_open(int(service)), os.pidfd_open(int(guardian))
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Kill a daemon for good."""
+    process.kill()
+    process.communicate()
+
+
+def test_everything_ends_at_once_when_the_daemon_is_killed(tmp_path: Path) -> None:
+    process, service, guardian = parent(tmp_path, "sleep 600")
+    began = time.monotonic()
+    process.kill()
+    assert ends_within(service)
+    assert time.monotonic() - began < 1.0
+    assert ends_within(guardian)
+    end(process)
+
+
+def test_frozen_daemon_keeps_nothing_beyond_its_lease(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            node.guardian.hold(0)
+            node.hold(300)
+            pidfd = await started(node)
+            began = time.monotonic()
+            assert ends_within(pidfd)  # the loop stands still, as in a frozen daemon
+            assert time.monotonic() - began < 1.0
+
+    asyncio.run(scenario())
+
+
+def test_killed_guardian_takes_its_processes_along_and_is_replaced(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            pidfd = await started(node)
+            first = node.guardian.pid
+            os.kill(first, signal.SIGKILL)
+            died = await node.death()
+            assert (died.resource, died.reason) == ("web", "the guardian died")
+            assert ends_within(pidfd)
+            again = await node.run(SLEEPER, "start")
+            assert again.exit_code == 0
+            assert node.guardian.pid not in (0, first)
+
+    asyncio.run(scenario())
+
+
+HIDING = """#!/bin/sh
+setsid sh -c 'echo $$ > "$PLACE"; exec sleep 600' </dev/null >/dev/null 2>&1 &
+exec sleep 600
+"""
+
+
+def hiding(tmp_path: Path, fifo: str) -> str:
+    """Return a command whose grandchild leaves its session and says its process id in a FIFO."""
+    path = script(tmp_path / "hiding", HIDING)
+    os.mkfifo(tmp_path / fifo)
+    return f"env PLACE={tmp_path / fifo} {path}"
+
+
+async def hidden(tmp_path: Path, fifo: str) -> int:
+    """Return a pidfd of the grandchild."""
+    text = await asyncio.to_thread((tmp_path / fifo).read_text)
+    return os.pidfd_open(int(text))
+
+
+def test_grandchild_that_left_the_session_dies_with_the_lease(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            begun = node.begin(command("web", hiding(tmp_path, "fifo")), "start")
+            pidfd = await hidden(tmp_path, "fifo")
+            await begun
+            node.guardian.hold(0)
+            await node.death()
+            assert ends_within(pidfd, 1)
+
+    asyncio.run(scenario())
+
+
+def test_stop_is_done_only_when_hidden_grandchildren_are_gone(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            service = command("web", hiding(tmp_path, "fifo"))
+            begun = node.begin(service, "start")
+            pidfd = await hidden(tmp_path, "fifo")
+            await begun
+            assert (await node.run(service, "stop")).exit_code == 0
+            assert ends_within(pidfd, 0)
+
+    asyncio.run(scenario())
+
+
+def test_new_guardian_sweeps_up_what_a_killed_one_could_not_take_along(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            begun = node.begin(command("web", hiding(tmp_path, "fifo")), "start")
+            pidfd = await hidden(tmp_path, "fifo")
+            await begun
+            os.kill(node.guardian.pid, signal.SIGKILL)
+            await node.death()
+            assert await asyncio.to_thread(ends_within, pidfd)
+
+    asyncio.run(scenario())
+
+
+def test_two_guardians_on_one_machine_leave_each_other_alone(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path / "n1") as one:
+            await started(one)
+            async with bench(tmp_path / "n2") as two:
+                await started(two)
+                two.guardian.hold(0)
+                await two.death()
+            assert (await one.run(SLEEPER, "monitor")).exit_code == 0
+
+    asyncio.run(scenario())
+
+
+def test_guardian_that_does_not_answer_is_replaced(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            await started(node)
+            os.kill(node.guardian.pid, signal.SIGSTOP)
+            stuck = await node.run(SLEEPER, "monitor", timeout_ms=200)
+            assert stuck.timed_out
+            assert (await node.death()).reason == "the guardian died"
+            assert (await node.run(SLEEPER, "monitor")).exit_code == 7
+
+    asyncio.run(scenario())
+
+
+def test_guardian_is_small(tmp_path: Path) -> None:
+    async def scenario() -> str:
+        async with bench(tmp_path) as node:
+            return await asyncio.to_thread(
+                Path(f"/proc/{node.guardian.pid}/status").read_text, encoding="ascii"
+            )
+
+    values = dict(line.split(":", 1) for line in asyncio.run(scenario()).splitlines())
+    assert int(values["RssAnon"].split()[0]) < 8_000
+    assert int(values["VmRSS"].split()[0]) < 20_000
