@@ -1,0 +1,1 @@
+"""WBEM server and CIM provider: the cluster as enterprise consoles see and control it."""

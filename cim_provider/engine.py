@@ -48,7 +48,10 @@ class InstanceView:
 
 @dataclass(frozen=True, slots=True)
 class PrimitiveView:
-    """One primitive. `state` as in `ha status`: started, stopped, starting, stopping, failed, unknown, blocked."""
+    """One primitive.
+
+    `state`: started, stopped, starting, stopping, failed, unknown or blocked.
+    """
 
     id: str
     agent_class: str
@@ -165,7 +168,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The command was refused; codes as `ha_core.commands.Outcome`, text is one sentence with the cure."""
+    """The command was refused: a code of `ha_core.commands.Outcome`, a sentence with the cure."""
 
     code: str
     text: str
@@ -185,7 +188,7 @@ class ClusterEngine(Protocol):
     """What the provider needs of a cluster manager."""
 
     async def view(self) -> ClusterView:
-        """Return one consistent snapshot; never waits longer than two seconds, then says NOT_ANSWERING."""
+        """Return one consistent snapshot; after two seconds without one, NOT_ANSWERING."""
         ...
 
     async def submit(self, command: Command, author: str) -> Outcome:

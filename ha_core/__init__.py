@@ -1,0 +1,1 @@
+"""Heartbeat and failover core, its daemon, client, command line and simulator."""

@@ -134,4 +134,3 @@ Effect: TypeAlias = (
     | ConfigurationApplied
     | Stopped
 )
-

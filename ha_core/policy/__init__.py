@@ -1,0 +1,1 @@
+"""Policy engine: a pure function from configuration and status to a transition."""

@@ -1,0 +1,1 @@
+"""Raft: one log, one coordinator, agreed by a majority of the voters."""

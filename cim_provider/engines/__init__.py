@@ -1,0 +1,1 @@
+"""Cluster managers behind the port `cim_provider.engine`."""

@@ -1,0 +1,1 @@
+"""CIM classes and associations as rows over one view of the cluster."""

@@ -1,0 +1,1 @@
+"""The shell of the provider: HTTP, TLS, passwords, processes."""
