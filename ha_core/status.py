@@ -103,6 +103,8 @@ class ClusterStatus:
     quorate: bool = False
     restarts: tuple[ResourceId, ...] = ()
     """Primitives and groups whose active instances must stop once, and then start again."""
+    intended: tuple[tuple[ResourceId, NodeName], ...] = ()
+    """Where the coordinator's last plan placed each primitive: half-done moves are not undone."""
 
     def node(self, name: NodeName) -> NodeStatus | None:
         """Return the status of that node, or None."""

@@ -10,7 +10,7 @@ from ha_core.config.model import Configuration
 from ha_core.coordinator.roster import Lost, Roster
 from ha_core.ids import Millis, NodeName, ResourceId, Term
 from ha_core.policy.schedule import schedule
-from ha_core.policy.transition import Transition
+from ha_core.policy.transition import ActionKind, Transition
 from ha_core.status import ClusterStatus, InstanceState, NodeStatus
 from ha_core.transition.executor import Executor, OpenOrder
 
@@ -27,6 +27,7 @@ class Planner:
         self.transition = Transition()
         self.restarts: set[ResourceId] = set()
         self.incidents: dict[ResourceId, str] = {}
+        self._intended: dict[ResourceId, NodeName] = {}
 
     def status(self, roster: Roster, configuration: Configuration) -> ClusterStatus:
         """Return the policy engine's input: reports, overlaid with orders that are out."""
@@ -43,14 +44,20 @@ class Planner:
         """Plan anew and return the orders to give now."""
         status = self.status(roster, configuration)
         self._finish_restarts(status, configuration)
-        status = replace(status, restarts=self._restarts(status))
+        status = replace(
+            status,
+            restarts=self._restarts(status),
+            intended=tuple(sorted(self._intended.items())),
+        )
         self._close_incidents(status)
         wanted = with_leaving(configuration, roster.leaving())
         self.transition = schedule(wanted, status, wall_ms)
-        return self.executor.next_orders(self.transition, status, self.incidents, now_ms)
+        orders = self.executor.next_orders(self.transition, status, self.incidents, now_ms)
+        self._intend(status, orders)
+        return orders
 
     def lost(self, lost: Lost, incident: str) -> None:
-        """A node is lost: its orders are void, and what follows for its resources is one incident."""
+        """A node is lost: its orders are void, what follows for its resources is one incident."""
         self.executor.void(lost.node)
         for resource in lost.affected:
             self.incidents[resource] = incident
@@ -60,6 +67,22 @@ class Planner:
         if any(item.expires_wall_ms is not None for item in configuration.locations):
             return True
         return any(i.failure for node in roster.statuses() for i in node.instances)
+
+    def _intend(self, status: ClusterStatus, orders: list[OpenOrder]) -> None:
+        """Remember where what is on its way was meant to go, so that a move is not undone half-way.
+
+        What was never begun is not remembered: it is placed freely until its first order.
+        """
+        begun = {o.resource for o in orders if o.kind is ActionKind.START} | set(self._intended)
+        for node in status.nodes:
+            for item in node.instances:
+                if item.state not in _DOWN or item.pending in ("start", "stop"):
+                    begun.add(item.resource)
+        self._intended = {
+            decision.resource: decision.node
+            for decision in self.transition.decisions
+            if decision.node is not None and decision.resource in begun
+        }
 
     def _restarts(self, status: ClusterStatus) -> tuple[ResourceId, ...]:
         stale = {i.resource for node in status.nodes for i in node.instances if i.stale}

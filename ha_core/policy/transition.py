@@ -55,12 +55,12 @@ class Decision:
     reasons: tuple[Reason, ...]
     scores: tuple[tuple[NodeName, int], ...] = ()
     blocked: str = ""
-    """If an action is wanted but cannot run: one sentence that says what it waits for, and the cure."""
+    """If an action is wanted but cannot run: one sentence, what it waits for and the cure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """The plan: `actions` sorted so that predecessors come first, `decisions` sorted by resource id."""
+    """The plan: `actions` with predecessors first, `decisions` sorted by resource id."""
 
     actions: tuple[Action, ...] = ()
     decisions: tuple[Decision, ...] = ()

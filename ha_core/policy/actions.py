@@ -1,0 +1,292 @@
+"""What must be done, and in which order, for every primitive to be where it was placed.
+
+Owns: probes, stops, starts, and how orderings make one imply, precede or
+hold up another. Planned anew at every event: what is under way is neither
+repeated nor overtaken. Source: Pacemaker Explained, "Ordering Constraints".
+"""
+
+from dataclasses import dataclass
+
+from ha_core.config.model import Ordering, OrderKind
+from ha_core.ids import INFINITY, NodeName, ResourceId
+from ha_core.policy.picture import Picture
+from ha_core.policy.placement import Seat
+from ha_core.policy.transition import Action, ActionKey, ActionKind
+from ha_core.status import InstanceState, NodeState
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`first` before `then`; `binds`: the one implies the other, `returns`: stops reverse it."""
+
+    first: ResourceId
+    then: ResourceId
+    binds: bool
+    returns: bool
+
+
+class Actions:
+    """The actions of one plan. `blocked` says for each wanted start what it waits for."""
+
+    def __init__(self, picture: Picture, seats: dict[ResourceId, Seat]) -> None:
+        self._picture = picture
+        self._seats = seats
+        self._edges = _edges(picture)
+        self.blocked: dict[ResourceId, str] = {}
+        self._stops: dict[ResourceId, dict[NodeName, str]] = {r: {} for r in picture.resources}
+        self._unknown = {resource: picture.unknown(resource) for resource in picture.resources}
+        for resource in picture.resources:
+            self._judge(resource)
+        self._spread()
+
+    # --- what each needs by itself -------------------------------------------------------
+
+    def _judge(self, resource: ResourceId) -> None:
+        """Note the stops that a primitive needs by itself, and what keeps it from starting."""
+        picture, seat = self._picture, self._seats[resource]
+        for node, instance in picture.active(resource):
+            if instance.state is InstanceState.UNCERTAIN:
+                self.blocked[resource] = (
+                    f"{resource} may still run on {node}, which is lost, and nothing proves that "
+                    f"it has ended there; if {node} is down for sure: "
+                    f"ha node confirm-down {node} --reason TEXT"
+                )
+            elif instance.state is InstanceState.BLOCKED:
+                failure = instance.failure
+                what = f"{failure.action} failed: {failure.reason}" if failure else "it is blocked"
+                self.blocked[resource] = (
+                    f"{resource} is left alone on {node} ({what}); mend it there, "
+                    f"then: ha resource cleanup {resource}"
+                )
+        if seat.head.code == "blocked" or not self._may_act(resource):
+            return
+        for node, instance in picture.active(resource):
+            if instance.state in (InstanceState.UNCERTAIN, InstanceState.BLOCKED):
+                continue
+            why = self._why_stop(resource, node, instance.state)
+            if why or instance.pending == "stop":
+                self._stops[resource][node] = why or "it is being stopped"
+
+    def _may_act(self, resource: ResourceId) -> bool:
+        return self._picture.is_quorate and self._picture.acts_on(resource)
+
+    def _why_stop(self, resource: ResourceId, node: NodeName, state: InstanceState) -> str:
+        seat = self._seats[resource]
+        if node != seat.node:
+            if seat.node is None:
+                return seat.head.text
+            return f"it moves to {seat.node}: {seat.head.text}"
+        if state is InstanceState.FAILED:
+            return "it failed and is recovered"
+        if resource in self._picture.restarts:
+            return "a restart was asked for, or its definition has changed"
+        return ""
+
+    # --- what orderings add --------------------------------------------------------------
+
+    def _spread(self) -> None:
+        """Let stops and hindrances spread along orderings and colocations until nothing changes."""
+        changed = True
+        while changed:
+            changed = any([self._follow(edge) for edge in self._edges if edge.binds])
+            changed = any([self._lean(*pair) for pair in self._mandatory()]) or changed
+
+    def _follow(self, edge: Edge) -> bool:
+        first, then = edge.first, edge.then
+        changed = False
+        if self._wants_start(then) and then not in self.blocked and self._is_hopeless(first):
+            self.blocked[then] = f"{then} waits for {first}: {self._hindrance(first)}"
+            changed = True
+        if not edge.returns or not self._may_act(then):
+            return changed
+        why = self._why_restart(first)
+        node = self._settled(then)
+        if why and node is not None:
+            self._stops[then][node] = f"it is ordered after {first}: {why}"
+            changed = True
+        return changed
+
+    def _why_restart(self, first: ResourceId) -> str:
+        """Return why what is ordered after `first` cannot stay as it is, or nothing."""
+        if self._stops[first] and self._settled(first) is None:
+            return f"{first} is stopped first ({next(iter(self._stops[first].values()))})"
+        if self._unknown[first] or self._has_pending_state(first):
+            return ""
+        if first in self.blocked or not self._may_act(first) or self._settled(first) is not None:
+            return ""
+        if self._seats[first].node is None:
+            return f"{first} cannot run: {self._seats[first].head.text}"
+        return f"{first} is started anew"
+
+    def _has_pending_state(self, resource: ResourceId) -> bool:
+        return any(item.pending == "monitor" for _, item in self._picture.instances(resource))
+
+    def _lean(self, dependent: ResourceId, primary: ResourceId) -> bool:
+        """A dependent that must be with its primary does not start where that one cannot."""
+        if dependent in self.blocked or not self._wants_start(dependent):
+            return False
+        if primary not in self.blocked or self._settled(primary) is not None:
+            return False
+        self.blocked[dependent] = f"{dependent} waits for {primary}: {self._hindrance(primary)}"
+        return True
+
+    def _mandatory(self) -> list[tuple[ResourceId, ResourceId]]:
+        pairs = []
+        for item in self._picture.configuration.colocations:
+            dependent = self._picture.configuration.group(item.resource)
+            primary = self._picture.configuration.group(item.with_resource)
+            if item.score >= INFINITY:
+                first = dependent.members[0] if dependent else item.resource
+                last = primary.members[-1] if primary else item.with_resource
+                pairs.append((first, last))
+        return [pair for pair in pairs if pair[0] in self._stops and pair[1] in self._stops]
+
+    def _settled(self, resource: ResourceId) -> NodeName | None:
+        """Return the node where the primitive runs and stays, or None."""
+        seat = self._seats[resource]
+        for node, instance in self._picture.active(resource):
+            if node in self._stops[resource] or instance.state is not InstanceState.STARTED:
+                continue
+            if instance.pending != "stop" and (node == seat.node or not self._may_act(resource)):
+                return node
+        return None
+
+    def _wants_start(self, resource: ResourceId) -> bool:
+        return (
+            self._may_act(resource)
+            and self._seats[resource].node is not None
+            and self._settled(resource) is None
+        )
+
+    def _is_hopeless(self, resource: ResourceId) -> bool:
+        """Return whether the primitive neither runs nor will start."""
+        if self._settled(resource) is not None:
+            return False
+        return resource in self.blocked or not self._wants_start(resource)
+
+    def _hindrance(self, resource: ResourceId) -> str:
+        return self.blocked.get(resource) or self._seats[resource].head.text
+
+    # --- the graph -----------------------------------------------------------------------
+
+    def graph(self) -> tuple[Action, ...]:
+        """Return the actions that can run in this plan, predecessors first."""
+        wanted: dict[ActionKey, str] = {}
+        ready: set[ActionKey] = set()
+        for resource in sorted(self._picture.resources):
+            self._collect(resource, wanted, ready)
+        after = {key: self._predecessors(key, wanted) for key in wanted}
+        return _sorted(wanted, after, ready)
+
+    def _collect(
+        self, resource: ResourceId, wanted: dict[ActionKey, str], ready: set[ActionKey]
+    ) -> None:
+        """Note the actions a primitive needs; `ready`: those that an order could be given for."""
+        if not self._picture.is_quorate:
+            return
+        for node in self._unknown[resource]:
+            key = ActionKey(resource, ActionKind.PROBE, node)
+            wanted[key] = f"nothing is known of {resource} on {node} yet"
+            if self._is_free(resource, node):
+                ready.add(key)
+        for node, why in sorted(self._stops[resource].items()):
+            key = ActionKey(resource, ActionKind.STOP, node)
+            wanted[key] = why
+            if self._is_free(resource, node) and not self._is_held(resource):
+                ready.add(key)
+        seat = self._seats[resource]
+        if self._wants_start(resource) and seat.node is not None:
+            key = ActionKey(resource, ActionKind.START, seat.node)
+            wanted[key] = seat.head.text
+            is_open = seat.node not in self._picture.closed
+            if resource not in self.blocked and is_open and self._is_free(resource, seat.node):
+                ready.add(key)
+
+    def _is_free(self, resource: ResourceId, node: NodeName) -> bool:
+        """Return whether the node could take an order for the primitive now."""
+        if self._picture.state(node) is not NodeState.ONLINE:
+            return False
+        return not any(
+            where == node and item.pending for where, item in self._picture.instances(resource)
+        )
+
+    def _is_held(self, resource: ResourceId) -> bool:
+        """Return whether something that must stop first cannot: its stop failed."""
+        return any(
+            item.state is InstanceState.BLOCKED
+            for edge in self._edges
+            if edge.first == resource and edge.returns and edge.binds
+            for _, item in self._picture.active(edge.then)
+        )
+
+    def _predecessors(self, key: ActionKey, wanted: dict[ActionKey, str]) -> set[ActionKey]:
+        mine = [other for other in wanted if other.resource == key.resource]
+        found: set[ActionKey] = set()
+        if key.kind is ActionKind.START:
+            found.update(other for other in mine if other.kind is not ActionKind.START)
+            found |= self._avoided(key, wanted)
+        for edge in self._edges:
+            if key.kind is ActionKind.START and edge.then == key.resource:
+                found |= _of(edge.first, ActionKind.START, wanted)
+            if key.kind is ActionKind.STOP and edge.first == key.resource and edge.returns:
+                found |= _of(edge.then, ActionKind.STOP, wanted)
+        return found
+
+    def _avoided(self, key: ActionKey, wanted: dict[ActionKey, str]) -> set[ActionKey]:
+        """What must never share a node leaves before the other one comes."""
+        found = set()
+        for item in self._picture.configuration.colocations:
+            if item.score > -INFINITY:
+                continue
+            ends = {item.resource: item.with_resource, item.with_resource: item.resource}
+            mine = self._picture.groups.get(key.resource)
+            for end in (key.resource, mine.id if mine else key.resource):
+                other = ends.get(end)
+                if other is not None:
+                    found |= {k for k in self._of_all(other, wanted) if k.node == key.node}
+        return found
+
+    def _of_all(self, name: ResourceId, wanted: dict[ActionKey, str]) -> set[ActionKey]:
+        group = self._picture.configuration.group(name)
+        members = group.members if group else (name,)
+        return {key for member in members for key in _of(member, ActionKind.STOP, wanted)}
+
+
+def _of(resource: ResourceId, kind: ActionKind, wanted: dict[ActionKey, str]) -> set[ActionKey]:
+    return {key for key in wanted if key.resource == resource and key.kind is kind}
+
+
+def _sorted(
+    wanted: dict[ActionKey, str], after: dict[ActionKey, set[ActionKey]], ready: set[ActionKey]
+) -> tuple[Action, ...]:
+    """Return ready actions whose predecessors all are, in an order in which they can run."""
+    done: dict[ActionKey, Action] = {}
+    left = sorted(ready)
+    while True:
+        free = [key for key in left if all(other in done for other in after[key])]
+        if not free:
+            return tuple(done.values())
+        for key in free:
+            done[key] = Action(key, tuple(sorted(after[key])), wanted[key])
+        left = [key for key in left if key not in done]
+
+
+def _edges(picture: Picture) -> tuple[Edge, ...]:
+    edges = []
+    for group in picture.configuration.groups:
+        for before, after in zip(group.members, group.members[1:], strict=False):
+            edges.append(Edge(before, after, binds=True, returns=True))
+    edges += [_edge(picture, item) for item in picture.configuration.orderings]
+    return tuple(e for e in edges if e.first in picture.resources and e.then in picture.resources)
+
+
+def _edge(picture: Picture, item: Ordering) -> Edge:
+    """A group has started with its last member, and stopped with its first."""
+    first = picture.configuration.group(item.first)
+    then = picture.configuration.group(item.then)
+    return Edge(
+        first.members[-1] if first else item.first,
+        then.members[0] if then else item.then,
+        binds=item.kind is OrderKind.MANDATORY,
+        returns=item.symmetrical,
+    )

@@ -1,0 +1,241 @@
+"""Configuration and status joined: what each rule of the policy engine asks about.
+
+Owns: options resolved through group and defaults, who is active where, and
+which nodes may take something new. Decides nothing.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ha_core.config.model import Configuration, Meta, Node, OnFail, Primitive, TargetRole
+from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
+from ha_core.policy.transition import Reason
+from ha_core.status import (
+    ClusterStatus,
+    Failure,
+    FailureKind,
+    Instance,
+    InstanceState,
+    NodeState,
+    NodeStatus,
+)
+
+T = TypeVar("T")
+_ACTIVE = (
+    InstanceState.STARTED,
+    InstanceState.FAILED,
+    InstanceState.BLOCKED,
+    InstanceState.UNCERTAIN,
+)
+_REACHABLE = (NodeState.ONLINE, NodeState.PENDING, NodeState.SUSPECT)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A primitive with its options as they hold: its own, its group's, the defaults'."""
+
+    primitive: Primitive
+    group: ResourceId | None
+    is_managed: bool
+    is_wanted: bool
+    stickiness: int
+    priority: int
+    threshold: int
+    failure_timeout_ms: Millis
+
+    @property
+    def id(self) -> ResourceId:
+        """The primitive's id."""
+        return self.primitive.id
+
+
+class Picture:
+    """One configuration, one status, one moment."""
+
+    def __init__(
+        self, configuration: Configuration, status: ClusterStatus, at_wall_ms: Millis
+    ) -> None:
+        self.configuration = configuration
+        self.status = status
+        self.at_wall_ms = at_wall_ms
+        self.is_quorate = status.quorate
+        self.groups = {m: group for group in configuration.groups for m in group.members}
+        self.nodes: dict[NodeName, Node] = {
+            node.name: node
+            for node in sorted(configuration.nodes, key=lambda item: item.name)
+            if not node.witness
+        }
+        self.observed: dict[NodeName, NodeStatus] = {node.name: node for node in status.nodes}
+        self.resources = {item.id: self._resolve(item) for item in configuration.primitives}
+        self._instances: dict[ResourceId, list[tuple[NodeName, Instance]]] = {
+            resource: [] for resource in self.resources
+        }
+        for node in status.nodes:
+            for instance in node.instances:
+                if instance.resource in self._instances:
+                    self._instances[instance.resource].append((node.name, instance))
+        self.restarts = self._expand(status.restarts)
+        self._intended = dict(status.intended)
+        self.closed = {name: reason for name in self.nodes if (reason := self._why_closed(name))}
+
+    # --- resources -----------------------------------------------------------------------
+
+    def instances(self, resource: ResourceId) -> list[tuple[NodeName, Instance]]:
+        """Return what is known of the primitive, by node name."""
+        return self._instances[resource]
+
+    def active(self, resource: ResourceId) -> list[tuple[NodeName, Instance]]:
+        """Return where the primitive is active, or on its way up or down, or may be."""
+        return [
+            (node, item)
+            for node, item in self._instances[resource]
+            if item.state in _ACTIVE or item.pending in ("start", "stop")
+        ]
+
+    def current(self, resource: ResourceId) -> NodeName | None:
+        """Return the one node where it is active; inactive, where the last plan meant it to be."""
+        where = [
+            node
+            for node, item in self.active(resource)
+            if item.state is not InstanceState.UNCERTAIN
+        ]
+        if not where:
+            return self._intended.get(resource)
+        return where[0] if len(where) == 1 else None
+
+    def unknown(self, resource: ResourceId) -> list[NodeName]:
+        """Return the reachable nodes of which nobody knows whether the primitive runs there."""
+        found = dict(self._instances[resource])
+        return [
+            name
+            for name in self.nodes
+            if self.is_reachable(name)
+            and ((item := found.get(name)) is None or item.state is InstanceState.UNKNOWN)
+        ]
+
+    def acts_on(self, resource: ResourceId) -> bool:
+        """Return whether the cluster may act on the primitive at all."""
+        if self.configuration.options.maintenance or not self.resources[resource].is_managed:
+            return False
+        for name, item in self.active(resource):
+            node = self.nodes.get(name)
+            if node is not None and node.maintenance and item.state is not InstanceState.UNCERTAIN:
+                return False
+        return True
+
+    def fail_count(self, resource: ResourceId, instance: Instance) -> int:
+        """Return the failures that still count there."""
+        failure = self.failure(resource, instance)
+        if instance.failure is not None and failure is None:
+            return 0
+        return instance.fail_count
+
+    def failure(self, resource: ResourceId, instance: Instance) -> Failure | None:
+        """Return the failure there, unless its time-out has passed."""
+        failure, timeout_ms = instance.failure, self.resources[resource].failure_timeout_ms
+        if failure is None or not timeout_ms or failure.on_fail is OnFail.BLOCK:
+            return failure
+        return None if self.at_wall_ms > failure.at_wall_ms + timeout_ms else failure
+
+    def ban(self, resource: ResourceId, node: NodeName, instance: Instance) -> Reason | None:
+        """Return why failures forbid the primitive that node, or None."""
+        failure = self.failure(resource, instance)
+        cure = f"'ha resource cleanup {resource}' forgets that"
+        if failure is not None and failure.kind is FailureKind.HARD:
+            text = f"{failure.action} on {node} cannot succeed there ({failure.reason}); {cure}"
+            return Reason("hard-failure", text, node, -INFINITY)
+        if failure is not None and failure.on_fail is OnFail.IGNORE:
+            return None
+        count, threshold = self.fail_count(resource, instance), self.resources[resource].threshold
+        if threshold and count >= threshold:
+            many = "a failed start counts as too many" if count >= INFINITY else f"{count} failures"
+            text = f"it failed on {node} ({many}, the migration threshold is {threshold}); {cure}"
+            if threshold >= INFINITY:
+                text = f"it failed to start on {node}; {cure}"
+            return Reason("threshold", text, node, -INFINITY)
+        return None
+
+    def ban_everywhere(self, resource: ResourceId) -> Reason | None:
+        """Return why a failure on some node forbids the primitive all nodes, or None."""
+        for node, instance in self._instances[resource]:
+            failure = self.failure(resource, instance)
+            if failure is None:
+                continue
+            if failure.kind is FailureKind.FATAL or failure.on_fail is OnFail.STOP:
+                text = (
+                    f"{failure.action} on {node} failed ({failure.reason}), which forbids it "
+                    f"every node; 'ha resource cleanup {resource}' forgets that"
+                )
+                return Reason("fatal-failure", text, node, -INFINITY)
+        return None
+
+    # --- nodes ---------------------------------------------------------------------------
+
+    def state(self, node: NodeName) -> NodeState:
+        """Return the node's observed state; a node that was never observed has left."""
+        observed = self.observed.get(node)
+        return observed.state if observed is not None else NodeState.LEFT
+
+    def is_reachable(self, node: NodeName) -> bool:
+        """Return whether the node belongs to the cluster now, however uncertain its state."""
+        return self.state(node) in _REACHABLE
+
+    def may_keep(self, resource: ResourceId, node: NodeName) -> bool:
+        """Return whether the node may run it: it is open, or waiting and the current one."""
+        reason = self.closed.get(node)
+        if node not in self.nodes:
+            return False
+        if reason is None:
+            return True
+        return reason.code == "waiting" and self.current(resource) == node
+
+    def _why_closed(self, name: NodeName) -> Reason | None:
+        """Return why nothing new may start on the node, or None."""
+        node, state = self.nodes[name], self.state(name)
+        if state in (NodeState.LOST, NodeState.LEFT):
+            return Reason("offline", f"{name} is {state}", name, -INFINITY)
+        if node.standby:
+            return Reason("standby", f"{name} is in standby", name, -INFINITY)
+        if node.maintenance:
+            return Reason("maintenance", f"{name} is in maintenance", name, -INFINITY)
+        for resource in self.resources:
+            for where, instance in self._instances[resource]:
+                failure = self.failure(resource, instance)
+                if where == name and failure is not None and failure.on_fail is OnFail.STANDBY:
+                    text = (
+                        f"{name} is closed because {failure.action} of {resource} failed there; "
+                        f"'ha resource cleanup {resource}' opens it"
+                    )
+                    return Reason("on-fail-standby", text, name, -INFINITY)
+        if state is not NodeState.ONLINE:
+            text = f"{name} is {'not heard' if state is NodeState.SUSPECT else 'about to report'}"
+            return Reason("waiting", text, name, -INFINITY)
+        return None
+
+    # --- mechanics -----------------------------------------------------------------------
+
+    def _expand(self, names: tuple[ResourceId, ...]) -> frozenset[ResourceId]:
+        found: set[ResourceId] = set()
+        for name in names:
+            group = self.configuration.group(name)
+            found.update(group.members if group else (name,))
+        return frozenset(found)
+
+    def _resolve(self, primitive: Primitive) -> Resolved:
+        group = self.groups.get(primitive.id)
+        metas = (primitive.meta, group.meta if group else Meta(), self.configuration.defaults.meta)
+        role = _first([meta.target_role for meta in metas], TargetRole.STARTED)
+        return Resolved(
+            primitive=primitive,
+            group=group.id if group else None,
+            is_managed=_first([meta.managed for meta in metas], True),
+            is_wanted=role is TargetRole.STARTED,
+            stickiness=_first([meta.stickiness for meta in metas], 1),
+            priority=_first([meta.priority for meta in metas], 0),
+            threshold=_first([meta.migration_threshold for meta in metas], INFINITY),
+            failure_timeout_ms=_first([meta.failure_timeout_ms for meta in metas], 0),
+        )
+
+
+def _first(values: list[T | None], default: T) -> T:
+    return next((value for value in values if value is not None), default)

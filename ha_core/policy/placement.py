@@ -1,0 +1,317 @@
+"""Where each primitive should run: scores, colocations and the choice among nodes.
+
+Owns: the assignment, with the reasons for it. Source: Pacemaker Explained,
+"Resource Constraints"; the order of assignment and the ties are Pacemaker's.
+"""
+
+from dataclasses import dataclass, field
+
+from ha_core.config.model import Colocation
+from ha_core.ids import INFINITY, NodeName, ResourceId
+from ha_core.policy.picture import Picture, Resolved
+from ha_core.policy.scores import add, share, text
+from ha_core.policy.transition import Reason
+from ha_core.status import InstanceState
+
+
+@dataclass(slots=True)
+class Seat:
+    """One primitive while it is being placed; `final` once `node` is decided."""
+
+    scores: dict[NodeName, int]
+    reasons: list[Reason] = field(default_factory=list)
+    node: NodeName | None = None
+    final: bool = False
+    head: Reason = field(default_factory=lambda: Reason("undecided", ""))
+
+
+def place(picture: Picture) -> dict[ResourceId, Seat]:
+    """Return every primitive's seat, all final."""
+    return _Placement(picture).run()
+
+
+class _Placement:
+    def __init__(self, picture: Picture) -> None:
+        self._picture = picture
+        self._load = dict.fromkeys(picture.nodes, 0)
+        self._listed: dict[ResourceId, set[NodeName]] = {}
+        self._leaning: dict[ResourceId, list[tuple[ResourceId, int]]] = {}
+        """Primary to its dependents, with the score."""
+        self._resting: dict[ResourceId, list[tuple[ResourceId, int]]] = {}
+        """Dependent to its primaries, with the score."""
+        self._busy: set[ResourceId] = set()
+        self._list_nodes()
+        self._seats = {item.id: self._seat(item) for item in picture.resources.values()}
+        self._relate()
+
+    def run(self) -> dict[ResourceId, Seat]:
+        """Assign in order of priority; equal ones in the order of the configuration."""
+        for members in self._top_level():
+            for member in members:
+                self._assign(member)
+        return self._seats
+
+    # --- scores --------------------------------------------------------------------------
+
+    def _list_nodes(self) -> None:
+        """Collect the nodes that location constraints name, for clusters where that is needed."""
+        for location in self._picture.configuration.locations:
+            group = self._picture.configuration.group(location.resource)
+            for resource in group.members if group else (location.resource,):
+                self._listed.setdefault(resource, set()).add(location.node)
+
+    def _seat(self, item: Resolved) -> Seat:
+        picture = self._picture
+        seat = Seat(dict.fromkeys(picture.nodes, 0))
+        everywhere = picture.ban_everywhere(item.id)
+        if everywhere is not None:
+            self._everywhere(seat, everywhere)
+        if not item.is_wanted:
+            self._everywhere(seat, Reason("not-wanted", "it is wanted stopped"))
+        if not picture.configuration.options.symmetric:
+            for node in picture.nodes:
+                if node not in self._listed.get(item.id, ()):
+                    text_ = f"no location constraint allows {node}"
+                    self._count(seat, Reason("not-listed", text_, node, -INFINITY))
+        self._locate(seat, item)
+        self._stick(seat, item)
+        for node, instance in picture.instances(item.id):
+            ban = picture.ban(item.id, node, instance)
+            if ban is not None:
+                self._count(seat, ban)
+        return seat
+
+    def _locate(self, seat: Seat, item: Resolved) -> None:
+        names: tuple[ResourceId, ...] = (item.id,)
+        group = self._picture.groups.get(item.id)
+        if group is not None and group.members[0] == item.id:
+            names = (item.id, group.id)
+        for location in self._picture.configuration.locations:
+            expires = location.expires_wall_ms
+            if location.resource not in names or (
+                expires is not None and expires <= self._picture.at_wall_ms
+            ):
+                continue
+            what = f"{location.origin} {location.id}"
+            if location.origin == "administrator":
+                what = f"location constraint {location.id}"
+            words = f"{what} gives {location.node} {text(location.score)}"
+            self._count(seat, Reason("location", words, location.node, location.score))
+
+    def _stick(self, seat: Seat, item: Resolved) -> None:
+        node = self._picture.current(item.id)
+        if node is None or item.stickiness <= 0 or not self._picture.acts_on(item.id):
+            return
+        if not any(where == node for where, _ in self._picture.active(item.id)):
+            words = f"it is on its way to {node} (stickiness {text(item.stickiness)})"
+        else:
+            words = f"it runs on {node} (stickiness {text(item.stickiness)})"
+        self._count(seat, Reason("stickiness", words, node, item.stickiness))
+
+    @staticmethod
+    def _count(seat: Seat, reason: Reason) -> None:
+        if reason.node in seat.scores and reason.score is not None:
+            seat.scores[reason.node] = add(seat.scores[reason.node], reason.score)
+            seat.reasons.append(reason)
+
+    @staticmethod
+    def _everywhere(seat: Seat, reason: Reason) -> None:
+        seat.scores = dict.fromkeys(seat.scores, -INFINITY)
+        seat.reasons.append(Reason(reason.code, reason.text))
+
+    # --- colocations ---------------------------------------------------------------------
+
+    def _relate(self) -> None:
+        """Collect colocations between primitives: groups inside, and those of the configuration."""
+        for group in self._picture.configuration.groups:
+            for before, after in zip(group.members, group.members[1:], strict=False):
+                self._lean(after, before, INFINITY)
+        for item in self._picture.configuration.colocations:
+            if item.score:
+                self._lean(*_ends(self._picture, item), item.score)
+        for table in (self._leaning, self._resting):
+            for pairs in table.values():
+                pairs.sort(key=lambda pair: (abs(pair[1]) < INFINITY, self._rank(pair[0]), pair[0]))
+
+    def _rank(self, resource: ResourceId) -> int:
+        return -self._picture.resources[resource].priority
+
+    def _lean(self, dependent: ResourceId, primary: ResourceId, score: int) -> None:
+        if dependent in self._seats and primary in self._seats and dependent != primary:
+            self._leaning.setdefault(primary, []).append((dependent, score))
+            self._resting.setdefault(dependent, []).append((primary, score))
+
+    def _rest_on(self, resource: ResourceId, primary: ResourceId, score: int) -> None:
+        """Count on the dependent's scores where its primary was placed."""
+        seat, node = self._seats[resource], self._seats[primary].node
+        where = f"on {node}" if node else "nowhere"
+        if score >= INFINITY:
+            for name in seat.scores:
+                if name != node:
+                    words = f"it must be with {primary}, which runs {where}"
+                    self._count(seat, Reason("colocation", words, name, -INFINITY))
+            return
+        before, count = dict(seat.scores), len(seat.reasons)
+        if node is not None:
+            verb = "be with" if score > 0 else "avoid"
+            words = f"it should {verb} {primary}, which runs {where}"
+            self._count(seat, Reason("colocation", words, node, score))
+        elif score > 0:
+            seat.scores = {name: add(value, -score) for name, value in before.items()}
+        if score > -INFINITY and not self._is_placeable(resource, seat.scores):
+            seat.scores = before
+            del seat.reasons[count:]
+
+    def _heed(
+        self, resource: ResourceId, primary: ResourceId, factor: float, seen: frozenset[ResourceId]
+    ) -> None:
+        """Count the wishes of all that depends on `primary` in the scores of `resource`."""
+        seat = self._seats[resource]
+        for dependent, score in self._leaning.get(primary, ()):
+            other = self._seats[dependent]
+            if other.final or dependent in seen:
+                continue
+            part = factor * score / INFINITY
+            wished = {
+                name: value
+                if part < 0 and other.scores[name] < 0
+                else add(value, share(other.scores[name], part))
+                for name, value in seat.scores.items()
+            }
+            if not self._is_placeable(resource, wished):
+                continue
+            self._tell_wish(seat, dependent, wished)
+            seat.scores = wished
+            self._heed(resource, dependent, part, seen | {dependent})
+
+    @staticmethod
+    def _tell_wish(seat: Seat, dependent: ResourceId, wished: dict[NodeName, int]) -> None:
+        for name, value in wished.items():
+            if value != seat.scores[name]:
+                gain = -INFINITY if value <= -INFINITY else value - seat.scores[name]
+                words = f"{dependent}, which depends on it, gives {name} {text(gain)}"
+                seat.reasons.append(Reason("dependent", words, name, gain))
+
+    def _is_placeable(self, resource: ResourceId, scores: dict[NodeName, int]) -> bool:
+        return any(
+            value >= 0 and self._picture.may_keep(resource, name) for name, value in scores.items()
+        )
+
+    # --- the choice ----------------------------------------------------------------------
+
+    def _assign(self, resource: ResourceId) -> None:
+        seat = self._seats[resource]
+        if seat.final or resource in self._busy:
+            return
+        self._busy.add(resource)
+        group = self._picture.groups.get(resource)
+        if group is not None and group.members[0] != resource:
+            self._assign(group.members[0])
+        if not seat.final:
+            for primary, score in self._resting.get(resource, ()):
+                self._assign(primary)
+                if self._seats[primary].final:
+                    self._rest_on(resource, primary, score)
+            self._heed(resource, resource, 1.0, frozenset((resource,)))
+            self._decide(resource, seat)
+        self._busy.discard(resource)
+
+    def _decide(self, resource: ResourceId, seat: Seat) -> None:
+        seat.final = True
+        seat.node, seat.head = self._fixed(resource) or self._choose(resource, seat)
+        if seat.node in self._load:
+            self._load[seat.node] += 1
+
+    def _fixed(self, resource: ResourceId) -> tuple[NodeName | None, Reason] | None:
+        """Return the node of a primitive that is not ours to place, or None."""
+        picture = self._picture
+        active = picture.active(resource)
+        stuck = [node for node, item in active if item.state is InstanceState.BLOCKED]
+        if stuck:
+            return stuck[0], Reason("blocked", f"it is blocked on {stuck[0]}", stuck[0])
+        here = active[0][0] if active else None
+        if not picture.acts_on(resource):
+            why = "the cluster only watches it"
+            if picture.resources[resource].is_managed:
+                why += ", because of maintenance"
+            return here, Reason("unmanaged", f"{why}; it {_where(here)}", here)
+        if not picture.is_quorate:
+            keeps = picture.configuration.options.no_quorum_policy == "freeze"
+            return here if keeps else None, Reason("no-quorum", "there is no quorum")
+        return None
+
+    def _choose(self, resource: ResourceId, seat: Seat) -> tuple[NodeName | None, Reason]:
+        picture, current = self._picture, self._picture.current(resource)
+        able = [
+            name
+            for name in picture.nodes
+            if seat.scores[name] >= 0 and picture.may_keep(resource, name)
+        ]
+        if not able:
+            return None, self._nowhere(resource, seat)
+        best = max(seat.scores[name] for name in able)
+        ties = [name for name in able if seat.scores[name] == best]
+        if current in ties and best > 0:
+            node = current
+        else:
+            node = min(ties, key=lambda name: (self._load[name], name != current, name))
+        assert node is not None
+        return node, self._because(resource, seat, node, able, len(ties))
+
+    def _because(
+        self, resource: ResourceId, seat: Seat, node: NodeName, able: list[NodeName], ties: int
+    ) -> Reason:
+        score = seat.scores[node]
+        if len(able) == 1:
+            return Reason("only-node", f"{node} is the only node that may run it", node, score)
+        if self._picture.current(resource) == node and ties > 1:
+            words = f"it is on {node} already, and no node is better"
+            return Reason("stays", words, node, score)
+        if ties > 1:
+            words = f"{node} is as good as others (score {text(score)}) and has less to do"
+            return Reason("least-loaded", words, node, score)
+        others = ", ".join(f"{n} {text(seat.scores[n])}" for n in able if n != node)
+        words = f"{node} has the highest score, {text(score)} ({others})"
+        return Reason("best-score", words, node, score)
+
+    def _nowhere(self, resource: ResourceId, seat: Seat) -> Reason:
+        if not self._picture.resources[resource].is_wanted:
+            return Reason("not-wanted", "it is wanted stopped")
+        whole = next((r for r in seat.reasons if r.code == "fatal-failure"), None)
+        if whole is not None:
+            return whole
+        if not self._picture.nodes:
+            return Reason("no-node", "no node may run it: none is configured")
+        each = []
+        for name in self._picture.nodes:
+            closed = self._picture.closed.get(name)
+            bad = [r for r in seat.reasons if r.node == name and (r.score or 0) < 0]
+            worst = closed or min(bad, key=lambda r: r.score or 0, default=None)
+            each.append(worst.text if worst else f"{name} has score {text(seat.scores[name])}")
+        return Reason("no-node", "no node may run it: " + "; ".join(dict.fromkeys(each)))
+
+    def _top_level(self) -> list[tuple[ResourceId, ...]]:
+        found: dict[ResourceId, tuple[ResourceId, ...]] = {}
+        for item in self._picture.configuration.primitives:
+            group = self._picture.groups.get(item.id)
+            found.setdefault(group.id if group else item.id, group.members if group else (item.id,))
+        rank = {
+            name: min((self._rank(member) for member in members), default=0)
+            for name, members in found.items()
+        }
+        return [found[name] for name in sorted(found, key=lambda name: rank[name])]
+
+
+def _ends(picture: Picture, item: Colocation) -> tuple[ResourceId, ResourceId]:
+    """Return dependent and primary as primitives: a group stands for its first or last member."""
+    dependent = picture.configuration.group(item.resource)
+    primary = picture.configuration.group(item.with_resource)
+    last = -1 if item.score >= INFINITY else 0
+    return (
+        dependent.members[0] if dependent else item.resource,
+        primary.members[last] if primary else item.with_resource,
+    )
+
+
+def _where(node: NodeName | None) -> str:
+    return f"runs on {node}" if node else "runs nowhere"
