@@ -105,7 +105,9 @@ class ConfirmDown:
 
 @dataclass(frozen=True, slots=True)
 class AddNode:
-    """Admit a node: it becomes a learner, and a voter when it has caught up (unless `voter` is false)."""
+    """Admit a node: it becomes a learner, and a voter when it has caught up (unless `voter` is
+    false).
+    """
 
     node: NodeName
     addresses: tuple[Address, ...]
@@ -140,7 +142,8 @@ Command: TypeAlias = (
 class Outcome:
     """What became of a command: done, or refused with a stable `code` and a sentence with the cure.
 
-    Codes: `done`, `invalid`, `not-found`, `stale`, `no-quorum`, `unsafe`, `busy`, `timeout`, `denied`.
+    Codes: `done`, `invalid`, `not-found`, `stale`, `no-quorum`, `unsafe`, `busy`, `timeout`,
+    `denied`.
     """
 
     code: str = "done"

@@ -95,7 +95,9 @@ class CommandAnswered:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """Store a numbered event in the node's copy of the cluster's journal (idempotent by its name)."""
+    """Store a numbered event in the node's copy of the cluster's journal (idempotent by its
+    name).
+    """
 
     event: JournalEvent
 

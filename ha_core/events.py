@@ -25,7 +25,9 @@ class WallClock:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An authenticated, fresh message came from a node over a link (duplicates of other links are dropped)."""
+    """An authenticated, fresh message came from a node over a link (duplicates of other links are
+    dropped).
+    """
 
     sender: NodeName
     generation: int

@@ -10,7 +10,9 @@ from ha_core.ids import Generation, Millis, NodeName
 
 @dataclass(frozen=True, slots=True)
 class JournalEvent:
-    """One event. (node, generation, local_seq) names it for ever; `seq` is its place in the cluster's order."""
+    """One event. (node, generation, local_seq) names it for ever; `seq` is its place in the
+    cluster's order.
+    """
 
     node: NodeName
     """Node that noticed it."""
@@ -18,7 +20,9 @@ class JournalEvent:
     local_seq: int
     at_wall_ms: Millis
     kind: str
-    """Stable word, such as `node-lost`, `resource-failed`, `resource-started`, `configuration-changed`."""
+    """Stable word, such as `node-lost`, `resource-failed`, `resource-started`,
+    `configuration-changed`.
+    """
     subject: str
     """The node, resource, link or revision it is about."""
     text: str

@@ -92,11 +92,11 @@ def parse_ring(text: str, place: str) -> KeyRing:
         faults.append(f"{place}: cluster_id has {len(ring.cluster_id)} bytes, expected 16")
     if not 1 <= len(keys) <= KEYS_MAX:
         faults.append(f"{place}: {len(keys)} keys, expected 1..{KEYS_MAX}")
-    for key in keys:
-        if len(key.secret) != KEY_BYTES or not 1 <= key.id <= 255:
-            faults.append(
-                f"{place}: key {key.id} has {len(key.secret)} bytes, expected {KEY_BYTES}"
-            )
+    faults += [
+        f"{place}: key {key.id} has {len(key.secret)} bytes, expected {KEY_BYTES}"
+        for key in keys
+        if len(key.secret) != KEY_BYTES or not 1 <= key.id <= 255
+    ]
     if ring.key(ring.active) is None:
         faults.append(f"{place}: active key {ring.active} is not in the ring")
     if faults:

@@ -58,6 +58,16 @@ class Layout:
         """The node's own name and bootstrap facts."""
         return self.etc / "node.yaml"
 
+    @property
+    def invitations(self) -> Path:
+        """Directory of the invitations that are still good; each is one secret."""
+        return self.lib / "invitations"
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked while a daemon runs on this root; holds its process id."""
+        return self.lib / "had.lock"
+
     def directories(self) -> tuple[Path, Path, Path]:
         """Return the three directories, in the order in which to make them."""
         return (self.etc, self.lib, self.run)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ha_core.commands import Command, Outcome
-from ha_core.ids import Generation, Index, Millis, NodeName, ResourceId, Term
+from ha_core.ids import Generation, Index, Millis, ResourceId, Term
 from ha_core.journal import JournalEvent
 from ha_core.policy.transition import ActionKind
 from ha_core.replication.entries import Entry, Snapshot
@@ -50,7 +50,9 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class BeatReply:
-    """Follower accepts the leader of that term; `match` is the last index known to agree with it."""
+    """Follower accepts the leader of that term; `match` is the last index known to agree with
+    it.
+    """
 
     term: Term
     echo_ms: Millis
@@ -70,7 +72,9 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class AppendReply:
-    """Answer to Append or InstallSnapshot; if not `success`, `match` is a hint where to try next."""
+    """Answer to Append or InstallSnapshot; if not `success`, `match` is a hint where to try
+    next.
+    """
 
     term: Term
     success: bool
@@ -114,7 +118,9 @@ class LeaseGrant:
     wanted_report_id: int
     """Newest report received; if the node has a newer one it sends it again."""
     age_ms: Millis = 0
-    """How long ago the coordinator sent the newest round that a majority answered: shortens the lease."""
+    """How long ago the coordinator sent the newest round that a majority answered: shortens the
+    lease.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,9 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Coordinator tells a node to act; valid only within the named admission and a running lease."""
+    """Coordinator tells a node to act; valid only within the named admission and a running
+    lease.
+    """
 
     term: Term
     admission: int
@@ -166,7 +174,9 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Link probe between nodes that have nothing else to say; keeps detection and link state alive."""
+    """Link probe between nodes that have nothing else to say; keeps detection and link state
+    alive.
+    """
 
     sent_ms: Millis
     echo_ms: Millis

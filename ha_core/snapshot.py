@@ -1,4 +1,5 @@
-"""What a node shows of itself and the cluster: the one value behind `ha status` and the WBEM provider.
+"""What a node shows of itself and the cluster: the one value behind `ha status` and the WBEM
+provider.
 
 Owns: the snapshot that the control socket hands out. Made by `Node.snapshot`,
 from this node's own replica; equal `version` means equal content.
@@ -37,7 +38,9 @@ class ResourceSummary:
     guard: str
     """What protects it from a second owner: `guardian`, `kernel gate`, `none`, …, in words."""
     takeover_wait_ms: Millis | None
-    """How long after its node falls silent it may start elsewhere; None: only after an operator's word."""
+    """How long after its node falls silent it may start elsewhere; None: only after an operator's
+    word.
+    """
     group: ResourceId | None
     managed: bool
     target: str

@@ -16,7 +16,10 @@ from ha_core.errors import HaError
 
 _VERBS: Final = {
     "init": "ha_core.cli.admission:init",
+    "token": "ha_core.cli.admission:token",
     "join": "ha_core.cli.admission:join",
+    "start": "ha_core.cli.admission:start",
+    "stop": "ha_core.cli.admission:stop",
     "leave": "ha_core.cli.admission:leave",
     "status": "ha_core.cli.show:status",
     "events": "ha_core.cli.show:events",

@@ -189,7 +189,9 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A cluster node. A witness votes and hosts nothing; a learner (voter false) hosts and does not vote."""
+    """A cluster node. A witness votes and hosts nothing; a learner (voter false) hosts and does
+    not vote.
+    """
 
     name: NodeName
     addresses: tuple[Address, ...]

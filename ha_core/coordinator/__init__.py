@@ -1,1 +1,3 @@
-"""What only the coordinator does: admit nodes, plan, give orders, number events, answer commands."""
+"""What only the coordinator does: admit nodes, plan, give orders, number events, answer
+commands.
+"""

@@ -214,7 +214,9 @@ class Lead:
     def tick(
         self, silent: dict[NodeName, Millis], now_ms: Millis, wall_ms: Millis
     ) -> list[LeadOutput]:
-        """Judge silence, plan if anything changed, share the view; does nothing without the lease."""
+        """Judge silence, plan if anything changed, share the view; does nothing without the
+        lease.
+        """
         if not self.may_act(now_ms):
             return []
         output: list[LeadOutput] = []
@@ -364,6 +366,7 @@ class Lead:
         if changed == self._configuration:
             return self._settle(request_id, Outcome(text="nothing changes", revision=revision))
         self._refuse_new_timers(changed)
+        self._refuse_removal(changed)
         reason = desks.reason_of(command)
         change = desks.as_change(revision, changed, author, reason, wall_ms, request_id)
         obstacle = self._raft.may_propose(change)
@@ -381,6 +384,25 @@ class Lead:
                 " the cluster has more than one voter: leases in force depend on it"
             )
             raise RefusedError("unsafe", text)
+
+    def _refuse_removal(self, changed: Configuration) -> None:
+        """A node that may still run something stays until that is over: nobody else would know."""
+        for name, record in sorted(self.roster.records.items()):
+            node = self._configuration.node(name)
+            if changed.node(name) is not None or node is None:
+                continue
+            idle = not any(
+                i.pending or i.state not in (InstanceState.STOPPED, InstanceState.UNKNOWN)
+                for i in record.instances
+            )
+            is_out = record.state in (NodeState.LEFT, NodeState.LOST)
+            if not idle or not (is_out or node.standby):
+                text = (
+                    f"node '{name}' cannot be removed while it may run something: put it in"
+                    f" standby first ('ha node standby {name}'), or, if it is lost and down for"
+                    f" sure, 'ha node confirm-down {name}'"
+                )
+                raise RefusedError("unsafe", text)
 
     def _cleanup(
         self, request_id: str, command: commands.Cleanup, now_ms: Millis

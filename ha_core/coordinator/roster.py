@@ -1,4 +1,5 @@
-"""The coordinator's roster: who is admitted, until when each node's lease may run, what it reported.
+"""The coordinator's roster: who is admitted, until when each node's lease may run, what it
+reported.
 
 Owns: node states and the proof that a lost node runs nothing any more (safety
 rule S4). A node that was ever admitted may run things until the log holds a
@@ -118,7 +119,9 @@ class Roster:
             del self.records[name]
 
     def judged(self, verdict: Verdict) -> None:
-        """Take a committed verdict: a lost incarnation is proved to run nothing (or may run again)."""
+        """Take a committed verdict: a lost incarnation is proved to run nothing (or may run
+        again).
+        """
         self._verdicts[verdict.node] = verdict
         record = self.records.get(verdict.node)
         if record is None or verdict.method == ADMITTED:
@@ -138,7 +141,9 @@ class Roster:
         now_ms: Millis,
         wall_ms: Millis,
     ) -> bool:
-        """Note a lease request; return whether this incarnation must first be admitted by the log."""
+        """Note a lease request; return whether this incarnation must first be admitted by the
+        log.
+        """
         record = self.records.get(sender)
         if record is None or generation < record.generation:
             return False
@@ -155,7 +160,9 @@ class Roster:
         return False
 
     def may_grant(self, node: NodeName) -> bool:
-        """Return whether the node's lease may be renewed: not before it has reported after a loss."""
+        """Return whether the node's lease may be renewed: not before it has reported after a
+        loss.
+        """
         record = self.records.get(node)
         return record is not None and record.may_hold_lease
 
@@ -184,7 +191,9 @@ class Roster:
         return True
 
     def left(self, node: NodeName, generation: Generation, wall_ms: Millis) -> bool:
-        """Take an incarnation's word that it runs nothing and never will; return whether it was news."""
+        """Take an incarnation's word that it runs nothing and never will; return whether it was
+        news.
+        """
         record = self.records.get(node)
         if record is None or record.state is NodeState.LEFT or generation < record.generation:
             return False
@@ -196,7 +205,9 @@ class Roster:
     def check(
         self, silent_ms: Callable[[NodeName], Millis], now_ms: Millis, wall_ms: Millis
     ) -> tuple[list[Lost], bool]:
-        """Judge silence; return the nodes that have just become lost, and whether anything changed."""
+        """Judge silence; return the nodes that have just become lost, and whether anything
+        changed.
+        """
         lost, changed = [], False
         self._checked_ms = now_ms
         for name, record in sorted(self.records.items()):
@@ -226,7 +237,7 @@ class Roster:
     # --- mechanics -----------------------------------------------------------------------
 
     def _silence(self, record: Record, detector_ms: Millis, now_ms: Millis) -> Millis:
-        """Return for how long the node has not answered us; before its first answer, not been heard.
+        """Return how long the node has not answered us; before its first answer, not been heard.
 
         A node that can be heard but does not hear us would otherwise never count as lost.
         """

@@ -484,7 +484,9 @@ class Replication:
         return self.name in self._voters() and not self._log.is_empty
 
     def _set_campaign(self, now_ms: Millis) -> None:
-        """Voters campaign one after another, in order of name, so that they do not split the vote."""
+        """Voters campaign one after another, in order of name, so that they do not split the
+        vote.
+        """
         voters = [name for name in self._voters() if name != self.leader]
         rank = voters.index(self.name) if self.name in voters else 0
         step_ms = self.timers.election_spread_ms // max(len(voters), 1)

@@ -25,6 +25,7 @@ from ha_core.events import ResourceDied
 from ha_core.keyring import KeyRing, parse_ring
 from ha_core.layout import Layout
 from ha_core.node import Node
+from ha_core.runtime.admission import Door
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.control import ControlServer
 from ha_core.runtime.disk import Store
@@ -82,6 +83,12 @@ class Daemon:
         self._loop = Loop(self._node, store)
         codec = Codec(node_file.name, recovered.generation, ring)
         self._transport = Transport(codec, self._loop.post)
+        self._transport.door = Door(
+            layout.invitations,
+            layout.keyring_file.read_text,
+            self._loop.command,
+            lambda: self._node.configuration,
+        )
         self._guardian = Guardian(layout)
         self._operations = Operations(
             layout,
@@ -151,7 +158,7 @@ def main(arguments: list[str] | None = None) -> int:
     for directory in layout.directories():
         directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     _set_up_logging(layout, to_stderr=options.foreground)
-    lock = _lock(layout.lib / "had.lock")
+    lock = _lock(layout.lock_file)
     if lock is None:
         sys.stderr.write(f"had: another daemon runs on {layout.lib}: stop it first\n")
         return EXIT_RUNNING
@@ -209,6 +216,8 @@ def _lock(path: Path) -> int | None:
     except OSError:
         os.close(descriptor)
         return None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor
 
 

@@ -1,4 +1,5 @@
-"""The node's own file: its name, and where it and its first peers listen until a configuration says so.
+"""The node's own file: its name, and where it and its first peers listen until a configuration
+says so.
 
 Owns: `etc/node.yaml`. Written by `ha init` and `ha join`, read by the daemon.
 """

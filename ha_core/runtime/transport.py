@@ -13,12 +13,13 @@ import struct
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from ha_core.config.model import Configuration
 from ha_core.effects import Send
 from ha_core.events import Event, LinkHeard, Received
 from ha_core.ids import LinkName, NodeName
+from ha_core.invitation import KNOCK
 from ha_core.messages import Message
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.wire import FRAME_BYTES_MAX, Codec, Frame, Rejected, ReplayWindow, refusal
@@ -57,6 +58,16 @@ def endpoints(configuration: Configuration, name: NodeName) -> tuple[Endpoint, .
     return tuple(sorted(found, key=lambda item: item.link))
 
 
+class Doorkeeper(Protocol):
+    """Whoever answers a node that asks to be let in."""
+
+    async def answer(
+        self, knock: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Carry one exchange through and close the stream."""
+        ...
+
+
 class _Datagrams(asyncio.DatagramProtocol):
     def __init__(self, owner: "Transport", link: LinkName) -> None:
         self._owner = owner
@@ -93,6 +104,7 @@ class Transport:
         self._incoming: set[asyncio.Task[None]] = set()
         self._logged: dict[tuple[str, str], int] = {}
         self.counters: Counter[str] = Counter()
+        self.door: Doorkeeper | None = None
 
     async def configure(self, configuration: Configuration) -> None:
         """Listen and send as the configuration says from now on."""
@@ -108,7 +120,9 @@ class Transport:
             await self.listen(own)
 
     async def listen(self, own: tuple[Endpoint, ...]) -> None:
-        """Listen on these endpoints and no others; one that cannot be bound is logged, not fatal."""
+        """Listen on these endpoints and no others; one that cannot be bound is logged, not
+        fatal.
+        """
         for gone in set(self._links) - set(own):
             datagrams = self._links.pop(gone)
             if datagrams.transport is not None:
@@ -191,7 +205,7 @@ class Transport:
             )
             self._links[endpoint] = datagrams
             self._servers[endpoint] = await asyncio.start_server(
-                lambda r, w: self._serve(endpoint.link, r), *where
+                lambda r, w: self._serve(endpoint.link, r, w), *where
             )
         except OSError as fault:
             log.error(
@@ -201,7 +215,9 @@ class Transport:
                 fault.strerror,
             )
 
-    async def _serve(self, link: LinkName, reader: asyncio.StreamReader) -> None:
+    async def _serve(
+        self, link: LinkName, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None
         if len(self._incoming) >= STREAMS_MAX:
@@ -215,11 +231,16 @@ class Transport:
                         self._refused(Rejected("too-large", f"a frame of {size} bytes"), link)
                         return
                     data = await reader.readexactly(size)
+                if data.startswith(KNOCK):
+                    if self.door is not None:
+                        await self.door.answer(data, reader, writer)
+                    return
                 self.arrived(data, link)
         except (OSError, asyncio.IncompleteReadError, TimeoutError):
             return  # the peer sends again on a new connection
         finally:
             self._incoming.discard(task)
+            writer.close()
 
 
 class _Stream:

@@ -1,4 +1,5 @@
-"""One simulated machine: power, clock, the daemon with its effect queue, guardian, running services.
+"""One simulated machine: power, clock, the daemon with its effect queue, guardian, running
+services.
 
 Owns: how effects become deeds, strictly in order and with `Persist` as a
 barrier, and what each kind of failure leaves behind: a killed daemon loses

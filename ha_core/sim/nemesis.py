@@ -54,7 +54,9 @@ class Nemesis:
         self._next()
 
     def heal(self) -> None:
-        """End every fault: links mended, machines on, daemons running, agents well, no bans left."""
+        """End every fault: links mended, machines on, daemons running, agents well, no bans
+        left.
+        """
         self._world.note("heal")
         self._network.heal()
         self._network.weather = Weather()

@@ -1,4 +1,5 @@
-"""The simulated network: several links, each with delay, loss, repetition, reordering and partitions.
+"""The simulated network: several links, each with delay, loss, repetition, reordering and
+partitions.
 
 Owns: what becomes of a datagram. As on real links, every copy is heard, and
 only the first of each datagram is delivered.

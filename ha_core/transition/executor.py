@@ -71,7 +71,9 @@ class Executor:
         return bool(over)
 
     def void(self, node: NodeName) -> None:
-        """Forget the orders to a node whose admission has ended: it will not accept them any more."""
+        """Forget the orders to a node whose admission has ended: it will not accept them any
+        more.
+        """
         self.open = {key: order for key, order in self.open.items() if order.node != node}
 
     def next_orders(

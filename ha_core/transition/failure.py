@@ -50,7 +50,9 @@ def find_operation(
 def monitors_of(
     primitive: Primitive, default_interval_ms: Millis, default_timeout_ms: Millis
 ) -> tuple[Operation, ...]:
-    """Return the recurring monitors; a resource that names none gets one of the default interval."""
+    """Return the recurring monitors; a resource that names none gets one of the default
+    interval.
+    """
     own = tuple(o for o in primitive.operations if o.action == "monitor" and o.interval_ms > 0)
     if own:
         return own

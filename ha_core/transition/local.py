@@ -93,7 +93,9 @@ class LocalResources:
         )
 
     def deadline_ms(self) -> Millis | None:
-        """Return when the next monitor can begin; a busy resource's monitor waits for its operation."""
+        """Return when the next monitor can begin; a busy resource's monitor waits for its
+        operation.
+        """
         due = (
             self._recurring.next_due_ms(resource)
             for resource in self._recurring.resources()
@@ -182,7 +184,9 @@ class LocalResources:
         return output + self._persist()
 
     def stop_all(self, why: str) -> list[Effect | Happened]:
-        """Stop whatever is active, in reverse order of groups, because the lease is gone for good."""
+        """Stop whatever is active, in reverse order of groups, because the lease is gone for
+        good.
+        """
         output: list[Effect | Happened] = []
         for resource in self._stop_sequence():
             local = self._items[resource]

@@ -1,0 +1,334 @@
+"""`ha init`, `token`, `join`, `leave`, `start`, `stop`: how machines become a cluster, and cease
+to.
+
+Owns: the files of a node (key ring, node file, first database). A half-made
+node is taken back: whoever is refused finds the machine as it was.
+"""
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ha_core import commands
+from ha_core.cli.change import current
+from ha_core.cli.options import Options, run, verb
+from ha_core.client import Client
+from ha_core.config.model import Address, Configuration, Link, Node
+from ha_core.config.model import Options as ClusterOptions
+from ha_core.errors import ConfigError, ConnectError, RefusedError
+from ha_core.ids import LinkName, NodeName
+from ha_core.invitation import parse_token
+from ha_core.keyring import CLUSTER_ID_BYTES, KEY_BYTES, first_ring, render_ring
+from ha_core.layout import Layout
+from ha_core.replication.entries import ConfigurationChange, Snapshot
+from ha_core.runtime import launch
+from ha_core.runtime.admission import VALID_S, ask_in, invite
+from ha_core.runtime.disk import Store
+from ha_core.runtime.nodefile import parse_place, read_node_file, render_node_file
+from ha_core.runtime.transport import endpoints
+
+DEFAULT_PORT: Final = 6940
+DRAIN_S: Final = 60.0
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?")
+_LINK = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_node_option = click.option(
+    "--node", "name", help="Name of this node; by default this machine's host name."
+)
+_address_option = click.option(
+    "--address",
+    "addresses",
+    multiple=True,
+    metavar="[LINK=]HOST[:PORT]",
+    help="Where this node listens on a link; may be given once for each link.",
+)
+_start_option = click.option(
+    "--start/--no-start", "is_started", default=True, help="Start the daemon too (the default)."
+)
+
+
+@click.command()
+@_node_option
+@_address_option
+@click.option("--cluster", default="beatkeeper", show_default=True, help="Name of the cluster.")
+@click.option(
+    "--dead-after",
+    "dead_after_ms",
+    type=click.IntRange(100, 600_000),
+    default=1000,
+    show_default=True,
+    help="Milliseconds of silence after which a node counts as dead.",
+)
+@_start_option
+@verb
+def init(
+    options: Options,
+    name: str | None,
+    addresses: tuple[str, ...],
+    cluster: str,
+    dead_after_ms: int,
+    is_started: bool,
+) -> None:
+    """Make a new cluster with this machine as its first node, and print a token for the next."""
+    layout, node_name = Layout(options.root), _checked_name(name)
+    _refuse_second(layout)
+    links = _links(addresses) or {"ring0": f"{_own_host()}:{DEFAULT_PORT}"}
+    configuration = Configuration(
+        name=cluster,
+        options=ClusterOptions(dead_after_ms=dead_after_ms),
+        nodes=(_as_node(node_name, links),),
+        links=tuple(Link(LinkName(link)) for link in sorted(links)),
+    )
+    with _taken_back_if_refused(layout):
+        ring = render_ring(
+            first_ring(secrets.token_bytes(CLUSTER_ID_BYTES), secrets.token_bytes(KEY_BYTES))
+        )
+        found_node(layout, node_name, configuration, ring)
+        if is_started:
+            launch.start(layout)
+    token = _invite(layout, node_name, configuration, VALID_S)
+    root = f" --root {options.root}" if options.root else ""
+    text = (
+        f"cluster {cluster} has its first node, {node_name}\n"
+        f"on the next machine, within an hour:\n  ha join {token}\n"
+        f"see it with:\n  ha{root} status"
+    )
+    options.show({"code": "done", "node": node_name, "cluster": cluster, "token": token}, text)
+
+
+@click.command()
+@click.option(
+    "--minutes",
+    type=click.IntRange(1, 10_080),
+    default=60,
+    show_default=True,
+    help="How long it is good.",
+)
+@verb
+def token(options: Options, minutes: int) -> None:
+    """Print a token with which one more machine can join."""
+    layout = Layout(options.root)
+    snapshot = run(current(options))
+    word = _invite(layout, snapshot.local, snapshot.configuration, minutes * 60)
+    options.show({"code": "done", "token": word}, word)
+
+
+@click.command()
+@click.argument("token", metavar="TOKEN")
+@_node_option
+@_address_option
+@click.option("--port", type=click.IntRange(1, 65_535), help="Port for links not given.")
+@_start_option
+@verb
+def join(
+    options: Options,
+    token: str,
+    name: str | None,
+    addresses: tuple[str, ...],
+    port: int | None,
+    is_started: bool,
+) -> None:
+    """Make this machine a node of the cluster whose 'ha init' or 'ha token' printed TOKEN."""
+    layout, node_name = Layout(options.root), _checked_name(name)
+    _refuse_second(layout)
+    welcome = run(ask_in(parse_token(token), node_name, _links(addresses), port))
+    with _taken_back_if_refused(layout):
+        _make_directories(layout)
+        _write_secret(layout.keyring_file, welcome.ring)
+        _write_secret(layout.node_file, welcome.node_file)
+        if is_started:
+            launch.start(layout)
+    text = f"{node_name} is a node of the cluster now"
+    if not is_started:
+        text += "; start it with 'ha start'"
+    options.show({"code": "done", "node": node_name, "revision": welcome.revision}, text)
+
+
+@click.command()
+@verb
+def leave(options: Options) -> None:
+    """Take this node out of its cluster for good: move its services away, then forget the
+    cluster.
+    """
+    layout = Layout(options.root)
+    name = run(_leave(options))
+    pid = launch.running_pid(layout)
+    if pid is not None and not launch.stop(pid):
+        raise ConnectError(f"had (process {pid}) did not end; end it, then remove {layout.etc}")
+    _forget(layout)
+    options.show({"code": "done", "node": name}, f"{name} has left the cluster")
+
+
+@click.command()
+@verb
+def start(options: Options) -> None:
+    """Start this node's daemon in the background."""
+    layout = Layout(options.root)
+    name = read_node_file(layout.node_file).name
+    if launch.running_pid(layout) is not None:
+        options.show({"code": "done", "node": name}, f"{name} runs already")
+        return
+    launch.start(layout)
+    options.show({"code": "done", "node": name}, f"{name} runs")
+
+
+@click.command()
+@verb
+def stop(options: Options) -> None:
+    """Stop this node's daemon: its services move to other nodes first."""
+    layout = Layout(options.root)
+    pid = launch.running_pid(layout)
+    if pid is None:
+        options.show({"code": "done"}, "it does not run")
+        return
+    if not launch.stop(pid):
+        raise RefusedError("timeout", f"had (process {pid}) still runs: see 'ha status'")
+    options.show({"code": "done"}, "stopped")
+
+
+def found_node(layout: Layout, name: str, configuration: Configuration, ring: str) -> None:
+    """Make the files of one of the first nodes of a new cluster. All begin with equal snapshots."""
+    _make_directories(layout)
+    first = ConfigurationChange(
+        1, configuration, "ha init", "first configuration", time.time_ns() // 1_000_000
+    )
+    _write_secret(layout.keyring_file, ring)
+    _write_secret(layout.node_file, render_node_file(NodeName(name), configuration))
+    store = Store.open(layout.store)
+    try:
+        store.bootstrap(Snapshot(1, 1, (first,)))
+    finally:
+        store.close()
+
+
+async def _leave(options: Options) -> str:
+    """Drain this node and have the cluster remove it; return its name."""
+    async with Client(options.root) as client:
+        snapshot = await client.snapshot()
+        name = snapshot.local
+        if len(snapshot.configuration.nodes) > 1:
+            await _give(client, commands.SetStandby(name, True))
+            await _drained(client, name)
+            await _give(client, commands.RemoveNode(name))
+        return name
+
+
+async def _give(client: Client, command: commands.Command) -> None:
+    outcome = await client.command(command)
+    if not outcome.ok:
+        raise RefusedError(outcome.code, outcome.text)
+
+
+async def _drained(client: Client, name: NodeName) -> None:
+    end, running = time.monotonic() + DRAIN_S, list[str]()
+    while time.monotonic() < end:
+        snapshot = await client.snapshot()
+        running = [item.id for item in snapshot.resources if name in item.nodes]
+        busy = [action for action in snapshot.pending if action.endswith(f" on {name}")]
+        if not running and not busy:
+            return
+        await client.changed(snapshot.version, 1000)
+    raise RefusedError("timeout", f"{name} still runs {', '.join(running)}: see 'ha status'")
+
+
+def _invite(layout: Layout, name: str, configuration: Configuration, valid_s: int) -> str:
+    places = tuple(
+        (
+            str(item.link),
+            f"[{item.host}]:{item.port}" if ":" in item.host else f"{item.host}:{item.port}",
+        )
+        for item in endpoints(configuration, NodeName(name))
+    )
+    return invite(layout.invitations, places, valid_s)
+
+
+def _as_node(name: str, links: dict[str, str]) -> Node:
+    found: list[Address] = [
+        parse_place(link, place, f"--address {link}") for link, place in sorted(links.items())
+    ]
+    return Node(NodeName(name), tuple(found))
+
+
+def _links(addresses: tuple[str, ...]) -> dict[str, str]:
+    """Read `--address` options: unnamed ones are ring0, ring1, … in their order."""
+    found: dict[str, str] = {}
+    for number, text in enumerate(addresses):
+        link, equals, place = text.partition("=")
+        if not equals:
+            link, place = f"ring{number}", text
+        if not _LINK.fullmatch(link) or link in found or not place:
+            raise ConfigError(f"--address {text}: expected [LINK=]HOST[:PORT], each link once")
+        found[link] = place
+    return found
+
+
+def _checked_name(name: str | None) -> str:
+    chosen = name or socket.gethostname().partition(".")[0].lower()
+    if not _NAME.fullmatch(chosen):
+        text = "expected lower-case letters, digits, dots and dashes, 64 at most"
+        raise ConfigError(f"node name '{chosen}': {text}; name it with --node")
+    return chosen
+
+
+def _own_host() -> str:
+    """Return the address by which this machine would reach others; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            raise ConfigError(
+                "this machine has no route to other machines: name its address with --address"
+            ) from None
+        return str(probe.getsockname()[0])
+
+
+def _refuse_second(layout: Layout) -> None:
+    for path in (layout.keyring_file, layout.node_file, layout.store):
+        if path.exists():
+            raise RefusedError(
+                "busy", f"this machine is a node of a cluster already ({path}): 'ha leave' first"
+            )
+
+
+@contextlib.contextmanager
+def _taken_back_if_refused(layout: Layout) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        _forget(layout)
+        raise
+
+
+def _forget(layout: Layout) -> None:
+    for path in (layout.keyring_file, layout.node_file, layout.store):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(layout.invitations, ignore_errors=True)
+
+
+def _make_directories(layout: Layout) -> None:
+    try:
+        for directory in layout.directories():
+            directory.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise ConfigError(
+            f"cannot make {fault.filename} ({fault.strerror}): run as root, or use --root DIR"
+        ) from None
+
+
+def _write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    temporary = path.with_suffix(".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,264 @@
+"""Admission of new nodes: the door that a running node keeps, and the knock of the new one.
+
+Owns: invitations on disk (each good for one node and a limited time) and the
+streams of the exchange. What the words mean is `invitation`'s; whether the
+node is taken in is the cluster's decision, like any other command.
+"""
+
+import asyncio
+import json
+import logging
+import secrets
+import socket
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from ha_core import commands
+from ha_core.config.model import Address, Configuration, Node
+from ha_core.errors import ConfigError, ConnectError, HaError, RefusedError, WireError
+from ha_core.ids import NodeName
+from ha_core.invitation import (
+    ID_BYTES,
+    KNOCK,
+    PUBLIC_BYTES,
+    REFUSAL,
+    SECRET_BYTES,
+    Handshake,
+    Invitation,
+    render_token,
+)
+from ha_core.runtime.nodefile import parse_place, render_node_file
+
+VALID_S: Final = 3600
+EXCHANGE_S: Final = 10.0
+ANSWER_S: Final = 60.0
+"""How long the cluster may take to decide."""
+MESSAGE_BYTES_MAX: Final = 262_144
+KNOCKS_MAX: Final = 8
+_LENGTH = struct.Struct(">I")
+_KNOCK_BYTES: Final = len(KNOCK) + ID_BYTES + PUBLIC_BYTES
+
+log = logging.getLogger(__name__)
+Submit = Callable[[commands.Command, str], Awaitable[commands.Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What a new node is given."""
+
+    ring: str
+    node_file: str
+    revision: int
+
+
+# --- invitations ---------------------------------------------------------------------------
+
+
+def invite(directory: Path, places: tuple[tuple[str, str], ...], valid_s: int = VALID_S) -> str:
+    """Write an invitation for one node; return its token."""
+    invitation = Invitation(
+        secrets.token_bytes(ID_BYTES), secrets.token_bytes(SECRET_BYTES), places
+    )
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = directory / invitation.id.hex()
+    text = json.dumps({"secret": invitation.secret.hex(), "until": time.time() + valid_s})
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_text(text)
+    return render_token(invitation)
+
+
+def _secret(directory: Path, invitation_id: bytes) -> bytes | None:
+    """Return the secret of an invitation that is still good, or None."""
+    path = directory / invitation_id.hex()
+    try:
+        raw = json.loads(path.read_text())
+        secret, until = bytes.fromhex(raw["secret"]), float(raw["until"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if time.time() > until:
+        path.unlink(missing_ok=True)
+        return None
+    return secret
+
+
+# --- the door ------------------------------------------------------------------------------
+
+
+class Door:
+    """Lets invited nodes in, on behalf of a running daemon."""
+
+    def __init__(
+        self,
+        directory: Path,
+        ring: Callable[[], str],
+        submit: Submit,
+        configuration: Callable[[], Configuration],
+    ) -> None:
+        self._directory = directory
+        self._ring = ring
+        self._submit = submit
+        self._configuration = configuration
+        self._open = 0
+
+    async def answer(
+        self, knock: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Carry one exchange through; whatever is wrong ends it with a sentence in the log."""
+        if self._open >= KNOCKS_MAX:
+            return
+        self._open += 1
+        try:
+            await self._exchange(knock, reader, writer)
+        except (HaError, OSError, TimeoutError, asyncio.IncompleteReadError) as fault:
+            log.warning(
+                "a node that asked to join was not let in: %s", str(fault) or "it fell silent"
+            )
+        finally:
+            self._open -= 1
+            writer.close()
+
+    async def _exchange(
+        self, knock: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if len(knock) != _KNOCK_BYTES:
+            raise WireError(f"a knock of {len(knock)} bytes, expected {_KNOCK_BYTES}")
+        invitation_id = knock[len(KNOCK) : len(KNOCK) + ID_BYTES]
+        secret = _secret(self._directory, invitation_id)
+        if secret is None:
+            text = "this invitation is unknown here, used or expired: run 'ha token' for a new one"
+            await _send(writer, REFUSAL + text.encode())
+            raise WireError(f"invitation {invitation_id.hex()} is unknown, used or expired")
+        handshake = Handshake(invitation_id, secret)
+        await _send(writer, KNOCK + handshake.public)
+        sealer = handshake.keys(knock[-PUBLIC_BYTES:], is_joiner=False)
+        wish = sealer.open(await _receive(reader, EXCHANGE_S))
+        answer = await self._take_in(wish, invitation_id)
+        await _send(writer, sealer.seal(answer))
+
+    async def _take_in(self, wish: dict[str, object], invitation_id: bytes) -> dict[str, object]:
+        try:
+            command = _command(wish)
+            outcome = await self._submit(command, f"invitation {invitation_id.hex()}")
+        except HaError as fault:
+            return {"ok": False, "code": fault.code, "text": str(fault)}
+        if not outcome.ok:
+            return {"ok": False, "code": outcome.code, "text": outcome.text}
+        (self._directory / invitation_id.hex()).unlink(missing_ok=True)
+        node_file = render_node_file(command.node, _with(self._configuration(), command))
+        log.info("%s was let in by invitation %s", command.node, invitation_id.hex())
+        return {
+            "ok": True,
+            "ring": self._ring(),
+            "node_file": node_file,
+            "revision": outcome.revision,
+        }
+
+
+def _command(wish: dict[str, object]) -> commands.AddNode:
+    name, places = wish.get("name"), wish.get("places")
+    if not isinstance(name, str) or not isinstance(places, dict) or not places:
+        raise ConfigError("the new node gave no name or no addresses")
+    addresses = tuple(
+        parse_place(str(link), str(place), f"address of {name}") for link, place in places.items()
+    )
+    return commands.AddNode(NodeName(name), addresses)
+
+
+def _with(configuration: Configuration, command: commands.AddNode) -> Configuration:
+    """Return the configuration with the new node, should this replica not show it yet."""
+    if configuration.node(command.node) is not None:
+        return configuration
+
+    return replace(
+        configuration, nodes=(*configuration.nodes, Node(command.node, command.addresses))
+    )
+
+
+# --- the knock -----------------------------------------------------------------------------
+
+
+async def ask_in(
+    invitation: Invitation, name: str, given: dict[str, str], port: int | None = None
+) -> Welcome:
+    """Ask the inviting node to be let in.
+
+    `given` has host or host:port for links; for others the address is the one
+    by which this machine reaches the inviting node, with that node's port.
+
+    Raises: ConnectError: nobody answers; RefusedError: the cluster said no, and why.
+    """
+    places = {link: given.get(link) or _own_place(place, port) for link, place in invitation.places}
+    unknown = sorted(set(given) - set(places))
+    if unknown:
+        known = ", ".join(places)
+        raise ConfigError(f"the cluster has no link {unknown[0]!r}; it has: {known}")
+    faults = []
+    for link, place in invitation.places:
+        address = parse_place(link, place, "token")
+        try:
+            return await _ask_at(address, invitation, {"name": name, "places": places})
+        except (OSError, TimeoutError) as fault:
+            faults.append(f"{place} ({_words(fault)})")
+    raise ConnectError(
+        f"the inviting node does not answer at {', '.join(faults)}: is 'had' running there, and"
+        " are its ports open for TCP and UDP?"
+    )
+
+
+async def _ask_at(address: Address, invitation: Invitation, wish: dict[str, object]) -> Welcome:
+    async with asyncio.timeout(EXCHANGE_S):
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+    try:
+        handshake = Handshake(invitation.id, invitation.secret)
+        await _send(writer, KNOCK + invitation.id + handshake.public)
+        reply = await _receive(reader, EXCHANGE_S)
+        if reply.startswith(REFUSAL):
+            raise RefusedError("denied", reply[len(REFUSAL) :].decode(errors="replace"))
+        sealer = handshake.keys(reply[len(KNOCK) :], is_joiner=True)
+        await _send(writer, sealer.seal(wish))
+        answer = sealer.open(await _receive(reader, ANSWER_S))
+    except asyncio.IncompleteReadError:
+        raise OSError("it closed the connection") from None
+    finally:
+        writer.close()
+    if not answer.get("ok"):
+        raise RefusedError(str(answer.get("code", "denied")), str(answer.get("text", "")))
+    revision = answer.get("revision")
+    return Welcome(
+        str(answer["ring"]), str(answer["node_file"]), revision if isinstance(revision, int) else 0
+    )
+
+
+def _own_place(place: str, port: int | None) -> str:
+    """Return where the inviting node would see this machine. Source: udp(7), connect(2)."""
+    address = parse_place("", place, "token")
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((address.host, address.port))
+        host = str(probe.getsockname()[0])
+    shown = f"[{host}]" if ":" in host else host
+    return f"{shown}:{port or address.port}"
+
+
+async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
+    writer.write(_LENGTH.pack(len(data)) + data)
+    async with asyncio.timeout(EXCHANGE_S):
+        await writer.drain()
+
+
+async def _receive(reader: asyncio.StreamReader, timeout_s: float) -> bytes:
+    async with asyncio.timeout(timeout_s):
+        (size,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+        if size > MESSAGE_BYTES_MAX:
+            raise WireError(f"a message of {size} bytes, at most {MESSAGE_BYTES_MAX}")
+        return await reader.readexactly(size)
+
+
+def _words(fault: OSError | TimeoutError) -> str:
+    if isinstance(fault, TimeoutError):
+        return "no answer in time"
+    return fault.strerror or str(fault)
