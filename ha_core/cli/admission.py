@@ -26,13 +26,13 @@ from ha_core.config.model import Address, Configuration, Link, Node
 from ha_core.config.model import Options as ClusterOptions
 from ha_core.errors import ConfigError, ConnectError, RefusedError
 from ha_core.ids import LinkName, NodeName
-from ha_core.invitation import parse_token
 from ha_core.keyring import CLUSTER_ID_BYTES, KEY_BYTES, first_ring, render_ring
 from ha_core.layout import Layout
 from ha_core.replication.entries import ConfigurationChange, Snapshot
 from ha_core.runtime import launch
 from ha_core.runtime.admission import VALID_S, ask_in, invite
 from ha_core.runtime.disk import Store
+from ha_core.runtime.invitation import parse_token
 from ha_core.runtime.nodefile import parse_place, read_node_file, render_node_file
 from ha_core.runtime.transport import endpoints
 
@@ -300,11 +300,13 @@ def _refuse_second(layout: Layout) -> None:
 
 @contextlib.contextmanager
 def _taken_back_if_refused(layout: Layout) -> Iterator[None]:
+    is_made = False
     try:
         yield
-    except BaseException:
-        _forget(layout)
-        raise
+        is_made = True
+    finally:
+        if not is_made:
+            _forget(layout)
 
 
 def _forget(layout: Layout) -> None:

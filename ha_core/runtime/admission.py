@@ -21,7 +21,7 @@ from ha_core import commands
 from ha_core.config.model import Address, Configuration, Node
 from ha_core.errors import ConfigError, ConnectError, HaError, RefusedError, WireError
 from ha_core.ids import NodeName
-from ha_core.invitation import (
+from ha_core.runtime.invitation import (
     ID_BYTES,
     KNOCK,
     PUBLIC_BYTES,

@@ -19,9 +19,9 @@ from ha_core.config.model import Configuration
 from ha_core.effects import Send
 from ha_core.events import Event, LinkHeard, Received
 from ha_core.ids import LinkName, NodeName
-from ha_core.invitation import KNOCK
 from ha_core.messages import Message
 from ha_core.runtime.clock import monotonic_ms
+from ha_core.runtime.invitation import KNOCK
 from ha_core.wire import FRAME_BYTES_MAX, Codec, Frame, Rejected, ReplayWindow, refusal
 
 DATAGRAM_BYTES_MAX: Final = 1400
