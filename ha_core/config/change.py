@@ -1,0 +1,294 @@
+"""Edits of a configuration: what each command changes, and how two configurations differ.
+
+Owns: commands that edit, as functions from one value to the next. Whether the
+result is acceptable is `check`'s; what follows from it is the policy engine's.
+"""
+
+from collections.abc import Iterable
+from dataclasses import fields, replace
+
+from ha_core import commands
+from ha_core.commands import Command
+from ha_core.config.model import (
+    Colocation,
+    Configuration,
+    Group,
+    Location,
+    Meta,
+    Node,
+    Ordering,
+    Origin,
+    Primitive,
+)
+from ha_core.errors import RefusedError
+from ha_core.ids import INFINITY, ConstraintId, Millis, NodeName, ResourceId
+
+
+def apply_command(
+    configuration: Configuration, command: Command, active_nodes: tuple[NodeName, ...] = ()
+) -> Configuration:
+    """Return the configuration after the command; `active_nodes` is where its resource runs.
+
+    Raises:
+        RefusedError: `not-found` names what does not exist, `invalid` what cannot be done.
+    """
+    match command:
+        case commands.Apply():
+            return command.configuration
+        case commands.SetTargetRole():
+            return _with_meta(configuration, command.resource, target_role=command.role)
+        case commands.SetManaged():
+            return _with_meta(configuration, command.resource, managed=command.managed)
+        case commands.Move():
+            return _moved(configuration, command, active_nodes)
+        case commands.Ban():
+            return _banned(configuration, command)
+        case commands.Clear():
+            return _cleared(configuration, command.resource)
+        case commands.SetStandby():
+            return _with_node(configuration, command.node, standby=command.standby)
+        case commands.SetMaintenance():
+            return _with_maintenance(configuration, command)
+        case commands.AddNode():
+            return _with_new_node(configuration, command)
+        case commands.RemoveNode():
+            return _without_node(configuration, command.node)
+        case _:
+            return configuration
+
+
+# --- resources -----------------------------------------------------------------------------
+
+
+def _resource(configuration: Configuration, name: ResourceId) -> Primitive | Group:
+    found = configuration.primitive(name) or configuration.group(name)
+    if found is None:
+        ids = [*(p.id for p in configuration.primitives), *(g.id for g in configuration.groups)]
+        known = ", ".join(ids) or "none"
+        raise RefusedError("not-found", f"there is no resource {name!r}; configured: {known}")
+    return found
+
+
+def _with_meta(configuration: Configuration, name: ResourceId, **changes: object) -> Configuration:
+    _resource(configuration, name)
+    members = next((g.members for g in configuration.groups if g.id == name), ())
+
+    def changed(item: Primitive) -> Primitive:
+        if item.id == name:
+            return replace(item, meta=replace(item.meta, **changes))  # type: ignore[arg-type]  # by name
+        if item.id in members:
+            # What the group is told now holds for all of it: single words of before end.
+            cleared = dict.fromkeys(changes, None)
+            return replace(item, meta=replace(item.meta, **cleared))
+        return item
+
+    groups = tuple(
+        replace(group, meta=replace(group.meta, **changes))  # type: ignore[arg-type]  # by name
+        if group.id == name
+        else group
+        for group in configuration.groups
+    )
+    primitives = tuple(changed(item) for item in configuration.primitives)
+    return replace(configuration, primitives=primitives, groups=groups)
+
+
+def _whole(configuration: Configuration, name: ResourceId) -> ResourceId:
+    """Return what is moved when `name` is: members of a group go with it."""
+    _resource(configuration, name)
+    group = configuration.group_of(name)
+    return group.id if group else name
+
+
+def _moved(
+    configuration: Configuration, command: commands.Move, active_nodes: tuple[NodeName, ...]
+) -> Configuration:
+    name = _whole(configuration, command.resource)
+    cleared = _cleared(configuration, name)
+    if command.node is not None:
+        _node(configuration, command.node)
+        if _node(configuration, command.node).witness:
+            raise RefusedError("invalid", f"{command.node} is a witness and runs no resources")
+        location = _location(
+            f"move-{name}", name, command.node, INFINITY, Origin.MOVE, command.expires_wall_ms
+        )
+        return _with_locations(cleared, (location,))
+    if not active_nodes:
+        raise RefusedError("invalid", f"{name} runs nowhere: name the node to move it to")
+    bans = tuple(
+        _location(f"ban-{name}-{n}", name, n, -INFINITY, Origin.MOVE, command.expires_wall_ms)
+        for n in active_nodes
+    )
+    return _with_locations(cleared, bans)
+
+
+def _banned(configuration: Configuration, command: commands.Ban) -> Configuration:
+    name = _whole(configuration, command.resource)
+    _node(configuration, command.node)
+    ban = _location(
+        f"ban-{name}-{command.node}",
+        name,
+        command.node,
+        -INFINITY,
+        Origin.BAN,
+        command.expires_wall_ms,
+    )
+    others = tuple(item for item in configuration.locations if item.id != ban.id)
+    return replace(configuration, locations=(*others, ban))
+
+
+def _cleared(configuration: Configuration, name: ResourceId) -> Configuration:
+    name = _whole(configuration, name)
+    kept = tuple(
+        item
+        for item in configuration.locations
+        if item.resource != name or item.origin is Origin.ADMINISTRATOR
+    )
+    return replace(configuration, locations=kept)
+
+
+def _location(
+    name: str,
+    resource: ResourceId,
+    node: NodeName,
+    score: int,
+    origin: Origin,
+    expires_wall_ms: Millis | None,
+) -> Location:
+    return Location(ConstraintId(name), resource, node, score, origin, expires_wall_ms)
+
+
+def _with_locations(configuration: Configuration, new: tuple[Location, ...]) -> Configuration:
+    names = {item.id for item in new}
+    kept = tuple(item for item in configuration.locations if item.id not in names)
+    return replace(configuration, locations=(*kept, *new))
+
+
+# --- nodes ---------------------------------------------------------------------------------
+
+
+def _node(configuration: Configuration, name: NodeName) -> Node:
+    found = configuration.node(name)
+    if found is None:
+        known = ", ".join(node.name for node in configuration.nodes) or "none"
+        raise RefusedError("not-found", f"there is no node {name!r}; configured: {known}")
+    return found
+
+
+def _with_node(configuration: Configuration, name: NodeName, **changes: bool) -> Configuration:
+    changed = replace(_node(configuration, name), **changes)  # type: ignore[arg-type]  # by name
+    nodes = tuple(changed if node.name == name else node for node in configuration.nodes)
+    return replace(configuration, nodes=nodes)
+
+
+def _with_maintenance(
+    configuration: Configuration, command: commands.SetMaintenance
+) -> Configuration:
+    if command.node is not None:
+        return _with_node(configuration, command.node, maintenance=command.maintenance)
+    options = replace(configuration.options, maintenance=command.maintenance)
+    return replace(configuration, options=options)
+
+
+def _with_new_node(configuration: Configuration, command: commands.AddNode) -> Configuration:
+    if configuration.node(command.node) is not None:
+        raise RefusedError("invalid", f"there is a node {command.node!r} already: choose another")
+    node = Node(command.node, command.addresses, voter=command.voter)
+    return replace(configuration, nodes=(*configuration.nodes, node))
+
+
+def _without_node(configuration: Configuration, name: NodeName) -> Configuration:
+    _node(configuration, name)
+    devices = tuple(
+        replace(device, targets=tuple(t for t in device.targets if t != name))
+        for device in configuration.fence_devices
+    )
+    return replace(
+        configuration,
+        nodes=tuple(node for node in configuration.nodes if node.name != name),
+        locations=tuple(item for item in configuration.locations if item.node != name),
+        fence_devices=devices,
+    )
+
+
+# --- differences ---------------------------------------------------------------------------
+
+
+def diff(before: Configuration, after: Configuration) -> tuple[str, ...]:
+    """Return one line for each difference: `+` new, `-` gone, else what changed, from and to."""
+    old, new = dict(_facts(before)), dict(_facts(after))
+    lines = []
+    for name in sorted(old.keys() | new.keys()):
+        if name not in new:
+            lines.append(f"- {name}")
+        elif name not in old:
+            told = ", ".join(f"{key} {value}" for key, value in new[name].items() if value)
+            lines.append(f"+ {name}" + (f": {told}" if told else ""))
+        else:
+            lines += [
+                f"{name}: {key} {old[name].get(key) or 'none'} -> {new[name].get(key) or 'none'}"
+                for key in sorted(old[name].keys() | new[name].keys())
+                if old[name].get(key) != new[name].get(key)
+            ]
+    return tuple(lines)
+
+
+def _facts(configuration: Configuration) -> Iterable[tuple[str, dict[str, str]]]:
+    """Yield every part with its facts as text."""
+    yield "cluster", {"name": configuration.name}
+    yield "options", _plain(configuration.options)
+    yield "defaults", {**_meta(configuration.defaults.meta), **_plain(configuration.defaults)}
+    for link in configuration.links:
+        yield f"link {link.name}", _plain(link)
+    for node in configuration.nodes:
+        places = {f"address.{a.link}": f"{a.host}:{a.port}" for a in node.addresses}
+        attributes = {f"attribute.{key}": value for key, value in node.attributes}
+        yield f"node {node.name}", {**_plain(node), **places, **attributes}
+    for item in configuration.primitives:
+        yield f"resource {item.id}", _primitive_facts(item)
+    for group in configuration.groups:
+        facts = {"members": ", ".join(group.members), **_meta(group.meta), **_plain(group)}
+        yield f"group {group.id}", facts
+    constraints: tuple[Location | Colocation | Ordering, ...] = (
+        *configuration.locations,
+        *configuration.colocations,
+        *configuration.orderings,
+    )
+    for constraint in constraints:
+        yield f"constraint {constraint.id}", _plain(constraint)
+    for device in configuration.fence_devices:
+        parameters = {f"parameters.{key}": value for key, value in device.parameters}
+        facts = {**_plain(device), **parameters, "targets": ", ".join(device.targets)}
+        yield f"fence device {device.id}", facts
+
+
+def _primitive_facts(item: Primitive) -> dict[str, str]:
+    parameters = {f"parameters.{key}": value for key, value in item.parameters}
+    operations = {
+        f"{o.action}.{o.interval_ms}": f"timeout {o.timeout_ms} on_fail {o.on_fail} depth {o.depth}"
+        for o in item.operations
+    }
+    return {
+        "agent": str(item.agent),
+        **parameters,
+        **operations,
+        **_meta(item.meta),
+        **_plain(item),
+    }
+
+
+def _meta(meta: Meta) -> dict[str, str]:
+    return {key: value for key, value in _plain(meta).items() if value != "none"}
+
+
+def _plain(value: object) -> dict[str, str]:
+    """Return the fields that are single values, as text."""
+    found = {}
+    for field in fields(value):  # type: ignore[arg-type]  # only values of the model come here
+        item = getattr(value, field.name)
+        if field.name in ("name", "id"):
+            continue
+        if isinstance(item, bool):
+            found[field.name] = str(item).lower()
+        elif item is None or isinstance(item, str | int):
+            found[field.name] = "none" if item is None else str(item)
+    return found
