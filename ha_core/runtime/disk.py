@@ -1,12 +1,20 @@
 """The node's database: log, votes, snapshot, own state and its copy of the journal.
 
-Owns: one SQLite file, written with full synchronisation; one `Persist` is one
-transaction, so that a crash leaves all of it or nothing. A file that is torn,
-foreign or newer than this program is refused in a sentence, never repaired
-silently.
+Owns: one SQLite file, written with full synchronisation and locked while it is
+open; one `Persist` is one transaction, so that a crash leaves all of it or
+nothing. Every value carries a digest, and a mark says what else must be there:
+a disk that gives back other bytes than were written is noticed. A file that is
+torn, foreign or newer than this program is refused in a sentence, never
+repaired silently.
 """
 
+import contextlib
+import hashlib
+import os
 import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -14,6 +22,7 @@ import msgspec
 
 from ha_core.effects import LocalState, Persist
 from ha_core.errors import StoreError
+from ha_core.ids import Generation, Index
 from ha_core.journal import JournalEvent
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import Entry, HardState, Snapshot
@@ -22,20 +31,31 @@ APPLICATION_ID: Final = 0x424B4841  # "BKHA"
 SCHEMA: Final = 1
 JOURNAL_KEPT: Final = 10_000
 """Events kept; the oldest go first."""
+JOURNAL_TRIM_EVERY: Final = 500
 BUSY_TIMEOUT_S: Final = 2.0
+DIGEST_BYTES: Final = 16
+CURE: Final = "move it away, then join the cluster again"
 
 _TABLES = """
-CREATE TABLE node (id INTEGER PRIMARY KEY CHECK (id = 1), generation INTEGER NOT NULL,
-                   hard_state BLOB, snapshot BLOB, local BLOB) STRICT;
-CREATE TABLE log (position INTEGER PRIMARY KEY, entry BLOB NOT NULL) STRICT;
+CREATE TABLE value (name TEXT PRIMARY KEY, sealed BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE log (position INTEGER PRIMARY KEY, sealed BLOB NOT NULL) STRICT;
 CREATE TABLE journal (seq INTEGER NOT NULL, node TEXT NOT NULL, generation INTEGER NOT NULL,
-                      local_seq INTEGER NOT NULL, event BLOB NOT NULL,
+                      local_seq INTEGER NOT NULL, sealed BLOB NOT NULL,
                       PRIMARY KEY (node, generation, local_seq)) STRICT;
 CREATE INDEX journal_by_seq ON journal (seq);
-INSERT INTO node (id, generation) VALUES (1, 0);
 """
 _T = TypeVar("_T")
 _encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What must be found besides itself: shows that a value or the log's end is missing."""
+
+    generation: Generation
+    last: Index = 0
+    """Position of the newest log entry; 0 if there is none."""
+    values: tuple[str, ...] = ()
 
 
 class Store:
@@ -45,22 +65,23 @@ class Store:
         self._path = path
         self._db = connection
         self._appended = 0
+        self._mark = _Mark(0)
 
     @classmethod
     def open(cls, path: Path) -> "Store":
         """Open the database, or make it if there is none."""
-        fresh = not path.exists()
         try:
-            # The loop's single worker thread writes; nobody else does at the same time.
-            db = sqlite3.connect(
-                path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-            )
-            store = cls(path, db)
-            if fresh:
-                path.chmod(0o600)
-            store._prepare(fresh=fresh)
+            if not path.exists():
+                _create(path)
+            if path.stat().st_size == 0:  # SQLite would take it for a new one
+                raise StoreError(f"{path} is damaged (it is empty): {CURE}")
+            store = cls(path, _connect(path))
         except (sqlite3.Error, OSError) as fault:
             raise StoreError(_sentence(path, fault)) from fault
+        with contextlib.ExitStack() as undo:
+            undo.callback(store.close)
+            store._check()
+            undo.pop_all()
         return store
 
     def close(self) -> None:
@@ -69,128 +90,227 @@ class Store:
 
     def bootstrap(self, snapshot: Snapshot) -> None:
         """Give an empty database the state that a new cluster begins with."""
-        if self._row("snapshot") is not None:
+        if "snapshot" in self._mark.values:
             raise StoreError(f"{self._path} already belongs to a cluster: remove it to begin anew")
         self.persist(Persist(snapshot=snapshot))
 
     def recover(self) -> Recovered:
         """Return what is on disk, after raising the generation, durably."""
-        try:
-            self._db.execute("UPDATE node SET generation = generation + 1")
-            (generation,) = self._db.execute("SELECT generation FROM node").fetchone()
-            rows = self._db.execute("SELECT entry FROM log ORDER BY position").fetchall()
-            newest = self._db.execute("SELECT max(seq) FROM journal").fetchone()[0]
-        except sqlite3.Error as fault:
-            raise StoreError(_sentence(self._path, fault)) from fault
-        return Recovered(
-            generation,
-            self._value("hard_state", HardState) or HardState(),
-            self._value("snapshot", Snapshot),
-            tuple(self._decode(row[0], Entry) for row in rows),
-            self._value("local", LocalState) or LocalState(),
-            newest or 0,
-        )
+        with self._transaction():
+            found = Recovered(
+                self._mark.generation + 1,
+                self._value("hard_state", HardState) or HardState(),
+                self._value("snapshot", Snapshot),
+                self._entries(),
+                self._value("local", LocalState) or LocalState(),
+                self._db.execute("SELECT max(seq) FROM journal").fetchone()[0] or 0,
+            )
+            self._check_whole(found)
+            mark = self._put_mark(replace(self._mark, generation=found.generation))
+        self._mark = mark
+        return found
 
     def persist(self, record: Persist) -> None:
         """Write the record as one durable transaction, or nothing of it."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._write(record)
-            self._db.execute("COMMIT")
-        except sqlite3.Error as fault:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise StoreError(_sentence(self._path, fault)) from fault
+        with self._transaction():
+            mark = self._write(record)
+        self._mark = mark
 
     def journal(self, event: JournalEvent) -> None:
         """Keep a numbered event; one that is there already changes nothing."""
-        try:
+        with self._transaction():
             self._db.execute(
                 "INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?)",
-                (event.seq, event.node, event.generation, event.local_seq, _encode(event)),
+                (event.seq, event.node, event.generation, event.local_seq, _seal("event", event)),
             )
-            self._appended += 1
-            if self._appended % 500 == 1:
+            if self._appended % JOURNAL_TRIM_EVERY == 0:
                 self._db.execute(
                     "DELETE FROM journal WHERE seq <= (SELECT seq FROM journal ORDER BY seq DESC"
                     " LIMIT 1 OFFSET ?)",
                     (JOURNAL_KEPT,),
                 )
-        except sqlite3.Error as fault:
-            raise StoreError(_sentence(self._path, fault)) from fault
+        self._appended += 1
 
     def events(self, since: int, limit: int) -> tuple[JournalEvent, ...]:
         """Return at most `limit` events numbered above `since`, oldest first."""
-        try:
+        with self._mapped():
             rows = self._db.execute(
-                "SELECT event FROM journal WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit)
+                "SELECT sealed FROM journal WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit)
             ).fetchall()
-        except sqlite3.Error as fault:
-            raise StoreError(_sentence(self._path, fault)) from fault
-        return tuple(self._decode(row[0], JournalEvent) for row in rows)
+        return tuple(self._unseal("event", row[0], JournalEvent) for row in rows)
 
-    def _prepare(self, *, fresh: bool) -> None:
-        if not fresh:
-            self._check_identity()
-        self._db.execute("PRAGMA journal_mode = DELETE")
-        self._db.execute("PRAGMA synchronous = FULL")
-        if fresh:
-            self._db.executescript(
-                f"BEGIN; {_TABLES} PRAGMA application_id = {APPLICATION_ID};"
-                f" PRAGMA user_version = {SCHEMA}; COMMIT;"
-            )
+    # --- opening -------------------------------------------------------------------------
 
-    def _check_identity(self) -> None:
-        application = self._db.execute("PRAGMA application_id").fetchone()[0]
-        schema = self._db.execute("PRAGMA user_version").fetchone()[0]
+    def _check(self) -> None:
+        with self._mapped():
+            application = self._db.execute("PRAGMA application_id").fetchone()[0]
+            schema = self._db.execute("PRAGMA user_version").fetchone()[0]
         if application != APPLICATION_ID:
             text = f"{self._path} is not a Beatkeeper database (application id {application})"
-            raise StoreError(f"{text}: move it away, then join the cluster again")
+            raise StoreError(f"{text}: {CURE}")
         if schema > SCHEMA:
             text = f"{self._path} was written by a newer version (schema {schema}, known {SCHEMA})"
             raise StoreError(f"{text}: update Beatkeeper on this node")
-        damage = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if schema != SCHEMA:
+            raise self._damaged(f"schema {schema}")
+        with self._mapped():
+            damage = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if damage != "ok":
-            text = f"{self._path} is damaged ({damage})"
-            raise StoreError(f"{text}: move it away, then join the cluster again")
+            raise self._damaged(str(damage).replace("\n", " "))
+        mark = self._value("mark", _Mark)
+        if mark is None:
+            raise self._damaged("its mark is missing")
+        self._mark = mark
 
-    def _write(self, record: Persist) -> None:
-        if record.hard_state is not None:
-            self._db.execute("UPDATE node SET hard_state = ?", (_encode(record.hard_state),))
+    def _check_whole(self, found: Recovered) -> None:
+        for name in self._mark.values:
+            if self._row(name) is None:
+                raise self._damaged(f"its {name} is missing")
+        positions = [entry.index for entry in found.entries]
+        base = found.snapshot.index if found.snapshot else 0
+        wanted = list(range(base + 1, self._mark.last + 1)) if self._mark.last else []
+        if positions != wanted:
+            ends = f"{positions[0]}..{positions[-1]}" if positions else "nothing"
+            raise self._damaged(f"its log holds {ends}, expected {base + 1}..{self._mark.last}")
+
+    # --- reading and writing -------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as fault:
+            raise StoreError(_sentence(self._path, fault)) from fault
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Do all of the block or nothing, and be on disk at its end."""
+        with self._mapped():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:
+                    # A disk that refuses this as well undoes it when the file is next opened.
+                    with contextlib.suppress(sqlite3.Error):
+                        self._db.execute("ROLLBACK")
+
+    def _write(self, record: Persist) -> _Mark:
+        values = {
+            "hard_state": record.hard_state,
+            "snapshot": record.snapshot,
+            "local": record.local,
+        }
+        given = {name: value for name, value in values.items() if value is not None}
+        for name, value in given.items():
+            self._put(name, value)
         if record.truncate_from is not None:
             self._db.execute("DELETE FROM log WHERE position >= ?", (record.truncate_from,))
         if record.snapshot is not None:
-            self._db.execute("UPDATE node SET snapshot = ?", (_encode(record.snapshot),))
             self._db.execute("DELETE FROM log WHERE position <= ?", (record.snapshot.index,))
-        self._db.executemany(
-            "INSERT INTO log VALUES (?, ?)", [(e.index, _encode(e)) for e in record.append]
-        )
-        if record.local is not None:
-            self._db.execute("UPDATE node SET local = ?", (_encode(record.local),))
+        rows = [(entry.index, _seal(f"log {entry.index}", entry)) for entry in record.append]
+        self._db.executemany("INSERT INTO log VALUES (?, ?)", rows)
+        last = self._db.execute("SELECT max(position) FROM log").fetchone()[0] or 0
+        known = tuple(sorted({*self._mark.values, *given}))
+        mark = replace(self._mark, last=last, values=known)
+        return mark if mark == self._mark else self._put_mark(mark)
 
-    def _row(self, column: str) -> bytes | None:
-        value = self._db.execute(f"SELECT {column} FROM node").fetchone()[0]  # our own names
-        assert value is None or isinstance(value, bytes)
-        return value
+    def _put_mark(self, mark: _Mark) -> _Mark:
+        self._put("mark", mark)
+        return mark
 
-    def _value(self, column: str, kind: type[_T]) -> _T | None:
-        raw = self._row(column)
-        return None if raw is None else self._decode(raw, kind)
+    def _put(self, name: str, value: object) -> None:
+        self._db.execute("INSERT OR REPLACE INTO value VALUES (?, ?)", (name, _seal(name, value)))
 
-    def _decode(self, raw: bytes, kind: type[_T]) -> _T:
+    def _entries(self) -> tuple[Entry, ...]:
+        rows = self._db.execute("SELECT position, sealed FROM log ORDER BY position").fetchall()
+        return tuple(self._unseal(f"log {position}", raw, Entry) for position, raw in rows)
+
+    def _row(self, name: str) -> object:
+        with self._mapped():
+            row = self._db.execute("SELECT sealed FROM value WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def _value(self, name: str, kind: type[_T]) -> _T | None:
+        raw = self._row(name)
+        return None if raw is None else self._unseal(name, raw, kind)
+
+    def _unseal(self, name: str, raw: object, kind: type[_T]) -> _T:
+        if not isinstance(raw, bytes) or raw[:DIGEST_BYTES] != _digest(name, raw[DIGEST_BYTES:]):
+            raise self._damaged(f"its {name} is not what was written")
         try:
-            return msgspec.json.decode(raw, type=kind)
+            return msgspec.json.decode(raw[DIGEST_BYTES:], type=kind)
         except (msgspec.DecodeError, msgspec.ValidationError) as fault:
-            text = f"{self._path} holds a {kind.__name__} that cannot be read ({fault})"
-            raise StoreError(f"{text}: move it away, then join the cluster again") from None
+            text = f"{self._path} holds a {kind.__name__} that this version cannot read ({fault})"
+            raise StoreError(f"{text}: update Beatkeeper on this node") from None
+
+    def _damaged(self, how: str) -> StoreError:
+        return StoreError(f"{self._path} is damaged ({how}): {CURE}")
+
+
+def _seal(name: str, value: object) -> bytes:
+    data = _encode(value)
+    return _digest(name, data) + data
+
+
+def _digest(name: str, data: bytes) -> bytes:
+    digest = hashlib.blake2b(name.encode() + b"\0", digest_size=DIGEST_BYTES)
+    digest.update(data)
+    return digest.digest()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # The loop's single worker thread writes; nobody else does at the same time.
+    db = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    with contextlib.ExitStack() as undo:
+        undo.callback(db.close)
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("BEGIN EXCLUSIVE")
+        db.execute("COMMIT")
+        undo.pop_all()
+    return db
+
+
+def _create(path: Path) -> None:
+    """Make the file under another name first: a crash leaves no half-made database."""
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    db = _connect(new)
+    try:
+        db.executescript(
+            f"BEGIN; {_TABLES} PRAGMA application_id = {APPLICATION_ID};"
+            f" PRAGMA user_version = {SCHEMA}; COMMIT;"
+        )
+        # A node that lost its disk and joins again under its name must not repeat a
+        # generation: peers would take its frames, and its verdicts, for those of its past.
+        mark = _seal("mark", _Mark(generation=int(time.time())))
+        db.execute("INSERT INTO value VALUES ('mark', ?)", (mark,))
+    finally:
+        db.close()
+    path.with_name(path.name + "-journal").unlink(missing_ok=True)  # of a file that is gone
+    new.rename(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def _sentence(path: Path, fault: Exception) -> str:
     text = str(fault)
-    if "full" in text or "I/O error" in text:
+    if "full" in text or "I/O error" in text or "No space" in text:
         return f"{path}: the disk is full or failing ({text}): make room, then start the node again"
     if "locked" in text:
         return f"{path} is in use by another process: is a second daemon running on this root?"
-    if "malformed" in text or "not a database" in text:
-        return f"{path} is damaged ({text}): move it away, then join the cluster again"
-    return f"{path} cannot be used ({text}): check the directory and its owner"
+    if isinstance(fault, OSError) or "unable to open" in text or "readonly" in text:
+        return f"{path} cannot be used ({text}): check the directory and its owner"
+    return f"{path} is damaged ({text}): {CURE}"
