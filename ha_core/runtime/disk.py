@@ -34,6 +34,8 @@ JOURNAL_KEPT: Final = 10_000
 JOURNAL_TRIM_EVERY: Final = 500
 BUSY_TIMEOUT_S: Final = 2.0
 DIGEST_BYTES: Final = 16
+FILE_BYTES_MIN: Final = 512
+"""Smallest database; SQLite takes a smaller file for an empty one and begins anew."""
 CURE: Final = "move it away, then join the cluster again"
 
 _TABLES = """
@@ -73,8 +75,9 @@ class Store:
         try:
             if not path.exists():
                 _create(path)
-            if path.stat().st_size == 0:  # SQLite would take it for a new one
-                raise StoreError(f"{path} is damaged (it is empty): {CURE}")
+            size = path.stat().st_size
+            if size < FILE_BYTES_MIN:
+                raise StoreError(f"{path} is damaged (it has only {size} bytes): {CURE}")
             store = cls(path, _connect(path))
         except (sqlite3.Error, OSError) as fault:
             raise StoreError(_sentence(path, fault)) from fault
