@@ -166,7 +166,14 @@ def decode_header(value: str) -> str:
 def _unescaped(text: str) -> str:
     if _ESCAPE.search(text):
         raise ValueError("a percent sign without two hexadecimal digits")
-    return unquote_to_bytes(text.encode("latin-1")).decode("utf-8")
+    raw = unquote_to_bytes(text.encode("latin-1"))
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        if text.isascii():
+            raise
+        # pywbem escapes nothing, and its HTTP library writes text as Latin-1.
+        return raw.decode("latin-1")
 
 
 def _word(charset: str, word: str) -> str:
