@@ -60,7 +60,8 @@ def scalar_text(value: object) -> str:
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, int):
-        return int.__str__(value)
+        # pywbem's integers have a `__repr__` of their own, which `str` would use.
+        return int.__repr__(value)
     if isinstance(value, float):
         return _real_text(value)
     assert isinstance(value, pywbem.CIMDateTime), f"{type(value).__name__} is no CIM value"
