@@ -157,7 +157,9 @@ def _object_path(path: str) -> str:
 
 
 def _method_result(result: operations.MethodResult) -> str:
-    outputs = "".join(_output(*output) for output in result.outputs)
+    # A parameter that is NULL is left out, which means the same: wbemcli, given one without a
+    # value, ends without a word and hides even the return value.
+    outputs = "".join(_output(*output) for output in result.outputs if output[2] is not None)
     if result.value is None:
         return outputs
     cim_type = pywbem.cimtype(result.value)
