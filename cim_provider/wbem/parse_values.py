@@ -10,6 +10,7 @@ Source: DSP0201 2.4, sections 7.2 and 7.3; DSP0004, value ranges.
 # pywbem has no annotations: every constructor would be an untyped call.
 # mypy: allow-untyped-calls
 
+import math
 import re
 from collections.abc import Callable
 from typing import Final
@@ -24,6 +25,7 @@ NUMBER_CHARS_MAX: Final = 64
 KEYS_MAX: Final = 64
 ITEMS_MAX: Final = 10_000
 NAME_CHARS_MAX: Final = 1024
+REAL32_MAX: Final = 3.4028234663852886e38
 
 _NAME = re.compile(r"[A-Za-z_\x80-\U0010ffff][0-9A-Za-z_\x80-\U0010ffff]*")
 _INTEGER = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|[0-9]+)")
@@ -73,7 +75,10 @@ def scalar(text: str, cim_type: str) -> object:
     if cim_type in _INTEGERS:
         return _integer(text, cim_type)
     if cim_type in _REALS:
-        return _REALS[cim_type](_real(text))
+        number = _real(text)
+        if abs(number) > REAL32_MAX and cim_type == "real32" and not math.isinf(number):
+            raise BadValueError(f"real32 value {text} is out of range")
+        return _REALS[cim_type](number)
     if cim_type == "datetime":
         return _datetime(text)
     raise BadValueError(f"type {cim_type[:32]!r}, expected one of {', '.join(sorted(TYPES))}")
@@ -110,7 +115,10 @@ def _real(text: str) -> float:
         return float(text)
     if len(text) > NUMBER_CHARS_MAX or not _REAL.fullmatch(text):
         raise BadValueError(f"real value {text[:32]!r}, expected a decimal, INF, -INF or NaN")
-    return float(text)
+    number = float(text)
+    if math.isinf(number):
+        raise BadValueError(f"real value {text} is out of range")
+    return number
 
 
 def _datetime(text: str) -> pywbem.CIMDateTime:

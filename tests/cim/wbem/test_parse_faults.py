@@ -1,5 +1,8 @@
 """What is no request is refused by its proper status; a wrong operation is told as such."""
 
+import random
+import re
+
 import pytest
 
 from cim_provider.wbem import parse_tree, parse_values
@@ -222,6 +225,8 @@ def test_wrong_parameters_are_invalid_and_say_what_is_wrong(name, parameters, te
         ("uint64", "9" * 100_000),
         ("real32", "1e"),
         ("real32", "inf"),
+        ("real32", "1e39"),
+        ("real64", "-1e999"),
         ("real64", "1" * 65),
         ("boolean", "TRUEish"),
         ("char16", ""),
@@ -257,3 +262,48 @@ def test_a_method_parameter_given_twice_is_invalid():
 def test_unknown_value_type_is_not_valid():
     key = _key('<KEYVALUE VALUETYPE="text">x</KEYVALUE>')
     assert refusal(intrinsic("GetInstance", _instance(key))).cim_error == VALID
+
+
+MUTANTS = 2_000
+MIXED = intrinsic(
+    "GetInstance",
+    _instance(
+        _key('<KEYVALUE VALUETYPE="numeric" TYPE="uint8">1</KEYVALUE>')
+        + _key(
+            "<VALUE.REFERENCE><INSTANCEPATH><NAMESPACEPATH><HOST>h</HOST>"
+            f'{NAMESPACE}</NAMESPACEPATH><INSTANCENAME CLASSNAME="D"><KEYVALUE>x</KEYVALUE>'
+            "</INSTANCENAME></INSTANCEPATH></VALUE.REFERENCE>",
+            "r",
+        )
+    ),
+)
+TYPED = method_call(
+    '<PARAMVALUE NAME="A" PARAMTYPE="datetime"><VALUE>20261124120000.000000+060</VALUE>'
+    '</PARAMVALUE><PARAMVALUE NAME="B" PARAMTYPE="real32"><VALUE.ARRAY><VALUE>1e3</VALUE>'
+    "<VALUE.NULL/></VALUE.ARRAY></PARAMVALUE>"
+)
+WORDS = (b"", b"x", b"numeric", b"uint8", b"datetime", b"reference", b"/", b"9" * 30)
+
+
+def mutant(pick: random.Random, pieces: list[list[bytes]]) -> bytes:
+    """Return a request with tags removed, repeated, exchanged, or given other attributes."""
+    tags = list(pick.choice(pieces))
+    for _ in range(pick.randint(1, 3)):
+        index, other = pick.randrange(len(tags)), pick.choice(pick.choice(pieces))
+        word = b'"' + pick.choice(WORDS) + b'"'
+        changed = re.sub(rb'"[^"]*"', word, tags[index], count=1)
+        tags[index] = pick.choice([b"", other, tags[index] + other, changed])
+    return b"".join(tags)
+
+
+def test_mangled_requests_end_in_an_answer_and_never_in_another_exception():
+    pick = random.Random(20261124)
+    pieces = [re.findall(rb"<[^>]*>|[^<]+", body) for body in (CALL, MIXED, TYPED)]
+    answered = 0
+    for _ in range(MUTANTS):
+        try:
+            parse_message(mutant(pick, pieces))
+        except (ProtocolError, OperationError):
+            continue
+        answered += 1
+    assert 0 < answered < MUTANTS
