@@ -6,7 +6,6 @@ in a repr or an error. Does no I/O.
 """
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass, field, replace
 
@@ -14,7 +13,9 @@ from ha_core.errors import ConfigError
 
 KEY_BYTES = 32
 KEYS_MAX = 16
+KEY_ID_MAX = 255
 CLUSTER_ID_BYTES = 16
+FILE_CHARACTERS_MAX = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,13 @@ class KeyRing:
 
     def with_key(self, secret: bytes) -> "KeyRing":
         """Return a ring that also accepts a new key; sending still uses the old one."""
+        if len(self.keys) >= KEYS_MAX:
+            raise ConfigError(f"key ring: {KEYS_MAX} keys already: retire one first")
         used = {key.id for key in self.keys}
-        fresh = next(number for number in range(1, 256) if number not in used)
+        # Not the lowest free number: a node that missed the last rotation would try a key it
+        # still holds under that number, and blame the sender.
+        circle = (self.active + step for step in range(1, KEY_ID_MAX + 1))
+        fresh = next(n for i in circle if (n := (i - 1) % KEY_ID_MAX + 1) not in used)
         return replace(self, keys=(*self.keys, Key(fresh, secret)))
 
     def activated(self, key_id: int) -> "KeyRing":
@@ -77,28 +83,39 @@ def render_ring(ring: KeyRing) -> str:
 
 def parse_ring(text: str, place: str) -> KeyRing:
     """Read the file form. Raises ConfigError that names the place and never a secret."""
+    cure = "copy it from another node"
+    if len(text) > FILE_CHARACTERS_MAX:
+        raise ConfigError(f"{place}: {len(text)} characters, at most {FILE_CHARACTERS_MAX}: {cure}")
     try:
         raw = json.loads(text)
-        keys = tuple(
-            Key(int(number), base64.b64decode(secret, validate=True))
-            for number, secret in sorted(raw["keys"].items(), key=lambda item: int(item[0]))
-        )
-        ring = KeyRing(bytes.fromhex(raw["cluster_id"]), int(raw["active"]), keys)
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as fault:
+        secrets = {
+            int(number): base64.b64decode(secret, validate=True)
+            for number, secret in raw["keys"].items()
+        }
+        cluster_id, active = bytes.fromhex(raw["cluster_id"]), raw["active"]
+        repeated = len(secrets) != len(raw["keys"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
         kind = type(fault).__name__
-        raise ConfigError(f"{place}: not a key ring ({kind}); copy it from another node") from None
-    faults = []
-    if len(ring.cluster_id) != CLUSTER_ID_BYTES:
-        faults.append(f"{place}: cluster_id has {len(ring.cluster_id)} bytes, expected 16")
-    if not 1 <= len(keys) <= KEYS_MAX:
-        faults.append(f"{place}: {len(keys)} keys, expected 1..{KEYS_MAX}")
-    faults += [
-        f"{place}: key {key.id} has {len(key.secret)} bytes, expected {KEY_BYTES}"
-        for key in keys
-        if len(key.secret) != KEY_BYTES or not 1 <= key.id <= 255
-    ]
-    if ring.key(ring.active) is None:
-        faults.append(f"{place}: active key {ring.active} is not in the ring")
+        raise ConfigError(f"{place}: not a key ring ({kind}): {cure}") from None
+    faults = _faults(secrets, cluster_id)
+    if repeated:
+        faults.append("two keys have the same number")
+    if type(active) is not int or active not in secrets:
+        faults.append(f"active is {active!r:.20}, expected the number of a key in the ring")
     if faults:
-        raise ConfigError(faults)
-    return ring
+        raise ConfigError([f"{place}: {fault}: {cure}" for fault in faults])
+    return KeyRing(cluster_id, active, tuple(Key(id, secrets[id]) for id in sorted(secrets)))
+
+
+def _faults(secrets: dict[int, bytes], cluster_id: bytes) -> list[str]:
+    faults = []
+    if len(cluster_id) != CLUSTER_ID_BYTES:
+        faults.append(f"cluster_id has {len(cluster_id)} bytes, expected {CLUSTER_ID_BYTES}")
+    if not 1 <= len(secrets) <= KEYS_MAX:
+        faults.append(f"{len(secrets)} keys, expected 1..{KEYS_MAX}")
+    for number, secret in sorted(secrets.items()):
+        if not 1 <= number <= KEY_ID_MAX:
+            faults.append(f"key {number}, expected a number in 1..{KEY_ID_MAX}")
+        if len(secret) != KEY_BYTES:
+            faults.append(f"key {number} has {len(secret)} bytes, expected {KEY_BYTES}")
+    return faults

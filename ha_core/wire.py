@@ -1,15 +1,16 @@
 """Frames and messages: bytes <-> values, encrypted, authenticated, versioned, once only.
 
-Owns: the frame. Header (in the clear, authenticated): magic, protocol version,
-oldest version understood, feature bits, key id, cluster, sender, generation,
-sequence. Body: ChaCha20-Poly1305 over a msgpack list of messages. The key is
-derived for each (sender, generation), so the sequence is the nonce: a node
-never uses a sequence twice within a generation, nor a generation twice.
-Does no I/O. Source: RFC 8439 (AEAD), RFC 5869 (key derivation).
+Owns: the frame, laid out in docs/protocols/wire.md. A header in the clear, but
+authenticated, says who speaks to whom in which version; the body is a list of
+messages under ChaCha20-Poly1305. The key is derived for each start of a sender
+(its generation and a random salt), so that the sequence can be the nonce.
+Knows nothing of sockets. Does no I/O and draws no random numbers.
+Source: RFC 8439 (AEAD), RFC 5869 (key derivation), RFC 4303, 3.4.3 (window).
 """
 
 import struct
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, get_args
 
@@ -27,10 +28,10 @@ from ha_core.keyring import KeyRing
 from ha_core.messages import Message
 
 MAGIC: Final = b"BKHA"
-VERSION: Final = 1
-OLDEST_VERSION: Final = 1
 FEATURES: Final = 0
-"""No optional features exist yet; unknown bits of a peer are ignored."""
+"""Feature bits of this node; none exist yet."""
+FEATURES_OPTIONAL: Final = 0x0000FFFF
+"""Bits that a peer may ignore; a frame that uses an unknown one of the others is refused."""
 REFUSAL_VERSION: Final = 0
 FRAME_BYTES_MAX: Final = 32 * 1024 * 1024
 """A snapshot with 100 revisions of a large configuration fits well."""
@@ -39,8 +40,12 @@ MESSAGES_PER_FRAME_MAX: Final = 256
 WINDOW: Final = 4096
 """How far behind the newest sequence a late frame may come."""
 CIPHERS_MAX: Final = 512
+SALT_BYTES: Final = 8
+TAG_BYTES: Final = 16
+CLUSTER_BYTES: Final = 8
+"""The part of the cluster's id that travels; the whole of it enters the keys."""
 
-_HEADER = struct.Struct(">4sBBIB8sQQB")
+_HEADER = struct.Struct(">4sBBIB8sQ8sQBB")
 
 TYPES: Final[dict[int, type[Message]]] = {
     1: msg.VoteRequest,
@@ -84,6 +89,20 @@ class Rejected(WireError):
 
 
 @dataclass(frozen=True, slots=True)
+class Versions:
+    """Protocol versions that a node speaks; it writes frames that `oldest` can read."""
+
+    oldest: int
+    newest: int
+
+    def __str__(self) -> str:
+        return f"{self.oldest} to {self.newest}"
+
+
+SPOKEN: Final = Versions(1, 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """What a frame says, once it is known to be authentic."""
 
@@ -95,20 +114,38 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The part in the clear."""
+    """The part in the clear; `size` is its length in bytes."""
 
-    version: int
     key_id: int
     cluster: bytes
     generation: Generation
+    salt: bytes
     sequence: int
     sender: NodeName
+    receiver: NodeName
     size: int
 
 
-def encode_messages(messages: tuple[Message, ...]) -> bytes:
-    """Return messages as one msgpack list of (type number, fields)."""
-    return _encoder.encode([(_NUMBERS[type(item)], msgspec.Raw(_body(item))) for item in messages])
+def encode_message(message: Message) -> bytes:
+    """Return one message as msgpack: its type's number and its fields."""
+    return _encoder.encode((_NUMBERS[type(message)], msgspec.Raw(_body(message))))
+
+
+def batches(parts: Sequence[bytes], bytes_max: int) -> list[tuple[bytes, ...]]:
+    """Divide encoded messages, in order, into frames whose bodies stay within the bound.
+
+    A message that is larger by itself gets a frame of its own, so that nothing
+    small has to wait for it.
+    """
+    found: list[tuple[bytes, ...]] = []
+    batch: list[bytes] = []
+    for part in parts:
+        size = sum(len(item) for item in batch) + len(part)
+        if batch and (size > bytes_max or len(batch) == MESSAGES_PER_FRAME_MAX):
+            found.append(tuple(batch))
+            batch = []
+        batch.append(part)
+    return [*found, tuple(batch)] if batch else found
 
 
 def decode_messages(data: bytes) -> tuple[Message, ...]:
@@ -118,7 +155,7 @@ def decode_messages(data: bytes) -> tuple[Message, ...]:
         if len(items) > MESSAGES_PER_FRAME_MAX:
             raise Rejected("too-many", f"{len(items)} messages in one frame")
         return tuple(_message(number, raw) for number, raw in items if number in TYPES)
-    except (msgspec.DecodeError, msgspec.ValidationError) as fault:
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as fault:
         raise Rejected("undecodable", f"a message cannot be read: {fault}") from None
 
 
@@ -142,100 +179,165 @@ def _message(number: int, raw: msgspec.Raw) -> Message:
 
 
 class Codec:
-    """Makes and opens frames with one key ring."""
+    """Makes and opens the frames of one node with one key ring."""
 
-    def __init__(self, name: NodeName, generation: Generation, ring: KeyRing) -> None:
+    def __init__(
+        self,
+        name: NodeName,
+        generation: Generation,
+        ring: KeyRing,
+        *,
+        salt: bytes = bytes(SALT_BYTES),
+        speaks: Versions = SPOKEN,
+    ) -> None:
         self.name = name
-        self.ring = ring
+        self._ring = ring
+        self._speaks = speaks
         self._generation = generation
+        self._salt = salt
         self._sequence = 0
-        self._ciphers: OrderedDict[tuple[int, str, int], ChaCha20Poly1305] = OrderedDict()
+        self._ciphers: OrderedDict[tuple[int, str, int, bytes], ChaCha20Poly1305] = OrderedDict()
 
-    def encode(self, messages: tuple[Message, ...]) -> bytes:
+    @property
+    def ring(self) -> KeyRing:
+        """Key ring in use."""
+        return self._ring
+
+    @ring.setter
+    def ring(self, ring: KeyRing) -> None:
+        self._ciphers.clear()  # an id may come back with another secret
+        self._ring = ring
+
+    def use_salt(self, salt: bytes) -> None:
+        """Draw keys of our own from this salt: random, and new with every start.
+
+        Without it a node restored from a backup would seal other words under
+        the generations and sequences of its first life.
+        """
+        assert len(salt) == SALT_BYTES, len(salt)
+        assert self._sequence == 0, "a salt is chosen before the first frame"
+        self._salt = salt
+
+    def encode(self, messages: tuple[Message, ...], receiver: NodeName) -> bytes:
         """Return one frame with the next sequence number."""
+        return self.seal([encode_message(item) for item in messages], receiver)
+
+    def seal(self, parts: Sequence[bytes], receiver: NodeName) -> bytes:
+        """Return one frame of encoded messages with the next sequence number."""
         self._sequence += 1
-        name = self.name.encode()
+        sender, to = self.name.encode(), receiver.encode()
         header = _HEADER.pack(
             MAGIC,
-            VERSION,
-            OLDEST_VERSION,
+            self._speaks.newest,
+            self._speaks.oldest,
             FEATURES,
-            self.ring.active,
-            self.ring.cluster_id[:8],
+            self._ring.active,
+            self._ring.cluster_id[:CLUSTER_BYTES],
             self._generation,
+            self._salt,
             self._sequence,
-            len(name),
+            len(sender),
+            len(to),
         )
-        header += name
-        cipher = self._cipher(self.ring.active, self.name, self._generation)
+        header += sender + to
+        slot = (self._ring.active, self.name, self._generation, self._salt)
+        cipher = self._cipher(slot)
         assert cipher is not None
-        sealed = cipher.encrypt(_nonce(self._sequence), encode_messages(messages), header)
-        return header + sealed
+        self._remember(slot, cipher)
+        body = _encoder.encode([msgspec.Raw(part) for part in parts])
+        return header + cipher.encrypt(_nonce(self._sequence), body, header)
 
     def open(self, data: bytes) -> Frame:
         """Authenticate and read a frame. Raises Rejected with a plain sentence."""
-        header = parse_header(data)
-        if header.cluster != self.ring.cluster_id[:8]:
-            text = f"a frame from '{header.sender}' is for another cluster ({header.cluster.hex()})"
-            raise Rejected("foreign-cluster", text)
-        cipher = self._cipher(header.key_id, header.sender, header.generation)
+        header = parse_header(data, self._speaks)
+        self._check_ends(header)
+        slot = (header.key_id, header.sender, header.generation, header.salt)
+        cipher = self._cipher(slot)
         if cipher is None:
             text = f"'{header.sender}' uses key {header.key_id}, which is not in our key ring"
-            raise Rejected("unknown-key", text)
+            raise Rejected("unknown-key", f"{text}: copy the key ring of another node")
         try:
             nonce = _nonce(header.sequence)
             plain = cipher.decrypt(nonce, data[header.size :], data[: header.size])
         except InvalidTag:
             text = f"a frame that says it is from '{header.sender}' was not made with our key"
-            raise Rejected("bad-tag", text) from None
+            raise Rejected("bad-tag", f"{text} {header.key_id}, or was changed") from None
+        # Only now: made-up headers must not drive the keys of true peers out of the cache.
+        self._remember(slot, cipher)
         messages = decode_messages(plain)
         return Frame(header.sender, header.generation, header.sequence, messages)
 
-    def _cipher(self, key_id: int, sender: str, generation: int) -> ChaCha20Poly1305 | None:
-        slot = (key_id, sender, generation)
+    def refusal(self) -> bytes:
+        """Return the frame that tells a peer which versions we speak; it is not authenticated."""
+        low, high = self._speaks.oldest, self._speaks.newest
+        nothing = bytes(CLUSTER_BYTES)
+        return _HEADER.pack(
+            MAGIC, REFUSAL_VERSION, low, FEATURES, high, nothing, 0, bytes(SALT_BYTES), 0, 0, 0
+        )
+
+    def _check_ends(self, header: Header) -> None:
+        """Refuse what is not from a peer to us: a frame led astray could count as a vote here."""
+        ours = self._ring.cluster_id[:CLUSTER_BYTES]
+        if header.cluster != ours:
+            text = f"a frame from '{header.sender}' is for another cluster"
+            raise Rejected("foreign-cluster", f"{text} ({header.cluster.hex()}, not {ours.hex()})")
+        if header.sender == self.name:
+            text = f"a frame that says it is from '{self.name}' itself"
+            raise Rejected("own-name", f"{text}: does a second node use this name?")
+        if header.receiver != self.name:
+            text = f"a frame from '{header.sender}' is for '{header.receiver}', not '{self.name}'"
+            raise Rejected("astray", f"{text}: check the addresses of both")
+
+    def _cipher(self, slot: tuple[int, str, int, bytes]) -> ChaCha20Poly1305 | None:
         cipher = self._ciphers.get(slot)
         if cipher is not None:
             return cipher
-        key = self.ring.key(key_id)
+        key_id, sender, generation, salt = slot
+        key = self._ring.key(key_id)
         if key is None:
             return None
-        info = b"beatkeeper frame " + sender.encode() + b" %d" % generation
-        cipher = ChaCha20Poly1305(HKDF(SHA256(), 32, self.ring.cluster_id, info).derive(key.secret))
+        info = b"beatkeeper frame " + generation.to_bytes(8, "big") + salt + sender.encode()
+        return ChaCha20Poly1305(HKDF(SHA256(), 32, self._ring.cluster_id, info).derive(key.secret))
+
+    def _remember(self, slot: tuple[int, str, int, bytes], cipher: ChaCha20Poly1305) -> None:
         self._ciphers[slot] = cipher
-        while len(self._ciphers) > CIPHERS_MAX:
+        self._ciphers.move_to_end(slot)
+        if len(self._ciphers) > CIPHERS_MAX:
             self._ciphers.popitem(last=False)
-        return cipher
 
 
-def parse_header(data: bytes) -> Header:
+def parse_header(data: bytes, speaks: Versions = SPOKEN) -> Header:
     """Read the clear part of a frame. Raises Rejected."""
     if len(data) > FRAME_BYTES_MAX:
         raise Rejected("too-large", f"a frame of {len(data)} bytes, at most {FRAME_BYTES_MAX}")
     if len(data) < _HEADER.size or data[:4] != MAGIC:
         raise Rejected("garbage", "something that is not a Beatkeeper frame")
-    _, version, oldest, _, key_id, cluster, generation, sequence, length = _HEADER.unpack_from(data)
-    size = _HEADER.size + length
-    if version == REFUSAL_VERSION:
-        text = f"a peer refuses our protocol version {VERSION}: it speaks {oldest} to {key_id}"
-        raise Rejected("refused", text)
-    if not OLDEST_VERSION <= version <= VERSION and oldest > VERSION:
-        text = f"a peer speaks protocol versions {oldest} to {version}, this node"
-        raise Rejected("version", f"{text} {OLDEST_VERSION} to {VERSION}: update the older one")
-    if version < OLDEST_VERSION:
-        text = f"a peer speaks protocol version {version}, this node {OLDEST_VERSION} to {VERSION}"
+    fields = _HEADER.unpack_from(data)
+    _, newest, oldest, features, key_id, cluster, generation, salt, sequence, *lengths = fields
+    if newest == REFUSAL_VERSION:
+        text = f"a peer refuses our frames: it speaks protocol versions {oldest} to {key_id}"
+        raise Rejected("refused", f"{text}, this node {speaks}: update the older one")
+    if oldest > speaks.newest or newest < speaks.oldest:
+        text = f"a peer speaks protocol versions {oldest} to {newest}, this node {speaks}"
         raise Rejected("version", f"{text}: update the older one")
-    if length > NAME_BYTES_MAX or len(data) < size:
-        raise Rejected("garbage", "a frame that ends within its header")
-    try:
-        sender = NodeName(data[_HEADER.size : size].decode())
-    except UnicodeDecodeError:
-        raise Rejected("garbage", "a frame whose sender is not text") from None
-    return Header(version, key_id, cluster, generation, sequence, sender, size)
+    unknown = features & ~(FEATURES_OPTIONAL | FEATURES)
+    if unknown:
+        text = f"a peer uses features ({unknown:#010x}) that this node does not have"
+        raise Rejected("feature", f"{text}: update this node")
+    names = _HEADER.size + lengths[0]
+    size = names + lengths[1]
+    if len(data) < size + TAG_BYTES:
+        raise Rejected("garbage", "a frame that ends too early")
+    sender, receiver = _name(data[_HEADER.size : names]), _name(data[names:size])
+    return Header(key_id, cluster, generation, salt, sequence, sender, receiver, size)
 
 
-def refusal() -> bytes:
-    """Return the frame that tells a peer which versions we speak; it is not authenticated."""
-    return _HEADER.pack(MAGIC, REFUSAL_VERSION, OLDEST_VERSION, 0, VERSION, b"\0" * 8, 0, 0, 0)
+def _name(raw: bytes) -> NodeName:
+    """Read a node's name, which may come from anybody and goes into logs."""
+    text = raw.decode("ascii", errors="replace")
+    if not 1 <= len(raw) <= NAME_BYTES_MAX or not text.isascii() or not text.isprintable():
+        raise Rejected("garbage", f"a frame whose sender or receiver is {text!a}, not a name")
+    return NodeName(text)
 
 
 def _nonce(sequence: int) -> bytes:

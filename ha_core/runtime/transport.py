@@ -1,50 +1,47 @@
 """Datagrams and streams between nodes: every small frame on every link, large ones over TCP.
 
 Owns: sockets, addresses and counters. Authentication, versions and replays are
-`wire`'s; what a message means is the node's. Whatever comes in, nothing is
-raised out of here: a refused frame is counted and, at most once a minute for
-each peer and reason, logged in one sentence.
+`wire`'s, connections `streams`'; what a message means is the node's. Whatever
+comes in, nothing is raised out of here: a refused frame is counted and, at
+most once a minute for each link and reason, logged in one sentence.
 """
 
 import asyncio
 import logging
+import os
 import socket
-import struct
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from ha_core.config.model import Configuration
 from ha_core.effects import Send
 from ha_core.events import Event, LinkHeard, Received
 from ha_core.ids import LinkName, NodeName
-from ha_core.messages import Message
 from ha_core.runtime.clock import monotonic_ms
-from ha_core.runtime.invitation import KNOCK
-from ha_core.wire import FRAME_BYTES_MAX, Codec, Frame, Rejected, ReplayWindow, refusal
+from ha_core.runtime.streams import Doorkeeper, Endpoint, Incoming, Outgoing
+from ha_core.wire import (
+    SALT_BYTES,
+    Codec,
+    Frame,
+    Rejected,
+    ReplayWindow,
+    batches,
+    encode_message,
+)
 
 DATAGRAM_BYTES_MAX: Final = 1400
 """Frames above this go over TCP: fragments of a datagram are lost together."""
+BATCH_BYTES_MAX: Final = 1200
+"""Encoded messages in one frame, so that with the longest header it still is a datagram."""
 BUFFER_BYTES: Final = 1024 * 1024
-STREAM_QUEUE_MAX: Final = 64
-"""Large frames waiting for one peer; the oldest is dropped (everything large is sent again)."""
-CONNECT_TIMEOUT_S: Final = 2.0
-IDLE_S: Final = 120.0
-STREAMS_MAX: Final = 256
 LOG_EVERY_MS: Final = 60_000
-_LENGTH = struct.Struct(">I")
+BIND_AGAIN_S: Final = 2.0
+ANSWERED: Final = ("version", "feature")
+"""Refusals that the peer is told; others could be anybody's, and silence is the better answer."""
+DEFAULT_PORT: Final = 6940
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a node listens on one link."""
-
-    link: LinkName
-    host: str
-    port: int
 
 
 def endpoints(configuration: Configuration, name: NodeName) -> tuple[Endpoint, ...]:
@@ -52,20 +49,10 @@ def endpoints(configuration: Configuration, name: NodeName) -> tuple[Endpoint, .
     node = configuration.node(name)
     ports = {link.name: link.port for link in configuration.links}
     found = [
-        Endpoint(item.link, item.host, item.port or ports.get(item.link, 6940))
+        Endpoint(item.link, item.host, item.port or ports.get(item.link, DEFAULT_PORT))
         for item in (node.addresses if node else ())
     ]
     return tuple(sorted(found, key=lambda item: item.link))
-
-
-class Doorkeeper(Protocol):
-    """Whoever answers a node that asks to be let in."""
-
-    async def answer(
-        self, knock: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        """Carry one exchange through and close the stream."""
-        ...
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -73,12 +60,10 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._owner = owner
         self._link = link
         self.transport: asyncio.DatagramTransport | None = None
+        self.lost = asyncio.Event()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
-        sock: socket.socket = transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set()
 
     def datagram_received(self, data: bytes, addr: tuple[str | int, int]) -> None:
         answer = self._owner.arrived(data, self._link)
@@ -93,6 +78,7 @@ class Transport:
     """All sockets of one node."""
 
     def __init__(self, codec: Codec, deliver: Callable[[Event], None]) -> None:
+        codec.use_salt(os.urandom(SALT_BYTES))
         self._codec = codec
         self._deliver = deliver
         self._window = ReplayWindow()
@@ -100,73 +86,93 @@ class Transport:
         self._own: tuple[Endpoint, ...] = ()
         self._links: dict[Endpoint, _Datagrams] = {}
         self._servers: dict[Endpoint, asyncio.Server] = {}
-        self._streams: dict[NodeName, _Stream] = {}
-        self._incoming: set[asyncio.Task[None]] = set()
+        self._outgoing: dict[NodeName, Outgoing] = {}
+        self._incoming = Incoming(self._taken, self._refused)
         self._logged: dict[tuple[str, str], int] = {}
+        self._changing = asyncio.Lock()
+        self._binding: asyncio.Task[None] | None = None
         self.counters: Counter[str] = Counter()
-        self.door: Doorkeeper | None = None
+
+    @property
+    def door(self) -> Doorkeeper | None:
+        """Whoever answers nodes that ask to be let in."""
+        return self._incoming.door
+
+    @door.setter
+    def door(self, door: Doorkeeper) -> None:
+        self._incoming.door = door
 
     async def configure(self, configuration: Configuration) -> None:
         """Listen and send as the configuration says from now on."""
-        self._peers = {
-            node.name: endpoints(configuration, node.name)
-            for node in configuration.nodes
-            if node.name != self._codec.name
-        }
-        for gone in set(self._streams) - set(self._peers):
-            self._streams.pop(gone).close()
+        async with self._changing:
+            self._peers = {
+                node.name: endpoints(configuration, node.name)
+                for node in configuration.nodes
+                if node.name != self._codec.name
+            }
+            for peer in sorted(self._outgoing):
+                if self._outgoing[peer].targets != self._peers.get(peer):
+                    await self._outgoing.pop(peer).close()
         own = endpoints(configuration, self._codec.name)
         if own:
             await self.listen(own)
 
     async def listen(self, own: tuple[Endpoint, ...]) -> None:
-        """Listen on these endpoints and no others; one that cannot be bound is logged, not
-        fatal.
+        """Listen on these endpoints and no others.
+
+        One that cannot be bound is logged and tried again: the other links carry on.
         """
-        for gone in set(self._links) - set(own):
-            datagrams = self._links.pop(gone)
-            if datagrams.transport is not None:
-                datagrams.transport.close()
-            server = self._servers.pop(gone, None)
-            if server is not None:
-                server.close()
-        for endpoint in own:
-            if endpoint not in self._links:
-                await self._bind(endpoint)
-        self._own = own
+        async with self._changing:
+            for gone in sorted(set(self._own) - set(own), key=lambda item: item.link):
+                await self._unbind(gone)
+            self._own = own
+            if not await self._bind_all() and self._binding is None:
+                self._binding = asyncio.get_running_loop().create_task(self._bind_again())
 
     def send(self, effects: list[Send]) -> None:
-        """Send messages, those to one node together in one frame."""
-        batches: dict[NodeName, list[Message]] = {}
+        """Send messages, those to one node together as far as they fit one datagram."""
+        parts: dict[NodeName, list[bytes]] = {}
         for effect in effects:
-            batches.setdefault(effect.to, []).append(effect.message)
-        for peer, messages in batches.items():
-            targets = self._peers.get(peer)
-            if targets:
-                self._send_frame(peer, targets, self._codec.encode(tuple(messages)))
+            if effect.to in self._peers:
+                parts.setdefault(effect.to, []).append(encode_message(effect.message))
+        for peer, encoded in parts.items():
+            for batch in batches(encoded, BATCH_BYTES_MAX):
+                self._send_frame(peer, self._codec.seal(batch, peer))
 
     async def close(self) -> None:
         """Close every socket."""
-        for stream in self._streams.values():
-            stream.close()
-        await self.listen(())
-        for task in tuple(self._incoming):
-            task.cancel()
-        await asyncio.gather(*self._incoming, return_exceptions=True)
+        if self._binding is not None:
+            self._binding.cancel()
+            await asyncio.gather(self._binding, return_exceptions=True)
+        async with self._changing:
+            for endpoint in self._own:
+                await self._unbind(endpoint)
+            self._own = ()
+            for stream in self._outgoing.values():
+                await stream.close()
+            self._outgoing.clear()
+            await self._incoming.close()
 
     def arrived(self, data: bytes, link: LinkName) -> bytes | None:
-        """Take a frame; return what to answer the sender of an unknown version."""
+        """Take a frame; return what to answer a sender that this node cannot understand."""
         self.counters[f"{link}.received"] += 1
         try:
             frame = self._codec.open(data)
             fresh = self._window.accept(frame.sender, frame.generation, frame.sequence)
         except Rejected as fault:
             self._refused(fault, link)
-            return refusal() if fault.code == "version" else None
+            return self._codec.refusal() if fault.code in ANSWERED else None
         self._pass_on(frame, link, fresh=fresh)
         return None
 
+    def _taken(self, data: bytes, link: LinkName) -> bool:
+        """Take a frame of a stream; return whether it came from a node of the cluster."""
+        before = self.counters[f"{link}.fresh"]
+        self.arrived(data, link)
+        return self.counters[f"{link}.fresh"] > before
+
     def _pass_on(self, frame: Frame, link: LinkName, *, fresh: bool) -> None:
+        self.counters[f"{link}.{'fresh' if fresh else 'repeated'}"] += 1
         if not fresh or not frame.messages:
             self._deliver(LinkHeard(frame.sender, link))
             return
@@ -180,14 +186,10 @@ class Transport:
             self._logged[key] = now_ms
             log.warning("dropped on link %s: %s", link, fault)
 
-    def _send_frame(self, peer: NodeName, targets: tuple[Endpoint, ...], frame: bytes) -> None:
+    def _send_frame(self, peer: NodeName, frame: bytes) -> None:
+        targets = self._peers[peer]
         if len(frame) > DATAGRAM_BYTES_MAX:
-            stream = self._streams.get(peer)
-            if stream is None or stream.targets != targets:
-                if stream is not None:
-                    stream.close()
-                stream = self._streams[peer] = _Stream(targets)
-            stream.put(frame)
+            self._send_stream(peer, targets, frame)
             return
         by_link = {endpoint.link: datagrams for endpoint, datagrams in self._links.items()}
         for target in targets:
@@ -196,86 +198,58 @@ class Transport:
                 self.counters[f"{target.link}.sent"] += 1
                 datagrams.transport.sendto(frame, (target.host, target.port))
 
+    def _send_stream(self, peer: NodeName, targets: tuple[Endpoint, ...], frame: bytes) -> None:
+        stream = self._outgoing.get(peer)
+        if stream is None:
+            stream = Outgoing(targets, lambda: self._codec.seal((), peer))
+            self._outgoing[peer] = stream
+        self.counters["stream.sent"] += 1
+        self.counters["stream.dropped"] += stream.put(frame)
+
+    async def _bind_all(self) -> bool:
+        """Bind what is not bound; return whether everything is."""
+        done = True
+        for endpoint in self._own:
+            try:
+                await self._bind(endpoint)
+            except OSError as fault:
+                done = False
+                text = f"cannot listen on {endpoint.host} port {endpoint.port} ({fault.strerror})"
+                self._refused(
+                    Rejected("unbound", f"{text}; the other links carry on"), endpoint.link
+                )
+        return done
+
+    async def _bind_again(self) -> None:
+        """Addresses may come up after the daemon, and ports be given free."""
+        done = False
+        while not done:
+            await asyncio.sleep(BIND_AGAIN_S)
+            async with self._changing:
+                done = await self._bind_all()
+                if done:
+                    self._binding = None
+                    log.info("every link of this node listens now")
+
     async def _bind(self, endpoint: Endpoint) -> None:
-        loop = asyncio.get_running_loop()
         where = (endpoint.host, endpoint.port)
-        try:
-            _, datagrams = await loop.create_datagram_endpoint(
+        if endpoint not in self._links:
+            made = await asyncio.get_running_loop().create_datagram_endpoint(
                 lambda: _Datagrams(self, endpoint.link), local_addr=where
             )
-            self._links[endpoint] = datagrams
+            sock: socket.socket = made[0].get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+            made[1].transport, self._links[endpoint] = made
+        if endpoint not in self._servers:
             self._servers[endpoint] = await asyncio.start_server(
-                lambda r, w: self._serve(endpoint.link, r, w), *where
-            )
-        except OSError as fault:
-            log.error(
-                "link %s: cannot listen on %s port %d (%s); the other links carry on",
-                endpoint.link,
-                *where,
-                fault.strerror,
+                lambda r, w: self._incoming.accept(endpoint.link, r, w), *where
             )
 
-    async def _serve(
-        self, link: LinkName, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        if len(self._incoming) >= STREAMS_MAX:
-            return
-        self._incoming.add(task)
-        try:
-            while True:
-                async with asyncio.timeout(IDLE_S):
-                    (size,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-                    if size > FRAME_BYTES_MAX:
-                        self._refused(Rejected("too-large", f"a frame of {size} bytes"), link)
-                        return
-                    data = await reader.readexactly(size)
-                if data.startswith(KNOCK):
-                    if self.door is not None:
-                        await self.door.answer(data, reader, writer)
-                    return
-                self.arrived(data, link)
-        except (OSError, asyncio.IncompleteReadError, TimeoutError):
-            return  # the peer sends again on a new connection
-        finally:
-            self._incoming.discard(task)
-            writer.close()
-
-
-class _Stream:
-    """One outgoing TCP connection to a peer, made when needed, over whichever link works."""
-
-    def __init__(self, targets: tuple[Endpoint, ...]) -> None:
-        self.targets = targets
-        self._queue: asyncio.Queue[bytes] = asyncio.Queue()
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    def put(self, frame: bytes) -> None:
-        if self._queue.qsize() >= STREAM_QUEUE_MAX:
-            self._queue.get_nowait()
-        self._queue.put_nowait(frame)
-
-    def close(self) -> None:
-        self._task.cancel()
-
-    async def _run(self) -> None:
-        writer: asyncio.StreamWriter | None = None
-        try:
-            while True:
-                frame = await self._queue.get()
-                for target in self.targets:
-                    try:
-                        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                            if writer is None:
-                                _, writer = await asyncio.open_connection(target.host, target.port)
-                            writer.write(_LENGTH.pack(len(frame)) + frame)
-                            await writer.drain()
-                        break
-                    except (OSError, TimeoutError):
-                        if writer is not None:
-                            writer.close()
-                        writer = None
-        finally:
-            if writer is not None:
-                writer.close()
+    async def _unbind(self, endpoint: Endpoint) -> None:
+        server = self._servers.pop(endpoint, None)
+        if server is not None:
+            server.close()
+        datagrams = self._links.pop(endpoint, None)
+        if datagrams is not None and datagrams.transport is not None:
+            datagrams.transport.close()
+            await datagrams.lost.wait()
