@@ -14,6 +14,8 @@ from ha_core.errors import ConfigError
 from ha_core.ids import LinkName, NodeName
 
 FILE_BYTES_MAX = 65_536
+PORT_MAX = 65_535
+PORT_DIGITS_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,47 +37,101 @@ def render_node_file(name: NodeName, configuration: Configuration) -> str:
 
 
 def read_node_file(path: Path) -> NodeFile:
-    """Read the file. Raises ConfigError that names the file, the value and what is allowed."""
+    """Read the file. Raises ConfigError with every fault: file, line, value, what is allowed."""
     try:
-        text = path.read_text()
+        raw = path.read_bytes()
     except OSError as fault:
         cure = "make a cluster with 'ha init', or join one with 'ha join'"
         raise ConfigError(f"{path} cannot be read ({fault.strerror}): {cure}") from None
-    if len(text) > FILE_BYTES_MAX:
-        raise ConfigError(f"{path}: {len(text)} characters, at most {FILE_BYTES_MAX}")
+    if len(raw) > FILE_BYTES_MAX:
+        raise ConfigError(f"{path}: {len(raw)} bytes, at most {FILE_BYTES_MAX}")
     try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as fault:
+        root = yaml.compose(raw, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as fault:
+        line = fault.problem_mark.line + 1 if fault.problem_mark else 1
+        raise ConfigError(f"{path}:{line}: not YAML: {fault.problem}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as fault:
         raise ConfigError(f"{path}: not YAML: {str(fault).splitlines()[0]}") from None
-    if not isinstance(raw, dict) or not isinstance(raw.get("name"), str):
-        raise ConfigError(f"{path}: 'name' is missing, expected the name of this node")
-    listening = raw.get("nodes", {})
-    if not isinstance(listening, dict):
-        raise ConfigError(f"{path}: 'nodes' is not a mapping of node to addresses")
-    nodes = tuple(_node(path, name, places) for name, places in listening.items())
-    links = sorted({item.link for node in nodes for item in node.addresses})
-    seeds = Configuration(nodes=nodes, links=tuple(Link(link) for link in links))
-    return NodeFile(NodeName(raw["name"]), seeds)
+    return _Reader(path).file(root)
 
 
 def parse_place(link: str, place: str, where: str) -> Address:
     """Read `host`, `host:port` or `[v6]:port`. Raises ConfigError naming `where`."""
-    host, _, port = place.rpartition(":")
-    if not host or (":" in host and not host.startswith("[")):
-        host, port = place, "0"
-    if not port.isdecimal() or int(port) > 65535:
-        raise ConfigError(f"{where}: '{place}' has port '{port}', expected 1..65535")
-    return Address(LinkName(link), host.strip("[]"), int(port))
+    if place.startswith("["):
+        host, _, rest = place[1:].partition("]")
+        port = rest.removeprefix(":") if rest else None
+    elif place.count(":") == 1:
+        host, _, port = place.partition(":")
+    else:
+        host, port = place, None
+    if not host:
+        raise ConfigError(f"{where}: '{place}' has no host, expected host or host:port")
+    if port is None:
+        return Address(LinkName(link), host, 0)
+    if not port.isdecimal() or len(port) > PORT_DIGITS_MAX or not 1 <= int(port) <= PORT_MAX:
+        raise ConfigError(f"{where}: '{place:.300}' has port '{port:.20}', expected 1..{PORT_MAX}")
+    return Address(LinkName(link), host, int(port))
 
 
-def _node(path: Path, name: object, places: object) -> Node:
-    if not isinstance(name, str) or not isinstance(places, dict):
-        raise ConfigError(f"{path}: nodes.{name}: expected a mapping of link to host:port")
-    addresses = tuple(
-        parse_place(str(link), str(place), f"{path}: nodes.{name}.{link}")
-        for link, place in places.items()
-    )
-    return Node(NodeName(name), addresses)
+class _Reader:
+    """Turns a YAML tree into values and gathers what is wrong with it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._faults: list[str] = []
+
+    def file(self, root: yaml.Node | None) -> NodeFile:
+        """Return the file's values, or raise all its faults."""
+        found = self._mapping(root, "the file")
+        for key in sorted(set(found) - {"name", "nodes"}):
+            self._fault(found[key], f"'{key}' is not known, expected 'name' and 'nodes'")
+        name = self._text(found["name"], "name") if "name" in found else ""
+        if "name" not in found and not self._faults:
+            self._fault(root, "'name' is missing, expected the name of this node")
+        listening = self._mapping(found["nodes"], "'nodes'") if "nodes" in found else {}
+        nodes = tuple(self._node(node, places) for node, places in listening.items())
+        if self._faults:
+            raise ConfigError(self._faults)
+        links = sorted({item.link for node in nodes for item in node.addresses})
+        seeds = Configuration(nodes=nodes, links=tuple(Link(link) for link in links))
+        return NodeFile(NodeName(name), seeds)
+
+    def _node(self, name: str, places: yaml.Node) -> Node:
+        addresses = []
+        for link, place in self._mapping(places, f"nodes.{name}").items():
+            where = f"nodes.{name}.{link}"
+            text = self._text(place, where)
+            try:
+                addresses.append(parse_place(link, text, self._where(place, where)))
+            except ConfigError as fault:
+                if text:
+                    self._faults.extend(fault.faults)
+        return Node(NodeName(name), tuple(addresses))
+
+    def _mapping(self, node: yaml.Node | None, what: str) -> dict[str, yaml.Node]:
+        if not isinstance(node, yaml.MappingNode):
+            self._fault(node, f"{what} is not a mapping of names to values")
+            return {}
+        found: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            name = self._text(key, f"a name in {what}")
+            if name in found:
+                self._fault(key, f"'{name}' stands twice in {what}")
+            found[name] = value
+        return found
+
+    def _text(self, node: yaml.Node, what: str) -> str:
+        if isinstance(node, yaml.ScalarNode) and node.value:
+            return str(node.value)
+        self._fault(node, f"{what} is empty or a list, expected one word")
+        return ""
+
+    def _fault(self, node: yaml.Node | None, text: str) -> None:
+        self._faults.append(self._where(node, text))
+
+    def _where(self, node: yaml.Node | None, text: str) -> str:
+        line = node.start_mark.line + 1 if node is not None else 1
+        return f"{self._path}:{line}: {text}"
 
 
 def _place(address: Address, configuration: Configuration) -> str:
