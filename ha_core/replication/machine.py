@@ -24,7 +24,7 @@ from ha_core.messages import (
     VoteReply,
     VoteRequest,
 )
-from ha_core.quorum.votes import has_majority, majority_value
+from ha_core.quorum.votes import has_majority, majority_value, step_fault
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import ConfigurationChange, Entry, HardState, Verdict
 from ha_core.replication.log import Log
@@ -91,8 +91,6 @@ class Replication:
         if self._voters() == (name,):
             self._heard_ms, self._campaign_ms = now_ms - timers.election_ms, now_ms
 
-    # --- reading -------------------------------------------------------------------------
-
     @property
     def commit(self) -> Index:
         """Index up to which the log is final."""
@@ -139,13 +137,7 @@ class Replication:
             return ""
         if self._log.has_change_after(self._commit):
             return "another change of the configuration is under way: try again"
-        old, new = set(self._voters()), set(change.configuration.voters())
-        if len(old ^ new) > 1:
-            names = ", ".join(sorted(old ^ new))
-            return f"the votes of {names} would change at once: change one voter at a time"
-        if not new:
-            return "no voter would be left"
-        return ""
+        return step_fault(self._voters(), change.configuration.voters())
 
     # --- the door ------------------------------------------------------------------------
 
@@ -167,8 +159,6 @@ class Replication:
                 self._append_reply(sender, message, now_ms)
             case InstallSnapshot():
                 self._install(sender, message, now_ms)
-            case _:
-                pass
         return self._take_out()
 
     def tick(self, now_ms: Millis) -> list[Output]:
@@ -325,8 +315,10 @@ class Replication:
         progress.acked_ms = max(progress.acked_ms, message.echo_ms)
         progress.succeeded(message.match)
         self._count_round()
-        if progress.is_overdue(self._log.last_index, 2 * self.timers.beat_ms, now_ms):
-            progress.next = progress.match + 1
+        # What it says and not what we noted: after a restart it has all, and does not know
+        # that it agrees with us; its commit would stand still until the next entry.
+        if message.match < self._log.last_index and self._is_quiet(progress, now_ms):
+            progress.next = message.match + 1
             self._send_append(sender, now_ms)
         self._maybe_commit(now_ms)
 
@@ -376,7 +368,7 @@ class Replication:
         for peer, progress in sorted(self._progress.items()):
             commit = min(self._commit, progress.match)
             self._out.append(Send(peer, Beat(self.term, now_ms, commit)))
-            if progress.is_overdue(self._log.last_index, 2 * self.timers.beat_ms, now_ms):
+            if progress.match < self._log.last_index and self._is_quiet(progress, now_ms):
                 progress.next = progress.match + 1
                 self._send_append(peer, now_ms)
         self._count_round()
@@ -412,6 +404,9 @@ class Replication:
         self._out.append(Send(peer, message))
         if entries:
             progress.next = entries[-1].index + 1
+
+    def _is_quiet(self, progress: Progress, now_ms: Millis) -> bool:
+        return now_ms - progress.sent_ms >= 2 * self.timers.beat_ms
 
     # --- roles ---------------------------------------------------------------------------
 
@@ -474,8 +469,6 @@ class Replication:
         if role is not self.role:
             self._out.append(StateChanged("replication", self.role, role, why))
             self.role = role
-
-    # --- small things --------------------------------------------------------------------
 
     def _voters(self) -> tuple[NodeName, ...]:
         return self._log.members.voters()

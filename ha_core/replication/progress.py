@@ -23,7 +23,3 @@ class Progress:
     def rejected(self, hint: Index) -> None:
         """Go back to where the follower says that it may agree; never below what it holds."""
         self.next = max(min(hint + 1, self.next - 1), self.match + 1, 1)
-
-    def is_overdue(self, last: Index, again_ms: Millis, now_ms: Millis) -> bool:
-        """Return whether entries are missing there and nothing was sent for a while."""
-        return self.match < last and now_ms - self.sent_ms >= again_ms
