@@ -2,13 +2,16 @@
 
 Owns: the order of deeds. `Persist` is a barrier: what stands behind it waits
 until the store has it, while signs of life pass. A store that fails ends the
-daemon: a node that cannot remember must not promise. No decision lives here.
+daemon: a node that cannot remember must not promise. So does a bug: a node
+that lost its thread half-way must not go on. No decision lives here.
 """
 
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import count
 from typing import Final, Protocol
 
@@ -27,7 +30,7 @@ from ha_core.effects import (
     StateChanged,
     Stopped,
 )
-from ha_core.errors import StoreError
+from ha_core.errors import HaError, StoreError
 from ha_core.events import CommandGiven, Event, OperationDone, StopAsked, Tick, WallClock
 from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
@@ -40,6 +43,7 @@ from ha_core.snapshot import ClusterSnapshot
 WALL_CHECK_S: Final = 1.0
 WALL_JUMP_MS: Final = 500
 """A wall clock that moves by more than this against the monotonic one is read anew."""
+ENDS: Final = Outcome("timeout", "the daemon ends; ask another node")
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +78,7 @@ class Loop:
         self.operations: OperationRunner | None = None
         self.guardian: LeaseKeeper | None = None
         self.ended = asyncio.Event()
-        self.failure: StoreError | None = None
+        self.failure: HaError | None = None
         self._queue: deque[Effect] = deque()
         self._is_syncing = False
         self._worker = ThreadPoolExecutor(1, "store")
@@ -101,13 +105,14 @@ class Loop:
         """Give the node an event now and perform what follows."""
         if self.ended.is_set():
             return
-        for effect in self.node.handle(event, monotonic_ms()):
-            if isinstance(effect, Send) and isinstance(effect.message, MAY_PASS_PERSIST):
-                self._do(effect)
-            else:
-                self._queue.append(effect)
-        self._perform()
-        self._set_timer()
+        with self._ends_at_a_bug(f"handling {type(event).__name__}"):
+            for effect in self.node.handle(event, monotonic_ms()):
+                if isinstance(effect, Send) and isinstance(effect.message, MAY_PASS_PERSIST):
+                    self._do(effect)
+                else:
+                    self._queue.append(effect)
+            self._perform()
+            self._set_timer()
 
     def operation_done(self, event: OperationDone) -> None:
         """Take an operation's result."""
@@ -122,10 +127,14 @@ class Loop:
         self.ended.set()
         if self._timer is not None:
             self._timer.cancel()
+        self._answer_all()
+        await asyncio.to_thread(self._worker.shutdown, True)
+
+    def _answer_all(self) -> None:
         for future in self._answers.values():
             if not future.done():
-                future.set_result(Outcome("timeout", "the daemon ends; ask another node"))
-        await asyncio.to_thread(self._worker.shutdown, True)
+                future.set_result(ENDS)
+        self._changed.set()
 
     # --- what the control socket serves --------------------------------------------------
 
@@ -135,6 +144,8 @@ class Loop:
 
     async def command(self, command: Command, author: str) -> Outcome:
         """Give a command to the cluster and wait for its outcome (the node bounds the wait)."""
+        if self.ended.is_set():
+            return ENDS
         number = next(self._request_numbers)
         request_id = f"{self.node.name}-{self.node.generation}-{number}"
         future: asyncio.Future[Outcome] = self._loop.create_future()
@@ -185,12 +196,26 @@ class Loop:
         if isinstance(fault, StoreError):
             self._fail(fault)
             return
-        if fault is not None:
-            raise fault
-        self._is_syncing = False
-        self._perform()
+        if self.ended.is_set():
+            return
+        with self._ends_at_a_bug("writing to the store"):
+            if fault is not None:
+                raise fault
+            self._is_syncing = False
+            self._perform()
 
-    def _fail(self, fault: StoreError) -> None:
+    @contextmanager
+    def _ends_at_a_bug(self, deed: str) -> Iterator[None]:
+        """Let whatever is raised through, to be logged with its place, but end the daemon."""
+        done = False
+        try:
+            yield
+            done = True
+        finally:
+            if not done:
+                self._fail(HaError(f"a bug in {deed}: the node ends, so that others take over"))
+
+    def _fail(self, fault: HaError) -> None:
         """Nothing behind the barrier happens: give up the lease and end."""
         log.critical("%s", fault)
         self.failure = fault
@@ -198,6 +223,7 @@ class Loop:
         if self.guardian is not None:
             self.guardian.hold(0)
         self.ended.set()
+        self._answer_all()
 
     def _do(self, effect: Effect) -> None:
         match effect:

@@ -1,0 +1,171 @@
+"""The loop with a real node and a real store: the order of deeds, and how it ends."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from ha_core import commands
+from ha_core.config.model import Address, Configuration, Link, Node
+from ha_core.effects import Persist
+from ha_core.errors import StoreError
+from ha_core.events import StopAsked, Tick
+from ha_core.ids import LinkName, Millis, NodeName
+from ha_core.node import Node as Machine
+from ha_core.replication.entries import ConfigurationChange, Snapshot
+from ha_core.runtime.clock import monotonic_ms
+from ha_core.runtime.disk import Store
+from ha_core.runtime.loop import Loop
+
+N1 = NodeName("n1")
+CONFIGURATION = Configuration(
+    nodes=(Node(N1, (Address(LinkName("ring0"), "127.0.0.1", 6940),)),),
+    links=(Link(LinkName("ring0")),),
+)
+FIRST = Snapshot(1, 1, (ConfigurationChange(1, CONFIGURATION, "admin", "", 0),))
+PATIENCE_S = 10.0
+
+
+@dataclass
+class Keeper:
+    """A guardian that only remembers."""
+
+    held: list[Millis] = field(default_factory=list)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def hold(self, until_ms: Millis) -> None:
+        """Note the lease."""
+        self.held.append(until_ms)
+        self.called.set()
+
+
+class SlowStore(Store):
+    """A store that writes when it is let."""
+
+    may_write = threading.Event()
+    fault: StoreError | None = None
+
+    def persist(self, record: Persist) -> None:
+        """Wait, then write or fail."""
+        assert self.may_write.wait(PATIENCE_S)
+        if self.fault is not None:
+            raise self.fault
+        super().persist(record)
+
+
+@asynccontextmanager
+async def looping(path: Path, kind: type[Store] = Store) -> AsyncIterator[tuple[Loop, Keeper]]:
+    """Run a one-node cluster."""
+    store = kind.open(path / "store.db")
+    if not store.recover().snapshot:
+        Store.persist(store, Persist(snapshot=FIRST))
+    machine = Machine(N1, store.recover(), Random(1), monotonic_ms())
+    loop, keeper = Loop(machine, store), Keeper()
+    loop.guardian = keeper
+    try:
+        loop.start()
+        yield loop, keeper
+    finally:
+        await loop.close()
+        store.close()
+
+
+def run(body: Coroutine[None, None, None]) -> list[BaseException]:
+    """Run a test; return what reached the event loop's handler."""
+    faults: list[BaseException] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _loop, context: faults.append(context["exception"])
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            await body
+
+    asyncio.run(main())
+    return faults
+
+
+def test_command_is_done_and_found_by_the_next_start(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with looping(tmp_path) as (loop, keeper):
+            while loop.snapshot().coordinator != N1:
+                await loop.changed(loop.node.version, 100)
+            outcome = await loop.command(commands.SetStandby(N1, True), "admin")
+            assert outcome.ok, outcome
+            assert keeper.held
+            revision = loop.node.configuration
+            assert [event.seq for event in loop.events(0, 100)] == sorted(
+                {event.seq for event in loop.events(0, 100)}
+            )
+        async with looping(tmp_path) as (loop, _):
+            while loop.snapshot().coordinator != N1:
+                await loop.changed(loop.node.version, 100)
+            assert loop.node.configuration == revision
+
+    assert run(body()) == []
+
+
+def test_nothing_is_done_before_it_is_on_disk(tmp_path: Path) -> None:
+    class Slow(SlowStore):
+        may_write = threading.Event()
+
+    async def body() -> None:
+        async with looping(tmp_path, Slow) as (loop, keeper):
+            await asyncio.sleep(0.3)
+            assert keeper.held == []
+            assert loop._queue
+            Slow.may_write.set()
+            await keeper.called.wait()
+
+    assert run(body()) == []
+
+
+def test_store_that_fails_ends_the_daemon_and_its_lease(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(SlowStore):
+        may_write = threading.Event()
+        fault = StoreError("the disk is full")
+
+    async def body() -> None:
+        Broken.may_write.set()
+        async with looping(tmp_path, Broken) as (loop, keeper):
+            await loop.ended.wait()
+            assert loop.failure is Broken.fault
+            assert keeper.held == [0]
+            loop.post(Tick())
+            assert keeper.held == [0], "after the end nothing is done any more"
+            outcome = await loop.command(commands.SetStandby(N1, True), "admin")
+            assert outcome.code == "timeout"
+
+    assert run(body()) == []
+    assert "the disk is full" in caplog.text
+
+
+def test_bug_ends_the_daemon_and_its_lease(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with looping(tmp_path) as (loop, keeper):
+            await keeper.called.wait()
+            loop.node.handle = None  # type: ignore[method-assign, assignment]
+            with pytest.raises(TypeError):
+                loop.post(Tick())
+            assert loop.ended.is_set()
+            assert "a bug in handling Tick" in str(loop.failure)
+            assert keeper.held[-1] == 0
+
+    assert run(body()) == []
+
+
+def test_node_asked_to_stop_ends(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with looping(tmp_path) as (loop, _):
+            loop.post(StopAsked())
+            await loop.ended.wait()
+            assert loop.failure is None
+
+    assert run(body()) == []
