@@ -205,6 +205,7 @@ class Codec:
 
     @ring.setter
     def ring(self, ring: KeyRing) -> None:
+        """Use another ring from the next frame on."""
         self._ciphers.clear()  # an id may come back with another secret
         self._ring = ring
 

@@ -100,6 +100,7 @@ class Transport:
 
     @door.setter
     def door(self, door: Doorkeeper) -> None:
+        """Let that one answer from now on."""
         self._incoming.door = door
 
     async def configure(self, configuration: Configuration) -> None:
