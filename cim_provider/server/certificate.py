@@ -1,0 +1,138 @@
+"""The server's certificate: made by itself where the administrator gives none.
+
+Owns: making a self-signed certificate, renewing it before it ends, and the TLS
+context. A certificate that somebody else signed is never replaced. Knows
+nothing of connections.
+Source: RFC 5280; the longest life that browsers take, 825 days.
+"""
+
+import ipaddress
+import os
+import ssl
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+LIFE: Final = timedelta(days=825)
+RENEW_BEFORE: Final = timedelta(days=30)
+CLOCK_SKEW: Final = timedelta(hours=24)
+"""Clients whose clock is behind accept a certificate that was made just now."""
+COMMON_NAME_MAX: Final = 64
+ORGANIZATION: Final = "Beatkeeper, self-signed"
+
+
+class CertificateError(Exception):
+    """Certificate or key cannot be used; the text names the file and the cure."""
+
+
+def ensure_certificate(
+    certificate_file: Path, key_file: Path, hosts: Iterable[str], now: datetime | None = None
+) -> bool:
+    """Make certificate and key where there are none, or where ours end soon.
+
+    Returns whether they were made. `hosts` are the names and addresses of the server, the
+    first one its principal name.
+
+    Raises: CertificateError: they cannot be read or written, or one of two is missing.
+    """
+    moment = now or datetime.now(UTC)
+    try:
+        if certificate_file.exists() != key_file.exists():
+            pair = f"{certificate_file} and {key_file}"
+            raise CertificateError(f"only one of {pair} exists: give both, or remove it")
+        if certificate_file.exists() and not _ends_soon(certificate_file, moment):
+            return False
+        _make(certificate_file, key_file, list(dict.fromkeys(hosts)), moment)
+    except (OSError, ValueError) as fault:
+        raise CertificateError(f"{certificate_file} or {key_file}: {fault}") from fault
+    return True
+
+
+def _ends_soon(certificate_file: Path, now: datetime) -> bool:
+    """Return whether it is one of ours and near its end."""
+    certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+    names = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    is_ours = [name.value for name in names] == [ORGANIZATION]
+    return is_ours and certificate.not_valid_after_utc - now < RENEW_BEFORE
+
+
+def _make(certificate_file: Path, key_file: Path, hosts: list[str], now: datetime) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION),
+            x509.NameAttribute(NameOID.COMMON_NAME, (hosts[0] or "localhost")[:COMMON_NAME_MAX]),
+        ]
+    )
+    public = key.public_key()
+    identifier = x509.SubjectKeyIdentifier.from_public_key(public)
+    usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - CLOCK_SKEW)
+        .not_valid_after(now - CLOCK_SKEW + LIFE)
+        .add_extension(x509.SubjectAlternativeName(_names(hosts)), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(identifier, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    # The key goes last: a pair that does not fit is found at the next start, and made anew.
+    _write(certificate_file, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    _write(key_file, secret, 0o600)
+
+
+def _names(hosts: Iterable[str]) -> list[x509.GeneralName]:
+    names: list[x509.GeneralName] = []
+    for host in hosts:
+        try:
+            names.append(x509.IPAddress(ipaddress.ip_address(host)))
+        except ValueError:
+            names.append(x509.DNSName(host))
+    return names
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with open(os.open(temporary, flags, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
+    """Return the TLS context of the server: version 1.2 at least.
+
+    Raises: CertificateError: the files cannot be read, or the key is not the certificate's.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    try:
+        context.load_cert_chain(certificate_file, key_file)
+    except (OSError, ssl.SSLError) as fault:
+        raise CertificateError(
+            f"{certificate_file} with {key_file} cannot be used ({fault}):"
+            " give a fitting pair, or remove both and start again"
+        ) from fault
+    return context

@@ -1,0 +1,263 @@
+"""The users of the WBEM server: a file of names, salted password hashes and roles.
+
+Owns: the format of the file, its permissions, its changes, and how a password
+is hashed and compared. Knows nothing of HTTP. One user a line, sorted:
+`name:scrypt$n$r$p$salt$hash[:observer]`, salt and hash in base64.
+Source: RFC 7914 (scrypt); the cost is one of OWASP's equivalent choices, the
+one that needs least memory at a time.
+"""
+
+import fcntl
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import stat
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+USERS_MAX: Final = 1_000
+FILE_BYTES_MAX: Final = 1_048_576
+PASSWORD_BYTES_MAX: Final = 1_024
+SALT_BYTES: Final = 16
+HASH_BYTES: Final = 32
+SCRYPT_MEMORY_MAX: Final = 64 * 1024 * 1024
+"""A line of the file may not ask for more; 128 * n * r bytes are needed."""
+SCRYPT_ROUNDS_MAX: Final = 16
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_HASH = re.compile(
+    r"scrypt\$([0-9]{1,7})\$([0-9]{1,3})\$([0-9]{1,2})\$([A-Za-z0-9+/=]{1,256})\$([A-Za-z0-9+/=]{1,256})"
+)
+
+
+class UsersError(Exception):
+    """The file of users, or a change of it, is not acceptable; the text holds the cure."""
+
+
+class Role(StrEnum):
+    """What a user may do."""
+
+    OPERATOR = "operator"
+    """Read everything and call methods."""
+    OBSERVER = "observer"
+    """Read everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """How dear one comparison is: `n` is a power of two, memory is 128 * n * r bytes."""
+
+    n: int = 2**14
+    r: int = 8
+    p: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordHash:
+    """What is kept of a password."""
+
+    cost: Cost
+    salt: bytes
+    digest: bytes
+
+    def fits(self, password: bytes) -> bool:
+        """Return whether the password is the one; takes as long either way."""
+        return hmac.compare_digest(self.digest, _digest(password, self.salt, self.cost))
+
+    def __str__(self) -> str:
+        salt, digest = b64encode(self.salt).decode(), b64encode(self.digest).decode()
+        return f"scrypt${self.cost.n}${self.cost.r}${self.cost.p}${salt}${digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One user."""
+
+    name: str
+    password: PasswordHash
+    role: Role = Role.OPERATOR
+
+
+def hash_password(password: bytes, cost: Cost | None = None) -> PasswordHash:
+    """Return what to keep of a password, under a fresh salt.
+
+    Raises: UsersError: it is empty or too long.
+    """
+    if not 0 < len(password) <= PASSWORD_BYTES_MAX:
+        raise UsersError(
+            f"the password has {len(password)} bytes, expected 1..{PASSWORD_BYTES_MAX}"
+        )
+    salt, chosen = secrets.token_bytes(SALT_BYTES), cost or Cost()
+    return PasswordHash(chosen, salt, _digest(password, salt, chosen))
+
+
+def _digest(password: bytes, salt: bytes, cost: Cost) -> bytes:
+    return hashlib.scrypt(
+        password,
+        salt=salt,
+        n=cost.n,
+        r=cost.r,
+        p=cost.p,
+        # The library counts a little more than the standard's formula.
+        maxmem=2 * SCRYPT_MEMORY_MAX,
+        dklen=HASH_BYTES,
+    )
+
+
+def check_name(name: str) -> str:
+    """Return the name of a user. Raises UsersError: it is none."""
+    if not _NAME.fullmatch(name):
+        raise UsersError(
+            f"user name {name[:80]!r}: expected 1 to 64 letters, digits, '.', '_', '@' or '-',"
+            " beginning with a letter or digit"
+        )
+    return name
+
+
+def parse_users(text: str, place: str) -> dict[str, User]:
+    """Return the users in the text of a file, by name.
+
+    Raises: UsersError: a line is not of the format, or a name stands there twice.
+    """
+    users: dict[str, User] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        user = _parse_line(line, f"{place}:{number}")
+        if user.name in users:
+            raise UsersError(f"{place}:{number}: user {user.name!r} stands here twice: remove one")
+        users[user.name] = user
+    if len(users) > USERS_MAX:
+        raise UsersError(f"{place} holds {len(users)} users, expected at most {USERS_MAX}")
+    return users
+
+
+def _parse_line(line: str, place: str) -> User:
+    # The line itself is never shown: it is a secret.
+    name, _, rest = line.partition(":")
+    kept, _, role = rest.strip().partition(":")
+    match = _HASH.fullmatch(kept)
+    if not _NAME.fullmatch(name) or match is None or role not in ("", *Role):
+        form = "name:scrypt$n$r$p$salt$hash[:observer]"
+        raise UsersError(f"{place}: no user, expected {form}: set it with 'ha-cimd passwd USER'")
+    cost = Cost(int(match[1]), int(match[2]), int(match[3]))
+    try:
+        salt, digest = b64decode(match[4], validate=True), b64decode(match[5], validate=True)
+    except Base64Error as fault:
+        raise UsersError(f"{place}: salt or hash of {name!r} is not base64: set it anew") from fault
+    if not _is_acceptable(cost) or len(digest) != HASH_BYTES:
+        raise UsersError(f"{place}: cost or hash of {name!r} is out of range: set it anew")
+    return User(name, PasswordHash(cost, salt, digest), Role(role or Role.OPERATOR))
+
+
+def _is_acceptable(cost: Cost) -> bool:
+    is_power = cost.n > 1 and cost.n & (cost.n - 1) == 0
+    memory = 128 * cost.n * cost.r
+    return is_power and 0 < memory <= SCRYPT_MEMORY_MAX and 0 < cost.p <= SCRYPT_ROUNDS_MAX
+
+
+class UserFile:
+    """The file of users at `path`; a missing one holds nobody."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._path
+
+    def stamp(self) -> tuple[int, int, int] | None:
+        """Return a value that changes with the file; None if there is none."""
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return (found.st_mtime_ns, found.st_ino, found.st_size)
+
+    def read(self) -> dict[str, User]:
+        """Return the users by name.
+
+        Raises: UsersError: the file cannot be read, or others may read it.
+        """
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                found = os.fstat(file.fileno())
+                text = file.read(FILE_BYTES_MAX + 1)
+        except FileNotFoundError:
+            return {}
+        except (OSError, UnicodeDecodeError) as fault:
+            raise UsersError(f"{self._path} cannot be read: {fault}") from fault
+        mode = stat.S_IMODE(found.st_mode)
+        if mode & 0o077:
+            raise UsersError(
+                f"{self._path} has mode {mode:04o}, expected 0600: chmod 600 {self._path}"
+            )
+        if len(text) > FILE_BYTES_MAX:
+            raise UsersError(f"{self._path} is longer than {FILE_BYTES_MAX} bytes: shorten it")
+        return parse_users(text, str(self._path))
+
+    def put(self, user: User) -> None:
+        """Add the user or replace the one of that name. Raises UsersError: it cannot be kept."""
+        with self._changing() as users:
+            users[check_name(user.name)] = user
+
+    def set_role(self, name: str, role: Role) -> None:
+        """Change what a user may do. Raises UsersError: there is no such user."""
+        with self._changing() as users:
+            users[name] = replace(self._known(users, name), role=role)
+
+    def remove(self, name: str) -> None:
+        """Remove a user. Raises UsersError: there is no such user."""
+        with self._changing() as users:
+            del users[self._known(users, name).name]
+
+    def _known(self, users: dict[str, User], name: str) -> User:
+        if name not in users:
+            raise UsersError(f"there is no user {name!r}; known are: {', '.join(users) or 'none'}")
+        return users[name]
+
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, User]]:
+        """Yield the users for a change, alone, and keep what became of them."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            users = self.read()
+            yield users
+            if len(users) > USERS_MAX:
+                raise UsersError(f"there are {USERS_MAX} users already: remove one first")
+            self._write(users)
+            os.fsync(lock)
+        except OSError as fault:
+            raise UsersError(f"{self._path} cannot be written: {fault}") from fault
+        finally:
+            os.close(lock)
+
+    def _write(self, users: dict[str, User]) -> None:
+        temporary = self._path.with_name(f".{self._path.name}.new")
+        temporary.unlink(missing_ok=True)
+        owner = os.stat(self._path if self._path.exists() else self._path.parent)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as file:
+            file.writelines(f"{_line(users[name])}\n" for name in sorted(users))
+            file.flush()
+            if os.geteuid() == 0:
+                # Root sets passwords for a server that runs as somebody else.
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            os.fsync(file.fileno())
+        os.replace(temporary, self._path)
+
+
+def _line(user: User) -> str:
+    role = "" if user.role is Role.OPERATOR else f":{user.role}"
+    return f"{user.name}:{user.password}{role}"
