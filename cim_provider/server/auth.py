@@ -13,20 +13,22 @@ import secrets
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final, TypeAlias
 
 from cim_provider.server.users import (
+    HASH_BYTES,
     PASSWORD_BYTES_MAX,
+    SALT_BYTES,
+    Cost,
     PasswordHash,
     Role,
     User,
     UserFile,
     UsersError,
-    hash_password,
 )
 
 REALM: Final = "beatkeeper"
@@ -63,6 +65,7 @@ class Denied:
 
 
 Verdict: TypeAlias = Identity | Denied
+_UNREAD: Final = object()
 _UNAUTHORIZED: Final = Denied(401, (("WWW-Authenticate", CHALLENGE),))
 
 
@@ -81,8 +84,8 @@ class Authenticator:
         self._clock = clock
         self._secret = secrets.token_bytes(32)
         self._users: dict[str, User] = {}
-        self._nobody: PasswordHash | None = None
-        self._stamp: object = None
+        self._nobody = _nobody(())
+        self._stamp: object = _UNREAD
         self._proved: OrderedDict[bytes, Identity] = OrderedDict()
         self._failures: OrderedDict[str, _Failures] = OrderedDict()
         self._waiting = 0
@@ -101,12 +104,10 @@ class Authenticator:
         stamp = self._file.stamp()
         if stamp != self._stamp:
             self._proved.clear()
-            self._users = {}
+            self._users, self._stamp = {}, _UNREAD
             self._users = self._file.read()
             self._stamp = stamp
-            # An unknown name must take as long as a known one.
-            cost = next((user.password.cost for user in self._users.values()), None)
-            self._nobody = hash_password(secrets.token_hex(16).encode(), cost)
+            self._nobody = _nobody(self._users.values())
         return len(self._users)
 
     async def authenticate(self, header: str | None, peer: str) -> Verdict:
@@ -134,7 +135,6 @@ class Authenticator:
             return Denied(503, (("Retry-After", "1"),))
         user = self._users.get(name)
         kept = self._nobody if user is None else user.password
-        assert kept is not None, "users are read before anybody is compared"
         stamp = self._stamp
         self._waiting += 1
         try:
@@ -175,6 +175,12 @@ class Authenticator:
         self._failures.move_to_end(peer)
         if len(self._failures) > PEERS_MAX:
             self._failures.popitem(last=False)
+
+
+def _nobody(users: Iterable[User]) -> PasswordHash:
+    """Return what no password fits, and what takes as long to find out as for a known user."""
+    cost = next((user.password.cost for user in users), Cost())
+    return PasswordHash(cost, secrets.token_bytes(SALT_BYTES), secrets.token_bytes(HASH_BYTES))
 
 
 def _credentials(header: str) -> tuple[str, bytes] | None:

@@ -16,7 +16,7 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFE: Final = timedelta(days=825)
@@ -34,24 +34,45 @@ class CertificateError(Exception):
 def ensure_certificate(
     certificate_file: Path, key_file: Path, hosts: Iterable[str], now: datetime | None = None
 ) -> bool:
-    """Make certificate and key where there are none, or where ours end soon.
+    """Make a certificate where there is none, or where ours ends soon; and a key for the first.
 
-    Returns whether they were made. `hosts` are the names and addresses of the server, the
-    first one its principal name.
+    Returns whether one was made. `hosts` are the names and addresses of the server, the first
+    one its principal name.
 
-    Raises: CertificateError: they cannot be read or written, or one of two is missing.
+    Raises: CertificateError: they cannot be read or written, or the key is missing.
     """
     moment = now or datetime.now(UTC)
     try:
-        if certificate_file.exists() != key_file.exists():
-            pair = f"{certificate_file} and {key_file}"
-            raise CertificateError(f"only one of {pair} exists: give both, or remove it")
-        if certificate_file.exists() and not _ends_soon(certificate_file, moment):
-            return False
-        _make(certificate_file, key_file, list(dict.fromkeys(hosts)), moment)
-    except (OSError, ValueError) as fault:
+        if certificate_file.exists():
+            if not key_file.exists():
+                raise CertificateError(f"{certificate_file} has no key: give {key_file} as well")
+            if not _ends_soon(certificate_file, moment):
+                return False
+        certificate_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The key is written once and before any certificate: whenever this is cut short,
+        # what is there fits, and the next start completes it.
+        if not key_file.exists():
+            _write(key_file, _new_key(), 0o600)
+        made = _certificate(_read_key(key_file), list(dict.fromkeys(hosts)), moment)
+        _write(certificate_file, made, 0o644)
+    except (OSError, ValueError, TypeError) as fault:
         raise CertificateError(f"{certificate_file} or {key_file}: {fault}") from fault
     return True
+
+
+def _new_key() -> bytes:
+    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _read_key(key_file: Path) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+    key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise CertificateError(f"{key_file} holds another kind of key, expected EC or RSA")
+    return key
 
 
 def _ends_soon(certificate_file: Path, now: datetime) -> bool:
@@ -62,8 +83,9 @@ def _ends_soon(certificate_file: Path, now: datetime) -> bool:
     return is_ours and certificate.not_valid_after_utc - now < RENEW_BEFORE
 
 
-def _make(certificate_file: Path, key_file: Path, hosts: list[str], now: datetime) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
+def _certificate(
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, hosts: list[str], now: datetime
+) -> bytes:
     name = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION),
@@ -88,15 +110,7 @@ def _make(certificate_file: Path, key_file: Path, hosts: list[str], now: datetim
         .add_extension(identifier, critical=False)
         .sign(key, hashes.SHA256())
     )
-    certificate_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    secret = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    # The key goes last: a pair that does not fit is found at the next start, and made anew.
-    _write(certificate_file, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
-    _write(key_file, secret, 0o600)
+    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def _names(hosts: Iterable[str]) -> list[x509.GeneralName]:
