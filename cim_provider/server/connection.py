@@ -90,7 +90,7 @@ class Connection:
         self._peer = str(peer[0]) if peer else "unknown"
 
     async def serve(self) -> None:
-        """Answer requests until the connection ends, and close it; a fault leaves that to `fail`."""
+        """Answer requests until the connection ends; a fault of ours leaves closing to `fail`."""
         try:
             while not self._is_stopping and await self._exchange():
                 pass

@@ -1,0 +1,406 @@
+"""The engine over Beatkeeper's own cluster: one followed snapshot, commands that wait.
+
+Owns: the connection to the node's daemon, what its snapshot means in the
+provider's words, and when the effect of a command has been seen. The only
+module of the provider that knows the cluster; it knows nothing of CIM.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from cim_provider.engine import (
+    Change,
+    ClusterView,
+    Command,
+    Done,
+    EngineState,
+    GroupView,
+    InstanceView,
+    NodeView,
+    Outcome,
+    Pending,
+    PrimitiveView,
+    Refused,
+    RestartResource,
+    SetNodeStandby,
+    StartResource,
+    StopResource,
+)
+from ha_core import commands
+from ha_core.cli import goals
+from ha_core.client import Client
+from ha_core.config.model import Configuration, Group, Link, Meta, Primitive, TargetRole
+from ha_core.errors import ConnectError, HaError, RefusedError, WireError
+from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
+from ha_core.snapshot import ClusterSnapshot, NodeSummary, ResourceSummary
+from ha_core.status import Instance, InstanceState
+
+FIRST_VIEW_S: Final = 2.0
+"""How long a reader waits for the first snapshot after the start."""
+WATCH_MS: Final[Millis] = 500
+"""A daemon is asked for changes at least this often, …"""
+ANSWER_S: Final = 1.5
+"""… and has so much longer to answer: a hung one is noticed within two seconds."""
+RETRY_S: Final = 0.5
+FETCH_GAP_S: Final = 0.05
+"""Snapshots are large and may change with every heartbeat: at most 20 a second are fetched."""
+EFFECT_S: Final = 10.0
+"""How long a command waits for its effect."""
+STUCK_S: Final = 3.0
+"""A cluster that rests short of the goal for so long will not reach it by itself."""
+CAPABILITIES: Final = frozenset({"restart", "standby", "start", "stop"})
+
+_SHOWN: Final = frozenset(
+    {
+        InstanceState.STARTED,
+        InstanceState.FAILED,
+        InstanceState.BLOCKED,
+        InstanceState.UNCERTAIN,
+    }
+)
+_T = TypeVar("_T")
+
+log = logging.getLogger(__name__)
+
+
+class HaCoreEngine:
+    """Implements `ClusterEngine` on a node of the cluster; use as an asynchronous context manager.
+
+    Args:
+        root: directory that holds the node's etc, lib and run; None for the system's.
+        effect_s: how long commands wait for their effect, in seconds.
+    """
+
+    def __init__(self, root: Path | None = None, *, effect_s: float = EFFECT_S) -> None:
+        self._follower_client = Client(root)
+        self._command_client = Client(root)
+        self._effect_s = effect_s
+        self._product = ""
+        self._snapshot: ClusterSnapshot | None = None
+        self._view = _never_seen()
+        self._connections = 0
+        self._changed = asyncio.Event()
+        self._tried = asyncio.Event()
+        self._following: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._following = asyncio.create_task(self._follow(), name="follow the cluster")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+        await self._follower_client.close()
+        await self._command_client.close()
+
+    async def view(self) -> ClusterView:
+        """Return the newest view; costs nothing once the first one is there."""
+        if not self._tried.is_set():
+            try:
+                async with asyncio.timeout(FIRST_VIEW_S):
+                    await self._tried.wait()
+            except TimeoutError:
+                return self._view
+        return self._view
+
+    async def changes(self, since: str) -> AsyncIterator[Change]:
+        """Yield a change whenever the view differs from version `since`, then from the last."""
+        while True:
+            changed = self._changed
+            if self._view.version != since:
+                since = self._view.version
+                yield Change(since)
+            else:
+                await changed.wait()
+
+    async def submit(self, command: Command, author: str) -> Outcome:
+        """Give the command on behalf of `author` and wait, bounded, for its effect."""
+        await self.view()
+        before = self._snapshot
+        if before is None or self._view.engine is not EngineState.RUNNING:
+            return Refused("timeout", f"the cluster service on this node is {self._view.engine}")
+        try:
+            accepted = await self._command_client.command(_translated(command), author=author)
+        except RefusedError as fault:
+            return Refused(fault.code, str(fault))
+        except (ConnectError, WireError) as fault:
+            return Refused("timeout", f"whether the command was accepted is not known: {fault}")
+        if not accepted.ok:
+            return Refused(accepted.code, accepted.text or f"refused: {accepted.code}")
+        return await self._seen(_goal(command, before), accepted.revision)
+
+    async def _seen(self, goal: goals.Goal, revision: int) -> Outcome:
+        """Wait until the goal is reached in a view that holds the revision."""
+        clock = asyncio.get_running_loop().time
+        deadline_s, resting_since_s = clock() + self._effect_s, None
+        while True:
+            changed, snapshot = self._changed, self._snapshot
+            assert snapshot is not None, "a snapshot once seen is kept"
+            progress = goal(snapshot)
+            is_current = self._view.engine is EngineState.RUNNING and snapshot.revision >= revision
+            if is_current and progress.reached:
+                return Done()
+            now_s = clock()
+            is_stuck = is_current and progress.stuck
+            resting_since_s = (resting_since_s or now_s) if is_stuck else None
+            until_s = min(deadline_s, (resting_since_s or now_s) + STUCK_S)
+            if now_s >= until_s:
+                return Pending(f"accepted, but {progress.text}")
+            try:
+                async with asyncio.timeout_at(until_s):
+                    await changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await self._follow_connection()
+            except (HaError, TimeoutError) as fault:
+                self._lose(fault)
+            await asyncio.sleep(RETRY_S)
+
+    async def _follow_connection(self) -> None:
+        """Keep the view up to date until the daemon is lost."""
+        client, clock = self._follower_client, asyncio.get_running_loop().time
+        self._product = (await _bounded(client.hello(), ANSWER_S)).product
+        self._connections += 1
+        while True:
+            fetched_s = clock()
+            snapshot = await _bounded(client.snapshot(), ANSWER_S + WATCH_MS / 1000)
+            self._become_running(snapshot)
+            version = snapshot.version
+            while version == snapshot.version:
+                watching = client.changed(snapshot.version, WATCH_MS)
+                version = await _bounded(watching, ANSWER_S + WATCH_MS / 1000)
+            gap_s = fetched_s + FETCH_GAP_S - clock()
+            if gap_s > 0:
+                await asyncio.sleep(gap_s)
+
+    def _become_running(self, snapshot: ClusterSnapshot) -> None:
+        if self._view.engine is not EngineState.RUNNING:
+            log.info("the daemon of node %s answers", snapshot.local)
+        self._snapshot = snapshot
+        # A daemon that was started anew may count its versions from the beginning.
+        version = f"{self._connections}.{snapshot.version}"
+        self._publish(view_of(snapshot, version, self._product))
+
+    def _lose(self, fault: HaError | TimeoutError) -> None:
+        """Say that the cluster cannot be asked; what was seen last stays in the view."""
+        is_stopped = isinstance(fault, ConnectError) and isinstance(
+            fault.__cause__, FileNotFoundError | ConnectionRefusedError
+        )
+        state = EngineState.STOPPED if is_stopped else EngineState.NOT_ANSWERING
+        if self._view.engine is not state or not self._tried.is_set():
+            log.warning("the cluster is %s: %s", state, str(fault) or "no answer in time")
+        version = f"{self._connections}.{state}"
+        if self._view.version != version:
+            self._publish(replace(self._view, version=version, engine=state))
+        self._tried.set()
+
+    def _publish(self, view: ClusterView) -> None:
+        self._view = view
+        self._tried.set()
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
+async def _bounded(question: Coroutine[object, object, _T], seconds: float) -> _T:
+    async with asyncio.timeout(seconds):
+        return await question
+
+
+def _never_seen() -> ClusterView:
+    return ClusterView(
+        version="0",
+        engine=EngineState.NOT_ANSWERING,
+        name="",
+        product_version="",
+        local_node="",
+        capabilities=CAPABILITIES,
+    )
+
+
+def _translated(command: Command) -> commands.Command:
+    match command:
+        case StartResource(resource=name):
+            return commands.SetTargetRole(ResourceId(name), TargetRole.STARTED)
+        case StopResource(resource=name):
+            return commands.SetTargetRole(ResourceId(name), TargetRole.STOPPED)
+        case RestartResource(resource=name):
+            return commands.Restart(ResourceId(name))
+        case SetNodeStandby(node=node, standby=standby):
+            return commands.SetStandby(NodeName(node), standby)
+
+
+def _goal(command: Command, before: ClusterSnapshot) -> goals.Goal:
+    match command:
+        case StartResource(resource=name):
+            return goals.started(name)
+        case StopResource(resource=name):
+            return goals.stopped(name)
+        case RestartResource(resource=name):
+            return goals.restarted(before, name)
+        case SetNodeStandby(node=node, standby=True):
+            return goals.node_is(node, "standby", empty=True)
+        case SetNodeStandby(node=node):
+            return goals.node_is(node, "online", "maintenance")
+
+
+def view_of(snapshot: ClusterSnapshot, version: str, product: str) -> ClusterView:
+    """Return what a snapshot says, in the provider's words."""
+    configuration = snapshot.configuration
+    options = configuration.options
+    return ClusterView(
+        version=version,
+        engine=EngineState.RUNNING,
+        name=configuration.name,
+        product_version=product,
+        local_node=snapshot.local,
+        revision=snapshot.revision,
+        coordinator=snapshot.coordinator or "",
+        term=snapshot.term,
+        quorate=snapshot.quorate,
+        votes=snapshot.votes,
+        votes_expected=snapshot.votes_expected,
+        votes_needed=snapshot.votes_needed,
+        maintenance=options.maintenance,
+        symmetric=options.symmetric,
+        no_quorum_policy=options.no_quorum_policy,
+        dead_after_ms=snapshot.timers.dead_after_ms,
+        heartbeat_ms=snapshot.timers.beat_ms,
+        default_stickiness=configuration.defaults.meta.stickiness or 0,
+        last_change_author=snapshot.last_author,
+        last_change_wall_ms=snapshot.last_change_wall_ms,
+        pending_actions=len(snapshot.pending),
+        nodes=tuple(_node(item, snapshot) for item in snapshot.nodes),
+        primitives=_primitives(snapshot),
+        groups=tuple(
+            _group(item, configuration)
+            for item in sorted(configuration.groups, key=lambda group: group.id)
+        ),
+        links=tuple(_link(item, configuration) for item in configuration.links),
+        capabilities=CAPABILITIES,
+    )
+
+
+def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeView:
+    desired = snapshot.configuration.node(item.name)
+    return NodeView(
+        name=item.name,
+        state=item.state,
+        is_coordinator=item.name == snapshot.coordinator,
+        is_voter=item.voter,
+        is_witness=item.witness,
+        is_local=item.name == snapshot.local,
+        unclean=item.unclean,
+        generation=item.generation,
+        addresses=tuple(address.host for address in desired.addresses) if desired else (),
+        attributes=desired.attributes if desired else (),
+    )
+
+
+def _link(link: Link, configuration: Configuration) -> str:
+    ends = [
+        f"{node.name} {address.host} port {address.port or link.port}"
+        for node in configuration.nodes
+        for address in node.addresses
+        if address.link == link.name
+    ]
+    return f"{link.name}: {', '.join(ends)}"
+
+
+def _group(group: Group, configuration: Configuration) -> GroupView:
+    metas = (group.meta, configuration.defaults.meta)
+    return GroupView(
+        id=group.id,
+        members=group.members,
+        managed=_first((meta.managed for meta in metas), True)
+        and not configuration.options.maintenance,
+        target_role=_first((meta.target_role for meta in metas), ""),
+        stickiness=_first((meta.stickiness for meta in metas), 0),
+        priority=_first((meta.priority for meta in metas), 0),
+        description=group.description,
+    )
+
+
+def _primitives(snapshot: ClusterSnapshot) -> tuple[PrimitiveView, ...]:
+    instances = _instances(snapshot)
+    defined = {item.id: item for item in snapshot.configuration.primitives}
+    groups = {name: group for group in snapshot.configuration.groups for name in group.members}
+    return tuple(
+        _primitive(
+            item,
+            defined[item.id],
+            groups.get(item.id),
+            snapshot.configuration.defaults.meta,
+            tuple(instances.get(item.id, ())),
+        )
+        for item in snapshot.resources
+        if item.id in defined
+    )
+
+
+def _primitive(
+    item: ResourceSummary,
+    primitive: Primitive,
+    group: Group | None,
+    defaults: Meta,
+    instances: tuple[InstanceView, ...],
+) -> PrimitiveView:
+    metas = (primitive.meta, group.meta if group else Meta(), defaults)
+    threshold = _first((meta.migration_threshold for meta in metas), INFINITY)
+    return PrimitiveView(
+        id=item.id,
+        agent_class=primitive.agent.agent_class,
+        provider=primitive.agent.provider,
+        type=primitive.agent.type,
+        state=item.state,
+        nodes=item.nodes,
+        group=group.id if group else "",
+        position=group.members.index(item.id) + 1 if group else 0,
+        managed=item.managed,
+        target_role=item.target,
+        stickiness=_first((meta.stickiness for meta in metas), 0),
+        priority=_first((meta.priority for meta in metas), 0),
+        migration_threshold=0 if threshold >= INFINITY else threshold,
+        failure_timeout_ms=_first((meta.failure_timeout_ms for meta in metas), 0),
+        guard=item.guard,
+        takeover_wait_ms=item.takeover_wait_ms,
+        instances=instances,
+        parameters=primitive.parameters,
+        description=primitive.description,
+        why=item.why,
+    )
+
+
+def _instances(snapshot: ClusterSnapshot) -> dict[ResourceId, list[InstanceView]]:
+    found: dict[ResourceId, list[InstanceView]] = {}
+    for status in snapshot.instances:
+        for item in status.instances:
+            if item.state in _SHOWN or item.fail_count:
+                shown = InstanceView(status.name, item.state, item.fail_count, _failure(item))
+                found.setdefault(item.resource, []).append(shown)
+    return found
+
+
+def _failure(item: Instance) -> str:
+    failure = item.failure
+    if failure is None:
+        return ""
+    return f"{failure.action} gave exit code {failure.exit_code}: {failure.reason}"
+
+
+def _first(values: Iterable[_T | None], otherwise: _T) -> _T:
+    return next((value for value in values if value is not None), otherwise)

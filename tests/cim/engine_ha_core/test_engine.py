@@ -1,0 +1,202 @@
+"""The engine over the cluster's daemon, against a stand-in behind the real control socket."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cim_provider.engine import (
+    ClusterView,
+    Command,
+    Done,
+    EngineState,
+    Pending,
+    Refused,
+    RestartResource,
+    SetNodeStandby,
+    StartResource,
+    StopResource,
+)
+from cim_provider.engines.ha_core import HaCoreEngine
+from ha_core import commands
+from ha_core.commands import Outcome
+from ha_core.config.model import OnFail, TargetRole
+from ha_core.status import Failure, FailureKind, Instance, InstanceState
+from tests.fake_cluster import NODES, FakeCluster, served
+
+BOUND_S = 10.0
+
+
+def with_engine(
+    root: Path, test: Callable[[HaCoreEngine], Awaitable[None]], *, effect_s: float = 5.0
+) -> None:
+    async def run() -> None:
+        async with asyncio.timeout(BOUND_S), HaCoreEngine(root, effect_s=effect_s) as engine:
+            await test(engine)
+
+    asyncio.run(run())
+
+
+async def until(engine: HaCoreEngine, wanted: Callable[[ClusterView], bool]) -> ClusterView:
+    """Follow the changes until the view is as wanted."""
+    view = await engine.view()
+    if wanted(view):
+        return view
+    changes: AsyncIterator[object] = engine.changes(view.version)
+    async for _ in changes:
+        view = await engine.view()
+        if wanted(view):
+            return view
+    raise AssertionError("changes never end")
+
+
+def test_view_says_what_the_snapshot_says(tmp_path: Path) -> None:
+    async def test(engine: HaCoreEngine) -> None:
+        view = await engine.view()
+        assert view.engine is EngineState.RUNNING
+        assert (view.name, view.local_node, view.coordinator) == ("demo", "n1", "n1")
+        assert view.product_version == "0.1.0"
+        assert [node.name for node in view.nodes] == ["n1", "n2", "n3"]
+        assert [node.is_local for node in view.nodes] == [True, False, False]
+        assert view.nodes[1].addresses == ("127.0.1.2",)
+        assert [(item.id, item.nodes, item.group, item.position) for item in view.primitives] == [
+            ("db", ("n2",), "", 0),
+            ("ip", ("n1",), "shop", 1),
+            ("web", ("n1",), "shop", 2),
+        ]
+        assert view.groups[0].members == ("ip", "web")
+        assert view.primitives[0].instances[0].node == "n2"
+        assert view.votes_needed == 2
+        assert view.links[0].startswith("ring0: n1 127.0.1.1 port 6940, n2 ")
+
+    with served(tmp_path, FakeCluster()):
+        with_engine(tmp_path, test)
+
+
+def test_equal_versions_are_equal_views_and_a_change_gives_another(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+
+    async def test(engine: HaCoreEngine) -> None:
+        first = await engine.view()
+        assert await engine.view() is first
+        cluster.become(quorate=False)
+        second = await until(engine, lambda view: not view.quorate)
+        assert second.version != first.version
+
+    with served(tmp_path, cluster):
+        with_engine(tmp_path, test)
+
+
+def test_failure_of_an_instance_is_shown_where_it_happened(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    failure = Failure("start", 5, FailureKind.HARD, "not installed", 1, OnFail.RESTART)
+    failed = Instance(cluster.now.resources[0].id, InstanceState.STOPPED, "", 3, failure)
+    cluster.now = replace(
+        cluster.now,
+        instances=(replace(cluster.now.instances[0], instances=(failed,)),),
+    )
+
+    async def test(engine: HaCoreEngine) -> None:
+        instance = (await engine.view()).primitives[0].instances[0]
+        assert (instance.node, instance.fail_count) == (NODES[0], 3)
+        assert instance.failure == "start gave exit code 5: not installed"
+
+    with served(tmp_path, cluster):
+        with_engine(tmp_path, test)
+
+
+def test_missing_daemon_is_stopped_and_seen_when_it_comes_and_goes(tmp_path: Path) -> None:
+    async def test(engine: HaCoreEngine) -> None:
+        assert (await engine.view()).engine is EngineState.STOPPED
+        outcome = await engine.submit(StopResource("db"), "ann")
+        assert isinstance(outcome, Refused)
+        loop = asyncio.get_running_loop()
+        running = served(tmp_path, FakeCluster())
+        await loop.run_in_executor(None, running.__enter__)
+        seen = await until(engine, lambda view: view.engine is EngineState.RUNNING)
+        await loop.run_in_executor(None, running.__exit__, None, None, None)
+        gone = await until(engine, lambda view: view.engine is EngineState.STOPPED)
+        assert gone.version != seen.version
+        assert gone.nodes == seen.nodes
+
+    with_engine(tmp_path, test)
+
+
+def test_daemon_that_does_not_answer_is_noticed_within_bounds(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async def test(engine: HaCoreEngine) -> None:
+        socket_path = str(tmp_path / "run" / "control.sock")
+        server = await asyncio.start_unix_server(swallow, socket_path)
+        started_s = asyncio.get_running_loop().time()
+        assert (await engine.view()).engine is EngineState.NOT_ANSWERING
+        assert asyncio.get_running_loop().time() - started_s < 3.0
+        server.close()
+
+    with_engine(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("command", "given"),
+    [
+        (StopResource("shop"), commands.SetTargetRole("shop", TargetRole.STOPPED)),
+        (StartResource("db"), commands.SetTargetRole("db", TargetRole.STARTED)),
+        (RestartResource("db"), commands.Restart("db")),
+        (SetNodeStandby("n2", True), commands.SetStandby("n2", True)),
+        (SetNodeStandby("n2", False), commands.SetStandby("n2", False)),
+    ],
+)
+def test_command_is_done_once_its_effect_is_in_the_view(
+    tmp_path: Path, command: Command, given: commands.Command
+) -> None:
+    cluster = FakeCluster()
+
+    async def test(engine: HaCoreEngine) -> None:
+        before = await engine.view()
+        assert await engine.submit(command, "ann") == Done()
+        assert cluster.given == [(given, "ann")]
+        after = await engine.view()
+        assert after.revision == before.revision + 1
+
+    with served(tmp_path, cluster):
+        with_engine(tmp_path, test)
+
+
+def test_effect_that_does_not_come_in_time_is_pending(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    cluster.obey = lambda _: Outcome("done", "", cluster.now.revision)
+
+    async def test(engine: HaCoreEngine) -> None:
+        outcome = await engine.submit(StopResource("db"), "ann")
+        assert outcome == Pending("accepted, but db is started on n2")
+
+    with served(tmp_path, cluster):
+        with_engine(tmp_path, test, effect_s=0.2)
+
+
+def test_refusal_keeps_its_code_and_sentence(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    cluster.obey = lambda _: Outcome("not-found", "there is no resource 'x'")
+
+    async def test(engine: HaCoreEngine) -> None:
+        outcome = await engine.submit(StopResource("x"), "ann")
+        assert outcome == Refused("not-found", "there is no resource 'x'")
+
+    with served(tmp_path, cluster):
+        with_engine(tmp_path, test)
+
+
+def test_views_of_many_readers_wait_for_one_first_snapshot(tmp_path: Path) -> None:
+    async def test(engine: HaCoreEngine) -> None:
+        ask: list[Coroutine[object, object, ClusterView]] = [engine.view() for _ in range(50)]
+        views = await asyncio.gather(*ask)
+        assert all(view.engine is EngineState.RUNNING for view in views)
+
+    with served(tmp_path, FakeCluster()):
+        with_engine(tmp_path, test)
