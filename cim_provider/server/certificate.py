@@ -94,7 +94,8 @@ def _certificate(
     )
     public = key.public_key()
     identifier = x509.SubjectKeyIdentifier.from_public_key(public)
-    usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
+    # No KeyUsage: without the right to sign certificates it would not vouch for itself, and with
+    # it, whoever trusts this server would trust all that its key might sign.
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -105,7 +106,6 @@ def _certificate(
         .not_valid_after(now - CLOCK_SKEW + LIFE)
         .add_extension(x509.SubjectAlternativeName(_names(hosts)), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(identifier, critical=False)
         .sign(key, hashes.SHA256())

@@ -138,7 +138,8 @@ class Connection:
                 raise _refused(fault, expected.prefix) from fault
         except _RefusedError as refusal:
             log.info("%s: status %d: %s", self._peer, refusal.status, refusal)
-            await self._discard()
+            if refusal.status != 413:
+                await self._discard()
             return refusal.status, refusal.headers, b""
         return 200, response_headers(expected.prefix), answer
 
@@ -180,7 +181,7 @@ class Connection:
     async def _discard(self) -> None:
         """Read what is left of a refused request, so that the next one is found behind it.
 
-        Not for a client that waits to be asked for its body, nor for an endless one: these
+        Not for a client that waits to be asked for its body, nor for one that is too long: these
         connections end with the answer.
         """
         size = 0

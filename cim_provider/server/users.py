@@ -18,7 +18,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -210,20 +210,13 @@ class UserFile:
         with self._changing() as users:
             users[check_name(user.name)] = user
 
-    def set_role(self, name: str, role: Role) -> None:
-        """Change what a user may do. Raises UsersError: there is no such user."""
-        with self._changing() as users:
-            users[name] = replace(self._known(users, name), role=role)
-
     def remove(self, name: str) -> None:
         """Remove a user. Raises UsersError: there is no such user."""
         with self._changing() as users:
-            del users[self._known(users, name).name]
-
-    def _known(self, users: dict[str, User], name: str) -> User:
-        if name not in users:
-            raise UsersError(f"there is no user {name!r}; known are: {', '.join(users) or 'none'}")
-        return users[name]
+            if name not in users:
+                known = ", ".join(users) or "none"
+                raise UsersError(f"there is no user {name!r}; known are: {known}")
+            del users[name]
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, User]]:
