@@ -1,0 +1,170 @@
+"""`ha-cimd`: runs the WBEM server and keeps its users.
+
+Owns: the command line, the exit codes and where the log goes. The server
+itself is `service`.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Final, NoReturn, ParamSpec
+
+import click
+
+from cim_provider.server.layout import ServerLayout
+from cim_provider.server.settings import SettingsError, override, read_settings
+from cim_provider.server.users import (
+    Role,
+    User,
+    UserFile,
+    UsersError,
+    check_name,
+    hash_password,
+)
+
+EXIT_FAILED: Final = 1
+ROOT_VARIABLE: Final = "BEATKEEPER_ROOT"
+LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
+
+_P = ParamSpec("_P")
+
+_root = click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar=ROOT_VARIABLE,
+    help="Directory of the node's etc, lib and run; the system's by default.",
+)
+
+
+def _explained(verb: Callable[_P, None]) -> Callable[_P, None]:
+    """End with one sentence and exit code 1 where the verb raises an error of users or settings."""
+
+    @wraps(verb)
+    def explained(*arguments: _P.args, **options: _P.kwargs) -> None:
+        try:
+            verb(*arguments, **options)
+        except (UsersError, SettingsError) as fault:
+            _fail(fault)
+
+    return explained
+
+
+def _fail(fault: Exception) -> NoReturn:
+    click.echo(f"ha-cimd: {fault}", err=True)
+    sys.exit(EXIT_FAILED)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="beatkeeper")
+def main() -> None:
+    """The WBEM server of a cluster node: CIM-XML over HTTP and HTTPS."""
+
+
+@main.command()
+@_root
+@click.option("--http-port", type=click.IntRange(0, 65_535), help="Default 5988; 0: any free one.")
+@click.option("--https-port", type=click.IntRange(0, 65_535), help="Default 5989; 0: any free one.")
+@click.option(
+    "--bind",
+    multiple=True,
+    metavar="ADDR",
+    help="Address to listen on; may be given again. Default: HTTP on loopback, HTTPS on all.",
+)
+@click.option("--no-http", is_flag=True, help="Offer HTTPS alone.")
+@_explained
+def run(
+    root: Path | None,
+    http_port: int | None,
+    https_port: int | None,
+    bind: tuple[str, ...],
+    no_http: bool,
+) -> None:
+    """Run the server until SIGTERM or SIGINT.
+
+    Settings come from etc/cimd.yaml below the root; options win over them. When clients may
+    come, a line READY with the addresses is written to standard error, and run/cimd.json.
+    """
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
+    layout = ServerLayout(root)
+    settings = override(
+        read_settings(layout.settings_file),
+        http_port=http_port,
+        https_port=https_port,
+        bind=bind,
+        no_http=no_http,
+    )
+    # Loading what CIM needs takes a while: those who only set a password need not wait for it.
+    from cim_provider.server.service import START_ERRORS, serve
+
+    try:
+        asyncio.run(serve(settings, layout))
+    except START_ERRORS as fault:
+        _fail(fault)
+
+
+@main.command()
+@click.argument("user")
+@_root
+@click.option(
+    "--observer/--operator",
+    "is_observer",
+    default=None,
+    help="Observers read and may not call methods. Default: operator, or as it was.",
+)
+@_explained
+def passwd(user: str, root: Path | None, is_observer: bool | None) -> None:
+    """Set the password of USER, who is added if new.
+
+    The password is asked for twice on a terminal, and is otherwise the first line of standard
+    input.
+    """
+    check_name(user)
+    file = UserFile(ServerLayout(root).users_file)
+    known = file.read().get(user)
+    role = known.role if known is not None else Role.OPERATOR
+    if is_observer is not None:
+        role = Role.OBSERVER if is_observer else Role.OPERATOR
+    file.put(User(user, hash_password(_password(user)), role))
+    click.echo(f"password of {user} set ({role}) in {file.path}")
+
+
+def _password(user: str) -> bytes:
+    if sys.stdin.isatty():
+        text: str = click.prompt(
+            f"New password of {user}", hide_input=True, confirmation_prompt=True, err=True
+        )
+    else:
+        text = sys.stdin.readline().rstrip("\r\n")
+    return text.encode()
+
+
+@main.group("user")
+def users() -> None:
+    """List and remove users."""
+
+
+@users.command("list")
+@_root
+@_explained
+def list_users(root: Path | None) -> None:
+    """Show every user with what it may do."""
+    for user in UserFile(ServerLayout(root).users_file).read().values():
+        click.echo(f"{user.name} {user.role}")
+
+
+@users.command()
+@click.argument("user")
+@_root
+@_explained
+def remove(user: str, root: Path | None) -> None:
+    """Remove USER; its open connections end with their next request."""
+    file = UserFile(ServerLayout(root).users_file)
+    file.remove(user)
+    click.echo(f"user {user} removed from {file.path}")
+
+
+if __name__ == "__main__":
+    main()

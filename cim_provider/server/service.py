@@ -1,0 +1,189 @@
+"""The WBEM server put together: engine, mapping, users, certificate, sockets.
+
+Owns: the composition, the order of start and stop, and the record of where the
+server listens. Knows nothing of the command line.
+"""
+
+import asyncio
+import ipaddress
+import json
+import logging
+import os
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import Mapping as Table
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+import cim_provider
+from cim_provider.engine import ClusterEngine
+from cim_provider.engines.ha_core import HaCoreEngine
+from cim_provider.mapping.operations import Mapping
+from cim_provider.mapping.world import ServerIdentity
+from cim_provider.schema import SchemaError, load_schema
+from cim_provider.server.auth import Authenticator
+from cim_provider.server.certificate import (
+    CertificateError,
+    ensure_certificate,
+    server_context,
+)
+from cim_provider.server.connection import Connection, Limits
+from cim_provider.server.layout import ServerLayout
+from cim_provider.server.listener import BindError, Bound, Listener, bind
+from cim_provider.server.responder import Responder
+from cim_provider.server.settings import Settings
+from cim_provider.server.users import UserFile, UsersError
+from cim_provider.wbem.operations import Performer
+
+DISTRIBUTION: Final = "beatkeeper"
+START_ERRORS: Final = (UsersError, CertificateError, BindError, SchemaError)
+"""What `serve` raises where something outside must be mended first."""
+LIMITS: Final = Limits()
+
+log = logging.getLogger(__name__)
+
+
+def schema_texts() -> dict[str, str]:
+    """Return the texts of the class declarations: of the wheel, or of the checkout."""
+    package = Path(cim_provider.__file__).parent
+    for directory in (package / "mof_data", package.parent / "mof"):
+        texts = {file.name: file.read_text("utf-8") for file in sorted(directory.glob("*.mof"))}
+        if texts:
+            return texts
+    return {}
+
+
+def make_performer(engine: ClusterEngine, host: str) -> Performer:
+    """Return what carries out the operations on this engine. Raises SchemaError."""
+    try:
+        installed = version(DISTRIBUTION)
+    except PackageNotFoundError:
+        installed = ""  # run from a checkout
+    identity = ServerIdentity(host=host, version=installed)
+    return Mapping(load_schema(schema_texts()), engine, identity)
+
+
+class Service:
+    """A server with its sockets open; made by `open`, which raises what can be wrong before."""
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        https: Bound,
+        context: ssl.SSLContext,
+        http: Bound | None,
+        connections_max: int,
+    ) -> None:
+        self._authenticator = authenticator
+        self._bound: list[tuple[Bound, ssl.SSLContext | None]] = [(https, context)]
+        if http is not None:
+            self._bound.append((http, None))
+        self._connections_max = connections_max
+
+    @classmethod
+    def open(cls, settings: Settings, layout: ServerLayout) -> "Service":
+        """Check users and certificate and bind the ports.
+
+        Raises: UsersError, CertificateError, BindError: with the cure.
+        """
+        authenticator = Authenticator(UserFile(layout.users_file))
+        if not authenticator.load():
+            raise UsersError(f"{layout.users_file} holds no user: add one with {_cure(layout)}")
+        certificate, key = Path(settings.certificate), Path(settings.key)
+        if not settings.certificate:
+            certificate, key = layout.certificate_file, layout.key_file
+            if ensure_certificate(certificate, key, settings.certificate_hosts):
+                log.info("made a self-signed certificate, %s", certificate)
+        context = server_context(certificate, key)
+        https = bind("https", settings.https_addresses, settings.https_port)
+        http = None
+        if settings.http:
+            http = bind("http", settings.http_addresses, settings.http_port)
+            _warn_of_clear_text(settings)
+        return cls(authenticator, https, context, http, settings.connections)
+
+    def urls(self) -> dict[str, str]:
+        """Return where clients on this machine reach the server, by scheme."""
+        return {bound.scheme: _url(bound) for bound, _ in self._bound}
+
+    async def run(self, performer: Performer, host: str, stopping: asyncio.Event) -> None:
+        """Serve until `stopping` is set."""
+        responder = Responder(performer, host)
+
+        def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection:
+            return Connection(reader, writer, self._authenticator, responder, LIMITS)
+
+        listener = Listener(connect, connections_max=self._connections_max)
+        for bound, context in self._bound:
+            listener.start(bound, context)
+        try:
+            await stopping.wait()
+        finally:
+            await listener.stop()
+            self._authenticator.close()
+
+
+async def serve(settings: Settings, layout: ServerLayout) -> None:
+    """Run the server over the cluster of this node until a signal asks it to end.
+
+    Raises: one of `START_ERRORS`: it cannot start; the text holds the cure.
+    """
+    service, host = Service.open(settings, layout), socket.gethostname()
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with HaCoreEngine(layout.root) as engine:
+        performer = make_performer(engine, host)
+        urls = service.urls()
+        record(layout.state_file, {**urls, "pid": os.getpid()})
+        sys.stderr.write(f"READY {' '.join(urls.values())}\n")
+        sys.stderr.flush()
+        _tell_service_manager("READY=1")
+        try:
+            await service.run(performer, host, stopping)
+        finally:
+            _tell_service_manager("STOPPING=1")
+            layout.state_file.unlink(missing_ok=True)
+    log.info("ended as asked")
+
+
+def record(path: Path, state: Table[str, str | int]) -> None:
+    """Write the state file, whole or not at all."""
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(json.dumps(state) + "\n")
+    os.replace(temporary, path)
+
+
+def _cure(layout: ServerLayout) -> str:
+    root = "" if layout.root is None else f" --root {layout.root}"
+    return f"'ha-cimd passwd{root} USER'"
+
+
+def _url(bound: Bound) -> str:
+    """Return a URL that works: an address that means all is reached by loopback."""
+    address = ipaddress.ip_address(bound.sockets[0].getsockname()[0])
+    if address.is_unspecified:
+        address = ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
+    host = f"[{address}]" if address.version == 6 else str(address)
+    return f"{bound.scheme}://{host}:{bound.port}"
+
+
+def _warn_of_clear_text(settings: Settings) -> None:
+    for address in settings.http_addresses:
+        if not ipaddress.ip_address(address).is_loopback:
+            log.warning("HTTP on %s sends passwords in clear: prefer --no-http", address)
+
+
+def _tell_service_manager(state: str) -> None:
+    """Speak systemd's readiness protocol. Source: sd_notify(3)."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, suppress(OSError):
+        sock.connect("\0" + address[1:] if address.startswith("@") else address)
+        sock.sendall(state.encode())
