@@ -1,14 +1,15 @@
 """The server's certificate: made by itself where the administrator gives none.
 
-Owns: making a self-signed certificate, renewing it before it ends, and the TLS
-context. A certificate that somebody else signed is never replaced. Knows
-nothing of connections.
+Owns: making a self-signed certificate, and renewing it before it ends. A
+certificate that somebody else signed is never replaced. Knows nothing of
+connections. A program of its own, because the library that makes certificates
+needs nine megabytes that the running server can do without; see `tls`.
 Source: RFC 5280; the longest life that browsers take, 825 days.
 """
 
 import ipaddress
 import os
-import ssl
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,16 +20,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from cim_provider.server.tls import EXIT_FAILED, EXIT_KEPT, EXIT_MADE, CertificateError
+
 LIFE: Final = timedelta(days=825)
 RENEW_BEFORE: Final = timedelta(days=30)
 CLOCK_SKEW: Final = timedelta(hours=24)
 """Clients whose clock is behind accept a certificate that was made just now."""
 COMMON_NAME_MAX: Final = 64
 ORGANIZATION: Final = "Beatkeeper, self-signed"
-
-
-class CertificateError(Exception):
-    """Certificate or key cannot be used; the text names the file and the cure."""
 
 
 def ensure_certificate(
@@ -134,19 +133,16 @@ def _write(path: Path, content: bytes, mode: int) -> None:
     os.replace(temporary, path)
 
 
-def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
-    """Return the TLS context of the server: version 1.2 at least.
-
-    Raises: CertificateError: the files cannot be read, or the key is not the certificate's.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+def main() -> int:
+    """Do as `ensure_certificate` for `tls`; exit code 0 says made, 2 kept, 1 not possible."""
+    certificate_file, key_file, *hosts = sys.argv[1:]
     try:
-        context.load_cert_chain(certificate_file, key_file)
-    except (OSError, ssl.SSLError) as fault:
-        raise CertificateError(
-            f"{certificate_file} with {key_file} cannot be used ({fault}):"
-            " give a fitting pair, or remove both and start again"
-        ) from fault
-    return context
+        was_made = ensure_certificate(Path(certificate_file), Path(key_file), hosts)
+    except CertificateError as fault:
+        sys.stderr.write(f"{fault}\n")
+        return EXIT_FAILED
+    return EXIT_MADE if was_made else EXIT_KEPT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,6 +5,7 @@ server listens. Knows nothing of the command line.
 """
 
 import asyncio
+import ctypes
 import ipaddress
 import json
 import logging
@@ -26,22 +27,20 @@ from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.world import ServerIdentity
 from cim_provider.schema import SchemaError, load_schema
 from cim_provider.server.auth import Authenticator
-from cim_provider.server.certificate import (
-    CertificateError,
-    ensure_certificate,
-    server_context,
-)
 from cim_provider.server.connection import Connection, Limits
 from cim_provider.server.layout import ServerLayout
 from cim_provider.server.listener import BindError, Bound, Listener, bind
 from cim_provider.server.responder import Responder
 from cim_provider.server.settings import Settings
+from cim_provider.server.tls import CertificateError, have_certificate, server_context
 from cim_provider.server.users import UserFile, UsersError
 from cim_provider.wbem.operations import Performer
 
 DISTRIBUTION: Final = "beatkeeper"
 START_ERRORS: Final = (UsersError, CertificateError, BindError, SchemaError)
 """What `serve` raises where something outside must be mended first."""
+_M_MMAP_THRESHOLD: Final = -3  # mallopt(3)
+_LARGE_BLOCK_BYTES: Final = 1_048_576
 LIMITS: Final = Limits()
 
 log = logging.getLogger(__name__)
@@ -96,7 +95,7 @@ class Service:
         certificate, key = Path(settings.certificate), Path(settings.key)
         if not settings.certificate:
             certificate, key = layout.certificate_file, layout.key_file
-            if ensure_certificate(certificate, key, settings.certificate_hosts):
+            if have_certificate(certificate, key, settings.certificate_hosts):
                 log.info("made a self-signed certificate, %s", certificate)
         context = server_context(certificate, key)
         https = bind("https", settings.https_addresses, settings.https_port)
@@ -132,6 +131,7 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
 
     Raises: one of `START_ERRORS`: it cannot start; the text holds the cure.
     """
+    _give_back_large_blocks()
     service, host = Service.open(settings, layout), socket.gethostname()
     stopping, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -177,6 +177,13 @@ def _warn_of_clear_text(settings: Settings) -> None:
     for address in settings.http_addresses:
         if not ipaddress.ip_address(address).is_loopback:
             log.warning("HTTP on %s sends passwords in clear: prefer --no-http", address)
+
+
+def _give_back_large_blocks() -> None:
+    """Let each comparison of a password return its 16 MiB, which the heap would keep for ever."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
 
 
 def _tell_service_manager(state: str) -> None:

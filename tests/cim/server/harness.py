@@ -17,10 +17,11 @@ from pathlib import Path
 import pywbem
 
 from cim_provider.server.auth import Authenticator
-from cim_provider.server.certificate import ensure_certificate, server_context
+from cim_provider.server.certificate import ensure_certificate
 from cim_provider.server.connection import Connection, Limits
 from cim_provider.server.listener import Listener, bind
 from cim_provider.server.responder import Responder
+from cim_provider.server.tls import server_context
 from cim_provider.server.users import Cost, Role, User, UserFile, hash_password
 from cim_provider.wbem import operations
 

@@ -7,13 +7,10 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
-from cim_provider.server.certificate import (
-    LIFE,
-    CertificateError,
-    ensure_certificate,
-    server_context,
-)
+from cim_provider.server.certificate import LIFE, ensure_certificate
+from cim_provider.server.tls import CertificateError, have_certificate, server_context
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -51,8 +48,6 @@ def test_certificate_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
     key = tmp_path / "key.pem"
     foreign = tmp_path / "certificate.pem"
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "their server")])
-    from cryptography.hazmat.primitives import hashes, serialization
-
     private = serialization.load_pem_private_key(key.read_bytes(), None)
     theirs = (
         x509.CertificateBuilder()
@@ -95,3 +90,12 @@ def test_files_that_are_no_pair_are_refused_with_the_cure(tmp_path: Path) -> Non
     (tmp_path / "a" / "certificate.pem").write_text("nonsense")
     with pytest.raises(CertificateError, match=r"certificate\.pem"):
         made(tmp_path / "a")
+
+
+def test_server_has_its_certificate_made_once_and_hears_what_is_wrong(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    assert have_certificate(certificate, key, ["localhost"])
+    assert not have_certificate(certificate, key, ["localhost"])
+    key.unlink()
+    with pytest.raises(CertificateError, match=r"certificate\.pem has no key"):
+        have_certificate(certificate, key, ["localhost"])

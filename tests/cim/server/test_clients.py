@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import pywbem
 
+from cim_provider.server.users import User, hash_password
 from cim_provider.wbem import operations
 from tests.cim.server.harness import (
+    CHEAP,
     CLASS,
     NAMESPACE,
     OBSERVER,
@@ -88,7 +90,7 @@ def test_methods_are_performed_every_time(tmp_path: Path) -> None:
 def wbemcli(server: Served, *arguments: str, user: tuple[str, str] = OPERATOR) -> str:
     """Return what wbemcli prints for these arguments; `URL` stands for the server."""
     name, password = user
-    secure = ["-noverify"] if "https" in arguments[-1] else []
+    secure = ["-noverify"] if any("https" in item for item in arguments) else []
     port = server.https_port if secure else server.http_port
     scheme = "https" if secure else "http"
     url = f"{scheme}://{name}:{password.replace(' ', '%20')}@127.0.0.1:{port}/{NAMESPACE}:{CLASS}"
@@ -103,9 +105,6 @@ def wbemcli(server: Served, *arguments: str, user: tuple[str, str] = OPERATOR) -
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory):
     """A server whose operator has a password that needs no escape in a URL."""
-    from cim_provider.server.users import User, hash_password
-    from tests.cim.server.harness import CHEAP
-
     with serving(tmp_path_factory.mktemp("plain")) as served:
         served.users.put(User("ann", hash_password(b"sesame", CHEAP)))
         yield served
