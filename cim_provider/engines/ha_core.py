@@ -84,6 +84,8 @@ class HaCoreEngine:
         self._snapshot: ClusterSnapshot | None = None
         self._view = _never_seen()
         self._connections = 0
+        self._away = "the cluster has not been asked yet"
+        """Why the cluster cannot be asked, in words."""
         self._changed = asyncio.Event()
         self._tried = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
@@ -129,7 +131,7 @@ class HaCoreEngine:
         await self.view()
         before = self._snapshot
         if before is None or self._view.engine is not EngineState.RUNNING:
-            return Refused("timeout", f"the cluster service on this node is {self._view.engine}")
+            return Refused("timeout", self._away)
         try:
             accepted = await self._command_client.command(_translated(command), author=author)
         except RefusedError as fault:
@@ -204,6 +206,7 @@ class HaCoreEngine:
         state = EngineState.STOPPED if is_stopped else EngineState.NOT_ANSWERING
         if self._view.engine is not state or not self._tried.is_set():
             log.warning("the cluster is %s: %s", state, str(fault) or "no answer in time")
+        self._away = str(fault) or "the cluster service on this node does not answer"
         version = f"{self._connections}.{state}"
         if self._view.version != version:
             self._publish(replace(self._view, version=version, engine=state))
@@ -277,7 +280,7 @@ def view_of(snapshot: ClusterSnapshot, version: str, product: str) -> ClusterVie
         votes_needed=snapshot.votes_needed,
         maintenance=options.maintenance,
         symmetric=options.symmetric,
-        no_quorum_policy=options.no_quorum_policy,
+        no_quorum_policy=str(options.no_quorum_policy),
         dead_after_ms=snapshot.timers.dead_after_ms,
         heartbeat_ms=snapshot.timers.beat_ms,
         default_stickiness=configuration.defaults.meta.stickiness or 0,
@@ -328,7 +331,7 @@ def _group(group: Group, configuration: Configuration) -> GroupView:
         members=group.members,
         managed=_first((meta.managed for meta in metas), True)
         and not configuration.options.maintenance,
-        target_role=_first((meta.target_role for meta in metas), ""),
+        target_role=str(_first((meta.target_role for meta in metas), "")),
         stickiness=_first((meta.stickiness for meta in metas), 0),
         priority=_first((meta.priority for meta in metas), 0),
         description=group.description,
@@ -363,7 +366,7 @@ def _primitive(
     threshold = _first((meta.migration_threshold for meta in metas), INFINITY)
     return PrimitiveView(
         id=item.id,
-        agent_class=primitive.agent.agent_class,
+        agent_class=str(primitive.agent.agent_class),
         provider=primitive.agent.provider,
         type=primitive.agent.type,
         state=item.state,
@@ -390,7 +393,7 @@ def _instances(snapshot: ClusterSnapshot) -> dict[ResourceId, list[InstanceView]
     for status in snapshot.instances:
         for item in status.instances:
             if item.state in _SHOWN or item.fail_count:
-                shown = InstanceView(status.name, item.state, item.fail_count, _failure(item))
+                shown = InstanceView(status.name, str(item.state), item.fail_count, _failure(item))
                 found.setdefault(item.resource, []).append(shown)
     return found
 

@@ -1,0 +1,118 @@
+"""Answers that are kept: never one for another request, never one of another time."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from cim_provider.server import responder as module
+from cim_provider.server.auth import Identity
+from cim_provider.server.responder import Responder
+from cim_provider.server.users import Role
+from cim_provider.wbem import operations
+from cim_provider.wbem.errors import ProtocolError
+from cim_provider.wbem.http import Expected
+from tests.cim.server.harness import CLASS, body, instance
+
+ANN = Identity("ann", Role.OPERATOR)
+EXPECTED = Expected("", "EnumerateInstances", "root/cimv2")
+
+
+@dataclass
+class Performer:
+    """Answers with one instance; the version may change while it does."""
+
+    now: int = 1
+    changes_meanwhile: bool = False
+    performed: list[operations.Operation] = field(default_factory=list)
+
+    async def version(self) -> str:
+        """See the protocol."""
+        return str(self.now)
+
+    async def perform(self, operation: operations.Operation, user: str) -> operations.Answer:
+        """See the protocol."""
+        self.performed.append(operation)
+        self.now += self.changes_meanwhile
+        return operations.Instances((instance(self.now),))
+
+
+def ask(performer: Performer, *requests: bytes, expected: Expected = EXPECTED) -> list[bytes]:
+    """Return the answers to requests that are sent one after the other."""
+
+    async def run() -> list[bytes]:
+        responder = Responder(performer, "localhost")
+        return [await responder.respond(expected, item, ANN) for item in requests]
+
+    return asyncio.run(run())
+
+
+def test_kept_answer_differs_in_the_message_id_alone() -> None:
+    performer = Performer()
+    first, second = ask(performer, body("1"), body("two.2"))
+    assert len(performer.performed) == 1
+    assert first.replace(b'ID="1"', b'ID="two.2"') == second
+
+
+def test_requests_that_differ_elsewhere_are_performed_each() -> None:
+    performer = Performer()
+    other = body().replace(CLASS.encode(), b"HA_Node")
+    ask(performer, body(), other, body(), other)
+    assert len(performer.performed) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (b"<MESSAGE", b"<!-- x --><MESSAGE"),
+        (b"<CIM ", b'<!-- <MESSAGE ID="9"> --><CIM '),
+        (b'ID="1"', b'ID="&#49;"'),
+        (b'ID="1"', b"ID='1'"),
+        (b'ID="1"', b'ID="' + b"1" * 65 + b'"'),
+    ],
+)
+def test_request_of_unusual_form_is_answered_and_not_kept(change: tuple[bytes, bytes]) -> None:
+    performer = Performer()
+    answers = ask(performer, *[body().replace(*change)] * 2)
+    assert len(performer.performed) == 2
+    assert b'ID="1' in answers[0]
+
+
+def test_order_of_attributes_does_not_confuse_the_message_id() -> None:
+    performer = Performer()
+    turned = [
+        body(message_id).replace(
+            f'ID="{message_id}" PROTOCOLVERSION="1.0"'.encode(),
+            f'PROTOCOLVERSION="1.0" ID="{message_id}"'.encode(),
+        )
+        for message_id in ("a", "b")
+    ]
+    answers = ask(performer, *turned)
+    assert len(performer.performed) == 1
+    assert [b'ID="a"' in answers[0], b'ID="b"' in answers[1]] == [True, True]
+
+
+def test_answer_is_not_kept_when_the_world_changes_meanwhile() -> None:
+    performer = Performer(changes_meanwhile=True)
+    first, second = ask(performer, body(), body())
+    assert len(performer.performed) == 2
+    assert first != second
+
+
+def test_headers_are_compared_though_an_answer_is_kept() -> None:
+    performer = Performer()
+
+    async def run() -> None:
+        responder = Responder(performer, "localhost")
+        await responder.respond(EXPECTED, body(), ANN)
+        with pytest.raises(ProtocolError, match="CIMObject"):
+            await responder.respond(Expected("", "EnumerateInstances", "root/x"), body(), ANN)
+
+    asyncio.run(run())
+
+
+def test_memory_is_bounded_and_keeps_what_was_used_last() -> None:
+    performer = Performer()
+    requests = [body().replace(b"</CIM>", b" " * n + b"</CIM>") for n in range(module.KEPT_MAX + 1)]
+    ask(performer, *requests, requests[-1], requests[0])
+    assert len(performer.performed) == module.KEPT_MAX + 2
