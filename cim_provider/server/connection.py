@@ -99,7 +99,7 @@ class Connection:
             raise
         except (_GoneError, OSError):
             log.debug("%s has gone", self._peer)
-        self._writer.close()
+        await self._close()
 
     def stop(self) -> None:
         """Close now if no request is being answered, otherwise after it."""
@@ -112,6 +112,17 @@ class Connection:
         if self._http.our_state is h11.SEND_RESPONSE and not self._writer.is_closing():
             self._write(500, [("Connection", "close")], b"")
         self._writer.close()
+
+    async def _close(self) -> None:
+        """Close, and count as connected until what is left to send has been taken."""
+        self._writer.close()
+        try:
+            async with asyncio.timeout(self._limits.write_s):
+                await self._writer.wait_closed()
+        except TimeoutError:
+            self._writer.transport.abort()
+        except OSError:
+            return
 
     async def _exchange(self) -> bool:
         """Serve one request; return whether another may follow."""

@@ -19,6 +19,8 @@ from cim_provider.server.connection import Connection
 CONNECTIONS_MAX: Final = 100
 BACKLOG: Final = 128
 HANDSHAKE_S: Final = 10.0
+SHUTDOWN_S: Final = 2.0
+"""Few clients say goodbye in TLS: nothing is lost by not waiting for it."""
 PAUSE_S: Final = 0.2
 """Out of descriptors: others must close before accepting can succeed again."""
 STOP_S: Final = 5.0
@@ -174,6 +176,7 @@ class Listener:
                 client,
                 ssl=context,
                 ssl_handshake_timeout=None if context is None else self._handshake_s,
+                ssl_shutdown_timeout=None if context is None else SHUTDOWN_S,
             )
         except (OSError, TimeoutError) as fault:
             # ssl.SSLError is an OSError: noise and port scans end here.
