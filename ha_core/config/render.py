@@ -1,0 +1,189 @@
+"""Configuration to YAML: what `ha export` prints and `parse` reads back unchanged.
+
+Owns: the written form. Defaults are left out; order is the configuration's own.
+"""
+
+from collections.abc import Iterable
+from dataclasses import fields
+
+import yaml
+
+from ha_core.config.kinds import show_duration, show_moment, show_score
+from ha_core.config.model import (
+    Address,
+    Configuration,
+    Defaults,
+    Group,
+    Link,
+    Location,
+    Meta,
+    Node,
+    Operation,
+    Options,
+    Ordering,
+    Origin,
+    Primitive,
+)
+from ha_core.ids import INFINITY
+
+Plain = dict[str, object]
+_SCORES = ("stickiness", "priority", "migration_threshold")
+
+
+def render(configuration: Configuration) -> str:
+    """Return the YAML text."""
+    return yaml.safe_dump(plain(configuration), sort_keys=False, allow_unicode=True, width=100)
+
+
+def plain(configuration: Configuration) -> Plain:
+    """Return the configuration as plain mappings, lists and scalars, shaped like the file."""
+    resources: Plain = {str(p.id): _primitive(p) for p in configuration.primitives}
+    resources |= {str(group.id): _group(group) for group in configuration.groups}
+    constraints: Plain = {str(item.id): _location(item) for item in configuration.locations}
+    constraints |= {
+        str(c.id): {
+            "colocation": str(c.resource),
+            "with": str(c.with_resource),
+            "score": show_score(c.score),
+        }
+        for c in configuration.colocations
+    }
+    constraints |= {str(item.id): _ordering(item) for item in configuration.orderings}
+    parts: Plain = {
+        "cluster": configuration.name,
+        "options": _options(configuration.options),
+        "links": {str(link.name): _link(link) for link in configuration.links},
+        "nodes": {str(node.name): _node(node) for node in configuration.nodes},
+        "resources": resources,
+        "constraints": constraints,
+        "fence_devices": {
+            device.id: _without_empty(
+                {
+                    "agent": device.agent,
+                    "parameters": dict(device.parameters),
+                    "targets": [str(target) for target in device.targets],
+                }
+            )
+            for device in configuration.fence_devices
+        },
+        "defaults": _defaults(configuration.defaults),
+    }
+    return {key: value for key, value in parts.items() if value or key == "cluster"}
+
+
+def _options(options: Options) -> Plain:
+    base, found = Options(), Plain()
+    if options.dead_after_ms != base.dead_after_ms:
+        found["dead_after"] = show_duration(options.dead_after_ms)
+    if not options.symmetric:
+        found["symmetric"] = False
+    if options.no_quorum_policy != base.no_quorum_policy:
+        found["no_quorum_policy"] = str(options.no_quorum_policy)
+    if options.maintenance:
+        found["maintenance"] = True
+    return found
+
+
+def _link(link: Link) -> Plain:
+    found: Plain = {"port": link.port}
+    return found if link.medium == "udp" else {**found, "medium": link.medium}
+
+
+def _node(node: Node) -> Plain:
+    found: Plain = {"addresses": {str(a.link): _place(a) for a in node.addresses}}
+    if not node.voter:
+        found["voter"] = False
+    found |= {flag: True for flag in ("witness", "standby", "maintenance") if getattr(node, flag)}
+    return found | _without_empty({"attributes": dict(node.attributes)})
+
+
+def _place(address: Address) -> str:
+    if not address.port:
+        return address.host
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return f"{host}:{address.port}"
+
+
+def _primitive(item: Primitive) -> Plain:
+    found: Plain = {"agent": str(item.agent)}
+    found |= _without_empty(
+        {
+            "description": item.description,
+            "parameters": dict(item.parameters),
+            "operations": _operations(item.operations),
+        }
+    )
+    return found | _meta(item.meta, Meta())
+
+
+def _operations(operations: Iterable[Operation]) -> Plain:
+    found = Plain()
+    monitors = []
+    for item in operations:
+        if item.action == "monitor":
+            monitors.append(_operation(item))
+        else:
+            found[item.action] = _operation(item)
+    return {**found, "monitor": monitors} if monitors else found
+
+
+def _operation(item: Operation) -> Plain:
+    found = Plain()
+    if item.interval_ms:
+        found["interval"] = show_duration(item.interval_ms)
+    found["timeout"] = show_duration(item.timeout_ms)
+    if item.on_fail is not None:
+        found["on_fail"] = str(item.on_fail)
+    return found | ({"depth": item.depth} if item.depth else {})
+
+
+def _group(group: Group) -> Plain:
+    found: Plain = {"group": [str(member) for member in group.members]}
+    return found | _without_empty({"description": group.description}) | _meta(group.meta, Meta())
+
+
+def _meta(meta: Meta, base: Meta) -> Plain:
+    found = Plain()
+    for field in fields(meta):
+        value = getattr(meta, field.name)
+        if value == getattr(base, field.name):
+            continue
+        if field.name == "failure_timeout_ms":
+            found["failure_timeout"] = show_duration(value)
+        elif field.name in _SCORES:
+            found[field.name] = show_score(value)
+        else:
+            found[field.name] = value if isinstance(value, bool) else str(value)
+    return found
+
+
+def _location(item: Location) -> Plain:
+    found: Plain = {"location": str(item.resource), "node": str(item.node)}
+    if item.score != INFINITY:
+        found["score"] = show_score(item.score)
+    if item.origin is not Origin.ADMINISTRATOR:
+        found["origin"] = str(item.origin)
+    if item.expires_wall_ms is not None:
+        found["expires"] = show_moment(item.expires_wall_ms)
+    return found
+
+
+def _ordering(item: Ordering) -> Plain:
+    found: Plain = {"order": str(item.first), "then": str(item.then)}
+    if item.kind != "mandatory":
+        found["kind"] = str(item.kind)
+    return found if item.symmetrical else {**found, "symmetrical": False}
+
+
+def _defaults(defaults: Defaults) -> Plain:
+    base, operation = Defaults(), Plain()
+    if defaults.operation_timeout_ms != base.operation_timeout_ms:
+        operation["timeout"] = show_duration(defaults.operation_timeout_ms)
+    if defaults.monitor_interval_ms != base.monitor_interval_ms:
+        operation["monitor_interval"] = show_duration(defaults.monitor_interval_ms)
+    resource = _meta(defaults.meta, base.meta)
+    return _without_empty({"resource": resource, "operation": operation})
+
+
+def _without_empty(values: Plain) -> Plain:
+    return {key: value for key, value in values.items() if value}
