@@ -1,0 +1,244 @@
+"""The class declarations that the provider answers from, compiled from MOF text.
+
+Owns: the immutable `Schema`: which classes each namespace has, what they
+inherit, their keys, methods and qualifier types. Knows no instance, no cluster
+and no file: whoever starts the server reads the texts. All look-ups ignore the
+case of names and give back the declared spelling.
+Source: DSP0004 3.0, "CIM schema" (inheritance and propagation of qualifiers).
+"""
+
+# pywbem has no annotations: its calls would be untyped.
+# mypy: allow-untyped-calls
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+import pywbem
+
+MODEL: Final = "root/cimv2"
+"""Namespace of the cluster's classes."""
+INTEROP: Final = "root/interop"
+"""Namespace of the server's own classes."""
+INTEROP_ALIAS: Final = "interop"
+"""Second name of the interop namespace, since clients hard-code either."""
+NAMESPACES: Final = (INTEROP_ALIAS, MODEL, INTEROP)
+"""All namespaces, sorted."""
+MAX_TEXT: Final = 4_000_000
+"""Largest sum of MOF texts, in characters."""
+
+
+class SchemaError(Exception):
+    """The declarations do not compile; the text names the file, the line and the fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassInfo:
+    """One class of one schema; the pywbem values must not be changed by their readers."""
+
+    name: str
+    superclass: str
+    """Name of the superclass, or empty."""
+    lineage: tuple[str, ...]
+    """Itself first, then its superclasses, in lower case."""
+    declaration: pywbem.CIMClass
+    """With all elements, inherited ones marked as propagated."""
+    keys: tuple[str, ...]
+    """Names of the key properties, in order of declaration from the top."""
+    is_association: bool
+    is_abstract: bool
+    spelling: Mapping[str, str]
+    """Names of all properties, by their lower case."""
+    types: Mapping[str, tuple[str, bool]]
+    """Type and whether it is an array, by the property's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceSchema:
+    """The classes of one namespace; `classes` is keyed by lower case, superclasses first."""
+
+    name: str
+    classes: Mapping[str, ClassInfo]
+    qualifiers: Mapping[str, pywbem.CIMQualifierDeclaration]
+    children: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Direct subclasses by superclass, all in lower case; the empty name has the root classes."""
+
+    def get(self, name: str) -> ClassInfo | None:
+        """Return the class of that name, or None."""
+        return self.classes.get(name.lower())
+
+    def is_a(self, name: str, ancestor: str) -> bool:
+        """Return whether the class is the other or inherits from it."""
+        info = self.get(name)
+        return info is not None and ancestor.lower() in info.lineage
+
+    def subclasses(self, name: str, deep: bool) -> Iterator[ClassInfo]:
+        """Yield the direct, or all, subclasses by name; the empty name starts at the top."""
+        for child in self.children.get(name.lower(), ()):
+            yield self.classes[child]
+            if deep:
+                yield from self.subclasses(child, deep)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """All declarations; `namespaces` is keyed by lower case."""
+
+    namespaces: Mapping[str, NamespaceSchema]
+
+    def namespace(self, name: str) -> NamespaceSchema | None:
+        """Return the classes of a namespace, or None; slashes at either end do not count."""
+        return self.namespaces.get(name.strip("/").lower())
+
+
+def load_schema(texts: Mapping[str, str]) -> Schema:
+    """Compile MOF texts, in the order of their names, into a schema.
+
+    A name (any directory in front of it is ignored) that ends in `.cimv2.mof` or
+    `.interop.mof` declares for that namespace alone, every other one for both.
+    Raises `SchemaError`.
+    """
+    if not texts:
+        raise SchemaError("no MOF text was given, expected the files *.mof of the schema")
+    if sum(map(len, texts.values())) > MAX_TEXT:
+        raise SchemaError(f"MOF texts have more than {MAX_TEXT} characters together")
+    model = _compile(MODEL, _chosen(texts, ".interop.mof"))
+    interop = _compile(INTEROP, _chosen(texts, ".cimv2.mof"))
+    alias = NamespaceSchema(INTEROP_ALIAS, interop.classes, interop.qualifiers, interop.children)
+    found = {each.name: each for each in (model, interop, alias)}
+    return Schema(MappingProxyType(found))
+
+
+def _chosen(texts: Mapping[str, str], unwanted: str) -> list[tuple[str, str]]:
+    named = sorted((name.rsplit("/", 1)[-1], text) for name, text in texts.items())
+    return [(name, text) for name, text in named if not name.endswith(unwanted)]
+
+
+def _compile(namespace: str, texts: Iterable[tuple[str, str]]) -> NamespaceSchema:
+    """Compile into one namespace; the compiler's store is thrown away afterwards."""
+    store = pywbem.MOFWBEMConnection()
+    compiler = pywbem.MOFCompiler(store, log_func=None)
+    for name, text in texts:
+        try:
+            compiler.compile_string(text, namespace, filename=name)
+        except pywbem.MOFCompileError as fault:
+            raise SchemaError(f"{name}: {fault.get_err_msg().strip()}") from fault
+    classes: dict[str, ClassInfo] = {}
+    for declared in store.classes[namespace].values():
+        parent = classes.get(declared.superclass.lower()) if declared.superclass else None
+        classes[declared.classname.lower()] = _resolve(declared, parent)
+    qualifiers = {name.lower(): value for name, value in store.qualifiers[namespace].items()}
+    return NamespaceSchema(
+        namespace,
+        MappingProxyType(classes),
+        MappingProxyType(dict(sorted(qualifiers.items()))),
+        MappingProxyType(_children(classes.values())),
+    )
+
+
+def _children(classes: Iterable[ClassInfo]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for info in classes:
+        found.setdefault(info.superclass.lower(), []).append(info.name.lower())
+    return {parent: tuple(sorted(names)) for parent, names in found.items()}
+
+
+def _resolve(declared: pywbem.CIMClass, parent: ClassInfo | None) -> ClassInfo:
+    """Return the class with what it inherits.
+
+    The compiler leaves inherited elements in some classes and not in others;
+    those that another class declared are told by their origin and dropped.
+    """
+    name = str(declared.classname)
+    own_properties = _own(declared.properties.values(), name)
+    own_methods = _own(declared.methods.values(), name)
+    above = parent.declaration if parent else None
+    full = pywbem.CIMClass(
+        name,
+        superclass=parent.name if parent else None,
+        properties=_merged(above.properties.values() if above else (), own_properties),
+        methods=_merged(above.methods.values() if above else (), own_methods),
+        qualifiers=_qualifiers(above.qualifiers.values() if above else (), declared),
+    )
+    return ClassInfo(
+        name=name,
+        superclass=parent.name if parent else "",
+        lineage=(name.lower(), *(parent.lineage if parent else ())),
+        declaration=full,
+        keys=tuple(each.name for each in full.properties.values() if _is(each, "Key")),
+        is_association=_is(full, "Association"),
+        is_abstract=_is(declared, "Abstract"),
+        spelling=MappingProxyType({each.lower(): each for each in full.properties}),
+        types=MappingProxyType(
+            {each.name: (each.type, bool(each.is_array)) for each in full.properties.values()}
+        ),
+    )
+
+
+_Element = pywbem.CIMProperty | pywbem.CIMMethod
+
+
+def _own(elements: Iterable[_Element], class_name: str) -> list[_Element]:
+    return [each for each in elements if each.class_origin == class_name]
+
+
+def _is(element: _Element | pywbem.CIMClass, qualifier: str) -> bool:
+    found = element.qualifiers.get(qualifier)
+    return found is not None and bool(found.value)
+
+
+def _merged(above: Iterable[_Element], own: list[_Element]) -> list[_Element]:
+    """Return inherited elements first, each replaced in its place where the class overrides it."""
+    mine = {each.name.lower(): each for each in own}
+    found = []
+    for inherited in above:
+        override = mine.pop(inherited.name.lower(), None)
+        found.append(_inherited(inherited) if override is None else _over(inherited, override))
+    for each in mine.values():
+        each.propagated = False
+        found.append(each)
+    return found
+
+
+def _inherited(element: _Element) -> _Element:
+    """Return the element as a subclass sees it; one that is inherited already is shared."""
+    if element.propagated:
+        return element
+    copy: _Element = element.copy()
+    copy.propagated = True
+    copy.qualifiers = _passed_on(element.qualifiers.values())
+    return copy
+
+
+def _over(inherited: _Element, override: _Element) -> _Element:
+    copy: _Element = override.copy()
+    copy.propagated = False
+    copy.qualifiers = [
+        *(
+            each
+            for each in _passed_on(inherited.qualifiers.values())
+            if each.name not in override.qualifiers
+        ),
+        *override.qualifiers.values(),
+    ]
+    return copy
+
+
+def _passed_on(qualifiers: Iterable[pywbem.CIMQualifier]) -> list[pywbem.CIMQualifier]:
+    """Return the qualifiers that a subclass inherits, marked as propagated."""
+    found = []
+    for qualifier in qualifiers:
+        if qualifier.tosubclass is not False:
+            copy = qualifier.copy()
+            copy.propagated = True
+            found.append(copy)
+    return found
+
+
+def _qualifiers(
+    above: Iterable[pywbem.CIMQualifier], declared: pywbem.CIMClass
+) -> list[pywbem.CIMQualifier]:
+    own = declared.qualifiers
+    kept = [each for each in _passed_on(above) if each.name not in own]
+    return [*kept, *own.values()]
