@@ -472,10 +472,11 @@ class Lead:
         for name, author in sorted(self._promote.items()):
             node = self._configuration.node(name)
             record = self.roster.records.get(name)
-            if node is None or node.voter:
+            if node is not None and node.voter:
                 del self._promote[name]
                 continue
-            if record is None or record.state is not NodeState.ONLINE:
+            # With several voters it takes a while until the log has the new node.
+            if node is None or record is None or record.state is not NodeState.ONLINE:
                 continue
             if self._raft.match_of(name) < self._raft.commit:
                 continue
