@@ -157,7 +157,7 @@ class FakeCluster:
         self.given.append((command, author))
         return self.obey(command)
 
-    def events(self, since_seq: int, limit: int) -> tuple[JournalEvent, ...]:
+    async def events(self, since_seq: int, limit: int) -> tuple[JournalEvent, ...]:
         """See `ControlPort`."""
         return tuple(item for item in self.journal if item.seq > since_seq)[:limit]
 

@@ -8,6 +8,7 @@ node is taken in is the cluster's decision, like any other command.
 import asyncio
 import json
 import logging
+import os
 import secrets
 import socket
 import struct
@@ -39,6 +40,11 @@ ANSWER_S: Final = 60.0
 """How long the cluster may take to decide."""
 MESSAGE_BYTES_MAX: Final = 262_144
 KNOCKS_MAX: Final = 8
+LOG_EVERY_S: Final = 60.0
+LOGGED_MAX: Final = 100
+UNKNOWN: Final = "this invitation is unknown here, used or expired: run 'ha token' for a new one"
+IN_USE: Final = "this invitation is being used by another node: run 'ha token' for a new one"
+WRONG_SECRET: Final = "the token's secret is wrong: copy the whole word that 'ha token' printed"
 _LENGTH = struct.Struct(">I")
 _KNOCK_BYTES: Final = len(KNOCK) + ID_BYTES + PUBLIC_BYTES
 
@@ -64,11 +70,23 @@ def invite(directory: Path, places: tuple[tuple[str, str], ...], valid_s: int = 
         secrets.token_bytes(ID_BYTES), secrets.token_bytes(SECRET_BYTES), places
     )
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _forget_expired(directory)
     path = directory / invitation.id.hex()
     text = json.dumps({"secret": invitation.secret.hex(), "until": time.time() + valid_s})
     path.touch(mode=0o600, exist_ok=False)
+    if os.geteuid() == 0:
+        # The daemon may run as another user, whose directory this then is.
+        owner = directory.parent.stat()
+        os.chown(directory, owner.st_uid, owner.st_gid)
+        os.chown(path, owner.st_uid, owner.st_gid)
     path.write_text(text)
     return render_token(invitation)
+
+
+def _forget_expired(directory: Path) -> None:
+    for path in directory.iterdir():
+        if len(path.name) == 2 * ID_BYTES:
+            _secret(directory, bytes.fromhex(path.name))
 
 
 def _secret(directory: Path, invitation_id: bytes) -> bytes | None:
@@ -103,6 +121,8 @@ class Door:
         self._submit = submit
         self._configuration = configuration
         self._open = 0
+        self._in_use: set[bytes] = set()
+        self._logged: dict[str, float] = {}
 
     async def answer(
         self, knock: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -114,9 +134,7 @@ class Door:
         try:
             await self._exchange(knock, reader, writer)
         except (HaError, OSError, TimeoutError, asyncio.IncompleteReadError) as fault:
-            log.warning(
-                "a node that asked to join was not let in: %s", str(fault) or "it fell silent"
-            )
+            self._log(str(fault) or "it fell silent")
         finally:
             self._open -= 1
             writer.close()
@@ -129,15 +147,44 @@ class Door:
         invitation_id = knock[len(KNOCK) : len(KNOCK) + ID_BYTES]
         secret = _secret(self._directory, invitation_id)
         if secret is None:
-            text = "this invitation is unknown here, used or expired: run 'ha token' for a new one"
-            await _send(writer, REFUSAL + text.encode())
-            raise WireError(f"invitation {invitation_id.hex()} is unknown, used or expired")
+            await _send(writer, REFUSAL + UNKNOWN.encode())
+            raise WireError("its invitation is unknown here, used or expired")
+        if invitation_id in self._in_use:
+            await _send(writer, REFUSAL + IN_USE.encode())
+            raise WireError("its invitation is being used by another node this moment")
+        self._in_use.add(invitation_id)
+        try:
+            await self._welcome(knock, secret, reader, writer)
+        finally:
+            self._in_use.discard(invitation_id)
+
+    async def _welcome(
+        self,
+        knock: bytes,
+        secret: bytes,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        invitation_id = knock[len(KNOCK) : len(KNOCK) + ID_BYTES]
         handshake = Handshake(invitation_id, secret)
         await _send(writer, KNOCK + handshake.public)
         sealer = handshake.keys(knock[-PUBLIC_BYTES:], is_joiner=False)
-        wish = sealer.open(await _receive(reader, EXCHANGE_S))
+        try:
+            wish = sealer.open(await _receive(reader, EXCHANGE_S))
+        except WireError:
+            await _send(writer, REFUSAL + WRONG_SECRET.encode())
+            raise
         answer = await self._take_in(wish, invitation_id)
         await _send(writer, sealer.seal(answer))
+
+    def _log(self, text: str) -> None:
+        """Log a refusal, at most once a minute: strangers must not push all else out of the log."""
+        now_s = time.monotonic()
+        if now_s - self._logged.get(text, -LOG_EVERY_S) >= LOG_EVERY_S:
+            if len(self._logged) >= LOGGED_MAX:
+                self._logged.clear()
+            self._logged[text] = now_s
+            log.warning("a node that asked to join was not let in: %s", text)
 
     async def _take_in(self, wish: dict[str, object], invitation_id: bytes) -> dict[str, object]:
         try:
@@ -220,7 +267,10 @@ async def _ask_at(address: Address, invitation: Invitation, wish: dict[str, obje
             raise RefusedError("denied", reply[len(REFUSAL) :].decode(errors="replace"))
         sealer = handshake.keys(reply[len(KNOCK) :], is_joiner=True)
         await _send(writer, sealer.seal(wish))
-        answer = sealer.open(await _receive(reader, ANSWER_S))
+        reply = await _receive(reader, ANSWER_S)
+        if reply.startswith(REFUSAL):
+            raise RefusedError("denied", reply[len(REFUSAL) :].decode(errors="replace"))
+        answer = sealer.open(reply)
     except asyncio.IncompleteReadError:
         raise OSError("it closed the connection") from None
     finally:

@@ -13,6 +13,7 @@ import pwd
 import socket
 import stat
 import struct
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -27,9 +28,13 @@ from ha_core.layout import socket_address
 from ha_core.snapshot import ClusterSnapshot
 
 CLIENTS_MAX: Final = 64
+REFUSALS_MAX: Final = 16
+"""Connections that are being refused at one time; more are cut off without a word, so that a user
+who may not come in cannot use up the daemon's open files, nor the places of those who may."""
 BACKLOG: Final = 64
 SEND_TIMEOUT_S: Final = 30.0
 """A client that reads nothing for so long is dropped: its replies would pile up here."""
+PROBE_S: Final = 2.0
 _SO_PEERGROUPS: Final = 59  # unix(7); has no name in the socket module
 _GROUPS_BYTES_MAX: Final = 1024  # the most that `getsockopt` of the socket module takes
 _ROOT_UID: Final = 0
@@ -48,7 +53,7 @@ class ControlPort(Protocol):
         """Carry out a command, bounded in time, and return what became of it."""
         ...
 
-    def events(self, since_seq: int, limit: int) -> tuple[JournalEvent, ...]:
+    async def events(self, since_seq: int, limit: int) -> tuple[JournalEvent, ...]:
         """Return at most `limit` events numbered above `since_seq`, oldest first."""
         ...
 
@@ -127,6 +132,7 @@ class ControlServer:
         self._product = product
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
+        self._refusals: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Listen. Raises ConnectError if another daemon serves the same socket."""
@@ -141,35 +147,40 @@ class ControlServer:
             return
         self._server.close()
         self._path.unlink(missing_ok=True)
-        for session in self._sessions:
-            session.cancel()
-        await asyncio.gather(*self._sessions, return_exceptions=True)
+        tasks = self._sessions | self._refusals
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._server = None
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        session = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._sessions.add(session)
-        session.add_done_callback(self._sessions.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await self._session(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            log.debug("a client of the control socket went away")
-        except TimeoutError:
-            log.info("a client of the control socket reads nothing and was dropped")
-            writer.transport.abort()
-        finally:
-            writer.close()
-
-    async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = peer_of(writer.get_extra_info("socket"))
         trust = self._access.trust(peer)
         refusal = self._refusal(peer, trust)
-        if refusal is not None:
-            await _send(writer, protocol.encode(refusal))
-            await _drain_input(reader)
-            return
+        if refusal is None:
+            self._begin(self._sessions, self._session(reader, writer, peer, trust), writer)
+        elif len(self._refusals) < REFUSALS_MAX:
+            self._begin(self._refusals, _refuse(reader, writer, refusal), writer)
+        else:
+            writer.transport.abort()
+
+    def _begin(
+        self,
+        tasks: set[asyncio.Task[None]],
+        work: Coroutine[None, None, None],
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        task = asyncio.get_running_loop().create_task(_served(work, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    async def _session(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        peer: Peer,
+        trust: Trust,
+    ) -> None:
         while True:
             try:
                 line = await reader.readuntil(b"\n")
@@ -187,7 +198,7 @@ class ControlServer:
                 "or join the group that the daemon was started with"
             )
             return protocol.Fault("denied", text)
-        if len(self._sessions) > CLIENTS_MAX:
+        if len(self._sessions) >= CLIENTS_MAX:
             text = f"{CLIENTS_MAX} clients are connected, which is the most: close some"
             return protocol.Fault("busy", text)
         return None
@@ -211,7 +222,7 @@ class ControlServer:
                 return protocol.SnapshotGiven(self._port.snapshot())
             case protocol.AskEvents(since=since, limit=limit):
                 bounded = max(1, min(limit, protocol.EVENTS_PER_REPLY_MAX))
-                return protocol.EventsGiven(self._port.events(since, bounded))
+                return protocol.EventsGiven(await self._port.events(since, bounded))
             case protocol.AskCommand():
                 return await self._command(request, peer, trust)
             case protocol.Watch(version=version, timeout_ms=timeout_ms):
@@ -243,6 +254,25 @@ class ControlServer:
             return protocol.Fault("invalid", text)
         outcome = await self._port.command(protocol.decode_command(request), author)
         return protocol.OutcomeGiven(outcome)
+
+
+async def _served(work: Coroutine[None, None, None], writer: asyncio.StreamWriter) -> None:
+    try:
+        await work
+    except (ConnectionError, asyncio.IncompleteReadError):
+        log.debug("a client of the control socket went away")
+    except TimeoutError:
+        log.info("a client of the control socket reads nothing and was dropped")
+        writer.transport.abort()
+    finally:
+        writer.close()
+
+
+async def _refuse(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, refusal: protocol.Fault
+) -> None:
+    await _send(writer, protocol.encode(refusal))
+    await _drain_input(reader)
 
 
 async def _send(writer: asyncio.StreamWriter, line: bytes) -> None:
@@ -292,6 +322,7 @@ def _remove_stale(path: Path, address: str) -> None:
     if not stat.S_ISSOCK(path.stat().st_mode):
         raise ConnectError(f"{path} is in the way: remove it, it is not a socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(PROBE_S)
         try:
             probe.connect(address)
         except ConnectionRefusedError:

@@ -8,11 +8,10 @@ import argparse
 import asyncio
 import ctypes
 import fcntl
-import json
 import logging
-import logging.handlers
 import os
 import random
+import resource
 import signal
 import socket
 import stat
@@ -29,7 +28,8 @@ from ha_core.runtime.admission import Door
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.control import ControlServer
 from ha_core.runtime.disk import Store
-from ha_core.runtime.guardian import Guardian
+from ha_core.runtime.guardian import Guardian, GuardianError
+from ha_core.runtime.logs import logging_to
 from ha_core.runtime.loop import Loop
 from ha_core.runtime.nodefile import NodeFile, read_node_file
 from ha_core.runtime.operations import Operations
@@ -41,34 +41,22 @@ EXIT_CONFIG: Final = 5
 EXIT_STORE: Final = 6
 EXIT_RUNNING: Final = 7
 EXIT_OPTIMISED: Final = 8
+EXIT_FAILED: Final = 9
 EXIT_CODES: Final = {
     EXIT_OK: "ended as asked",
-    EXIT_CONFIG: "node file, key ring or configuration is not acceptable",
+    EXIT_CONFIG: "node file, key ring, directories or sockets are not as they must be",
     EXIT_STORE: "the database cannot be read or written",
     EXIT_RUNNING: "another daemon runs on this root",
     EXIT_OPTIMISED: "started under python -O, which removes safety checks",
+    EXIT_FAILED: "a bug, or the guardian cannot be started; the log says which",
 }
 DRAIN_S: Final = 60.0
 """How long stopping everything may take before the daemon ends all the same."""
-LOG_BYTES: Final = 4 * 1024 * 1024
-_MCL_CURRENT_FUTURE: Final = 3
+FILES_MIN: Final = 8192
+"""Open files that daemon and guardian (three for each process it holds) may need."""
+_MCL_CURRENT_FUTURE_ONFAULT: Final = 1 | 2 | 4  # mlockall(2)
 
 log = logging.getLogger("had")
-
-
-class _JsonLines(logging.Formatter):
-    """One JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": self.formatTime(record),
-            "level": record.levelname.lower(),
-            "from": record.name,
-            "text": record.getMessage(),
-        }
-        if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line)
 
 
 class Daemon:
@@ -81,8 +69,8 @@ class Daemon:
         recovered = store.recover()
         self._node = Node(node_file.name, recovered, random.SystemRandom(), monotonic_ms())
         self._loop = Loop(self._node, store)
-        codec = Codec(node_file.name, recovered.generation, ring)
-        self._transport = Transport(codec, self._loop.post)
+        self._codec = Codec(node_file.name, recovered.generation, ring)
+        self._transport = Transport(self._codec, self._loop.post)
         self._transport.door = Door(
             layout.invitations,
             layout.keyring_file.read_text,
@@ -103,10 +91,20 @@ class Daemon:
         self._control = ControlServer(layout.control_socket, self._loop, product=_product())
 
     async def run(self) -> int:
-        """Run until stopped; return the exit code."""
+        """Run until stopped; return the exit code. Raises HaError if it cannot begin."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ask_to_stop)
+        loop.add_signal_handler(signal.SIGHUP, self._read_ring_again)
+        try:
+            await self._begin()
+            await self._loop.ended.wait()
+            _tell_service_manager("STOPPING=1")
+        finally:
+            await self._end()
+        return self._exit_code()
+
+    async def _begin(self) -> None:
         await self._guardian.start()
         known = self._node.configuration
         await self._transport.configure(known if known.nodes else self._seeds)
@@ -114,15 +112,21 @@ class Daemon:
         self._loop.start()
         _tell_service_manager("READY=1")
         log.info("node %s runs, generation %d", self._node.name, self._node.generation)
-        await self._loop.ended.wait()
-        _tell_service_manager("STOPPING=1")
+
+    async def _end(self) -> None:
         await self._control.stop()
         await self._operations.close()
         await self._guardian.close()
         await self._transport.close()
         await self._loop.close()
         self._store.close()
-        return EXIT_STORE if self._loop.failure is not None else EXIT_OK
+
+    def _exit_code(self) -> int:
+        fault = self._loop.failure
+        if fault is None:
+            return EXIT_OK
+        sys.stderr.write(f"had: {fault}\n")
+        return EXIT_STORE if isinstance(fault, StoreError) else EXIT_FAILED
 
     def _died(self, event: ResourceDied) -> None:
         self._loop.post(event)
@@ -131,6 +135,14 @@ class Daemon:
         log.info("asked to stop: draining")
         self._loop.ask_to_stop()
         asyncio.get_running_loop().call_later(DRAIN_S, self._loop.ended.set)
+
+    def _read_ring_again(self) -> None:
+        """A rotated key ring is taken up without a restart; a faulty one changes nothing."""
+        try:
+            self._codec.ring = read_ring(self._layout.keyring_file)
+            log.info("the key ring was read again: key %d seals", self._codec.ring.active)
+        except ConfigError as fault:
+            log.error("the old key ring stays in use: %s", fault)
 
 
 def read_ring(path: Path) -> KeyRing:
@@ -155,13 +167,23 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_OPTIMISED
     layout = Layout(options.root)
     os.umask(0o077)
-    for directory in layout.directories():
-        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-    _set_up_logging(layout, to_stderr=options.foreground)
-    lock = _lock(layout.lock_file)
-    if lock is None:
-        sys.stderr.write(f"had: another daemon runs on {layout.lib}: stop it first\n")
-        return EXIT_RUNNING
+    try:
+        for directory in layout.directories():
+            directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        lock = _lock(layout.lock_file)
+        if lock is None:
+            sys.stderr.write(f"had: another daemon runs on {layout.lib}: stop it first\n")
+            return EXIT_RUNNING
+        with logging_to(layout.lib / "had.log", to_stderr=options.foreground):
+            return _serve(layout)
+    except OSError as fault:
+        cure = "run as root, make room, or name another directory with --root"
+        where = fault.filename or layout.lib
+        sys.stderr.write(f"had: {where} cannot be used ({fault.strerror}): {cure}\n")
+        return EXIT_CONFIG
+
+
+def _serve(layout: Layout) -> int:
     _claim_priority()
     try:
         node_file = read_node_file(layout.node_file)
@@ -170,6 +192,8 @@ def main(arguments: list[str] | None = None) -> int:
         return asyncio.run(_run(layout, node_file, ring, store))
     except StoreError as fault:
         return _refuse(fault, EXIT_STORE)
+    except GuardianError as fault:
+        return _refuse(fault, EXIT_FAILED)
     except HaError as fault:
         return _refuse(fault, EXIT_CONFIG)
 
@@ -196,18 +220,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _set_up_logging(layout: Layout, *, to_stderr: bool) -> None:
-    to_file = logging.handlers.RotatingFileHandler(
-        layout.lib / "had.log", maxBytes=LOG_BYTES, backupCount=2
-    )
-    handlers: list[logging.Handler] = [to_file]
-    if to_stderr:
-        handlers.append(logging.StreamHandler())
-    for handler in handlers:
-        handler.setFormatter(_JsonLines())
-    logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
-
-
 def _lock(path: Path) -> int | None:
     """Return a descriptor that holds the root's lock for the life of the process, or None."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -222,12 +234,20 @@ def _lock(path: Path) -> int | None:
 
 
 def _claim_priority() -> None:
-    """Ask for real-time scheduling and locked memory; carry on without, and say so."""
+    """Ask for real-time scheduling and memory that stays; carry on without, and say so."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if FILES_MIN > soft != resource.RLIM_INFINITY:
+        wanted = FILES_MIN if hard == resource.RLIM_INFINITY else min(FILES_MIN, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     try:
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
     except OSError as fault:
         log.info("no real-time priority (%s)", fault.strerror)
-    if ctypes.CDLL(None, use_errno=True).mlockall(_MCL_CURRENT_FUTURE):
+    # Only what was touched: whole libraries and stacks would be 20 MB more. An ordinary user's
+    # small limit would make later allocations fail.
+    if os.geteuid() == 0 and ctypes.CDLL(None, use_errno=True).mlockall(
+        _MCL_CURRENT_FUTURE_ONFAULT
+    ):
         log.info("memory is not locked (%s)", os.strerror(ctypes.get_errno()))
 
 

@@ -13,7 +13,7 @@ import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -119,20 +119,30 @@ class Store:
             mark = self._write(record)
         self._mark = mark
 
-    def journal(self, event: JournalEvent) -> None:
-        """Keep a numbered event; one that is there already changes nothing."""
+    def journal(self, events: Sequence[JournalEvent]) -> None:
+        """Keep numbered events, in one transaction; one that is there already changes nothing."""
+        rows = [
+            (event.seq, event.node, event.generation, event.local_seq, _seal("event", event))
+            for event in events
+        ]
+        trims = self._appended // JOURNAL_TRIM_EVERY
         with self._transaction():
-            self._db.execute(
-                "INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?)",
-                (event.seq, event.node, event.generation, event.local_seq, _seal("event", event)),
-            )
-            if self._appended % JOURNAL_TRIM_EVERY == 0:
+            self._db.executemany("INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?)", rows)
+            if self._appended == 0 or (self._appended + len(rows)) // JOURNAL_TRIM_EVERY > trims:
                 self._db.execute(
                     "DELETE FROM journal WHERE seq <= (SELECT seq FROM journal ORDER BY seq DESC"
                     " LIMIT 1 OFFSET ?)",
                     (JOURNAL_KEPT,),
                 )
-        self._appended += 1
+        self._appended += len(rows)
+
+    def newest_events(self, most: int) -> tuple[JournalEvent, ...]:
+        """Return at most so many of the newest events, oldest first."""
+        with self._mapped():
+            rows = self._db.execute(
+                "SELECT sealed FROM journal ORDER BY seq DESC LIMIT ?", (most,)
+            ).fetchall()
+        return tuple(self._unseal("event", row[0], JournalEvent) for row in reversed(rows))
 
     def events(self, since: int, limit: int) -> tuple[JournalEvent, ...]:
         """Return at most `limit` events numbered above `since`, oldest first."""

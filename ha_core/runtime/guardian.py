@@ -6,30 +6,45 @@ died with it. Knows nothing of agents. Protocol: docs/agents.md, "The guardian".
 """
 
 import asyncio
+import contextlib
+import fcntl
 import json
 import logging
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ha_core.errors import HaError
 from ha_core.ids import Millis
 from ha_core.layout import Layout
 from ha_core.runtime.guardian_main import PACKET_BYTES_MAX
 
 NO_GUARDIAN: Final = "the guardian died"
 TOO_LATE: Final = "the guardian did not answer in time and was replaced"
+SLOW: Final = "it took too long"
+LATE: Final = (TOO_LATE, SLOW)
+"""Faults of a request that was not answered in time."""
 READY_S: Final = 10.0
 SHUTDOWN_S: Final = 5.0
 RESTART_PAUSE_S: Final = 1.0
 """Pause before a guardian that died young is replaced, so that a broken one does not spin."""
 YOUNG_S: Final = 1.0
 BACKLOG_MAX: Final = 1000
-"""A guardian that leaves so many packets unread is stuck: some 100 s of renewals."""
+"""A guardian that leaves so many packets unread is stuck."""
+STUCK_MS: Final = 2000
+"""So is one that leaves any packet unread for so long: it has priority and never waits."""
+UNREAD_LOOKS: Final = 4
+UNREAD_PAUSE_S: Final = 0.03
+"""A packet that was sent this moment is no sign of one that stands still: look again."""
+OVERDUE_MS: Final = 100
+"""A guardian that has not reported its kills so long after the lease's end did not kill."""
 _BOOT: Final = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from ha_core.runtime.guardian_main import main; main()"
@@ -37,6 +52,12 @@ _BOOT: Final = (
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 log = logging.getLogger(__name__)
+
+
+class GuardianError(HaError):
+    """The guardian cannot be started: nothing may run under a lease here."""
+
+    code = "guardian"
 
 
 def boottime_ms() -> Millis:
@@ -99,6 +120,8 @@ class Guardian:
         self._ready: asyncio.Event = asyncio.Event()
         self._is_closed = False
         self._backlog: list[bytes] = []
+        self._unread_since_ms: Millis = 0
+        self._overdue: asyncio.TimerHandle | None = None
 
     @property
     def pid(self) -> int:
@@ -108,14 +131,20 @@ class Guardian:
     # --- life ----------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Start the guardian and wait until it has swept and answers."""
+        """Start the guardian and wait until it has swept and answers. Raises GuardianError."""
         self._spawn()
-        async with asyncio.timeout(READY_S):
-            await self._ready.wait()
+        try:
+            async with asyncio.timeout(READY_S):
+                await self._ready.wait()
+        except TimeoutError:
+            text = f"the guardian was not ready within {READY_S:g} s: is this machine overloaded?"
+            raise GuardianError(text) from None
 
     async def close(self) -> None:
         """Let go of the guardian; whatever it still holds dies with it, then it ends."""
         self._is_closed = True
+        if self._overdue is not None:
+            self._overdue.cancel()
         process, self._process = self._process, None
         self._drop_channel()
         self._fail_pending()
@@ -125,25 +154,36 @@ class Guardian:
     def _spawn(self) -> None:
         if self._is_closed:
             return
+        try:
+            self._process, self._channel = self._started()
+        except OSError as fault:
+            log.error("the guardian cannot be started (%s): tried again", fault.strerror)
+            asyncio.get_running_loop().call_later(RESTART_PAUSE_S, self._spawn)
+            return
+        self._started_s = time.monotonic()
+        self._unread_since_ms = 0
+        asyncio.get_running_loop().add_reader(self._channel, self._readable)
+        for remove in self.leftovers():
+            self._send({"do": "release", "resource": "", "remove": remove.hex()})
+        if self._until_ms:
+            self.hold(self._until_ms)
+
+    def _started(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         fd = theirs.fileno()
         arguments = [str(_ROOT), str(fd), self._scope, self._owner]
-        with theirs:
-            self._process = subprocess.Popen(
+        with contextlib.ExitStack() as undo, theirs:
+            undo.callback(ours.close)
+            process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _BOOT, *arguments],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(fd,),
                 start_new_session=True,
                 cwd="/",
             )
+            undo.pop_all()
         ours.setblocking(False)
-        self._channel = ours
-        self._started_s = time.monotonic()
-        asyncio.get_running_loop().add_reader(ours, self._readable)
-        for remove in self.leftovers():
-            self._send({"do": "release", "resource": "", "remove": remove.hex()})
-        if self._until_ms:
-            self.hold(self._until_ms)
+        return process, ours
 
     def _lost(self) -> None:
         """The guardian is gone, and with it everything that it held."""
@@ -182,8 +222,44 @@ class Guardian:
 
     def hold(self, until_ms: Millis) -> None:
         """Let what it holds live until `until_ms` (CLOCK_BOOTTIME) and no longer; 0 ends it now."""
+        self._watch()
         self._until_ms = max(self._until_ms, until_ms) if until_ms else 0
         self._send({"do": "hold", "until": until_ms, "sent": boottime_ms()})
+        if self._overdue is None and self._held:
+            self._look_later(self._until_ms + OVERDUE_MS - boottime_ms())
+
+    def _watch(self) -> None:
+        """A guardian that stands still would let everything live on: see that it does not."""
+        now_ms = boottime_ms()
+        if not self._has_unread():
+            self._unread_since_ms = 0
+        elif not self._unread_since_ms:
+            self._unread_since_ms = now_ms
+        elif now_ms - self._unread_since_ms >= STUCK_MS:
+            self._replace()
+
+    def _look_later(self, after_ms: Millis) -> None:
+        loop = asyncio.get_running_loop()
+        self._overdue = loop.call_later(max(after_ms, OVERDUE_MS) / 1000, self._look)
+
+    def _look(self) -> None:
+        """After the lease's end, what is still held shows a guardian that does not act."""
+        self._overdue = None
+        after_ms = self._until_ms + OVERDUE_MS - boottime_ms()
+        if not self._held:
+            return
+        if after_ms <= 0 and self._has_unread():
+            self._replace()
+        elif after_ms <= 0:
+            self._send({"do": "check", "id": 0})  # to be found unread next time
+        self._look_later(after_ms)
+
+    def _has_unread(self) -> bool:
+        """Return whether the guardian has left packets unread. Source: unix(7), SIOCOUTQ."""
+        if self._channel is None:
+            return False
+        raw = fcntl.ioctl(self._channel, termios.TIOCOUTQ, bytes(4))
+        return bool(self._backlog) or struct.unpack("i", raw)[0] > 0
 
     async def launch(self, launch: Launch, timeout_ms: Millis) -> Answer:
         """Start a process; answered when exec has succeeded."""
@@ -256,10 +332,20 @@ class Guardian:
                 self._send({**request, "id": number})
                 return await future
         except TimeoutError:
-            self._replace()
-            return Answer(TOO_LATE)
+            # One that reads is at work: a command on a hung disk must not cost all others.
+            if not self._ready.is_set() or await self._reads_nothing():
+                self._replace()
+                return Answer(TOO_LATE)
+            return Answer(SLOW)
         finally:
             self._pending.pop(number, None)
+
+    async def _reads_nothing(self) -> bool:
+        for _ in range(UNREAD_LOOKS):
+            if not self._has_unread():
+                return False
+            await asyncio.sleep(UNREAD_PAUSE_S)
+        return True
 
     def _replace(self) -> None:
         """A guardian that does not answer protects nothing: kill it, which kills what it holds."""

@@ -250,16 +250,34 @@ class Guardian:
         if held is not None:
             self._answer(request, pid=held.pid)
             return
-        reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            kernel.become(message, self._scope, writer, parent)
-        os.close(writer)
-        process = Process(resource, request, pid, reader)
+        try:
+            process = self._forked(request, resource, message)
+        except OSError as error:
+            self._answer(request, f"no process can be made: {error.strerror}")
+            return
         self._processes[resource] = process
         self._poll.register(process.pidfd, select.POLLIN)
-        self._poll.register(reader, select.POLLIN)
+        self._poll.register(process.exec_fd, select.POLLIN)
+
+    def _forked(self, request: int, resource: str, message: Message) -> Process:
+        """Return the process, begun. Raises OSError if this machine has no room for it."""
+        reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            parent = os.getpid()
+            pid = os.fork()
+            if pid == 0:
+                kernel.become(message, self._scope, writer, parent)
+        except OSError:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
+        try:
+            return Process(resource, request, pid, reader)
+        except OSError:
+            os.close(reader)
+            kernel.kill_one(pid)
+            raise
 
     def _stop(self, request: int, resource: str, grace_ms: int) -> None:
         for message in [m for m in self._queue if m["do"] == "start"]:
@@ -289,11 +307,9 @@ class Guardian:
             return
         holder, name = None, str(message.get("name", ""))
         if name:
-            holder = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             try:
-                holder.bind("\0" + name)
+                holder = kernel.bound("\0" + name)
             except OSError as error:
-                holder.close()
                 self._answer(request, errno.errorcode.get(error.errno or 0, str(error)))
                 return
             holder.listen(OWNER_BACKLOG)

@@ -247,6 +247,17 @@ def write_oom_score(score: str) -> None:
 # --- addresses ---------------------------------------------------------------------------------
 
 
+def bound(name: str) -> socket.socket:
+    """Return a socket that holds a machine-wide name. Raises OSError, EADDRINUSE if it is taken."""
+    holder = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        holder.bind(name)
+    except OSError:
+        holder.close()
+        raise
+    return holder
+
+
 def send_netlink(message: bytes) -> str:
     """Have the kernel carry out one prepared request; return the name of its error, or nothing.
 
@@ -255,13 +266,13 @@ def send_netlink(message: bytes) -> str:
     """
     if not message:
         return ""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0) as netlink:
-        netlink.settimeout(1.0)
-        try:
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0) as netlink:
+            netlink.settimeout(1.0)
             netlink.send(message)
             answer = netlink.recv(4096)
-        except OSError as error:
-            return errno.errorcode.get(error.errno or 0, str(error))
+    except OSError as error:
+        return errno.errorcode.get(error.errno or 0, str(error))
     _, kind = struct.unpack_from("=IH", answer)
     (code,) = struct.unpack_from("=i", answer, 16)
     if kind != _NLMSG_ERROR or code == 0:

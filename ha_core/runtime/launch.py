@@ -61,14 +61,33 @@ def start(layout: Layout) -> int:
 
 
 def running_pid(layout: Layout) -> int | None:
-    """Return the pid of the daemon that runs on this root, or None."""
-    path = layout.lock_file
+    """Return the pid of the daemon that runs on this root, or None.
+
+    Whoever holds the lock is the daemon: a number in a file could be anybody's by now.
+    Devices are not compared, for some file systems report another one here than there.
+    Source: proc(5), /proc/locks.
+    """
     try:
-        pid = int(path.read_text().strip() or 0)
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (OSError, ValueError):
+        inode = str(layout.lock_file.stat().st_ino)
+        locks = Path("/proc/locks").read_text(encoding="ascii")
+    except OSError:
         return None
-    return pid if (pid and b"had" in command) or b"ha_core.runtime.daemon" in command else None
+    for line in locks.splitlines():
+        _, kind, _, mode, pid, place, *_ = line.split()
+        if (kind, mode) == ("FLOCK", "WRITE") and place.rpartition(":")[2] == inode:
+            if _is_daemon(int(pid)):
+                return int(pid)
+    return None
+
+
+def _is_daemon(pid: int) -> bool:
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return b"ha_core.runtime.daemon" in command or any(
+        part.rpartition(b"/")[2] == b"had" for part in command
+    )
 
 
 def stop(pid: int, timeout_s: float = END_S) -> bool:

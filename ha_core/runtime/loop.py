@@ -36,13 +36,19 @@ from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
 from ha_core.node import Node
 from ha_core.runtime.clock import monotonic_ms, wall_offset_ms
-from ha_core.runtime.disk import JOURNAL_KEPT, Store
+from ha_core.runtime.disk import Store
 from ha_core.runtime.transport import Transport
 from ha_core.snapshot import ClusterSnapshot
 
 WALL_CHECK_S: Final = 1.0
 WALL_JUMP_MS: Final = 500
 """A wall clock that moves by more than this against the monotonic one is read anew."""
+EVENTS_AT_HAND: Final = 2000
+"""Newest events kept in memory; older ones are read from the store."""
+EVENTS_PER_WRITE: Final = 200
+"""Events in one transaction: with one each, a burst would keep a `Persist` waiting."""
+EVENTS_UNWRITTEN_MAX: Final = 10_000
+"""Events waiting for a slow disk; the oldest are not kept on this node, others have them."""
 ENDS: Final = Outcome("timeout", "the daemon ends; ask another node")
 
 log = logging.getLogger(__name__)
@@ -89,8 +95,11 @@ class Loop:
         self._answers: dict[str, asyncio.Future[Outcome]] = {}
         self._changed = asyncio.Event()
         self._journal: deque[JournalEvent] = deque(
-            store.events(0, JOURNAL_KEPT + 1000), maxlen=JOURNAL_KEPT
+            store.newest_events(EVENTS_AT_HAND), maxlen=EVENTS_AT_HAND
         )
+        self._unwritten: deque[JournalEvent] = deque(maxlen=EVENTS_UNWRITTEN_MAX)
+        self._is_journaling = False
+        self._configuring: set[asyncio.Task[None]] = set()
         self._request_numbers = count(1)
         self._loop = asyncio.get_running_loop()
 
@@ -128,6 +137,11 @@ class Loop:
         if self._timer is not None:
             self._timer.cancel()
         self._answer_all()
+        for task in self._configuring:
+            task.cancel()
+        await asyncio.gather(*self._configuring, return_exceptions=True)
+        while self._unwritten and self.failure is None:
+            await asyncio.wrap_future(self._worker.submit(self._write_events, self._next_events()))
         await asyncio.to_thread(self._worker.shutdown, True)
 
     def _answer_all(self) -> None:
@@ -156,8 +170,12 @@ class Loop:
         finally:
             self._answers.pop(request_id, None)
 
-    def events(self, since_seq: int, limit: int) -> tuple[JournalEvent, ...]:
+    async def events(self, since_seq: int, limit: int) -> tuple[JournalEvent, ...]:
         """Return at most `limit` events numbered above `since_seq`, oldest first."""
+        oldest = min((event.seq for event in self._journal), default=0)
+        if since_seq + 1 < oldest and len(self._journal) == EVENTS_AT_HAND:
+            read = self._loop.run_in_executor(self._worker, self._store.events, since_seq, limit)
+            return await read
         found = sorted((e for e in self._journal if e.seq > since_seq), key=lambda e: e.seq)
         return tuple(found[:limit])
 
@@ -257,12 +275,32 @@ class Loop:
     def _keep(self, event: JournalEvent) -> None:
         log.info("event %d %s %s: %s", event.seq, event.kind, event.subject, event.text)
         self._journal.append(event)
-        future = self._loop.run_in_executor(self._worker, self._store.journal, event)
-        future.add_done_callback(self._journal_kept)
+        self._unwritten.append(event)
+        if not self._is_journaling:
+            self._write_on()
 
-    def _journal_kept(self, future: "asyncio.Future[None]") -> None:
-        if not future.cancelled() and isinstance(fault := future.exception(), StoreError):
-            log.error("an event is not kept: %s", fault)
+    def _write_on(self) -> None:
+        """Write what waits, one transaction at a time, so that a `Persist` comes between."""
+        self._is_journaling = bool(self._unwritten)
+        if self._unwritten:
+            future = self._loop.run_in_executor(
+                self._worker, self._write_events, self._next_events()
+            )
+            future.add_done_callback(self._events_written)
+
+    def _next_events(self) -> list[JournalEvent]:
+        most = min(EVENTS_PER_WRITE, len(self._unwritten))
+        return [self._unwritten.popleft() for _ in range(most)]
+
+    def _write_events(self, events: list[JournalEvent]) -> None:
+        try:
+            self._store.journal(events)
+        except StoreError as fault:
+            log.error("%d events are not kept: %s", len(events), fault)
+
+    def _events_written(self, _future: "asyncio.Future[None]") -> None:
+        if not self.ended.is_set():
+            self._write_on()
 
     def _flush(self) -> None:
         sends, self._sends = self._sends, []
@@ -273,7 +311,13 @@ class Loop:
         if self.transport is None:
             return
         task = self._loop.create_task(self.transport.configure(self.node.configuration))
-        task.add_done_callback(_check_task)
+        self._configuring.add(task)
+        task.add_done_callback(self._configured)
+
+    def _configured(self, task: "asyncio.Task[None]") -> None:
+        self._configuring.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("the new configuration's links: %s", task.exception())
 
     def _set_timer(self) -> None:
         deadline_ms = self.node.deadline_ms()
@@ -296,8 +340,3 @@ class Loop:
             self.post(WallClock(offset_ms))
         if not self.ended.is_set():
             self._loop.call_later(WALL_CHECK_S, self._check_wall)
-
-
-def _check_task(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.error("the new configuration's links: %s", task.exception())

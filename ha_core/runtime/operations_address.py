@@ -15,7 +15,7 @@ from ha_core.effects import RunOperation
 from ha_core.errors import ConfigError
 from ha_core.events import OperationDone
 from ha_core.runtime import address
-from ha_core.runtime.guardian import TOO_LATE, Answer, Claim, Guardian
+from ha_core.runtime.guardian import LATE, Answer, Claim, Guardian
 from ha_core.runtime.operations_process import FaultError
 
 _IN_USE: Final = "EADDRINUSE"
@@ -138,4 +138,4 @@ def _link(seat: address.Seat) -> str:
 
 def _require(answer: Answer) -> None:
     if answer.fault:
-        raise FaultError(ocf.GENERIC, answer.fault, timed_out=answer.fault == TOO_LATE)
+        raise FaultError(ocf.GENERIC, answer.fault, timed_out=answer.fault in LATE)

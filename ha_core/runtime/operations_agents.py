@@ -6,6 +6,7 @@ these agents start is guarded by nothing; see docs/agents.md, "Guards".
 
 import os
 import shutil
+import signal
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,7 @@ from ha_core.events import OperationDone
 from ha_core.runtime.process import AgentResult, run_agent
 
 METADATA_TIMEOUT_MS: Final = 30_000
+_SIGNALS: Final = frozenset(signal.Signals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +147,12 @@ def _environment(place: ocf.Place) -> dict[str, str]:
 
 def _done(operation: RunOperation, result: AgentResult, code: int, reason: str) -> OperationDone:
     output = clean(result.output)
+    words = reason or last_line(output)
     if result.timed_out:
         code = ocf.GENERIC
+    elif result.signal:
+        name = signal.Signals(result.signal).name if result.signal in _SIGNALS else "unknown"
+        words = f"it was killed by signal {result.signal} ({name})"
     return OperationDone(
-        operation.operation_id,
-        code,
-        result.timed_out,
-        reason or last_line(output),
-        output,
-        result.duration_ms,
+        operation.operation_id, code, result.timed_out, words, output, result.duration_ms
     )

@@ -17,7 +17,7 @@ from ha_core.agents.process import ProcessSpec
 from ha_core.effects import RunOperation
 from ha_core.events import OperationDone
 from ha_core.runtime import process_log
-from ha_core.runtime.guardian import TOO_LATE, Guardian, Launch
+from ha_core.runtime.guardian import LATE, Guardian, Launch
 from ha_core.runtime.operations_agents import MissingError
 
 GRACE_S: Final = 0.05
@@ -148,7 +148,7 @@ class Processes:
     async def _stop(self, operation: RunOperation) -> OperationDone:
         answer = await self._guardian.stop(operation.primitive.id, operation.timeout_ms)
         if answer.fault:
-            raise FaultError(ocf.GENERIC, answer.fault, timed_out=answer.fault == TOO_LATE)
+            raise FaultError(ocf.GENERIC, answer.fault, timed_out=answer.fault in LATE)
         limit = f"it did not end within {operation.timeout_ms} ms and was killed"
         reason = limit if answer.was_killed else ""
         return OperationDone(operation.operation_id, ocf.SUCCESS, reason=reason)
@@ -157,7 +157,7 @@ class Processes:
         resource = operation.primitive.id
         answer = await self._guardian.check(resource, operation.timeout_ms)
         if answer.fault:
-            raise FaultError(ocf.GENERIC, answer.fault, timed_out=answer.fault == TOO_LATE)
+            raise FaultError(ocf.GENERIC, answer.fault, timed_out=answer.fault in LATE)
         if not answer.held:
             raise FaultError(ocf.NOT_RUNNING, "the guardian holds no process of it")
         process_log.trim(process_log.log_path(self._logs, resource))

@@ -6,6 +6,7 @@ touched, unless the agent itself had to be killed: then its group dies with it.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -35,6 +36,8 @@ class AgentResult:
     errors: bytes
     timed_out: bool
     duration_ms: Millis
+    signal: int = 0
+    """The signal that ended it, if one did that we did not send."""
 
 
 class _Tail:
@@ -76,8 +79,15 @@ class _Reader:
             self._is_open = False
             asyncio.get_running_loop().remove_reader(self.fd)
 
+    def close_writer(self) -> None:
+        """Let go of our copy of the agent's end."""
+        if self.writer >= 0:
+            os.close(self.writer)
+            self.writer = -1
+
     def close(self) -> None:
         """Take what is there, and stop listening."""
+        self.close_writer()
         reads = 0
         while self._is_open and reads < DRAIN_READS_MAX and self._once():
             reads += 1
@@ -98,21 +108,12 @@ async def run_agent(
     """
     started = time.monotonic()
     everything, errors = _Tail(output_bytes_max), _Tail(TAIL_BYTES)
-    out, err = _Reader((everything,)), _Reader((everything, errors))
-    try:
+    with contextlib.ExitStack() as readers:
+        out, err = _reader(readers, everything), _reader(readers, everything, errors)
         process = _spawn(argv, environment, out.writer, err.writer)
-    except OSError:
-        out.close()
-        err.close()
-        raise
-    finally:
-        os.close(out.writer)
-        os.close(err.writer)
-    try:
+        out.close_writer()
+        err.close_writer()
         timed_out = await _wait(process, timeout_ms)
-    finally:
-        out.close()
-        err.close()
     duration_ms = round((time.monotonic() - started) * 1000)
     code = process.returncode
     known = code is not None and code >= 0 and not timed_out
@@ -122,7 +123,14 @@ async def run_agent(
         bytes(errors.data),
         timed_out,
         duration_ms,
+        -code if code is not None and code < 0 and not timed_out else 0,
     )
+
+
+def _reader(stack: contextlib.ExitStack, *tails: _Tail) -> _Reader:
+    reader = _Reader(tails)
+    stack.callback(reader.close)
+    return reader
 
 
 def _spawn(
@@ -142,7 +150,13 @@ def _spawn(
 async def _wait(process: subprocess.Popen[bytes], timeout_ms: Millis) -> bool:
     """Wait for the end, killing the group at the limit; return whether that was needed."""
     ended = asyncio.Event()
-    pidfd = os.pidfd_open(process.pid)
+    try:
+        pidfd = os.pidfd_open(process.pid)
+    except OSError:
+        # Without it the end would not be seen, and nothing would bound its time.
+        _signal(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
     loop = asyncio.get_running_loop()
     loop.add_reader(pidfd, _reap(process, ended, lambda: loop.remove_reader(pidfd)))
     try:

@@ -19,6 +19,7 @@ from ha_core.effects import Send
 from ha_core.events import Event, LinkHeard, Received
 from ha_core.ids import LinkName, NodeName
 from ha_core.runtime.clock import monotonic_ms
+from ha_core.runtime.names import Names
 from ha_core.runtime.streams import Doorkeeper, Endpoint, Incoming, Outgoing
 from ha_core.wire import (
     SALT_BYTES,
@@ -60,7 +61,15 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._owner = owner
         self._link = link
         self.transport: asyncio.DatagramTransport | None = None
+        self.family = 0
+        self.is_full = False
         self.lost = asyncio.Event()
+
+    def pause_writing(self) -> None:
+        self.is_full = True
+
+    def resume_writing(self) -> None:
+        self.is_full = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost.set()
@@ -85,6 +94,8 @@ class Transport:
         self._peers: dict[NodeName, tuple[Endpoint, ...]] = {}
         self._own: tuple[Endpoint, ...] = ()
         self._links: dict[Endpoint, _Datagrams] = {}
+        self._by_link: dict[LinkName, _Datagrams] = {}
+        self._names = Names()
         self._servers: dict[Endpoint, asyncio.Server] = {}
         self._outgoing: dict[NodeName, Outgoing] = {}
         self._incoming = Incoming(self._taken, self._refused)
@@ -153,6 +164,7 @@ class Transport:
                 await stream.close()
             self._outgoing.clear()
             await self._incoming.close()
+        await self._names.close()
 
     def arrived(self, data: bytes, link: LinkName) -> bytes | None:
         """Take a frame; return what to answer a sender that this node cannot understand."""
@@ -192,12 +204,21 @@ class Transport:
         if len(frame) > DATAGRAM_BYTES_MAX:
             self._send_stream(peer, targets, frame)
             return
-        by_link = {endpoint.link: datagrams for endpoint, datagrams in self._links.items()}
         for target in targets:
-            datagrams = by_link.get(target.link)
-            if datagrams is not None and datagrams.transport is not None:
-                self.counters[f"{target.link}.sent"] += 1
-                datagrams.transport.sendto(frame, (target.host, target.port))
+            datagrams = self._by_link.get(target.link)
+            if datagrams is not None:
+                self._send_datagram(datagrams, target, frame)
+
+    def _send_datagram(self, datagrams: _Datagrams, target: Endpoint, frame: bytes) -> None:
+        address = self._names.address(target.host, target.port, datagrams.family)
+        if address is None or datagrams.transport is None:
+            self.counters[f"{target.link}.unknown-host"] += 1
+        elif datagrams.is_full:
+            # An old sign of life is worth nothing: better lost than kept and sent late.
+            self.counters[f"{target.link}.full"] += 1
+        else:
+            self.counters[f"{target.link}.sent"] += 1
+            datagrams.transport.sendto(frame, address)
 
     def _send_stream(self, peer: NodeName, targets: tuple[Endpoint, ...], frame: bytes) -> None:
         stream = self._outgoing.get(peer)
@@ -240,7 +261,9 @@ class Transport:
             )
             sock: socket.socket = made[0].get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+            made[1].family = sock.family
             made[1].transport, self._links[endpoint] = made
+            self._by_link[endpoint.link] = made[1]
         if endpoint not in self._servers:
             self._servers[endpoint] = await asyncio.start_server(
                 lambda r, w: self._incoming.accept(endpoint.link, r, w), *where
@@ -251,6 +274,8 @@ class Transport:
         if server is not None:
             server.close()
         datagrams = self._links.pop(endpoint, None)
+        if self._by_link.get(endpoint.link) is datagrams:
+            self._by_link.pop(endpoint.link, None)
         if datagrams is not None and datagrams.transport is not None:
             datagrams.transport.close()
             await datagrams.lost.wait()

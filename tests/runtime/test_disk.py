@@ -55,7 +55,7 @@ def filled(path: Path) -> Recovered:
     with closing(Store.open(path)) as store:
         store.bootstrap(SNAPSHOT)
         store.persist(Persist(HardState(7, NodeName("n2")), append=entries(2, 30), local=LOCAL))
-        store.journal(event(1))
+        store.journal([event(1)])
         return store.recover()
 
 
@@ -152,8 +152,8 @@ def test_journal_keeps_an_event_once_and_the_newest_only(
     monkeypatch.setattr(disk, "JOURNAL_TRIM_EVERY", 5)
     with closing(Store.open(tmp_path / "store.db")) as store:
         for seq in range(1, 31):
-            store.journal(event(seq))
-            store.journal(event(seq))
+            store.journal([event(seq)])
+            store.journal([event(seq), event(seq)])
         kept = [item.seq for item in store.events(0, 1000)]
         assert kept[-1] == 30
         assert kept == sorted(set(kept))

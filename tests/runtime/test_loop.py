@@ -99,8 +99,8 @@ def test_command_is_done_and_found_by_the_next_start(tmp_path: Path) -> None:
             assert outcome.ok, outcome
             assert keeper.held
             revision = loop.node.configuration
-            assert [event.seq for event in loop.events(0, 100)] == sorted(
-                {event.seq for event in loop.events(0, 100)}
+            assert [event.seq for event in await loop.events(0, 100)] == sorted(
+                {event.seq for event in await loop.events(0, 100)}
             )
         async with looping(tmp_path) as (loop, _):
             while loop.snapshot().coordinator != N1:
