@@ -8,14 +8,17 @@ import argparse
 import asyncio
 import ctypes
 import fcntl
+import grp
 import logging
 import os
+import pwd
 import random
 import resource
 import signal
 import socket
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +29,7 @@ from ha_core.layout import Layout
 from ha_core.node import Node
 from ha_core.runtime.admission import Door
 from ha_core.runtime.clock import monotonic_ms
-from ha_core.runtime.control import ControlServer
+from ha_core.runtime.control import Access, ControlServer
 from ha_core.runtime.disk import Store
 from ha_core.runtime.guardian import Guardian, GuardianError
 from ha_core.runtime.logs import logging_to
@@ -62,7 +65,9 @@ log = logging.getLogger("had")
 class Daemon:
     """One node of a cluster, running."""
 
-    def __init__(self, layout: Layout, node_file: NodeFile, ring: KeyRing, store: Store) -> None:
+    def __init__(
+        self, layout: Layout, node_file: NodeFile, ring: KeyRing, store: Store, access: Access
+    ) -> None:
         self._layout = layout
         self._store = store
         self._seeds = node_file.seeds
@@ -88,7 +93,9 @@ class Daemon:
         self._loop.transport = self._transport
         self._loop.operations = self._operations
         self._loop.guardian = self._guardian
-        self._control = ControlServer(layout.control_socket, self._loop, product=_product())
+        self._control = ControlServer(
+            layout.control_socket, self._loop, access=access, product=_product()
+        )
 
     async def run(self) -> int:
         """Run until stopped; return the exit code. Raises HaError if it cannot begin."""
@@ -159,6 +166,27 @@ def read_ring(path: Path) -> KeyRing:
     return parse_ring(text, str(path))
 
 
+def access_of(groups: list[str], delegates: list[str]) -> Access:
+    """Return who may use the control socket. Raises ConfigError for a name that does not exist."""
+    return Access(
+        delegates=frozenset(
+            _number("--delegate", name, lambda user: pwd.getpwnam(user).pw_uid)
+            for name in delegates
+        ),
+        groups=frozenset(
+            _number("--group", name, lambda group: grp.getgrnam(group).gr_gid) for name in groups
+        ),
+    )
+
+
+def _number(option: str, name: str, find: Callable[[str], int]) -> int:
+    try:
+        return find(name)
+    except KeyError:
+        cure = "make it, or leave the option out"
+        raise ConfigError(f"{option} '{name}' does not exist on this machine: {cure}") from None
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the daemon; the exit codes are those of `EXIT_CODES`."""
     options = _parser().parse_args(arguments)
@@ -166,16 +194,16 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write("had: python -O removes safety checks: start it without -O\n")
         return EXIT_OPTIMISED
     layout = Layout(options.root)
-    os.umask(0o077)
     try:
         for directory in layout.directories():
             directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        os.umask(0o077)  # only now: others must reach the control socket
         lock = _lock(layout.lock_file)
         if lock is None:
             sys.stderr.write(f"had: another daemon runs on {layout.lib}: stop it first\n")
             return EXIT_RUNNING
         with logging_to(layout.lib / "had.log", to_stderr=options.foreground):
-            return _serve(layout)
+            return _serve(layout, options.group, options.delegate)
     except OSError as fault:
         cure = "run as root, make room, or name another directory with --root"
         where = fault.filename or layout.lib
@@ -183,13 +211,14 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_CONFIG
 
 
-def _serve(layout: Layout) -> int:
+def _serve(layout: Layout, groups: list[str], delegates: list[str]) -> int:
     _claim_priority()
     try:
+        access = access_of(groups, delegates)
         node_file = read_node_file(layout.node_file)
         ring = read_ring(layout.keyring_file)
         store = Store.open(layout.store)
-        return asyncio.run(_run(layout, node_file, ring, store))
+        return asyncio.run(_run(layout, node_file, ring, store, access))
     except StoreError as fault:
         return _refuse(fault, EXIT_STORE)
     except GuardianError as fault:
@@ -198,8 +227,10 @@ def _serve(layout: Layout) -> int:
         return _refuse(fault, EXIT_CONFIG)
 
 
-async def _run(layout: Layout, node_file: NodeFile, ring: KeyRing, store: Store) -> int:
-    return await Daemon(layout, node_file, ring, store).run()
+async def _run(
+    layout: Layout, node_file: NodeFile, ring: KeyRing, store: Store, access: Access
+) -> int:
+    return await Daemon(layout, node_file, ring, store, access).run()
 
 
 def _refuse(fault: HaError, code: int) -> int:
@@ -217,6 +248,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--root", type=Path, help="directory of the node's etc, lib and run")
     parser.add_argument("--foreground", action="store_true", help="log to standard error too")
+    for option, meaning in (
+        ("--group", "a group whose members may use the control socket, each in its own name"),
+        ("--delegate", "a user who may give commands in the name of others, as ha-cimd's does"),
+    ):
+        parser.add_argument(
+            option, action="append", default=[], metavar="NAME", help=f"{meaning}; may be repeated"
+        )
     return parser
 
 
