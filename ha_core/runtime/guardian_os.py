@@ -20,6 +20,8 @@ WALK_ROUNDS: Final = 20
 ENVIRON_BYTES_MAX: Final = 256 * 1024
 CHILDREN_BYTES_MAX: Final = 1024 * 1024
 FAULT_BYTES_MAX: Final = 4000
+SERVICE_UMASK: Final = 0o022
+"""As for agents; the daemon's own would hide a service's files from its users."""
 SCOPE_VARIABLE: Final = "BEATKEEPER_GUARDIAN"
 RESOURCE_VARIABLE: Final = "BEATKEEPER_RESOURCE"
 
@@ -186,6 +188,7 @@ def become(message: Mapping[str, object], scope: str, report: int, parent: int) 
         write_oom_score("0")  # a service is no more precious than others
         stage = f"its log '{message['log']}' cannot be opened"
         open_streams(str(message["log"]))
+        os.umask(SERVICE_UMASK)  # behind the log, which stays private
         stage = f"user id {message['uid']} cannot be taken"
         take_user(message["uid"], message["gid"], message["groups"])
         stage = f"directory '{message['directory']}' cannot be entered"

@@ -25,6 +25,8 @@ READ_BYTES: Final = 64 * 1024
 DRAIN_READS_MAX: Final = 32
 """Reads after the agent's end: a pipe holds no more, and a daemon it left may write for ever."""
 FAILED_CODE: Final = 1
+SERVICE_UMASK: Final = 0o022
+"""What services expect; the daemon's own would hide their files from their users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ def _spawn(
         stderr=err,
         env=dict(environment),
         cwd="/",
+        umask=SERVICE_UMASK,
         start_new_session=True,
     )
 
