@@ -1,13 +1,13 @@
-"""The keys of a configuration file: which ones each object has, and of what kind.
+"""The keys of a configuration file: which ones each object has, of what kind, and what they mean.
 
-Owns: the tables that the parser reads by and the editors' schema is made
-from. `MapOf` names objects by the user's words; `ListOf` may also be written
-as a single item.
+Owns: the tables that the parser reads by; the editors' schema and the tables
+of docs/configuration.md are made from them. `MapOf` names objects by the
+user's words; `ListOf` may also be written as a single item.
 """
 
 from dataclasses import dataclass
 
-from ha_core.config import kinds
+from ha_core.config import kinds, limits
 from ha_core.config.kinds import Kind
 from ha_core.config.model import (
     Exclusivity,
@@ -20,17 +20,31 @@ from ha_core.config.model import (
 
 
 @dataclass(frozen=True, slots=True)
-class Object:
-    """A mapping with known keys; `needed` ones must be there."""
+class Key:
+    """One key of an object: what may stand there, what it means, what holds without it."""
 
-    keys: dict[str, "Shape"]
-    needed: tuple[str, ...] = ()
+    shape: "Shape"
+    meaning: str
+    default: str = ""
+    needed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """A mapping with known keys."""
+
+    keys: dict[str, Key]
+
+    def needed(self) -> tuple[str, ...]:
+        """Return the keys that must be there."""
+        return tuple(name for name, key in self.keys.items() if key.needed)
 
 
 @dataclass(frozen=True, slots=True)
 class MapOf:
     """A mapping from names to values of one shape."""
 
+    name: Kind
     value: "Shape"
 
 
@@ -50,97 +64,228 @@ class OneOf:
 
 Shape = Kind | Object | MapOf | ListOf | OneOf
 
-META: dict[str, Shape] = {
-    "target_role": kinds.words(TargetRole),
-    "managed": kinds.FLAG,
-    "stickiness": kinds.SCORE,
-    "priority": kinds.SCORE,
-    "migration_threshold": kinds.COUNT,
-    "failure_timeout": kinds.DURATION,
-    "exclusivity": kinds.words(Exclusivity),
-    "accept_risk": kinds.TEXT,
+_ID = kinds.named(limits.ID, limits.ID_ALLOWED)
+_PARAMETERS = MapOf(kinds.named(limits.PARAMETER, limits.PARAMETER_ALLOWED), kinds.VALUE)
+_TIMEOUT = kinds.duration(limits.TIMEOUT_MS_MIN, limits.TIME_MS_MAX)
+_INTERVAL = kinds.duration(limits.INTERVAL_MS_MIN, limits.TIME_MS_MAX)
+
+META: dict[str, Key] = {
+    "target_role": Key(
+        kinds.words(TargetRole), "Whether it is wanted; 'ha resource stop' sets it.", "started"
+    ),
+    "managed": Key(
+        kinds.FLAG, "With false the cluster watches it, but neither starts nor stops it.", "true"
+    ),
+    "stickiness": Key(
+        kinds.SCORE, "How strongly it stays where it runs; weighed against locations.", "1"
+    ),
+    "priority": Key(kinds.SCORE, "The higher, the earlier it is placed.", "0"),
+    "migration_threshold": Key(
+        kinds.COUNT,
+        "After so many failures on a node it moves; a failed start counts as INFINITY; 0: never.",
+        "INFINITY",
+    ),
+    "failure_timeout": Key(
+        kinds.duration(0, limits.TIME_MS_MAX),
+        "Failures older than this are forgotten; 0: never.",
+        "0",
+    ),
 }
-_OPERATION: dict[str, Shape] = {
-    "timeout": kinds.DURATION,
-    "on_fail": kinds.words(OnFail),
-    "depth": kinds.NATURAL,
+_OWN_META: dict[str, Key] = {
+    "exclusivity": Key(
+        kinds.words(Exclusivity),
+        "What must never exist twice, and so which guard it needs; none: it may run twice.",
+        "network for address, process for process, device for all others",
+    ),
+    "accept_risk": Key(
+        kinds.TEXT,
+        "Words that accept a takeover with no proof that the lost node has stopped it.",
+        "takeover waits for proof",
+    ),
+}
+_OPERATION: dict[str, Key] = {
+    "timeout": Key(
+        _TIMEOUT, "The agent is ended after so long, and has failed.", "defaults.operation.timeout"
+    ),
+    "on_fail": Key(
+        kinds.words(OnFail), "What its failure leads to.", "restart; a failed stop: block"
+    ),
 }
 OPERATION = Object(_OPERATION)
-MONITOR = Object({"interval": kinds.DURATION, **_OPERATION})
-OPERATIONS = Object({"start": OPERATION, "stop": OPERATION, "monitor": ListOf(MONITOR)})
+MONITOR = Object(
+    {
+        "interval": Key(
+            kinds.duration(0, limits.TIME_MS_MAX),
+            "How often it runs; 0: only once, before the first start, to find what is there.",
+            "defaults.operation.monitor_interval",
+        ),
+        **_OPERATION,
+        "depth": Key(
+            kinds.natural(limits.DEPTH_MAX),
+            "How thoroughly it looks (OCF_CHECK_LEVEL); agents say which depths they know.",
+            "0",
+        ),
+    }
+)
+OPERATIONS = Object(
+    {
+        "start": Key(OPERATION, "How it is started."),
+        "stop": Key(OPERATION, "How it is stopped."),
+        "monitor": Key(
+            ListOf(MONITOR),
+            "How it is watched; several monitors differ in their intervals.",
+            "one monitor with the defaults",
+        ),
+    }
+)
 PRIMITIVE = Object(
     {
-        "agent": kinds.AGENT,
-        "description": kinds.TEXT,
-        "parameters": MapOf(kinds.VALUE),
-        "operations": OPERATIONS,
+        "agent": Key(kinds.AGENT, "What starts, stops and watches it.", needed=True),
+        "description": Key(kinds.TEXT, "What it is, for people."),
+        "parameters": Key(_PARAMETERS, "What the agent is told."),
+        "operations": Key(OPERATIONS, "Time limits and monitors."),
         **META,
-    },
-    needed=("agent",),
+        **_OWN_META,
+    }
 )
-GROUP = Object({"group": ListOf(kinds.TEXT), "description": kinds.TEXT, **META}, needed=("group",))
+GROUP = Object(
+    {
+        "group": Key(
+            ListOf(kinds.TEXT),
+            "Primitives that stay together, started in this order and stopped in reverse.",
+            needed=True,
+        ),
+        "description": Key(kinds.TEXT, "What it is, for people."),
+        **META,
+    }
+)
 LOCATION = Object(
     {
-        "location": kinds.TEXT,
-        "node": kinds.TEXT,
-        "score": kinds.SCORE,
-        "expires": kinds.MOMENT,
-        "origin": kinds.words(Origin),
-    },
-    needed=("node",),
+        "location": Key(kinds.TEXT, "The resource (primitive or group).", needed=True),
+        "node": Key(kinds.TEXT, "The node that it prefers or avoids.", needed=True),
+        "score": Key(
+            kinds.SCORE,
+            "Above 0 it prefers the node, below 0 it avoids it; INFINITY must, -INFINITY must not.",
+            "INFINITY",
+        ),
+        "expires": Key(kinds.MOMENT, "The constraint holds until then.", "for ever"),
+        "origin": Key(
+            kinds.words(Origin),
+            "Who made it; 'ha resource clear' removes what move and ban made.",
+            "administrator",
+        ),
+    }
 )
 COLOCATION = Object(
-    {"colocation": kinds.TEXT, "with": kinds.TEXT, "score": kinds.SCORE}, needed=("with",)
+    {
+        "colocation": Key(kinds.TEXT, "The dependent: it is placed second.", needed=True),
+        "with": Key(kinds.TEXT, "The primary: it is placed first.", needed=True),
+        "score": Key(
+            kinds.SCORE,
+            "Above 0 together, below 0 apart; INFINITY must, -INFINITY must not.",
+            "INFINITY",
+        ),
+    }
 )
 ORDERING = Object(
     {
-        "order": kinds.TEXT,
-        "then": kinds.TEXT,
-        "kind": kinds.words(OrderKind),
-        "symmetrical": kinds.FLAG,
-    },
-    needed=("then",),
+        "order": Key(kinds.TEXT, "Starts first.", needed=True),
+        "then": Key(kinds.TEXT, "Starts after it.", needed=True),
+        "kind": Key(
+            kinds.words(OrderKind),
+            "With mandatory 'then' needs 'order'; optional orders them where both start or stop.",
+            "mandatory",
+        ),
+        "symmetrical": Key(kinds.FLAG, "Whether they stop in reverse order.", "true"),
+    }
 )
 NODE = Object(
     {
-        "addresses": MapOf(kinds.TEXT),
-        "voter": kinds.FLAG,
-        "witness": kinds.FLAG,
-        "standby": kinds.FLAG,
-        "maintenance": kinds.FLAG,
-        "attributes": MapOf(kinds.VALUE),
-    },
-    needed=("addresses",),
+        "addresses": Key(
+            MapOf(_ID, kinds.PLACE),
+            "Where it listens, by link; without a port, on the link's.",
+            needed=True,
+        ),
+        "voter": Key(kinds.FLAG, "Whether its vote counts; at most seven nodes vote.", "true"),
+        "witness": Key(kinds.FLAG, "With true it votes and runs no resources.", "false"),
+        "standby": Key(
+            kinds.FLAG, "With true its resources move away; 'ha node standby' sets it.", "false"
+        ),
+        "maintenance": Key(kinds.FLAG, "With true everything on it is left as it is.", "false"),
+        "attributes": Key(_PARAMETERS, "Facts about the node, for people and programs."),
+    }
+)
+LINK = Object(
+    {
+        "port": Key(
+            kinds.PORT, "UDP port of messages and TCP port of bulk data between nodes.", "6940"
+        ),
+        "medium": Key(kinds.word("udp"), "How messages travel.", "udp"),
+    }
 )
 DEVICE = Object(
-    {"agent": kinds.TEXT, "parameters": MapOf(kinds.VALUE), "targets": ListOf(kinds.TEXT)},
-    needed=("agent",),
+    {
+        "agent": Key(kinds.TEXT, "The fence agent.", needed=True),
+        "parameters": Key(_PARAMETERS, "What the agent is told."),
+        "targets": Key(ListOf(kinds.TEXT), "The nodes that it can cut off."),
+    }
 )
+OPTIONS = Object(
+    {
+        "dead_after": Key(
+            kinds.duration(*limits.DEAD_AFTER_MS),
+            "A node silent for so long is lost; every other timer derives from it.",
+            "1s",
+        ),
+        "symmetric": Key(
+            kinds.FLAG,
+            "With false a resource runs only on nodes that a location constraint names.",
+            "true",
+        ),
+        "no_quorum_policy": Key(
+            kinds.words(NoQuorumPolicy),
+            "What nodes without a majority do with their resources.",
+            "stop",
+        ),
+        "maintenance": Key(kinds.FLAG, "With true everything is left as it is.", "false"),
+    }
+)
+OPERATION_DEFAULTS = Object(
+    {
+        "timeout": Key(_TIMEOUT, "Time limit of operations that name none.", "20s"),
+        "monitor_interval": Key(_INTERVAL, "Interval of monitors that name none.", "10s"),
+    }
+)
+RESOURCE_DEFAULTS = Object(META)
+DEFAULTS = Object(
+    {
+        "resource": Key(RESOURCE_DEFAULTS, "For resources and groups that say nothing themselves."),
+        "operation": Key(OPERATION_DEFAULTS, "For operations that say nothing themselves."),
+    }
+)
+RESOURCE = OneOf({"agent": PRIMITIVE, "group": GROUP})
+CONSTRAINT = OneOf({"location": LOCATION, "colocation": COLOCATION, "order": ORDERING})
 CONFIGURATION = Object(
     {
-        "cluster": kinds.TEXT,
-        "options": Object(
-            {
-                "dead_after": kinds.DURATION,
-                "symmetric": kinds.FLAG,
-                "no_quorum_policy": kinds.words(NoQuorumPolicy),
-                "maintenance": kinds.FLAG,
-            }
+        "cluster": Key(_ID, "Name of the cluster.", "beatkeeper"),
+        "options": Key(OPTIONS, "What holds for the whole cluster."),
+        "links": Key(
+            MapOf(_ID, LINK), "Networks between the nodes, by name; each is enough.", needed=True
         ),
-        "links": MapOf(Object({"port": kinds.PORT, "medium": kinds.TEXT})),
-        "nodes": MapOf(NODE),
-        "resources": MapOf(OneOf({"agent": PRIMITIVE, "group": GROUP})),
-        "constraints": MapOf(
-            OneOf({"location": LOCATION, "colocation": COLOCATION, "order": ORDERING})
+        "nodes": Key(
+            MapOf(kinds.named(limits.NODE, limits.NODE_ALLOWED), NODE),
+            "Machines of the cluster, by name.",
+            needed=True,
         ),
-        "fence_devices": MapOf(DEVICE),
-        "defaults": Object(
-            {
-                "resource": Object(META),
-                "operation": Object(
-                    {"timeout": kinds.DURATION, "monitor_interval": kinds.DURATION}
-                ),
-            }
+        "resources": Key(MapOf(_ID, RESOURCE), "Primitives and groups, by name."),
+        "constraints": Key(
+            MapOf(
+                kinds.named(limits.CONSTRAINT_ID, limits.CONSTRAINT_ID_ALLOWED),
+                CONSTRAINT,
+            ),
+            "Where resources run, together or apart, and in which order; by name.",
         ),
+        "fence_devices": Key(MapOf(_ID, DEVICE), "Devices that cut nodes off, by name."),
+        "defaults": Key(DEFAULTS, "Values for what says nothing itself."),
     }
 )

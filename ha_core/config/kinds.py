@@ -10,16 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
+from ha_core.config import limits
 from ha_core.config.model import AgentClass, AgentRef
 from ha_core.ids import INFINITY, Millis
 
+Place = tuple[str, int]
+"""Host, and port or 0 where none is given."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
-_DURATION = re.compile(r"(\d{1,12})\s*(ms|s|min|h|d)?")
+_DURATION = re.compile(r"(\d{1,12}) ?(ms|s|min|h|d)")
 _TRUE = ("true", "yes", "on")
 _FALSE = ("false", "no", "off")
-TEXT_CHARACTERS_MAX = 16_384
+_PORT_DIGITS_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Kind:
 
 
 def _text(text: str) -> str:
-    if len(text) > TEXT_CHARACTERS_MAX:
+    if not limits.is_text(text):
         raise ValueError
     return text
 
@@ -44,20 +48,9 @@ def _flag(text: str) -> bool:
 
 
 def _whole(text: str) -> int:
-    if not re.fullmatch(r"[+-]?\d{1,12}", text):
+    if not re.fullmatch(r"[+-]?[0-9]{1,12}", text):
         raise ValueError
     return int(text)
-
-
-def _count(text: str) -> int:
-    return _score(text) if "INFINITY" in text.upper() else _natural(text)
-
-
-def _natural(text: str) -> int:
-    value = _whole(text)
-    if value < 0:
-        raise ValueError
-    return value
 
 
 def _score(text: str) -> int:
@@ -70,16 +63,16 @@ def _score(text: str) -> int:
     return value
 
 
-def _duration(text: str) -> Millis:
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
+def _count(text: str) -> int:
+    value = _score(text)
+    if value < 0:
         raise ValueError
-    return int(found[1]) * _UNITS[found[2] or "ms"]
+    return value
 
 
 def _moment(text: str) -> Millis:
     moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    if moment.tzinfo is None or moment < _EPOCH:
         raise ValueError
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
@@ -97,31 +90,52 @@ def _agent(text: str) -> AgentRef:
     return AgentRef(agent_class, "", rest[0] if rest else "")
 
 
-_SCORE_SCHEMA: dict[str, object] = {
-    "anyOf": [
-        {"type": "integer", "minimum": -INFINITY, "maximum": INFINITY},
-        {"enum": ["INFINITY", "-INFINITY"]},
-    ]
-}
-_DURATION_SCHEMA: dict[str, object] = {
-    "anyOf": [
-        {"type": "integer", "minimum": 0},
-        {"type": "string", "pattern": r"^[0-9]+ *(ms|s|min|h|d)?$"},
-    ]
-}
-TEXT = Kind(f"a text of at most {TEXT_CHARACTERS_MAX} characters", _text, {"type": "string"})
+def _place(text: str) -> Place:
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or (":" in host and not bracketed):
+        return text.removeprefix("[").removesuffix("]"), 0
+    return (host[1:-1] if bracketed else host), _port(port)
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(f"[0-9]{{1,{_PORT_DIGITS_MAX}}}", text):
+        raise ValueError
+    if not 1 <= int(text) <= limits.PORT_MAX:
+        raise ValueError
+    return int(text)
+
+
+_INFINITE: Final = {"enum": ["INFINITY", "+INFINITY", "-INFINITY"]}
+TEXT = Kind(
+    f"a text of at most {limits.TEXT_MAX} characters, without null",
+    _text,
+    {"type": "string", "maxLength": limits.TEXT_MAX},
+)
 VALUE = Kind(TEXT.allowed, _text, {"type": ["string", "number", "boolean"]})
 FLAG = Kind("true or false", _flag, {"type": "boolean"})
-PORT = Kind("a port, 1 to 65535", _natural, {"type": "integer", "minimum": 1, "maximum": 65_535})
-NATURAL = Kind("a whole number from 0", _natural, {"type": "integer", "minimum": 0})
-WHOLE = Kind("a whole number", _whole, {"type": "integer"})
-COUNT = Kind("a whole number from 0, or INFINITY", _count, _SCORE_SCHEMA)
-SCORE = Kind(
-    "a whole number within -1000000..1000000, INFINITY or -INFINITY", _score, _SCORE_SCHEMA
+PORT = Kind(
+    f"a port, 1 to {limits.PORT_MAX}",
+    _port,
+    {"type": "integer", "minimum": 1, "maximum": limits.PORT_MAX},
 )
-DURATION = Kind("a time such as 500ms, 10s, 5min or 1h", _duration, _DURATION_SCHEMA)
+SCORE = Kind(
+    f"a whole number within -{INFINITY}..{INFINITY}, INFINITY or -INFINITY",
+    _score,
+    {"anyOf": [{"type": "integer", "minimum": -INFINITY, "maximum": INFINITY}, _INFINITE]},
+)
+COUNT = Kind(
+    f"a whole number within 0..{INFINITY}, or INFINITY",
+    _count,
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": 0, "maximum": INFINITY},
+            {"enum": ["INFINITY", "+INFINITY"]},
+        ]
+    },
+)
 MOMENT = Kind(
-    "a moment with zone, such as 2026-12-31T18:00:00Z",
+    "a moment with its zone, such as 2026-12-31T18:00:00Z",
     _moment,
     {"type": "string", "format": "date-time"},
 )
@@ -130,6 +144,11 @@ AGENT = Kind(
     _agent,
     {"type": "string", "pattern": f"^({'|'.join(AgentClass)})(:[^:]+){{0,2}}$"},
 )
+PLACE = Kind(
+    f"HOST, HOST:PORT or [IPV6]:PORT, with a port of 1 to {limits.PORT_MAX}",
+    _place,
+    {"type": "string"},
+)
 
 
 def words(values: type[StrEnum]) -> Kind:
@@ -137,19 +156,92 @@ def words(values: type[StrEnum]) -> Kind:
     return Kind("one of " + ", ".join(values), values, {"enum": [str(value) for value in values]})
 
 
+def word(only: str) -> Kind:
+    """Return the kind of a value for which there is one word so far."""
+
+    def read(text: str) -> str:
+        if text != only:
+            raise ValueError
+        return text
+
+    return Kind(only, read, {"const": only})
+
+
+def natural(most: int) -> Kind:
+    """Return the kind of a whole number from 0."""
+
+    def read(text: str) -> int:
+        value = _whole(text)
+        if not 0 <= value <= most:
+            raise ValueError
+        return value
+
+    schema: dict[str, object] = {"type": "integer", "minimum": 0, "maximum": most}
+    return Kind(f"a whole number, 0 to {most}", read, schema)
+
+
+def duration(least_ms: Millis, most_ms: Millis) -> Kind:
+    """Return the kind of a time within these bounds.
+
+    A number needs its unit: some programs of this field read a bare one as
+    seconds, others as milliseconds.
+    """
+
+    def read(text: str) -> Millis:
+        if text == "0" and least_ms == 0:
+            return 0
+        found = _DURATION.fullmatch(text)
+        if found is None:
+            raise ValueError
+        value_ms = int(found[1]) * _UNITS[found[2]]
+        if not least_ms <= value_ms <= most_ms:
+            raise ValueError
+        return value_ms
+
+    bounds = f"{_largest_unit(least_ms)} to {_largest_unit(most_ms)}"
+    pattern: dict[str, object] = {"type": "string", "pattern": r"^[0-9]{1,12} ?(ms|s|min|h|d)$"}
+    schema: dict[str, object] = pattern if least_ms else {"anyOf": [{"const": 0}, pattern]}
+    return Kind(f"a time of {bounds} with its unit, one of {', '.join(_UNITS)}", read, schema)
+
+
+def named(pattern: re.Pattern[str], allowed: str) -> Kind:
+    """Return the kind of a name that matches the pattern."""
+
+    def read(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise ValueError
+        return text
+
+    return Kind(allowed, read, {"type": "string", "pattern": f"^{pattern.pattern}$"})
+
+
 def show_duration(value_ms: Millis) -> str:
-    """Return the time as `_duration` reads it, in the largest whole unit up to seconds."""
+    """Return the time as a file says it, in seconds or milliseconds."""
     return f"{value_ms // 1000}s" if value_ms and value_ms % 1000 == 0 else f"{value_ms}ms"
 
 
 def show_score(score: int) -> int | str:
-    """Return the score as `_score` reads it."""
+    """Return the score as a file says it."""
     if abs(score) < INFINITY:
         return score
     return "INFINITY" if score > 0 else "-INFINITY"
 
 
 def show_moment(wall_ms: Millis) -> str:
-    """Return the moment as `_moment` reads it."""
+    """Return the moment as a file says it."""
     moment = _EPOCH + timedelta(milliseconds=wall_ms)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def show_place(host: str, port: int) -> str:
+    """Return an address as a file says it."""
+    if not port:
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _largest_unit(value_ms: Millis) -> str:
+    for unit, unit_ms in reversed(_UNITS.items()):
+        if value_ms and value_ms % unit_ms == 0:
+            return f"{value_ms // unit_ms}{unit}"
+    return "0"

@@ -8,9 +8,8 @@ from dataclasses import fields
 
 import yaml
 
-from ha_core.config.kinds import show_duration, show_moment, show_score
+from ha_core.config.kinds import show_duration, show_moment, show_place, show_score
 from ha_core.config.model import (
-    Address,
     Configuration,
     Defaults,
     Group,
@@ -27,12 +26,15 @@ from ha_core.config.model import (
 from ha_core.ids import INFINITY
 
 Plain = dict[str, object]
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+"""The writer in C, where PyYAML was built with it."""
 _SCORES = ("stickiness", "priority", "migration_threshold")
 
 
 def render(configuration: Configuration) -> str:
     """Return the YAML text."""
-    return yaml.safe_dump(plain(configuration), sort_keys=False, allow_unicode=True, width=100)
+    value = plain(configuration)
+    return yaml.dump(value, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=100)
 
 
 def plain(configuration: Configuration) -> Plain:
@@ -68,7 +70,8 @@ def plain(configuration: Configuration) -> Plain:
         },
         "defaults": _defaults(configuration.defaults),
     }
-    return {key: value for key, value in parts.items() if value or key == "cluster"}
+    needed = ("cluster", "links", "nodes")
+    return {key: value for key, value in parts.items() if value or key in needed}
 
 
 def _options(options: Options) -> Plain:
@@ -90,18 +93,11 @@ def _link(link: Link) -> Plain:
 
 
 def _node(node: Node) -> Plain:
-    found: Plain = {"addresses": {str(a.link): _place(a) for a in node.addresses}}
+    found: Plain = {"addresses": {str(a.link): show_place(a.host, a.port) for a in node.addresses}}
     if not node.voter:
         found["voter"] = False
     found |= {flag: True for flag in ("witness", "standby", "maintenance") if getattr(node, flag)}
     return found | _without_empty({"attributes": dict(node.attributes)})
-
-
-def _place(address: Address) -> str:
-    if not address.port:
-        return address.host
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"{host}:{address.port}"
 
 
 def _primitive(item: Primitive) -> Plain:
@@ -129,7 +125,7 @@ def _operations(operations: Iterable[Operation]) -> Plain:
 
 def _operation(item: Operation) -> Plain:
     found = Plain()
-    if item.interval_ms:
+    if item.action == "monitor":
         found["interval"] = show_duration(item.interval_ms)
     found["timeout"] = show_duration(item.timeout_ms)
     if item.on_fail is not None:
@@ -146,7 +142,7 @@ def _meta(meta: Meta, base: Meta) -> Plain:
     found = Plain()
     for field in fields(meta):
         value = getattr(meta, field.name)
-        if value == getattr(base, field.name):
+        if value is None or value == getattr(base, field.name):
             continue
         if field.name == "failure_timeout_ms":
             found["failure_timeout"] = show_duration(value)

@@ -3,37 +3,49 @@
 Source: JSON Schema, draft 2020-12.
 """
 
+from typing import Final
+
 from ha_core.config import keys
 from ha_core.config.kinds import Kind
 
-_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schema() -> dict[str, object]:
     """Return the schema of a whole configuration file."""
-    head: dict[str, object] = {"$schema": _DRAFT, "title": "Beatkeeper cluster configuration"}
+    head: dict[str, object] = {"$schema": DRAFT, "title": "Beatkeeper cluster configuration"}
     return head | _schema(keys.CONFIGURATION)
 
 
 def _schema(shape: keys.Shape) -> dict[str, object]:
     match shape:
         case Kind():
-            return {**shape.schema, "description": f"Allowed: {shape.allowed}."}
+            return dict(shape.schema)
         case keys.Object():
             found: dict[str, object] = {
-                "type": "object",
-                "properties": {key: _schema(value) for key, value in shape.keys.items()},
+                "type": "object" if shape.needed() else ["object", "null"],
+                "properties": {name: _key(key) for name, key in shape.keys.items()},
                 "additionalProperties": False,
             }
-            return {**found, "required": list(shape.needed)} if shape.needed else found
+            return {**found, "required": list(shape.needed())} if shape.needed() else found
         case keys.MapOf():
-            return {"type": ["object", "null"], "additionalProperties": _schema(shape.value)}
+            return {
+                "type": ["object", "null"],
+                "propertyNames": dict(shape.name.schema),
+                "additionalProperties": _schema(shape.value),
+            }
         case keys.ListOf():
             one = _schema(shape.value)
-            return {"anyOf": [{"type": "array", "items": one}, one]}
+            return {"anyOf": [{"type": "array", "items": one}, one, {"type": "null"}]}
         case keys.OneOf():
-            choices = [
-                {**_schema(item), "required": [name, *(n for n in item.needed if n != name)]}
-                for name, item in shape.choices.items()
-            ]
-            return {"oneOf": choices}
+            return {"oneOf": [_schema(item) for item in shape.choices.values()]}
+
+
+def _key(key: keys.Key) -> dict[str, object]:
+    """Return a key's schema with the words that an editor shows beside it."""
+    words = key.meaning
+    if isinstance(key.shape, Kind):
+        words += f" Allowed: {key.shape.allowed}."
+    if key.default:
+        words += f" Default: {key.default}."
+    return {**_schema(key.shape), "description": words}

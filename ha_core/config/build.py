@@ -1,0 +1,200 @@
+"""Plain values as `read` leaves them, turned into the model's.
+
+Owns: the names that keys of the file have in the model, and defaults that
+depend on other parts. What was faulty is missing from the values; where the
+model cannot do without, something harmless stands in for it, so that the
+rules can judge the rest. Nothing is applied that was read with faults.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from ha_core.config import keys
+from ha_core.config.model import (
+    Address,
+    AgentClass,
+    AgentRef,
+    Colocation,
+    Configuration,
+    Defaults,
+    FenceDevice,
+    Group,
+    Link,
+    Location,
+    Meta,
+    Node,
+    Operation,
+    Options,
+    Ordering,
+    Primitive,
+)
+from ha_core.config.read import Plain
+from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
+
+_Names = dict[str, str]
+"""Keys of the file, and the model's fields for them."""
+_OPTIONS: Final[_Names] = {
+    "dead_after": "dead_after_ms",
+    **{name: name for name in ("symmetric", "no_quorum_policy", "maintenance")},
+}
+_LINK: Final[_Names] = {name: name for name in ("port", "medium")}
+_NODE: Final[_Names] = {name: name for name in ("voter", "witness", "standby", "maintenance")}
+_OPERATION: Final[_Names] = {
+    "interval": "interval_ms",
+    "timeout": "timeout_ms",
+    **{name: name for name in ("on_fail", "depth")},
+}
+_DEFAULTS: Final[_Names] = {
+    "timeout": "operation_timeout_ms",
+    "monitor_interval": "monitor_interval_ms",
+}
+_LOCATION: Final[_Names] = {"origin": "origin", "expires": "expires_wall_ms"}
+_ORDERING: Final[_Names] = {name: name for name in ("kind", "symmetrical")}
+_STAND_IN: Final = AgentRef(AgentClass.LSB, "", "unknown")
+_META: Final[_Names] = {
+    **{name: name for name in (*keys.META, *keys.PRIMITIVE.keys) if name in Meta.__slots__},
+    "failure_timeout": "failure_timeout_ms",
+}
+
+
+def build(raw: Plain) -> Configuration:
+    """Return the configuration that the values of a whole file make."""
+    resources = list(_parts(raw, "resources"))
+    constraints = list(_parts(raw, "constraints"))
+    defaults = _defaults(_part(raw, "defaults"))
+    return Configuration(
+        name=_text(raw, "cluster") or Configuration().name,
+        options=Options(**_given(_part(raw, "options"), _OPTIONS)),
+        nodes=tuple(_node(name, part) for name, part in _parts(raw, "nodes")),
+        links=tuple(
+            Link(LinkName(name), **_given(part, _LINK)) for name, part in _parts(raw, "links")
+        ),
+        primitives=tuple(
+            _primitive(name, part, defaults) for name, part in resources if "group" not in part
+        ),
+        groups=tuple(_group(name, part) for name, part in resources if "group" in part),
+        locations=tuple(
+            _location(name, part) for name, part in constraints if _has(part, "location", "node")
+        ),
+        colocations=tuple(
+            _colocation(name, part)
+            for name, part in constraints
+            if _has(part, "colocation", "with")
+        ),
+        orderings=tuple(
+            _ordering(name, part) for name, part in constraints if _has(part, "order", "then")
+        ),
+        fence_devices=tuple(_device(name, part) for name, part in _parts(raw, "fence_devices")),
+        defaults=defaults,
+    )
+
+
+def _defaults(raw: Plain) -> Defaults:
+    base = Defaults().meta
+    own = {name: getattr(base, name) for name in Meta.__slots__}
+    return Defaults(
+        meta=Meta(**own | _given(_part(raw, "resource"), _META)),
+        **_given(_part(raw, "operation"), _DEFAULTS),
+    )
+
+
+def _node(name: str, raw: Plain) -> Node:
+    places = _part(raw, "addresses").items()
+    return Node(
+        NodeName(name),
+        tuple(Address(LinkName(link), host, port) for link, (host, port) in places),
+        attributes=_pairs(raw, "attributes"),
+        **_given(raw, _NODE),
+    )
+
+
+def _primitive(name: str, raw: Plain, defaults: Defaults) -> Primitive:
+    operations = _part(raw, "operations")
+    found = [
+        _operation(action, _part(operations, action), defaults)
+        for action in ("start", "stop")
+        if action in operations
+    ]
+    found += [_operation("monitor", item, defaults) for item in operations.get("monitor", ())]
+    return Primitive(
+        ResourceId(name),
+        raw.get("agent", _STAND_IN),
+        _pairs(raw, "parameters"),
+        tuple(found),
+        Meta(**_given(raw, _META)),
+        _text(raw, "description"),
+    )
+
+
+def _operation(action: str, raw: Plain, defaults: Defaults) -> Operation:
+    is_monitor = action == "monitor"
+    own: Plain = {
+        "timeout_ms": defaults.operation_timeout_ms,
+        "interval_ms": defaults.monitor_interval_ms if is_monitor else 0,
+    }
+    return Operation(action, **own | _given(raw, _OPERATION))
+
+
+def _group(name: str, raw: Plain) -> Group:
+    return Group(
+        ResourceId(name),
+        tuple(ResourceId(member) for member in raw["group"]),
+        Meta(**_given(raw, _META)),
+        _text(raw, "description"),
+    )
+
+
+def _location(name: str, raw: Plain) -> Location:
+    return Location(
+        ConstraintId(name),
+        ResourceId(raw["location"]),
+        NodeName(raw["node"]),
+        raw.get("score", INFINITY),
+        **_given(raw, _LOCATION),
+    )
+
+
+def _colocation(name: str, raw: Plain) -> Colocation:
+    dependent, primary = ResourceId(raw["colocation"]), ResourceId(raw["with"])
+    return Colocation(ConstraintId(name), dependent, primary, raw.get("score", INFINITY))
+
+
+def _ordering(name: str, raw: Plain) -> Ordering:
+    first, then = ResourceId(raw["order"]), ResourceId(raw["then"])
+    return Ordering(ConstraintId(name), first, then, **_given(raw, _ORDERING))
+
+
+def _device(name: str, raw: Plain) -> FenceDevice:
+    targets = tuple(NodeName(target) for target in raw.get("targets", ()))
+    agent = raw.get("agent", str(_STAND_IN))
+    return FenceDevice(name, agent, _pairs(raw, "parameters"), targets)
+
+
+# --- plain values ----------------------------------------------------------------------------
+
+
+def _given(raw: Plain, names: _Names) -> Plain:
+    """Return what is given, under the model's names."""
+    return {field: raw[name] for name, field in names.items() if name in raw}
+
+
+def _has(raw: Plain, *names: str) -> bool:
+    return all(name in raw for name in names)
+
+
+def _part(raw: Plain, name: str) -> Plain:
+    part: Plain = raw.get(name, {})
+    return part
+
+
+def _parts(raw: Plain, name: str) -> Iterable[tuple[str, Plain]]:
+    return _part(raw, name).items()
+
+
+def _pairs(raw: Plain, name: str) -> tuple[tuple[str, str], ...]:
+    return tuple(_part(raw, name).items())
+
+
+def _text(raw: Plain, name: str) -> str:
+    text: str = raw.get(name, "")
+    return text

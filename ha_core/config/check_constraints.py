@@ -1,0 +1,141 @@
+"""What constraints must satisfy: resources and nodes that exist, orderings that have a beginning.
+
+Owns: these rules.
+"""
+
+from collections.abc import Iterable
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+
+from ha_core.config import limits
+from ha_core.config.faults import (
+    Fault,
+    bad_name,
+    listed,
+    out_of_range,
+    repeated,
+    shown,
+    too_many,
+)
+from ha_core.config.model import Colocation, Configuration, Location, Ordering
+from ha_core.ids import INFINITY, ConstraintId, ResourceId
+
+_CYCLES_MAX = 20
+_Edges = dict[tuple[ResourceId, ResourceId], ConstraintId | None]
+
+
+def constraint_faults(configuration: Configuration) -> Iterable[Fault]:
+    """Yield every fault of locations, colocations and orderings."""
+    everything: tuple[Location | Colocation | Ordering, ...] = (
+        *configuration.locations,
+        *configuration.colocations,
+        *configuration.orderings,
+    )
+    yield from repeated("constraints", (item.id for item in everything))
+    most = limits.CONSTRAINTS_MAX
+    yield from too_many("constraints", len(everything), most, "constraints")
+    for item in everything:
+        is_good = bool(limits.CONSTRAINT_ID.fullmatch(item.id))
+        allowed = limits.CONSTRAINT_ID_ALLOWED
+        yield from bad_name(f"constraints.{item.id}", item.id, is_good, allowed)
+    yield from _locations(configuration)
+    yield from _pairs(configuration)
+    yield from _circles(configuration)
+
+
+def _locations(configuration: Configuration) -> Iterable[Fault]:
+    hosts = [node.name for node in configuration.nodes if not node.witness]
+    known, names = _resources(configuration)
+    for item in configuration.locations:
+        path = f"constraints.{item.id}"
+        if item.resource not in known:
+            yield _unknown(f"{path}.location", item.resource, names)
+        if item.node not in hosts:
+            is_witness = configuration.node(item.node) is not None
+            kind = "is a witness and runs nothing" if is_witness else "does not exist"
+            text = f"names the node {shown(item.node)}, which {kind}"
+            yield Fault(f"{path}.node", f"{text}; allowed: {listed(hosts)}")
+        yield from out_of_range(f"{path}.score", item.score, -INFINITY, INFINITY)
+        if item.expires_wall_ms is not None:
+            moment = item.expires_wall_ms
+            yield from out_of_range(f"{path}.expires", moment, 0, limits.MOMENT_MS_MAX, " ms")
+
+
+def _pairs(configuration: Configuration) -> Iterable[Fault]:
+    known, names = _resources(configuration)
+    pairs = [
+        (item.id, ("colocation", item.resource), ("with", item.with_resource))
+        for item in configuration.colocations
+    ]
+    pairs += [
+        (item.id, ("order", item.first), ("then", item.then)) for item in configuration.orderings
+    ]
+    for name, left, right in pairs:
+        for key, resource in (left, right):
+            if resource not in known:
+                yield _unknown(f"constraints.{name}.{key}", resource, names)
+        if left[1] == right[1]:
+            text = f"relates {shown(left[1])} to itself"
+            yield Fault(f"constraints.{name}.{right[0]}", f"{text}; allowed: two resources")
+    for item in configuration.colocations:
+        path = f"constraints.{item.id}.score"
+        yield from out_of_range(path, item.score, -INFINITY, INFINITY)
+
+
+def _resources(configuration: Configuration) -> tuple[set[str], str]:
+    names: list[str] = [
+        *(item.id for item in configuration.primitives),
+        *(group.id for group in configuration.groups),
+    ]
+    return set(names), listed(names)
+
+
+def _unknown(path: str, resource: str, names: str) -> Fault:
+    text = f"names the resource {shown(resource)}, which does not exist"
+    return Fault(path, f"{text}; allowed: {names}")
+
+
+def _circles(configuration: Configuration) -> Iterable[Fault]:
+    """Name the circles of resources that would have to start before themselves."""
+    edges = _edges(configuration)
+    for _ in range(_CYCLES_MAX):
+        circle = _circle(edges)
+        if not circle:
+            return
+        steps = list(pairwise(circle))
+        constraints = sorted({name for step in steps if (name := edges[step]) is not None})
+        path = f"constraints.{constraints[0]}.then" if constraints else "resources"
+        by = f", by {' and '.join(constraints)}" if constraints else ""
+        text = f"orders in a circle: {' then '.join(circle)}{by}"
+        yield Fault(path, f"{text}; allowed: orderings that have a beginning")
+        for step in steps:
+            del edges[step]
+
+
+def _edges(configuration: Configuration) -> _Edges:
+    """Return which primitive starts before which; the constraint that says so, or None: a group."""
+    edges: _Edges = {}
+    for group in configuration.groups:
+        for step in pairwise(group.members):
+            if step[0] != step[1]:
+                edges[step] = None
+    for item in configuration.orderings:
+        first, then = configuration.group(item.first), configuration.group(item.then)
+        last = first.members[-1] if first and first.members else item.first
+        head = then.members[0] if then and then.members else item.then
+        if item.first != item.then:
+            edges.setdefault((last, head), item.id)
+    return edges
+
+
+def _circle(edges: _Edges) -> list[ResourceId]:
+    """Return a circle in the order of starting, its first element repeated at the end."""
+    sorter: TopologicalSorter[ResourceId] = TopologicalSorter()
+    for first, then in edges:
+        sorter.add(then, first)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle: list[ResourceId] = error.args[1]
+        return circle
+    return []
