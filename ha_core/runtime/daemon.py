@@ -57,6 +57,9 @@ DRAIN_S: Final = 60.0
 """How long stopping everything may take before the daemon ends all the same."""
 FILES_MIN: Final = 8192
 """Open files that daemon and guardian (three for each process it holds) may need."""
+CONNECTED: Final = "connected"
+ISOLATED: Final = "isolated"
+LAB_LINKS: Final = (CONNECTED, ISOLATED)
 _MCL_CURRENT_FUTURE_ONFAULT: Final = 1 | 2 | 4  # mlockall(2)
 
 log = logging.getLogger("had")
@@ -96,13 +99,22 @@ class Daemon:
         self._control = ControlServer(
             layout.control_socket, self._loop, access=access, product=_product()
         )
+        self._cutting: set[asyncio.Task[None]] = set()
 
-    async def run(self) -> int:
-        """Run until stopped; return the exit code. Raises HaError if it cannot begin."""
+    async def run(self, lab: str = "") -> int:
+        """Run until stopped; return the exit code. Raises HaError if it cannot begin.
+
+        `lab` is one of `LAB_LINKS` where signals may cut the links: whoever may send them may
+        end this process as well.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ask_to_stop)
         loop.add_signal_handler(signal.SIGHUP, self._read_ring_again)
+        if lab:
+            loop.add_signal_handler(signal.SIGUSR1, self._isolate, True)
+            loop.add_signal_handler(signal.SIGUSR2, self._isolate, False)
+            await self._transport.isolate(lab == ISOLATED)
         try:
             await self._begin()
             await self._loop.ended.wait()
@@ -142,6 +154,13 @@ class Daemon:
         log.info("asked to stop: draining")
         self._loop.ask_to_stop()
         asyncio.get_running_loop().call_later(DRAIN_S, self._loop.ended.set)
+
+    def _isolate(self, is_isolated: bool) -> None:
+        """Pull every cable out of this node of a lab, or plug them in."""
+        log.warning("the lab %s the links", "cuts" if is_isolated else "restores")
+        task = asyncio.get_running_loop().create_task(self._transport.isolate(is_isolated))
+        self._cutting.add(task)
+        task.add_done_callback(self._cutting.discard)
 
     def _read_ring_again(self) -> None:
         """A rotated key ring is taken up without a restart; a faulty one changes nothing."""
@@ -203,7 +222,7 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stderr.write(f"had: another daemon runs on {layout.lib}: stop it first\n")
             return EXIT_RUNNING
         with logging_to(layout.lib / "had.log", to_stderr=options.foreground):
-            return _serve(layout, options.group, options.delegate)
+            return _serve(layout, options)
     except OSError as fault:
         cure = "run as root, make room, or name another directory with --root"
         where = fault.filename or layout.lib
@@ -211,14 +230,14 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_CONFIG
 
 
-def _serve(layout: Layout, groups: list[str], delegates: list[str]) -> int:
+def _serve(layout: Layout, options: argparse.Namespace) -> int:
     _claim_priority()
     try:
-        access = access_of(groups, delegates)
+        access = access_of(options.group, options.delegate)
         node_file = read_node_file(layout.node_file)
         ring = read_ring(layout.keyring_file)
         store = Store.open(layout.store)
-        return asyncio.run(_run(layout, node_file, ring, store, access))
+        return asyncio.run(_run(layout, node_file, ring, store, access, options.lab))
     except StoreError as fault:
         return _refuse(fault, EXIT_STORE)
     except GuardianError as fault:
@@ -228,9 +247,9 @@ def _serve(layout: Layout, groups: list[str], delegates: list[str]) -> int:
 
 
 async def _run(
-    layout: Layout, node_file: NodeFile, ring: KeyRing, store: Store, access: Access
+    layout: Layout, node_file: NodeFile, ring: KeyRing, store: Store, access: Access, lab: str
 ) -> int:
-    return await Daemon(layout, node_file, ring, store, access).run()
+    return await Daemon(layout, node_file, ring, store, access).run(lab)
 
 
 def _refuse(fault: HaError, code: int) -> int:
@@ -248,6 +267,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--root", type=Path, help="directory of the node's etc, lib and run")
     parser.add_argument("--foreground", action="store_true", help="log to standard error too")
+    parser.add_argument(
+        "--lab",
+        choices=LAB_LINKS,
+        default="",
+        help="for 'ha lab' alone: begin with these links; SIGUSR1 cuts and SIGUSR2 restores them",
+    )
     for option, meaning in (
         ("--group", "a group whose members may use the control socket, each in its own name"),
         ("--delegate", "a user who may give commands in the name of others, as ha-cimd's does"),

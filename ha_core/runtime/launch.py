@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -23,41 +24,69 @@ END_S: Final = 90.0
 ERROR_CHARACTERS: Final = 2000
 
 
-def start_process(arguments: list[str], errors: Path, what: str) -> int:
-    """Start a program in the background and wait until it says that it is ready; return its pid.
+class Starting:
+    """A program that was started in the background and has not said yet that it is ready.
 
-    Raises: ConnectError: it ended or said nothing in time; the text has its own words.
+    Several can be under way at once; each needs its `wait` or its `close`. `errors` takes what
+    the program writes to standard error, `what` names it in messages.
     """
-    with tempfile.TemporaryDirectory(prefix="bk-") as directory:
-        path = f"{directory}/ready"
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready, errors.open("wb") as log:
-            ready.bind(path)
-            child = subprocess.Popen(
+
+    def __init__(
+        self,
+        arguments: list[str],
+        errors: Path,
+        what: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._errors, self._what = errors, what
+        self._directory = tempfile.TemporaryDirectory(prefix="bk-")
+        self._ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        path = f"{self._directory.name}/ready"
+        self._ready.bind(path)
+        with errors.open("wb") as log:
+            self._child = subprocess.Popen(
                 arguments,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 start_new_session=True,
-                env={**os.environ, "NOTIFY_SOCKET": path},
+                # Neither keeps the caller's directory busy, nor finds modules in it.
+                cwd="/",
+                env={**(os.environ if environment is None else environment), "NOTIFY_SOCKET": path},
             )
-            if _is_ready(ready, child.pid):
-                # The daemon outlives this program: nobody here will wait for it.
-                child.returncode = 0
-                return child.pid
-    if child.poll() is None:
-        child.kill()
-    child.wait()
-    words = errors.read_text(errors="replace")[-ERROR_CHARACTERS:].strip()
-    raise ConnectError(f"{what} did not start: {words or 'it said nothing'}")
+
+    def wait(self, within_s: float = READY_S) -> int:
+        """Wait until it is ready; return its pid.
+
+        Raises: ConnectError: it ended or said nothing in time; the text has its own words.
+        """
+        try:
+            is_ready = _is_ready(self._ready, self._child.pid, within_s)
+        finally:
+            self.close()
+        if is_ready:
+            # The daemon outlives this program: nobody here will wait for it.
+            self._child.returncode = 0
+            return self._child.pid
+        if self._child.poll() is None:
+            self._child.kill()
+        self._child.wait()
+        words = self._errors.read_text(errors="replace")[-ERROR_CHARACTERS:].strip()
+        raise ConnectError(f"{self._what} did not start: {words or 'it said nothing'}")
+
+    def close(self) -> None:
+        """Hear no word of it any more; the program itself is left alone."""
+        self._ready.close()
+        self._directory.cleanup()
 
 
 def start(layout: Layout) -> int:
     """Start the node's daemon; return its pid."""
     arguments = [sys.executable, "-m", "ha_core.runtime.daemon"]
     if layout.root is not None:
-        arguments += ["--root", str(layout.root)]
+        arguments += ["--root", str(layout.root.absolute())]
     layout.run.mkdir(parents=True, exist_ok=True)
-    return start_process(arguments, layout.run / "had.stderr", "had")
+    return Starting(arguments, layout.run / "had.stderr", "had").wait()
 
 
 def running_pid(layout: Layout) -> int | None:
@@ -74,9 +103,9 @@ def running_pid(layout: Layout) -> int | None:
         return None
     for line in locks.splitlines():
         _, kind, _, mode, pid, place, *_ = line.split()
-        if (kind, mode) == ("FLOCK", "WRITE") and place.rpartition(":")[2] == inode:
-            if _is_daemon(int(pid)):
-                return int(pid)
+        is_here = (kind, mode) == ("FLOCK", "WRITE") and place.rpartition(":")[2] == inode
+        if is_here and _is_daemon(int(pid)):
+            return int(pid)
     return None
 
 
@@ -106,11 +135,11 @@ def stop(pid: int, timeout_s: float = END_S) -> bool:
         os.close(descriptor)
 
 
-def _is_ready(ready: socket.socket, pid: int) -> bool:
+def _is_ready(ready: socket.socket, pid: int, within_s: float) -> bool:
     """Wait for the word READY=1 or the child's end, whichever comes first."""
     child = os.pidfd_open(pid)
     try:
-        end = time.monotonic() + READY_S
+        end = time.monotonic() + within_s
         while (left_s := end - time.monotonic()) > 0:
             heard, _, _ = select.select([ready.fileno(), child], [], [], left_s)
             if ready.fileno() in heard:

@@ -102,6 +102,7 @@ class Transport:
         self._logged: dict[tuple[str, str], int] = {}
         self._changing = asyncio.Lock()
         self._binding: asyncio.Task[None] | None = None
+        self._is_isolated = False
         self.counters: Counter[str] = Counter()
 
     @property
@@ -141,8 +142,18 @@ class Transport:
             if not await self._bind_all() and self._binding is None:
                 self._binding = asyncio.get_running_loop().create_task(self._bind_again())
 
+    async def isolate(self, is_isolated: bool) -> None:
+        """Send and hear nothing, as if every cable were pulled out, or again: for `ha lab`."""
+        self._is_isolated = is_isolated
+        async with self._changing:
+            for stream in self._outgoing.values():
+                await stream.close()
+            self._outgoing.clear()
+
     def send(self, effects: list[Send]) -> None:
         """Send messages, those to one node together as far as they fit one datagram."""
+        if self._is_isolated:
+            return
         parts: dict[NodeName, list[bytes]] = {}
         for effect in effects:
             if effect.to in self._peers:
@@ -168,6 +179,8 @@ class Transport:
 
     def arrived(self, data: bytes, link: LinkName) -> bytes | None:
         """Take a frame; return what to answer a sender that this node cannot understand."""
+        if self._is_isolated:
+            return None
         self.counters[f"{link}.received"] += 1
         try:
             frame = self._codec.open(data)
