@@ -34,6 +34,8 @@ class NodeView:
     generation: int = 0
     addresses: tuple[str, ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
+    links_down: tuple[str, ...] = ()
+    """Names of the links over which the local node does not hear it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class InstanceView:
     state: str
     fail_count: int = 0
     failure: str = ""
+    started_wall_ms: int = 0
+    """When it was started last; 0 if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class PrimitiveView:
     instances: tuple[InstanceView, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
     description: str = ""
+    on_stop_fail: str = "block"
+    """What a failed stop leads to, in the cluster's word."""
     why: str = ""
 
 

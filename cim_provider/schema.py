@@ -11,7 +11,7 @@ Source: DSP0004 3.0, "CIM schema" (inheritance and propagation of qualifiers).
 # mypy: allow-untyped-calls
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -19,12 +19,12 @@ import pywbem
 
 MODEL: Final = "root/cimv2"
 """Namespace of the cluster's classes."""
-INTEROP: Final = "root/interop"
+INTEROP: Final = "interop"
 """Namespace of the server's own classes."""
-INTEROP_ALIAS: Final = "interop"
-"""Second name of the interop namespace, since clients hard-code either."""
-NAMESPACES: Final = (INTEROP_ALIAS, MODEL, INTEROP)
-"""All namespaces, sorted."""
+INTEROP_NAMES: Final = (INTEROP, "root/interop", "root/PG_InterOp")
+"""All names of the interop namespace, since clients hard-code any of the three."""
+NAMESPACES: Final = (*INTEROP_NAMES, MODEL)
+"""The names of all namespaces."""
 MAX_TEXT: Final = 4_000_000
 """Largest sum of MOF texts, in characters."""
 
@@ -83,7 +83,7 @@ class NamespaceSchema:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """All declarations; `namespaces` is keyed by lower case."""
+    """All declarations; `namespaces` is keyed by lower case, aliases of one included."""
 
     namespaces: Mapping[str, NamespaceSchema]
 
@@ -105,8 +105,8 @@ def load_schema(texts: Mapping[str, str]) -> Schema:
         raise SchemaError(f"MOF texts have more than {MAX_TEXT} characters together")
     model = _compile(MODEL, _chosen(texts, ".interop.mof"))
     interop = _compile(INTEROP, _chosen(texts, ".cimv2.mof"))
-    alias = NamespaceSchema(INTEROP_ALIAS, interop.classes, interop.qualifiers, interop.children)
-    found = {each.name: each for each in (model, interop, alias)}
+    interops = (replace(interop, name=name) for name in INTEROP_NAMES)
+    found = {each.name.lower(): each for each in (model, *interops)}
     return Schema(MappingProxyType(found))
 
 

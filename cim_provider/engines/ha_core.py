@@ -311,6 +311,9 @@ def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeView:
         generation=item.generation,
         addresses=tuple(address.host for address in desired.addresses) if desired else (),
         attributes=desired.attributes if desired else (),
+        links_down=tuple(
+            str(link.link) for link in snapshot.links if link.peer == item.name and not link.up
+        ),
     )
 
 
@@ -384,6 +387,11 @@ def _primitive(
         instances=instances,
         parameters=primitive.parameters,
         description=primitive.description,
+        on_stop_fail=str(
+            _first(
+                (each.on_fail for each in primitive.operations if each.action == "stop"), "block"
+            )
+        ),
         why=item.why,
     )
 
@@ -393,7 +401,13 @@ def _instances(snapshot: ClusterSnapshot) -> dict[ResourceId, list[InstanceView]
     for status in snapshot.instances:
         for item in status.instances:
             if item.state in _SHOWN or item.fail_count:
-                shown = InstanceView(status.name, str(item.state), item.fail_count, _failure(item))
+                shown = InstanceView(
+                    node=status.name,
+                    state=str(item.state),
+                    fail_count=item.fail_count,
+                    failure=_failure(item),
+                    started_wall_ms=item.started_wall_ms or 0,
+                )
                 found.setdefault(item.resource, []).append(shown)
     return found
 

@@ -147,16 +147,20 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
             await service.run(performer, host, stopping)
         finally:
             _tell_service_manager("STOPPING=1")
-            layout.state_file.unlink(missing_ok=True)
+            with suppress(OSError):  # as it was written, or not
+                layout.state_file.unlink(missing_ok=True)
     log.info("ended as asked")
 
 
 def record(path: Path, state: Table[str, str | int]) -> None:
-    """Write the state file, whole or not at all."""
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    """Write the state file, whole or not at all; where the directory is not ours, do without."""
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(json.dumps(state) + "\n")
-    os.replace(temporary, path)
+    try:
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(state) + "\n")
+        os.replace(temporary, path)
+    except OSError as fault:
+        log.info("%s is not written (%s)", path, fault.strerror)
 
 
 def _cure(layout: ServerLayout) -> str:

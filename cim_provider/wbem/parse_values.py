@@ -18,6 +18,7 @@ from typing import Final
 import pywbem
 
 from cim_provider.wbem.errors import not_valid
+from cim_provider.wbem.operations import WrittenNumber
 from cim_provider.wbem.parse_tree import Element
 
 NUMBER_CHARS_MAX: Final = 64
@@ -258,5 +259,7 @@ def _key_value(element: Element) -> object:
         return boolean(element.text)
     if value_type == "numeric":
         text = element.text.strip()
-        return _plain_integer(text) if _INTEGER.fullmatch(text) else _real(text)
+        if _INTEGER.fullmatch(text):
+            return WrittenNumber(_plain_integer(text), text)
+        return _real(text)
     return element.text

@@ -1,0 +1,72 @@
+"""HA_EnabledLogicalElementCapabilities: which buttons a console may show.
+
+Owns: one object for each kind of element, and HA_ElementCapabilities.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from cim_provider.mapping import node, resource
+from cim_provider.mapping.cluster import cluster_ref
+from cim_provider.mapping.rows import (
+    AssociationRow,
+    ClassRow,
+    Column,
+    Pair,
+    Ref,
+    class_row,
+    constant,
+    unfilled,
+)
+from cim_provider.mapping.world import World
+
+CAPABILITIES_CLASS: Final = "HA_EnabledLogicalElementCapabilities"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    name: str
+    states: tuple[int, ...]
+
+
+_CLUSTER: Final = _Kind("cluster", ())
+_NODE: Final = _Kind("node", node.STATES)
+_RESOURCE: Final = _Kind("resource", resource.STATES)
+
+
+def _ref(kind: _Kind) -> Ref:
+    return Ref(CAPABILITIES_CLASS, (("InstanceID", f"LinuxHA:cap:{kind.name}"),))
+
+
+def _kinds(_: World) -> Iterator[_Kind]:
+    yield from (_CLUSTER, _NODE, _RESOURCE)
+
+
+def _pairs(world: World) -> Iterator[Pair]:
+    yield Pair(cluster_ref(), _ref(_CLUSTER))
+    for each in world.view.nodes:
+        if not each.is_witness:
+            yield Pair(node.node_ref(each.name), _ref(_NODE))
+    for group in world.view.groups:
+        yield Pair(resource.group_ref(group.id), _ref(_RESOURCE))
+    for primitive in world.view.primitives:
+        yield Pair(resource.primitive_ref(primitive.id), _ref(_RESOURCE))
+
+
+_COLUMNS: Final[tuple[Column[_Kind], ...]] = (
+    Column("ElementName", "kind of element", lambda k: f"State changes of a {k.name}"),
+    Column("Caption", "kind of element", lambda k: f"Capabilities.{k.name}"),
+    Column("RequestedStatesSupported", "what this server carries out", lambda k: k.states),
+    constant("ElementNameEditSupported", False),
+    *unfilled("Description", "MaxElementNameLen"),
+)
+
+ROWS: Final[tuple[ClassRow, ...]] = (
+    class_row(CAPABILITIES_CLASS, ("InstanceID",), _kinds, _ref, _COLUMNS),
+)
+"""The class of this module."""
+ASSOCIATIONS: Final = (
+    AssociationRow("HA_ElementCapabilities", "ManagedElement", "Capabilities", _pairs),
+)
+"""The association of this module."""

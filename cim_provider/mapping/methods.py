@@ -1,0 +1,200 @@
+"""InvokeMethod: from the call of a client to a command, and from its outcome to a return value.
+
+Owns: the checks of a call, the meaning of each RequestedState, the return
+codes. A call that is wrong is a CIM error; a request that is understood and not
+carried out is a return code, unless only words can say why.
+Source: DSP0200 1.4, section 5.3.3; DMTF CIM Schema 2.41 (Final),
+CIM_EnabledLogicalElement.RequestStateChange.
+"""
+
+# pywbem has no annotations: its calls would be untyped.
+# mypy: allow-untyped-calls
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pywbem
+
+from cim_provider.engine import (
+    ClusterEngine,
+    Command,
+    Done,
+    Outcome,
+    Pending,
+    Refused,
+    RestartResource,
+    SetNodeStandby,
+    StartResource,
+    StopResource,
+)
+from cim_provider.mapping import node, resource
+from cim_provider.mapping.catalog import NAME_CHARS_MAX, Catalog, refuse
+from cim_provider.mapping.jobs import JOB_CLASS, Job, job_ref, started_ms
+from cim_provider.mapping.paths import cim_path, locate
+from cim_provider.mapping.rows import Record
+from cim_provider.mapping.world import CLUSTER_CLASS, World
+from cim_provider.wbem import parse_values
+from cim_provider.wbem.errors import Status
+from cim_provider.wbem.operations import InvokeMethod, MethodResult
+
+COMPLETED: Final = 0
+NOT_SUPPORTED: Final = 1
+INVALID_PARAMETER: Final = 5
+JOB_STARTED: Final = 4096
+INVALID_TRANSITION: Final = 4097
+NO_TIMEOUT: Final = 4098
+BUSY: Final = 4099
+NO_QUORUM: Final = 32768
+UNSAFE: Final = 32769
+NOT_MANAGED: Final = 32771
+_KNOWN_STATES: Final = frozenset({2, 3, 4, 6, 7, 8, 9, 10, 11})
+_RESTARTS: Final = (10, 11)
+_RESOURCES: Final = (resource.PRIMITIVE_CLASS, resource.GROUP_CLASS)
+_STATE_CHANGES: Final = (node.NODE_CLASS, *_RESOURCES, CLUSTER_CLASS, JOB_CLASS)
+"""Classes whose RequestStateChange answers; for the last two, that nothing is supported."""
+_CODES: Final = {"busy": BUSY, "no-quorum": NO_QUORUM, "unsafe": UNSAFE}
+_STATUSES: Final = {"denied": Status.ACCESS_DENIED, "not-found": Status.NOT_FOUND}
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a call means: a command and the job that may be left of it, or a return code."""
+
+    command: Command
+    job: Job
+
+
+async def invoke(
+    catalog: Catalog, asked: InvokeMethod, world: World, engine: ClusterEngine, user: str
+) -> MethodResult:
+    """Carry out a method call on behalf of a user.
+
+    Raises CIMError: INVALID_NAMESPACE, NOT_FOUND (class or instance), METHOD_NOT_FOUND,
+    INVALID_PARAMETER, METHOD_NOT_AVAILABLE (declared, and nothing carries it out), and what the
+    cluster's refusal comes to.
+    """
+    namespace = catalog.namespace(asked.namespace)
+    target = asked.target
+    name = target if isinstance(target, str) else target.classname
+    info = catalog.declared(namespace, name, Status.NOT_FOUND)
+    method = info.declaration.methods.get(asked.method)
+    if method is None:
+        text = f"class {info.name} has no method {asked.method[:NAME_CHARS_MAX]!r}"
+        refuse(Status.METHOD_NOT_FOUND, text)
+    if isinstance(target, str):
+        text = f"{info.name}.{method.name} is called on an instance, and a class was given"
+        refuse(Status.INVALID_PARAMETER, text)
+    record = locate(catalog, namespace, target, world, unknown_class=Status.NOT_FOUND)
+    given = _arguments(method, asked.parameters)
+    if method.name != "RequestStateChange" or info.name not in _STATE_CHANGES:
+        refuse(Status.METHOD_NOT_AVAILABLE, f"{info.name}.{method.name} does nothing here")
+    plan = _plan(record, given, world)
+    if isinstance(plan, int):
+        return _result(plan)
+    outcome = await engine.submit(plan.command, user)
+    return _answer(outcome, plan.job, namespace.name)
+
+
+def _plan(record: Record, given: Mapping[str, object], world: World) -> _Plan | int:
+    """Return what RequestStateChange of an object means, or the code that says why nothing."""
+    state = given.get("RequestedState")
+    if state not in _KNOWN_STATES:
+        return INVALID_PARAMETER
+    assert isinstance(state, int), "the states that are known are numbers"
+    if _is_time(given.get("TimeoutPeriod")) and record.ref.class_name != CLUSTER_CLASS:
+        return NO_TIMEOUT
+    if record.ref.class_name == node.NODE_CLASS:
+        return _on_node(str(dict(record.ref.keys)["Name"]), state, world)
+    if record.ref.class_name in _RESOURCES:
+        return _on_resource(str(dict(record.ref.keys)["Id"]), state, world)
+    return NOT_SUPPORTED
+
+
+def _on_node(name: str, state: int, world: World) -> _Plan | int:
+    if state not in node.STATES or world.nodes[name].is_witness:
+        return NOT_SUPPORTED
+    is_standby = state == 6
+    return _Plan(SetNodeStandby(name, is_standby), Job("standby" if is_standby else "online", name))
+
+
+def _on_resource(name: str, state: int, world: World) -> _Plan | int:
+    if state not in resource.STATES:
+        return NOT_SUPPORTED
+    view = world.groups.get(name) or world.primitives[name]
+    if world.running and not view.managed:
+        return NOT_MANAGED
+    if state in _RESTARTS:
+        if view.target_role == "stopped":
+            return INVALID_TRANSITION
+        return _Plan(RestartResource(name), Job("restart", name, started_ms(world, name)))
+    if state == 2:
+        return _Plan(StartResource(name), Job("start", name))
+    return _Plan(StopResource(name), Job("stop", name))
+
+
+def _answer(outcome: Outcome, job: Job, namespace: str) -> MethodResult:
+    match outcome:
+        case Done():
+            return _result(COMPLETED)
+        case Pending():
+            return MethodResult(
+                pywbem.Uint32(JOB_STARTED),
+                (("Job", "reference", cim_path(job_ref(job), namespace)),),
+            )
+        case Refused(code=code, text=text):
+            if code in _CODES:
+                return _result(_CODES[code])
+            refuse(_STATUSES.get(code, Status.FAILED), text)
+
+
+def _result(code: int) -> MethodResult:
+    return MethodResult(pywbem.Uint32(code))
+
+
+def _is_time(value: object) -> bool:
+    """Return whether a period was given: NULL and zero mean that the client has no wish."""
+    if not isinstance(value, pywbem.CIMDateTime):
+        return False
+    return not value.is_interval or bool(value.timedelta)
+
+
+def _arguments(
+    method: pywbem.CIMMethod, parameters: tuple[tuple[str, object], ...]
+) -> dict[str, object]:
+    """Return the values by the declared names of the input parameters.
+
+    Raises CIMError: INVALID_PARAMETER.
+    """
+    found: dict[str, object] = {}
+    for name, value in parameters:
+        declared = method.parameters.get(name)
+        if declared is None or (value is not None and not _is_input(declared)):
+            inputs = ", ".join(p.name for p in method.parameters.values() if _is_input(p))
+            text = f"{method.name} has no input parameter {name[:NAME_CHARS_MAX]!r}, but {inputs}"
+            refuse(Status.INVALID_PARAMETER, text)
+        found[declared.name] = _typed(declared, value)
+    return found
+
+
+def _is_input(declared: pywbem.CIMParameter) -> bool:
+    qualifier = declared.qualifiers.get("In")
+    return qualifier is None or bool(qualifier.value)
+
+
+def _typed(declared: pywbem.CIMParameter, value: object) -> object:
+    """Return the value in the declared type; a string may be one that came without its type."""
+    if value is None:
+        return None
+    expected = str(declared.type)
+    wrong = f"parameter {declared.name} is no {expected}"
+    if isinstance(value, list) != bool(declared.is_array):
+        refuse(Status.INVALID_PARAMETER, f"{wrong}{' array' if declared.is_array else ''}")
+    if isinstance(value, str) and expected != "string":
+        try:
+            return parse_values.scalar(value, expected)
+        except parse_values.BadValueError as fault:
+            refuse(Status.INVALID_PARAMETER, f"parameter {declared.name}: {fault}")
+    if not isinstance(value, list) and pywbem.cimtype(value) != expected:
+        refuse(Status.INVALID_PARAMETER, f"{wrong}, but {pywbem.cimtype(value)}")
+    return value

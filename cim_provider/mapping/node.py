@@ -1,0 +1,192 @@
+"""HA_ClusterNode and its part in the cluster.
+
+Owns: paths and properties of nodes, HA_ParticipatingNode, HA_ComponentCS.
+Knows nothing of how a node's state came about.
+Source: Linux-HA 2.1's provider for the properties that are text.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from cim_provider.engine import NodeView
+from cim_provider.mapping.cluster import cluster_ref, yes
+from cim_provider.mapping.rows import (
+    AssociationRow,
+    ClassRow,
+    Column,
+    Pair,
+    Ref,
+    Value,
+    class_row,
+    constant,
+    unfilled,
+)
+from cim_provider.mapping.states import ENABLED_COLUMNS, State, node_state
+from cim_provider.mapping.world import REACHED, World
+
+NODE_CLASS: Final = "HA_ClusterNode"
+STATES: Final = (2, 6)
+"""What RequestStateChange carries out: out of standby, into standby."""
+_WANTED: Final = {"standby": 6, "maintenance": 9, "online": 2, "suspect": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    world: World
+    node: NodeView
+    state: State
+
+
+def node_ref(name: str) -> Ref:
+    """Return the name of a node's object."""
+    return Ref(NODE_CLASS, (("CreationClassName", NODE_CLASS), ("Name", name)))
+
+
+def _subjects(world: World) -> Iterator[_Node]:
+    for node in world.view.nodes:
+        yield _Node(world, node, node_state(world, node))
+
+
+def _found(world: World, identity: tuple[str, ...]) -> _Node | None:
+    node = world.nodes.get(identity[0])
+    return None if node is None else _Node(world, node, node_state(world, node))
+
+
+def _live(name: str, source: str, read: Callable[[_Node], Value]) -> Column[_Node]:
+    """Return a property that only a cluster that runs can tell; NULL is not False."""
+    return Column(name, source, lambda n: read(n) if n.world.running else None)
+
+
+def _roles(subject: _Node) -> tuple[str, ...]:
+    node = subject.node
+    voting = "voter" if node.is_voter else "learner"
+    kind = "witness" if node.is_witness else "member"
+    coordinator = ("coordinator",) if node.is_coordinator and subject.world.running else ()
+    return (kind, voting, *coordinator)
+
+
+def _available(subject: _Node) -> tuple[int, ...]:
+    return () if subject.node.is_witness or not subject.world.running else STATES
+
+
+def _online(subject: _Node) -> str | None:
+    if subject.world.running:
+        return yes(subject.node.state in REACHED)
+    return "False" if subject.world.answering else None
+
+
+def _fail_count(subject: _Node) -> int:
+    known = subject.world.instances.get(subject.node.name, ())
+    return max((each.fail_count for each in known), default=0)
+
+
+_ELEMENT: Final[tuple[Column[_Node], ...]] = (
+    *ENABLED_COLUMNS,
+    Column("Caption", "Node. and the name", lambda n: f"Node.{n.node.name}"),
+    Column("ElementName", "name of the node", lambda n: n.node.name),
+    Column(
+        "Description",
+        "whether it is a witness",
+        lambda n: f"{'Witness' if n.node.is_witness else 'Node'} of the cluster",
+    ),
+    constant("NameFormat", "Other"),
+    Column("OtherIdentifyingInfo", "name of the node", lambda n: (n.node.name,)),
+    constant("IdentifyingDescriptions", ("Linux-HA:NodeName",)),
+    Column("Roles", "member or witness, voter or learner, coordinator", _roles),
+    constant("Dedicated", (0,)),
+    constant("ResetCapability", 5),
+    Column(
+        "RequestedState",
+        "state of the node",
+        lambda n: _WANTED.get(n.node.state, 5) if n.world.running else 5,
+    ),
+    constant("EnabledDefault", 2),
+    Column(
+        "AvailableRequestedStates", "none for a witness, or if the cluster does not run", _available
+    ),
+    *unfilled(
+        "InstanceID",
+        "OtherDedicatedDescriptions",
+        "PrimaryOwnerContact",
+        "PrimaryOwnerName",
+    ),
+)
+
+_OWN: Final[tuple[Column[_Node], ...]] = (
+    Column("NodePing", "whether it is a witness", lambda n: _kind(n, "member", "ping")),
+    Column("NodeType", "whether it is a witness", lambda n: _kind(n, 2, 4)),
+    Column("VotingRole", "whether it is a voter", lambda n: 2 if n.node.is_voter else 3),
+    Column("Incarnation", "starts of the cluster service", lambda n: n.node.generation),
+    Column("Addresses", "addresses of the node", lambda n: n.node.addresses),
+    Column(
+        "NodeAttributes",
+        "attributes of the node",
+        lambda n: tuple(f"{name}={value}" for name, value in n.node.attributes),
+    ),
+    Column("IsLocal", "whether the daemon runs there", lambda n: n.node.is_local),
+    Column("OnLine", "whether it is reached; False if the cluster is stopped", _online),
+    _live("Standby", "whether it is in standby", lambda n: yes(n.node.state == "standby")),
+    _live("Unclean", "whether it is unclean", lambda n: yes(n.node.unclean)),
+    _live("Shutdown", "whether it has left", lambda n: yes(n.node.state == "left")),
+    _live("ExpectedUp", "whether it has not left", lambda n: yes(n.node.state != "left")),
+    _live("IsDC", "whether it is the coordinator", lambda n: yes(n.node.is_coordinator)),
+    _live("IsOnline", "whether it is reached", lambda n: n.node.state in REACHED),
+    _live("IsStandby", "whether it is in standby", lambda n: n.node.state == "standby"),
+    _live("IsUnclean", "whether it is unclean", lambda n: n.node.unclean),
+    _live("IsShuttingDown", "whether it has left", lambda n: n.node.state == "left"),
+    _live("IsExpectedUp", "whether it has not left", lambda n: n.node.state != "left"),
+    _live(
+        "IsDesignatedController", "whether it is the coordinator", lambda n: n.node.is_coordinator
+    ),
+    _live(
+        "IsInMaintenance", "whether it is in maintenance", lambda n: n.node.state == "maintenance"
+    ),
+    _live(
+        "RunningResources", "primitives active there", lambda n: n.world.active.get(n.node.name, ())
+    ),
+    _live("FailCount", "largest fail count of a primitive there", _fail_count),
+)
+
+
+def _kind(subject: _Node, member: Value, witness: Value) -> Value:
+    return witness if subject.node.is_witness else member
+
+
+def _participating(world: World) -> Iterator[Pair]:
+    for subject in _subjects(world):
+        state = subject.state
+        yield Pair(
+            node_ref(subject.node.name),
+            cluster_ref(),
+            (("StateOfNode", state.of_node), ("RoleOfNode", state.role_of_node)),
+        )
+
+
+def _components(world: World) -> Iterator[Pair]:
+    for node in world.view.nodes:
+        yield Pair(cluster_ref(), node_ref(node.name))
+
+
+ROWS: Final[tuple[ClassRow, ...]] = (
+    class_row(
+        NODE_CLASS,
+        ("Name",),
+        _subjects,
+        lambda n: node_ref(n.node.name),
+        (*_ELEMENT, *_OWN),
+        find=_found,
+    ),
+)
+"""The class of this module."""
+ASSOCIATIONS: Final = (
+    AssociationRow(
+        "HA_ParticipatingNode",
+        "Antecedent",
+        "Dependent",
+        _participating,
+        {"StateOfNode": "table of states", "RoleOfNode": "table of states"},
+    ),
+    AssociationRow("HA_ComponentCS", "GroupComponent", "PartComponent", _components),
+)
+"""The associations of this module."""

@@ -1,0 +1,111 @@
+"""The operations of the WBEM server, carried out on one view of the cluster.
+
+Owns: `Mapping`, which looks at the engine once for each operation, so that an
+answer is of one moment. Keeps no state of the cluster but the look-ups of the
+last view. Reads depend on the view and the declarations alone: equal versions
+give equal answers.
+"""
+
+from typing import assert_never
+
+from cim_provider.engine import ClusterEngine
+from cim_provider.mapping import associations, classes, instances
+from cim_provider.mapping.catalog import Catalog
+from cim_provider.mapping.methods import invoke
+from cim_provider.mapping.tables import ASSOCIATIONS, ROWS
+from cim_provider.mapping.world import ServerIdentity, World
+from cim_provider.schema import Schema
+from cim_provider.wbem import operations
+from cim_provider.wbem.operations import Answer, Operation
+
+
+class Mapping:
+    """Implements `Performer` over an engine."""
+
+    def __init__(self, schema: Schema, engine: ClusterEngine, identity: ServerIdentity) -> None:
+        self._catalog = Catalog(schema, ROWS, ASSOCIATIONS)
+        self._engine = engine
+        self._identity = identity
+        self._last: World | None = None
+
+    async def version(self) -> str:
+        """See `Performer`."""
+        return (await self._engine.view()).version
+
+    async def perform(self, operation: Operation, user: str) -> Answer:
+        """See `Performer`."""
+        world = await self._world()
+        if isinstance(operation, operations.InvokeMethod):
+            return await invoke(self._catalog, operation, world, self._engine, user)
+        return self._read(operation, world)
+
+    async def _world(self) -> World:
+        view = await self._engine.view()
+        last = self._last
+        if last is None or last.view is not view:
+            last = self._last = World(view, self._identity)
+        return last
+
+    def _read(self, asked: Operation, world: World) -> Answer:
+        catalog = self._catalog
+        match asked:
+            case operations.GetInstance():
+                return instances.get_instance(catalog, asked, world)
+            case operations.EnumerateInstances():
+                return instances.enumerate_instances(catalog, asked, world)
+            case operations.EnumerateInstanceNames():
+                return instances.enumerate_instance_names(catalog, asked, world)
+            case (
+                operations.Associators()
+                | operations.AssociatorNames()
+                | operations.References()
+                | operations.ReferenceNames()
+            ):
+                return self._walk(asked, world)
+            case operations.GetClass():
+                return classes.get_class(catalog, asked)
+            case operations.EnumerateClasses():
+                return classes.enumerate_classes(catalog, asked)
+            case operations.EnumerateClassNames():
+                return classes.enumerate_class_names(catalog, asked)
+            case operations.GetQualifier():
+                return classes.get_qualifier(catalog, asked)
+            case operations.EnumerateQualifiers():
+                return classes.enumerate_qualifiers(catalog, asked)
+            case operations.InvokeMethod():
+                raise AssertionError("a method call is no read")
+            case _:
+                assert_never(asked)
+
+    def _walk(
+        self,
+        asked: operations.Associators
+        | operations.AssociatorNames
+        | operations.References
+        | operations.ReferenceNames,
+        world: World,
+    ) -> Answer:
+        """Carry out an association operation on an instance, or on a class by its name."""
+        catalog = self._catalog
+        namespace = catalog.namespace(asked.namespace)
+        source, filters = asked.source, asked.filters
+        if isinstance(source, str):
+            match asked:
+                case operations.Associators(selection=selection):
+                    return classes.associators(catalog, namespace, source, filters, selection)
+                case operations.AssociatorNames():
+                    return classes.associator_names(catalog, namespace, source, filters)
+                case operations.References(selection=selection):
+                    return classes.references(catalog, namespace, source, filters, selection)
+                case operations.ReferenceNames():
+                    return classes.reference_names(catalog, namespace, source, filters)
+        args = (catalog, namespace, source, filters)
+        match asked:
+            case operations.Associators(selection=selection):
+                return associations.associators(*args, selection, world)
+            case operations.AssociatorNames():
+                return associations.associator_names(*args, world)
+            case operations.References(selection=selection):
+                return associations.references(*args, selection, world)
+            case operations.ReferenceNames():
+                return associations.reference_names(*args, world)

@@ -1,0 +1,139 @@
+"""Paths of clients to objects, and objects to paths.
+
+Owns: how keys are compared. An object is found by the keys that tell it apart;
+scripts for Linux-HA 2.1 leave the others out or give them values of their own,
+so those are checked for nothing but their names. Names ignore case, values do
+not. Key values have the type of their declaration: digits that a client wrote
+as a number are the text of a string key. References are compared without host.
+Source: DSP0200 1.4, section 5.3.2.2 (errors); Linux-HA 2.1's provider.
+"""
+
+# pywbem has no annotations: its calls would be untyped.
+# mypy: allow-untyped-calls
+
+from dataclasses import replace
+from typing import Final
+
+import pywbem
+
+from cim_provider.mapping.catalog import NAME_CHARS_MAX, Catalog, as_record, refuse
+from cim_provider.mapping.rows import AssociationRow, ClassRow, Record, Ref
+from cim_provider.mapping.world import World
+from cim_provider.schema import INTEROP, INTEROP_NAMES, ClassInfo, NamespaceSchema
+from cim_provider.wbem.errors import Status
+from cim_provider.wbem.operations import WrittenNumber
+
+_INTEROP: Final = frozenset(name.lower() for name in INTEROP_NAMES)
+
+
+def cim_path(ref: Ref, namespace: str) -> pywbem.CIMInstanceName:
+    """Return the path of an object as seen from a namespace; references have no host."""
+    where = ref.namespace or namespace
+    keys = [
+        (name, cim_path(value, where) if isinstance(value, Ref) else value)
+        for name, value in ref.keys
+    ]
+    return pywbem.CIMInstanceName(ref.class_name, keys, namespace=where)
+
+
+def located(ref: Ref, namespace: NamespaceSchema) -> Ref:
+    """Return the name with its namespace, by which objects are compared."""
+    name = ref.namespace or namespace.name
+    return replace(ref, namespace=INTEROP if name.lower() in _INTEROP else name)
+
+
+def locate(
+    catalog: Catalog,
+    namespace: NamespaceSchema,
+    path: pywbem.CIMInstanceName,
+    world: World,
+    *,
+    unknown_class: Status = Status.INVALID_CLASS,
+) -> Record:
+    """Return the object that a path names.
+
+    Raises CIMError: `unknown_class`; INVALID_PARAMETER if the keys are not those of the class;
+    NOT_FOUND.
+    """
+    info = catalog.declared(namespace, path.classname, unknown_class)
+    keys = _keys(info, path)
+    row = catalog.row(namespace, info.name)
+    links = catalog.association(namespace, info.name)
+    found: Record | None = None
+    if row is not None:
+        found = row.find(world, _identity(info, row, keys))
+    elif links is not None:
+        found = _linked(catalog, namespace, links, keys, world)
+    if found is None:
+        refuse(Status.NOT_FOUND, f"{_text(path)} does not exist")
+    return found
+
+
+def _keys(info: ClassInfo, path: pywbem.CIMInstanceName) -> dict[str, object]:
+    """Return the values by the declared names of the keys."""
+    names = {key.lower(): key for key in info.keys}
+    found: dict[str, object] = {}
+    for name, value in path.keybindings.items():
+        if name is None and len(info.keys) == 1:
+            found[info.keys[0]] = value
+        elif name is not None and name.lower() in names:
+            found[names[name.lower()]] = value
+        else:
+            given = "a key without a name" if name is None else f"key {name[:NAME_CHARS_MAX]}"
+            text = f"{info.name} has no such key: {given}; its keys are {', '.join(info.keys)}"
+            refuse(Status.INVALID_PARAMETER, text)
+    return found
+
+
+def _identity(info: ClassInfo, row: ClassRow, keys: dict[str, object]) -> tuple[str, ...]:
+    return tuple(_string(info, name, keys.get(name)) for name in row.identity)
+
+
+def _string(info: ClassInfo, name: str, value: object) -> str:
+    """Return the value of a string key."""
+    if isinstance(value, WrittenNumber):
+        return value.text
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value.strip()
+    given = "missing" if value is None else f"given as {_kind(value)}, expected a string"
+    refuse(Status.INVALID_PARAMETER, f"{info.name}: key {name} is {given}")
+
+
+def _linked(
+    catalog: Catalog,
+    namespace: NamespaceSchema,
+    row: AssociationRow,
+    keys: dict[str, object],
+    world: World,
+) -> Record | None:
+    ends = []
+    for role in (row.left_role, row.right_role):
+        value = keys.get(role)
+        if not isinstance(value, pywbem.CIMInstanceName):
+            given = "missing" if value is None else f"given as {_kind(value)}"
+            text = f"{row.class_name}: key {role} is {given}, expected a reference"
+            refuse(Status.INVALID_PARAMETER, text)
+        where = namespace
+        if value.namespace is not None:
+            known = catalog.schema.namespace(value.namespace)
+            if known is None:
+                return None
+            where = known
+        end = locate(catalog, where, value, world, unknown_class=Status.NOT_FOUND)
+        ends.append(located(end.ref, where))
+    for pair in row.pairs(world):
+        if [located(pair.left, namespace), located(pair.right, namespace)] == ends:
+            return as_record(row, pair)
+    return None
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, pywbem.CIMInstanceName | pywbem.CIMClassName):
+        return "a reference"
+    return str(getattr(value, "cimtype", None) or "a number")
+
+
+def _text(path: pywbem.CIMInstanceName) -> str:
+    return str(path.to_wbem_uri(format="historical"))[:512]

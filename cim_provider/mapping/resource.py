@@ -1,0 +1,369 @@
+"""HA_PrimitiveResource, HA_ResourceGroup, their parameters and where they belong.
+
+Owns: paths and properties of resources and parameters, HA_HostedResource,
+HA_SubResource, HA_SystemResource, HA_ResourceComponent, HA_AttributesOfResource.
+Knows nothing of why a resource is where it is beyond the sentence in the view.
+Source: Linux-HA 2.1's provider for the properties that are text.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from cim_provider.engine import GroupView, PrimitiveView
+from cim_provider.mapping.cluster import HIDDEN, cluster_ref, score_text
+from cim_provider.mapping.node import node_ref
+from cim_provider.mapping.rows import (
+    AssociationRow,
+    ClassRow,
+    Column,
+    Pair,
+    Ref,
+    class_row,
+    constant,
+    unfilled,
+)
+from cim_provider.mapping.states import (
+    ENABLED_COLUMNS,
+    State,
+    cim_datetime,
+    fail_count,
+    group_state,
+    plain,
+    primitive_state,
+    resource_status,
+)
+from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
+
+PRIMITIVE_CLASS: Final = "HA_PrimitiveResource"
+GROUP_CLASS: Final = "HA_ResourceGroup"
+ATTRIBUTE_CLASS: Final = "HA_InstanceAttributes"
+STATES: Final = (2, 3, 10, 11)
+"""What RequestStateChange carries out: start, stop, restart (two numbers for the same)."""
+_SECRET = re.compile(r"passw|passphrase|secret|token|auth|key$", re.IGNORECASE)
+_WANTED: Final = {"started": 2, "stopped": 3}
+_ROLES: Final = {"started": 3, "stopped": 2}
+_BAD: Final = ("failed", "blocked")
+
+
+@dataclass(frozen=True, slots=True)
+class _Resource:
+    """A primitive, or a group with its members; a primitive is its own only member."""
+
+    world: World
+    view: PrimitiveView | GroupView
+    members: tuple[PrimitiveView, ...]
+    state: State
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Names of the nodes where any of it is active, each once."""
+        return tuple(dict.fromkeys(node for each in self.members for node in each.nodes))
+
+    @property
+    def failed_on(self) -> tuple[str, ...]:
+        return tuple(
+            dict.fromkeys(
+                instance.node
+                for each in self.members
+                for instance in each.instances
+                if instance.fail_count or instance.state in _BAD
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Primitive(_Resource):
+    primitive: PrimitiveView
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    resource: str
+    name: str
+    value: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.resource}-{self.name}"
+
+    @property
+    def is_secret(self) -> bool:
+        return _SECRET.search(self.name) is not None
+
+
+def _ref(class_name: str, resource: str) -> Ref:
+    keys = (
+        ("Id", resource),
+        ("CreationClassName", class_name),
+        ("SystemName", CLUSTER_NAME),
+        ("SystemCreationClassName", CLUSTER_CLASS),
+    )
+    return Ref(class_name, keys)
+
+
+def primitive_ref(resource: str) -> Ref:
+    """Return the name of a primitive."""
+    return _ref(PRIMITIVE_CLASS, resource)
+
+
+def group_ref(resource: str) -> Ref:
+    """Return the name of a group."""
+    return _ref(GROUP_CLASS, resource)
+
+
+def _parameter_ref(parameter: _Parameter) -> Ref:
+    return Ref(ATTRIBUTE_CLASS, (("Id", parameter.id), ("ResourceId", parameter.resource)))
+
+
+def _as_primitive(world: World, view: PrimitiveView) -> _Primitive:
+    return _Primitive(world, view, (view,), primitive_state(world, view), view)
+
+
+def _as_group(world: World, view: GroupView) -> _Resource:
+    members = world.members(view)
+    return _Resource(world, view, members, group_state(world, members))
+
+
+def _primitives(world: World) -> Iterator[_Primitive]:
+    return (_as_primitive(world, view) for view in world.view.primitives)
+
+
+def _groups(world: World) -> Iterator[_Resource]:
+    return (_as_group(world, view) for view in world.view.groups)
+
+
+def _primitive(world: World, identity: tuple[str, ...]) -> _Primitive | None:
+    view = world.primitives.get(identity[0])
+    return None if view is None else _as_primitive(world, view)
+
+
+def _group(world: World, identity: tuple[str, ...]) -> _Resource | None:
+    view = world.groups.get(identity[0])
+    return None if view is None else _as_group(world, view)
+
+
+def _parameters(world: World) -> Iterator[_Parameter]:
+    for primitive in world.view.primitives:
+        for name, value in primitive.parameters:
+            yield _Parameter(primitive.id, name, value)
+
+
+def _requested(resource: _Resource) -> int:
+    if not resource.view.managed:
+        return 9
+    return _WANTED.get(resource.view.target_role, 5)
+
+
+def _role(resource: _Resource) -> int:
+    if not resource.world.running:
+        return 0
+    roles = {_ROLES.get(each.state, 0) for each in resource.members}
+    return roles.pop() if len(roles) == 1 else 0
+
+
+def _last_start(resource: _Resource) -> str | None:
+    started = (
+        instance.started_wall_ms
+        for each in resource.members
+        for instance in each.instances
+        if instance.node in each.nodes
+    )
+    return cim_datetime(max(started, default=0))
+
+
+def _reasons(resource: _Resource) -> tuple[str, ...]:
+    return tuple(plain(each.why) for each in resource.members if each.why)
+
+
+_COMMON: Final[tuple[Column[_Resource], ...]] = (
+    *ENABLED_COLUMNS,
+    Column("Name", "id of the resource", lambda r: r.view.id),
+    Column("ElementName", "id of the resource", lambda r: r.view.id),
+    Column("Caption", "Resource. and the id", lambda r: f"Resource.{r.view.id}"),
+    Column("Description", "description of the resource", lambda r: r.view.description or None),
+    Column("RequestedState", "9 if not managed, else the target role", _requested),
+    Column(
+        "EnabledDefault",
+        "3 if the target role is stopped, else 2",
+        lambda r: 3 if r.view.target_role == "stopped" else 2,
+    ),
+    Column(
+        "AvailableRequestedStates",
+        "none if the cluster does not run",
+        lambda r: STATES if r.world.running else (),
+    ),
+    constant("Enabled", "true"),
+    constant("InConfiguration", True),
+    Column(
+        "IsManaged",
+        "whether it is managed",
+        lambda r: "true" if r.view.managed else "false",
+    ),
+    Column("Managed", "whether it is managed", lambda r: r.view.managed),
+    constant("RestartType", "restart"),
+    constant("StartPreRep", "quorum"),
+    Column("ResourceStickiness", "stickiness", lambda r: score_text(r.view.stickiness)),
+    Column("Stickiness", "stickiness", lambda r: r.view.stickiness),
+    Column("Priority", "priority", lambda r: r.view.priority),
+    Column("TargetRole", "target role", lambda r: _ROLES.get(r.view.target_role, 0)),
+    Column("CurrentRole", "state, 0 if members differ", _role),
+    Column(
+        "RunningNodes",
+        "nodes where it is active",
+        lambda r: r.nodes if r.world.running else None,
+    ),
+    Column(
+        "FailedNodes",
+        "nodes where it has failures",
+        lambda r: r.failed_on if r.world.running else None,
+    ),
+    Column(
+        "FailCount",
+        "largest fail count",
+        lambda r: max(map(fail_count, r.members), default=0) if r.world.running else None,
+    ),
+    Column("LastStartTime", "latest start where it is active", _last_start),
+    Column("PlacementReason", "sentences of the plan", _reasons),
+    *unfilled("InstanceID", "MultipleActive"),
+)
+
+_PRIMITIVE: Final[tuple[Column[_Primitive], ...]] = (
+    *_COMMON,
+    Column(
+        "ResourceStatus",
+        "table of states",
+        lambda r: resource_status(r.world, r.primitive),
+    ),
+    Column("OnStopFail", "on_fail of the stop operation", lambda r: r.primitive.on_stop_fail),
+    Column("ParentId", "id of the group", lambda r: r.primitive.group or None),
+    Column(
+        "Position",
+        "place within the group",
+        lambda r: r.primitive.position - 1 if r.primitive.group else None,
+    ),
+    Column("ResourceClass", "class of the agent", lambda r: r.primitive.agent_class),
+    Column("Type", "type of the agent", lambda r: r.primitive.type or None),
+    Column("Provider", "provider of the agent", lambda r: r.primitive.provider or None),
+    Column(
+        "HostingNode",
+        "first node where it is active",
+        lambda r: r.nodes[0] if r.nodes and r.world.running else "Unknown",
+    ),
+    Column("AgentRef", "class, provider and type of the agent", lambda r: _agent(r.primitive)),
+    Column(
+        "ProtectedBy",
+        "guard of the resource",
+        lambda r: (r.primitive.guard,) if r.primitive.guard else (),
+    ),
+    Column(
+        "TakeoverWaitMilliseconds",
+        "wait before a takeover",
+        lambda r: r.primitive.takeover_wait_ms,
+    ),
+    Column("MigrationThreshold", "migration threshold", lambda r: r.primitive.migration_threshold),
+    Column(
+        "FailureTimeoutMilliseconds", "failure time-out", lambda r: r.primitive.failure_timeout_ms
+    ),
+)
+
+_GROUP: Final[tuple[Column[_Resource], ...]] = (
+    *_COMMON,
+    constant("ResourceStatus", "group"),
+    Column("Members", "members of the group", lambda r: tuple(each.id for each in r.members)),
+    Column(
+        "RunningMembers",
+        "members started",
+        lambda r: sum(m.state == "started" for m in r.members) if r.world.running else None,
+    ),
+    Column(
+        "FailedMembers",
+        "members failed or blocked",
+        lambda r: sum(m.state in _BAD for m in r.members) if r.world.running else None,
+    ),
+    *unfilled("OnStopFail", "ParentId", "Position"),
+)
+
+_PARAMETER: Final[tuple[Column[_Parameter], ...]] = (
+    Column("Name", "name of the parameter", lambda p: p.name),
+    Column(
+        "Value",
+        "value of the parameter; hidden if its name says that it is secret",
+        lambda p: HIDDEN if p.is_secret else p.value,
+    ),
+    Column("IsSecret", "name of the parameter", lambda p: p.is_secret),
+    Column("ElementName", "name of the parameter", lambda p: p.name),
+    Column(
+        "Caption",
+        "InstanceAttributes., resource and id",
+        lambda p: f"InstanceAttributes.{p.resource}-{p.id}",
+    ),
+    *unfilled("Description", "InstanceID"),
+)
+
+
+def _agent(primitive: PrimitiveView) -> str:
+    parts = (primitive.agent_class, primitive.provider, primitive.type)
+    return ":".join(part for part in parts if part)
+
+
+def _hosted(world: World) -> Iterator[Pair]:
+    """A primitive is hosted by the first node where it is active, as HostingNode says."""
+    if not world.running:
+        return
+    for primitive in world.view.primitives:
+        if primitive.nodes:
+            yield Pair(node_ref(primitive.nodes[0]), primitive_ref(primitive.id))
+
+
+def _memberships(world: World) -> Iterator[Pair]:
+    for group in world.view.groups:
+        for place, member in enumerate(world.members(group)):
+            yield Pair(group_ref(group.id), primitive_ref(member.id), (("Position", place),))
+
+
+def _sub_resources(world: World) -> Iterator[Pair]:
+    return (Pair(pair.left, pair.right) for pair in _memberships(world))
+
+
+def _top_level(world: World) -> Iterator[Pair]:
+    for group in world.view.groups:
+        yield Pair(cluster_ref(), group_ref(group.id))
+    for primitive in world.view.primitives:
+        if not primitive.group:
+            yield Pair(cluster_ref(), primitive_ref(primitive.id))
+
+
+def _attributes(world: World) -> Iterator[Pair]:
+    for parameter in _parameters(world):
+        yield Pair(primitive_ref(parameter.resource), _parameter_ref(parameter))
+
+
+ROWS: Final[tuple[ClassRow, ...]] = (
+    class_row(
+        PRIMITIVE_CLASS,
+        ("Id",),
+        _primitives,
+        lambda r: primitive_ref(r.view.id),
+        _PRIMITIVE,
+        find=_primitive,
+    ),
+    class_row(GROUP_CLASS, ("Id",), _groups, lambda r: group_ref(r.view.id), _GROUP, find=_group),
+    class_row(ATTRIBUTE_CLASS, ("ResourceId", "Id"), _parameters, _parameter_ref, _PARAMETER),
+)
+"""The classes of this module."""
+ASSOCIATIONS: Final = (
+    AssociationRow("HA_HostedResource", "Antecedent", "Dependent", _hosted),
+    AssociationRow("HA_SubResource", "Antecedent", "Dependent", _sub_resources),
+    AssociationRow("HA_SystemResource", "GroupComponent", "PartComponent", _top_level),
+    AssociationRow(
+        "HA_ResourceComponent",
+        "GroupComponent",
+        "PartComponent",
+        _memberships,
+        {"Position": "place within the group"},
+    ),
+    AssociationRow("HA_AttributesOfResource", "Resource", "InstanceAttributes", _attributes),
+)
+"""The associations of this module."""

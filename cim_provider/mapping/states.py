@@ -1,0 +1,254 @@
+"""What the states of the cluster are called in CIM.
+
+Owns: the tables from a state in the view to OperationalStatus, HealthState,
+EnabledState and their like, each with one sentence for people. Knows nothing
+of keys and paths. No sentence has a word that old check scripts take for a
+failure of the request itself (`plain` replaces them in texts from elsewhere).
+Source: DMTF CIM Schema 2.41 (Final), value maps of CIM_ManagedSystemElement,
+CIM_EnabledLogicalElement, CIM_Cluster and CIM_ParticipatingCS.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+from cim_provider.engine import EngineState, NodeView, PrimitiveView
+from cim_provider.mapping.rows import Column, constant, unfilled
+from cim_provider.mapping.world import REACHED, World
+
+MAX_WALL_MS: Final = 253_402_300_799_999
+"""Last millisecond of the year 9999, the last that a CIM datetime can say."""
+_WORDS: Final = (
+    ("error", "fault"),
+    ("FAILED", "failed"),
+    ("Exception", "exception"),
+    ("ERR", "Err"),
+    ("*", "-"),
+)
+_STATUS_WORDS: Final = {2: "OK", 3: "Degraded", 6: "Error", 8: "Starting", 9: "Stopping"}
+_STATUS_WORDS_MORE: Final = {10: "Stopped", 13: "Lost Comm", 15: "Stopped"}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state as CIM says it; `text` is one sentence."""
+
+    operational: tuple[int, ...]
+    health: int
+    enabled: int
+    text: str
+    communication: int = 2
+    of_node: int = 0
+    """ParticipatingCS.StateOfNode."""
+    role_of_node: int = 0
+    """ParticipatingCS.RoleOfNode."""
+
+    @property
+    def primary(self) -> int:
+        """Return PrimaryStatus."""
+        if self.health == 0 or self.operational[0] == 13:
+            return 0
+        return {5: 1, 10: 2}.get(self.health, 3)
+
+    @property
+    def operating(self) -> int:
+        """Return OperatingStatus."""
+        words = {2: 16, 3: 16, 8: 3, 9: 4, 10: 5, 15: 7}
+        return words.get(self.operational[0], 0)
+
+    @property
+    def word(self) -> str:
+        """Return Status, at most ten characters."""
+        first = self.operational[0]
+        return _STATUS_WORDS.get(first) or _STATUS_WORDS_MORE.get(first, "Unknown")
+
+    @property
+    def transitioning_to(self) -> int:
+        """Return TransitioningToState."""
+        return {10: 2, 4: 3}.get(self.enabled, 12)
+
+
+class Stateful(Protocol):
+    """What a row must know to say how its object is doing."""
+
+    @property
+    def state(self) -> State:
+        """Return the state of the object."""
+        ...
+
+
+STATE_COLUMNS: Final[tuple[Column[Stateful], ...]] = (
+    Column("OperationalStatus", "table of states", lambda s: s.state.operational),
+    Column(
+        "StatusDescriptions",
+        "table of states: one sentence, as often as OperationalStatus has entries",
+        lambda s: (s.state.text,) * len(s.state.operational),
+    ),
+    Column("Status", "OperationalStatus[0] as a word", lambda s: s.state.word),
+    Column("HealthState", "table of states", lambda s: s.state.health),
+    Column("CommunicationStatus", "table of states", lambda s: s.state.communication),
+    constant("DetailedStatus", 0),
+    Column("OperatingStatus", "from OperationalStatus[0]", lambda s: s.state.operating),
+    Column("PrimaryStatus", "from HealthState", lambda s: s.state.primary),
+)
+"""The properties of CIM_ManagedSystemElement that say the state."""
+ENABLED_COLUMNS: Final[tuple[Column[Stateful], ...]] = (
+    *STATE_COLUMNS,
+    Column("EnabledState", "table of states", lambda s: s.state.enabled),
+    Column(
+        "TransitioningToState",
+        "2 while starting, 3 while stopping, else 12",
+        lambda s: s.state.transitioning_to,
+    ),
+    *unfilled("OtherEnabledState", "TimeOfLastStateChange", "InstallDate"),
+)
+"""The properties of CIM_EnabledLogicalElement that say the state."""
+
+
+def plain(text: str) -> str:
+    """Return a text from the cluster without the words that old check scripts stumble over."""
+    for word, instead in _WORDS:
+        text = text.replace(word, instead)
+    return text
+
+
+def cim_datetime(wall_ms: int) -> str | None:
+    """Return a time as CIM says it, in UTC; None if it is unknown or out of range."""
+    if not 0 < wall_ms <= MAX_WALL_MS:
+        return None
+    moment = datetime.fromtimestamp(wall_ms // 1000, tz=UTC)
+    return f"{moment:%Y%m%d%H%M%S}.{wall_ms % 1000:03d}000+000"
+
+
+FINE: Final = State((2,), 5, 2, "as it should be")
+_STOPPED: Final = State((10,), 5, 3, "the cluster service is stopped on this node", 4, 5, 0)
+_SILENT: Final = State((13,), 25, 0, "the cluster service does not answer", 3, 0, 0)
+_SILENT_RESOURCE: Final = State((13,), 0, 0, "the cluster service does not answer", 3)
+
+_NODE: Final = {
+    "online": State((2,), 5, 2, "online", 2, 4, 2),
+    "standby": State((2, 15), 5, 6, "in standby: runs no resources", 2, 3, 5),
+    "maintenance": State((2,), 5, 9, "in maintenance: resources are left alone", 2, 4, 2),
+    "suspect": State((3,), 10, 2, "silent for the moment, or has not reported yet", 4, 6, 2),
+    "lost": State((13,), 20, 0, "lost; what ran on it has ended", 3, 5, 0),
+    "left": State((10,), 5, 3, "has left in good order, or was never seen", 4, 5, 0),
+}
+_UNCLEAN: Final = State(
+    (13, 6), 25, 0, "lost, and something on it is not proved to be gone", 3, 5, 0
+)
+_UNKNOWN_NODE: Final = State((0,), 0, 0, "state unknown", 0, 0, 0)
+
+
+def outside(world: World) -> State | None:
+    """Return the state that everything has because the cluster cannot be asked, or None."""
+    if world.view.engine is EngineState.STOPPED:
+        return _STOPPED
+    return None if world.running else _SILENT
+
+
+def node_state(world: World, node: NodeView) -> State:
+    """Return the state of a node."""
+    if (state := outside(world)) is not None:
+        return state
+    if node.unclean:
+        return _UNCLEAN
+    if node.state == "online" and node.links_down:
+        text = f"online, but not heard over {', '.join(node.links_down)}: look at that network"
+        return State((3,), 10, 2, text, 2, 6, 2)
+    return _NODE.get(node.state, _UNKNOWN_NODE)
+
+
+_FAILED: Final = State((6,), 20, 6, "failed; clean it up once its fault is mended")
+_BLOCKED: Final = State((6,), 25, 6, "waits for an operator")
+_UNWANTED: Final = State((10,), 5, 3, "stopped, as wanted")
+_PRIMITIVE: Final = {
+    "started": State((2,), 5, 2, "running"),
+    "starting": State((8,), 5, 10, "starting"),
+    "stopping": State((9,), 5, 4, "stopping"),
+    "failed": _FAILED,
+    "blocked": _BLOCKED,
+    "unknown": State((0,), 0, 0, "state unknown until a node reports it", 0),
+    "stopped": State((6,), 20, 6, "should run and cannot"),
+}
+_DEGRADED: Final = State((3,), 10, 2, "running after a failure that nobody has cleaned up")
+_TWICE: Final = State((6,), 25, 2, "active on more than one node")
+_WATCHED_UP: Final = State((2,), 5, 9, "running, and left alone by the cluster")
+_WATCHED_DOWN: Final = State((10,), 5, 9, "not running, and left alone by the cluster")
+
+
+def primitive_state(world: World, primitive: PrimitiveView) -> State:
+    """Return the state of a primitive; the first situation that fits wins."""
+    if not world.running:
+        return _STOPPED if world.answering else _SILENT_RESOURCE
+    if not primitive.managed and primitive.state in ("started", "stopped"):
+        return _WATCHED_UP if primitive.state == "started" else _WATCHED_DOWN
+    if primitive.state == "started":
+        if len(primitive.nodes) > 1:
+            return _TWICE
+        return _DEGRADED if fail_count(primitive) else _PRIMITIVE["started"]
+    if primitive.state == "stopped" and primitive.target_role == "stopped":
+        return _UNWANTED
+    return _PRIMITIVE.get(primitive.state, _PRIMITIVE["unknown"])
+
+
+def resource_status(world: World, primitive: PrimitiveView) -> str:
+    """Return the state in the words of Linux-HA 2.1; the first that fits wins."""
+    if not world.running or primitive.state == "unknown":
+        return "unknown"
+    if not primitive.managed:
+        return "unmanaged"
+    if primitive.state in ("failed", "blocked"):
+        return "failed"
+    if primitive.state in ("started", "stopping"):
+        return "multi-running" if len(primitive.nodes) > 1 else "running"
+    return "not running"
+
+
+def fail_count(primitive: PrimitiveView) -> int:
+    """Return the failures of a primitive on the node where there are most."""
+    return max((each.fail_count for each in primitive.instances), default=0)
+
+
+def group_state(world: World, members: tuple[PrimitiveView, ...]) -> State:
+    """Return the state of a group: that of its worst member, degraded if only some run."""
+    if not members:
+        return State((15,), 5, 3, "has no members")
+    states = [primitive_state(world, each) for each in members]
+    if any(each.operational == (2,) for each in states) and any(
+        each.enabled in (3, 6) for each in states
+    ):
+        return State((3,), 10, 2, "only some of its members run")
+    order = (0, 25, 20, 10, 5)
+    return min(states, key=lambda each: (order.index(each.health), each.operational == (2,)))
+
+
+def cluster_state(world: World) -> tuple[State, int]:
+    """Return the state of the cluster and ClusterState; the first situation that fits wins."""
+    if (state := outside(world)) is not None:
+        return state, 3 if world.answering else 0
+    view = world.view
+    if not view.quorate:
+        return State((6,), 25, 5, "no quorum; bring back nodes until most votes are there"), 5
+    unclean = [node.name for node in view.nodes if node.unclean]
+    if unclean:
+        text = f"not proved to be gone: {', '.join(unclean)}; confirm that it is down"
+        return State((6,), 20, 2, text), 4
+    failed = [each.id for each in view.primitives if each.state in ("failed", "blocked")]
+    if failed:
+        return State((3, 16), 20, 2, f"failed or blocked: {', '.join(failed)}"), 4
+    away = [node.name for node in view.nodes if node.state not in REACHED]
+    if away:
+        return State((3,), 10, 2, f"not there: {', '.join(away)}"), 4
+    deaf = [node.name for node in view.nodes if node.links_down]
+    if deaf:
+        return State((3,), 10, 2, f"a link is down to {', '.join(deaf)}: look at that network"), 4
+    if view.maintenance:
+        return State((2,), 5, 9, "in maintenance: resources are left alone"), 2
+    return State((2,), 5, 2, _reserve(world)), 2
+
+
+def _reserve(world: World) -> str:
+    view = world.view
+    if 1 < view.votes_needed == view.votes:
+        return "all is well, and the next loss of a vote would stop the cluster"
+    return "all is well"

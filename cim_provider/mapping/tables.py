@@ -1,0 +1,28 @@
+"""All rows: which classes and associations have objects.
+
+Owns: the lists, in the order in which associations are walked.
+"""
+
+from typing import Final
+
+from cim_provider.mapping import capabilities, cluster, interop, jobs, node, resource, software
+from cim_provider.mapping.rows import AssociationRow, ClassRow
+
+ROWS: Final[tuple[ClassRow, ...]] = (
+    *cluster.ROWS,
+    *node.ROWS,
+    *resource.ROWS,
+    *software.ROWS,
+    *jobs.ROWS,
+    *capabilities.ROWS,
+    *interop.ROWS,
+)
+"""One row for each class that has objects."""
+ASSOCIATIONS: Final[tuple[AssociationRow, ...]] = (
+    *node.ASSOCIATIONS,
+    *resource.ASSOCIATIONS,
+    *software.ASSOCIATIONS,
+    *capabilities.ASSOCIATIONS,
+    *interop.ASSOCIATIONS,
+)
+"""One row for each association that has objects, in each namespace."""

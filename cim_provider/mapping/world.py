@@ -1,0 +1,91 @@
+"""What one request sees: one view of the cluster and who the server is.
+
+Owns: `World`, the constants of paths, and the look-ups that several rows need.
+Everything in an answer is of one moment, since it is made from one world. Knows
+nothing of CIM classes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from cim_provider.engine import (
+    ClusterView,
+    EngineState,
+    GroupView,
+    InstanceView,
+    NodeView,
+    PrimitiveView,
+)
+
+CLUSTER_NAME: Final = "LinuxHACluster"
+"""Name of the cluster in paths. Source: Linux-HA 2.1's provider; scripts rely on it."""
+CLUSTER_CLASS: Final = "HA_Cluster"
+REACHED: Final = frozenset({"online", "standby", "maintenance"})
+"""States of a node that is heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerIdentity:
+    """Who answers: `host` and `name` are part of the paths of the interop namespace."""
+
+    host: str = "localhost"
+    name: str = "beatkeeper"
+    """Stays the same for as long as the server is installed."""
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class World:
+    """One view and the server's identity; look-ups are made once and kept."""
+
+    view: ClusterView
+    server: ServerIdentity
+
+    @property
+    def running(self) -> bool:
+        """Return whether the cluster could be asked."""
+        return self.view.engine is EngineState.RUNNING
+
+    @property
+    def answering(self) -> bool:
+        """Return whether the cluster is known to run or known to be stopped."""
+        return self.view.engine is not EngineState.NOT_ANSWERING
+
+    @cached_property
+    def nodes(self) -> Mapping[str, NodeView]:
+        """Return the nodes by name."""
+        return {node.name: node for node in self.view.nodes}
+
+    @cached_property
+    def primitives(self) -> Mapping[str, PrimitiveView]:
+        """Return the primitives by id."""
+        return {each.id: each for each in self.view.primitives}
+
+    @cached_property
+    def groups(self) -> Mapping[str, GroupView]:
+        """Return the groups by id."""
+        return {each.id: each for each in self.view.groups}
+
+    def members(self, group: GroupView) -> tuple[PrimitiveView, ...]:
+        """Return the primitives of a group, in its order."""
+        return tuple(self.primitives[each] for each in group.members if each in self.primitives)
+
+    @cached_property
+    def active(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the ids of the primitives that are active, by node."""
+        found: dict[str, list[str]] = {}
+        for primitive in self.view.primitives:
+            for node in primitive.nodes:
+                found.setdefault(node, []).append(primitive.id)
+        return {node: tuple(ids) for node, ids in found.items()}
+
+    @cached_property
+    def instances(self) -> Mapping[str, tuple[InstanceView, ...]]:
+        """Return what is known of primitives, by node."""
+        found: dict[str, list[InstanceView]] = {}
+        for primitive in self.view.primitives:
+            for instance in primitive.instances:
+                found.setdefault(instance.node, []).append(instance)
+        return {node: tuple(known) for node, known in found.items()}
