@@ -10,6 +10,7 @@ A lost connection raises ConnectError; the next call connects again.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
@@ -36,8 +37,9 @@ _Reply = TypeVar("_Reply", bound=protocol.Reply)
 class _Channel:
     """One connection; requests wait their turn."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._path = layout.control_socket
         self._turn = asyncio.Lock()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -99,7 +101,7 @@ class _Channel:
             with socket_address(self._path) as address:
                 return await asyncio.open_unix_connection(address, limit=protocol.REPLY_BYTES_MAX)
         except OSError as fault:
-            raise ConnectError(_unreachable(self._path, fault)) from fault
+            raise ConnectError(_unreachable(self._layout, fault)) from fault
 
     def _drop(self) -> None:
         if self._streams is not None:
@@ -118,8 +120,8 @@ class Client:
     """
 
     def __init__(self, root: Path | None = None) -> None:
-        self._path = Layout(root).control_socket
-        self._channel = _Channel(self._path)
+        self._layout = Layout(root)
+        self._channel = _Channel(self._layout)
 
     async def __aenter__(self) -> Self:
         return self
@@ -163,7 +165,7 @@ class Client:
 
     async def events(self, since: int = 0, *, follow: bool = False) -> AsyncIterator[JournalEvent]:
         """Yield all events numbered above `since`, oldest first; with `follow`, go on for ever."""
-        channel = _Channel(self._path)
+        channel = _Channel(self._layout)
         try:
             version = ""
             while True:
@@ -188,7 +190,7 @@ class Client:
 
     async def changes(self, since: str = "") -> AsyncIterator[str]:
         """Yield the snapshot's version whenever it differs from the last one, at first `since`."""
-        channel = _Channel(self._path)
+        channel = _Channel(self._layout)
         try:
             while True:
                 version = await _next_version(channel, since, protocol.WATCH_MS_MAX)
@@ -205,11 +207,16 @@ async def _next_version(channel: _Channel, version: str, timeout_ms: Millis) -> 
     return reply.version
 
 
-def _unreachable(path: Path, fault: OSError) -> str:
+def _unreachable(layout: Layout, fault: OSError) -> str:
+    path, root = layout.control_socket, layout.root
     if isinstance(fault, PermissionError):
         return f"{path} may not be opened by this user: run as root or as the daemon's user"
-    if path == Layout().control_socket:
-        cure = "start it with 'systemctl start beatkeeper', or name another node's --root"
+    if not os.path.exists(layout.node_file):
+        what = "this machine" if root is None else root
+        cure = "'ha init' makes one, 'ha join' takes it into one, --root names another node"
+        return f"{what} is no node of a cluster yet: {cure}"
+    if root is None:
+        cure = "start it with 'systemctl start beatkeeper' or 'ha start', or name a --root"
     else:
-        cure = f"start it with 'had --root {path.parent.parent}'"
+        cure = f"start it with 'ha start --root {root}'"
     return f"no daemon answers at {path}: {cure}"

@@ -6,13 +6,14 @@ node is taken back: whoever is refused finds the machine as it was.
 """
 
 import contextlib
+import errno
 import os
 import re
 import secrets
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,7 @@ from ha_core.keyring import CLUSTER_ID_BYTES, KEY_BYTES, first_ring, render_ring
 from ha_core.layout import Layout
 from ha_core.replication.entries import ConfigurationChange, Snapshot
 from ha_core.runtime import launch
-from ha_core.runtime.admission import VALID_S, ask_in, invite
+from ha_core.runtime.admission import VALID_S, ask_in, invite, wished_places
 from ha_core.runtime.disk import Store
 from ha_core.runtime.invitation import parse_token
 from ha_core.runtime.nodefile import parse_place, read_node_file, render_node_file
@@ -87,6 +88,11 @@ def init(
         nodes=(_as_node(node_name, links),),
         links=tuple(Link(LinkName(link)) for link in sorted(links)),
     )
+    if is_started:
+        _require_free(
+            Address(item.link, item.host, item.port)
+            for item in endpoints(configuration, NodeName(node_name))
+        )
     with _taken_back_if_refused(layout):
         ring = render_ring(
             first_ring(secrets.token_bytes(CLUSTER_ID_BYTES), secrets.token_bytes(KEY_BYTES))
@@ -139,7 +145,11 @@ def join(
     """Make this machine a node of the cluster whose 'ha init' or 'ha token' printed TOKEN."""
     layout, node_name = Layout(options.root), _checked_name(name)
     _refuse_second(layout)
-    welcome = run(ask_in(parse_token(token), node_name, _links(addresses), port))
+    invitation = parse_token(token)
+    places = wished_places(invitation, _links(addresses), port)
+    if is_started:
+        _require_free(_as_node(node_name, places).addresses)
+    welcome = run(ask_in(invitation, node_name, places))
     with _taken_back_if_refused(layout):
         _make_directories(layout)
         _write_secret(layout.keyring_file, welcome.ring)
@@ -268,6 +278,32 @@ def _links(addresses: tuple[str, ...]) -> dict[str, str]:
             raise ConfigError(f"--address {text}: expected [LINK=]HOST[:PORT], each link once")
         found[link] = place
     return found
+
+
+def _require_free(addresses: Iterable[Address]) -> None:
+    """Refuse addresses on which the daemon could not listen, before anything is made.
+
+    Raises: RefusedError, ConfigError: a port is taken, or an address is not this machine's.
+    """
+    for item in addresses:
+        option = f"--address {item.link}=HOST:PORT"
+        try:
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                _bind(item, kind)
+        except OSError as fault:
+            if fault.errno == errno.EADDRINUSE:
+                text = f"{item.host} port {item.port} is taken by another program"
+                raise RefusedError("busy", f"{text}: name another port with {option}") from None
+            text = f"this node cannot listen on {item.host} port {item.port} ({fault.strerror})"
+            raise ConfigError(f"{text}: name an address of this machine with {option}") from None
+
+
+def _bind(item: Address, kind: socket.SocketKind) -> None:
+    found = socket.getaddrinfo(item.host, item.port, type=kind, flags=socket.AI_PASSIVE)
+    with socket.socket(found[0][0], kind) as probe:
+        if kind is socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(found[0][4])
 
 
 def _checked_name(name: str | None) -> str:

@@ -4,37 +4,40 @@ Owns: the list of verbs. A verb's module is imported when the verb is used, so
 that `ha status` does not pay for the simulator.
 """
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from ha_core.cli import options
 from ha_core.errors import HaError
 
 _VERBS: Final = {
-    "init": "ha_core.cli.admission:init",
-    "token": "ha_core.cli.admission:token",
-    "join": "ha_core.cli.admission:join",
-    "start": "ha_core.cli.admission:start",
-    "stop": "ha_core.cli.admission:stop",
-    "leave": "ha_core.cli.admission:leave",
-    "status": "ha_core.cli.show:status",
-    "events": "ha_core.cli.show:events",
-    "why": "ha_core.cli.show:why",
-    "apply": "ha_core.cli.edit:apply",
-    "export": "ha_core.cli.edit:export",
-    "diff": "ha_core.cli.edit:diff",
-    "verify": "ha_core.cli.edit:verify",
-    "resource": "ha_core.cli.resource:resource",
-    "node": "ha_core.cli.node:node",
-    "import": "ha_core.cli.bring:bring",
-    "lab": "ha_core.lab.commands:lab",
-    "sim": "ha_core.cli.simulate:sim",
-    "completion": "ha_core.cli.completion:completion",
+    "init": ("admission:init", "Make a new cluster with this machine as its first node."),
+    "token": ("admission:token", "Print a token with which one more machine can join."),
+    "join": ("admission:join", "Make this machine a node of the cluster that printed TOKEN."),
+    "start": ("admission:start", "Start this node's daemon in the background."),
+    "stop": ("admission:stop", "Stop this node's daemon; its services move away first."),
+    "leave": ("admission:leave", "Take this node out of its cluster for good."),
+    "status": ("show:status", "Show nodes, resources, what is under way, and faults."),
+    "events": ("show:events", "Show what happened, one line an event, oldest first."),
+    "why": ("show:why", "Say why RESOURCE is where it is, and what would change that."),
+    "apply": ("edit:apply", "Make FILE the configuration of the whole cluster."),
+    "export": ("edit:export", "Print the configuration in force."),
+    "diff": ("edit:diff", "Show what 'ha apply FILE' would change."),
+    "verify": ("edit:verify", "Check FILE and name every fault; no cluster is needed."),
+    "resource": ("resource:resource", "Start, stop, move and mend resources and groups."),
+    "node": ("node:node", "Take nodes out of service and bring them back."),
+    "import": ("bring:bring", "Turn another cluster manager's configuration into ours."),
+    "lab": ("ha_core.lab.commands:lab", "Run whole clusters on this machine, and break them."),
+    "sim": ("simulate:sim", "Run clusters in simulation, every invariant checked."),
+    "completion": ("completion:completion", "Print the script for completion in your shell."),
 }
+"""Where each verb lives, and what it does in one line: the list of them imports none."""
 
 
 class Verbs(click.Group):
@@ -42,17 +45,30 @@ class Verbs(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs, in the order in which a newcomer meets them."""
-        return [name for name, target in _VERBS.items() if _is_there(target)]
+        return [name for name in _VERBS if _is_there(_target(name))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the verb's command, or None."""
-        target = _VERBS.get(cmd_name)
-        if target is None or not _is_there(target):
+        if cmd_name not in _VERBS or not _is_there(_target(cmd_name)):
             return None
-        module, _, attribute = target.partition(":")
+        module, _, attribute = _target(cmd_name).partition(":")
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of verbs without importing them."""
+        rows = [(name, _VERBS[name][1]) for name in self.list_commands(ctx)]
+        with formatter.section("Verbs"):
+            formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete verbs without importing them."""
+        return [
+            CompletionItem(name, help=_VERBS[name][1])
+            for name in self.list_commands(ctx)
+            if name.startswith(incomplete)
+        ]
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the verb; our own errors end it in one sentence and a documented code."""
@@ -60,6 +76,11 @@ class Verbs(click.Group):
             return super().invoke(ctx)
         except HaError as error:
             options.fail(error)
+
+
+def _target(name: str) -> str:
+    place = _VERBS[name][0]
+    return place if place.startswith("ha_core.") else f"ha_core.cli.{place}"
 
 
 def _is_there(target: str) -> bool:
@@ -74,7 +95,10 @@ _EPILOG: Final = "Exit codes: " + "; ".join(
 
 
 @click.group(
-    cls=Verbs, epilog=_EPILOG + ".", context_settings={"help_option_names": ["-h", "--help"]}
+    cls=Verbs,
+    epilog=_EPILOG + ".",
+    subcommand_metavar="VERB [ARGS]...",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="beatkeeper", prog_name="ha")
 @click.option(
@@ -85,11 +109,20 @@ _EPILOG: Final = "Exit codes: " + "; ".join(
 def ha(root: Path | None) -> None:
     """Show a Beatkeeper cluster and change it, from any of its nodes.
 
+    A new cluster: 'ha init' on the first machine, then 'ha join TOKEN' on each other one. After
+    that 'ha status' shows it, and 'ha apply FILE' gives it something to run.
+
     Every verb takes --json, and --root to speak to another node of this machine.
     """
     options.choose_root(root)
+    if os.environ.get("NO_COLOR"):
+        click.get_current_context().color = False
 
 
 def main() -> None:
     """Run the command line."""
     ha.main(prog_name="ha")
+
+
+if __name__ == "__main__":
+    main()

@@ -228,21 +228,34 @@ def _with(configuration: Configuration, command: commands.AddNode) -> Configurat
 # --- the knock -----------------------------------------------------------------------------
 
 
-async def ask_in(
-    invitation: Invitation, name: str, given: dict[str, str], port: int | None = None
-) -> Welcome:
-    """Ask the inviting node to be let in.
+def wished_places(
+    invitation: Invitation, given: dict[str, str], port: int | None = None
+) -> dict[str, str]:
+    """Return host:port of the new node for each link.
 
     `given` has host or host:port for links; for others the address is the one
     by which this machine reaches the inviting node, with that node's port.
 
-    Raises: ConnectError: nobody answers; RefusedError: the cluster said no, and why.
+    Raises: ConfigError: the cluster has no such link, or the inviting node cannot be reached.
     """
-    places = {link: given.get(link) or _own_place(place, port) for link, place in invitation.places}
+    places = {}
+    for link, place in invitation.places:
+        there = parse_place(link, place, "token")
+        own = parse_place(link, given[link], f"--address {link}") if link in given else None
+        host = own.host if own else _own_host(there)
+        places[link] = _shown(host, (own.port if own else 0) or port or there.port)
     unknown = sorted(set(given) - set(places))
     if unknown:
         known = ", ".join(places)
         raise ConfigError(f"the cluster has no link {unknown[0]!r}; it has: {known}")
+    return places
+
+
+async def ask_in(invitation: Invitation, name: str, places: dict[str, str]) -> Welcome:
+    """Ask the inviting node to be let in as `name`, listening at `places`.
+
+    Raises: ConnectError: nobody answers; RefusedError: the cluster said no, and why.
+    """
     faults = []
     for link, place in invitation.places:
         address = parse_place(link, place, "token")
@@ -283,15 +296,22 @@ async def _ask_at(address: Address, invitation: Invitation, wish: dict[str, obje
     )
 
 
-def _own_place(place: str, port: int | None) -> str:
+def _own_host(there: Address) -> str:
     """Return where the inviting node would see this machine. Source: udp(7), connect(2)."""
-    address = parse_place("", place, "token")
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((address.host, address.port))
-        host = str(probe.getsockname()[0])
-    shown = f"[{host}]" if ":" in host else host
-    return f"{shown}:{port or address.port}"
+    try:
+        found = socket.getaddrinfo(there.host, there.port, type=socket.SOCK_DGRAM)
+        with socket.socket(found[0][0], socket.SOCK_DGRAM) as probe:
+            probe.connect(found[0][4])
+            return str(probe.getsockname()[0])
+    except OSError as fault:
+        text = f"this machine has no way to {there.host} of the token ({fault.strerror})"
+        raise ConfigError(
+            f"{text}: name its own address with --address {there.link}=HOST"
+        ) from None
+
+
+def _shown(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:

@@ -36,6 +36,8 @@ DATAGRAM_BYTES_MAX: Final = 1400
 BATCH_BYTES_MAX: Final = 1200
 """Encoded messages in one frame, so that with the longest header it still is a datagram."""
 BUFFER_BYTES: Final = 1024 * 1024
+FORMER_MS: Final = 60_000
+"""A removed node can still be answered for so long: longer than it waits for its answer."""
 LOG_EVERY_MS: Final = 60_000
 BIND_AGAIN_S: Final = 2.0
 ANSWERED: Final = ("version", "feature")
@@ -92,6 +94,7 @@ class Transport:
         self._deliver = deliver
         self._window = ReplayWindow()
         self._peers: dict[NodeName, tuple[Endpoint, ...]] = {}
+        self._former: dict[NodeName, tuple[tuple[Endpoint, ...], int]] = {}
         self._own: tuple[Endpoint, ...] = ()
         self._links: dict[Endpoint, _Datagrams] = {}
         self._by_link: dict[LinkName, _Datagrams] = {}
@@ -118,17 +121,41 @@ class Transport:
     async def configure(self, configuration: Configuration) -> None:
         """Listen and send as the configuration says from now on."""
         async with self._changing:
-            self._peers = {
+            peers = {
                 node.name: endpoints(configuration, node.name)
                 for node in configuration.nodes
                 if node.name != self._codec.name
             }
+            self._remember_former(peers)
+            self._peers = peers
             for peer in sorted(self._outgoing):
                 if self._outgoing[peer].targets != self._peers.get(peer):
                     await self._outgoing.pop(peer).close()
         own = endpoints(configuration, self._codec.name)
         if own:
             await self.listen(own)
+
+    def _remember_former(self, peers: dict[NodeName, tuple[Endpoint, ...]]) -> None:
+        """A node that leaves still waits to hear that it may."""
+        now_ms = monotonic_ms()
+        kept = {
+            peer: former
+            for peer, former in self._former.items()
+            if former[1] > now_ms and peer not in peers
+        }
+        gone = {
+            peer: (targets, now_ms + FORMER_MS)
+            for peer, targets in self._peers.items()
+            if peer not in peers
+        }
+        self._former = kept | gone
+
+    def _targets(self, peer: NodeName) -> tuple[Endpoint, ...]:
+        found = self._peers.get(peer)
+        if found is not None:
+            return found
+        targets, until_ms = self._former.get(peer, ((), 0))
+        return targets if monotonic_ms() < until_ms else ()
 
     async def listen(self, own: tuple[Endpoint, ...]) -> None:
         """Listen on these endpoints and no others.
@@ -156,7 +183,7 @@ class Transport:
             return
         parts: dict[NodeName, list[bytes]] = {}
         for effect in effects:
-            if effect.to in self._peers:
+            if self._targets(effect.to):
                 parts.setdefault(effect.to, []).append(encode_message(effect.message))
         for peer, encoded in parts.items():
             for batch in batches(encoded, BATCH_BYTES_MAX):
@@ -213,7 +240,7 @@ class Transport:
             log.warning("dropped on link %s: %s", link, fault)
 
     def _send_frame(self, peer: NodeName, frame: bytes) -> None:
-        targets = self._peers[peer]
+        targets = self._targets(peer)
         if len(frame) > DATAGRAM_BYTES_MAX:
             self._send_stream(peer, targets, frame)
             return

@@ -109,9 +109,14 @@ def test_unknown_resource_is_answered_with_the_known_ones(ha: Ha, cluster: FakeC
 
 
 def test_missing_daemon_ends_with_code_3_and_the_cure(ha: Ha, root: Path) -> None:
+    root_of_no_node = ha("status", "--json")
+    assert root_of_no_node.exit_code == 3
+    assert "'ha init' makes one" in root_of_no_node.stderr
+    (root / "etc").mkdir(parents=True)
+    (root / "etc" / "node.yaml").write_text("name: n1\n")
     result = ha("status", "--json")
     assert result.exit_code == 3
-    assert f"had --root {root}" in result.stderr
+    assert f"ha start --root {root}" in result.stderr
     assert value(result) == {"code": "connect", "text": result.stderr[4:].rstrip()}
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from ha_core.agents.output import OUTPUT_CHARACTERS_MAX
 from ha_core.config.model import AgentClass
+from ha_core.runtime.process_log import size
 from tests.runtime.operations_bench import (
     Bench,
     bench,
@@ -210,7 +211,7 @@ def test_long_log_is_cut_and_goes_on(tmp_path: Path) -> None:
             writer = await asyncio.to_thread(fifo.open, "w")
             assert (await node.run(service, "monitor")).exit_code == 0
             log = node.layout.lib / "log" / "web.log"
-            assert os.path.getsize(log) == 256 * 1024
+            assert size(log) == 256 * 1024
             with writer:
                 writer.write("go\n")
             assert (await node.death()).reason.endswith("its last words: the end")
