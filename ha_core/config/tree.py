@@ -23,6 +23,7 @@ _NULLS: Final = ("", "~", "null", "Null", "NULL")
 _UNPRINTABLE: Final = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
+_UNLIKE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _PAIR: Final = re.compile(r"((?<!\\)(?:\\\\)*)\\u(d[89ab]..)\\u(d[c-f]..)", re.IGNORECASE)
 
 
@@ -79,30 +80,45 @@ class _Open:
 
 def read_tree(text: str, loader: type = LOADER) -> Tree:
     """Return the text's one document. Raises TreeError."""
-    _require_bounded_text(text)
+    size = len(text.encode(errors="surrogatepass"))
+    if size > TEXT_BYTES_MAX:
+        raise TreeError(1, f"is {size} bytes long; allowed: {TEXT_BYTES_MAX} at most")
+    text = _as_yaml(text)
+    _require_printable(text)
     try:
-        tree = _Builder().build(yaml.parse(_as_yaml(text), Loader=loader))
+        tree = _Builder().build(yaml.parse(text, Loader=loader))
     except yaml.MarkedYAMLError as fault:
-        mark = fault.problem_mark or fault.context_mark
-        hint = " (indent with blanks, not with tabs)" if "\\t" in str(fault.problem) else ""
-        line = mark.line + 1 if mark else 1
-        raise TreeError(line, f"is not YAML: {fault.problem or fault.context}{hint}") from None
+        raise _not_yaml(fault, text) from None
     return tree or Mapping((), 1)
 
 
-def _require_bounded_text(text: str) -> None:
+def _not_yaml(fault: yaml.MarkedYAMLError, text: str) -> TreeError:
+    mark, context_mark = fault.problem_mark or fault.context_mark, fault.context_mark
+    words = str(fault.problem or fault.context)
+    if mark is None:
+        return TreeError(1, f"is not YAML: {words}")
+    lines = text.splitlines()
+    if mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] == "\t":
+        words += " (indent with blanks, not with tabs)"
+    if fault.context and context_mark and context_mark.line != mark.line:
+        words += f" ({fault.context} that begins in line {context_mark.line + 1})"
+    return TreeError(mark.line + 1, f"is not YAML: {words}")
+
+
+def _require_printable(text: str) -> None:
     found = _UNPRINTABLE.search(text)
     if found is not None:
         line = text.count("\n", 0, found.start()) + 1
         code = ord(found[0])
         raise TreeError(line, f"holds the character U+{code:04X}; allowed: printable text")
-    size = len(text.encode())
-    if size > TEXT_BYTES_MAX:
-        raise TreeError(1, f"is {size} bytes long; allowed: {TEXT_BYTES_MAX} at most")
 
 
 def _as_yaml(text: str) -> str:
-    """Return the text, mended where JSON is not YAML: tabs, and characters written as halves."""
+    """Return the text; if it is JSON, with what YAML reads in another way written differently.
+
+    These are tabs between tokens, characters written as two halves, and those
+    that YAML takes for the end of a line or does not allow.
+    """
     text = text.removeprefix("\ufeff")
     if not text.lstrip().startswith("{"):
         return text
@@ -110,7 +126,8 @@ def _as_yaml(text: str) -> str:
         json.loads(text)
     except (ValueError, RecursionError):
         return text
-    return _PAIR.sub(_whole_character, text.replace("\t", " "))
+    text = _UNLIKE.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\t", " "))
+    return _PAIR.sub(_whole_character, text)
 
 
 def _whole_character(found: re.Match[str]) -> str:

@@ -1,0 +1,229 @@
+"""Draws configurations that can be applied, for properties that must hold for all of them."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from hypothesis import strategies as st
+
+from ha_core.config import limits
+from ha_core.config.model import (
+    Address,
+    AgentClass,
+    AgentRef,
+    Colocation,
+    Configuration,
+    Defaults,
+    Exclusivity,
+    FenceDevice,
+    Group,
+    Link,
+    Location,
+    Meta,
+    Node,
+    NoQuorumPolicy,
+    OnFail,
+    Operation,
+    Options,
+    Ordering,
+    OrderKind,
+    Origin,
+    Primitive,
+    TargetRole,
+)
+from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
+
+T = TypeVar("T")
+
+ids = st.one_of(
+    st.sampled_from(["yes", "null", "1", "0x1f", "1e3", "a.b", "-".join("abc"), "_", "N" * 64]),
+    st.text("abcXYZ019_", min_size=1, max_size=4),
+)
+node_names = st.text("abc019", min_size=1, max_size=4)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
+hosts = st.one_of(
+    st.ip_addresses().filter(lambda address: not address.is_multicast).map(str),
+    st.just("fe80::1%eth0"),
+    st.text("abc", min_size=1, max_size=4).map("{}.example.org".format),
+)
+pairs = st.dictionaries(ids, texts, max_size=2).map(lambda found: tuple(found.items()))
+times_ms = st.integers(10, limits.TIME_MS_MAX)
+scores = st.integers(-INFINITY, INFINITY)
+
+
+def _maybe(values: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
+    return st.none() | values
+
+
+def metas(is_primitive: bool) -> st.SearchStrategy[Meta]:
+    """Return options of a primitive, or of a group or the defaults."""
+    own = {
+        "exclusivity": _maybe(st.sampled_from(Exclusivity)),
+        "accept_risk": _maybe(texts),
+    }
+    return st.builds(
+        Meta,
+        target_role=_maybe(st.sampled_from(TargetRole)),
+        managed=_maybe(st.booleans()),
+        stickiness=_maybe(scores),
+        priority=_maybe(scores),
+        migration_threshold=_maybe(st.integers(0, INFINITY)),
+        failure_timeout_ms=_maybe(st.integers(0, limits.TIME_MS_MAX)),
+        **(own if is_primitive else {}),
+    )
+
+
+agents: st.SearchStrategy[tuple[AgentRef, tuple[tuple[str, str], ...]]] = st.one_of(
+    st.tuples(
+        st.builds(
+            AgentRef,
+            st.sampled_from([AgentClass.LSB, AgentClass.HEARTBEAT, AgentClass.SYSTEMD]),
+            st.just(""),
+            st.text("abc019_.+-", min_size=1, max_size=8).map("a{}".format),
+        ),
+        pairs,
+    ),
+    st.tuples(
+        st.builds(AgentRef, st.just(AgentClass.OCF), st.just("heartbeat"), st.just("IPaddr2")),
+        pairs,
+    ),
+    st.tuples(
+        st.just(AgentRef(AgentClass.PROCESS)),
+        st.sampled_from([(("command", "sleep 60"), ("ready_port", "[::1]:80"))]),
+    ),
+)
+
+
+def _operation(action: str) -> st.SearchStrategy[Operation]:
+    on_fail = _maybe(st.sampled_from([OnFail.RESTART, OnFail.IGNORE, OnFail.BLOCK]))
+    return st.builds(Operation, st.just(action), st.just(0), times_ms, on_fail)
+
+
+monitors = st.builds(
+    Operation,
+    st.just("monitor"),
+    st.just(0) | times_ms,
+    times_ms,
+    _maybe(st.sampled_from(OnFail)),
+    st.integers(0, limits.DEPTH_MAX),
+)
+
+
+@st.composite
+def operations(draw: Callable[[st.SearchStrategy[T]], T]) -> tuple[Operation, ...]:
+    """Return operations in the order of a file: start, stop, monitors."""
+    first = [draw(_operation(action)) for action in ("start", "stop") if draw(st.booleans())]
+    rest = draw(st.lists(monitors, max_size=2, unique_by=lambda item: item.interval_ms))
+    return (*first, *rest)
+
+
+def _distinct(draw: Callable[[st.SearchStrategy[T]], T], most: int) -> list[str]:
+    return draw(st.lists(ids, min_size=1, max_size=most, unique=True))
+
+
+@st.composite
+def configurations(draw: Callable[[st.SearchStrategy[T]], T]) -> Configuration:
+    """Return a configuration without faults."""
+    links = [LinkName(name) for name in _distinct(draw, 2)]
+    names = draw(st.lists(node_names, min_size=1, max_size=3, unique=True))
+    resources = [ResourceId(name) for name in _distinct(draw, 4)]
+    cut = draw(st.integers(1, len(resources)))
+    primitives, rest = resources[:cut], resources[cut:]
+    return Configuration(
+        name=draw(ids),
+        options=Options(
+            draw(st.integers(*limits.DEAD_AFTER_MS)),
+            draw(st.booleans()),
+            draw(st.sampled_from(NoQuorumPolicy)),
+            draw(st.booleans()),
+        ),
+        nodes=draw(_nodes(names, links)),
+        links=tuple(Link(link, draw(st.integers(1, limits.PORT_MAX))) for link in links),
+        primitives=tuple(draw(_primitive(name)) for name in primitives),
+        groups=draw(_groups(rest, primitives)),
+        **draw(_constraints(names, resources if not rest else primitives)),
+        fence_devices=tuple(
+            FenceDevice(name, draw(ids), draw(pairs), (NodeName(names[0]),))
+            for name in draw(st.lists(ids, max_size=2, unique=True))
+        ),
+        defaults=Defaults(
+            draw(metas(is_primitive=False).filter(lambda meta: meta.stickiness is not None)),
+            draw(times_ms),
+            draw(times_ms),
+        ),
+    )
+
+
+@st.composite
+def _nodes(
+    draw: Callable[[st.SearchStrategy[T]], T], names: list[str], links: list[LinkName]
+) -> tuple[Node, ...]:
+    size = len(names) * len(links)
+    places = iter(draw(st.lists(hosts, min_size=size, max_size=size, unique=True)))
+    found = []
+    for number, name in enumerate(names):
+        addresses = tuple(
+            Address(link, next(places), draw(st.integers(0, limits.PORT_MAX))) for link in links
+        )
+        votes = number == 0 or draw(st.booleans())
+        found.append(
+            Node(
+                NodeName(name),
+                addresses,
+                votes,
+                votes and number > 0 and draw(st.booleans()),
+                draw(st.booleans()),
+                draw(st.booleans()),
+                draw(pairs),
+            )
+        )
+    return tuple(found)
+
+
+@st.composite
+def _primitive(draw: Callable[[st.SearchStrategy[T]], T], name: ResourceId) -> Primitive:
+    agent, parameters = draw(agents)
+    return Primitive(
+        name,
+        agent,
+        parameters,
+        draw(operations()),
+        draw(metas(is_primitive=True)),
+        draw(texts),
+    )
+
+
+@st.composite
+def _groups(
+    draw: Callable[[st.SearchStrategy[T]], T], names: list[ResourceId], primitives: list[ResourceId]
+) -> tuple[Group, ...]:
+    free = list(primitives)
+    found = []
+    for name in names:
+        if not free:
+            break
+        members = [free.pop(0) for _ in range(draw(st.integers(1, len(free))))]
+        found.append(Group(name, tuple(members), draw(metas(is_primitive=False)), draw(texts)))
+    return tuple(found)
+
+
+@st.composite
+def _constraints(
+    draw: Callable[[st.SearchStrategy[T]], T], nodes: list[str], resources: list[ResourceId]
+) -> dict[str, tuple[object, ...]]:
+    """Return constraints; orderings follow the order of the resources, so none is a circle."""
+    found: dict[str, list[object]] = {"locations": [], "colocations": [], "orderings": []}
+    for name in draw(st.lists(ids, max_size=3, unique=True)):
+        one, other = sorted(draw(st.tuples(*[st.integers(0, len(resources) - 1)] * 2)))
+        score, key = draw(scores), ConstraintId(name)
+        if one == other:
+            expires = draw(_maybe(st.integers(0, limits.MOMENT_MS_MAX)))
+            origin = draw(st.sampled_from(Origin))
+            location = Location(key, resources[one], NodeName(nodes[0]), score, origin, expires)
+            found["locations"].append(location)
+        elif draw(st.booleans()):
+            found["colocations"].append(Colocation(key, resources[one], resources[other], score))
+        else:
+            kind, symmetrical = draw(st.sampled_from(OrderKind)), draw(st.booleans())
+            ordering = Ordering(key, resources[one], resources[other], kind, symmetrical)
+            found["orderings"].append(ordering)
+    return {key: tuple(values) for key, values in found.items()}

@@ -1,0 +1,435 @@
+"""Every fault of a file at once, each with its line, path, value and what is allowed."""
+
+import pytest
+
+from tests.core.config.samples import HEAD, faults, faults_of_file
+
+AGENTS = "ocf:PROVIDER:TYPE, lsb:NAME, systemd:NAME, service:NAME, heartbeat:NAME, process or "
+TIME = "with its unit, one of ms, s, min, h, d"
+ID = "letters, digits, _ . - (64 at most, beginning with a letter, a digit or _)"
+SCORE = "a whole number within -1000000..1000000, INFINITY or -INFINITY"
+PLAIN = "NAME with letters, digits and . _ + -"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("cluster: my shop", f"1: cluster: is 'my shop'; allowed: {ID}"),
+        ("cluster: [a]", f"1: cluster: is a list; allowed: {ID}"),
+        ("cluster: {a: b}", f"1: cluster: is a mapping; allowed: {ID}"),
+        ("cluster:", f"1: cluster: is empty; allowed: {ID}"),
+        (
+            "optoins: {}",
+            "1: optoins: is an unknown key (did you mean options?); allowed: cluster, options, "
+            "links, nodes, resources, constraints, fence_devices, defaults",
+        ),
+        (
+            "options: {dead_after: 99ms}",
+            f"1: options.dead_after: is '99ms'; allowed: a time of 100ms to 10min {TIME}",
+        ),
+        (
+            "options: {dead_after: 11min}",
+            f"1: options.dead_after: is '11min'; allowed: a time of 100ms to 10min {TIME}",
+        ),
+        ("options: {symmetric: 1}", "1: options.symmetric: is '1'; allowed: true or false"),
+        (
+            "options: {no_quorum_policy: ignore}",
+            "1: options.no_quorum_policy: is 'ignore'; allowed: one of stop, freeze",
+        ),
+        (
+            "options: [a]",
+            "1: options: is a list; allowed: a mapping of dead_after, symmetric, "
+            "no_quorum_policy, maintenance",
+        ),
+        (
+            "resources: {a b: {agent: lsb:x}}",
+            f"1: resources.a b: is the name 'a b'; allowed: {ID}",
+        ),
+        (
+            "resources: {r: {}}",
+            "1: resources.r: has none of 'agent', 'group'; "
+            "allowed: a mapping with one of 'agent', 'group'",
+        ),
+        (
+            "resources: {r: lsb:x}",
+            "1: resources.r: is 'lsb:x'; allowed: a mapping with one of 'agent', 'group'",
+        ),
+        (
+            "resources: {r: {agent: lsb:x, group: [r]}}",
+            "1: resources.r: has agent and group; allowed: a mapping with one of 'agent', 'group'",
+        ),
+        ("resources: [r]", "1: resources: is a list; allowed: a mapping of names"),
+        ("resources: {r: {agent: x}}", f"1: resources.r.agent: is 'x'; allowed: {AGENTS}address"),
+        (
+            "resources: {r: {agent: ocf}}",
+            f"1: resources.r.agent: is 'ocf'; allowed: {AGENTS}address",
+        ),
+        (
+            "resources: {r: {agent: 'ocf:a:b:c'}}",
+            f"1: resources.r.agent: is 'ocf:a:b:c'; allowed: {AGENTS}address",
+        ),
+        (
+            "resources: {r: {agent: 'ocf:..:sh'}}",
+            "1: resources.r.agent: is 'ocf:..:sh'; "
+            "allowed: ocf:PROVIDER:TYPE with letters, digits and . _ + -",
+        ),
+        ("resources: {r: {agent: lsb}}", f"1: resources.r.agent: is 'lsb'; allowed: lsb:{PLAIN}"),
+        (
+            "resources: {r: {agent: 'lsb:../x'}}",
+            f"1: resources.r.agent: is 'lsb:../x'; allowed: lsb:{PLAIN}",
+        ),
+        (
+            "resources: {r: {agent: 'process:x', parameters: {command: x}}}",
+            "1: resources.r.agent: is 'process:x'; allowed: 'process' alone",
+        ),
+        (
+            "resources: {r: {agent: process}}",
+            "1: resources.r.parameters.command: is missing, expected a program and its arguments",
+        ),
+        (
+            "resources: {r: {agent: process, parameters: {command: x, ready_port: '0'}}}",
+            "1: resources.r.parameters.ready_port: is '0', "
+            "expected PORT or HOST:PORT with 1..65535",
+        ),
+        (
+            "resources: {r: {agent: process, parameters: {command: x, comand: y}}}",
+            "1: resources.r.parameters.comand: is unknown, "
+            "expected one of command, directory, user, ready_port, env.NAME",
+        ),
+        (
+            "resources: {r: {agent: address}}",
+            "1: resources.r.parameters.address: is '', expected an IPv4 or IPv6 host address",
+        ),
+        (
+            "resources: {r: {agent: address, parameters: {address: 192.0.2.9/40}}}",
+            "1: resources.r.parameters.prefix: is '40', expected 0..32",
+        ),
+        (
+            "resources: {r: {agent: lsb:x, parameters: {a=b: c}}}",
+            "1: resources.r.parameters.a=b: is the name 'a=b'; allowed: letters, digits, _ . : - "
+            "(128 at most, beginning with a letter, a digit or _)",
+        ),
+        (
+            "resources: {r: {agent: lsb:x, parameters: {a: }}}",
+            "1: resources.r.parameters.a: is empty; "
+            "allowed: a text of at most 16384 characters, without null",
+        ),
+        (
+            "resources: {r: {agent: lsb:x, parameters: {a: [1, 2]}}}",
+            "1: resources.r.parameters.a: is a list; "
+            "allowed: a text of at most 16384 characters, without null",
+        ),
+        (
+            "resources: {r: {agent: lsb:x, stickiness: 1000001}}",
+            f"1: resources.r.stickiness: is '1000001'; allowed: {SCORE}",
+        ),
+        (
+            "resources: {r: {agent: lsb:x, migration_threshold: -1}}",
+            "1: resources.r.migration_threshold: is '-1'; "
+            "allowed: a whole number within 0..1000000, or INFINITY",
+        ),
+        (
+            "resources: {r: {agent: lsb:x, failure_timeout: 8d}}",
+            f"1: resources.r.failure_timeout: is '8d'; allowed: a time of 0 to 7d {TIME}",
+        ),
+        (
+            "resources: {r: {agent: lsb:x}, g: {group: [r], exclusivity: none}}",
+            "1: resources.g.exclusivity: is an unknown key; allowed: group, description, "
+            "target_role, managed, stickiness, priority, migration_threshold, failure_timeout",
+        ),
+        (
+            "resources: {r: {agent: lsb:x, operations: {promote: {}}}}",
+            "1: resources.r.operations.promote: is an unknown key; allowed: start, stop, monitor",
+        ),
+        (
+            "resources: {r: {agent: lsb:x, operations: {start: {interval: 1s}}}}",
+            "1: resources.r.operations.start.interval: is an unknown key; "
+            "allowed: timeout, on_fail",
+        ),
+        (
+            "resources: {r: {agent: lsb:x, operations: {stop: {on_fail: standby}}}}",
+            "1: resources.r.operations.stop.on_fail: is standby; "
+            "allowed for stop: restart, ignore, block",
+        ),
+        (
+            "resources: {r: {agent: lsb:x, operations: {start: {timeout: 9ms}}}}",
+            "1: resources.r.operations.start.timeout: is '9ms'; "
+            f"allowed: a time of 10ms to 7d {TIME}",
+        ),
+        (
+            "resources: {r: {agent: lsb:x, operations: {monitor: {interval: 9ms}}}}",
+            "1: resources.r.operations.monitor[0].interval: is 9 ms; allowed: 10 to 604800000 ms",
+        ),
+        (
+            "resources: {r: {agent: lsb:x, operations: {monitor: {depth: 1001}}}}",
+            "1: resources.r.operations.monitor.depth: is '1001'; "
+            "allowed: a whole number, 0 to 1000",
+        ),
+        (
+            "resources: {r: {agent: lsb:x, operations: {monitor: [{}, {timeout: 1s}]}}}",
+            "1: resources.r.operations.monitor[1].interval: is 10000 ms, as another monitor's is; "
+            "allowed: a different interval for each",
+        ),
+        (
+            "resources: {g: {group: }}",
+            "1: resources.g.group: is empty; allowed: at least one primitive",
+        ),
+        (
+            "resources: {g: {group: [web]}}",
+            "1: resources.g.group[0]: names 'web', which does not exist; "
+            "allowed: none, as there is none yet",
+        ),
+        (
+            "resources: {r: {agent: lsb:x}, g: {group: [r]}, h: {group: [r, g]}}",
+            "1: resources.h.group[1]: names 'g', which is a group; allowed: r",
+        ),
+        (
+            "resources: {r: {agent: lsb:x}, g: {group: [r]}, h: {group: r}}",
+            "1: resources.h.group[0]: names 'r', a member of g already; "
+            "allowed: one group for each primitive",
+        ),
+        (
+            "resources: {r: {agent: lsb:x}, g: {group: [r, r]}}",
+            "1: resources.g.group: 'r' stands there 2 times; allowed: once",
+        ),
+        (
+            "resources: {r: {agent: lsb:x}, r: {agent: lsb:y}}",
+            "1: resources.r: stands there twice (first in line 6); allowed: once",
+        ),
+        (
+            "constraints: {c: {score: 1}}",
+            "1: constraints.c: has none of 'location', 'colocation', 'order'; "
+            "allowed: a mapping with one of 'location', 'colocation', 'order'",
+        ),
+        (
+            "fence_devices: {d: {}}",
+            "1: fence_devices.d: has no 'agent'; allowed: with 'agent'",
+        ),
+        (
+            "fence_devices: {d: {agent: x, targets: [n1, n3]}}",
+            "1: fence_devices.d.targets[1]: names the node 'n3', which does not exist; "
+            "allowed: n1, n2, w",
+        ),
+        (
+            "defaults: {operation: {timeout: 8d}}",
+            f"1: defaults.operation.timeout: is '8d'; allowed: a time of 10ms to 7d {TIME}",
+        ),
+        (
+            "defaults: {resource: {accept_risk: yes}}",
+            "1: defaults.resource.accept_risk: is an unknown key; allowed: target_role, managed, "
+            "stickiness, priority, migration_threshold, failure_timeout",
+        ),
+    ],
+    ids=lambda value: value[:60],
+)
+def test_fault_names_place_value_and_what_is_allowed(text: str, fault: str) -> None:
+    assert fault in faults(text + "\n")
+
+
+RESOURCES = "resources: {a: {agent: lsb:x}, b: {agent: lsb:x}, g: {group: [c, d]}, "
+RESOURCES += "c: {agent: lsb:x}, d: {agent: lsb:x}}\n"
+NAMES = "a, b, c, d, g"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            "{location: x, node: n1}",
+            f"c.location: names the resource 'x', which does not exist; allowed: {NAMES}",
+        ),
+        (
+            "{location: a, node: n9}",
+            "c.node: names the node 'n9', which does not exist; allowed: n1, n2",
+        ),
+        (
+            "{location: a, node: w}",
+            "c.node: names the node 'w', which is a witness and runs nothing; allowed: n1, n2",
+        ),
+        ("{location: a}", "c: has no 'node'; allowed: with 'node'"),
+        (
+            "{location: a, node: n1, expires: 2026-01-01}",
+            "c.expires: is '2026-01-01'; "
+            "allowed: a moment with its zone, such as 2026-12-31T18:00:00Z",
+        ),
+        (
+            "{location: a, node: n1, with: b}",
+            "c.with: is an unknown key; allowed: location, node, score, expires, origin",
+        ),
+        (
+            "{colocation: a, with: x}",
+            f"c.with: names the resource 'x', which does not exist; allowed: {NAMES}",
+        ),
+        ("{colocation: a, with: a}", "c.with: relates 'a' to itself; allowed: two resources"),
+        ("{colocation: a, with: b, score: x}", f"c.score: is 'x'; allowed: {SCORE}"),
+        (
+            "{order: x, then: b}",
+            f"c.order: names the resource 'x', which does not exist; allowed: {NAMES}",
+        ),
+        ("{order: a, then: a}", "c.then: relates 'a' to itself; allowed: two resources"),
+        (
+            "{order: a, then: b, kind: serialize}",
+            "c.kind: is 'serialize'; allowed: one of mandatory, optional",
+        ),
+    ],
+    ids=lambda value: value[:60],
+)
+def test_constraint_may_relate_only_what_exists(text: str, fault: str) -> None:
+    assert faults(f"{RESOURCES}constraints:\n  c: {text}\n") == [f"3: constraints.{fault}"]
+
+
+def test_circle_of_orderings_is_told_step_by_step() -> None:
+    text = (
+        f"{RESOURCES}constraints:\n  one: {{order: a, then: b}}\n  two: {{order: b, then: g}}\n"
+        "  three: {order: g, then: a}\n  innocent: {order: a, then: c}\n"
+    )
+    (found,) = faults(text)
+    line, path, rest = found.split(": ", 2)
+    assert (line, path) == ("3", "constraints.one.then")
+    assert rest.startswith("orders in a circle: ")
+    assert rest.endswith(", by one and three and two; allowed: orderings that have a beginning")
+    circle = rest.removeprefix("orders in a circle: ").partition(",")[0].split(" then ")
+    start = circle.index("a")
+    assert circle[start:-1] + circle[:start] == ["a", "b", "c", "d"]
+
+
+def test_group_may_not_be_ordered_against_its_own_members() -> None:
+    (found,) = faults(f"{RESOURCES}constraints:\n  back: {{order: d, then: c}}\n")
+    assert "orders in a circle: " in found
+    assert ", by back;" in found
+
+
+def test_every_circle_is_told() -> None:
+    text = f"{RESOURCES}constraints:\n  one: {{order: a, then: b}}\n  two: {{order: b, then: a}}\n"
+    found = faults(text + "  back: {order: d, then: c}\n")
+    assert [fault.split(" ")[1] for fault in found] == [
+        "constraints.one.then:",
+        "constraints.back.then:",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            "n1: {addresses: {ring0: 192.0.2.1}}\n  n1: {addresses: {ring0: 192.0.2.2}}",
+            "4: nodes.n1: stands there twice (first in line 3); allowed: once",
+        ),
+        (
+            "N1: {addresses: {ring0: 192.0.2.1}}",
+            "3: nodes.N1: is the name 'N1'; "
+            "allowed: lower-case letters, digits, dots and dashes (64 at most)",
+        ),
+        (
+            "n1: {voter: true}",
+            "3: nodes.n1: has no 'addresses'; allowed: with 'addresses'",
+        ),
+        (
+            "n1: {addresses: }",
+            "3: nodes.n1.addresses: is empty; allowed: an address on at least one link",
+        ),
+        (
+            "n1: {addresses: {ring1: 192.0.2.1}}",
+            "3: nodes.n1.addresses.ring1: names the link 'ring1', which does not exist; "
+            "allowed: ring0",
+        ),
+        (
+            "n1: {addresses: {ring0: 192.0.2.300}}",
+            "3: nodes.n1.addresses.ring0: is the host '192.0.2.300'; "
+            "allowed: an IPv4 or IPv6 address, or a name of letters, digits, dots and dashes",
+        ),
+        (
+            "n1: {addresses: {ring0: 224.0.0.1}}",
+            "3: nodes.n1.addresses.ring0: is the host '224.0.0.1'; "
+            "allowed: an IPv4 or IPv6 address, or a name of letters, digits, dots and dashes",
+        ),
+        *(
+            (
+                f"n1: {{addresses: {{ring0: '192.0.2.1:{port}'}}}}",
+                f"3: nodes.n1.addresses.ring0: is '192.0.2.1:{port}'; "
+                "allowed: HOST, HOST:PORT or [IPV6]:PORT, with a port of 1 to 65535",
+            )
+            for port in ("0", "70000", "x", "")
+        ),
+        (
+            "n1: {addresses: {ring0: 192.0.2.1}}\n  n2: {addresses: {ring0: '192.0.2.1:6940'}}",
+            "4: nodes.n2.addresses.ring0: is 192.0.2.1:6940, as is nodes.n1.addresses.ring0; "
+            "allowed: an address and port of its own",
+        ),
+        (
+            "n1: {addresses: {ring0: 192.0.2.1}, voter: false}",
+            "2: nodes: no node votes; allowed: at least one node without 'voter: false'",
+        ),
+        (
+            "n1: {addresses: {ring0: 192.0.2.1}, voter: false, witness: true}",
+            "3: nodes.n1.witness: is true, but the node does not vote; allowed: one of both",
+        ),
+        ("", "2: nodes: is empty; allowed: at least one node"),
+    ],
+    ids=lambda value: value[:50],
+)
+def test_nodes_have_names_addresses_and_votes(text: str, fault: str) -> None:
+    found = faults_of_file(f"links: {{ring0: }}\nnodes:\n  {text}\n")
+    assert f"c.yaml:{fault}" in found
+
+
+def test_eighth_voter_is_one_too_many() -> None:
+    nodes = "".join(f"  n{n}: {{addresses: {{ring0: 192.0.2.{n}}}}}\n" for n in range(1, 9))
+    assert faults_of_file(f"links: {{ring0: }}\nnodes:\n{nodes}") == [
+        "c.yaml:2: nodes: 8 nodes vote; allowed: 7 at most (give further nodes 'voter: false')"
+    ]
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "70000", "-1", "x", "1.5", "'6940 '"])
+def test_port_of_a_link_is_a_port(port: str) -> None:
+    (found,) = faults_of_file(HEAD.replace("ring0: }", f"ring0: {{port: {port}}}}}", 1))
+    assert found.startswith("c.yaml:1: links.ring0.port: is '")
+    assert found.endswith("; allowed: a port, 1 to 65535")
+
+
+def test_service_address_belongs_to_one_resource() -> None:
+    text = (
+        "resources:\n"
+        "  one: {agent: address, parameters: {address: '2001:db8::1'}}\n"
+        "  two: {agent: address, parameters: {address: '2001:db8:0::1/64'}}\n"
+    )
+    assert faults(text) == [
+        "3: resources.two.parameters.address: is 2001:db8::1, which one holds; "
+        "allowed: an address of its own"
+    ]
+
+
+def test_faults_of_shape_and_of_rules_come_together_in_the_order_of_the_file() -> None:
+    text = (
+        "resources:\n"
+        "  web: {agent: lsb:x, colour: red}\n"
+        "  g: {group: [web, missing]}\n"
+        "constraints:\n"
+        "  c: {location: web, node: n9, score: high}\n"
+    )
+    assert [fault.split(" ")[1] for fault in faults(text)] == [
+        "resources.web.colour:",
+        "resources.g.group[1]:",
+        "constraints.c.score:",
+        "constraints.c.node:",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "resources: {r: {agent: nonsense, parameters: {x: 1}}, g: {group: [r]}}",
+        "resources: {r: , g: {group: [r]}}",
+        "resources: {r: {paramters: {}, agent: process}}",
+        "resources: {r: {agent: lsb:x}, g: {group: [{}]}}",
+        "resources: {r: {agent: lsb:x}}\nconstraints: {c: {order: r, then: [r]}}",
+        "resources: {r: {agent: lsb:x, operations: {monitor: [{interval: x}]}}}",
+    ],
+)
+def test_one_mistake_is_told_once_and_not_again_by_what_follows_from_it(text: str) -> None:
+    assert len(faults(text + "\n")) == 1
+
+
+def test_long_values_are_cut_in_messages() -> None:
+    (found,) = faults(f"resources: {{r: {{agent: {'x' * 5_000}}}}}\n")
+    assert f"is '{'x' * 57}...'; allowed:" in found
