@@ -13,7 +13,7 @@ from ha_core.commands import Outcome
 from ha_core.config.model import Primitive
 from ha_core.ids import Index, Millis, NodeName
 from ha_core.journal import JournalEvent
-from ha_core.messages import Hello, Message
+from ha_core.messages import SIGNS_OF_LIFE, Hello, Message
 from ha_core.replication.entries import Entry, HardState, Snapshot
 from ha_core.status import Instance
 
@@ -136,3 +136,10 @@ Effect: TypeAlias = (
     | ConfigurationApplied
     | Stopped
 )
+
+
+def is_news(effect: Effect) -> bool:
+    """Return whether an effect shows that what is known of the cluster may have changed."""
+    if isinstance(effect, Send):
+        return not isinstance(effect.message, SIGNS_OF_LIFE)
+    return not isinstance(effect, HoldLease)

@@ -6,7 +6,7 @@ the *sender's* monotonic clock and are only ever echoed back to it.
 """
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ha_core.commands import Command, Outcome
 from ha_core.ids import Generation, Index, Millis, ResourceId, Term
@@ -121,6 +121,10 @@ class LeaseGrant:
     """How long ago the coordinator sent the newest round that a majority answered: shortens the
     lease.
     """
+    generation: Generation = 0
+    """The incarnation that asked; another one of the node does not take it."""
+    dead_after_ms: Millis = 0
+    """The coordinator's D; a node that still counts by another one has no lease until it agrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,3 +222,16 @@ Message: TypeAlias = (
     | CommandRequest
     | CommandReply
 )
+
+RAFT_MESSAGES: Final = (
+    VoteRequest,
+    VoteReply,
+    Beat,
+    BeatReply,
+    Append,
+    AppendReply,
+    InstallSnapshot,
+)
+"""What the replication machine receives."""
+SIGNS_OF_LIFE: Final = (Beat, BeatReply, LeaseRequest, LeaseGrant, Hello)
+"""What is sent all the time, whether anything happens or not."""

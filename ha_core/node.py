@@ -12,13 +12,11 @@ from random import Random
 
 from ha_core import events as ev
 from ha_core import messages as msg
-from ha_core.commands import Outcome
-from ha_core.config.model import Configuration
+from ha_core.config.model import Configuration, NoQuorumPolicy
 from ha_core.coordinator.desk import Inbox
 from ha_core.coordinator.lead import Lead, LeadOutput, Told
-from ha_core.coordinator.register import Register
+from ha_core.coordinator.notebook import Notebook
 from ha_core.effects import (
-    CommandAnswered,
     ConfigurationApplied,
     Effect,
     HoldLease,
@@ -26,11 +24,14 @@ from ha_core.effects import (
     Send,
     StateChanged,
     Stopped,
+    is_news,
 )
 from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.journal import JournalEvent
 from ha_core.membership.detector import Detector, LinkChanged
-from ha_core.membership.lease import Admission, RunLease
+from ha_core.membership.farewell import Farewell
+from ha_core.membership.greetings import Greetings
+from ha_core.membership.stay import Leader, Stay
 from ha_core.recovered import Recovered
 from ha_core.replication.machine import Replication
 from ha_core.replication.signals import Applied, Deposed, Elected, LeaderHeard, SnapshotInstalled
@@ -39,28 +40,6 @@ from ha_core.status import NodeState, NodeStatus
 from ha_core.summary import Facts, summarize
 from ha_core.timers import timers
 from ha_core.transition.local import Happened, LocalResources
-
-UNNUMBERED_MAX = 1000
-"""Events kept until a coordinator has numbered them; the oldest are dropped beyond."""
-EVENTS_PER_REPORT = 16
-"""Events that travel in one report, so that it stays small."""
-_RAFT_MESSAGES = (
-    msg.VoteRequest,
-    msg.VoteReply,
-    msg.Beat,
-    msg.BeatReply,
-    msg.Append,
-    msg.AppendReply,
-    msg.InstallSnapshot,
-)
-_SIGNS_OF_LIFE = (msg.Beat, msg.BeatReply, msg.LeaseRequest, msg.LeaseGrant, msg.Hello)
-
-
-def _is_news(effect: Effect) -> bool:
-    """Return whether an effect shows that the picture may have changed."""
-    if isinstance(effect, Send):
-        return not isinstance(effect.message, _SIGNS_OF_LIFE)
-    return not isinstance(effect, HoldLease)
 
 
 class Node:
@@ -74,24 +53,21 @@ class Node:
         self._wall_offset_ms: Millis = 0
         self._raft = Replication(name, recovered, timers(1000), random, now_ms)
         self._timers = timers(self._raft.configuration.options.dead_after_ms)
-        self._raft.timers = self._timers
+        self._raft.set_timers(self._timers)
         self._detector = Detector(self._timers.dead_after_ms, now_ms)
-        self._lease = RunLease(self._timers.run_lease_ms, self._timers.dead_after_ms)
+        self._stay = Stay(self.generation, self._timers)
+        self._lease = self._stay.lease
         self._local = LocalResources(recovered.local)
-        self._register = Register(recovered.last_event_seq)
+        self._greetings = Greetings(self._timers.dead_after_ms // 4)
+        self._notebook = Notebook(name, recovered.generation, recovered.last_event_seq)
         self._inbox = Inbox()
         self._lead: Lead | None = None
         self._view = msg.View(0, 0, (), False)
         self._out: list[Effect] = []
         self._loopback: deque[msg.Message] = deque()
-        self._unnumbered: deque[JournalEvent] = deque(maxlen=UNNUMBERED_MAX)
-        self._local_seq = 0
-        self._reported = (0, 0)
-        self._sent_ms: dict[NodeName, Millis] = {}
-        self._heard_sent_ms: dict[NodeName, Millis] = {}
         self._is_leaving = False
+        self._farewell: Farewell | None = None
         self._has_stopped = False
-        self._had_leader = False
         self._touched = 0
         self._handled_ms = now_ms
         self._configured = Configuration()
@@ -143,7 +119,8 @@ class Node:
             self._lease.deadline_ms(),
             self._local.deadline_ms(),
             self._inbox.deadline_ms(),
-            self._hello_due_ms(),
+            self._greetings.deadline_ms(),
+            self._farewell.deadline_ms() if self._farewell and not self._has_stopped else None,
             self._lead.deadline_ms() if self._lead else None,
         ]
         earliest = min((at for at in due if at is not None), default=None)
@@ -163,7 +140,7 @@ class Node:
             quorate=connected and (lead is not None or self._view.quorate),
             revisions=self._raft.revisions,
             configuration=self._raft.configuration,
-            nodes=nodes if connected else self._alone(nodes, now_ms),
+            nodes=nodes if connected else self._alone(nodes),
             restarts=tuple(sorted(lead.planner.restarts)) if lead else self._view.restarts,
             pending=lead.pending() if lead else (),
             links=self._detector.links(now_ms),
@@ -188,8 +165,8 @@ class Node:
         out, self._out = self._out, []
         for effect in out:
             if isinstance(effect, Send):
-                self._sent_ms[effect.to] = now_ms
-        if any(_is_news(effect) for effect in out):
+                self._greetings.sent(effect.to, now_ms)
+        if any(is_news(effect) for effect in out):
             self._touched += 1
         return out
 
@@ -199,15 +176,16 @@ class Node:
                 pass
             case ev.WallClock(offset_ms=offset_ms):
                 self._wall_offset_ms = offset_ms
+            case ev.Received(sender=self.name):
+                pass  # our own echo; what we tell ourselves does not pass the network
             case ev.Received():
                 self._links(self._detector.heard(event.sender, event.link, now_ms))
                 self._message(event.sender, event.generation, event.message, now_ms)
             case ev.LinkHeard(sender=sender, link=link):
                 self._links(self._detector.heard(sender, link, now_ms))
             case ev.CommandGiven():
-                if not self._inbox.take(event.request_id, event.author, event.command, now_ms):
-                    text = "too many commands are under way on this node: try again"
-                    self._out.append(CommandAnswered(event.request_id, Outcome("busy", text)))
+                given = (event.request_id, event.author, event.command)
+                self._out += self._inbox.take(*given, now_ms)
             case ev.OperationDone():
                 until_ms = self._lease.until_ms
                 done = self._local.done(event, self._wall(now_ms), until_ms, now_ms)
@@ -220,24 +198,26 @@ class Node:
             case ev.StopAsked():
                 self._is_leaving = True
                 self._local.report_id += 1
+                if not self._lease.is_held(now_ms):
+                    self._happened(self._local.stop_all("this node ends"), now_ms)
 
     def _message(
         self, sender: NodeName, generation: int, message: msg.Message, now_ms: Millis
     ) -> None:
-        if isinstance(message, _RAFT_MESSAGES):
+        if isinstance(message, msg.RAFT_MESSAGES):
             self._route(self._raft.receive(sender, message, now_ms), now_ms)
             return
         wall_ms = self._wall(now_ms)
         lead = self._lead
         match message:
             case msg.Hello(leaving=leaving, sent_ms=sent_ms):
-                self._heard_sent_ms[sender] = sent_ms
+                self._greetings.heard(sender, sent_ms)
                 if leaving and lead is not None:
                     self._route(lead.goodbye(sender, generation, now_ms, wall_ms), now_ms)
             case msg.LeaseRequest() if lead is not None:
                 self._route(lead.request(sender, generation, message, now_ms, wall_ms), now_ms)
             case msg.Report() if lead is not None:
-                self._number(message.events, now_ms)
+                self._number(message.events)
                 self._route(lead.report(sender, generation, message, wall_ms), now_ms)
             case msg.LeaseGrant():
                 self._grant(sender, message, now_ms)
@@ -251,56 +231,48 @@ class Node:
                 )
                 self._route(asked, now_ms)
             case msg.CommandReply():
-                if self._inbox.answered(message.request_id):
-                    self._out.append(CommandAnswered(message.request_id, message.outcome))
+                self._out += self._inbox.answered(message)
             case _:
                 pass
 
     # --- as a node of the cluster --------------------------------------------------------
 
-    def _grant(self, sender: NodeName, message: msg.LeaseGrant, now_ms: Millis) -> None:
-        if sender != self._raft.leader or message.term != self._raft.term:
-            return
-        admission = Admission(sender, message.term, message.admission)
-        news = self._lease.admit(admission)
-        if admission != self._lease.admission:
-            return
-        if message.request_ms and self._lease.granted(message.request_ms, message.age_ms, now_ms):
-            self._out.append(HoldLease(self._lease.until_ms))
-        if news or message.wanted_report_id < self._local.report_id or self._unnumbered:
-            self._report(now_ms)
-
-    def _report(self, now_ms: Millis) -> None:
-        admission = self._lease.admission
+    def _leader(self) -> Leader | None:
         leader = self._raft.leader
-        if admission is None or leader != admission.coordinator:
+        return None if leader is None else Leader(leader, self._raft.term)
+
+    def _grant(self, sender: NodeName, message: msg.LeaseGrant, now_ms: Millis) -> None:
+        granted = self._stay.granted(self._leader(), sender, message, now_ms)
+        if granted is None:
             return
-        if admission.term != self._raft.term:
-            return
-        report = msg.Report(
-            admission.term,
-            admission.number,
-            self.generation,
+        if granted.is_longer:
+            self._out.append(HoldLease(self._lease.until_ms))
+        if granted.wants_report or self._notebook.has_news:
+            self._report()
+
+    def _report(self) -> None:
+        report = self._stay.report(
+            self._leader(),
             self._local.report_id,
             self._local.instances(),
-            tuple(self._unnumbered)[:EVENTS_PER_REPORT],
-            self._is_leaving,
+            self._notebook.to_report(),
+            leaving=self._is_leaving,
         )
-        self._reported = (admission.number, self._local.report_id)
-        self._send(leader, report)
+        if report is not None and self._raft.leader is not None:
+            self._send(self._raft.leader, report)
 
     def _obey(self, sender: NodeName, message: msg.Order, now_ms: Millis) -> None:
-        admission = Admission(sender, message.term, message.admission)
-        if sender != self._raft.leader or admission != self._lease.admission:
+        if not self._stay.is_bound_by(self._leader(), sender, message):
             return
+        if self._farewell is not None:
+            return  # the coordinator may have heard already that nothing runs here
         output = self._local.order(message, self._lease.until_ms, now_ms)
         self._happened(output, now_ms)
 
     def _see(self, sender: NodeName, message: msg.View, now_ms: Millis) -> None:
         if sender != self._raft.leader or message.term != self._raft.term:
             return
-        for event in message.events:
-            self._store(event)
+        self._journal(event for event in message.events if self._notebook.learn(event))
         if (message.term, message.version) > (self._view.term, self._view.version):
             self._view = message
             self._touched += 1
@@ -309,12 +281,12 @@ class Node:
         """Before anything else: a lease that ran out while we were not looking is over."""
         if not self._lease.maybe_expire(now_ms):
             return
-        policy = self.configuration.options.no_quorum_policy
         text = "the run lease was not renewed: exclusive resources have stopped here"
         self._tell(
             "lease-lost", self.name, text, "the coordinator could not be reached", "", now_ms
         )
-        if policy == "stop":
+        policy = self.configuration.options.no_quorum_policy
+        if policy is NoQuorumPolicy.STOP or self._is_leaving:
             why = "this node has lost the cluster"
             self._happened(self._local.stop_all(why), now_ms)
 
@@ -327,8 +299,7 @@ class Node:
             self._route(self._raft.tick(now_ms), now_ms)
             self._request_own_lease(now_ms)
         self._links(self._detector.check(now_ms))
-        for effect in self._local.tick(now_ms):
-            self._out.append(effect)
+        self._out += self._local.tick(now_ms)
         self._send_commands(now_ms)
         self._drain_loopback(now_ms)
         if self._lead is not None:
@@ -338,19 +309,13 @@ class Node:
             }
             self._route(self._lead.tick(silent, now_ms, wall_ms), now_ms)
             self._drain_loopback(now_ms)
-        self._maybe_report(now_ms)
+        if self._stay.owes_report(self._local.report_id):
+            self._report()
         if self._lead is not None:
             self._drain_loopback(now_ms)
-            self._number(tuple(self._unnumbered), now_ms)
+            self._journal(self._notebook.number_own(self._raft.term))
             self._route(self._lead.share(now_ms), now_ms)
         self._say_hello(now_ms)
-
-    def _maybe_report(self, now_ms: Millis) -> None:
-        admission = self._lease.admission
-        if admission is None:
-            return
-        if self._reported != (admission.number, self._local.report_id):
-            self._report(now_ms)
 
     def _request_own_lease(self, now_ms: Millis) -> None:
         """The coordinator is a node like any other, except that it asks itself."""
@@ -365,48 +330,40 @@ class Node:
             self.generation,
             self._local.report_id,
             self._view.version if in_term else 0,
-            self._register.last_seq,
+            self._notebook.register.last_seq,
         )
 
     def _send_commands(self, now_ms: Millis) -> None:
         leader = self._raft.leader
-        if leader is None:
-            return
-        for request_id, author, command in self._inbox.due(self._timers.election_ms, now_ms):
-            self._send(leader, msg.CommandRequest(request_id, author, command))
+        if leader is not None:
+            for request in self._inbox.due(self._timers.election_ms, now_ms):
+                self._send(leader, request)
 
     def _answer(self, now_ms: Millis) -> None:
-        for request_id in self._inbox.expired(now_ms):
-            text = (
-                "no coordinator answered in time: the cluster may have no quorum (see ha status);"
-                " the command may still take effect"
-            )
-            self._out.append(CommandAnswered(request_id, Outcome("timeout", text)))
-        if not self._is_leaving or self._has_stopped or self._local.has_active():
+        self._out += self._inbox.give_up(now_ms)
+        if self._is_leaving and not self._has_stopped and not self._local.has_active():
+            self._part(now_ms)
+
+    def _part(self, now_ms: Millis) -> None:
+        """Nothing is active here any more: say goodbye, and end once the log has it."""
+        if self._farewell is None:
+            self._farewell = Farewell(self._timers, now_ms)
+        leader = self._raft.leader
+        may_say = self._local.is_all_stopped() and self._lease.admission is not None
+        is_over = self._farewell.is_over(self.name, self.generation, self._raft.verdicts, now_ms)
+        if leader is not None and may_say and not is_over:
+            if self._farewell.maybe_say(now_ms):
+                self._report()
+                self._send(leader, self._greetings.hello(leader, now_ms, leaving=True))
+                self._drain_loopback(now_ms)
             return
         self._has_stopped = True
-        for peer in self._peers():
-            self._out.append(Send(peer, self._hello(peer, now_ms)))
         self._out += [HoldLease(0), Stopped()]
 
-    def _hello_due_ms(self) -> Millis | None:
-        """Peers that nothing was sent to for a while are told that we live."""
-        interval_ms = self._timers.dead_after_ms // 4
-        return min(
-            (self._sent_ms.get(peer, -interval_ms) + interval_ms for peer in self._peers()),
-            default=None,
-        )
-
     def _say_hello(self, now_ms: Millis) -> None:
-        interval_ms = self._timers.dead_after_ms // 4
-        for peer in self._peers():
-            if now_ms - self._sent_ms.get(peer, -interval_ms) >= interval_ms:
-                self._sent_ms[peer] = now_ms
-                self._out.append(Send(peer, self._hello(peer, now_ms)))
-
-    def _hello(self, peer: NodeName, now_ms: Millis) -> msg.Hello:
-        leaves = self._has_stopped and self._local.is_all_stopped()
-        return msg.Hello(now_ms, self._heard_sent_ms.get(peer, 0), leaves)
+        for peer in self._greetings.due(now_ms):
+            self._greetings.sent(peer, now_ms)
+            self._out.append(Send(peer, self._greetings.hello(peer, now_ms, leaving=False)))
 
     # --- routing -------------------------------------------------------------------------
 
@@ -455,10 +412,10 @@ class Node:
                 self._out.append(item)
 
     def _links(self, changes: Iterable[LinkChanged]) -> None:
-        for change in changes:
-            word = "up" if change.up else "down"
-            name = f"{change.link} to {change.peer}"
-            self._out.append(StateChanged("link", name, word, "heard" if change.up else "silent"))
+        for item in changes:
+            old, new, why = ("down", "up", "heard") if item.up else ("up", "down", "silent")
+            machine = f"link {item.link} to {item.peer}"
+            self._out.append(StateChanged(machine, old, new, why))
 
     def _heard_leader(self, leader: NodeName | None, now_ms: Millis) -> None:
         if leader is not None and leader != self.name:
@@ -472,7 +429,7 @@ class Node:
             self._raft,
             self._timers,
             self._view.nodes,
-            self._register,
+            self._notebook.register,
             now_ms,
             wall_ms,
         )
@@ -483,7 +440,7 @@ class Node:
     def _resign(self, now_ms: Millis) -> None:
         if self._lead is None:
             return
-        self._view = self._lead.view(self._register.last_seq)
+        self._view = self._lead.view(self._notebook.register.last_seq)
         self._lead = None
         text = f"{self.name} is not the coordinator any more"
         self._tell("coordinator-resigned", self.name, text, "", "", now_ms)
@@ -495,16 +452,13 @@ class Node:
         self._configured = configuration
         if configuration.options.dead_after_ms != self._timers.dead_after_ms:
             self._timers = timers(configuration.options.dead_after_ms)
-            self._raft.timers = self._timers
-            self._lease.run_lease_ms = self._timers.run_lease_ms
-            self._lease.dead_after_ms = self._timers.dead_after_ms
+            self._raft.set_timers(self._timers)
+            self._stay.set_timers(self._timers)
             self._detector.dead_after_ms = self._timers.dead_after_ms
-        peers = {
-            node.name: [address.link for address in node.addresses]
-            for node in configuration.nodes
-            if node.name != self.name
-        }
-        self._detector.set_peers(peers, now_ms)
+            self._greetings.interval_ms = self._timers.dead_after_ms // 4
+        peers = [node for node in configuration.nodes if node.name != self.name]
+        self._detector.set_peers({n.name: [a.link for a in n.addresses] for n in peers}, now_ms)
+        self._greetings.set_peers(node.name for node in peers)
         own = configuration.node(self.name)
         hosts = own is not None and not own.witness
         wanted = configuration if hosts else Configuration(options=configuration.options)
@@ -516,46 +470,19 @@ class Node:
     def _tell(
         self, kind: str, subject: str, text: str, why: str, incident: str, now_ms: Millis
     ) -> None:
-        self._local_seq += 1
-        self._unnumbered.append(
-            JournalEvent(
-                self.name,
-                self.generation,
-                self._local_seq,
-                self._wall(now_ms),
-                kind,
-                subject,
-                text,
-                why,
-                incident,
-            )
-        )
+        self._notebook.note(kind, subject, text, why, incident, self._wall(now_ms))
 
-    def _number(self, events: tuple[JournalEvent, ...], now_ms: Millis) -> None:
-        if self._lead is None or not events:
-            return
-        for event in self._lead.number(events):
-            self._out.append(Journal(event))
-        self._unnumbered = deque(
-            (event for event in self._unnumbered if not self._register.has(event)),
-            maxlen=UNNUMBERED_MAX,
-        )
+    def _number(self, events: tuple[JournalEvent, ...]) -> None:
+        if self._lead is not None:
+            self._journal(self._notebook.number(events, self._raft.term))
 
-    def _store(self, event: JournalEvent) -> None:
-        if not self._register.learn(event):
-            return
-        self._out.append(Journal(event))
-        if event.node == self.name and event.generation == self.generation:
-            while self._unnumbered and self._unnumbered[0].local_seq <= event.local_seq:
-                self._unnumbered.popleft()
+    def _journal(self, events: Iterable[JournalEvent]) -> None:
+        self._out += [Journal(event) for event in events]
 
     # --- small things --------------------------------------------------------------------
 
     def _wall(self, now_ms: Millis) -> Millis:
         return now_ms + self._wall_offset_ms
-
-    def _peers(self) -> list[NodeName]:
-        return [node.name for node in self.configuration.nodes if node.name != self.name]
 
     def _hears_leader(self, now_ms: Millis) -> bool:
         leader = self._raft.leader
@@ -563,14 +490,10 @@ class Node:
             return False
         return self._detector.silent_ms(leader, now_ms) < self._timers.dead_after_ms
 
-    def _alone(self, nodes: tuple[NodeStatus, ...], now_ms: Millis) -> tuple[NodeStatus, ...]:
+    def _alone(self, nodes: tuple[NodeStatus, ...]) -> tuple[NodeStatus, ...]:
         """Return the last view, with our own node as it is now: nobody else can tell us more."""
-        own = NodeStatus(
-            self.name, self._own_state(nodes), self.generation, self._local.instances()
-        )
+        known = [node for node in nodes if node.name == self.name]
+        state = known[0].state if known else NodeState.PENDING
+        own = NodeStatus(self.name, state, self.generation, self._local.instances())
         others = [node for node in nodes if node.name != self.name]
         return tuple(sorted([*others, own], key=lambda node: node.name))
-
-    def _own_state(self, nodes: tuple[NodeStatus, ...]) -> NodeState:
-        known = next((node.state for node in nodes if node.name == self.name), None)
-        return known or NodeState.PENDING

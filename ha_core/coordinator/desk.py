@@ -13,9 +13,10 @@ from ha_core.commands import Command, Outcome
 from ha_core.config.change import apply_command
 from ha_core.config.check import check
 from ha_core.config.model import Configuration
+from ha_core.effects import CommandAnswered
 from ha_core.errors import RefusedError
-from ha_core.ids import Millis, NodeName, Revision
-from ha_core.replication.entries import ConfigurationChange
+from ha_core.ids import Millis, NodeName
+from ha_core.messages import CommandReply, CommandRequest
 
 COMMAND_TIMEOUT_MS = 10_000
 """A command without an answer after so long is given up; it may still take effect."""
@@ -39,32 +40,41 @@ class Inbox:
     def __init__(self) -> None:
         self._asked: dict[str, _Asked] = {}
 
-    def take(self, request_id: str, author: str, command: Command, now_ms: Millis) -> bool:
-        """Accept a command; return false if too many are open."""
+    def take(
+        self, request_id: str, author: str, command: Command, now_ms: Millis
+    ) -> list[CommandAnswered]:
+        """Accept a command; return its answer at once if too many are open."""
         if len(self._asked) >= OPEN_MAX:
-            return False
+            text = "too many commands are under way on this node: try again"
+            return [CommandAnswered(request_id, Outcome("busy", text))]
         self._asked[request_id] = _Asked(author, command, now_ms + COMMAND_TIMEOUT_MS)
-        return True
+        return []
 
-    def due(self, again_ms: Millis, now_ms: Millis) -> list[tuple[str, str, Command]]:
+    def due(self, again_ms: Millis, now_ms: Millis) -> list[CommandRequest]:
         """Return the commands to send (again) to the coordinator now."""
         ready = []
         for request_id, asked in self._asked.items():
             if asked.sent_ms < 0 or now_ms - asked.sent_ms >= again_ms:
                 asked.sent_ms = now_ms
-                ready.append((request_id, asked.author, asked.command))
+                ready.append(CommandRequest(request_id, asked.author, asked.command))
         return ready
 
-    def answered(self, request_id: str) -> bool:
-        """Forget an answered command; return whether it was open here."""
-        return self._asked.pop(request_id, None) is not None
+    def answered(self, reply: CommandReply) -> list[CommandAnswered]:
+        """Take the coordinator's answer; a repeated one is told once."""
+        if self._asked.pop(reply.request_id, None) is None:
+            return []
+        return [CommandAnswered(reply.request_id, reply.outcome)]
 
-    def expired(self, now_ms: Millis) -> list[str]:
-        """Return and forget the commands whose time is up."""
+    def give_up(self, now_ms: Millis) -> list[CommandAnswered]:
+        """Return the answers to commands whose time is up."""
         late = [key for key, asked in self._asked.items() if now_ms >= asked.deadline_ms]
         for key in late:
             del self._asked[key]
-        return late
+        text = (
+            "no coordinator answered in time: the cluster may have no quorum (see ha status);"
+            " the command may still take effect"
+        )
+        return [CommandAnswered(key, Outcome("timeout", text)) for key in late]
 
     def deadline_ms(self) -> Millis | None:
         """Return when the next command is given up."""
@@ -102,9 +112,15 @@ class Desk:
 
 
 def edited(
-    configuration: Configuration, command: Command, active_nodes: tuple[NodeName, ...]
-) -> Configuration:
-    """Return the configuration after a command that edits it.
+    configuration: Configuration,
+    waiting: tuple[NodeName, ...],
+    command: Command,
+    active_nodes: tuple[NodeName, ...],
+) -> tuple[Configuration, tuple[NodeName, ...]]:
+    """Return the configuration after a command that edits it, and the learners that are to vote.
+
+    New voters begin as learners: an empty one that counts for the majority could stop the cluster.
+    `waiting` are those whom an earlier command made so.
 
     Raises:
         RefusedError: the result would not be acceptable; code `invalid` or `not-found`.
@@ -112,25 +128,22 @@ def edited(
     if isinstance(command, commands.AddNode):
         known = configuration.node(command.node)
         if known is not None and known.addresses == command.addresses:
-            return configuration
+            wished = {command.node} if command.voter and not known.voter else set()
+            return configuration, tuple(sorted({*waiting, *wished}))
+        if command.voter:
+            waiting = (*waiting, command.node)
         command = replace(command, voter=False)
     changed = apply_command(configuration, command, active_nodes)
     faults = check(changed)
     if faults:
         raise RefusedError("invalid", "; ".join(str(fault) for fault in faults[:20]))
-    return changed
-
-
-def as_change(
-    revision: Revision,
-    configuration: Configuration,
-    author: str,
-    reason: str,
-    wall_ms: Millis,
-    request_id: str,
-) -> ConfigurationChange:
-    """Return the log payload of a new revision."""
-    return ConfigurationChange(revision + 1, configuration, author, reason, wall_ms, request_id)
+    new = set(changed.voters()) - set(configuration.voters())
+    nodes = tuple(
+        replace(node, voter=False) if node.name in new else node for node in changed.nodes
+    )
+    earlier = () if isinstance(command, commands.Apply) else waiting
+    wished = {name for name in (*earlier, *new) if changed.node(name) is not None}
+    return replace(changed, nodes=nodes), tuple(sorted(wished))
 
 
 def reason_of(command: Command) -> str:

@@ -15,6 +15,8 @@ EVENTS_PER_TERM = 1_000_000
 """Numbers of a term begin at term times this."""
 RECENT = 256
 """How many numbered events are kept to be handed to nodes that lack them."""
+STARTS_KNOWN = 512
+"""Starts of nodes whose newest event is remembered; the one longest without an event goes."""
 PER_VIEW = 32
 """How many of them travel in one view, so that it stays small."""
 
@@ -47,8 +49,13 @@ class Register:
         if event.seq <= self.last_seq:
             return False
         self.last_seq = event.seq
+        if self.has(event):
+            return False  # numbered anew by a coordinator that had not got it yet
         key = (event.node, event.generation)
-        self._heads[key] = max(self._heads.get(key, 0), event.local_seq)
+        self._heads.pop(key, None)
+        self._heads[key] = event.local_seq
+        if len(self._heads) > STARTS_KNOWN:
+            del self._heads[next(iter(self._heads))]
         self._recent.append(event)
         return True
 

@@ -7,23 +7,18 @@ verdict on that incarnation, or its lease has run out and a gate ends with it.
 Knows nothing of placement.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 
 from ha_core.agents.registry import guard_of
-from ha_core.config.model import Configuration
+from ha_core.config.model import Configuration, Primitive
 from ha_core.ids import Generation, Millis, NodeName, ResourceId
 from ha_core.messages import LeaseRequest, Report
-from ha_core.replication.entries import Verdict
+from ha_core.replication.entries import ADMITTED, LEFT, Verdict
 from ha_core.status import Instance, InstanceState, NodeState, NodeStatus
 from ha_core.timers import RaftTimers, with_drift
 
-ADMITTED = "admitted"
-"""Method of a verdict that says the opposite: this incarnation may run things from now on."""
-LEFT = "left"
-"""Method of a verdict on a node that stopped everything and said goodbye."""
-
-_MAY_BE_ACTIVE = (
+MAY_BE_ACTIVE = (
     InstanceState.UNKNOWN,
     InstanceState.STARTED,
     InstanceState.FAILED,
@@ -85,6 +80,8 @@ class Roster:
         self._verdicts = {item.node: item for item in verdicts}
         self._known = {item.name: item for item in known}
         self._configuration = Configuration()
+        self._former: dict[ResourceId, Primitive] = {}
+        """Resources that were removed in this term, as they were: they may run for a while."""
         self.records: dict[NodeName, Record] = {}
 
     # --- reading -------------------------------------------------------------------------
@@ -111,6 +108,7 @@ class Roster:
 
     def configure(self, configuration: Configuration, wall_ms: Millis) -> None:
         """Follow the configuration: new nodes are known at once, removed ones forgotten."""
+        self._former.update({item.id: item for item in self._configuration.primitives})
         self._configuration = configuration
         names = {node.name for node in configuration.nodes}
         for name in sorted(names - set(self.records)):
@@ -122,6 +120,8 @@ class Roster:
         """Take a committed verdict: a lost incarnation is proved to run nothing (or may run
         again).
         """
+        if not verdict.replaces(self._verdicts.get(verdict.node)):
+            return
         self._verdicts[verdict.node] = verdict
         record = self.records.get(verdict.node)
         if record is None or verdict.method == ADMITTED:
@@ -147,6 +147,8 @@ class Roster:
         record = self.records.get(sender)
         if record is None or generation < record.generation:
             return False
+        if self._has_left(record, generation):
+            return False
         record.request = message
         record.requested_ms = now_ms
         record.view_version = message.view_version
@@ -156,8 +158,22 @@ class Roster:
         restarted = generation != record.generation
         if record.admission == 0 or restarted or record.state in (NodeState.LOST, NodeState.LEFT):
             unseen = record.admission == 0 and record.state is NodeState.PENDING and not restarted
+            if restarted:
+                # What the last start of the daemon left behind may run on, ordered or reported
+                # or not, until this one has looked.
+                record.instances = self._may_run(sender, record.instances)
             self._admit(record, generation, wall_ms, may_hold_lease=unseen)
         return False
+
+    def _has_left(self, record: Record, generation: Generation) -> bool:
+        """Return whether this very incarnation said goodbye: what it asked before is void."""
+        if record.state is not NodeState.LEFT:
+            return False
+        verdict = self._verdicts.get(record.name)
+        if verdict is not None and verdict.method == LEFT:
+            return verdict.generation >= generation
+        # The log does not have its goodbye yet; an operator's word is no goodbye.
+        return record.report_id > 0 and record.generation == generation
 
     def may_grant(self, node: NodeName) -> bool:
         """Return whether the node's lease may be renewed: not before it has reported after a
@@ -182,7 +198,7 @@ class Roster:
         if message.admission != record.admission or message.report_id <= record.report_id:
             return False
         record.report_id = message.report_id
-        record.instances = message.instances
+        record.instances = self._with_omitted(record, message.instances)
         record.is_leaving = message.leaving
         record.may_hold_lease = True
         if record.state is not NodeState.ONLINE:
@@ -191,31 +207,40 @@ class Roster:
         return True
 
     def left(self, node: NodeName, generation: Generation, wall_ms: Millis) -> bool:
-        """Take an incarnation's word that it runs nothing and never will; return whether it was
-        news.
+        """Take an incarnation's goodbye; return whether it counts.
+
+        Only if it reported here before that all is stopped: a daemon that ends before it knows
+        the configuration has not looked at what an earlier start may have left running.
         """
         record = self.records.get(node)
-        if record is None or record.state is NodeState.LEFT or generation < record.generation:
+        if record is None or record.state is NodeState.LEFT or generation != record.generation:
             return False
-        record.generation = generation
-        record.instances = _without_active(record.instances)
+        if any(
+            item.pending or item.state is not InstanceState.STOPPED for item in record.instances
+        ):
+            return False
         self._leave(record, NodeState.LEFT, wall_ms)
         return True
 
     def check(
-        self, silent_ms: Callable[[NodeName], Millis], now_ms: Millis, wall_ms: Millis
+        self,
+        silent_ms: Mapping[NodeName, Millis],
+        starting: Set[tuple[ResourceId, NodeName]],
+        now_ms: Millis,
+        wall_ms: Millis,
     ) -> tuple[list[Lost], bool]:
         """Judge silence; return the nodes that have just become lost, and whether anything
-        changed.
+        changed. `starting`: starts that were ordered and not yet heard of.
         """
         lost, changed = [], False
         self._checked_ms = now_ms
         for name, record in sorted(self.records.items()):
             if name == self.name or record.state in (NodeState.LOST, NodeState.LEFT):
                 continue
-            silence = self._silence(record, silent_ms(name), now_ms)
+            silence = self._silence(record, silent_ms.get(name, 0), now_ms)
             if silence >= self.timers.dead_after_ms and now_ms >= record.lease_bound_ms:
-                lost.append(self._lose(record, wall_ms))
+                ordered = {resource for resource, node in starting if node == name}
+                lost.append(self._lose(record, ordered, wall_ms))
             elif silence >= self.timers.election_ms and record.state is NodeState.ONLINE:
                 record.state, changed = NodeState.SUSPECT, True
             elif silence < self.timers.election_ms and record.state is NodeState.SUSPECT:
@@ -255,19 +280,46 @@ class Roster:
             return Record(name, NodeState.LEFT, generation, since_wall_ms=wall_ms)
         remembered = known.instances if known and known.generation == verdict.generation else ()
         record = Record(name, NodeState.PENDING, verdict.generation, since_wall_ms=wall_ms)
-        record.instances = self._may_run(remembered)
+        record.instances = self._may_run(name, remembered)
         record.lease_bound_ms = self._elected_ms + self.timers.inherited_lease_ms()
         return record
 
-    def _may_run(self, remembered: tuple[Instance, ...]) -> tuple[Instance, ...]:
+    def _may_run(self, name: NodeName, remembered: tuple[Instance, ...]) -> tuple[Instance, ...]:
         """Return what the node may run: its predecessor's last orders may not be in our view."""
-        failures = {item.resource: item for item in remembered}
-        unknown = []
-        for primitive in self._configuration.primitives:
-            last = failures.get(primitive.id, Instance(primitive.id, InstanceState.UNKNOWN))
-            state = InstanceState.UNKNOWN if last.state is InstanceState.STOPPED else last.state
-            unknown.append(replace(last, state=state, pending=""))
-        return tuple(sorted(unknown, key=lambda item: item.resource))
+        last = {item.resource: item for item in remembered}
+        if not self._is_witness(name):
+            for primitive in self._configuration.primitives:
+                last.setdefault(primitive.id, Instance(primitive.id, InstanceState.UNKNOWN))
+        return tuple(
+            replace(item, pending="", state=_at_worst(item.state))
+            for _, item in sorted(last.items())
+        )
+
+    def _with_omitted(self, record: Record, reported: tuple[Instance, ...]) -> tuple[Instance, ...]:
+        """Add what may run there and the report does not know.
+
+        A daemon that has just started may report by an old configuration: what its last start
+        left running by a newer one would otherwise count as gone.
+        """
+        known = {item.resource for item in reported}
+        omitted = [
+            replace(item, state=InstanceState.UNKNOWN, pending="")
+            for item in record.instances
+            if item.resource not in known
+            and (item.state in MAY_BE_ACTIVE or item.pending)
+            and self._configuration.primitive(item.resource) is not None
+            and not self._is_witness(record.name)
+        ]
+        return tuple(sorted((*reported, *omitted), key=lambda item: item.resource))
+
+    def _is_witness(self, name: NodeName) -> bool:
+        node = self._configuration.node(name)
+        return node is not None and node.witness
+
+    def _is_bounded(self, resource: ResourceId) -> bool:
+        """Return whether a guard ends the resource with the lease; of a stranger nobody knows."""
+        primitive = self._configuration.primitive(resource) or self._former.get(resource)
+        return primitive is not None and guard_of(primitive).bounded
 
     def _admit(
         self, record: Record, generation: Generation, wall_ms: Millis, *, may_hold_lease: bool
@@ -288,15 +340,20 @@ class Roster:
         record.requested_ms = None
         record.since_wall_ms = wall_ms
 
-    def _lose(self, record: Record, wall_ms: Millis) -> Lost:
-        """Conclude from silence: what a gate ended is gone, the rest is uncertain."""
+    def _lose(self, record: Record, ordered: Set[ResourceId], wall_ms: Millis) -> Lost:
+        """Conclude from silence: what a gate ended is gone, the rest is uncertain.
+
+        `ordered`: what the node was told to start, and may have started before it was cut off.
+        """
         kept, affected = [], []
-        for item in record.instances:
-            may_run = item.state in _MAY_BE_ACTIVE or item.pending == "start"
-            primitive = self._configuration.primitive(item.resource)
-            if may_run and item.state is not InstanceState.UNKNOWN:
+        named = {item.resource for item in record.instances}
+        new = [Instance(name, InstanceState.STOPPED) for name in sorted(set(ordered) - named)]
+        for item in sorted((*record.instances, *new), key=lambda item: item.resource):
+            started = item.pending == "start" or item.resource in ordered
+            may_run = item.state in MAY_BE_ACTIVE or started
+            if may_run and (started or item.state is not InstanceState.UNKNOWN):
                 affected.append(item.resource)
-            if may_run and primitive is not None and not guard_of(primitive).bounded:
+            if may_run and not self._is_bounded(item.resource):
                 kept.append(replace(item, state=InstanceState.UNCERTAIN, pending=""))
             else:
                 kept.append(replace(item, state=InstanceState.STOPPED, pending=""))
@@ -306,10 +363,14 @@ class Roster:
         return Lost(record.name, record.generation, tuple(affected), uncertain)
 
 
+def _at_worst(state: InstanceState) -> InstanceState:
+    return InstanceState.UNKNOWN if state is InstanceState.STOPPED else state
+
+
 def _without_active(instances: tuple[Instance, ...]) -> tuple[Instance, ...]:
     return tuple(
         replace(item, state=InstanceState.STOPPED, pending="")
-        if item.state in _MAY_BE_ACTIVE
+        if item.state in MAY_BE_ACTIVE
         else item
         for item in instances
     )

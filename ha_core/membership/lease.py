@@ -42,10 +42,12 @@ class RunLease:
         return True
 
     def granted(self, request_ms: Millis, age_ms: Millis, now_ms: Millis) -> bool:
-        """Extend the lease by a grant; return whether it did (an old grant never shortens it)."""
+        """Extend the lease by a grant; return whether it did (an old grant never shortens it,
+        an answer to what was never asked counts for nothing).
+        """
         anchor_ms = request_ms - max(age_ms, 0)
         until_ms = anchor_ms + self.run_lease_ms
-        if until_ms <= self.until_ms or until_ms <= now_ms:
+        if until_ms <= self.until_ms or until_ms <= now_ms or request_ms > now_ms:
             return False
         self.until_ms = until_ms
         self.stop_at_ms = anchor_ms + self.dead_after_ms

@@ -10,6 +10,13 @@ from dataclasses import dataclass
 from ha_core.config.model import Configuration
 from ha_core.ids import Generation, Index, Millis, NodeName, Revision, Term
 
+ADMITTED = "admitted"
+"""Method of a verdict that says the opposite: this incarnation may run things from now on."""
+LEFT = "left"
+"""Method of a verdict on a node that stopped everything and said goodbye."""
+OPERATOR = "operator"
+"""Method of a verdict on a lost node that a person vouches for."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationChange:
@@ -22,20 +29,26 @@ class ConfigurationChange:
     at_wall_ms: Millis
     request_id: str = ""
     """Names the command that asked for it, so that a repeated command is recognised."""
+    will_vote: tuple[NodeName, ...] = ()
+    """Learners that become voters when they have caught up, whoever leads then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Proof, in writing, that one incarnation of a node runs nothing any more."""
+    """Word, in writing, on whether one incarnation of a node may run something."""
 
     node: NodeName
     generation: Generation
     """The incarnation meant; a later one is not covered."""
     method: str
-    """`operator` or the fence device that confirmed it."""
+    """`admitted`, `left`, `operator`, or the fence device that confirmed it."""
     author: str
     reason: str
     at_wall_ms: Millis
+
+    def replaces(self, known: "Verdict | None") -> bool:
+        """Return whether it is the newer word; a late one on an earlier start changes nothing."""
+        return known is None or self.generation >= known.generation
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,13 @@ class Log:
         """Newest configuration in the log, committed or not: it decides who votes."""
         return self._members or self.configuration
 
+    def voters_ever(self) -> set[NodeName]:
+        """Return all voters of the snapshot's configuration and of every entry above it."""
+        changes = [entry.change for entry in self._entries if entry.change is not None]
+        return set(self.configuration.voters()).union(
+            *(change.configuration.voters() for change in changes)
+        )
+
     def term_at(self, index: Index) -> Term | None:
         """Return the term of the entry at `index`; None if it is unknown here."""
         if index == self._base_index:
@@ -109,7 +116,9 @@ class Log:
             self.applied = entry.index
             if entry.change is not None:
                 self.revisions = (*self.revisions, entry.change)[-REVISIONS_KEPT:]
-            if entry.verdict is not None:
+            if entry.verdict is not None and entry.verdict.replaces(
+                self._verdicts.get(entry.verdict.node)
+            ):
                 self._verdicts[entry.verdict.node] = entry.verdict
         return fresh
 
@@ -146,3 +155,13 @@ class Log:
     def _remember_members(self) -> None:
         changes = [e.change.configuration for e in self._entries if e.change is not None]
         self._members = changes[-1] if changes else None
+
+
+def is_run(entries: tuple[Entry, ...], first: Index, term: Term) -> bool:
+    """Return whether the entries follow one another from `first` on, of this term at most.
+
+    A peer that sends others has a fault, which must not end this node.
+    """
+    return all(
+        entry.index == first + offset and entry.term <= term for offset, entry in enumerate(entries)
+    )

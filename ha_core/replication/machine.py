@@ -2,8 +2,8 @@
 
 Owns: who leads and what is committed. Differs from the book in one place: a
 voter counts its leader's signs of life from when it heard them and refuses
-votes for `election_ms` after (also after its own start, since it may have
-forgotten one), so that the leader's lease is safe; `timers` has the argument.
+votes for `election_ms` after (`election`), so that the leader's lease is safe;
+`timers` has the argument.
 Source: Ongaro, "Consensus: Bridging Theory and Practice", chapters 3, 4, 5,
 6.4.1 (leases), 9.6 (pre-vote).
 """
@@ -26,8 +26,9 @@ from ha_core.messages import (
 )
 from ha_core.quorum.votes import has_majority, majority_value, step_fault
 from ha_core.recovered import Recovered
+from ha_core.replication.election import Election
 from ha_core.replication.entries import ConfigurationChange, Entry, HardState, Verdict
-from ha_core.replication.log import Log
+from ha_core.replication.log import Log, is_run
 from ha_core.replication.progress import Progress
 from ha_core.replication.signals import (
     Applied,
@@ -66,7 +67,7 @@ class Replication:
         now_ms: Millis,
     ) -> None:
         self.name = name
-        self.timers = timers
+        self._timers = timers
         self.role = Role.FOLLOWER
         self.term: Term = max(
             recovered.hard_state.term, recovered.snapshot.term if recovered.snapshot else 0
@@ -74,22 +75,27 @@ class Replication:
         self.leader: NodeName | None = None
         self.acked_round_ms: Millis = 0
         self.is_established = False
-        self._random = random
         self._voted_for = recovered.hard_state.voted_for
         self._log = Log(recovered)
         self._commit: Index = self._log.applied
         self._agreed: Index = self._log.applied
-        self._heard_ms = now_ms
-        self._campaign_ms = now_ms
+        self._election = Election(name, timers, random, now_ms)
         self._beat_due_ms = now_ms
         self._became_ms = now_ms
         self._votes: set[NodeName] = set()
         self._progress: dict[NodeName, Progress] = {}
         self._first_of_term: Index = 0
         self._out: list[Output] = []
-        self._set_campaign(now_ms)
-        if self._voters() == (name,):
-            self._heard_ms, self._campaign_ms = now_ms - timers.election_ms, now_ms
+        self._election.be_patient(self._voters(), self.leader, now_ms)
+        if self._log.voters_ever() == {name}:
+            # Nobody else can hold a lease. (If one more voter stands in our log, it may be the
+            # leader that is just removing itself: wait for the end of its lease like all.)
+            self._election.need_not_wait(now_ms)
+
+    def set_timers(self, timers: RaftTimers) -> None:
+        """Count in other intervals from now on."""
+        self._timers = timers
+        self._election.timers = timers
 
     @property
     def commit(self) -> Index:
@@ -116,7 +122,11 @@ class Replication:
         """Until when this node may act as the leader; 0 if it does not lead."""
         if self.role is not Role.LEADER:
             return 0
-        return self.acked_round_ms + self.timers.coordinator_lease_ms
+        return self.acked_round_ms + self._timers.coordinator_lease_ms
+
+    def may_act(self, now_ms: Millis) -> bool:
+        """Return whether this node leads, knows what is final, and holds the leader's lease."""
+        return self.is_established and now_ms < self.lease_until_ms
 
     def match_of(self, node: NodeName) -> Index:
         """Return the highest index that the follower is known to hold."""
@@ -127,7 +137,7 @@ class Replication:
         """Return when `tick` must be called; None for a node that only follows."""
         if self.role is Role.LEADER:
             return self._beat_due_ms
-        return self._campaign_ms if self._may_campaign() else None
+        return self._election.campaign_ms if self._may_campaign() else None
 
     def may_propose(self, change: ConfigurationChange | None) -> str:
         """Return an empty string if the change may be proposed now, else why not."""
@@ -165,11 +175,11 @@ class Replication:
         """Let time pass: beat as a leader, campaign as a voter that hears nobody."""
         self._out = []
         if self.role is Role.LEADER:
-            if now_ms - max(self._became_ms, self.acked_round_ms) >= self.timers.dead_after_ms:
+            if now_ms - max(self._became_ms, self.acked_round_ms) >= self._timers.dead_after_ms:
                 self._become_follower(self.term, None, "no majority answers", now_ms)
             elif now_ms >= self._beat_due_ms:
                 self._send_beats(now_ms)
-        elif self._may_campaign() and now_ms >= self._campaign_ms:
+        elif self._may_campaign() and now_ms >= self._election.campaign_ms:
             self._become_precandidate(now_ms)
         return self._take_out()
 
@@ -184,13 +194,13 @@ class Replication:
 
     # --- votes ---------------------------------------------------------------------------
 
-    def _is_bound(self, now_ms: Millis) -> bool:
-        """Return whether a leader that we heard may still hold its lease."""
-        return now_ms - self._heard_ms < self.timers.election_ms
-
     def _vote_request(self, sender: NodeName, message: VoteRequest, now_ms: Millis) -> None:
-        if self._is_bound(now_ms) or message.term < self.term:
+        if self._election.is_bound(now_ms) or message.term < self.term:
             self._out.append(Send(sender, VoteReply(self.term, message.pre, False)))
+            return
+        if self._log.is_empty:
+            # A voter that has lost its disk: it may have held what the candidate lacks, and have
+            # voted in this very term. It votes again once a leader has told it what is final.
             return
         if not message.pre and message.term > self.term:
             self._become_follower(message.term, None, f"{sender} campaigns", now_ms)
@@ -204,7 +214,7 @@ class Replication:
             if grant and self._voted_for is None:
                 self._voted_for = sender
                 self._save_hard_state()
-                self._set_retry(now_ms)
+                self._election.retry(now_ms)
         term = message.term if grant else self.term
         self._out.append(Send(sender, VoteReply(term, message.pre, grant)))
 
@@ -231,8 +241,8 @@ class Replication:
             return False
         if term > self.term or self.role is not Role.FOLLOWER or self.leader != sender:
             self._become_follower(term, sender, f"{sender} leads", now_ms)
-        self._heard_ms = now_ms
-        self._set_campaign(now_ms)
+        self._election.heard_ms = now_ms
+        self._election.be_patient(self._voters(), self.leader, now_ms)
         return True
 
     def _beat(self, sender: NodeName, message: Beat, now_ms: Millis) -> None:
@@ -246,6 +256,8 @@ class Replication:
         if not self._accept_leader(sender, message.term, now_ms):
             return
         previous, entries = message.previous_index, message.entries
+        if not is_run(entries, previous + 1, message.term):
+            return
         below = self._log.first_index - 1
         if previous < below:
             # What is below the snapshot is committed, so it agrees.
@@ -312,7 +324,8 @@ class Replication:
         progress = self._progress.get(sender)
         if self.role is not Role.LEADER or message.term != self.term or progress is None:
             return
-        progress.acked_ms = max(progress.acked_ms, message.echo_ms)
+        # A round that was never sent cannot have been answered, whatever the peer says.
+        progress.acked_ms = max(progress.acked_ms, min(message.echo_ms, self._election.heard_ms))
         progress.succeeded(message.match)
         self._count_round()
         # What it says and not what we noted: after a restart it has all, and does not know
@@ -341,7 +354,7 @@ class Replication:
     def _count_round(self) -> None:
         """Date the lease by the newest round that a majority, ourselves included, answered."""
         acked = {name: item.acked_ms for name, item in self._progress.items()}
-        acked[self.name] = self._heard_ms
+        acked[self.name] = self._election.heard_ms
         self.acked_round_ms = max(self.acked_round_ms, majority_value(acked, self._voters()))
 
     def _maybe_commit(self, now_ms: Millis) -> None:
@@ -362,8 +375,8 @@ class Replication:
         self._send_beats(now_ms)
 
     def _send_beats(self, now_ms: Millis) -> None:
-        self._heard_ms = now_ms
-        self._beat_due_ms = now_ms + self.timers.beat_ms
+        self._election.heard_ms = now_ms
+        self._beat_due_ms = now_ms + self._timers.beat_ms
         self._track_peers()
         for peer, progress in sorted(self._progress.items()):
             commit = min(self._commit, progress.match)
@@ -406,7 +419,7 @@ class Replication:
             progress.next = entries[-1].index + 1
 
     def _is_quiet(self, progress: Progress, now_ms: Millis) -> bool:
-        return now_ms - progress.sent_ms >= 2 * self.timers.beat_ms
+        return now_ms - progress.sent_ms >= 2 * self._timers.beat_ms
 
     # --- roles ---------------------------------------------------------------------------
 
@@ -422,7 +435,7 @@ class Replication:
             self.term, self._voted_for = term, None
             self._save_hard_state()
         self._agreed = self._commit
-        self._set_campaign(now_ms)
+        self._election.be_patient(self._voters(), self.leader, now_ms)
         if was_leader:
             self._out.append(Deposed(self.term))
 
@@ -430,7 +443,7 @@ class Replication:
         self._change_role(Role.PRECANDIDATE, "no leader is heard")
         self.leader = None
         self._votes = {self.name}
-        self._set_retry(now_ms)
+        self._election.retry(now_ms)
         if has_majority(self._votes, self._voters()):
             self._become_candidate(now_ms)
             return
@@ -442,7 +455,7 @@ class Replication:
         self._voted_for = self.name
         self._votes = {self.name}
         self._save_hard_state()
-        self._set_retry(now_ms)
+        self._election.retry(now_ms)
         if has_majority(self._votes, self._voters()):
             self._become_leader(now_ms)
             return
@@ -475,21 +488,6 @@ class Replication:
 
     def _may_campaign(self) -> bool:
         return self.name in self._voters() and not self._log.is_empty
-
-    def _set_campaign(self, now_ms: Millis) -> None:
-        """Voters campaign one after another, in order of name, so that they do not split the
-        vote.
-        """
-        voters = [name for name in self._voters() if name != self.leader]
-        rank = voters.index(self.name) if self.name in voters else 0
-        step_ms = self.timers.election_spread_ms // max(len(voters), 1)
-        jitter_ms = self._random.randrange(max(step_ms // 4, 1))
-        self._campaign_ms = now_ms + self.timers.election_ms + rank * step_ms + jitter_ms
-
-    def _set_retry(self, now_ms: Millis) -> None:
-        """A campaign that leads nowhere is tried again soon: the leases of the dead leader run."""
-        spread_ms = self.timers.election_spread_ms
-        self._campaign_ms = now_ms + self._random.randrange(spread_ms // 2, 2 * spread_ms) + 1
 
     def _save_hard_state(self) -> None:
         self._out.append(Persist(hard_state=HardState(self.term, self._voted_for)))

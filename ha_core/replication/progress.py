@@ -21,5 +21,10 @@ class Progress:
         self.next = max(self.next, self.match + 1)
 
     def rejected(self, hint: Index) -> None:
-        """Go back to where the follower says that it may agree; never below what it holds."""
-        self.next = max(min(hint + 1, self.next - 1), self.match + 1, 1)
+        """Go back to where the follower says that it may agree.
+
+        Below what it held, too: a follower that lost its disk would otherwise be sent the same
+        entries, and refuse them, for ever. A late refusal costs no more than a repetition.
+        """
+        self.match = min(self.match, max(hint, 0))
+        self.next = max(min(hint + 1, self.next - 1), 1)

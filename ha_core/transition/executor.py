@@ -8,6 +8,7 @@ orders that are out. Knows nothing of why actions are wanted.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ha_core.config.model import Configuration
 from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.policy.transition import Action, ActionKind, Transition
 from ha_core.status import ClusterStatus, Instance, InstanceState, NodeState, NodeStatus
@@ -58,17 +59,28 @@ class Executor:
                 instances[resource] = replace(instance, pending=_PENDING_WORD[order.kind])
         return replace(status, instances=tuple(instances[key] for key in sorted(instances)))
 
-    def reported(self, status: NodeStatus) -> bool:
-        """Drop the orders that a node's report shows to be over; return whether any was."""
+    def reported(self, status: NodeStatus, configuration: Configuration) -> bool:
+        """Drop the orders that a node's report shows to be over; return whether any was.
+
+        An order is over, too, when neither the node nor the configuration has its resource.
+        """
         over = []
         for key, order in self.open.items():
-            instance = status.instance(order.resource) if order.node == status.name else None
-            if instance is None or instance.order_id < order.order_id or instance.pending:
+            if order.node != status.name:
                 continue
-            over.append(key)
+            instance = status.instance(order.resource)
+            if instance is None:
+                if configuration.primitive(order.resource) is None:
+                    over.append(key)
+            elif instance.order_id >= order.order_id and not instance.pending:
+                over.append(key)
         for key in over:
             del self.open[key]
         return bool(over)
+
+    def starting(self) -> frozenset[tuple[ResourceId, NodeName]]:
+        """Return where starts were ordered that are not known to be over: it may run there."""
+        return frozenset(k for k, order in self.open.items() if order.kind is ActionKind.START)
 
     def void(self, node: NodeName) -> None:
         """Forget the orders to a node whose admission has ended: it will not accept them any

@@ -6,7 +6,7 @@ from random import Random
 from ha_core.commands import AddNode
 from ha_core.config.model import Address, Configuration, Link
 from ha_core.config.model import Node as Member
-from ha_core.effects import Effect, Send
+from ha_core.effects import Effect, Send, Stopped
 from ha_core.events import CommandGiven, Event, Received, Tick
 from ha_core.ids import LinkName, NodeName
 from ha_core.node import Node
@@ -29,6 +29,8 @@ class Cluster:
         change = ConfigurationChange(1, first, "test", "first", 0)
         snapshots = {names[0]: Snapshot(1, 1, (change,))}
         self.now_ms = 1000
+        self.dead: set[NodeName] = set()
+        self.stopped: set[NodeName] = set()
         self.nodes = {
             NodeName(name): Node(
                 NodeName(name), Recovered(1, snapshot=snapshots.get(name)), Random(1), self.now_ms
@@ -41,8 +43,10 @@ class Cluster:
         todo: deque[tuple[NodeName, Event]] = deque([(NodeName(name), event)])
         while todo:
             to, event = todo.popleft()
+            if to in self.dead:
+                continue
             for effect in self.nodes[to].handle(event, self.now_ms):
-                todo.extend(self._follows(to, effect))
+                todo.extend(self.follows(to, effect))
 
     def run(self, time_ms: int) -> None:
         """Let time pass in steps of 10 ms."""
@@ -51,7 +55,10 @@ class Cluster:
             for name in self.nodes:
                 self.give(name, Tick())
 
-    def _follows(self, sender: NodeName, effect: Effect) -> list[tuple[NodeName, Event]]:
+    def follows(self, sender: NodeName, effect: Effect) -> list[tuple[NodeName, Event]]:
+        """Return who must handle what after an effect."""
+        if isinstance(effect, Stopped):
+            self.stopped.add(sender)
         if not isinstance(effect, Send):
             return []
         return [(effect.to, Received(sender, 1, LINK, effect.message))]

@@ -13,6 +13,7 @@ from ha_core.coordinator import roster
 from ha_core.effects import Persist
 from ha_core.ids import Millis
 from ha_core.membership.lease import RunLease
+from ha_core.replication.election import Election
 from ha_core.replication.machine import Replication
 from ha_core.sim.disk import Disk
 
@@ -41,7 +42,7 @@ def lease_runs_from_the_arrival_of_the_grant(patch: pytest.MonkeyPatch) -> None:
 
 def voters_forget_that_they_heard_a_leader(patch: pytest.MonkeyPatch) -> None:
     """Votes are given while a leader's lease may run."""
-    patch.setattr(Replication, "_is_bound", lambda self, now_ms: False)
+    patch.setattr(Election, "is_bound", lambda self, now_ms: False)
 
 
 def terms_and_votes_are_not_stored(patch: pytest.MonkeyPatch) -> None:

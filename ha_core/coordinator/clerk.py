@@ -1,0 +1,260 @@
+"""The clerk: what the coordinator writes into the log, and whom it answers when that is final.
+
+Owns: commands from their arrival to their answer, verdicts under way, and the
+learners that are to vote once they have caught up. Everything lasting goes
+through the log; a successor finds it there.
+"""
+
+from dataclasses import replace
+
+from ha_core import commands
+from ha_core.commands import Command, Outcome
+from ha_core.config.check import check
+from ha_core.config.model import Configuration
+from ha_core.coordinator import desk as desks
+from ha_core.coordinator.desk import Desk
+from ha_core.coordinator.planner import Planner
+from ha_core.coordinator.refusals import refuse_unsafe
+from ha_core.coordinator.roster import Roster
+from ha_core.effects import Send
+from ha_core.errors import RefusedError
+from ha_core.ids import Generation, Millis, NodeName, ResourceId
+from ha_core.messages import CommandReply, Order
+from ha_core.replication.entries import (
+    ADMITTED,
+    LEFT,
+    OPERATOR,
+    ConfigurationChange,
+    Entry,
+    Verdict,
+)
+from ha_core.replication.machine import Output, Replication
+from ha_core.status import InstanceState, NodeState
+from ha_core.transition.executor import OpenOrder
+
+
+class Clerk:
+    """Commands and verdicts of one coordinator's term."""
+
+    def __init__(self, raft: Replication, roster: Roster, planner: Planner) -> None:
+        self._raft = raft
+        self._roster = roster
+        self._planner = planner
+        self._desk = Desk()
+        self._proposed: set[tuple[NodeName, Generation, str]] = set()
+        self._confirming: dict[tuple[NodeName, Generation], list[str]] = {}
+
+    @property
+    def _configuration(self) -> Configuration:
+        return self._raft.configuration
+
+    def command(
+        self,
+        request_id: str,
+        asker: NodeName,
+        author: str,
+        command: Command,
+        now_ms: Millis,
+        wall_ms: Millis,
+    ) -> list[Output]:
+        """Carry out a command; its answer goes to `asker` now or when the log has it."""
+        known = self._desk.known(request_id) or self._committed(request_id)
+        if known is not None:
+            return [Send(asker, CommandReply(request_id, known))]
+        if self._desk.is_waiting(request_id, asker):
+            return []
+        if not self._raft.may_act(now_ms):
+            return []
+        self._desk.wait(request_id, asker)
+        try:
+            return self._carry_out(request_id, author, command, now_ms, wall_ms)
+        except RefusedError as refused:
+            return self._settle(request_id, Outcome(refused.code, str(refused)))
+
+    def applied(self, entry: Entry) -> list[Output]:
+        """Answer those who waited for a committed entry."""
+        output: list[Output] = []
+        if entry.verdict is not None:
+            verdict = entry.verdict
+            self._proposed.discard((verdict.node, verdict.generation, verdict.method))
+            if verdict.method not in (ADMITTED, LEFT):
+                key = (verdict.node, verdict.generation)
+                text = f"{verdict.author} confirmed that {verdict.node} is down: {verdict.reason}"
+                for request_id in self._confirming.pop(key, []):
+                    output += self._settle(request_id, Outcome(text=text))
+        change = entry.change
+        if change is not None and change.request_id:
+            done = Outcome(text=change.reason, revision=change.revision)
+            output += self._settle(change.request_id, done)
+        return output
+
+    def is_confirming(self, node: NodeName, generation: Generation) -> bool:
+        """Return whether an operator's word on that incarnation is on its way into the log."""
+        return (node, generation) in self._confirming
+
+    def judge(self, verdict: Verdict, now_ms: Millis) -> list[Output]:
+        """Write a verdict into the log, unless that is under way or this node may not act."""
+        key = (verdict.node, verdict.generation, verdict.method)
+        if key in self._proposed or not self._raft.may_act(now_ms):
+            return []
+        self._proposed.add(key)
+        return list(self._raft.propose(None, verdict, now_ms))
+
+    def promote(self, now_ms: Millis, wall_ms: Millis) -> list[Output]:
+        """Make a learner that has caught up a voter, one at a time."""
+        if not self._raft.revisions:
+            return []
+        newest = self._raft.revisions[-1]
+        for name in newest.will_vote:
+            record = self._roster.records.get(name)
+            if record is None or record.state is not NodeState.ONLINE:
+                continue
+            if self._raft.match_of(name) < self._raft.commit:
+                continue
+            nodes = tuple(
+                replace(node, voter=True) if node.name == name else node
+                for node in newest.configuration.nodes
+            )
+            changed = replace(newest.configuration, nodes=nodes)
+            if check(changed):
+                continue
+            waiting = tuple(other for other in newest.will_vote if other != name)
+            reason = f"{name} has caught up and votes"
+            change = ConfigurationChange(
+                newest.revision + 1, changed, newest.author, reason, wall_ms, "", waiting
+            )
+            if not self._raft.may_propose(change):
+                return list(self._raft.propose(change, None, now_ms))
+        return []
+
+    # --- commands ------------------------------------------------------------------------
+
+    def _carry_out(
+        self, request_id: str, author: str, command: Command, now_ms: Millis, wall_ms: Millis
+    ) -> list[Output]:
+        match command:
+            case commands.Restart():
+                self._known_resource(command.resource)
+                self._planner.restarts.add(command.resource)
+                return self._settle(request_id, Outcome(text=f"{command.resource} will restart"))
+            case commands.Cleanup():
+                return self._cleanup(request_id, command, now_ms)
+            case commands.ConfirmDown():
+                return self._confirm(request_id, author, command, now_ms, wall_ms)
+            case _:
+                return self._edit(request_id, author, command, now_ms, wall_ms)
+
+    def _edit(
+        self, request_id: str, author: str, command: Command, now_ms: Millis, wall_ms: Millis
+    ) -> list[Output]:
+        newest = self._raft.revisions[-1] if self._raft.revisions else None
+        revision = newest.revision if newest else 0
+        waiting = newest.will_vote if newest else ()
+        if isinstance(command, commands.Apply) and command.base not in (None, revision):
+            text = f"the configuration is at revision {revision}, not {command.base}: look again"
+            raise RefusedError("stale", text)
+        active = self._active_nodes(getattr(command, "resource", None))
+        changed, will_vote = desks.edited(self._configuration, waiting, command, active)
+        if changed == self._configuration and will_vote == waiting:
+            return self._settle(request_id, Outcome(text="nothing changes", revision=revision))
+        orders = self._planner.executor.open.values()
+        refuse_unsafe(self._configuration, changed, self._roster.records.values(), orders)
+        reason = desks.reason_of(command)
+        change = ConfigurationChange(
+            revision + 1, changed, author, reason, wall_ms, request_id, will_vote
+        )
+        obstacle = self._raft.may_propose(change)
+        if obstacle:
+            raise RefusedError("busy", obstacle)
+        return list(self._raft.propose(change, None, now_ms))
+
+    def _cleanup(self, request_id: str, command: commands.Cleanup, now_ms: Millis) -> list[Output]:
+        members = self._known_resource(command.resource)
+        output: list[Output] = []
+        executor = self._planner.executor
+        for name, record in sorted(self._roster.records.items()):
+            wanted = command.node in (None, name)
+            if not wanted or record.state is not NodeState.ONLINE:
+                continue
+            known = {item.resource for item in record.instances}
+            output += [
+                self.order(executor.cleanup(member, name, "", now_ms))
+                for member in members
+                if member in known and (member, name) not in executor.open
+            ]
+        text = f"failures of {command.resource} are forgotten"
+        return output + self._settle(request_id, Outcome(text=text))
+
+    def _confirm(
+        self,
+        request_id: str,
+        author: str,
+        command: commands.ConfirmDown,
+        now_ms: Millis,
+        wall_ms: Millis,
+    ) -> list[Output]:
+        record = self._roster.records.get(command.node)
+        if record is None:
+            raise RefusedError("not-found", f"node '{command.node}' is not in the cluster")
+        if record.state is not NodeState.LOST:
+            text = (
+                f"node '{command.node}' is {record.state}, expected lost: only a lost node can be"
+                " confirmed down"
+            )
+            raise RefusedError("unsafe", text)
+        if not command.reason.strip():
+            raise RefusedError("invalid", "a confirmation needs a reason: say how you know")
+        self._confirming.setdefault((command.node, record.generation), []).append(request_id)
+        verdict = Verdict(
+            command.node, record.generation, OPERATOR, author, command.reason, wall_ms
+        )
+        return self.judge(verdict, now_ms)
+
+    # --- small things --------------------------------------------------------------------
+
+    def order(self, order: OpenOrder) -> Send:
+        """Return the message that gives an order to its node."""
+        record = self._roster.records[order.node]
+        message = Order(
+            self._raft.term,
+            record.admission,
+            order.order_id,
+            order.resource,
+            order.kind,
+            order.cleanup,
+            order.reason,
+            order.incident,
+        )
+        return Send(order.node, message)
+
+    def _known_resource(self, resource: ResourceId) -> tuple[ResourceId, ...]:
+        group = self._configuration.group(resource)
+        if group is not None:
+            return group.members
+        if self._configuration.primitive(resource) is None:
+            raise RefusedError("not-found", f"resource '{resource}' is not in the configuration")
+        return (resource,)
+
+    def _active_nodes(self, resource: ResourceId | None) -> tuple[NodeName, ...]:
+        if resource is None:
+            return ()
+        group = self._configuration.group(resource)
+        members = group.members if group else (resource,)
+        return tuple(
+            status.name
+            for status in self._roster.statuses()
+            if any(
+                i.resource in members and i.state is InstanceState.STARTED for i in status.instances
+            )
+        )
+
+    def _committed(self, request_id: str) -> Outcome | None:
+        """Return the answer to a command that the predecessor committed."""
+        for change in reversed(self._raft.revisions):
+            if change.request_id == request_id:
+                return Outcome(text=change.reason, revision=change.revision)
+        return None
+
+    def _settle(self, request_id: str, outcome: Outcome) -> list[Output]:
+        askers = self._desk.settle(request_id, outcome)
+        return [Send(asker, CommandReply(request_id, outcome)) for asker in askers]

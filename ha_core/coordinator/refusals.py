@@ -1,0 +1,101 @@
+"""Changes of the configuration that would take the ground from under a safety argument.
+
+Owns: the reasons to refuse a change that is valid in itself, given what may
+run where. Each raises RefusedError with the cure.
+"""
+
+from collections.abc import Iterable
+
+from ha_core.agents.registry import guard_of
+from ha_core.config.model import Configuration, Node
+from ha_core.coordinator.roster import MAY_BE_ACTIVE, Record
+from ha_core.errors import RefusedError
+from ha_core.ids import NodeName, ResourceId
+from ha_core.status import InstanceState, NodeState
+from ha_core.transition.executor import OpenOrder
+
+
+def refuse_unsafe(
+    current: Configuration,
+    changed: Configuration,
+    records: Iterable[Record],
+    orders: Iterable[OpenOrder],
+) -> None:
+    """Raise RefusedError (code `unsafe`) if the change must not be made now."""
+    known, given = tuple(records), tuple(orders)
+    _refuse_new_timers(current, changed)
+    for record in known:
+        _refuse_removal(current, changed, record, given)
+    _refuse_new_guards(current, changed, known, given)
+
+
+def _refuse_new_timers(current: Configuration, changed: Configuration) -> None:
+    """Nodes that count in different timers could run something beside its new owner."""
+    old_ms, new_ms = current.options.dead_after_ms, changed.options.dead_after_ms
+    if old_ms != new_ms and len(current.nodes) > 1:
+        text = (
+            f"options: dead_after is {new_ms} ms, but it cannot change from {old_ms} ms while"
+            " the cluster has more than one node: leases in force depend on it"
+        )
+        raise RefusedError("unsafe", text)
+
+
+def _refuse_removal(
+    current: Configuration, changed: Configuration, record: Record, orders: tuple[OpenOrder, ...]
+) -> None:
+    """A node that may still run something stays until that is over: nobody else would know."""
+    node, later = current.node(record.name), changed.node(record.name)
+    if node is None or (later is not None and later.witness <= node.witness):
+        return
+    if not _is_idle(node, record, orders):
+        deed = "removed" if later is None else "made a witness"
+        text = (
+            f"node '{node.name}' cannot be {deed} while it may run something: put it in"
+            f" standby first ('ha node standby {node.name}'), or, if it is lost and down for"
+            f" sure, 'ha node confirm-down {node.name}'"
+        )
+        raise RefusedError("unsafe", text)
+
+
+def _is_idle(node: Node, record: Record, orders: tuple[OpenOrder, ...]) -> bool:
+    if any(order.node == node.name for order in orders):
+        return False
+    if record.state in (NodeState.LEFT, NodeState.LOST) or node.standby or node.witness:
+        down = (InstanceState.STOPPED, InstanceState.UNKNOWN)
+        return not any(item.pending or item.state not in down for item in record.instances)
+    return False
+
+
+def _refuse_new_guards(
+    current: Configuration,
+    changed: Configuration,
+    records: tuple[Record, ...],
+    orders: tuple[OpenOrder, ...],
+) -> None:
+    """What runs unguarded must end before its name stands for something that a guard ends.
+
+    A node that is lost in between would count as cleared when its lease runs out.
+    """
+    for primitive in changed.primitives:
+        old = current.primitive(primitive.id)
+        if not guard_of(primitive).bounded or (old is not None and guard_of(old).bounded):
+            continue
+        where = _where_it_may_run(primitive.id, records, orders)
+        if where:
+            text = (
+                f"resource '{primitive.id}' cannot become one that the run lease bounds while it"
+                f" may run unguarded on {', '.join(where)}: stop it first"
+                f" ('ha resource stop {primitive.id}')"
+            )
+            raise RefusedError("unsafe", text)
+
+
+def _where_it_may_run(
+    resource: ResourceId, records: tuple[Record, ...], orders: tuple[OpenOrder, ...]
+) -> list[NodeName]:
+    found = {order.node for order in orders if order.resource == resource}
+    for record in records:
+        for item in record.instances:
+            if item.resource == resource and (item.pending or item.state in MAY_BE_ACTIVE):
+                found.add(record.name)
+    return sorted(found)

@@ -1,0 +1,96 @@
+"""A node's stay with its coordinator: the admission it holds, its lease, what it has reported.
+
+Owns: which grants and orders count here. One stay at a time; a newer admission
+replaces the one before. Knows nothing of resources but what is to be reported.
+"""
+
+from dataclasses import dataclass
+
+from ha_core.ids import Generation, Millis, NodeName, Term
+from ha_core.journal import JournalEvent
+from ha_core.membership.lease import Admission, RunLease
+from ha_core.messages import LeaseGrant, Order, Report
+from ha_core.status import Instance
+from ha_core.timers import RaftTimers
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """Whom this node follows, in which term."""
+
+    name: NodeName
+    term: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a grant brought: a longer lease, and whether the coordinator wants a report."""
+
+    is_longer: bool
+    wants_report: bool
+
+
+class Stay:
+    """Admission, lease and report of one start of a node."""
+
+    def __init__(self, generation: Generation, timers: RaftTimers) -> None:
+        self.lease = RunLease(timers.run_lease_ms, timers.dead_after_ms)
+        self._generation = generation
+        self._reported = (0, 0)
+
+    def set_timers(self, timers: RaftTimers) -> None:
+        """Count in other intervals from the next grant on."""
+        self.lease.run_lease_ms = timers.run_lease_ms
+        self.lease.dead_after_ms = timers.dead_after_ms
+
+    def granted(
+        self, leader: Leader | None, sender: NodeName, message: LeaseGrant, now_ms: Millis
+    ) -> Granted | None:
+        """Take a grant; None if it is not for this node as it is now."""
+        if leader != Leader(sender, message.term):
+            return None
+        if message.generation != self._generation:
+            return None  # an answer to an earlier start of ours: its orders may be under way, too
+        if message.dead_after_ms != self.lease.dead_after_ms:
+            return None  # our configuration is behind: a lease by another D would last too long
+        admission = Admission(sender, message.term, message.admission)
+        is_new = self.lease.admit(admission)
+        if admission != self.lease.admission:
+            return None
+        asked_ms = message.request_ms
+        is_longer = asked_ms > 0 and self.lease.granted(asked_ms, message.age_ms, now_ms)
+        return Granted(is_longer, is_new or message.wanted_report_id < self._reported[1])
+
+    def is_bound_by(self, leader: Leader | None, sender: NodeName, order: Order) -> bool:
+        """Return whether an order is of the coordinator and the admission that hold now."""
+        admission = Admission(sender, order.term, order.admission)
+        return leader == Leader(sender, order.term) and admission == self.lease.admission
+
+    def owes_report(self, report_id: int) -> bool:
+        """Return whether the newest report has not been sent in this stay."""
+        admission = self.lease.admission
+        return admission is not None and self._reported != (admission.number, report_id)
+
+    def report(
+        self,
+        leader: Leader | None,
+        report_id: int,
+        instances: tuple[Instance, ...],
+        events: tuple[JournalEvent, ...],
+        *,
+        leaving: bool,
+    ) -> Report | None:
+        """Return the report to send now; None if the coordinator has not admitted this node."""
+        admission = self.lease.admission
+        if admission is None or leader != Leader(admission.coordinator, admission.term):
+            return None
+        self._reported = (admission.number, report_id)
+        return Report(
+            admission.term,
+            admission.number,
+            self._generation,
+            report_id,
+            instances,
+            events,
+            leaving,
+        )

@@ -1,0 +1,48 @@
+"""When a voter may vote and when it campaigns: all that elections know of time.
+
+Owns: the last sign of life of a leader, the time of the next campaign. The
+order of campaigns and the retries are ours; that a voter is bound for
+`election_ms` after it heard its leader is what makes the leader's lease safe.
+"""
+
+from random import Random
+
+from ha_core.ids import Millis, NodeName
+from ha_core.timers import RaftTimers
+
+
+class Election:
+    """Times of one voter. A start counts as a sign of life: we may have forgotten one."""
+
+    def __init__(self, name: NodeName, timers: RaftTimers, random: Random, now_ms: Millis) -> None:
+        self.timers = timers
+        self.heard_ms = now_ms
+        self.campaign_ms = now_ms
+        self._name = name
+        self._random = random
+
+    def is_bound(self, now_ms: Millis) -> bool:
+        """Return whether a leader that we heard may still hold its lease."""
+        return now_ms - self.heard_ms < self.timers.election_ms
+
+    def be_patient(
+        self, voters: tuple[NodeName, ...], leader: NodeName | None, now_ms: Millis
+    ) -> None:
+        """Campaign after silence only; voters one after another, so that they do not split the
+        vote.
+        """
+        others = [name for name in voters if name != leader]
+        rank = others.index(self._name) if self._name in others else 0
+        step_ms = self.timers.election_spread_ms // max(len(others), 1)
+        jitter_ms = self._random.randrange(max(step_ms // 4, 1))
+        self.campaign_ms = now_ms + self.timers.election_ms + rank * step_ms + jitter_ms
+
+    def retry(self, now_ms: Millis) -> None:
+        """A campaign that leads nowhere is tried again soon: the leases of the dead leader run."""
+        spread_ms = self.timers.election_spread_ms
+        self.campaign_ms = now_ms + self._random.randrange(spread_ms // 2, 2 * spread_ms) + 1
+
+    def need_not_wait(self, now_ms: Millis) -> None:
+        """Nobody else can hold a lease: vote and campaign at once."""
+        self.heard_ms = now_ms - self.timers.election_ms
+        self.campaign_ms = now_ms

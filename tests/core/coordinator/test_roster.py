@@ -1,0 +1,140 @@
+"""Proof of loss: what a silent node may still run, and whose word counts."""
+
+from ha_core.config.model import AgentClass, AgentRef, Configuration, Primitive
+from ha_core.config.model import Node as Member
+from ha_core.coordinator.roster import Roster
+from ha_core.ids import NodeName, ResourceId
+from ha_core.messages import LeaseRequest, Report
+from ha_core.replication.entries import ADMITTED, LEFT, OPERATOR, Verdict
+from ha_core.status import Instance, InstanceState, NodeState
+from ha_core.timers import timers
+
+N1, N2 = NodeName("n1"), NodeName("n2")
+DISK, WEB = ResourceId("disk"), ResourceId("web")
+UNGUARDED = Primitive(DISK, AgentRef(AgentClass.OCF, "heartbeat", "Dummy"))
+GUARDED = Primitive(WEB, AgentRef(AgentClass.PROCESS))
+BOTH = Configuration(nodes=(Member(N1, ()), Member(N2, ())), primitives=(UNGUARDED, GUARDED))
+STOPPED = Instance(DISK, InstanceState.STOPPED)
+STARTED = Instance(DISK, InstanceState.STARTED)
+WEB_STOPPED = Instance(WEB, InstanceState.STOPPED)
+ELECTED_MS = 100_000
+LATE_MS = ELECTED_MS + 10_000
+
+
+def word(method: str, generation: int = 3) -> Verdict:
+    """Return a verdict on n2."""
+    return Verdict(N2, generation, method, "admin", "", 0)
+
+
+def roster(*verdicts: Verdict, configuration: Configuration = BOTH) -> Roster:
+    """Return the roster of n1, just elected."""
+    made = Roster(N1, 1, timers(1000), verdicts, (), ELECTED_MS)
+    made.configure(configuration, 0)
+    return made
+
+
+def ask(made: Roster, generation: int = 3) -> bool:
+    """Let n2 ask for its lease; return whether the log must admit it first."""
+    request = LeaseRequest(5, 1, generation, 1, 0, 0)
+    return made.request(N2, generation, request, ELECTED_MS + 10, 0)
+
+
+def report(made: Roster, *instances: Instance, generation: int = 3, number: int = 1) -> bool:
+    """Let n2 report."""
+    admission = made.records[N2].admission
+    told = Report(5, admission, generation, number, instances)
+    return made.report(N2, generation, told, 0)
+
+
+def online(*instances: Instance) -> Roster:
+    """Return a roster to which n2, in its third start, has reported."""
+    made = roster(word(ADMITTED))
+    assert not ask(made)
+    assert report(made, *instances)
+    return made
+
+
+def lose(made: Roster, *starting: ResourceId) -> dict[ResourceId, InstanceState]:
+    """Let n2 be silent until it is lost; return what may still run there."""
+    lost, _ = made.check({}, {(resource, N2) for resource in starting}, LATE_MS, 0)
+    assert [item.node for item in lost] == [N2]
+    return {item.resource: item.state for item in made.records[N2].instances}
+
+
+def test_start_that_was_ordered_counts_as_run_though_nobody_reported_it() -> None:
+    made = online(STOPPED)
+    assert lose(made, DISK)[DISK] is InstanceState.UNCERTAIN
+    assert lose(online(), DISK)[DISK] is InstanceState.UNCERTAIN
+    assert lose(online(STOPPED), WEB)[DISK] is InstanceState.STOPPED
+
+
+def test_lease_ends_what_a_guard_watches() -> None:
+    states = lose(online(Instance(WEB, InstanceState.STARTED), STARTED))
+    assert states == {DISK: InstanceState.UNCERTAIN, WEB: InstanceState.STOPPED}
+
+
+def test_restarted_daemon_may_still_have_whatever_it_had_or_was_told_to_start() -> None:
+    made = online(STOPPED)
+    made.judged(word(ADMITTED, 4))
+    assert not ask(made, generation=4)
+    assert made.records[N2].state is NodeState.PENDING
+    states = {item.resource: item.state for item in made.records[N2].instances}
+    assert states == {DISK: InstanceState.UNKNOWN, WEB: InstanceState.UNKNOWN}
+    assert lose(made)[DISK] is InstanceState.UNCERTAIN
+
+
+def test_report_by_an_old_configuration_does_not_clear_what_it_does_not_know() -> None:
+    made = online(STARTED)
+    made.judged(word(ADMITTED, 4))
+    ask(made, generation=4)
+    assert report(made, generation=4)
+    assert made.records[N2].state is NodeState.ONLINE
+    assert lose(made)[DISK] is InstanceState.UNCERTAIN
+
+
+def test_resource_that_was_removed_while_it_ran_is_still_remembered() -> None:
+    made = online(STARTED, Instance(WEB, InstanceState.STARTED))
+    made.configure(Configuration(nodes=BOTH.nodes), 0)
+    assert lose(made) == {DISK: InstanceState.UNCERTAIN, WEB: InstanceState.STOPPED}
+
+
+def test_goodbye_counts_only_after_everything_was_reported_stopped() -> None:
+    made = online(STARTED)
+    assert not made.left(N2, 3, 0)
+    assert report(made, STOPPED, WEB_STOPPED, number=2)
+    assert not made.left(N2, 2, 0), "that was an earlier start"
+    assert not made.left(N2, 4, 0), "that one has not looked yet"
+    assert made.left(N2, 3, 0)
+    assert made.records[N2].state is NodeState.LEFT
+
+
+def test_node_that_said_goodbye_is_not_admitted_again_by_what_it_asked_before() -> None:
+    made = online(STOPPED, WEB_STOPPED)
+    assert made.left(N2, 3, 0)
+    assert not ask(made)
+    assert made.records[N2].state is NodeState.LEFT
+    made.judged(word(LEFT))
+    assert not ask(made)
+    assert made.records[N2].state is NodeState.LEFT
+    assert ask(made, generation=4), "its next start is admitted by the log"
+
+
+def test_late_word_on_an_earlier_start_changes_nothing() -> None:
+    made = online(STOPPED)
+    made.judged(word(LEFT, 2))
+    assert made.is_admitted(N2, 3)
+    made.judged(word(OPERATOR, 2))
+    assert made.is_admitted(N2, 3)
+
+
+def test_operators_word_does_not_end_what_a_returned_node_runs() -> None:
+    made = online(STARTED, WEB_STOPPED)
+    made.judged(word(OPERATOR))
+    assert made.records[N2].instances == (STARTED, WEB_STOPPED)
+    assert ask(made), "and the node must be admitted anew before it is given anything"
+
+
+def test_lost_witness_makes_nothing_uncertain() -> None:
+    nodes = (Member(N1, ()), Member(N2, (), witness=True))
+    made = roster(word(ADMITTED), configuration=Configuration(nodes=nodes, primitives=(UNGUARDED,)))
+    assert lose(made) == {}

@@ -1,0 +1,145 @@
+"""Raft against lost disks, stale peers and peers with a fault: safe, and never stuck."""
+
+import pytest
+
+from ha_core.effects import Send
+from ha_core.messages import Append, AppendReply, Beat, BeatReply, VoteRequest
+from ha_core.replication.entries import ADMITTED, LEFT, Entry, Verdict
+from ha_core.replication.log import Log
+from ha_core.replication.machine import Role
+from ha_core.sim.disk import Disk
+from tests.core.replication.bench import TIMERS, Bench, configuration, name
+from tests.core.replication.test_machine import ELECTION_MS, THREE, elected, named
+
+LATE_MS = 10 * TIMERS.dead_after_ms
+
+
+def wipe(bench: Bench, number: int) -> None:
+    """Give a member an empty disk, as after a repair."""
+    bench.members[name(number)].disk = Disk(None)
+    bench.restart(number)
+
+
+def test_voter_that_lost_its_disk_does_not_vote_before_it_knows_what_is_final() -> None:
+    bench = elected()
+    wipe(bench, 3)
+    late_ms = bench.now_ms + LATE_MS
+    for pre in (True, False):
+        out = bench[3].receive(name(1), VoteRequest(99, pre, 1, 1), late_ms)
+        assert not [item for item in out if isinstance(item, Send)]
+
+
+def test_what_was_final_survives_a_lost_disk_and_the_leaders_crash() -> None:
+    bench = elected()
+    leader = bench.leader()
+    holder, lacking = (n for n in (1, 2, 3) if n != leader)
+    bench.cut = {name(lacking)}
+    bench.propose(leader, named(THREE, "final"))
+    bench.settle()
+    wipe(bench, holder)
+    bench.cut = {name(leader)}
+    bench.run(LATE_MS)
+    assert bench[lacking].role is not Role.LEADER
+    bench.cut = set()
+    bench.run(LATE_MS)
+    assert all(bench[n].configuration.name == "final" for n in (1, 2, 3))
+
+
+def test_voter_that_lost_its_disk_catches_up_under_the_same_leader() -> None:
+    bench = elected()
+    leader = bench.leader()
+    for text in "abc":
+        bench.propose(leader, named(THREE, text))
+        bench.run(TIMERS.dead_after_ms)
+    follower = next(n for n in (1, 2, 3) if n != leader)
+    wipe(bench, follower)
+    bench.propose(leader, named(THREE, "d"))
+    bench.run(TIMERS.dead_after_ms)
+    assert bench.leader() == leader
+    assert bench[follower].configuration.name == "d"
+    assert bench[leader].match_of(name(follower)) == bench[leader].commit
+
+
+def test_last_voter_waits_for_the_lease_of_a_leader_that_removes_itself() -> None:
+    bench = elected(configuration(1, 2))
+    leader = bench.leader()
+    other = 3 - leader
+    bench.propose(leader, configuration(other))
+    letter = next(item for item in bench.letters if isinstance(item.message, Append))
+    bench.deliver(letter)
+    bench.restart(other)
+    bench.tick(other)  # the bench checks that two leases never overlap
+    assert bench[other].role is not Role.LEADER
+    bench.letters.clear()
+    bench.cut = {name(leader)}
+    bench.run(ELECTION_MS)
+    assert bench[other].role is Role.LEADER
+
+
+def test_answer_to_a_round_that_was_never_sent_gives_no_longer_lease() -> None:
+    bench = elected()
+    leader = bench.leader()
+    machine = bench[leader]
+    for number in {1, 2, 3} - {leader}:
+        reply = BeatReply(machine.term, bench.now_ms + 1_000_000, 1)
+        machine.receive(name(number), reply, bench.now_ms)
+    assert machine.lease_until_ms <= bench.now_ms + TIMERS.coordinator_lease_ms
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        (Entry(9, 5),),
+        (Entry(9, 2), Entry(9, 4)),
+        (Entry(9, 3), Entry(9, 2)),
+        (Entry(99, 2),),
+    ],
+    ids=["gap", "hole", "order", "term"],
+)
+def test_entries_that_do_not_follow_on_change_nothing(entries: tuple[Entry, ...]) -> None:
+    bench = Bench(THREE)
+    machine = bench[3]
+    machine.receive(name(1), Append(9, 1, 1, entries, 9), bench.now_ms)
+    assert machine.commit == 1
+    good = Append(9, 1, 1, (Entry(9, 2),), 1)
+    out = machine.receive(name(1), good, bench.now_ms)
+    assert out[-1] == Send(name(1), AppendReply(9, True, 2))
+
+
+def test_stale_refusal_costs_a_repetition_and_takes_nothing_back() -> None:
+    bench = elected()
+    leader = bench.leader()
+    machine = bench[leader]
+    commit = machine.commit
+    follower = name(next(n for n in (1, 2, 3) if n != leader))
+    bench.perform(
+        name(leader),
+        machine.receive(follower, AppendReply(machine.term, False, 0), bench.now_ms),
+    )
+    bench.settle()
+    assert machine.commit == commit
+    assert machine.match_of(follower) == commit
+
+
+def test_term_of_a_peer_is_followed_upwards_only() -> None:
+    bench = elected()
+    leader = bench.leader()
+    follower = next(n for n in (1, 2, 3) if n != leader)
+    term = bench[follower].term
+    out = bench[follower].receive(name(9), Beat(term - 1, 1, 9), bench.now_ms)
+    assert out == [Send(name(9), AppendReply(term, False, 0))]
+    assert bench[follower].leader == name(leader)
+
+
+@pytest.mark.parametrize(("late", "stands"), [(6, ADMITTED), (7, LEFT), (8, LEFT)])
+def test_word_on_an_earlier_start_never_replaces_the_word_on_a_later_one(
+    late: int, stands: str
+) -> None:
+    log = Log(Disk(None).recover())
+    words = (
+        Verdict(name(1), 7, ADMITTED, "cluster", "", 0),
+        Verdict(name(1), late, LEFT, "cluster", "", 0),
+    )
+    log.append(tuple(Entry(1, at, verdict=word) for at, word in enumerate(words, 1)))
+    log.apply_through(2)
+    assert [item.method for item in log.verdicts] == [stands]
