@@ -53,7 +53,7 @@ class Operations:
             node=node,
         )
         self._directories = directories or Directories()
-        self._processes = Processes(guardian, layout.lib.absolute() / "log")
+        self._processes = Processes(guardian, layout.lib.absolute() / "log", node)
         self._addresses = Addresses(guardian, layout.run.absolute() / "addresses")
         self._tasks: dict[int, asyncio.Task[OperationDone]] = {}
         guardian.on_died = self._take_death

@@ -24,6 +24,8 @@ GRACE_S: Final = 0.05
 """A command without a ready port counts as started once it has lived for so long."""
 RETRY_S: Final = 0.02
 CONNECT_S: Final = 2.0
+NODE_VARIABLE: Final = "BEATKEEPER_NODE"
+"""Tells a command on which node it runs, as agents are told."""
 
 
 class FaultError(Exception):
@@ -47,9 +49,10 @@ class _User:
 class Processes:
     """Carries out operations of class `process`; `logs` is the directory of their logs."""
 
-    def __init__(self, guardian: Guardian, logs: Path) -> None:
+    def __init__(self, guardian: Guardian, logs: Path, node: str = "") -> None:
         self._guardian = guardian
         self._logs = logs
+        self._node = node
         self._starting: dict[str, asyncio.Future[str]] = {}
         self._since: dict[str, int] = {}
 
@@ -109,7 +112,7 @@ class Processes:
     def _launch(self, operation: RunOperation, spec: ProcessSpec) -> Launch:
         resource = operation.primitive.id
         user = _find_user(spec.user)
-        environment = {"PATH": ocf.SEARCH_PATH, "HOME": user.home}
+        environment = {"PATH": ocf.SEARCH_PATH, "HOME": user.home, NODE_VARIABLE: self._node}
         if user.name:
             environment |= {"USER": user.name, "LOGNAME": user.name}
         environment |= dict(spec.environment)

@@ -1,0 +1,173 @@
+"""`ha lab up --watch`: the cluster's status, live, from whichever node still answers.
+
+Owns: following several nodes at once, choosing whom to believe, and drawing. A
+terminal is redrawn after each change; anything else gets one line a change.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import click
+
+from ha_core.cli import view
+from ha_core.cli.options import to_json
+from ha_core.client import Client
+from ha_core.errors import HaError
+from ha_core.lab.state import Lab
+from ha_core.snapshot import ClusterSnapshot
+
+FOLLOWED_MAX: Final = 7
+"""Nodes that are asked: any of them knows everything."""
+RETRY_S: Final = 0.5
+"""A node that does not answer is tried again after so long: it may have been brought back."""
+_TOP: Final = "\x1b[H"
+_CLEAR: Final = "\x1b[2J"
+_END_OF_LINE: Final = "\x1b[K"
+_END_OF_SCREEN: Final = "\x1b[J"
+
+Show = Callable[[ClusterSnapshot], None]
+
+
+class Watcher:
+    """Follows the lab's nodes and shows the best picture whenever it changes."""
+
+    def __init__(self, lab: Lab, show: Show) -> None:
+        self._lab = lab
+        self._show = show
+        self._pictures: dict[str, tuple[int, ClusterSnapshot]] = {}
+        self._count = 0
+        self._shown: ClusterSnapshot | None = None
+        self._ended: asyncio.Event = asyncio.Event()
+
+    async def run(self) -> None:
+        """Show what happens until there is nobody to show it to, or a signal interrupts."""
+        followed = self._lab.nodes[:FOLLOWED_MAX]
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGWINCH, self._draw)
+        tasks = [loop.create_task(self._follow(node.name)) for node in followed]
+        try:
+            await self._ended.wait()
+        finally:
+            loop.remove_signal_handler(signal.SIGWINCH)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _follow(self, name: str) -> None:
+        while True:
+            try:
+                async with Client(self._lab.root(name)) as client:
+                    async for _ in client.changes():
+                        self._take(name, await client.snapshot())
+            except HaError:
+                self._pictures.pop(name, None)
+            self._choose()
+            await asyncio.sleep(RETRY_S)
+
+    def _take(self, name: str, snapshot: ClusterSnapshot) -> None:
+        self._count += 1
+        self._pictures[name] = (self._count, snapshot)
+        self._choose()
+
+    def _choose(self) -> None:
+        """Believe a node that has a coordinator; of several, the one with the newest news."""
+        if not self._pictures:
+            return
+        _, best = max(
+            self._pictures.values(), key=lambda item: (item[1].quorate, item[1].revision, item[0])
+        )
+        if best is not self._shown:
+            self._shown = best
+            self._draw()
+
+    def _draw(self) -> None:
+        if self._shown is None or self._ended.is_set():
+            return
+        try:
+            self._show(self._shown)
+        except OSError:
+            # The terminal was closed, or the reader of the pipe is gone.
+            silence()
+            self._ended.set()
+
+
+def silence() -> None:
+    """Write to nowhere from now on: nobody reads any more, and that is no error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def screen(heading: str) -> Show:
+    """Return what draws heading and status over the last drawing."""
+    is_first = True
+
+    def show(snapshot: ClusterSnapshot) -> None:
+        nonlocal is_first
+        text = f"{heading}\n\n{view.status_text(snapshot)}"
+        if os.environ.get("NO_COLOR"):
+            text = click.unstyle(text)
+        lines = "".join(f"{line}{_END_OF_LINE}\n" for line in text.splitlines())
+        begin = f"{_TOP}{_CLEAR}" if is_first else _TOP
+        is_first = False
+        sys.stdout.write(f"{begin}{lines}{_END_OF_SCREEN}")
+        sys.stdout.flush()
+
+    return show
+
+
+def lines() -> Show:
+    """Return what prints one line for each change."""
+    before: ClusterSnapshot | None = None
+
+    def show(snapshot: ClusterSnapshot) -> None:
+        nonlocal before
+        moment = time.time()
+        stamp = (
+            f"{time.strftime('%H:%M:%S', time.localtime(moment))}.{int(moment * 1000) % 1000:03d}"
+        )
+        for text in differences(before, snapshot):
+            sys.stdout.write(f"{stamp}  {text}\n")
+        sys.stdout.flush()
+        before = snapshot
+
+    return show
+
+
+def json_lines() -> Show:
+    """Return what prints the status as one line of JSON after each change."""
+
+    def show(snapshot: ClusterSnapshot) -> None:
+        sys.stdout.write(f"{to_json(view.status_value(snapshot))}\n")
+        sys.stdout.flush()
+
+    return show
+
+
+def differences(before: ClusterSnapshot | None, now: ClusterSnapshot) -> Iterable[str]:
+    """Yield one sentence for each thing that is not as it was; everything if there is no before."""
+    if before is None or before.quorate != now.quorate:
+        yield "the cluster is quorate" if now.quorate else "the cluster has no quorum"
+    if before is None or before.coordinator != now.coordinator:
+        yield f"coordinator: {now.coordinator or 'none'}"
+    if before is not None and before.revision != now.revision:
+        reason = f": {now.last_reason}" if now.last_reason else ""
+        yield f"configuration: revision {now.revision} by {now.last_author}{reason}"
+    states = {node.name: node.state for node in before.nodes} if before else {}
+    for node in now.nodes:
+        if states.get(node.name) != node.state:
+            yield f"node {node.name}: {node.state}"
+    places = {item.id: (item.state, item.nodes) for item in before.resources} if before else {}
+    for item in now.resources:
+        if places.get(item.id) != (item.state, item.nodes):
+            where = f" on {', '.join(item.nodes)}" if item.nodes else ""
+            yield f"resource {item.id}: {item.state}{where}"
+    known = before.faults if before else ()
+    for fault in now.faults:
+        if fault not in known:
+            yield f"fault: {fault}"
