@@ -3,8 +3,8 @@
 Owns: how keys are compared. An object is found by the keys that tell it apart;
 scripts for Linux-HA 2.1 leave the others out or give them values of their own,
 so those are checked for nothing but their names. Names ignore case, values do
-not. Key values have the type of their declaration: digits that a client wrote
-as a number are the text of a string key. References are compared without host.
+not. A key that was written as a number is the text of a string key, as it was
+written. References are compared without host.
 Source: DSP0200 1.4, section 5.3.2.2 (errors); Linux-HA 2.1's provider.
 """
 
@@ -21,7 +21,6 @@ from cim_provider.mapping.rows import AssociationRow, ClassRow, Record, Ref
 from cim_provider.mapping.world import World
 from cim_provider.schema import INTEROP, INTEROP_NAMES, ClassInfo, NamespaceSchema
 from cim_provider.wbem.errors import Status
-from cim_provider.wbem.operations import WrittenNumber
 
 _INTEROP: Final = frozenset(name.lower() for name in INTEROP_NAMES)
 
@@ -91,8 +90,6 @@ def _identity(info: ClassInfo, row: ClassRow, keys: dict[str, object]) -> tuple[
 
 def _string(info: ClassInfo, name: str, value: object) -> str:
     """Return the value of a string key."""
-    if isinstance(value, WrittenNumber):
-        return value.text
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

@@ -7,24 +7,18 @@ Source: DSP0200 1.4, section 5.3.
 """
 
 from dataclasses import dataclass
-from typing import Protocol, Self, TypeAlias
+from typing import Protocol, TypeAlias
 
 import pywbem
 
 
-class WrittenNumber(int):
-    """A key that a client wrote as a number without its type; `text` is how it was written.
+class WrittenNumber(str):
+    """A key that a client wrote as a number without saying which type: the text as it was written.
 
     The key may be a string by its declaration, and 010 is then another string than 10.
     """
 
-    text: str
-
-    def __new__(cls, number: int, text: str) -> Self:
-        """Return the number that knows how it was written."""
-        made = super().__new__(cls, number)
-        made.text = text
-        return made
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,6 +260,8 @@ def _key_value(element: Element) -> object:
     if value_type == "numeric":
         text = element.text.strip()
         if _INTEGER.fullmatch(text):
-            return WrittenNumber(_plain_integer(text), text)
-        return _real(text)
+            _plain_integer(text)
+        else:
+            _real(text)
+        return WrittenNumber(text)
     return element.text

@@ -126,20 +126,21 @@ def serving(
     limits: Limits | None = None,
     connections_max: int = 100,
     operation_s_max: float = 10.0,
+    performer: operations.Performer | None = None,
 ) -> Iterator[Served]:
-    """Serve a `FakePerformer` with and without TLS."""
+    """Serve `performer`, else a `FakePerformer`, with and without TLS."""
     users = UserFile(directory / "users")
     for (name, password), role in ((OPERATOR, Role.OPERATOR), (OBSERVER, Role.OBSERVER)):
         users.put(User(name, hash_password(password.encode(), CHEAP), role))
     certificate, key = directory / "certificate.pem", directory / "key.pem"
     ensure_certificate(certificate, key, ["localhost", "127.0.0.1"])
     http, https = bind("http", ["127.0.0.1"], 0), bind("https", ["127.0.0.1"], 0)
-    performer = FakePerformer()
+    fake = FakePerformer()
     loop, stopping, ready = asyncio.new_event_loop(), asyncio.Event(), threading.Event()
 
     async def serve() -> None:
         authenticator = Authenticator(users)
-        responder = Responder(performer, "localhost", operation_s_max)
+        responder = Responder(performer or fake, "localhost", operation_s_max)
 
         def make(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection:
             return Connection(reader, writer, authenticator, responder, limits or Limits())
@@ -160,7 +161,7 @@ def serving(
     thread.start()
     assert ready.wait(10), "the server did not start"
     try:
-        yield Served(http.port, https.port, performer, certificate, users)
+        yield Served(http.port, https.port, fake, certificate, users)
     finally:
         loop.call_soon_threadsafe(stopping.set)
         thread.join(10)

@@ -1,0 +1,208 @@
+"""An engine without a cluster: a view in memory that obeys commands at once.
+
+Owns: the fake that stands beside the port, for tests and for trying the
+provider alone. It behaves as the port promises: equal versions are equal views,
+a command is refused with a sentence or its effect is in the next view. There is
+no clock: every change is one second after the last.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from typing import Final
+
+from cim_provider.engine import (
+    Change,
+    ClusterView,
+    Command,
+    Done,
+    EngineState,
+    GroupView,
+    InstanceView,
+    NodeView,
+    Outcome,
+    Pending,
+    PrimitiveView,
+    Refused,
+    RestartResource,
+    SetNodeStandby,
+    StartResource,
+    StopResource,
+)
+
+STEP_MS: Final = 1000
+"""Time between two changes."""
+
+
+class MemoryEngine:
+    """Implements `ClusterEngine`; may be changed from other threads than the one that asks it.
+
+    Args:
+        view: what is there at first; its version is replaced.
+    """
+
+    def __init__(self, view: ClusterView) -> None:
+        self._count = 1
+        self._view = replace(view, version="1")
+        self._watchers: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+        self.given: list[tuple[Command, str]] = []
+        """Every command with its author."""
+        self.answer: Outcome | None = None
+        """What every command is answered instead of being carried out."""
+
+    async def view(self) -> ClusterView:
+        """See `ClusterEngine`."""
+        return self._view
+
+    async def changes(self, since: str) -> AsyncIterator[Change]:
+        """See `ClusterEngine`."""
+        while True:
+            changed = asyncio.Event()
+            self._watchers[changed] = asyncio.get_running_loop()
+            try:
+                if self._view.version == since:
+                    await changed.wait()
+            finally:
+                del self._watchers[changed]
+            since = self._view.version
+            yield Change(since)
+
+    async def submit(self, command: Command, author: str) -> Outcome:
+        """See `ClusterEngine`."""
+        self.given.append((command, author))
+        if self.answer is not None:
+            return self.answer
+        refusal = self._refusal(command)
+        if refusal is not None:
+            return refusal
+        self._carry_out(command, author)
+        return self._reached(command)
+
+    def become(self, **changes: object) -> None:
+        """Change the view; every change gets a new version and a second of its own."""
+        self._count += 1
+        view = replace(self._view, **changes)  # type: ignore[arg-type]  # fields by their names
+        self._view = replace(view, version=str(self._count))
+        for changed, loop in list(self._watchers.items()):
+            loop.call_soon_threadsafe(changed.set)
+
+    def change_primitive(self, name: str, **changes: object) -> None:
+        """Change one primitive."""
+        self.become(primitives=_changed(self._view.primitives, {name: changes}))
+
+    def change_node(self, name: str, **changes: object) -> None:
+        """Change one node."""
+        self.become(
+            nodes=tuple(
+                replace(node, **changes) if node.name == name else node  # type: ignore[arg-type]  # fields by their names
+                for node in self._view.nodes
+            )
+        )
+
+    def _refusal(self, command: Command) -> Refused | None:
+        view = self._view
+        if view.engine is not EngineState.RUNNING:
+            return Refused("timeout", "the cluster service on this node does not answer")
+        if isinstance(command, SetNodeStandby):
+            if not any(node.name == command.node for node in view.nodes):
+                return Refused("not-found", f"node '{command.node}' is not in the cluster")
+        elif not self._members(command.resource):
+            return Refused(
+                "not-found", f"resource '{command.resource}' is not in the configuration"
+            )
+        if not view.quorate:
+            return Refused("no-quorum", "there is no quorum: bring back nodes")
+        return None
+
+    def _carry_out(self, command: Command, author: str) -> None:
+        wall_ms = self._view.last_change_wall_ms + STEP_MS
+        self.become(
+            revision=self._view.revision + 1,
+            last_change_author=author,
+            last_change_wall_ms=wall_ms,
+        )
+        match command:
+            case StartResource(resource=name):
+                self._want(name, "started")
+            case StopResource(resource=name):
+                self._want(name, "stopped")
+            case RestartResource(resource=name):
+                for member in self._members(name):
+                    self._start(member, member.nodes)
+            case SetNodeStandby(node=name, standby=standby):
+                self.change_node(name, state="standby" if standby else "online")
+        self._place()
+
+    def _want(self, name: str, role: str) -> None:
+        changes: dict[str, dict[str, object]] = {
+            member.id: {"target_role": role} for member in self._members(name)
+        }
+        self.become(
+            primitives=_changed(self._view.primitives, changes),
+            groups=tuple(
+                replace(group, target_role=role) if group.id == name else group
+                for group in self._view.groups
+            ),
+        )
+
+    def _place(self) -> None:
+        """Stop what is not wanted or where it may not be, and start what is wanted elsewhere."""
+        free = [node.name for node in self._view.nodes if _may_run(node)]
+        for primitive in self._view.primitives:
+            wanted = primitive.target_role != "stopped"
+            nodes = tuple(node for node in primitive.nodes if node in free)[:1]
+            if not primitive.managed:
+                continue
+            if not wanted or not (nodes or free):
+                self.change_primitive(primitive.id, state="stopped", nodes=(), instances=())
+            elif not nodes:
+                self._start(primitive, self._home(primitive, free))
+
+    def _home(self, primitive: PrimitiveView, free: list[str]) -> tuple[str, ...]:
+        """Return where the first of its group is, else the first node that may run it."""
+        first = next(
+            (each for each in self._view.primitives if primitive.group == each.group != ""), None
+        )
+        settled = [node for node in first.nodes if node in free] if first is not None else []
+        return (*settled, *free)[:1]
+
+    def _start(self, primitive: PrimitiveView, nodes: tuple[str, ...]) -> None:
+        wall_ms = self._view.last_change_wall_ms
+        self.change_primitive(
+            primitive.id,
+            state="started" if nodes else "stopped",
+            nodes=nodes,
+            instances=tuple(InstanceView(node, "started", 0, "", wall_ms) for node in nodes),
+        )
+
+    def _reached(self, command: Command) -> Outcome:
+        """Return whether the view is as the command wanted."""
+        if isinstance(command, SetNodeStandby):
+            running = [p.id for p in self._view.primitives if command.node in p.nodes]
+            is_empty = not command.standby or not running
+            return (
+                Done() if is_empty else Pending(f"accepted, but {command.node} runs {running[0]}")
+            )
+        wanted = "stopped" if isinstance(command, StopResource) else "started"
+        waiting = [each for each in self._members(command.resource) if each.state != wanted]
+        return (
+            Pending(f"accepted, but {waiting[0].id} is {waiting[0].state}") if waiting else Done()
+        )
+
+    def _members(self, name: str) -> tuple[PrimitiveView, ...]:
+        group: Iterable[GroupView] = (each for each in self._view.groups if each.id == name)
+        names = next((each.members for each in group), (name,))
+        return tuple(each for each in self._view.primitives if each.id in names)
+
+
+def _may_run(node: NodeView) -> bool:
+    return node.state == "online" and not node.is_witness
+
+
+def _changed(
+    primitives: tuple[PrimitiveView, ...], changes: dict[str, dict[str, object]]
+) -> tuple[PrimitiveView, ...]:
+    return tuple(
+        replace(each, **changes.get(each.id, {}))  # type: ignore[arg-type]  # fields by their names
+        for each in primitives
+    )

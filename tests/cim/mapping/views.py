@@ -1,0 +1,221 @@
+"""Views of clusters in all states, and an engine and a mapping over them.
+
+Owns: the sample cluster of the tests: three nodes and a witness, a group of
+address and server on n1, a database on n2, a cache that is stopped.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import pywbem
+
+from cim_provider.engine import (
+    ClusterView,
+    EngineState,
+    GroupView,
+    InstanceView,
+    NodeView,
+    PrimitiveView,
+)
+from cim_provider.engines.memory import MemoryEngine
+from cim_provider.mapping.operations import Mapping
+from cim_provider.mapping.world import ServerIdentity, World
+from cim_provider.schema import Schema, load_schema
+from cim_provider.server.service import schema_texts
+from cim_provider.wbem.operations import Answer, Operation
+
+MODEL = "root/cimv2"
+WALL_MS = 1_700_000_000_000
+IDENTITY = ServerIdentity("server.example", version="1.2.3")
+NODE_STATES = ("online", "standby", "maintenance", "suspect", "lost", "left")
+PRIMITIVE_STATES = (
+    *("started", "stopped", "starting", "stopping"),
+    *("failed", "unknown", "blocked"),
+)
+
+
+@cache
+def schema() -> Schema:
+    """Return the declarations, compiled once."""
+    return load_schema(schema_texts())
+
+
+def node(name: str, **changes: object) -> NodeView:
+    """Return a node that is online."""
+    made = NodeView(
+        name, "online", generation=3, addresses=("10.0.0.1",), attributes=(("rack", "a"),)
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # fields by their names
+
+
+def primitive(name: str, on: str = "", **changes: object) -> PrimitiveView:
+    """Return a primitive that runs on a node, or is stopped as wanted."""
+    role = "started" if on else "stopped"
+    made = PrimitiveView(
+        id=name,
+        agent_class="ocf",
+        provider="heartbeat",
+        type="Dummy",
+        state=role,
+        nodes=(on,) if on else (),
+        target_role=role,
+        stickiness=100,
+        guard="guardian",
+        takeover_wait_ms=1000,
+        instances=(InstanceView(on, "started", started_wall_ms=WALL_MS),) if on else (),
+        parameters=(("state", f"/run/{name}"), ("password", "sesame")),
+        description=f"the {name}",
+        why=f"{on} has the highest score" if on else "it is not wanted",
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # fields by their names
+
+
+def cluster(**changes: object) -> ClusterView:
+    """Return the sample cluster, all well."""
+    made = ClusterView(
+        version="1",
+        engine=EngineState.RUNNING,
+        name="shop",
+        product_version="0.1.0",
+        local_node="n1",
+        revision=7,
+        coordinator="n1",
+        term=2,
+        quorate=True,
+        votes=4,
+        votes_expected=4,
+        votes_needed=3,
+        last_change_author="root",
+        last_change_wall_ms=WALL_MS,
+        nodes=(
+            node("n1", is_coordinator=True, is_local=True),
+            node("n2"),
+            node("n3"),
+            node("w", is_witness=True),
+        ),
+        primitives=(
+            primitive("cache"),
+            primitive("db", "n2"),
+            primitive("ip", "n1", group="web", position=1),
+            primitive("server", "n1", group="web", position=2),
+        ),
+        groups=(GroupView("web", ("ip", "server"), target_role="started", description="the shop"),),
+        links=("ring0: n1 10.0.0.1 port 6940, n2 10.0.0.2 port 6940",),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # fields by their names
+
+
+def never_seen() -> ClusterView:
+    """Return what an engine shows that has never reached its cluster."""
+    return ClusterView("0", EngineState.NOT_ANSWERING, "", "", "")
+
+
+def all_views() -> Iterator[tuple[str, ClusterView]]:
+    """Yield clusters in every state that a node, a primitive and the engine can be in."""
+    well = cluster()
+    yield "all well", well
+    yield "never seen", never_seen()
+    for engine in EngineState:
+        yield f"engine {engine}", cluster(engine=engine)
+    yield "no quorum", cluster(quorate=False, coordinator="", votes=1)
+    yield "maintenance", cluster(maintenance=True)
+    yield "empty", cluster(nodes=(), primitives=(), groups=(), links=())
+    yield "group without members", cluster(primitives=(), groups=(GroupView("web", ()),))
+    for state in NODE_STATES:
+        for unclean in (False, True):
+            changed = replace(well.nodes[0], state=state, unclean=unclean)
+            yield f"node {state} unclean {unclean}", cluster(nodes=(changed, *well.nodes[1:]))
+    deaf = replace(well.nodes[1], links_down=("ring0",))
+    yield "link down", cluster(nodes=(well.nodes[0], deaf, *well.nodes[2:]))
+    for state in PRIMITIVE_STATES:
+        for managed in (True, False):
+            for target in ("started", "stopped", ""):
+                changed_primitives = tuple(
+                    replace(each, state=state, managed=managed, target_role=target)
+                    for each in well.primitives
+                )
+                yield (
+                    f"primitives {state} managed {managed} target {target!r}",
+                    cluster(primitives=changed_primitives),
+                )
+    yield (
+        "half a group has failed",
+        cluster(
+            primitives=(
+                primitive("ip", "n1", group="web", position=1, state="failed"),
+                primitive("server", "n1", group="web", position=2, state="starting"),
+            )
+        ),
+    )
+    failed = InstanceView("n1", "failed", 1_000_000, "start gave exit code 1: *** ERROR ***")
+    yield (
+        "failures, active twice, an exhausted time",
+        cluster(
+            last_change_wall_ms=10**18,
+            last_change_author="ERROR * FAILED",
+            primitives=(
+                primitive("a", "n1", nodes=("n1", "n2"), instances=(failed,)),
+                primitive("b", "n1", instances=(failed,), why="Exception: error"),
+            ),
+            groups=(),
+        ),
+    )
+
+
+def worlds() -> Iterator[tuple[str, World]]:
+    """Yield all views as worlds."""
+    for name, view in all_views():
+        yield name, World(view, IDENTITY)
+
+
+class Provider:
+    """A mapping over a memory engine, asked without a server."""
+
+    def __init__(self, view: ClusterView | None = None) -> None:
+        self.engine = MemoryEngine(view or cluster())
+        self.mapping = Mapping(schema(), self.engine, IDENTITY)
+
+    def ask(self, operation: Operation, user: str = "ann") -> Answer:
+        """Carry out one operation; nothing in it waits, so it needs no event loop."""
+        performing = self.mapping.perform(operation, user)
+        try:
+            performing.send(None)
+        except StopIteration as done:
+            answer: Answer = done.value
+            return answer
+        raise AssertionError("an operation on a view in memory waits for something")
+
+    def refused(self, operation: Operation) -> int:
+        """Return the status code of an operation that must fail, with a sentence."""
+        with pytest.raises(pywbem.CIMError) as fault:
+            self.ask(operation)
+        assert fault.value.status_description, "an error says why"
+        return int(fault.value.status_code)
+
+
+def path(class_name: str, namespace: str = MODEL, **keys: object) -> pywbem.CIMInstanceName:
+    """Return the path of an instance."""
+    return pywbem.CIMInstanceName(class_name, keys, namespace=namespace)
+
+
+def node_path(name: str) -> pywbem.CIMInstanceName:
+    """Return the path of a node."""
+    return path("HA_ClusterNode", CreationClassName="HA_ClusterNode", Name=name)
+
+
+def resource_path(name: str, class_name: str = "HA_PrimitiveResource") -> pywbem.CIMInstanceName:
+    """Return the path of a resource."""
+    return path(
+        class_name,
+        Id=name,
+        CreationClassName=class_name,
+        SystemName="LinuxHACluster",
+        SystemCreationClassName="HA_Cluster",
+    )
+
+
+def cluster_path() -> pywbem.CIMInstanceName:
+    """Return the path of the cluster."""
+    return path("HA_Cluster", CreationClassName="HA_Cluster", Name="LinuxHACluster")
