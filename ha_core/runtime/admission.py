@@ -331,4 +331,4 @@ async def _receive(reader: asyncio.StreamReader, timeout_s: float) -> bytes:
 def _words(fault: OSError | TimeoutError) -> str:
     if isinstance(fault, TimeoutError):
         return "no answer in time"
-    return fault.strerror or str(fault)
+    return os.strerror(fault.errno) if fault.errno else str(fault)

@@ -141,9 +141,10 @@ class NodeUnderTest:
         )
 
     def apply(self, text: str, *words: object) -> subprocess.CompletedProcess[str]:
-        """Apply the configuration in force with this text at its end."""
+        """Apply this text behind the nodes of the configuration in force."""
         path = self.root.parent / f"{self.name}.yaml"
-        path.write_text(f"{self.done('export')}\n{text}")
+        members = self.done("export").partition("\nresources:")[0]
+        path.write_text(f"{members}\n{text}")
         return self.ha("apply", path, *words)
 
     def applied(self, text: str) -> None:
