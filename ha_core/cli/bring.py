@@ -5,8 +5,8 @@ from typing import Final
 
 import click
 
-from ha_core.cli.options import Options, read_text, verb
-from ha_core.config.heartbeat import import_directory
+from ha_core.cli.options import Options, verb
+from ha_core.config.heartbeat import AUTHKEYS, FILES_READ, RESOURCE_D, import_directory
 from ha_core.errors import ConfigError
 
 FILES_MAX: Final = 1_000
@@ -39,7 +39,26 @@ def heartbeat(options: Options, directory: Path) -> None:
 
 
 def _files(directory: Path) -> dict[str, str]:
-    paths = sorted(path for path in directory.iterdir() if path.is_file())
+    """Return the texts that the import reads, and the names alone of all other files."""
+    try:
+        paths = [*directory.iterdir(), *directory.glob(f"{RESOURCE_D}*")]
+    except OSError as fault:
+        raise ConfigError(f"cannot read {directory}: {fault.strerror}") from fault
     if len(paths) > FILES_MAX:
-        raise ConfigError(f"{directory} holds {len(paths)} files, {FILES_MAX} are the most")
-    return {path.name: read_text(path) for path in paths if path.stat().st_size <= FILE_BYTES_MAX}
+        raise ConfigError(f"{directory} holds {len(paths)} files; allowed: {FILES_MAX} at most")
+    names = {str(path.relative_to(directory)): path for path in sorted(paths) if path.is_file()}
+    return {name: _text(path) if name in FILES_READ else "" for name, path in names.items()}
+
+
+def _text(path: Path) -> str:
+    """Return the file's text. Such files are old: where comments are no UTF-8, that is no fault."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(FILE_BYTES_MAX + 1)
+    except OSError as fault:
+        if path.name == AUTHKEYS:
+            return ""  # nothing of it is wanted but the methods, and it is root's
+        raise ConfigError(f"cannot read {path}: {fault.strerror}") from fault
+    if len(raw) > FILE_BYTES_MAX:
+        raise ConfigError(f"{path} is too long; allowed: {FILE_BYTES_MAX} bytes at most")
+    return raw.decode("utf-8", "replace")
