@@ -15,7 +15,7 @@ from ha_core.config import limits
 from ha_core.config.check import is_host
 from ha_core.config.heartbeat.ha_cf import HaCf, Network
 from ha_core.config.heartbeat.haresources import Line, Script
-from ha_core.config.heartbeat.lines import HA_CF, HARESOURCES, Word
+from ha_core.config.heartbeat.lines import HA_CF, HARESOURCES, Word, printable
 from ha_core.config.heartbeat.scripts import Agent, agent
 from ha_core.config.model import (
     Address,
@@ -123,9 +123,10 @@ class Draft:
                     # On several links the name would be the same socket several times.
                     host = str(name) if len(links) == 1 and is_host(name) else f"{name}-{link}"
                     host = _free(host, [place for place, port in used if port == network.port])
+                    where = printable(network.interface.text)
                     self.fill_in.append(
-                        f"nodes.{name}.addresses.{link}: {name}'s address on "
-                        f"{network.interface.text}, for which '{host}' stands here"
+                        f"nodes.{name}.addresses.{link}: {name}'s address on {where}, "
+                        f"for which '{host}' stands here"
                     )
                 used.add((host, network.port))
                 places[name].append(Address(link, host))

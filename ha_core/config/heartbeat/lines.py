@@ -24,8 +24,8 @@ class Word:
     line: int
 
     def note(self, text: str) -> str:
-        """Return a note on the word's line."""
-        return f"{self.file}:{self.line}: {text}"
+        """Return a note on the word's line, fit for a terminal whatever the file holds."""
+        return printable(f"{self.file}:{self.line}: {text}")
 
 
 Words = tuple[Word, ...]
@@ -45,6 +45,11 @@ def lines(text: str, file: str, continues: bool = False) -> Iterator[Words]:
             found = []
     if found:
         yield tuple(found)
+
+
+def printable(text: str) -> str:
+    """Return the text with a mark in place of each character that steers a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def shown(words: Words) -> str:
