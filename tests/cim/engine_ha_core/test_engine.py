@@ -22,9 +22,9 @@ from cim_provider.engine import (
 from cim_provider.engines.ha_core import HaCoreEngine
 from ha_core import commands
 from ha_core.commands import Outcome
-from ha_core.config.model import OnFail, TargetRole
+from ha_core.config.model import OnFail, Operation, TargetRole
 from ha_core.status import Failure, FailureKind, Instance, InstanceState
-from tests.fake_cluster import NODES, FakeCluster, served
+from tests.fake_cluster import NODES, WALL_MS, FakeCluster, served
 
 BOUND_S = 10.0
 
@@ -102,6 +102,30 @@ def test_failure_of_an_instance_is_shown_where_it_happened(tmp_path: Path) -> No
         instance = (await engine.view()).primitives[0].instances[0]
         assert (instance.node, instance.fail_count) == (NODES[0], 3)
         assert instance.failure == "start gave exit code 5: not installed"
+
+    with served(tmp_path, cluster):
+        with_engine(tmp_path, test)
+
+
+def test_view_says_which_links_are_down_since_when_things_run_and_what_a_failed_stop_does(
+    tmp_path: Path,
+) -> None:
+    cluster = FakeCluster()
+    links = tuple(replace(link, up=link.peer != NODES[2]) for link in cluster.now.links)
+    stop = Operation("stop", on_fail=OnFail.IGNORE)
+    first, *others = cluster.now.configuration.primitives
+    changed = (replace(first, operations=(stop,)), *others)
+    cluster.now = replace(
+        cluster.now,
+        links=links,
+        configuration=replace(cluster.now.configuration, primitives=changed),
+    )
+
+    async def test(engine: HaCoreEngine) -> None:
+        view = await engine.view()
+        assert [node.links_down for node in view.nodes] == [(), (), ("ring0",)]
+        assert [each.on_stop_fail for each in view.primitives] == ["ignore", "block", "block"]
+        assert view.primitives[0].instances[0].started_wall_ms == WALL_MS
 
     with served(tmp_path, cluster):
         with_engine(tmp_path, test)
