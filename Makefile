@@ -25,7 +25,7 @@ help: ## list the targets
 run: $(VENV)/.runtime ## a cluster of three nodes on this machine, watched until Ctrl-C, then removed
 	@exec $(BIN)/ha lab up --nodes $(NODES) --config etc/demo.yaml --watch $(ARGS)
 
-demo: $(VENV)/.runtime ## a short tour: failover, restart, configuration change, told as they happen
+demo: $(VENV)/.runtime ## a failover, shown end to end in seconds; fails if anything shown is not so
 	@exec $(BIN)/python -m ha_core.lab.demo $(ARGS)
 
 test: check unit sim ## everything that needs no root: format, lint, types, imports, tests, seeds

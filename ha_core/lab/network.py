@@ -19,7 +19,8 @@ from typing import Final, Protocol, cast
 from ha_core.errors import RefusedError
 from ha_core.lab.state import Lab, LabNode
 
-SWITCH: Final = "switch"
+SWITCH: Final = "_switch"
+"""End of the switch's name; no node's name has such a beginning."""
 DIRECTORY: Final = Path("/run/netns")
 PREFIX: Final = 24
 
@@ -60,7 +61,7 @@ def taken() -> tuple[IPv4Network, ...]:
 def build(lab: Lab) -> None:
     """Make the switch, and this machine's cable to it."""
     with _explained():
-        switch = f"{lab.namespaces}-{SWITCH}"
+        switch = _switch(lab)
         _create(switch)
         links = [place.link for place in lab.nodes[0].places]
         with _netlink(switch) as inside:
@@ -87,7 +88,7 @@ def add(lab: Lab, node: LabNode, *, is_plugged: bool) -> None:
     with _explained():
         name = f"{lab.namespaces}-{node.name}"
         _create(name)
-        with _netlink(f"{lab.namespaces}-{SWITCH}") as switch:
+        with _netlink(_switch(lab)) as switch:
             for number in range(len(node.places)):
                 port = _port(lab, node, number)
                 peer = {"ifname": f"eth{number}", "net_ns_fd": name}
@@ -102,14 +103,19 @@ def add(lab: Lab, node: LabNode, *, is_plugged: bool) -> None:
 
 
 def remove(lab: Lab, node: LabNode) -> None:
-    """Remove a node's namespace, and with it its interfaces and addresses."""
+    """Remove a node's cables and namespace, and with it its interfaces and addresses."""
     with _explained():
+        # The kernel lets go of a namespace when it has time; its cables must be gone at once.
+        with _netlink(_switch(lab)) as switch:
+            for number in range(len(node.places)):
+                for index in switch.link_lookup(ifname=_port(lab, node, number)):
+                    switch.link("del", index=index)
         _remove(f"{lab.namespaces}-{node.name}")
 
 
 def plug(lab: Lab, node: LabNode, *, is_plugged: bool) -> None:
     """Plug all cables of the node in, or pull them out at the switch."""
-    with _explained(), _netlink(f"{lab.namespaces}-{SWITCH}") as switch:
+    with _explained(), _netlink(_switch(lab)) as switch:
         for number in range(len(node.places)):
             index = _index(switch, _port(lab, node, number))
             switch.link("set", index=index, state="up" if is_plugged else "down")
@@ -122,7 +128,7 @@ def has(lab: Lab, node: LabNode) -> bool:
 
 def demolish(beginning: str) -> list[str]:
     """Remove every namespace and cable whose name begins so; return their names."""
-    found = [path.name for path in DIRECTORY.glob(f"{beginning}-*")]
+    found = [path.name for path in DIRECTORY.glob(f"{beginning}[-_]*")]
     with _explained():
         # The switch goes last: with it go the far ends of all cables.
         for name in sorted(found, key=lambda name: name.endswith(SWITCH)):
@@ -137,7 +143,7 @@ def demolish(beginning: str) -> list[str]:
 def is_left(beginning: str) -> bool:
     """Return whether anything with such a name is there; any user may ask."""
     names = [name for _, name in socket.if_nameindex()]
-    return beginning in names or any(DIRECTORY.glob(f"{beginning}-*"))
+    return beginning in names or any(DIRECTORY.glob(f"{beginning}[-_]*"))
 
 
 def _create(name: str) -> None:
@@ -155,6 +161,10 @@ def _remove(name: str) -> None:
         return
 
 
+def _switch(lab: Lab) -> str:
+    return f"{lab.namespaces}{SWITCH}"
+
+
 def _bridge(number: int) -> str:
     return f"link{number}"
 
@@ -170,18 +180,31 @@ def _plug(switch: _Netlink, port: str, number: int, *, is_up: bool = True) -> No
 
 
 def _index(link: _Netlink, name: str) -> int:
-    return link.link_lookup(ifname=name)[0]
+    found = link.link_lookup(ifname=name)
+    if not found:
+        raise RefusedError("failed", f"the lab's network has lost its interface {name}")
+    return found[0]
 
 
 @contextmanager
 def _netlink(name: str | None = None) -> Iterator[_Netlink]:
-    from pyroute2 import IPRoute
+    """Speak to the kernel in that namespace, in which the caller is meanwhile, or in ours.
 
-    link = cast(_Netlink, IPRoute(netns=name))  # type: ignore[no-untyped-call]  # it has no types
+    The library's own way forks, and the child would run on with our signal handlers.
+    """
+    from pyroute2 import IPRoute, netns
+
+    if name is not None:
+        netns.pushns(name)
     try:
-        yield link
+        link = cast(_Netlink, IPRoute())  # type: ignore[no-untyped-call]  # it has no types
+        try:
+            yield link
+        finally:
+            link.close()
     finally:
-        link.close()
+        if name is not None:
+            netns.popns()
 
 
 @contextmanager
