@@ -1,5 +1,6 @@
 """`ha apply`, `export`, `diff` and `verify`: the configuration as a file."""
 
+import json
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from ha_core.config.change import diff as differences
 from ha_core.config.model import Configuration
 from ha_core.config.parse import parse_text
 from ha_core.config.render import render
+from ha_core.config.schema import json_schema
 
 _file = click.argument(
     "file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path)
@@ -66,10 +68,21 @@ def diff(options: Options, file: Path) -> None:
 
 
 @click.command()
-@_file
+@click.argument(
+    "file",
+    metavar="FILE",
+    required=False,
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+)
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of such files, for editors.")
 @verb
-def verify(options: Options, file: Path) -> None:
+def verify(options: Options, file: Path | None, schema: bool) -> None:
     """Check FILE and name every fault; no cluster is needed."""
+    if schema:
+        click.echo(json.dumps(json_schema(), indent=2))
+        return
+    if file is None:
+        raise click.UsageError("name the FILE to check, or give --schema")
     wanted = _read(file)
     resources = len(wanted.primitives)
     text = f"{file} is valid: {len(wanted.nodes)} nodes, {resources} resources"

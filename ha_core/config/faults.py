@@ -72,3 +72,8 @@ def listed(names: Iterable[str]) -> str:
 def shown(value: str) -> str:
     """Return the value in quotes, its beginning if it is long."""
     return repr(value if len(value) <= 60 else value[:57] + "...")
+
+
+def printable(text: str) -> str:
+    """Return the text with a mark in place of each character that steers a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

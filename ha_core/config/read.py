@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ha_core.config import keys
-from ha_core.config.faults import shown
+from ha_core.config.faults import printable, shown
 from ha_core.config.kinds import Kind
 from ha_core.config.tree import Mapping, Scalar, Sequence, Tree
 
@@ -55,7 +55,8 @@ class Reader:
         return self._lines.get(path, 1)
 
     def _fault(self, line: int, path: str, text: str) -> None:
-        self._faults.append((line, f"{self._file}:{line}: {path or _WHOLE}: {text}"))
+        whole = f"{self._file}:{line}: {path or _WHOLE}: {text}"
+        self._faults.append((line, printable(whole)))
 
     def _break(self, line: int, path: str, text: str) -> None:
         self._broken.append(path)

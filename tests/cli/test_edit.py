@@ -4,11 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ha_core.config.parse import parse_text
-from ha_core.config.render import render
 
 from ha_core import commands
 from ha_core.config.model import Configuration
+from ha_core.config.parse import parse_text
+from ha_core.config.render import render
+from ha_core.config.schema import json_schema
 from ha_core.ids import NodeName
 from tests.cli.conftest import Ha, value
 from tests.fake_cluster import FakeCluster, configuration
@@ -105,6 +106,38 @@ def test_verify_needs_no_daemon(ha: Ha, file: Path) -> None:
     )
 
 
+def test_verify_names_every_fault_with_its_line(ha: Ha, tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(
+        "links: {ring0: {port: 0}}\n"
+        "nodes: {n1: {addresses: {ring1: 192.0.2.1}}}\n"
+        "resources: {web: {agent: process}}\n"
+    )
+    result = ha("verify", str(path))
+    assert result.exit_code == 5
+    assert [line.partition("; ")[0] for line in result.stderr.splitlines()] == [
+        f"ha: {path}:1: links.ring0.port: is '0'",
+        f"ha: {path}:2: nodes.n1.addresses.ring1: names the link 'ring1', which does not exist",
+        f"ha: {path}:3: resources.web.parameters.command: is missing, "
+        "expected a program and its arguments",
+    ]
+    faults = value(ha("verify", str(path), "--json"))
+    assert isinstance(faults, dict)
+    assert len(faults["faults"]) == 3
+
+
+def test_verify_prints_the_schema_for_editors(ha: Ha) -> None:
+    result = ha("verify", "--schema")
+    assert result.exit_code == 0
+    assert value(result) == json_schema()
+
+
+def test_verify_without_a_file_says_what_is_missing(ha: Ha) -> None:
+    result = ha("verify")
+    assert result.exit_code == 2
+    assert "name the FILE to check, or give --schema" in result.stderr
+
+
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"], ids=["missing", "not text"])
 def test_file_that_cannot_be_read_is_named(ha: Ha, tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "odd.yaml"
@@ -115,12 +148,59 @@ def test_file_that_cannot_be_read_is_named(ha: Ha, tmp_path: Path, content: byte
     assert str(path) in result.stderr
 
 
-def test_import_of_heartbeat_gives_a_configuration_that_verifies(ha: Ha, tmp_path: Path) -> None:
+@pytest.fixture
+def ha_d(tmp_path: Path) -> Path:
+    """Return a directory of Heartbeat's for two nodes and a web server."""
     directory = tmp_path / "ha.d"
-    directory.mkdir()
-    (directory / "ha.cf").write_text("node alpha beta\ndeadtime 2\nbcast eth0\nauto_failback on\n")
-    (directory / "haresources").write_text("alpha 192.0.2.10/24/eth0 httpd\n")
-    result = ha("import", "heartbeat", str(directory))
+    (directory / "resource.d").mkdir(parents=True)
+    (directory / "ha.cf").write_text("node alpha beta\ndeadtime 2\nbcast eth0\nkeepalive 1\n")
+    (directory / "haresources").write_text("alpha 192.0.2.10/24/eth0 shop\n")
+    (directory / "authkeys").write_text("auth 1\n1 sha1 s3cret\n")
+    (directory / "resource.d" / "shop").write_text("#!/bin/sh\n")
+    return directory
+
+
+def test_import_of_heartbeat_gives_a_configuration_that_verifies(
+    ha: Ha, ha_d: Path, tmp_path: Path
+) -> None:
+    result = ha("import", "heartbeat", str(ha_d))
     assert result.exit_code == 0, result.stderr
-    names = [node.name for node in parse_text(result.stdout, "imported").nodes]
-    assert names == [NodeName("alpha"), NodeName("beta")]
+    found = parse_text(result.stdout, "imported")
+    assert [node.name for node in found.nodes] == [NodeName("alpha"), NodeName("beta")]
+    assert str(found.primitives[1].agent) == "heartbeat:shop"
+    path = tmp_path / "imported.yaml"
+    path.write_text(result.stdout)
+    assert ha("verify", str(path)).exit_code == 0
+
+
+def test_import_tells_what_has_no_meaning_beside_the_file_and_keeps_the_secret(
+    ha: Ha, ha_d: Path
+) -> None:
+    result = ha("import", "heartbeat", str(ha_d))
+    assert "note: ha.cf:4: 'keepalive 1' has no counterpart: " in result.stderr
+    assert "s3cret" not in result.stdout + result.stderr
+    as_json = value(ha("import", "heartbeat", str(ha_d), "--json"))
+    assert isinstance(as_json, dict)
+    assert as_json["yaml"].rstrip("\n") == result.stdout.rstrip("\n")
+    assert [f"note: {note}" for note in as_json["notes"]] == result.stderr.splitlines()
+
+
+def test_import_of_old_files_survives_their_encoding(ha: Ha, ha_d: Path) -> None:
+    (ha_d / "ha.cf").write_bytes(b"# Zur\xfcck in die Zukunft\r\nnode alpha beta\r\n")
+    (ha_d / "README.gz").write_bytes(b"\x1f\x8b\x00\xff")
+    result = ha("import", "heartbeat", str(ha_d))
+    assert result.exit_code == 0, result.stderr
+    assert len(parse_text(result.stdout, "imported").nodes) == 2
+
+
+def test_import_of_another_directory_says_what_is_missing(ha: Ha, tmp_path: Path) -> None:
+    result = ha("import", "heartbeat", str(tmp_path))
+    assert result.exit_code == 5
+    assert "there is no ha.cf in the directory, which holds no file" in result.stderr
+
+
+def test_import_refuses_a_file_that_is_no_configuration_by_its_size(ha: Ha, ha_d: Path) -> None:
+    (ha_d / "haresources").write_bytes(b"#" * 1_048_577)
+    result = ha("import", "heartbeat", str(ha_d))
+    assert result.exit_code == 5
+    assert "haresources is too long; allowed: 1048576 bytes at most" in result.stderr

@@ -37,8 +37,9 @@ def import_directory(files: dict[str, str]) -> Imported:
         ConfigError: there is no `ha.cf`, or no node in it.
     """
     if HA_CF not in files:
-        there = ", ".join(sorted(files)[:20]) or "nothing"
-        raise ConfigError(f"there is no {HA_CF}, only {there}; allowed: Heartbeat's /etc/ha.d")
+        there = ", ".join(sorted(files)[:20]) or "no file"
+        text = f"there is no {HA_CF} in the directory, which holds {there}"
+        raise ConfigError(f"{text}; allowed: Heartbeat's /etc/ha.d")
     ha_cf = HaCf.read(files[HA_CF])
     draft, lines = Draft(), []
     if ha_cf.has_crm:

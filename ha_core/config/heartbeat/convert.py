@@ -13,9 +13,10 @@ from typing import Final
 from ha_core.agents.registry import guard_of
 from ha_core.config import limits
 from ha_core.config.check import is_host
+from ha_core.config.faults import printable
 from ha_core.config.heartbeat.ha_cf import HaCf, Network
 from ha_core.config.heartbeat.haresources import Line, Script
-from ha_core.config.heartbeat.lines import HA_CF, HARESOURCES, Word, printable
+from ha_core.config.heartbeat.lines import HA_CF, HARESOURCES, Word
 from ha_core.config.heartbeat.scripts import Agent, agent
 from ha_core.config.model import (
     Address,

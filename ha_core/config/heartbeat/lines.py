@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from ha_core.config.faults import printable
+
 HA_CF: Final = "ha.cf"
 HARESOURCES: Final = "haresources"
 AUTHKEYS: Final = "authkeys"
@@ -45,11 +47,6 @@ def lines(text: str, file: str, continues: bool = False) -> Iterator[Words]:
             found = []
     if found:
         yield tuple(found)
-
-
-def printable(text: str) -> str:
-    """Return the text with a mark in place of each character that steers a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def shown(words: Words) -> str:

@@ -79,10 +79,12 @@ def test_keys_that_could_not_be_read_are_no_obstacle() -> None:
 
 @pytest.mark.parametrize("files", [{}, {"haresources": "alpha x\n", "README": ""}])
 def test_directory_of_something_else_is_refused(files: dict[str, str]) -> None:
-    there = ", ".join(sorted(files)) or "nothing"
+    there = ", ".join(sorted(files)) or "no file"
     with pytest.raises(ConfigError) as caught:
         import_directory(files)
-    assert str(caught.value) == f"there is no ha.cf, only {there}; allowed: Heartbeat's /etc/ha.d"
+    assert str(caught.value) == (
+        f"there is no ha.cf in the directory, which holds {there}; allowed: Heartbeat's /etc/ha.d"
+    )
 
 
 def test_too_many_of_anything_is_refused_in_one_sentence() -> None:
