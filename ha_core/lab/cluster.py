@@ -90,19 +90,19 @@ def up(wishes: Wishes) -> Raised:
     if wishes.netns and os.geteuid() != 0:
         raise RefusedError("denied", "--netns makes network namespaces: run it as root")
     notes += _make_room(wishes.directory)
-    is_own = _take(wishes.directory)
+    made = _take(wishes.directory)
     is_up = False
     try:
-        lab, configuration = _planned(wishes, wanted, is_own)
+        lab, configuration = _planned(wishes, wanted, made)
         state.begin(lab)
         _furnish(lab, configuration, config)
         snapshot = asyncio.run(_settled(lab))
         is_up = True
-        return Raised(lab, snapshot, notes)
+        return Raised(lab, snapshot, notes + snapshot.faults)
     finally:
         if not is_up:
             with undisturbed():
-                remove(wishes.directory, is_own=is_own)
+                remove(wishes.directory, made)
 
 
 def _make_room(directory: Path) -> tuple[str, ...]:
@@ -117,27 +117,30 @@ def _make_room(directory: Path) -> tuple[str, ...]:
     return (f"what an earlier lab had left in {directory} was removed",)
 
 
-def _take(directory: Path) -> bool:
-    """Make the directory; return whether it was not there before.
+def _take(directory: Path) -> tuple[Path, ...]:
+    """Make the directory, and those that it lies in; return what was made, the innermost first.
 
     Raises: RefusedError: it holds something, or cannot be made.
     """
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
     try:
         directory.mkdir(mode=0o711, parents=True)
-        return True
+        return tuple(missing)
     except FileExistsError:
         # Never written into, if somebody else made it: in /tmp that could be anybody.
         if not directory.is_dir() or directory.stat().st_uid != os.geteuid():
             raise RefusedError("denied", f"{directory} is not a directory of yours") from None
         if any(directory.iterdir()):
             raise RefusedError("busy", f"{directory} is not empty: name a new --dir") from None
-        return False
+        return ()
     except OSError as fault:
         text = f"{directory} cannot be made ({fault.strerror}): name another --dir"
         raise RefusedError("denied", text) from fault
 
 
-def _planned(wishes: Wishes, wanted: Configuration, is_own: bool) -> tuple[Lab, Configuration]:
+def _planned(
+    wishes: Wishes, wanted: Configuration, made: tuple[Path, ...]
+) -> tuple[Lab, Configuration]:
     """Choose addresses and ports, and move the configuration to them."""
     names, host_address = "", ""
     if wishes.netns:
@@ -163,7 +166,7 @@ def _planned(wishes: Wishes, wanted: Configuration, is_own: bool) -> tuple[Lab, 
     )
     lab = Lab(
         directory=wishes.directory,
-        is_own_directory=is_own,
+        made=made,
         nodes=nodes,
         moved=addresses,
         namespaces=names,
@@ -257,10 +260,9 @@ async def _settled(lab: Lab) -> ClusterSnapshot:
             if resting_since is not None and now - resting_since >= STUCK_S:
                 return snapshot
             if now >= deadline:
-                if snapshot.quorate:
-                    return snapshot
-                faults = " ".join(snapshot.faults) or progress.text
-                raise RefusedError("timeout", f"no quorum after {PLACED_S:g} s: {faults}")
+                text = "" if snapshot.quorate else "the cluster has no quorum: "
+                text += " ".join(snapshot.faults) or progress.text
+                raise RefusedError("timeout", f"not settled after {PLACED_S:g} s: {text}")
             await client.changed(snapshot.version, POLL_MS)
 
 
@@ -272,17 +274,18 @@ def down(directory: Path) -> bool:
     lab = state.read(directory)
     if lab is not None and lab.directory != directory:
         raise StoreError(f"{directory / state.FILE} is of a lab in {lab.directory}: remove it")
-    if lab is None:
-        return remove(directory, is_own=False)
-    with state.alone(directory):
+    if lab is not None:
         _stop_what_leaves_traces(lab)
-        return remove(directory, is_own=lab.is_own_directory)
+    return remove(directory, () if lab is None else lab.made)
 
 
-def remove(directory: Path, *, is_own: bool) -> bool:
-    """Kill what runs and remove namespaces and files; return whether there was anything."""
+def remove(directory: Path, made: tuple[Path, ...]) -> bool:
+    """Kill what runs and remove namespaces and files; return whether there was anything.
+
+    Of the directories that the lab made, those go which hold nothing of others.
+    """
     is_known = (directory / state.FILE).exists()
-    from_here = processes.scan(directory)
+    living = processes.scan(directory)
     processes.kill(lambda: _everything(directory))
     beginning = network.names_for(directory)
     is_network = network.is_left(beginning) and bool(network.demolish(beginning))
@@ -292,9 +295,10 @@ def remove(directory: Path, *, is_own: bool) -> bool:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    if is_own and directory.is_dir() and not any(directory.iterdir()):
-        directory.rmdir()
-    return bool(is_known or from_here or is_network)
+    for path in made:
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+    return bool(is_known or living or is_network)
 
 
 def _everything(directory: Path) -> tuple[processes.Process, ...]:
@@ -305,10 +309,8 @@ def _everything(directory: Path) -> tuple[processes.Process, ...]:
 def _own_names(directory: Path) -> list[str]:
     """Return what the lab made in its directory; the file that says so goes last."""
     lab = state.read(directory)
-    if lab is None:
-        return [name for name in (state.LOCK, state.SHARED) if (directory / name).exists()]
-    nodes = [node.name for node in lab.nodes]
-    return [*nodes, state.SHARED, state.LOCK, state.FILE]
+    nodes = [node.name for node in lab.nodes] if lab is not None else []
+    return [*nodes, state.SHARED, state.LOCK, state.NEW, state.FILE]
 
 
 def _stop_what_leaves_traces(lab: Lab) -> None:

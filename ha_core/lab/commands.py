@@ -139,10 +139,12 @@ def _watch_to_the_end(options: Options, raised: cluster.Raised) -> None:
     except BrokenPipeError:
         watch.silence()
     except KeyboardInterrupt:
-        return  # its ordinary end
+        pass  # its ordinary end
     finally:
         with undisturbed():
             cluster.down(lab.directory)
+    if not options.as_json:
+        click.echo(f"\nthe lab in {lab.directory} is removed")
 
 
 @lab.command()
@@ -159,7 +161,7 @@ def down(options: Options, directory: Path) -> None:
 @lab_verb
 def status(options: Options, directory: Path) -> None:
     """Show the lab's nodes, their processes, and the faults in force."""
-    known = _known(directory)
+    known = state.known(directory)
     found = processes.scan(directory)
     options.show(report.lab_value(known, found), report.status_text(known, found))
 
@@ -271,10 +273,9 @@ def isolate(options: Options, directory: Path, nodes: tuple[str, ...]) -> None:
     with state.alone(directory):
         known, chosen = _chosen(directory, nodes)
         at_wall = time.time()
-        names = {*known.isolated, *(node.name for node in chosen)}
-        known = _with_isolated(known, names)
         for node in chosen:
             machines.isolate(known, node, is_isolated=True)
+        known = _with_isolated(known, {*known.isolated, *(node.name for node in chosen)})
     _show(options, known, chosen, [f"{node.name} is isolated" for node in chosen], at=at_wall)
 
 
@@ -285,10 +286,12 @@ def heal(options: Options, directory: Path, nodes: tuple[str, ...]) -> None:
     """Undo 'freeze' and 'isolate' on these nodes, or on all."""
     with state.alone(directory):
         known, chosen = _chosen(directory, nodes)
-        known = _with_isolated(known, set(known.isolated) - {node.name for node in chosen})
+        cut = known.isolated
+        known = _with_isolated(known, set(cut) - {node.name for node in chosen})
         at_wall = time.time()
         for node in chosen:
-            machines.isolate(known, node, is_isolated=False)
+            if node.name in cut:
+                machines.isolate(known, node, is_isolated=False)
             machines.thaw(known, node)
     _show(options, known, chosen, [f"{node.name} is healed" for node in chosen], at=at_wall)
 
@@ -299,17 +302,8 @@ def _with_isolated(known: Lab, names: Iterable[str]) -> Lab:
     return changed
 
 
-def _known(directory: Path) -> Lab:
-    """Return the lab there. Raises RefusedError if there is none."""
-    found = state.read(directory)
-    if found is None or found.directory != directory:
-        cure = "'ha lab up' makes one, --dir names another place"
-        raise RefusedError("not-found", f"no lab in {directory}: {cure}")
-    return found
-
-
 def _chosen(directory: Path, names: tuple[str, ...]) -> tuple[Lab, list[LabNode]]:
-    known = _known(directory)
+    known = state.known(directory)
     if not names:
         return known, list(known.nodes)
     return known, [known.node(name) for name in dict.fromkeys(names)]

@@ -166,8 +166,13 @@ def isolate(lab: Lab, node: LabNode, *, is_isolated: bool) -> None:
         if network.has(lab, node):
             network.plug(lab, node, is_plugged=not is_isolated)
         return
-    daemon = [item for item in processes.of(lab.root(node.name)) if item.role == HAD]
-    processes.send(daemon, signal.SIGUSR1 if is_isolated else signal.SIGUSR2)
+    for daemon in processes.of(lab.root(node.name)):
+        if daemon.role == HAD:
+            if not processes.has_word(daemon, "--lab"):
+                cure = f"'ha lab restart {node.name}' starts one that does"
+                text = f"had of {node.name} was started by hand and takes no signals"
+                raise RefusedError("failed", f"{text}: {cure}")
+            processes.send([daemon], signal.SIGUSR1 if is_isolated else signal.SIGUSR2)
 
 
 def missing(found: Iterable[Process], daemons: Iterable[str]) -> list[str]:

@@ -19,6 +19,8 @@ from typing import Final
 import psutil
 
 from ha_core.errors import RefusedError
+from ha_core.layout import Layout
+from ha_core.runtime import launch
 from ha_core.runtime.guardian_os import RESOURCE_VARIABLE, SCOPE_VARIABLE
 
 MARK: Final = "BEATKEEPER_LAB"
@@ -60,6 +62,11 @@ def scan(directory: Path) -> dict[Path, tuple[Process, ...]]:
             roots[pid] = root
         role = _role(info["cmdline"] or [], environment.get(RESOURCE_VARIABLE, ""))
         facts[pid] = Process(pid, role, info["status"] == psutil.STATUS_STOPPED)
+    for lock in directory.glob("*/lib/had.lock"):
+        # A daemon that was started by hand has no mark, but it holds its root's lock.
+        by_hand = launch.running_pid(Layout(lock.parent.parent))
+        if by_hand is not None:
+            roots[by_hand] = lock.parent.parent
     found_here: dict[Path, list[Process]] = {}
     for pid, process in facts.items():
         owner = _owner(pid, roots, parents)
@@ -113,6 +120,14 @@ def of(root: Path) -> tuple[Process, ...]:
     return scan(root.parent).get(root, ())
 
 
+def has_word(process: Process, word: str) -> bool:
+    """Return whether the word stands on the process's command line."""
+    try:
+        return word in psutil.Process(process.pid).cmdline()
+    except psutil.NoSuchProcess:
+        return False
+
+
 def send(processes: Iterable[Process], number: signal.Signals) -> None:
     """Send a signal to each of them that still lives."""
     for process in processes:
@@ -157,6 +172,15 @@ def _ended(processes: Iterable[Process], within_s: float) -> bool:
             poll.register(descriptor, select.POLLIN)
             if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 return False
+            _reap(process.pid)
         finally:
             os.close(descriptor)
     return True
+
+
+def _reap(pid: int) -> None:
+    """Take note of the end of a child of this very process, which nobody else can."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return

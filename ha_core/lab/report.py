@@ -1,17 +1,19 @@
 """What `ha lab` says: JSON for programs, sentences for people.
 
 Owns: the words and the JSON's names, an interface that other programs rely on:
-fields are added, never changed. Pure, given what runs.
+fields are added, never changed.
 """
 
 import shlex
+import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ha_core.config.model import AgentClass, Configuration
 from ha_core.lab.machines import daemons_of, missing
 from ha_core.lab.processes import HAD, KEEPER, Process
-from ha_core.lab.state import Lab, LabNode
+from ha_core.lab.state import Lab, LabNode, default_directory
 from ha_core.layout import Layout
 
 Found = Mapping[Path, tuple[Process, ...]]
@@ -112,23 +114,39 @@ def how_to(lab: Lab, configuration: Configuration, *, is_own_end: bool) -> str:
 
     `is_own_end`: the command that prints this ends the lab itself.
     """
-    first = lab.nodes[0]
-    directory = shlex.quote(str(lab.directory))
-    lines = [f"cluster {configuration.name}: {len(lab.nodes)} nodes below {lab.directory}", ""]
-    rows = [("status", f"ha --root {shlex.quote(str(lab.root(first.name)))} status")]
-    rows.append(("events", f"ha --root {shlex.quote(str(lab.root(first.name)))} events --follow"))
-    rows += [(name, text) for name, text in _addresses(configuration)]
+    first, last = lab.nodes[0], lab.nodes[-1]
+    ha, at = program(), _at(lab.directory)
+    root = shlex.quote(str(lab.root(first.name)))
+    rows = [("status", f"{ha} --root {root} status"), ("", f"{ha} lab status{at}")]
+    rows.append(("events", f"{ha} --root {root} events --follow"))
+    rows += _addresses(configuration)
     if first.https_port:
         rows += _wbem_rows(lab, first)
-    last = lab.nodes[-1].name
-    rows.append(("break it", f"ha lab kill {first.name} --dir {directory}"))
-    rows.append(("", f"ha lab freeze {first.name} --dir {directory}"))
-    rows.append(("", f"ha lab isolate {last} --dir {directory}"))
-    rows.append(("mend it", f"ha lab restart {first.name} --dir {directory}"))
-    rows.append(("", f"ha lab heal {last} --dir {directory}"))
-    rows.append(("end it", "Ctrl-C" if is_own_end else f"ha lab down --dir {directory}"))
+    rows.append(("break it", f"{ha} lab kill {first.name}{at}"))
+    rows.append(("", f"{ha} lab freeze {first.name}{at}"))
+    rows.append(("", f"{ha} lab isolate {last.name}{at}"))
+    rows.append(("mend it", f"{ha} lab restart {first.name}{at}"))
+    rows.append(("", f"{ha} lab heal{at}"))
+    rows.append(("end it", "Ctrl-C" if is_own_end else f"{ha} lab down{at}"))
     width = max(len(name) for name, _ in rows)
-    return "\n".join([*lines, *(f"  {name.ljust(width)}  {text}" for name, text in rows)])
+    title = f"cluster {configuration.name}: {len(lab.nodes)} nodes below {lab.directory}"
+    return "\n".join([title, "", *(f"  {name.ljust(width)}  {text}" for name, text in rows)])
+
+
+def program() -> str:
+    """Return how this user can call `ha` from where they are."""
+    own = Path(sys.argv[0]).absolute()
+    found = shutil.which("ha")
+    if own.name != "ha" or (found is not None and Path(found).resolve() == own.resolve()):
+        return "ha"
+    here = Path.cwd()
+    return shlex.quote(str(own.relative_to(here) if own.is_relative_to(here) else own))
+
+
+def _at(directory: Path) -> str:
+    """Return the option that names the lab, unless it is where commands look anyway."""
+    is_default = directory == default_directory()
+    return "" if is_default else f" --dir {shlex.quote(str(directory))}"
 
 
 def _addresses(configuration: Configuration) -> Iterable[tuple[str, str]]:

@@ -19,6 +19,7 @@ import msgspec
 from ha_core.errors import RefusedError, StoreError
 
 FILE: Final = "lab_state.json"
+NEW: Final = "lab_state.new"
 LOCK: Final = "lab_state.lock"
 SHARED: Final = "shared_srv"
 """Stands for /srv in a lab. These names have an underscore, which no node's name has."""
@@ -58,8 +59,8 @@ class Lab:
     """A lab; `namespaces` is empty on loopback, else the beginning of all their names."""
 
     directory: Path
-    is_own_directory: bool
-    """The lab made its directory, and removes it in the end."""
+    made: tuple[Path, ...]
+    """Directories that were not there before, the innermost first: to be removed in the end."""
     nodes: tuple[LabNode, ...]
     moved: tuple[Moved, ...] = ()
     namespaces: str = ""
@@ -94,9 +95,6 @@ def with_isolated(lab: Lab, names: Iterable[str]) -> Lab:
 
 def default_directory() -> Path:
     """Return where a user's lab lives if nothing else is said."""
-    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
-    if runtime.is_absolute() and runtime.is_dir() and runtime.stat().st_uid == os.getuid():
-        return runtime.resolve() / "beatkeeper-lab"
     return Path(tempfile.gettempdir()).resolve() / f"beatkeeper-lab-{os.getuid()}"
 
 
@@ -115,6 +113,15 @@ def read(directory: Path) -> Lab | None:
         raise StoreError(f"{path} does not describe a lab ({fault}): remove it") from fault
 
 
+def known(directory: Path) -> Lab:
+    """Return the lab in the directory. Raises RefusedError if there is none."""
+    found = read(directory)
+    if found is None or found.directory != directory:
+        cure = "'ha lab up' makes one, --dir names another place"
+        raise RefusedError("not-found", f"no lab in {directory}: {cure}")
+    return found
+
+
 def _decoded(kind: type, value: object) -> object:
     if kind is Path and isinstance(value, str):
         return Path(value)
@@ -131,7 +138,7 @@ def write(lab: Lab) -> None:
     """Keep the lab, whole or not at all, for its owner alone."""
     path = lab.directory / FILE
     content = msgspec.json.format(msgspec.json.encode(lab, enc_hook=str))
-    temporary = path.with_suffix(".new")
+    temporary = lab.directory / NEW
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
@@ -142,8 +149,9 @@ def write(lab: Lab) -> None:
 def alone(directory: Path) -> Iterator[None]:
     """Wait until no other command changes the lab, and keep others out meanwhile.
 
-    Raises: StoreError: there is no lab, or it is somebody else's.
+    Raises: RefusedError, StoreError: there is no lab, or it is somebody else's.
     """
+    known(directory)
     try:
         descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CLOEXEC)
     except OSError as fault:

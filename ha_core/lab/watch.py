@@ -25,6 +25,8 @@ FOLLOWED_MAX: Final = 7
 """Nodes that are asked: any of them knows everything."""
 RETRY_S: Final = 0.5
 """A node that does not answer is tried again after so long: it may have been brought back."""
+STALE_S: Final = 0.5
+"""Nodes hear of a change within milliseconds of each other, unless one stands still."""
 _TOP: Final = "\x1b[H"
 _CLEAR: Final = "\x1b[2J"
 _END_OF_LINE: Final = "\x1b[K"
@@ -34,13 +36,18 @@ Show = Callable[[ClusterSnapshot], None]
 
 
 class Watcher:
-    """Follows the lab's nodes and shows the best picture whenever it changes."""
+    """Follows the lab's nodes and shows the picture of one of them whenever it changes.
+
+    It stays with one node, since others may be a moment behind; until that node does not answer,
+    loses the cluster, or has had nothing new to say while others had.
+    """
 
     def __init__(self, lab: Lab, show: Show) -> None:
         self._lab = lab
         self._show = show
-        self._pictures: dict[str, tuple[int, ClusterSnapshot]] = {}
-        self._count = 0
+        self._pictures: dict[str, ClusterSnapshot] = {}
+        self._told: dict[str, float] = {}
+        self._chosen = ""
         self._shown: ClusterSnapshot | None = None
         self._ended: asyncio.Event = asyncio.Event()
 
@@ -65,25 +72,34 @@ class Watcher:
                     async for _ in client.changes():
                         self._take(name, await client.snapshot())
             except HaError:
-                self._pictures.pop(name, None)
-            self._choose()
+                self._lose(name)
             await asyncio.sleep(RETRY_S)
 
     def _take(self, name: str, snapshot: ClusterSnapshot) -> None:
-        self._count += 1
-        self._pictures[name] = (self._count, snapshot)
-        self._choose()
+        """Take a node's news: show them, or see whether the chosen node hears of them too."""
+        loop = asyncio.get_running_loop()
+        self._pictures[name] = snapshot
+        self._told[name] = loop.time()
+        chosen = self._pictures.get(self._chosen)
+        if name == self._chosen or chosen is None or (snapshot.quorate and not chosen.quorate):
+            self._choose(name)
+        else:
+            loop.call_later(STALE_S, self._doubt, name, loop.time())
 
-    def _choose(self) -> None:
-        """Believe a node that has a coordinator; of several, the one with the newest news."""
-        if not self._pictures:
-            return
-        _, best = max(
-            self._pictures.values(), key=lambda item: (item[1].quorate, item[1].revision, item[0])
-        )
-        if best is not self._shown:
-            self._shown = best
-            self._draw()
+    def _doubt(self, name: str, since: float) -> None:
+        """Leave the chosen node if it has not had a word since then, and others had."""
+        if name in self._pictures and self._told.get(self._chosen, 0.0) < since - STALE_S:
+            self._choose(name)
+
+    def _lose(self, name: str) -> None:
+        self._pictures.pop(name, None)
+        if name == self._chosen and self._pictures:
+            self._choose(max(self._pictures, key=lambda other: self._told[other]))
+
+    def _choose(self, name: str) -> None:
+        self._chosen = name
+        self._shown = self._pictures[name]
+        self._draw()
 
     def _draw(self) -> None:
         if self._shown is None or self._ended.is_set():
