@@ -132,8 +132,7 @@ def _banned(configuration: Configuration, command: commands.Ban) -> Configuratio
         Origin.BAN,
         command.expires_wall_ms,
     )
-    others = tuple(item for item in configuration.locations if item.id != ban.id)
-    return replace(configuration, locations=(*others, ban))
+    return _with_locations(configuration, (ban,))
 
 
 def _cleared(configuration: Configuration, name: ResourceId) -> Configuration:
@@ -158,9 +157,31 @@ def _location(
 
 
 def _with_locations(configuration: Configuration, new: tuple[Location, ...]) -> Configuration:
-    names = {item.id for item in new}
-    kept = tuple(item for item in configuration.locations if item.id not in names)
-    return replace(configuration, locations=(*kept, *new))
+    """Add commanded locations in place of those for the same resource and node.
+
+    Names of resources and nodes hold dashes too, and administrators may name
+    theirs alike: whatever else has the id of a new one keeps it.
+    """
+    places = {(item.resource, item.node) for item in new}
+    kept = tuple(
+        item
+        for item in configuration.locations
+        if item.origin is Origin.ADMINISTRATOR or (item.resource, item.node) not in places
+    )
+    taken = {
+        *(item.id for item in kept),
+        *(item.id for item in configuration.colocations),
+        *(item.id for item in configuration.orderings),
+    }
+    found = []
+    for item in new:
+        name, number = item.id, 1
+        while name in taken:
+            number += 1
+            name = ConstraintId(f"{item.id}-{number}")
+        taken.add(name)
+        found.append(replace(item, id=name))
+    return replace(configuration, locations=(*kept, *found))
 
 
 # --- nodes ---------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from ha_core.config.model import Colocation, Configuration, Location, Ordering
 from ha_core.ids import INFINITY, ConstraintId, ResourceId
 
 _CYCLES_MAX = 20
+_STEPS_SHOWN_MAX = 20
 _Edges = dict[tuple[ResourceId, ResourceId], ConstraintId | None]
 
 
@@ -105,9 +106,12 @@ def _circles(configuration: Configuration) -> Iterable[Fault]:
         steps = list(pairwise(circle))
         constraints = sorted({name for step in steps if (name := edges[step]) is not None})
         path = f"constraints.{constraints[0]}.then" if constraints else "resources"
-        by = f", by {' and '.join(constraints)}" if constraints else ""
-        text = f"orders in a circle: {' then '.join(circle)}{by}"
-        yield Fault(path, f"{text}; allowed: orderings that have a beginning")
+        more = (
+            f" then {len(circle) - _STEPS_SHOWN_MAX} more" if len(circle) > _STEPS_SHOWN_MAX else ""
+        )
+        text = f"orders in a circle: {' then '.join(circle[:_STEPS_SHOWN_MAX])}{more}"
+        by = f" (by {listed(constraints)})" if constraints else ""
+        yield Fault(path, f"{text}{by}; allowed: orderings that have a beginning")
         for step in steps:
             del edges[step]
 

@@ -77,7 +77,7 @@ def bad_meta(path: str, meta: Meta, is_primitive: bool) -> Iterable[Fault]:
         return
     for name, value in (("exclusivity", meta.exclusivity), ("accept_risk", meta.accept_risk)):
         if value is not None:
-            yield Fault(f"{path}.{name}", f"is {shown(value)}; allowed: on a primitive only")
+            yield Fault(f"{path}.{name}", f"is {shown(str(value))}; allowed: on a primitive only")
 
 
 def _group(

@@ -1,0 +1,280 @@
+"""Edits by command, and the differences between two configurations."""
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+
+import pytest
+from hypothesis import given, settings
+
+from ha_core import commands
+from ha_core.config.change import apply_command, diff
+from ha_core.config.check import check
+from ha_core.config.model import (
+    Address,
+    Configuration,
+    Group,
+    Location,
+    Meta,
+    Origin,
+    TargetRole,
+)
+from ha_core.config.parse import parse_text
+from ha_core.errors import RefusedError
+from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
+from tests.core.config.draw import configurations
+from tests.core.config.test_parse import EVERYTHING
+
+N1, N2, W = NodeName("n1"), NodeName("n2"), NodeName("w")
+WEB, IP, DB, SHOP = (ResourceId(name) for name in ("web", "ip", "db", "shop"))
+BASE = parse_text(
+    """
+links: {ring0: }
+nodes:
+  n1: {addresses: {ring0: 192.0.2.1}}
+  n2: {addresses: {ring0: 192.0.2.2}}
+  w: {addresses: {ring0: 192.0.2.3}, witness: true}
+resources:
+  ip: {agent: lsb:ip}
+  web: {agent: lsb:web, target_role: stopped}
+  db: {agent: lsb:db}
+  shop: {group: [ip, web]}
+constraints:
+  here: {location: shop, node: n1, score: 10}
+  near: {colocation: db, with: shop, score: 5}
+fence_devices:
+  pdu: {agent: fence_apc, targets: [n1, n2]}
+""",
+    "base.yaml",
+)
+
+
+def after(*given_commands: commands.Command, active: tuple[NodeName, ...] = ()) -> Configuration:
+    """Return BASE after the commands, which must leave it without faults."""
+    found = BASE
+    for command in given_commands:
+        found = apply_command(found, command, active)
+        assert check(found) == ()
+    return found
+
+
+def commanded(found: Configuration) -> dict[str, tuple[str, str, int, Origin]]:
+    """Return the locations that commands made."""
+    return {
+        item.id: (item.resource, item.node, item.score, item.origin)
+        for item in found.locations
+        if item.origin is not Origin.ADMINISTRATOR
+    }
+
+
+def test_whole_configuration_is_replaced_by_apply() -> None:
+    other = replace(BASE, name="other")
+    assert apply_command(BASE, commands.Apply(other)) == other
+
+
+def test_commands_that_edit_nothing_leave_it_as_it_is() -> None:
+    assert after(commands.Cleanup(WEB)) is BASE
+
+
+def test_target_role_of_a_primitive_is_its_own() -> None:
+    found = after(commands.SetTargetRole(DB, TargetRole.STOPPED))
+    assert found.primitive(DB) == replace(
+        BASE.primitives[2], meta=Meta(target_role=TargetRole.STOPPED)
+    )
+    assert (
+        after(commands.SetTargetRole(DB, TargetRole.STOPPED), commands.SetTargetRole(DB, None))
+        == BASE
+    )
+
+
+def test_what_a_group_is_told_holds_for_all_its_members() -> None:
+    found = after(commands.SetTargetRole(SHOP, TargetRole.STARTED))
+    assert found.groups[0].meta.target_role is TargetRole.STARTED
+    assert [item.meta.target_role for item in found.primitives] == [None, None, None]
+    found = after(commands.SetManaged(SHOP, False))
+    assert found.groups[0].meta.managed is False
+    assert found.primitives[1].meta.target_role is TargetRole.STOPPED
+
+
+def test_move_to_a_node_moves_the_whole_group_and_replaces_the_last_move() -> None:
+    found = after(commands.Move(WEB, N2), commands.Move(IP, N1, 5_000))
+    assert commanded(found) == {"move-shop": ("shop", "n1", INFINITY, Origin.MOVE)}
+    assert found.locations[-1].expires_wall_ms == 5_000
+
+
+def test_move_without_a_node_leads_away_from_where_it_runs() -> None:
+    found = after(commands.Move(DB), active=(N1, N2))
+    assert commanded(found) == {
+        "ban-db-n1": ("db", "n1", -INFINITY, Origin.MOVE),
+        "ban-db-n2": ("db", "n2", -INFINITY, Origin.MOVE),
+    }
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        (commands.Move(ResourceId("x"), N1), "not-found", "no resource 'x'; configured: ip, web,"),
+        (commands.Move(DB, NodeName("n9")), "not-found", "no node 'n9'; configured: n1, n2, w"),
+        (commands.Move(DB, W), "invalid", "w is a witness and runs no resources"),
+        (commands.Move(DB), "invalid", "db runs nowhere: name the node to move it to"),
+        (commands.Ban(DB, NodeName("n9")), "not-found", "no node 'n9'"),
+        (commands.Clear(ResourceId("x")), "not-found", "no resource 'x'"),
+        (commands.SetStandby(NodeName("n9"), True), "not-found", "no node 'n9'"),
+        (commands.SetMaintenance(NodeName("n9"), True), "not-found", "no node 'n9'"),
+        (commands.RemoveNode(NodeName("n9")), "not-found", "no node 'n9'"),
+        (commands.AddNode(N1, ()), "invalid", "there is a node 'n1' already: choose another"),
+        (commands.SetManaged(ResourceId("x"), True), "not-found", "no resource 'x'"),
+    ],
+)
+def test_command_that_names_nothing_is_refused(
+    command: commands.Command, code: str, words: str
+) -> None:
+    with pytest.raises(RefusedError) as caught:
+        apply_command(BASE, command)
+    assert caught.value.code == code
+    assert words in str(caught.value)
+
+
+def test_names_of_nothing_are_shown_as_none() -> None:
+    with pytest.raises(RefusedError, match="configured: none"):
+        apply_command(Configuration(), commands.Clear(DB))
+
+
+def test_clear_takes_back_moves_and_bans_and_nothing_else() -> None:
+    found = after(commands.Ban(SHOP, N1), commands.Ban(DB, N2), commands.Clear(WEB))
+    assert commanded(found) == {"ban-db-n2": ("db", "n2", -INFINITY, Origin.BAN)}
+    assert found.locations[0] == BASE.locations[0]
+
+
+def test_ban_is_renewed_not_doubled() -> None:
+    found = after(commands.Ban(DB, N1), commands.Ban(DB, N2), commands.Ban(DB, N1, 5_000))
+    assert list(commanded(found)) == ["ban-db-n2", "ban-db-n1"]
+    assert found.locations[-1].expires_wall_ms == 5_000
+
+
+def test_bans_with_names_that_run_together_keep_apart() -> None:
+    """Resource `a` on node `b-c`, and resource `a-b` on node `c`."""
+    text = (
+        "links: {ring0: }\n"
+        "nodes: {c: {addresses: {ring0: c}}, b-c: {addresses: {ring0: b-c}}}\n"
+        "resources: {a: {agent: lsb:x}, a-b: {agent: lsb:x}}\n"
+        "constraints: {move-a: {order: a, then: a-b}}\n"
+    )
+    found = parse_text(text, "c")
+    a, c = ResourceId("a"), NodeName("c")
+    found = apply_command(found, commands.Ban(a, NodeName("b-c")))
+    found = apply_command(found, commands.Ban(ResourceId("a-b"), c))
+    assert [(item.id, item.resource) for item in found.locations] == [
+        ("ban-a-b-c", "a"),
+        ("ban-a-b-c-2", "a-b"),
+    ]
+    moved = apply_command(found, commands.Move(a, c))
+    assert moved.locations[-1].id == "move-a-2"
+    assert check(moved) == ()
+
+
+def test_location_of_an_administrator_is_never_replaced() -> None:
+    mine = Location(ConstraintId("ban-db-n1"), DB, N1, 7)
+    found = apply_command(replace(BASE, locations=(mine,)), commands.Ban(DB, N1))
+    assert found.locations[0] == mine
+    assert found.locations[1].id == "ban-db-n1-2"
+
+
+def test_node_is_set_to_standby_and_maintenance_alone() -> None:
+    found = after(commands.SetStandby(N1, True), commands.SetMaintenance(N2, True))
+    assert [(node.standby, node.maintenance) for node in found.nodes] == [
+        (True, False),
+        (False, True),
+        (False, False),
+    ]
+    found = after(commands.SetMaintenance(None, True))
+    assert found.options.maintenance
+    assert not any(node.maintenance for node in found.nodes)
+
+
+def test_removed_node_takes_its_locations_and_targets_with_it() -> None:
+    found = after(commands.RemoveNode(N1))
+    assert [node.name for node in found.nodes] == ["n2", "w"]
+    assert found.locations == ()
+    assert found.fence_devices[0].targets == (N2,)
+
+
+def test_added_node_comes_last_with_its_addresses() -> None:
+    places = (Address(LinkName("ring0"), "192.0.2.4"),)
+    found = after(commands.AddNode(NodeName("n4"), places, voter=False))
+    assert (found.nodes[-1].name, found.nodes[-1].addresses) == ("n4", places)
+    assert not found.nodes[-1].voter
+
+
+# --- differences -----------------------------------------------------------------------------
+
+
+@settings(max_examples=50)
+@given(configurations())
+def test_configuration_does_not_differ_from_itself(found: Configuration) -> None:
+    assert diff(found, found) == ()
+
+
+@pytest.mark.parametrize(
+    ("changed", "lines"),
+    [
+        (replace(BASE, name="shop"), ["cluster: name beatkeeper -> shop"]),
+        (
+            after(commands.SetStandby(N1, True), commands.SetMaintenance(None, True)),
+            ["node n1: standby false -> true", "options: maintenance false -> true"],
+        ),
+        (
+            after(commands.Ban(DB, N1)),
+            [
+                "+ constraint ban-db-n1: resource db, node n1, score -1000000, origin ban, "
+                "expires_wall_ms none"
+            ],
+        ),
+        (
+            after(commands.SetTargetRole(DB, TargetRole.STOPPED)),
+            ["resource db: target_role none -> stopped"],
+        ),
+        (
+            replace(BASE, groups=(Group(SHOP, (IP,)),)),
+            ["group shop: members ip, web -> ip"],
+        ),
+        (replace(BASE, fence_devices=()), ["- fence device pdu"]),
+        (replace(BASE, colocations=()), ["- constraint near"]),
+    ],
+    ids=range(7),
+)
+def test_difference_names_the_part_and_both_values(
+    changed: Configuration, lines: list[str]
+) -> None:
+    assert list(diff(BASE, changed)) == lines
+
+
+def _variants(value: object, is_pair: bool = False) -> Iterator[object]:
+    """Yield copies of a frozen value, each with one leaf changed or one element less."""
+    if isinstance(value, Enum):
+        yield from (other for other in type(value) if other is not value)
+    elif isinstance(value, bool):
+        yield not value
+    elif isinstance(value, int):
+        yield value + 1
+    elif isinstance(value, str):
+        yield f"{value}x"
+    elif isinstance(value, tuple):
+        for number, item in enumerate(value):
+            before, behind = value[:number], value[number + 1 :]
+            if not is_pair:
+                yield before + behind
+            others = _variants(item, is_pair=isinstance(item, tuple))
+            yield from ((*before, other, *behind) for other in others)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            for other in _variants(getattr(value, field.name)):
+                yield replace(value, **{field.name: other})
+
+
+def test_no_value_changes_in_silence() -> None:
+    whole = parse_text(EVERYTHING, "everything.yaml")
+    variants = list(_variants(whole))
+    assert len(variants) > 100
+    silent = [found for found in variants if diff(whole, found) == ()]  # type: ignore[arg-type]  # configurations
+    assert silent == []
