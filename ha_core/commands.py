@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ha_core.config.model import Address, Configuration, TargetRole
-from ha_core.ids import Millis, NodeName, ResourceId, Revision
+from ha_core.ids import Generation, Millis, NodeName, ResourceId, Revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,10 @@ class ConfirmDown:
 
     node: NodeName
     reason: str
+    generation: Generation = 0
+    """The incarnation meant, so that a late word does not cover the next one; filled in where the
+    command is given, by what was known there.
+    """
 
 
 @dataclass(frozen=True, slots=True)

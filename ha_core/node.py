@@ -39,6 +39,7 @@ from ha_core.snapshot import ClusterSnapshot
 from ha_core.status import NodeState, NodeStatus
 from ha_core.summary import Facts, summarize
 from ha_core.timers import timers
+from ha_core.transition.executor import OpenOrder
 from ha_core.transition.local import Happened, LocalResources
 
 
@@ -110,6 +111,11 @@ class Node:
     def replication(self) -> Replication:
         """The replication machine, for checkers and tests: read only."""
         return self._raft
+
+    @property
+    def orders(self) -> tuple[OpenOrder, ...]:
+        """As the coordinator: the orders that are out."""
+        return tuple(self._lead.planner.executor.open.values()) if self._lead else ()
 
     def deadline_ms(self) -> Millis | None:
         """Return when `handle(Tick(), now_ms)` must be called at the latest."""
@@ -184,8 +190,8 @@ class Node:
             case ev.LinkHeard(sender=sender, link=link):
                 self._links(self._detector.heard(sender, link, now_ms))
             case ev.CommandGiven():
-                given = (event.request_id, event.author, event.command)
-                self._out += self._inbox.take(*given, now_ms)
+                nodes = self._lead.roster.statuses() if self._lead else self._view.nodes
+                self._out += self._inbox.take(event, nodes, now_ms)
             case ev.OperationDone():
                 until_ms = self._lease.until_ms
                 done = self._local.done(event, self._wall(now_ms), until_ms, now_ms)
@@ -217,7 +223,7 @@ class Node:
             case msg.LeaseRequest() if lead is not None:
                 self._route(lead.request(sender, generation, message, now_ms, wall_ms), now_ms)
             case msg.Report() if lead is not None:
-                self._number(message.events)
+                self._journal(self._notebook.number(message.events, self._raft.term))
                 self._route(lead.report(sender, generation, message, wall_ms), now_ms)
             case msg.LeaseGrant():
                 self._grant(sender, message, now_ms)
@@ -282,9 +288,8 @@ class Node:
         if not self._lease.maybe_expire(now_ms):
             return
         text = "the run lease was not renewed: exclusive resources have stopped here"
-        self._tell(
-            "lease-lost", self.name, text, "the coordinator could not be reached", "", now_ms
-        )
+        why = "the coordinator could not be reached"
+        self._tell("lease-lost", self.name, text, why, "", now_ms)
         policy = self.configuration.options.no_quorum_policy
         if policy is NoQuorumPolicy.STOP or self._is_leaving:
             why = "this node has lost the cluster"
@@ -303,10 +308,7 @@ class Node:
         self._send_commands(now_ms)
         self._drain_loopback(now_ms)
         if self._lead is not None:
-            silent = {
-                node.name: self._detector.silent_ms(node.name, now_ms)
-                for node in self.configuration.nodes
-            }
+            silent = self._detector.silences(now_ms)
             self._route(self._lead.tick(silent, now_ms, wall_ms), now_ms)
             self._drain_loopback(now_ms)
         if self._stay.owes_report(self._local.report_id):
@@ -319,7 +321,7 @@ class Node:
 
     def _request_own_lease(self, now_ms: Millis) -> None:
         """The coordinator is a node like any other, except that it asks itself."""
-        if self._lead is not None and self._raft.is_established:
+        if self._lead is not None:
             self._send(self.name, self._lease_request(now_ms))
 
     def _lease_request(self, now_ms: Millis) -> msg.LeaseRequest:
@@ -471,10 +473,6 @@ class Node:
         self, kind: str, subject: str, text: str, why: str, incident: str, now_ms: Millis
     ) -> None:
         self._notebook.note(kind, subject, text, why, incident, self._wall(now_ms))
-
-    def _number(self, events: tuple[JournalEvent, ...]) -> None:
-        if self._lead is not None:
-            self._journal(self._notebook.number(events, self._raft.term))
 
     def _journal(self, events: Iterable[JournalEvent]) -> None:
         self._out += [Journal(event) for event in events]

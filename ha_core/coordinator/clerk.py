@@ -5,6 +5,7 @@ learners that are to vote once they have caught up. Everything lasting goes
 through the log; a successor finds it there.
 """
 
+from collections import deque
 from dataclasses import replace
 
 from ha_core import commands
@@ -32,6 +33,9 @@ from ha_core.replication.machine import Output, Replication
 from ha_core.status import InstanceState, NodeState
 from ha_core.transition.executor import OpenOrder
 
+BACKLOG_MAX = 256
+"""Commands that wait for the change before them; a person would not wait for more."""
+
 
 class Clerk:
     """Commands and verdicts of one coordinator's term."""
@@ -42,6 +46,7 @@ class Clerk:
         self._planner = planner
         self._desk = Desk()
         self._proposed: set[tuple[NodeName, Generation, str]] = set()
+        self._backlog: deque[tuple[str, str, Command]] = deque()
         self._confirming: dict[tuple[NodeName, Generation], list[str]] = {}
 
     @property
@@ -66,10 +71,22 @@ class Clerk:
         if not self._raft.may_act(now_ms):
             return []
         self._desk.wait(request_id, asker)
-        try:
-            return self._carry_out(request_id, author, command, now_ms, wall_ms)
-        except RefusedError as refused:
-            return self._settle(request_id, Outcome(refused.code, str(refused)))
+        if len(self._backlog) >= BACKLOG_MAX:
+            text = "too many changes are under way: try again"
+            return self._settle(request_id, Outcome("busy", text))
+        self._backlog.append((request_id, author, command))
+        return self.work(now_ms, wall_ms)
+
+    def work(self, now_ms: Millis, wall_ms: Millis) -> list[Output]:
+        """Carry out what waits, in order; a change waits until the one before it is final."""
+        output: list[Output] = []
+        while self._backlog and not self._raft.is_changing:
+            request_id, author, command = self._backlog.popleft()
+            try:
+                output += self._carry_out(request_id, author, command, now_ms, wall_ms)
+            except RefusedError as refused:
+                output += self._settle(request_id, Outcome(refused.code, str(refused)))
+        return output
 
     def applied(self, entry: Entry) -> list[Output]:
         """Answer those who waited for a committed entry."""
@@ -200,6 +217,12 @@ class Clerk:
             text = (
                 f"node '{command.node}' is {record.state}, expected lost: only a lost node can be"
                 " confirmed down"
+            )
+            raise RefusedError("unsafe", text)
+        if command.generation not in (0, record.generation):
+            text = (
+                f"node '{command.node}' has started again since: look whether it is down now, then"
+                " confirm again"
             )
             raise RefusedError("unsafe", text)
         if not command.reason.strip():

@@ -6,6 +6,7 @@ A repeated command (same id) gets the same answer and is carried out once.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ha_core import commands
@@ -15,8 +16,10 @@ from ha_core.config.check import check
 from ha_core.config.model import Configuration
 from ha_core.effects import CommandAnswered
 from ha_core.errors import RefusedError
+from ha_core.events import CommandGiven
 from ha_core.ids import Millis, NodeName
 from ha_core.messages import CommandReply, CommandRequest
+from ha_core.status import NodeStatus
 
 COMMAND_TIMEOUT_MS = 10_000
 """A command without an answer after so long is given up; it may still take effect."""
@@ -41,13 +44,21 @@ class Inbox:
         self._asked: dict[str, _Asked] = {}
 
     def take(
-        self, request_id: str, author: str, command: Command, now_ms: Millis
+        self, given: CommandGiven, nodes: Iterable[NodeStatus], now_ms: Millis
     ) -> list[CommandAnswered]:
-        """Accept a command; return its answer at once if too many are open."""
+        """Accept a command; return its answer at once if too many are open.
+
+        `nodes` as seen from here: a person's word is on the incarnation that he sees.
+        """
         if len(self._asked) >= OPEN_MAX:
             text = "too many commands are under way on this node: try again"
-            return [CommandAnswered(request_id, Outcome("busy", text))]
-        self._asked[request_id] = _Asked(author, command, now_ms + COMMAND_TIMEOUT_MS)
+            return [CommandAnswered(given.request_id, Outcome("busy", text))]
+        command = given.command
+        if isinstance(command, commands.ConfirmDown) and not command.generation:
+            seen = next((n.generation for n in nodes if n.name == command.node), 0)
+            command = replace(command, generation=seen)
+        deadline_ms = now_ms + COMMAND_TIMEOUT_MS
+        self._asked[given.request_id] = _Asked(given.author, command, deadline_ms)
         return []
 
     def due(self, again_ms: Millis, now_ms: Millis) -> list[CommandRequest]:

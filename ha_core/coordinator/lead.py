@@ -206,6 +206,7 @@ class Lead:
         self._dirty = self._dirty or changed
         for item in lost:
             output += self._lose(item)
+        output += self._clerk.work(now_ms, wall_ms)
         output += self._clerk.promote(now_ms, wall_ms)
         expiring = self.planner.has_time_limits(self._raft.configuration, self.roster)
         if self._dirty or (expiring and now_ms - self._replan_ms >= REPLAN_MS):

@@ -61,8 +61,8 @@ def _is_idle(node: Node, record: Record, orders: tuple[OpenOrder, ...]) -> bool:
     if any(order.node == node.name for order in orders):
         return False
     if record.state in (NodeState.LEFT, NodeState.LOST) or node.standby or node.witness:
-        down = (InstanceState.STOPPED, InstanceState.UNKNOWN)
-        return not any(item.pending or item.state not in down for item in record.instances)
+        stopped = InstanceState.STOPPED
+        return not any(item.pending or item.state is not stopped for item in record.instances)
     return False
 
 

@@ -54,6 +54,10 @@ class Detector:
         """Return how long the peer has been silent; a stranger has been since our start."""
         return now_ms - self._peers.get(peer, self._started_ms)
 
+    def silences(self, now_ms: Millis) -> dict[NodeName, Millis]:
+        """Return for each peer how long it has been silent."""
+        return {peer: now_ms - heard_ms for peer, heard_ms in self._peers.items()}
+
     def check(self, now_ms: Millis) -> list[LinkChanged]:
         """Return the links that have just been silent for too long."""
         changes = []

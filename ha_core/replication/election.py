@@ -1,14 +1,24 @@
-"""When a voter may vote and when it campaigns: all that elections know of time.
+"""Roles, and when a voter may vote and campaigns: all that elections know of time.
 
 Owns: the last sign of life of a leader, the time of the next campaign. The
 order of campaigns and the retries are ours; that a voter is bound for
 `election_ms` after it heard its leader is what makes the leader's lease safe.
 """
 
+from enum import StrEnum
 from random import Random
 
 from ha_core.ids import Millis, NodeName
 from ha_core.timers import RaftTimers
+
+
+class Role(StrEnum):
+    """What this node is in the current term."""
+
+    FOLLOWER = "follower"
+    PRECANDIDATE = "precandidate"
+    CANDIDATE = "candidate"
+    LEADER = "leader"
 
 
 class Election:

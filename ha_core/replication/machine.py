@@ -8,7 +8,6 @@ Source: Ongaro, "Consensus: Bridging Theory and Practice", chapters 3, 4, 5,
 6.4.1 (leases), 9.6 (pre-vote).
 """
 
-from enum import StrEnum
 from random import Random
 
 from ha_core.config.model import Configuration
@@ -26,7 +25,7 @@ from ha_core.messages import (
 )
 from ha_core.quorum.votes import has_majority, majority_value, step_fault
 from ha_core.recovered import Recovered
-from ha_core.replication.election import Election
+from ha_core.replication.election import Election, Role
 from ha_core.replication.entries import ConfigurationChange, Entry, HardState, Verdict
 from ha_core.replication.log import Log, is_run
 from ha_core.replication.progress import Progress
@@ -44,15 +43,6 @@ Output = Effect | Signal
 
 ENTRIES_PER_APPEND = 64
 """Entries in one message, so that it stays bounded."""
-
-
-class Role(StrEnum):
-    """What this node is in the current term."""
-
-    FOLLOWER = "follower"
-    PRECANDIDATE = "precandidate"
-    CANDIDATE = "candidate"
-    LEADER = "leader"
 
 
 class Replication:
@@ -103,6 +93,11 @@ class Replication:
         return self._commit
 
     @property
+    def applied(self) -> tuple[Index, Term]:
+        """Index and term of the newest applied entry."""
+        return self._log.applied, self._log.term_at(self._log.applied) or 0
+
+    @property
     def revisions(self) -> tuple[ConfigurationChange, ...]:
         """Newest committed revisions, oldest first."""
         return self._log.revisions
@@ -128,6 +123,11 @@ class Replication:
         """Return whether this node leads, knows what is final, and holds the leader's lease."""
         return self.is_established and now_ms < self.lease_until_ms
 
+    @property
+    def is_changing(self) -> bool:
+        """Return whether a change of the configuration stands in the log and is not final."""
+        return self._log.has_change_after(self._commit)
+
     def match_of(self, node: NodeName) -> Index:
         """Return the highest index that the follower is known to hold."""
         progress = self._progress.get(node)
@@ -145,7 +145,7 @@ class Replication:
             return f"{self.name} is not the coordinator"
         if change is None:
             return ""
-        if self._log.has_change_after(self._commit):
+        if self.is_changing:
             return "another change of the configuration is under way: try again"
         return step_fault(self._voters(), change.configuration.voters())
 

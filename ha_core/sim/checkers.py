@@ -1,13 +1,21 @@
 """Invariants: small judges that look at the whole cluster from outside.
 
-Owns: safety rules S1, S2, S3 while anything may go wrong; S5 and S6 once the
-world is healed. Each says what it saw in one sentence.
+Owns: safety rules S1 to S6. Each judge says what it saw in one sentence that
+begins with its rule. `Judges` hands them what the hosts let be seen.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from ha_core.ids import NodeName, ResourceId
+from ha_core.config.model import Primitive
+from ha_core.effects import CommandAnswered, Send
+from ha_core.ids import NodeName, ResourceId, Revision
+from ha_core.journal import JournalEvent
+from ha_core.messages import Order
+from ha_core.policy.transition import ActionKind
+from ha_core.replication.entries import OPERATOR
 from ha_core.sim.host import Host
+from ha_core.snapshot import ClusterSnapshot
 
 
 class Violations:
@@ -25,10 +33,9 @@ class Violations:
 class OneOwner:
     """S1: no service runs on two machines at once."""
 
-    def __init__(self, hosts: Iterable[Host], violations: Violations) -> None:
-        self._hosts = tuple(hosts)
+    def __init__(self, hosts: Sequence[Host], violations: Violations) -> None:
+        self._hosts = hosts
         self._violations = violations
-        self.begins = 0
 
     def look(self, now_us: int) -> None:
         """Judge the present moment."""
@@ -42,56 +49,283 @@ class OneOwner:
                 self._violations.add(f"{text} at {now_us // 1000} ms")
 
 
-class OneCoordinator:
-    """S3: at most one node holds a valid coordinator's lease, at most one ever per term."""
+class OneHistory:
+    """S2: what is final is the same everywhere, and what was acknowledged is never lost."""
 
-    def __init__(self, hosts: Iterable[Host], violations: Violations) -> None:
-        self._hosts = tuple(hosts)
+    def __init__(self, hosts: Sequence[Host], violations: Violations) -> None:
+        self._hosts = hosts
+        self._violations = violations
+        self._final: dict[int, int] = {}
+        self._revisions: dict[Revision, tuple[int, str]] = {}
+        self._acknowledged: Revision = 0
+        self._looked: dict[NodeName, tuple[int, int]] = {}
+
+    def answered(self, effect: CommandAnswered) -> None:
+        """Somebody was told that a change is made."""
+        if effect.outcome.ok:
+            self._acknowledged = max(self._acknowledged, effect.outcome.revision)
+
+    def look(self, now_us: int) -> None:
+        """Judge every replica whose memory and disk agree."""
+        for host in self._hosts:
+            if host.node is None or host.is_writing:
+                continue
+            raft = host.node.replication
+            applied = raft.applied
+            if self._looked.get(host.name) == applied:
+                continue
+            self._looked[host.name] = applied
+            index, term = applied
+            if self._final.setdefault(index, term) != term:
+                self._say(f"entry {index} is of another term on {host.name}", now_us)
+            for change in raft.revisions[-8:]:
+                seen = (change.at_wall_ms, change.author + change.reason + change.request_id)
+                if self._revisions.setdefault(change.revision, seen) != seen:
+                    self._say(f"revision {change.revision} differs on {host.name}", now_us)
+
+    def led(self, host: Host, now_us: int) -> None:
+        """A new coordinator has everything that anybody was told."""
+        if host.node is not None and host.node.revision < self._acknowledged:
+            text = f"{host.name} coordinates at revision {host.node.revision}"
+            self._say(f"{text}, but {self._acknowledged} was acknowledged", now_us)
+
+    def at_end(self, members: Iterable[NodeName], now_us: int) -> None:
+        """After healing every member has everything that was acknowledged."""
+        for host in self._hosts:
+            if host.name in members and host.node is not None:
+                revision = host.node.revision
+                if revision < self._acknowledged:
+                    text = f"{host.name} has revision {revision}"
+                    self._say(f"{text}, but {self._acknowledged} was acknowledged", now_us)
+
+    def _say(self, text: str, now_us: int) -> None:
+        self._violations.add(f"S2: {text} at {now_us // 1000} ms")
+
+
+class OneCoordinator:
+    """S3: at most one node may act as coordinator at any instant, at most one ever per term."""
+
+    def __init__(self, violations: Violations) -> None:
         self._violations = violations
         self._of_term: dict[int, NodeName] = {}
+        self._lease_end_us: dict[NodeName, int] = {}
 
-    def look(self, now_us: int) -> None:
-        """Judge the present moment."""
-        acting = []
-        for host in self._hosts:
-            if host.node is None or not host.node.is_coordinator:
-                continue
-            term = host.node.replication.term
-            first = self._of_term.setdefault(term, host.name)
-            if first != host.name:
-                self._violations.add(f"S3: {first} and {host.name} both led term {term}")
-            if host.now_ms() < host.node.coordinator_lease_until_ms:
-                acting.append(host.name)
-        if len(acting) > 1:
-            text = f"S3: {' and '.join(sorted(acting))} may both act at {now_us // 1000} ms"
-            self._violations.add(text)
+    def leads(self, host: Host, now_us: int) -> bool:
+        """Judge a node that leads, after each event it handled; return whether the term is new."""
+        assert host.node is not None
+        term = host.node.replication.term
+        is_new = term not in self._of_term
+        first = self._of_term.setdefault(term, host.name)
+        if first != host.name:
+            self._violations.add(f"S3: {first} and {host.name} both led term {term}")
+        end_us = host.coordinator_lease_end_us()
+        if end_us == self._lease_end_us.get(host.name) or end_us <= now_us:
+            return is_new
+        self._lease_end_us[host.name] = end_us
+        for other, other_end_us in self._lease_end_us.items():
+            if other != host.name and other_end_us > now_us:
+                names = " and ".join(sorted((other, host.name)))
+                self._violations.add(f"S3: {names} may both act at {now_us // 1000} ms")
+        return is_new
+
+    def ended(self, host: Host) -> None:
+        """A daemon has ended, and cannot act."""
+        self._lease_end_us.pop(host.name, None)
 
 
-class OneHistory:
-    """S2: what is committed is the same everywhere and is never lost."""
+class ProvenTakeover:
+    """S4: a service begins only where every earlier owner is proved to have ended it."""
 
-    def __init__(self, hosts: Iterable[Host], violations: Violations) -> None:
-        self._hosts = tuple(hosts)
+    def __init__(self, hosts: Sequence[Host], violations: Violations) -> None:
+        self._hosts = hosts
         self._violations = violations
-        self._committed: dict[int, tuple[int, str]] = {}
-        self.newest = 0
 
-    def look(self, now_us: int) -> None:
-        """Judge the revisions that every replica shows as committed."""
-        for host in self._hosts:
-            if host.node is None:
+    def begins(self, host: Host, primitive: Primitive, now_us: int) -> None:
+        """Judge a service that is about to begin on a host."""
+        self._heed_operators()
+        for other in self._hosts:
+            if other is host:
                 continue
-            for change in host.node.replication.revisions[-8:]:
-                seen = (change.at_wall_ms, change.author + change.reason + change.request_id)
-                known = self._committed.setdefault(change.revision, seen)
-                if known != seen:
-                    text = f"S2: revision {change.revision} differs on {host.name}"
-                    self._violations.add(f"{text} at {now_us // 1000} ms")
-                self.newest = max(self.newest, change.revision)
+            claim = other.claims.standing(primitive.id, other.lease_end_us(), now_us)
+            if claim is not None and not primitive.meta.accept_risk:
+                text = f"{primitive.id} begins on {host.name}, and nothing proves that"
+                text += f" {other.name} (start {claim.generation}) has ended it"
+                self._violations.add(f"S4: {text} at {now_us // 1000} ms")
 
-    def at_end(self) -> None:
-        """Judge, after healing, that every running node has everything that was committed."""
+    def _heed_operators(self) -> None:
+        named = {host.name: host for host in self._hosts}
         for host in self._hosts:
-            if host.node is not None and host.node.revision < self.newest:
-                text = f"S2: {host.name} has revision {host.node.revision}"
-                self._violations.add(f"{text}, but {self.newest} was committed")
+            for verdict in host.node.replication.verdicts if host.node else ():
+                if verdict.method == OPERATOR and verdict.node in named:
+                    named[verdict.node].claims.operator_said(verdict.generation)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A service that began: by which daemon, and when."""
+
+    node: NodeName
+    generation: int
+    resource: ResourceId
+
+
+class RecordedMoves:
+    """S6: nothing begins or ends by order without a reason, and the journal has it."""
+
+    def __init__(self, hosts: Sequence[Host], violations: Violations) -> None:
+        self._hosts = hosts
+        self._violations = violations
+        self._reasons: dict[tuple[ResourceId, NodeName, ActionKind], str] = {}
+        self._begun: dict[_Begun, int] = {}
+        self._recorded: set[_Begun] = set()
+
+    def sent(self, order: Order, to: NodeName) -> None:
+        """Note what the coordinator gives as its reason."""
+        self._reasons[(order.resource, to, order.kind)] = order.reason
+
+    def begins(self, host: Host, resource: ResourceId, now_us: int) -> None:
+        """Judge a service that begins."""
+        self._expect(host, resource, ActionKind.START, now_us)
+        if host.node is not None:
+            self._begun[_Begun(host.name, host.node.generation, resource)] = now_us
+
+    def ends(self, host: Host, resource: ResourceId, now_us: int) -> None:
+        """Judge the stop of a running service by a daemon that belongs to the cluster."""
+        self._expect(host, resource, ActionKind.STOP, now_us)
+
+    def journaled(self, event: JournalEvent) -> None:
+        """Note what the journal tells."""
+        if event.kind in ("resource-started", "resource-failed", "resource-blocked"):
+            if event.kind == "resource-started" and not event.why:
+                self._violations.add(f"S6: the journal does not say why: {event.text}")
+            key = _Begun(event.node, event.generation, ResourceId(event.subject))
+            self._recorded.add(key)
+
+    def at_end(self, since_us: int) -> None:
+        """Every start by a daemon that still lives stands in the journal."""
+        alive = {(h.name, h.node.generation) for h in self._hosts if h.node is not None}
+        for begun, at_us in self._begun.items():
+            is_due = (begun.node, begun.generation) in alive and at_us < since_us
+            if is_due and begun not in self._recorded:
+                text = f"no event tells why {begun.resource} began on {begun.node}"
+                self._violations.add(f"S6: {text} at {at_us // 1000} ms")
+
+    def _expect(self, host: Host, resource: ResourceId, kind: ActionKind, now_us: int) -> None:
+        primitive = host.node.configuration.primitive(resource) if host.node else None
+        if kind is ActionKind.STOP and primitive is None:
+            return  # removed from the configuration: the node ends it by itself
+        known = self._reasons.get((resource, host.name, kind)) or any(
+            order.reason
+            for other in self._hosts
+            if other.node is not None
+            for order in other.node.orders
+            if (order.resource, order.node, order.kind) == (resource, host.name, kind)
+        )
+        if not known:
+            text = f"{kind} of {resource} on {host.name} has no recorded reason"
+            self._violations.add(f"S6: {text} at {now_us // 1000} ms")
+
+
+class Placed:
+    """S5: when faults have stopped, one coordinator acts, all are there, all runs that can."""
+
+    def __init__(self, hosts: Sequence[Host], violations: Violations) -> None:
+        self._hosts = hosts
+        self._violations = violations
+
+    def look(self, when: str) -> ClusterSnapshot | None:
+        """Judge a cluster that has had its time; return the coordinator's picture."""
+        leads = [host for host in self._hosts if host.node is not None and host.node.is_coordinator]
+        if len(leads) != 1:
+            names = ", ".join(host.name for host in leads) or "none"
+            self._violations.add(f"S5: coordinators {when}: {names}")
+            return None
+        node = leads[0].node
+        assert node is not None
+        snapshot = node.snapshot(leads[0].now_ms())
+        for summary in snapshot.nodes:
+            if summary.state != "online":
+                self._violations.add(f"S5: {summary.name} is {summary.state} {when}")
+        waiting = node.replication.revisions[-1].will_vote
+        if waiting:
+            self._violations.add(f"S5: {', '.join(waiting)} may not vote {when}")
+        running = {resource for host in self._hosts for resource in host.running}
+        hopeless = _hopeless(snapshot)
+        for decision in snapshot.decisions:
+            if decision.resource in hopeless:
+                continue
+            is_running = ResourceId(decision.resource) in running
+            if decision.node is not None and not is_running:
+                self._violations.add(f"S5: {decision.resource} does not run {when}")
+            if decision.node is None and is_running:
+                self._violations.add(f"S5: {decision.resource} should not run {when}")
+            if decision.blocked:
+                self._violations.add(f"S5: {decision.resource} {when}: {decision.blocked}")
+        for resource in sorted(running - {item.resource for item in snapshot.decisions}):
+            self._violations.add(f"S5: {resource} runs and is not configured {when}")
+        return snapshot
+
+
+def _hopeless(snapshot: ClusterSnapshot) -> set[ResourceId]:
+    """Return what is ordered after something that no node may run, directly or not."""
+    configuration = snapshot.configuration
+    nowhere = {decision.resource for decision in snapshot.decisions if decision.node is None}
+    found: set[ResourceId] = set()
+    for _ in configuration.orderings:
+        for item in configuration.orderings:
+            first = configuration.group(item.first)
+            then = configuration.group(item.then)
+            last = first.members[-1] if first else item.first
+            if last in nowhere or last in found:
+                found.update(then.members if then else (item.then,))
+    return found
+
+
+class Judges:
+    """All judges over one cluster; what hosts tell goes to those whom it concerns."""
+
+    def __init__(self, hosts: Sequence[Host], violations: Violations, clock: Callable[[], int]):
+        self._now_us = clock
+        self.one_owner = OneOwner(hosts, violations)
+        self.one_history = OneHistory(hosts, violations)
+        self.one_coordinator = OneCoordinator(violations)
+        self.proven_takeover = ProvenTakeover(hosts, violations)
+        self.placed = Placed(hosts, violations)
+        self.recorded_moves = RecordedMoves(hosts, violations)
+        self.changes = 0
+        """Services that began or ended."""
+
+    def begins(self, host: Host, primitive: Primitive) -> None:
+        """A service is about to begin."""
+        self.proven_takeover.begins(host, primitive, self._now_us())
+        self.recorded_moves.begins(host, primitive.id, self._now_us())
+
+    def is_stopped(self, host: Host, resource: ResourceId) -> None:
+        """The daemon, which belongs to the cluster, means to stop a running service."""
+        self.recorded_moves.ends(host, resource, self._now_us())
+
+    def changed(self, host: Host) -> None:
+        """Services of a host have begun or ended."""
+        self.changes += 1
+        self.one_owner.look(self._now_us())
+
+    def leads(self, host: Host) -> None:
+        """A coordinator has handled an event."""
+        if self.one_coordinator.leads(host, self._now_us()):
+            self.one_history.led(host, self._now_us())
+
+    def ended(self, host: Host) -> None:
+        """A daemon has ended."""
+        self.one_coordinator.ended(host)
+
+    def performed(self, effect: Send | CommandAnswered | JournalEvent) -> None:
+        """Something that others can see has left a node."""
+        match effect:
+            case CommandAnswered():
+                self.one_history.answered(effect)
+            case Send(to=to, message=Order() as order):
+                self.recorded_moves.sent(order, to)
+            case JournalEvent():
+                self.recorded_moves.journaled(effect)
+            case _:
+                pass

@@ -1,23 +1,32 @@
-"""The simulated disk of one node: what is on it survives a crash, what is under way does not.
+"""The simulated disk of one node: what is on it survives a crash, what is under way may not.
 
-Owns: durable state. A write is one transaction, as in the real store: a crash
-before its end loses it whole; a torn transaction is undone at recovery.
+Owns: durable state. A write is one transaction, as in the real store. A crash
+before its end leaves it undone, or done and not acknowledged, or torn; of a
+torn one the store undoes what had reached the disk when it is opened again.
+Events of the journal are written behind: a crash loses the newest.
 """
+
+from dataclasses import replace
 
 from ha_core.effects import LocalState, Persist
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import Entry, HardState, Snapshot
 
+GENERATIONS_PER_DISK = 1000
+"""A new disk begins far beyond the generations of the one before, as the real store does."""
+
 
 class Disk:
     """Durable state and its recovery."""
 
-    def __init__(self, snapshot: Snapshot | None) -> None:
-        self._generation = 0
+    def __init__(self, snapshot: Snapshot | None, number: int = 0) -> None:
+        self.number = number
+        self._generation = number * GENERATIONS_PER_DISK
         self._hard_state = HardState()
         self._snapshot = snapshot
         self._entries: list[Entry] = []
         self._local = LocalState()
+        self._undo: tuple[HardState, Snapshot | None, list[Entry], LocalState] | None = None
         self.last_event_seq = 0
 
     def commit(self, record: Persist) -> None:
@@ -37,8 +46,17 @@ class Disk:
         if record.local is not None:
             self._local = record.local
 
+    def tear(self, record: Persist) -> None:
+        """Leave a transaction half-done: some of it has reached the disk."""
+        self._undo = (self._hard_state, self._snapshot, list(self._entries), self._local)
+        half = record.append[: len(record.append) // 2]
+        self.commit(replace(record, append=half, snapshot=None))
+
     def recover(self) -> Recovered:
         """Return what a starting daemon finds; raises the generation."""
+        if self._undo is not None:
+            self._hard_state, self._snapshot, self._entries, self._local = self._undo
+            self._undo = None
         self._generation += 1
         return Recovered(
             self._generation,

@@ -8,8 +8,6 @@ machine loses power; a paused daemon is still watched by its guardian.
 """
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
 
 from ha_core.agents.registry import guard_of
@@ -23,6 +21,7 @@ from ha_core.effects import (
     Persist,
     RunOperation,
     Send,
+    StateChanged,
     Stopped,
 )
 from ha_core.events import (
@@ -38,35 +37,21 @@ from ha_core.events import (
     WallClock,
 )
 from ha_core.ids import LinkName, NodeName, ResourceId
-from ha_core.messages import Hello, Message
+from ha_core.journal import JournalEvent
+from ha_core.messages import Hello, Message, Order
 from ha_core.node import Node
+from ha_core.sim.claims import Claims
 from ha_core.sim.disk import Disk
 from ha_core.sim.network import Network
+from ha_core.sim.observer import Observer, Services
 from ha_core.sim.world import US_PER_MS, World
 
 WALL_EPOCH_MS = 1_700_000_000_000
 SEEN_MAX = 4096
 
 
-@dataclass(slots=True)
-class Services:
-    """How agents of this machine behave, in permille of the operations."""
-
-    fail_permille: int = 0
-    hang_permille: int = 0
-    start_us: int = 20 * US_PER_MS
-    stop_us: int = 10 * US_PER_MS
-    monitor_us: int = 2 * US_PER_MS
-
-
-@dataclass(slots=True)
-class _Operation:
-    effect: RunOperation
-    is_over: bool = False
-
-
 class Host:
-    """A machine with its daemon; the observer is told whenever a service begins or ends."""
+    """A machine with its daemon."""
 
     def __init__(
         self,
@@ -75,7 +60,6 @@ class Host:
         name: NodeName,
         disk: Disk,
         rate_ppm: int,
-        observe: Callable[["Host"], None],
     ) -> None:
         self._world = world
         self._network = network
@@ -83,12 +67,15 @@ class Host:
         self.disk = disk
         self._rate_ppm = rate_ppm
         self._offset_us = world.random.randrange(10_000_000)
-        self._observe = observe
+        self.observer: Observer | None = None
+        self.claims = Claims()
         self.services = Services()
         self.disk_us = 2 * US_PER_MS
         self.node: Node | None = None
         self.has_power = True
         self.is_paused = False
+        self.is_unplugged = False
+        """Off, and nobody may boot it."""
         self.running: dict[ResourceId, Primitive] = {}
         self.answers: dict[str, CommandAnswered] = {}
         self.has_stopped = False
@@ -97,13 +84,16 @@ class Host:
         self._epoch = 0
         self._lease_until_ms = 0
         self._queue: deque[Effect] = deque()
-        self._is_syncing = False
+        self._writing: Persist | None = None
+        self._unwritten_seq = 0
         self._waiting: list[Event] = []
-        self._operations: dict[int, _Operation] = {}
+        self._operations: dict[int, ResourceId] = {}
+        self._ended_operations: dict[int, ResourceId] = {}
         self._seen: deque[tuple[NodeName, int, int]] = deque(maxlen=SEEN_MAX)
         self._seen_set: set[tuple[NodeName, int, int]] = set()
         self._crash_in: int | None = None
         self._wake_us = -1
+        self._newest_of: dict[tuple[NodeName, LinkName], int] = {}
         network.attach(name, self._deliver)
 
     # --- clock ---------------------------------------------------------------------------
@@ -117,11 +107,24 @@ class Host:
         span_us = local_ms * US_PER_MS - self._offset_us
         return -(-span_us * 1_000_000 // self._rate_ppm)
 
+    def lease_end_us(self) -> int:
+        """Return the true time at which the guardian ends what runs under the lease."""
+        return self._true_us(self._lease_until_ms)
+
+    def coordinator_lease_end_us(self) -> int:
+        """Return the true time until which this node may act as coordinator."""
+        return self._true_us(self.node.coordinator_lease_until_ms) if self.node else 0
+
+    @property
+    def is_writing(self) -> bool:
+        """Return whether the node is ahead of its disk."""
+        return self._writing is not None or any(isinstance(e, Persist) for e in self._queue)
+
     # --- power, daemon, pauses -----------------------------------------------------------
 
     def boot(self) -> None:
         """Start the daemon (and the machine, if it was off)."""
-        if self.node is not None:
+        if self.node is not None or self.is_unplugged:
             return
         self.has_power = True
         self.is_paused = False
@@ -142,19 +145,48 @@ class Host:
         self._epoch += 1
         self.node = None
         self.is_paused = False
+        self._lose_unwritten(power=power)
+        self.claims.daemon_ended(self.lease_end_us())
+        if self.observer is not None:
+            self.observer.ended(self)
         self._queue.clear()
         self._waiting.clear()
         self._operations.clear()
+        self._ended_operations.clear()
         self._seen.clear()
         self._seen_set.clear()
-        self._is_syncing = False
         self._crash_in = None
-        if power:
-            self.has_power = False
-            self.running.clear()
-        else:
+        if not power:
             self._end_guarded()
-        self._observe(self)
+            return
+        self.has_power = False
+        if self.running:
+            self.running.clear()
+            self._changed()
+
+    def _lose_unwritten(self, *, power: bool) -> None:
+        """Decide what becomes of the write under way; events behind it are lost."""
+        if self._unwritten_seq > self.disk.last_event_seq:
+            self._world.faults["events lost unwritten"] += 1
+        self._unwritten_seq = 0
+        record, self._writing = self._writing, None
+        if record is None:
+            return
+        roll = self._world.random.randrange(10)
+        if roll < 4:
+            self._world.faults["writes lost"] += 1
+        elif roll < 7:
+            self._world.faults["writes done but not acknowledged"] += 1
+            self.disk.commit(record)
+        else:
+            self._world.faults["writes torn"] += 1
+            self.disk.tear(record)
+
+    def replace_disk(self) -> None:
+        """Give the machine, which is off, an empty disk."""
+        assert self.node is None
+        self._world.note(f"{self.name} gets an empty disk")
+        self.disk = Disk(None, self.disk.number + 1)
 
     def crash_after(self, effects: int) -> None:
         """Kill the daemon at an effect boundary: after so many further effects."""
@@ -192,6 +224,11 @@ class Host:
     ) -> None:
         if self.node is None:
             return
+        path = (sender, link)
+        if number < self._newest_of.get(path, 0):
+            self._world.faults["datagrams out of order"] += 1
+        else:
+            self._newest_of[path] = number
         key = (sender, generation, number)
         if key in self._seen_set:
             self._handle(LinkHeard(sender, link))
@@ -209,11 +246,17 @@ class Host:
             if len(self._waiting) < 1000:
                 self._waiting.append(event)
             return
+        self._hear(event)
+        held = self.node.run_lease_until_ms > self.now_ms()
         for effect in self.node.handle(event, self.now_ms()):
             if isinstance(effect, Send) and isinstance(effect.message, Hello):
                 self._do(effect)
-            else:
-                self._queue.append(effect)
+                continue
+            self._queue.append(effect)
+            if held and isinstance(effect, RunOperation) and effect.action == "stop":
+                self._tell_stop(effect.primitive.id)
+        if self.observer is not None and self.node.is_coordinator:
+            self.observer.leads(self)
         self._perform()
         self._set_alarm()
 
@@ -237,10 +280,11 @@ class Host:
         self._world.at(when_us, wake)
 
     def _perform(self) -> None:
-        while self._queue and not self._is_syncing and not self.is_paused and self.node:
+        while self._queue and self._writing is None and not self.is_paused and self.node:
             if self._crash_in is not None:
                 self._crash_in -= 1
                 if self._crash_in < 0:
+                    self._world.faults["crashes between two effects"] += 1
                     self.crash(power=False)
                     return
             effect = self._queue.popleft()
@@ -250,22 +294,32 @@ class Host:
                 self._do(effect)
 
     def _sync(self, record: Persist) -> None:
-        self._is_syncing = True
+        self._writing = record
         epoch = self._epoch
 
         def synced() -> None:
             if self._epoch == epoch:
                 self.disk.commit(record)
-                self._is_syncing = False
+                self._writing = None
                 self._perform()
 
-        self._world.after(self._world.random.randrange(self.disk_us + 1), synced)
+        spent_us = self._world.random.randrange(self.disk_us + 1)
+        self._world.after(spent_us, synced)
+        if self._crash_in is not None and self._world.random.random() < 0.5:
+            power = self._world.random.random() < 0.5
+            self._world.after(spent_us // 2, lambda: self._crash_in_write(record, power=power))
+
+    def _crash_in_write(self, record: Persist, *, power: bool) -> None:
+        if self._writing is record:
+            self.crash(power=power)
 
     def _do(self, effect: Effect) -> None:
         match effect:
             case Send(to=to, message=message):
                 assert self.node is not None
                 self._network.send(self.name, self.node.generation, to, message)
+                if isinstance(message, Order):
+                    self._show(effect)
             case RunOperation():
                 self._run(effect)
             case CancelOperation(operation_id=operation_id):
@@ -274,8 +328,12 @@ class Host:
                 self._hold(until_ms)
             case CommandAnswered(request_id=request_id):
                 self.answers[request_id] = effect
+                self._world.note(f"{self.name} answers {request_id}: {effect.outcome.code}")
+                self._show(effect)
             case Journal(event=event):
-                self.disk.last_event_seq = max(self.disk.last_event_seq, event.seq)
+                self._write_behind(event)
+            case StateChanged(machine="replication", new=new, why=why):
+                self._world.note(f"{self.name} becomes {new}: {why}")
             case Stopped():
                 self.has_stopped = True
                 self.crash(power=False)
@@ -283,6 +341,25 @@ class Host:
                     self._world.after(US_PER_MS, self.boot)
             case _:
                 pass
+
+    def _show(self, effect: Send | CommandAnswered | JournalEvent) -> None:
+        if self.observer is not None:
+            self.observer.performed(effect)
+
+    def _write_behind(self, event: JournalEvent) -> None:
+        self._show(event)
+        self._unwritten_seq = max(self._unwritten_seq, event.seq)
+        epoch = self._epoch
+
+        def written() -> None:
+            if self._epoch == epoch:
+                self.disk.last_event_seq = max(self.disk.last_event_seq, event.seq)
+
+        self._world.after(self.disk_us, written)
+
+    def _changed(self) -> None:
+        if self.observer is not None:
+            self.observer.changed(self)
 
     # --- guardian ------------------------------------------------------------------------
 
@@ -307,7 +384,7 @@ class Host:
                 self._world.note(f"{self.name} guardian ends {resource}")
                 del self.running[resource]
                 self._tell_death(resource, "the lease ran out")
-        self._observe(self)
+                self._changed()
 
     def kill_service(self, resource: ResourceId) -> None:
         """A service dies by itself; a guarded one is missed at once."""
@@ -315,7 +392,8 @@ class Host:
         if primitive is None:
             return
         self._world.note(f"{self.name} service {resource} dies")
-        self._observe(self)
+        self._world.faults["services that died"] += 1
+        self._changed()
         if guard_of(primitive).bounded:
             self._tell_death(resource, "the process ended")
 
@@ -328,6 +406,16 @@ class Host:
 
         self._world.after(US_PER_MS, tell)
 
+    def _hear(self, event: Event) -> None:
+        """The daemon learns that a service is not there: that is proof of its end."""
+        resource = None
+        if isinstance(event, OperationDone):
+            resource = self._ended_operations.pop(event.operation_id, None)
+        elif isinstance(event, ResourceDied):
+            resource = ResourceId(event.resource)
+        if resource is not None and resource not in self.running:
+            self.claims.prove(resource)
+
     # --- agents --------------------------------------------------------------------------
 
     def _run(self, effect: RunOperation) -> None:
@@ -335,7 +423,7 @@ class Host:
             done = OperationDone(effect.operation_id, 1, reason=LEASE_RAN_OUT)
             self._world.after(US_PER_MS, lambda: self._handle(done))
             return
-        self._operations[effect.operation_id] = _Operation(effect)
+        self._operations[effect.operation_id] = effect.primitive.id
         roll = self._world.random.randrange(1000)
         fails = roll < self.services.fail_permille
         hangs = not fails and roll < self.services.fail_permille + self.services.hang_permille
@@ -344,6 +432,8 @@ class Host:
             "stop": self.services.stop_us,
         }.get(effect.action, self.services.monitor_us)
         spent_us = self._world.random.randrange(base_us // 2, base_us + 1)
+        if fails or hangs:
+            self._world.faults["agents that failed" if fails else "agents that hung"] += 1
         if hangs:
             spent_us = effect.timeout_ms * US_PER_MS
         epoch = self._epoch
@@ -356,13 +446,21 @@ class Host:
             self._begin_service(effect)
         self._world.after(spent_us, end)
 
+    def _tell_stop(self, resource: ResourceId) -> None:
+        if self.observer is not None and resource in self.running:
+            self.observer.is_stopped(self, resource)
+
     def _begin_service(self, effect: RunOperation) -> None:
         primitive = effect.primitive
         if guard_of(primitive).bounded and self.now_ms() >= self._lease_until_ms:
             return
         self._world.note(f"{self.name} begins {primitive.id}")
+        if self.observer is not None and primitive.id not in self.running:
+            self.observer.begins(self, primitive)
+        assert self.node is not None
+        self.claims.begin(primitive, self.node.generation)
         self.running[primitive.id] = primitive
-        self._observe(self)
+        self._changed()
 
     def _conclude(self, effect: RunOperation, *, fails: bool, hangs: bool) -> None:
         resource = effect.primitive.id
@@ -382,10 +480,11 @@ class Host:
     def _end_service(self, resource: ResourceId) -> None:
         if self.running.pop(resource, None) is not None:
             self._world.note(f"{self.name} ends {resource}")
-            self._observe(self)
+            self._changed()
 
     def _finish(self, operation_id: int, done: OperationDone) -> None:
-        if self._operations.pop(operation_id, None) is not None:
+        if operation_id in self._operations:
+            self._ended_operations[operation_id] = self._operations.pop(operation_id)
             epoch = self._epoch
 
             def tell() -> None:

@@ -6,14 +6,18 @@ a real clock, for the rate.
 
 import os
 import time
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from hashlib import blake2b
 from typing import TypedDict
 
 from ha_core.sim.run import Result, run_seed
 
 
 class Report(TypedDict):
-    """`violations` lists `{"seed", "text", "replay"}`; `events_per_s` is over all cores."""
+    """`violations` lists `{"seed", "text", "replay"}`; `events_per_s` is over all cores; `faults`
+    counts what went wrong; equal digests mean equal runs.
+    """
 
     seeds: int
     first: int
@@ -21,6 +25,7 @@ class Report(TypedDict):
     violations: list[dict[str, str | int]]
     events_per_s: int
     digest: str
+    faults: dict[str, int]
 
 
 def run_seeds(first: int, count: int, workers: int | None = None) -> Report:
@@ -43,12 +48,16 @@ def _report(first: int, results: list[Result], seconds: float) -> Report:
         for result in results
         for text in result.violations
     ]
-    combined = "".join(result.digest for result in results)
+    combined = blake2b("".join(result.digest for result in results).encode(), digest_size=12)
+    faults: Counter[str] = Counter()
+    for result in results:
+        faults.update(result.faults)
     return {
         "seeds": len(results),
         "first": first,
         "events": events,
         "violations": found,
         "events_per_s": int(events / max(seconds, 0.001)),
-        "digest": results[0].digest if len(results) == 1 else combined[:24],
+        "digest": combined.hexdigest(),
+        "faults": dict(sorted(faults.items())),
     }

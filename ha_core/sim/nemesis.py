@@ -6,13 +6,10 @@ world is healed afterwards.
 
 from collections.abc import Callable
 
-from ha_core import commands
-from ha_core.commands import Command
-from ha_core.config.model import Configuration, TargetRole
-from ha_core.events import CommandGiven
-from ha_core.ids import NodeName, ResourceId
-from ha_core.sim.host import Host, Services
+from ha_core.sim.host import Host
 from ha_core.sim.network import Network, Weather
+from ha_core.sim.observer import Services
+from ha_core.sim.operator import Operator
 from ha_core.sim.plan import LINKS, Draw
 from ha_core.sim.world import US_PER_MS, World
 
@@ -20,15 +17,20 @@ from ha_core.sim.world import US_PER_MS, World
 class Nemesis:
     """Draws faults from the world's randomness until `end_us`."""
 
-    def __init__(self, world: World, network: Network, hosts: list[Host], plan: Draw) -> None:
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        hosts: list[Host],
+        plan: Draw,
+        operator: Operator,
+    ) -> None:
         self._world = world
         self._network = network
         self._hosts = hosts
         self._plan = plan
-        self._configuration: Configuration = plan.configuration
+        self._operator = operator
         self._end_us = 0
-        self._commands = 0
-        self.given: list[tuple[Host, str]] = []
         self._faults: dict[str, Callable[[Host], None]] = {
             "crash": self._crash,
             "power": self._power,
@@ -42,8 +44,14 @@ class Nemesis:
             "kill-service": self._kill_service,
             "agents": self._agents,
             "slow-disk": self._slow_disk,
-            "command": self._command,
             "stop-node": self._stop_node,
+            "journal-loss": self._journal_loss,
+            "disk-loss": self._disk_loss,
+            "command": operator.command,
+            "apply": operator.apply,
+            "add-node": operator.add_node,
+            "remove-node": operator.remove_node,
+            "confirm-down": operator.confirm_down,
         }
 
     def begin(self, end_us: int) -> None:
@@ -64,20 +72,9 @@ class Nemesis:
             host.services = Services()
             host.restarts = True
             host.disk_us = 2 * US_PER_MS
+            host.is_unplugged = False
             host.resume()
             host.boot()
-
-    def settle(self) -> None:
-        """Give the commands that an operator would give after the storm."""
-        resources = [item.id for item in self._configuration.primitives]
-        tops = [item.id for item in self._configuration.groups] + resources
-        for host in self._hosts:
-            self._give(commands.SetStandby(host.name, False))
-        for resource in tops:
-            self._give(commands.Clear(resource))
-            self._give(commands.SetTargetRole(resource, None))
-        for resource in resources:
-            self._give(commands.Cleanup(resource))
 
     def _next(self) -> None:
         gap_us = self._plan.fault_gap_ms * US_PER_MS
@@ -89,14 +86,15 @@ class Nemesis:
             host = self._world.random.choice(self._hosts)
             kind = self._world.random.choice(self._plan.faults)
             self._world.note(f"fault {kind} {host.name}")
+            self._world.faults[f"fault {kind}"] += 1
             self._faults[kind](host)
             self._next()
 
         self._world.after(delay_us, strike)
 
     def _later(self, action: Callable[[], None], longest_factor: int = 3) -> None:
-        longest_ms = self._configuration.options.dead_after_ms * longest_factor
-        self._world.after(self._world.random.randrange(10, longest_ms) * US_PER_MS, action)
+        longest_us = self._plan.dead_after_us * longest_factor
+        self._world.after(self._world.random.randrange(10 * US_PER_MS, longest_us), action)
 
     def _crash(self, host: Host) -> None:
         host.crash(power=False)
@@ -173,32 +171,62 @@ class Nemesis:
             host.stop()
         self._later(host.boot, 5)
 
-    def _command(self, host: Host) -> None:
-        random = self._world.random
-        tops = [item.id for item in self._configuration.groups]
-        grouped = {member for item in self._configuration.groups for member in item.members}
-        tops += [item.id for item in self._configuration.primitives if item.id not in grouped]
-        resource = random.choice(tops)
-        node = random.choice(self._hosts).name
-        self._give(random.choice(self._some_commands(resource, node)))
+    def _journal_loss(self, host: Host) -> None:
+        """The daemon dies, and its copy of the journal is gone."""
+        host.crash(power=False)
+        host.disk.last_event_seq = 0
+        self._later(host.boot)
 
-    def _some_commands(self, resource: ResourceId, node: NodeName) -> list[Command]:
-        return [
-            commands.SetStandby(node, True),
-            commands.SetStandby(node, False),
-            commands.Move(resource, node),
-            commands.Clear(resource),
-            commands.Restart(resource),
-            commands.Cleanup(resource),
-            commands.SetTargetRole(resource, TargetRole.STOPPED),
-            commands.SetTargetRole(resource, TargetRole.STARTED),
-        ]
+    def _disk_loss(self, host: Host) -> None:
+        """A machine is given an empty disk: once in a run, and only where two others vote on.
 
-    def _give(self, command: Command) -> None:
-        host = self._world.random.choice(self._hosts)
-        if host.node is None:
+        A voter that knows nothing cannot vote: with one other alone there would be no majority.
+        """
+        voters = self._operator.configuration().voters()
+        if not self._operator.may_remove or self._operator.removals:
             return
-        self._commands += 1
-        request_id = f"sim-{self._commands}"
-        self.given.append((host, request_id))
-        host.command(CommandGiven(request_id, "nemesis", command))
+        if len(voters) < 3 or host not in self._operator.members():
+            return
+        self._operator.may_remove = False
+        self._world.faults["disks lost"] += 1
+        host.crash(power=True)
+        host.replace_disk()
+        self._later(host.boot)
+
+    # --- faults that must cost nothing ---------------------------------------------------
+
+    def tease(self) -> str:
+        """Begin a fault that no healthy service may move for; return its name."""
+        random = self._world.random
+        idle = [host for host in self._hosts if host.node is not None and not host.running]
+        voters = self._operator.configuration().voters()
+        kinds: dict[str, Callable[[], None]] = {
+            "one link is down": self._tease_link,
+            "light weather": self._tease_weather,
+            "short pauses": self._tease_pauses,
+        }
+        if idle and len(voters) >= 3:
+            kinds["a node without services dies"] = lambda: random.choice(idle).crash(power=True)
+        if idle and len(voters) >= 3:
+            kinds["a node without services leaves"] = lambda: random.choice(idle).stop()
+        kind = random.choice(sorted(kinds))
+        self._world.note(f"tease: {kind}")
+        self._world.faults[f"tease {kind}"] += 1
+        kinds[kind]()
+        return kind
+
+    def _tease_link(self) -> None:
+        link = self._world.random.choice(LINKS)
+        for a in self._hosts:
+            for b in self._hosts:
+                self._network.cut(a.name, b.name, (link,))
+
+    def _tease_weather(self) -> None:
+        self._network.weather = Weather(loss_permille=50, repeat_permille=200, jitter_us=20_000)
+
+    def _tease_pauses(self) -> None:
+        """Freeze each daemon in turn, for less than any lease lasts."""
+        step_us = self._plan.dead_after_us // 5
+        for number, host in enumerate(self._hosts):
+            self._world.after(2 * number * step_us, host.pause)
+            self._world.after((2 * number + 1) * step_us, host.resume)

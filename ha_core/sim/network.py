@@ -56,7 +56,10 @@ class Network:
         """Send one datagram on every link."""
         self._number += 1
         for link in self._links:
-            copies = 2 if self._chance(self.weather.repeat_permille) else 1
+            copies = 1
+            if self._chance(self.weather.repeat_permille):
+                copies = 2
+                self._world.faults["datagrams repeated"] += 1
             for _ in range(copies):
                 self._send_copy(sender, generation, receiver, link, self._number, message)
 
@@ -70,10 +73,17 @@ class Network:
         message: Message,
     ) -> None:
         weather = self.weather
-        if (sender, receiver, link) in self._cut or self._chance(weather.loss_permille):
+        if (sender, receiver, link) in self._cut:
+            is_mutual = (receiver, sender, link) in self._cut
+            kind = "partition" if is_mutual else "one-way partition"
+            self._world.faults[f"datagrams lost in a {kind}"] += 1
+            return
+        if self._chance(weather.loss_permille):
+            self._world.faults["datagrams lost"] += 1
             return
         delay_us = weather.delay_us + self._world.random.randrange(weather.jitter_us + 1)
         if self._chance(weather.spike_permille):
+            self._world.faults["datagrams delayed"] += 1
             delay_us += self._world.random.randrange(weather.spike_us + 1)
         deliver = self._receivers.get(receiver)
         if deliver is not None:

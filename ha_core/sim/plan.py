@@ -24,8 +24,11 @@ from ha_core.config.model import (
     Primitive,
 )
 from ha_core.ids import ConstraintId, LinkName, NodeName, ResourceId
+from ha_core.sim.world import US_PER_MS
 
 LINKS = (LinkName("ring0"), LinkName("ring1"))
+SPARES = 2
+"""Machines that are no members at first."""
 FAULTS = (
     "crash",
     "power",
@@ -39,8 +42,14 @@ FAULTS = (
     "kill-service",
     "agents",
     "slow-disk",
-    "command",
     "stop-node",
+    "journal-loss",
+    "disk-loss",
+    "command",
+    "apply",
+    "add-node",
+    "remove-node",
+    "confirm-down",
 )
 
 
@@ -59,6 +68,16 @@ class Draw:
     weather: tuple[int, int, int]
     """Loss, repetition and delay-spike rates in permille."""
 
+    @property
+    def dead_after_us(self) -> int:
+        """D in microseconds."""
+        return self.configuration.options.dead_after_ms * US_PER_MS
+
+
+def addresses_of(name: NodeName) -> tuple[Address, ...]:
+    """Return where a machine can be reached."""
+    return tuple(Address(link, f"{name}.{link}.example") for link in LINKS)
+
 
 def draw(random: Random) -> Draw:
     """Draw a run."""
@@ -68,7 +87,9 @@ def draw(random: Random) -> Draw:
     drift_ppm = random.choice((0, 100, 4000))
     return Draw(
         configuration=_configuration(random, size, dead_after_ms),
-        rates_ppm=tuple(1_000_000 + random.randint(-drift_ppm, drift_ppm) for _ in range(size)),
+        rates_ppm=tuple(
+            1_000_000 + random.randint(-drift_ppm, drift_ppm) for _ in range(size + SPARES)
+        ),
         faults=kinds or ("crash",),
         fault_gap_ms=random.choice((300, 800, 2000)) * dead_after_ms // 1000,
         storm_ms=random.randint(4, 10) * dead_after_ms,
@@ -80,12 +101,12 @@ def _configuration(random: Random, size: int, dead_after_ms: int) -> Configurati
     nodes = tuple(
         Node(
             NodeName(f"n{i + 1}"),
-            tuple(Address(link, "sim") for link in LINKS),
+            addresses_of(NodeName(f"n{i + 1}")),
             witness=size >= 3 and i == size - 1 and random.random() < 0.15,
         )
         for i in range(size)
     )
-    primitives = tuple(_primitive(random, i) for i in range(random.randint(1, 5)))
+    primitives = tuple(draw_primitive(random, f"r{i}") for i in range(random.randint(1, 5)))
     ids = [item.id for item in primitives]
     groups: tuple[Group, ...] = ()
     rest = ids
@@ -108,7 +129,8 @@ def _configuration(random: Random, size: int, dead_after_ms: int) -> Configurati
     )
 
 
-def _primitive(random: Random, number: int) -> Primitive:
+def draw_primitive(random: Random, name: str) -> Primitive:
+    """Draw a resource: of a class that a guard bounds, or not."""
     ref = random.choice(
         (
             AgentRef(AgentClass.PROCESS),
@@ -117,6 +139,10 @@ def _primitive(random: Random, number: int) -> Primitive:
             AgentRef(AgentClass.OCF, "heartbeat", "Dummy"),
         )
     )
+    command = (("command", "/bin/true"),) if ref.agent_class is AgentClass.PROCESS else ()
+    number = sum(name.encode()) % 250 + 1
+    address = (("address", f"192.0.2.{number}"),) if ref.agent_class is AgentClass.ADDRESS else ()
+    parameters: tuple[tuple[str, str], ...] = command + address
     operations = (
         Operation("monitor", random.choice((500, 2000)), 400),
         Operation("start", 0, 800),
@@ -124,7 +150,7 @@ def _primitive(random: Random, number: int) -> Primitive:
     )
     threshold = random.choice((None, 2))
     meta = Meta(migration_threshold=threshold, failure_timeout_ms=random.choice((None, 3000)))
-    return Primitive(ResourceId(f"r{number}"), ref, (), operations, meta)
+    return Primitive(ResourceId(name), ref, parameters, operations, meta)
 
 
 def _locations(

@@ -5,6 +5,7 @@ schedules callbacks here; equal seeds give equal runs.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Callable
 from hashlib import blake2b
 from random import Random
@@ -23,6 +24,8 @@ class World:
         self._sequence = 0
         self._digest = blake2b(digest_size=12)
         self.trace: list[str] | None = None
+        self.faults: Counter[str] = Counter()
+        """What went wrong, by kind: shows that the storm is one."""
 
     def at(self, when_us: int, action: Callable[[], None]) -> None:
         """Do something at a true time; ties in the order of asking."""
@@ -50,5 +53,10 @@ class World:
             self.trace.append(line)
 
     def digest(self) -> str:
-        """Return the digest of the trace so far, 24 hexadecimal digits."""
-        return self._digest.hexdigest()
+        """Return the digest of the run so far, 24 hexadecimal digits: of the trace, of how much
+        has happened, and of every number that was drawn.
+        """
+        digest = self._digest.copy()
+        digest.update(repr((self.now_us, self.events, self._sequence)).encode())
+        digest.update(repr(self.random.getstate()).encode())
+        return digest.hexdigest()

@@ -11,8 +11,9 @@ from ha_core.config.model import Configuration, Node
 from ha_core.effects import Persist, Send
 from ha_core.ids import Index, Millis, NodeName, Term
 from ha_core.messages import Message
+from ha_core.replication.election import Role
 from ha_core.replication.entries import ConfigurationChange, Snapshot
-from ha_core.replication.machine import Output, Replication, Role
+from ha_core.replication.machine import Output, Replication
 from ha_core.replication.signals import Applied, Deposed, Elected, Signal, SnapshotInstalled
 from ha_core.sim.disk import Disk
 from ha_core.timers import timers

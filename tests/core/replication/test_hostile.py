@@ -4,9 +4,9 @@ import pytest
 
 from ha_core.effects import Send
 from ha_core.messages import Append, AppendReply, Beat, BeatReply, VoteRequest
+from ha_core.replication.election import Role
 from ha_core.replication.entries import ADMITTED, LEFT, Entry, Verdict
 from ha_core.replication.log import Log
-from ha_core.replication.machine import Role
 from ha_core.sim.disk import Disk
 from tests.core.replication.bench import TIMERS, Bench, configuration, name
 from tests.core.replication.test_machine import ELECTION_MS, THREE, elected, named

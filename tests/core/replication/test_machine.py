@@ -17,9 +17,10 @@ from ha_core.messages import (
     VoteReply,
     VoteRequest,
 )
+from ha_core.replication.election import Role
 from ha_core.replication.entries import Entry, Snapshot
 from ha_core.replication.log import COMPACT_EVERY, REVISIONS_KEPT
-from ha_core.replication.machine import ENTRIES_PER_APPEND, Role
+from ha_core.replication.machine import ENTRIES_PER_APPEND
 from ha_core.replication.signals import Deposed, Elected, SnapshotInstalled
 from tests.core.replication.bench import TIMERS, Bench, change, configuration, name
 

@@ -1,0 +1,224 @@
+"""The operator: gives commands while everything may go wrong, and mends things afterwards.
+
+Owns: which commands are given, and what a person does beside them (pulls the
+plug before confirming that a node is down, gives a removed machine a new disk).
+Always speaks the truth: rule S4 rests on it.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ha_core import commands
+from ha_core.commands import Command, Outcome
+from ha_core.config.model import Configuration, Group, Primitive, TargetRole
+from ha_core.events import CommandGiven
+from ha_core.ids import NodeName, ResourceId
+from ha_core.sim.host import Host
+from ha_core.sim.plan import Draw, addresses_of, draw_primitive
+from ha_core.sim.world import US_PER_MS, World
+
+LOOK_AGAIN_US = 50 * US_PER_MS
+PATIENCE = 240
+"""Times that the operator looks for an answer: for 12 s, longer than the node waits."""
+RESOURCES_MAX = 8
+
+
+class Operator:
+    """Gives commands at whatever member has a running daemon."""
+
+    def __init__(self, world: World, hosts: list[Host], plan: Draw) -> None:
+        self._world = world
+        self._hosts = hosts
+        self._plan = plan
+        self._given = 0
+        self._made = 0
+        self.removals = 0
+        self.may_remove = True
+
+    def configuration(self) -> Configuration:
+        """Return the newest configuration that any running node knows."""
+        known = [host.node for host in self._hosts if host.node is not None]
+        newest = max(known, key=lambda node: node.revision, default=None)
+        return newest.configuration if newest is not None else self._plan.configuration
+
+    def members(self) -> list[Host]:
+        """Return the hosts that the configuration names, in order."""
+        names = {node.name for node in self.configuration().nodes}
+        return [host for host in self._hosts if host.name in names]
+
+    def give(self, command: Command, then: Callable[[Outcome], None] | None = None) -> None:
+        """Give a command at some running member; `then` is called with its answer, if any."""
+        hosts = [h for h in self.members() if h.node is not None and not h.is_paused]
+        if not hosts:
+            return
+        host = self._world.random.choice(hosts)
+        self._given += 1
+        request_id = f"sim-{self._given}"
+        self._world.note(f"{request_id}: {type(command).__name__} at {host.name}")
+        self._world.faults[f"command {type(command).__name__}"] += 1
+        host.command(CommandGiven(request_id, "operator", command))
+        if then is not None:
+            self._await(host, request_id, then, PATIENCE)
+
+    def _await(
+        self, host: Host, request_id: str, then: Callable[[Outcome], None], patience: int
+    ) -> None:
+        answer = host.answers.get(request_id)
+        if answer is not None:
+            then(answer.outcome)
+        elif patience:
+            self._world.after(
+                LOOK_AGAIN_US, lambda: self._await(host, request_id, then, patience - 1)
+            )
+
+    # --- in the storm --------------------------------------------------------------------
+
+    def command(self, _: Host) -> None:
+        """Give one of the everyday commands."""
+        random, configuration = self._world.random, self.configuration()
+        tops = tops_of(configuration)
+        nodes = [node.name for node in configuration.nodes]
+        if not tops or not nodes:
+            return
+        self.give(random.choice(_everyday(random.choice(tops), random.choice(nodes))))
+
+    def add_node(self, _: Host) -> None:
+        """Let a machine in that is no member: a new one, or one that was removed."""
+        members = {host.name for host in self.members()}
+        strangers = [host for host in self._hosts if host.name not in members]
+        if not strangers:
+            return
+        host = self._world.random.choice(strangers)
+        host.boot()
+        is_voter = self._world.random.random() < 0.8
+        self.give(commands.AddNode(host.name, addresses_of(host.name), is_voter))
+
+    def remove_node(self, _: Host) -> None:
+        """Put a node in standby, and remove it once it is empty; its disk may be kept."""
+        members = self.members()
+        if len(members) < 2 or not self.may_remove:
+            return
+        self.removals += 1
+        host = self._world.random.choice(members)
+        tries = 4
+
+        def removed(outcome: Outcome) -> None:
+            nonlocal tries
+            tries -= 1
+            if outcome.ok:
+                self._world.faults["nodes removed"] += 1
+                if self._world.random.random() < 0.5:
+                    host.crash(power=True)
+                    host.replace_disk()
+            elif tries and outcome.code == "unsafe":
+                delay_us = self._plan.dead_after_us
+                again = commands.RemoveNode(host.name)
+                self._world.after(delay_us, lambda: self.give(again, removed))
+
+        def emptied(outcome: Outcome) -> None:
+            if outcome.ok:
+                self.give(commands.RemoveNode(host.name), removed)
+
+        self.give(commands.SetStandby(host.name, True), emptied)
+
+    def apply(self, _: Host) -> None:
+        """Apply a configuration in which something was added, taken away or written anew."""
+        random, before = self._world.random, self.configuration()
+        edits = [self._with_new, _without, _redefined]
+        changed = random.choice(edits)(before)
+        revision = max((h.node.revision for h in self._hosts if h.node is not None), default=0)
+        if changed is not None:
+            self.give(commands.Apply(changed, "edited", revision))
+
+    def _with_new(self, before: Configuration) -> Configuration | None:
+        if len(before.primitives) >= RESOURCES_MAX:
+            return None
+        self._made += 1
+        made = draw_primitive(self._world.random, f"x{self._made % 3}")
+        if before.primitive(made.id) is not None:
+            return None
+        return replace(before, primitives=(*before.primitives, made))
+
+    def confirm_down(self, host: Host) -> None:
+        """Pull the plug, wait until the cluster calls the node lost, and say that it is down."""
+        if host not in self.members() or len(self.members()) < 2:
+            return
+        host.crash(power=True)
+        host.is_unplugged = True
+        confirm = commands.ConfirmDown(host.name, "the plug was pulled")
+
+        def plug_in(outcome: Outcome | None = None) -> None:
+            if outcome is not None and outcome.ok:
+                self._world.faults["nodes confirmed down"] += 1
+            host.is_unplugged = False
+            host.boot()
+
+        self._world.after(2 * self._plan.dead_after_us, lambda: self.give(confirm, plug_in))
+        self._world.after(8 * self._plan.dead_after_us, plug_in)
+
+    # --- after the storm -----------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Undo what the storm's commands left, and look again at what has failed."""
+        configuration = self.configuration()
+        for node in configuration.nodes:
+            if node.standby:
+                self.give(commands.SetStandby(node.name, False))
+        for resource in tops_of(configuration):
+            self.give(commands.Clear(resource))
+            self.give(commands.SetTargetRole(resource, None))
+        for primitive in configuration.primitives:
+            self.give(commands.Cleanup(primitive.id))
+
+
+def tops_of(configuration: Configuration) -> list[ResourceId]:
+    """Return the groups, and the primitives in none."""
+    grouped = {member for item in configuration.groups for member in item.members}
+    tops = [item.id for item in configuration.groups]
+    return tops + [item.id for item in configuration.primitives if item.id not in grouped]
+
+
+def _everyday(resource: ResourceId, node: NodeName) -> list[Command]:
+    return [
+        commands.SetStandby(node, True),
+        commands.SetStandby(node, False),
+        commands.Move(resource, node),
+        commands.Clear(resource),
+        commands.Restart(resource),
+        commands.Cleanup(resource),
+        commands.SetTargetRole(resource, TargetRole.STOPPED),
+        commands.SetTargetRole(resource, TargetRole.STARTED),
+    ]
+
+
+def _without(before: Configuration) -> Configuration | None:
+    """Take the last primitive away, and whatever speaks of it."""
+    if len(before.primitives) < 2:
+        return None
+    gone = before.primitives[-1].id
+    groups = tuple(
+        Group(group.id, kept)
+        for group in before.groups
+        if (kept := tuple(member for member in group.members if member != gone))
+    )
+    names = {gone} | ({group.id for group in before.groups} - {group.id for group in groups})
+    return replace(
+        before,
+        primitives=before.primitives[:-1],
+        groups=groups,
+        locations=tuple(item for item in before.locations if item.resource not in names),
+        colocations=tuple(
+            item for item in before.colocations if not {item.resource, item.with_resource} & names
+        ),
+        orderings=tuple(item for item in before.orderings if not {item.first, item.then} & names),
+    )
+
+
+def _redefined(before: Configuration) -> Configuration | None:
+    """Give the first primitive another parameter: it must restart."""
+    if not before.primitives:
+        return None
+    first: Primitive = before.primitives[0]
+    number = len(first.parameters)
+    changed = replace(first, parameters=(*first.parameters, (f"env.P{number}", "1")))
+    return replace(before, primitives=(changed, *before.primitives[1:]))
