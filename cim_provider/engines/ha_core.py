@@ -176,7 +176,7 @@ class HaCoreEngine:
     async def _follow_connection(self) -> None:
         """Keep the view up to date until the daemon is lost."""
         client, clock = self._follower_client, asyncio.get_running_loop().time
-        self._product = (await _bounded(client.hello(), ANSWER_S)).product
+        self._product = version_of((await _bounded(client.hello(), ANSWER_S)).product)
         self._connections += 1
         while True:
             fetched_s = clock()
@@ -194,9 +194,15 @@ class HaCoreEngine:
         if self._view.engine is not EngineState.RUNNING:
             log.info("the daemon of node %s answers", snapshot.local)
         self._snapshot = snapshot
-        # A daemon that was started anew may count its versions from the beginning.
-        version = f"{self._connections}.{snapshot.version}"
-        self._publish(view_of(snapshot, version, self._product))
+        view = view_of(snapshot, self._view.version, self._product)
+        if view != self._view:
+            # A daemon that was started anew may count its versions from the beginning.
+            view = replace(view, version=f"{self._connections}.{snapshot.version}")
+        else:
+            # Much of a snapshot changes with every heartbeat and is not in the view: answers that
+            # are kept by version would never be used twice.
+            view = self._view
+        self._publish(view)
 
     def _lose(self, fault: HaError | TimeoutError) -> None:
         """Say that the cluster cannot be asked; what was seen last stays in the view."""
@@ -217,6 +223,11 @@ class HaCoreEngine:
         self._tried.set()
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+
+def version_of(product: str) -> str:
+    """Return the version in how a daemon introduces itself: a name may stand before it."""
+    return product.rpartition(" ")[2]
 
 
 async def _bounded(question: Coroutine[object, object, _T], seconds: float) -> _T:

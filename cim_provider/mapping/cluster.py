@@ -31,7 +31,6 @@ _BAD: Final = ("failed", "blocked")
 class _Cluster:
     world: World
     state: State
-    cluster_state: int
 
     @property
     def view(self) -> ClusterView:
@@ -61,7 +60,7 @@ def score_text(score: int) -> str:
 
 
 def _clusters(world: World) -> Iterator[_Cluster]:
-    yield _Cluster(world, *cluster_state(world))
+    yield _Cluster(world, cluster_state(world))
 
 
 def _live(name: str, source: str, read: Callable[[ClusterView], Value]) -> Column[_Cluster]:
@@ -89,7 +88,7 @@ _ELEMENT: Final[tuple[Column[_Cluster], ...]] = (
     constant("EnabledDefault", 2),
     constant("AvailableRequestedStates", ()),
     constant("Types", (2,)),
-    Column("ClusterState", "table of states", lambda c: c.cluster_state),
+    Column("ClusterState", "table of states", lambda c: c.state.of_cluster),
     Column(
         "Interconnect",
         "the links, joined, at most 256 characters",

@@ -8,11 +8,11 @@ Source: DMTF CIM Schema 2.41 (Final), value maps of CIM_ManagedSystemElement,
 CIM_EnabledLogicalElement, CIM_Cluster and CIM_ParticipatingCS.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from cim_provider.engine import EngineState, NodeView, PrimitiveView
+from cim_provider.engine import NodeView, PrimitiveView
 from cim_provider.mapping.rows import Column, constant, unfilled
 from cim_provider.mapping.world import REACHED, World
 
@@ -42,6 +42,8 @@ class State:
     """ParticipatingCS.StateOfNode."""
     role_of_node: int = 0
     """ParticipatingCS.RoleOfNode."""
+    of_cluster: int = 0
+    """Cluster.ClusterState."""
 
     @property
     def primary(self) -> int:
@@ -121,29 +123,76 @@ def cim_datetime(wall_ms: int) -> str | None:
 
 
 FINE: Final = State((2,), 5, 2, "as it should be")
-_STOPPED: Final = State((10,), 5, 3, "the cluster service is stopped on this node", 4, 5, 0)
-_SILENT: Final = State((13,), 25, 0, "the cluster service does not answer", 3, 0, 0)
-_SILENT_RESOURCE: Final = State((13,), 0, 0, "the cluster service does not answer", 3)
+AWAY: Final = {
+    "the cluster service is stopped": State(
+        (10,), 5, 3, "the cluster service is stopped on this node", 4, 5, 0, 3
+    ),
+    "the cluster service does not answer": State(
+        (13,), 25, 0, "the cluster service does not answer", 3, 0, 0, 0
+    ),
+}
+"""States of everything while the cluster cannot be asked."""
+_STOPPED, _SILENT = AWAY.values()
 
-_NODE: Final = {
+CLUSTER_STATES: Final = {
+    "no quorum": State((6,), 25, 5, "no quorum; bring back nodes", of_cluster=5),
+    "a node is unclean": State((6,), 20, 2, "not proved to be gone", of_cluster=4),
+    "a primitive is failed or blocked": State((3, 16), 20, 2, "failed or blocked", of_cluster=4),
+    "a node is not reached": State((3,), 10, 2, "not there", of_cluster=4),
+    "a link is down": State((3,), 10, 2, "a link is down", of_cluster=4),
+    "maintenance": State((2,), 5, 9, "in maintenance: resources are left alone", of_cluster=2),
+    "all is well": State((2,), 5, 2, "all is well", of_cluster=2),
+}
+"""States of the cluster by situation; the first that fits wins."""
+
+NODE_STATES: Final = {
+    "unclean": State((13, 6), 25, 0, "lost, and something on it is not proved to be gone", 3, 5, 0),
+    "a link is down": State((3,), 10, 2, "online, but not heard over", 2, 6, 2),
     "online": State((2,), 5, 2, "online", 2, 4, 2),
     "standby": State((2, 15), 5, 6, "in standby: runs no resources", 2, 3, 5),
     "maintenance": State((2,), 5, 9, "in maintenance: resources are left alone", 2, 4, 2),
     "suspect": State((3,), 10, 2, "silent for the moment, or has not reported yet", 4, 6, 2),
     "lost": State((13,), 20, 0, "lost; what ran on it has ended", 3, 5, 0),
     "left": State((10,), 5, 3, "has left in good order, or was never seen", 4, 5, 0),
+    "unknown": State((0,), 0, 0, "state unknown", 0, 0, 0),
 }
-_UNCLEAN: Final = State(
-    (13, 6), 25, 0, "lost, and something on it is not proved to be gone", 3, 5, 0
-)
-_UNKNOWN_NODE: Final = State((0,), 0, 0, "state unknown", 0, 0, 0)
+"""States of a node by situation; the first that fits wins."""
+
+PRIMITIVE_STATES: Final = {
+    "unmanaged, started": State((2,), 5, 9, "running, and left alone by the cluster"),
+    "unmanaged, stopped": State((10,), 5, 9, "not running, and left alone by the cluster"),
+    "active on several nodes": State((6,), 25, 2, "active on more than one node"),
+    "started after a failure": State(
+        (3,), 10, 2, "running after a failure that nobody has cleaned up"
+    ),
+    "started": State((2,), 5, 2, "running"),
+    "starting": State((8,), 5, 10, "starting"),
+    "stopping": State((9,), 5, 4, "stopping"),
+    "failed": State((6,), 20, 6, "failed; clean it up once its fault is mended"),
+    "blocked": State((6,), 25, 6, "waits for an operator"),
+    "stopped, as wanted": State((10,), 5, 3, "stopped, as wanted"),
+    "stopped": State((6,), 20, 6, "should run and cannot"),
+    "unknown": State((0,), 0, 0, "state unknown until a node reports it", 0),
+}
+"""States of a primitive by situation; the first that fits wins."""
+
+GROUP_STATES: Final = {
+    "no members": State((15,), 5, 3, "has no members"),
+    "some members run, others cannot": State((3,), 10, 2, "only some of its members run"),
+}
+"""States of a group where it is not simply as its worst member."""
+
+
+def _saying(state: State, *parts: str) -> State:
+    """Return the state with more to its sentence."""
+    return replace(state, text=": ".join((state.text, *(part for part in parts if part))))
 
 
 def outside(world: World) -> State | None:
     """Return the state that everything has because the cluster cannot be asked, or None."""
-    if world.view.engine is EngineState.STOPPED:
-        return _STOPPED
-    return None if world.running else _SILENT
+    if world.running:
+        return None
+    return _STOPPED if world.answering else _SILENT
 
 
 def node_state(world: World, node: NodeView) -> State:
@@ -151,44 +200,33 @@ def node_state(world: World, node: NodeView) -> State:
     if (state := outside(world)) is not None:
         return state
     if node.unclean:
-        return _UNCLEAN
+        return NODE_STATES["unclean"]
     if node.state == "online" and node.links_down:
-        text = f"online, but not heard over {', '.join(node.links_down)}: look at that network"
-        return State((3,), 10, 2, text, 2, 6, 2)
-    return _NODE.get(node.state, _UNKNOWN_NODE)
-
-
-_FAILED: Final = State((6,), 20, 6, "failed; clean it up once its fault is mended")
-_BLOCKED: Final = State((6,), 25, 6, "waits for an operator")
-_UNWANTED: Final = State((10,), 5, 3, "stopped, as wanted")
-_PRIMITIVE: Final = {
-    "started": State((2,), 5, 2, "running"),
-    "starting": State((8,), 5, 10, "starting"),
-    "stopping": State((9,), 5, 4, "stopping"),
-    "failed": _FAILED,
-    "blocked": _BLOCKED,
-    "unknown": State((0,), 0, 0, "state unknown until a node reports it", 0),
-    "stopped": State((6,), 20, 6, "should run and cannot"),
-}
-_DEGRADED: Final = State((3,), 10, 2, "running after a failure that nobody has cleaned up")
-_TWICE: Final = State((6,), 25, 2, "active on more than one node")
-_WATCHED_UP: Final = State((2,), 5, 9, "running, and left alone by the cluster")
-_WATCHED_DOWN: Final = State((10,), 5, 9, "not running, and left alone by the cluster")
+        deaf = f"{', '.join(node.links_down)}; look at that network"
+        return _saying(NODE_STATES["a link is down"], deaf)
+    return NODE_STATES.get(node.state, NODE_STATES["unknown"])
 
 
 def primitive_state(world: World, primitive: PrimitiveView) -> State:
-    """Return the state of a primitive; the first situation that fits wins."""
-    if not world.running:
-        return _STOPPED if world.answering else _SILENT_RESOURCE
+    """Return the state of a primitive."""
+    if (state := outside(world)) is not None:
+        # Health is for what is known to be well or ill, and of this nothing is known.
+        return state if world.answering else replace(state, health=0)
+    situation = _situation(primitive)
+    state = PRIMITIVE_STATES.get(situation, PRIMITIVE_STATES["unknown"])
+    return _saying(state, plain(primitive.why)) if situation in ("blocked", "stopped") else state
+
+
+def _situation(primitive: PrimitiveView) -> str:
     if not primitive.managed and primitive.state in ("started", "stopped"):
-        return _WATCHED_UP if primitive.state == "started" else _WATCHED_DOWN
+        return f"unmanaged, {primitive.state}"
     if primitive.state == "started":
         if len(primitive.nodes) > 1:
-            return _TWICE
-        return _DEGRADED if fail_count(primitive) else _PRIMITIVE["started"]
+            return "active on several nodes"
+        return "started after a failure" if fail_count(primitive) else "started"
     if primitive.state == "stopped" and primitive.target_role == "stopped":
-        return _UNWANTED
-    return _PRIMITIVE.get(primitive.state, _PRIMITIVE["unknown"])
+        return "stopped, as wanted"
+    return primitive.state
 
 
 def resource_status(world: World, primitive: PrimitiveView) -> str:
@@ -212,43 +250,36 @@ def fail_count(primitive: PrimitiveView) -> int:
 def group_state(world: World, members: tuple[PrimitiveView, ...]) -> State:
     """Return the state of a group: that of its worst member, degraded if only some run."""
     if not members:
-        return State((15,), 5, 3, "has no members")
+        return GROUP_STATES["no members"]
     states = [primitive_state(world, each) for each in members]
     if any(each.operational == (2,) for each in states) and any(
         each.enabled in (3, 6) for each in states
     ):
-        return State((3,), 10, 2, "only some of its members run")
+        return GROUP_STATES["some members run, others cannot"]
     order = (0, 25, 20, 10, 5)
     return min(states, key=lambda each: (order.index(each.health), each.operational == (2,)))
 
 
-def cluster_state(world: World) -> tuple[State, int]:
-    """Return the state of the cluster and ClusterState; the first situation that fits wins."""
+def cluster_state(world: World) -> State:
+    """Return the state of the cluster."""
     if (state := outside(world)) is not None:
-        return state, 3 if world.answering else 0
+        return state
     view = world.view
     if not view.quorate:
-        return State((6,), 25, 5, "no quorum; bring back nodes until most votes are there"), 5
-    unclean = [node.name for node in view.nodes if node.unclean]
-    if unclean:
-        text = f"not proved to be gone: {', '.join(unclean)}; confirm that it is down"
-        return State((6,), 20, 2, text), 4
-    failed = [each.id for each in view.primitives if each.state in ("failed", "blocked")]
-    if failed:
-        return State((3, 16), 20, 2, f"failed or blocked: {', '.join(failed)}"), 4
-    away = [node.name for node in view.nodes if node.state not in REACHED]
-    if away:
-        return State((3,), 10, 2, f"not there: {', '.join(away)}"), 4
-    deaf = [node.name for node in view.nodes if node.links_down]
-    if deaf:
-        return State((3,), 10, 2, f"a link is down to {', '.join(deaf)}: look at that network"), 4
+        return CLUSTER_STATES["no quorum"]
+    found = {
+        "a node is unclean": [node.name for node in view.nodes if node.unclean],
+        "a primitive is failed or blocked": [
+            each.id for each in view.primitives if each.state in ("failed", "blocked")
+        ],
+        "a node is not reached": [node.name for node in view.nodes if node.state not in REACHED],
+        "a link is down": [node.name for node in view.nodes if node.links_down],
+    }
+    for situation, names in found.items():
+        if names:
+            return _saying(CLUSTER_STATES[situation], ", ".join(names))
     if view.maintenance:
-        return State((2,), 5, 9, "in maintenance: resources are left alone"), 2
-    return State((2,), 5, 2, _reserve(world)), 2
-
-
-def _reserve(world: World) -> str:
-    view = world.view
-    if 1 < view.votes_needed == view.votes:
-        return "all is well, and the next loss of a vote would stop the cluster"
-    return "all is well"
+        return CLUSTER_STATES["maintenance"]
+    has_reserve = not 1 < view.votes_needed == view.votes
+    warning = "" if has_reserve else "but the next loss of a vote would stop the cluster"
+    return _saying(CLUSTER_STATES["all is well"], warning)

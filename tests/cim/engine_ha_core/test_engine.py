@@ -1,6 +1,8 @@
 """The engine over the cluster's daemon, against a stand-in behind the real control socket."""
 
 import asyncio
+import threading
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +21,11 @@ from cim_provider.engine import (
     StartResource,
     StopResource,
 )
-from cim_provider.engines.ha_core import HaCoreEngine
+from cim_provider.engines.ha_core import HaCoreEngine, version_of
 from ha_core import commands
 from ha_core.commands import Outcome
 from ha_core.config.model import OnFail, Operation, TargetRole
+from ha_core.snapshot import ClusterSnapshot
 from ha_core.status import Failure, FailureKind, Instance, InstanceState
 from tests.fake_cluster import NODES, WALL_MS, FakeCluster, served
 
@@ -75,6 +78,11 @@ def test_view_says_what_the_snapshot_says(tmp_path: Path) -> None:
         with_engine(tmp_path, test)
 
 
+@pytest.mark.parametrize("product", ["Beatkeeper 0.1.0", "0.1.0"])
+def test_version_is_told_without_the_name_of_the_product(product: str) -> None:
+    assert version_of(product) == "0.1.0"
+
+
 def test_equal_versions_are_equal_views_and_a_change_gives_another(tmp_path: Path) -> None:
     cluster = FakeCluster()
 
@@ -84,6 +92,50 @@ def test_equal_versions_are_equal_views_and_a_change_gives_another(tmp_path: Pat
         cluster.become(quorate=False)
         second = await until(engine, lambda view: not view.quorate)
         assert second.version != first.version
+
+    with served(tmp_path, cluster):
+        with_engine(tmp_path, test)
+
+
+class Watched(FakeCluster):
+    """Tells when a version has been handed out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handed_out: dict[str, threading.Event] = defaultdict(threading.Event)
+
+    def snapshot(self) -> ClusterSnapshot:
+        """See `ControlPort`."""
+        self.handed_out[self.now.version].set()
+        return super().snapshot()
+
+    async def read(self) -> None:
+        """Wait until the newest version has been handed out."""
+        event = self.handed_out[self.now.version]
+        assert await asyncio.get_running_loop().run_in_executor(None, event.wait, BOUND_S)
+
+
+def test_change_that_the_view_does_not_show_gives_no_other_version(tmp_path: Path) -> None:
+    cluster = Watched()
+
+    async def test(engine: HaCoreEngine) -> None:
+        first = await engine.view()
+        seen: list[str] = []
+
+        async def collect() -> None:
+            async for change in engine.changes(first.version):
+                seen.append(change.version)
+
+        collecting = asyncio.create_task(collect())
+        for silent_ms in range(3):
+            links = tuple(replace(link, silent_ms=silent_ms) for link in cluster.now.links)
+            cluster.become(links=links)
+            await cluster.read()
+        cluster.become(quorate=False)
+        await until(engine, lambda view: not view.quorate)
+        collecting.cancel()
+        await asyncio.gather(collecting, return_exceptions=True)
+        assert seen in ([], [(await engine.view()).version])
 
     with served(tmp_path, cluster):
         with_engine(tmp_path, test)

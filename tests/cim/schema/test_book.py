@@ -1,0 +1,26 @@
+"""The schema book: it is what the declarations and rows make it."""
+
+from pathlib import Path
+
+from cim_provider.book import COMMAND, book
+from cim_provider.mapping.tables import ASSOCIATIONS, ROWS
+from cim_provider.schema import load_schema
+from cim_provider.server.service import schema_texts
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "cim" / "schema.md"
+
+
+def test_page_is_what_the_declarations_and_rows_say_now() -> None:
+    made = book(load_schema(schema_texts()))
+    assert PAGE.read_text(encoding="utf-8") == made, f"write it anew: {COMMAND}"
+
+
+def test_page_tells_every_class_association_and_method_with_its_codes() -> None:
+    made = book(load_schema(schema_texts()))
+    for row in ROWS:
+        assert f"### {row.class_name}\n" in made
+    for each in ASSOCIATIONS:
+        assert f"| `{each.class_name}` |" in made
+    assert "**RequestStateChange**(uint16 `RequestedState`, out CIM_ConcreteJob `Job`" in made
+    assert "32768 No Quorum" in made
+    assert "4096 Method Parameters Checked - Job Started" in made
