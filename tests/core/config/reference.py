@@ -1,0 +1,94 @@
+"""Tables of docs/configuration.md, made from the parser's and the importer's own tables.
+
+`python -m tests.core.config.reference` writes them anew between their marks.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ha_core.config import keys
+from ha_core.config.heartbeat.directives import WITHOUT_COUNTERPART
+from ha_core.config.heartbeat.scripts import PARAMETERS
+from ha_core.config.kinds import Kind
+
+PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
+MARKED = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+OWN = {name: key for name, key in keys.PRIMITIVE.keys.items() if name not in keys.META}
+TABLES: dict[str, dict[str, keys.Key]] = {
+    "file": keys.CONFIGURATION.keys,
+    "options": keys.OPTIONS.keys,
+    "link": keys.LINK.keys,
+    "node": keys.NODE.keys,
+    "primitive": OWN,
+    "resource options": keys.META,
+    "operations": keys.OPERATIONS.keys,
+    "operation": keys.OPERATION.keys,
+    "monitor": keys.MONITOR.keys,
+    "group": {name: key for name, key in keys.GROUP.keys.items() if name not in keys.META},
+    "location": keys.LOCATION.keys,
+    "colocation": keys.COLOCATION.keys,
+    "ordering": keys.ORDERING.keys,
+    "fence device": keys.DEVICE.keys,
+    "defaults": keys.DEFAULTS.keys,
+    "operation defaults": keys.OPERATION_DEFAULTS.keys,
+}
+
+
+def expected(name: str) -> str:
+    """Return the text of a table."""
+    if name == "directives":
+        return _table(("directive", "why not"), _directives())
+    if name == "scripts":
+        return _table(("script", "agent", "parameters"), _scripts())
+    rows = [
+        (f"`{word}`", _allowed(key.shape), _default(key), key.meaning)
+        for word, key in TABLES[name].items()
+    ]
+    return _table(("key", "allowed", "without it", "meaning"), rows)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    rule = tuple("---" for _ in head)
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
+    return "\n".join(["", *lines, "", ""])
+
+
+def written(text: str) -> str:
+    """Return the page with all tables as they should be."""
+    return MARKED.sub(lambda found: found[1] + expected(found[2]) + found[3], text)
+
+
+def _allowed(shape: keys.Shape) -> str:
+    match shape:
+        case Kind():
+            return shape.allowed
+        case keys.ListOf():
+            one = "a text" if isinstance(shape.value, Kind) else "a mapping, see below"
+            return f"{one}, or a list of such"
+        case keys.MapOf():
+            value = "texts" if isinstance(shape.value, Kind) else "mappings, see below"
+            return f"names with {value}"
+        case _:
+            return "a mapping, see below"
+
+
+def _default(key: keys.Key) -> str:
+    return "**needed**" if key.needed else key.default
+
+
+def _directives() -> Iterator[tuple[str, ...]]:
+    """Yield the reasons, each with its directives, in the order of the program."""
+    for reason in dict.fromkeys(WITHOUT_COUNTERPART.values()):
+        names = [name for name, why in WITHOUT_COUNTERPART.items() if why == reason]
+        yield ", ".join(f"`{name}`" for name in names), reason
+
+
+def _scripts() -> Iterator[tuple[str, ...]]:
+    for name, items in PARAMETERS.items():
+        script = "::".join([name, *(item.upper() for item in items)])
+        yield f"`{script}`", f"`ocf:heartbeat:{name}`", ", ".join(f"`{item}`" for item in items)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
