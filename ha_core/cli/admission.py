@@ -35,7 +35,7 @@ from ha_core.runtime.admission import VALID_S, ask_in, invite, wished_places
 from ha_core.runtime.disk import Store
 from ha_core.runtime.invitation import parse_token
 from ha_core.runtime.nodefile import parse_place, read_node_file, render_node_file
-from ha_core.runtime.transport import endpoints
+from ha_core.runtime.peers import endpoints
 
 DEFAULT_PORT: Final = 6940
 DRAIN_S: Final = 60.0

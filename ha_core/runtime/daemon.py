@@ -22,11 +22,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from ha_core.config.model import Configuration
 from ha_core.errors import ConfigError, HaError, StoreError
 from ha_core.events import ResourceDied
 from ha_core.keyring import KeyRing, parse_ring
 from ha_core.layout import Layout
 from ha_core.node import Node
+from ha_core.recovered import Recovered
 from ha_core.runtime.admission import Door
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.control import Access, ControlServer
@@ -73,8 +75,8 @@ class Daemon:
     ) -> None:
         self._layout = layout
         self._store = store
-        self._seeds = node_file.seeds
         recovered = store.recover()
+        self._places = newest_places(recovered, node_file)
         self._node = Node(node_file.name, recovered, random.SystemRandom(), monotonic_ms())
         self._loop = Loop(self._node, store)
         self._codec = Codec(node_file.name, recovered.generation, ring)
@@ -125,8 +127,7 @@ class Daemon:
 
     async def _begin(self) -> None:
         await self._guardian.start()
-        known = self._node.configuration
-        await self._transport.configure(known if known.nodes else self._seeds)
+        await self._transport.configure(self._places)
         await self._control.start()
         self._loop.start()
         _tell_service_manager("READY=1")
@@ -169,6 +170,20 @@ class Daemon:
             log.info("the key ring was read again: key %d seals", self._codec.ring.active)
         except ConfigError as fault:
             log.error("the old key ring stays in use: %s", fault)
+
+
+def newest_places(recovered: Recovered, node_file: NodeFile) -> Configuration:
+    """Return the configuration whose nodes must be reached to begin.
+
+    The newest one on disk, final or not: what is final is known only when a majority has been
+    reached, and that may be the majority of a change which was still open when this node died.
+    """
+    first = recovered.snapshot.revisions if recovered.snapshot is not None else ()
+    later = [entry.change for entry in recovered.entries if entry.change is not None]
+    for change in reversed((*first, *later)):
+        if change.configuration.node(node_file.name) is not None:
+            return change.configuration
+    return node_file.seeds
 
 
 def read_ring(path: Path) -> KeyRing:

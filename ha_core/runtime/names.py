@@ -34,6 +34,10 @@ class Names:
             self._look_up(key)
         return self._found.get(key)
 
+    async def settled(self) -> None:
+        """Wait until every question under way is answered, or not."""
+        await asyncio.gather(*self._asking.values())
+
     async def close(self) -> None:
         """Give up questions that are under way."""
         tasks = list(self._asking.values())

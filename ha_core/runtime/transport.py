@@ -20,6 +20,7 @@ from ha_core.events import Event, LinkHeard, Received
 from ha_core.ids import LinkName, NodeName
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.names import Names
+from ha_core.runtime.peers import Peers, endpoints
 from ha_core.runtime.streams import Doorkeeper, Endpoint, Incoming, Outgoing
 from ha_core.wire import (
     SALT_BYTES,
@@ -36,26 +37,12 @@ DATAGRAM_BYTES_MAX: Final = 1400
 BATCH_BYTES_MAX: Final = 1200
 """Encoded messages in one frame, so that with the longest header it still is a datagram."""
 BUFFER_BYTES: Final = 1024 * 1024
-FORMER_MS: Final = 60_000
-"""A removed node can still be answered for so long: longer than it waits for its answer."""
 LOG_EVERY_MS: Final = 60_000
 BIND_AGAIN_S: Final = 2.0
 ANSWERED: Final = ("version", "feature")
 """Refusals that the peer is told; others could be anybody's, and silence is the better answer."""
-DEFAULT_PORT: Final = 6940
 
 log = logging.getLogger(__name__)
-
-
-def endpoints(configuration: Configuration, name: NodeName) -> tuple[Endpoint, ...]:
-    """Return where a node of the configuration listens, sorted by link."""
-    node = configuration.node(name)
-    ports = {link.name: link.port for link in configuration.links}
-    found = [
-        Endpoint(item.link, item.host, item.port or ports.get(item.link, DEFAULT_PORT))
-        for item in (node.addresses if node else ())
-    ]
-    return tuple(sorted(found, key=lambda item: item.link))
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -77,7 +64,8 @@ class _Datagrams(asyncio.DatagramProtocol):
         self.lost.set()
 
     def datagram_received(self, data: bytes, addr: tuple[str | int, int]) -> None:
-        answer = self._owner.arrived(data, self._link)
+        source = (str(addr[0]), int(addr[1]))
+        answer = self._owner.arrived(data, self._link, source)
         if answer is not None and self.transport is not None:
             self.transport.sendto(answer, addr)
 
@@ -93,12 +81,11 @@ class Transport:
         self._codec = codec
         self._deliver = deliver
         self._window = ReplayWindow()
-        self._peers: dict[NodeName, tuple[Endpoint, ...]] = {}
-        self._former: dict[NodeName, tuple[tuple[Endpoint, ...], int]] = {}
         self._own: tuple[Endpoint, ...] = ()
         self._links: dict[Endpoint, _Datagrams] = {}
         self._by_link: dict[LinkName, _Datagrams] = {}
         self._names = Names()
+        self._peers = Peers(codec.name, self._names)
         self._servers: dict[Endpoint, asyncio.Server] = {}
         self._outgoing: dict[NodeName, Outgoing] = {}
         self._incoming = Incoming(self._taken, self._refused)
@@ -121,50 +108,21 @@ class Transport:
     async def configure(self, configuration: Configuration) -> None:
         """Listen and send as the configuration says from now on."""
         async with self._changing:
-            peers = {
-                node.name: endpoints(configuration, node.name)
-                for node in configuration.nodes
-                if node.name != self._codec.name
-            }
-            self._remember_former(peers)
-            self._peers = peers
+            self._peers.configure(configuration, monotonic_ms())
             for peer in sorted(self._outgoing):
-                if self._outgoing[peer].targets != self._peers.get(peer):
+                if not self._peers.targets(peer, monotonic_ms()):
                     await self._outgoing.pop(peer).close()
         own = endpoints(configuration, self._codec.name)
         if own:
             await self.listen(own)
 
-    def _remember_former(self, peers: dict[NodeName, tuple[Endpoint, ...]]) -> None:
-        """A node that leaves still waits to hear that it may."""
-        now_ms = monotonic_ms()
-        kept = {
-            peer: former
-            for peer, former in self._former.items()
-            if former[1] > now_ms and peer not in peers
-        }
-        gone = {
-            peer: (targets, now_ms + FORMER_MS)
-            for peer, targets in self._peers.items()
-            if peer not in peers
-        }
-        self._former = kept | gone
-
-    def _targets(self, peer: NodeName) -> tuple[Endpoint, ...]:
-        found = self._peers.get(peer)
-        if found is not None:
-            return found
-        targets, until_ms = self._former.get(peer, ((), 0))
-        return targets if monotonic_ms() < until_ms else ()
-
     async def listen(self, own: tuple[Endpoint, ...]) -> None:
-        """Listen on these endpoints and no others.
+        """Listen on these endpoints, and once all of them are bound on no others.
 
-        One that cannot be bound is logged and tried again: the other links carry on.
+        One that cannot be bound is logged and tried again: the other links carry on, and so
+        does an address that it was to replace.
         """
         async with self._changing:
-            for gone in sorted(set(self._own) - set(own), key=lambda item: item.link):
-                await self._unbind(gone)
             self._own = own
             if not await self._bind_all() and self._binding is None:
                 self._binding = asyncio.get_running_loop().create_task(self._bind_again())
@@ -181,9 +139,10 @@ class Transport:
         """Send messages, those to one node together as far as they fit one datagram."""
         if self._is_isolated:
             return
+        now_ms = monotonic_ms()
         parts: dict[NodeName, list[bytes]] = {}
         for effect in effects:
-            if self._targets(effect.to):
+            if self._peers.targets(effect.to, now_ms):
                 parts.setdefault(effect.to, []).append(encode_message(effect.message))
         for peer, encoded in parts.items():
             for batch in batches(encoded, BATCH_BYTES_MAX):
@@ -195,17 +154,21 @@ class Transport:
             self._binding.cancel()
             await asyncio.gather(self._binding, return_exceptions=True)
         async with self._changing:
-            for endpoint in self._own:
-                await self._unbind(endpoint)
             self._own = ()
+            await self._unbind_others()
             for stream in self._outgoing.values():
                 await stream.close()
             self._outgoing.clear()
             await self._incoming.close()
         await self._names.close()
 
-    def arrived(self, data: bytes, link: LinkName) -> bytes | None:
-        """Take a frame; return what to answer a sender that this node cannot understand."""
+    def arrived(
+        self, data: bytes, link: LinkName, source: tuple[str, int] | None = None
+    ) -> bytes | None:
+        """Take a frame; return what to answer a sender that this node cannot understand.
+
+        `source` is where a datagram came from.
+        """
         if self._is_isolated:
             return None
         self.counters[f"{link}.received"] += 1
@@ -215,6 +178,8 @@ class Transport:
         except Rejected as fault:
             self._refused(fault, link)
             return self._codec.refusal() if fault.code in ANSWERED else None
+        if fresh and source is not None:
+            self._peers.heard(frame.sender, link, source, monotonic_ms())
         self._pass_on(frame, link, fresh=fresh)
         return None
 
@@ -240,7 +205,7 @@ class Transport:
             log.warning("dropped on link %s: %s", link, fault)
 
     def _send_frame(self, peer: NodeName, frame: bytes) -> None:
-        targets = self._targets(peer)
+        targets = self._peers.targets(peer, monotonic_ms())
         if len(frame) > DATAGRAM_BYTES_MAX:
             self._send_stream(peer, targets, frame)
             return
@@ -262,7 +227,9 @@ class Transport:
 
     def _send_stream(self, peer: NodeName, targets: tuple[Endpoint, ...], frame: bytes) -> None:
         stream = self._outgoing.get(peer)
-        if stream is None:
+        if stream is not None:
+            stream.targets = targets
+        else:
             stream = Outgoing(targets, lambda: self._codec.seal((), peer))
             self._outgoing[peer] = stream
         self.counters["stream.sent"] += 1
@@ -280,7 +247,14 @@ class Transport:
                 self._refused(
                     Rejected("unbound", f"{text}; the other links carry on"), endpoint.link
                 )
+        if done:
+            await self._unbind_others()
         return done
+
+    async def _unbind_others(self) -> None:
+        bound = self._links.keys() | self._servers.keys()
+        for endpoint in sorted(bound - set(self._own), key=lambda e: (e.link, e.host, e.port)):
+            await self._unbind(endpoint)
 
     async def _bind_again(self) -> None:
         """Addresses may come up after the daemon, and ports be given free."""

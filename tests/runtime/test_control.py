@@ -154,7 +154,11 @@ def test_waiting_for_a_change_ends_in_time(root: Path, cluster: FakeCluster) -> 
 
 
 def test_missing_daemon_is_named_with_the_command_that_starts_it(root: Path) -> None:
-    with pytest.raises(ConnectError, match=f"had --root {root}"):
+    with pytest.raises(ConnectError, match="is no node of a cluster yet: 'ha init' makes one"):
+        asking(root, Client.snapshot)
+    (root / "etc").mkdir(parents=True)
+    (root / "etc" / "node.yaml").write_text("name: n1")
+    with pytest.raises(ConnectError, match=f"ha start --root {root}"):
         asking(root, Client.snapshot)
 
 
