@@ -94,15 +94,14 @@ def read_tree(text: str, loader: type = LOADER) -> Tree:
 
 def _not_yaml(fault: yaml.MarkedYAMLError, text: str) -> TreeError:
     mark, context_mark = fault.problem_mark or fault.context_mark, fault.context_mark
+    number, column = (mark.line, mark.column) if mark else (0, 0)
     words = str(fault.problem or fault.context)
-    if mark is None:
-        return TreeError(1, f"is not YAML: {words}")
-    lines = text.splitlines()
-    if mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] == "\t":
+    line = "".join(text.splitlines()[number : number + 1])
+    if line[column : column + 1] == "\t":
         words += " (indent with blanks, not with tabs)"
-    if fault.context and context_mark and context_mark.line != mark.line:
+    if fault.context and context_mark and context_mark.line != number:
         words += f" ({fault.context} that begins in line {context_mark.line + 1})"
-    return TreeError(mark.line + 1, f"is not YAML: {words}")
+    return TreeError(number + 1, f"is not YAML: {words}")
 
 
 def _require_printable(text: str) -> None:

@@ -73,6 +73,10 @@ PLAIN = "NAME with letters, digits and . _ + -"
             "1: resources.r.agent: is 'ocf:..:sh'; "
             "allowed: ocf:PROVIDER:TYPE with letters, digits and . _ + -",
         ),
+        (
+            "resources: {r: {agent: 'lsb:a:b'}}",
+            f"1: resources.r.agent: is 'lsb:a:b'; allowed: {AGENTS}address",
+        ),
         ("resources: {r: {agent: lsb}}", f"1: resources.r.agent: is 'lsb'; allowed: lsb:{PLAIN}"),
         (
             "resources: {r: {agent: 'lsb:../x'}}",
@@ -385,6 +389,12 @@ def test_port_of_a_link_is_a_port(port: str) -> None:
     (found,) = faults_of_file(HEAD.replace("ring0: }", f"ring0: {{port: {port}}}}}", 1))
     assert found.startswith("c.yaml:1: links.ring0.port: is '")
     assert found.endswith("; allowed: a port, 1 to 65535")
+
+
+def test_medium_of_a_link_is_udp() -> None:
+    assert faults_of_file(HEAD.replace("ring0: }", "ring0: {medium: serial}}", 1)) == [
+        "c.yaml:1: links.ring0.medium: is 'serial'; allowed: udp"
+    ]
 
 
 def test_service_address_belongs_to_one_resource() -> None:

@@ -213,6 +213,19 @@ def test_address_used_on_two_networks_is_kept_on_one() -> None:
     }
 
 
+def test_peer_that_is_no_address_is_left_out_and_told() -> None:
+    assert notes(f"{NODES}ucast eth0 192.0.2.300\n") == [
+        "ha.cf:2: '192.0.2.300' is no address: left out"
+    ]
+
+
+def test_failback_in_other_words_is_taken_as_legacy_and_told() -> None:
+    assert configured(f"{NODES}auto_failback maybe\n").defaults.meta.stickiness == 0
+    assert notes(f"{NODES}auto_failback maybe\n") == [
+        "ha.cf:2: 'auto_failback maybe' is neither on, off nor legacy: taken as legacy, which is on"
+    ]
+
+
 def test_ipv6_peers_keep_their_scope() -> None:
     text = f"{NODES}ucast6 eth0 fe80::1%eth0\nucast6 eth0 fe80::2%eth0\n"
     assert places(text)["bravo"] == {"eth0": "fe80::2%eth0"}

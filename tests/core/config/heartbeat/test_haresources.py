@@ -117,6 +117,11 @@ def test_unusual_broadcast_address_needs_the_ocf_agent_and_says_so() -> None:
     assert any("takes no broadcast address" in note for note in notes(f"alpha {resource}"))
 
 
+def test_broadcast_address_without_a_netmask_is_unusual_too() -> None:
+    found = only("192.0.2.9//eth1/192.0.2.255")
+    assert dict(found.parameters) == {"ip": "192.0.2.9", "nic": "eth1", "broadcast": "192.0.2.255"}
+
+
 @pytest.mark.parametrize(
     ("resource", "why"),
     [
