@@ -5,6 +5,7 @@ Pacemaker Administration, "How OCF Return Codes Are Interpreted".
 """
 
 from ha_core.config.model import Operation, Primitive
+from ha_core.events import OperationDone
 from ha_core.ids import Millis
 from ha_core.status import FailureKind
 
@@ -58,3 +59,11 @@ def monitors_of(
         return own
     found = find_operation(primitive, "monitor", default_interval_ms, default_timeout_ms)
     return (found,)
+
+
+def reason_of(event: OperationDone) -> str:
+    """Return the agent's reason, or its last line, as one line of a report."""
+    text = event.reason or event.output.strip().rsplit("\n", 1)[-1] or "no output"
+    if event.timed_out:
+        text = f"time limit exceeded after {event.duration_ms} ms: {text}"
+    return text[:REASON_LIMIT]

@@ -157,7 +157,10 @@ class LocalResources:
             return []
         running, local.running = local.running, None
         output: list[Effect | Happened] = []
-        if not running.is_cancelled or running.action != "monitor":
+        has_failed = running.action == "start" and not codes.is_success(event.exit_code)
+        if has_failed and (now_ms >= lease_until_ms or event.reason == LEASE_RAN_OUT):
+            output += [] if running.is_cancelled else self._cut_off(local, event)
+        elif not running.is_cancelled:
             output += self._result(local, running, event, wall_ms, now_ms)
         queued, local.queued = local.queued, None
         if queued is not None:
@@ -201,7 +204,7 @@ class LocalResources:
             if local.running is not None:
                 local.queued = order
                 output.append(CancelOperation(local.running.operation_id))
-                local.running.is_cancelled = True
+                local.running.is_cancelled = True  # its end says nothing of the resource
             else:
                 output += self._begin(local, order, 0)
         return output
@@ -250,6 +253,15 @@ class LocalResources:
             case _:
                 return self._monitored(local, running, event, wall_ms)
 
+    def _cut_off(self, local: _Local, event: OperationDone) -> list[Effect | Happened]:
+        """The guard ends a start with the lease, or it never began: no fault of the resource."""
+        if event.reason == LEASE_RAN_OUT:
+            return []
+        self._update(local, state=InstanceState.FAILED)
+        resource = local.instance.resource
+        text = f"start of {resource} was cut off: the run lease was not renewed"
+        return [Happened("resource-failed", resource, text, "", local.incident)]
+
     def _started(
         self,
         local: _Local,
@@ -259,11 +271,9 @@ class LocalResources:
         now_ms: Millis,
     ) -> list[Effect | Happened]:
         resource = local.instance.resource
-        if event.reason == LEASE_RAN_OUT:
-            return []
         if not codes.is_success(event.exit_code):
             return self._fail(
-                local, "start", event.exit_code, _reason(event), running.on_fail, wall_ms
+                local, "start", event.exit_code, codes.reason_of(event), running.on_fail, wall_ms
             )
         self._update(local, state=InstanceState.STARTED, started_wall_ms=wall_ms)
         self._watch(local, now_ms)
@@ -283,7 +293,7 @@ class LocalResources:
             text = f"{resource} was stopped in {event.duration_ms} ms"
             return [Happened("resource-stopped", resource, text, why, local.incident)]
         on_fail = running.on_fail or OnFail.BLOCK
-        return self._fail(local, "stop", event.exit_code, _reason(event), on_fail, wall_ms)
+        return self._fail(local, "stop", event.exit_code, codes.reason_of(event), on_fail, wall_ms)
 
     def _probed(
         self, local: _Local, event: OperationDone, wall_ms: Millis, now_ms: Millis
@@ -297,7 +307,9 @@ class LocalResources:
         if event.exit_code == codes.OCF_NOT_RUNNING:
             self._update(local, state=InstanceState.STOPPED)
             return []
-        output = self._fail(local, "monitor", event.exit_code, _reason(event), None, wall_ms)
+        output = self._fail(
+            local, "monitor", event.exit_code, codes.reason_of(event), None, wall_ms
+        )
         if event.exit_code == codes.OCF_NOT_INSTALLED:
             self._update(local, state=InstanceState.STOPPED)
         return output
@@ -308,7 +320,7 @@ class LocalResources:
         if codes.is_success(event.exit_code) or local.instance.state is not InstanceState.STARTED:
             return []
         return self._fail(
-            local, "monitor", event.exit_code, _reason(event), running.on_fail, wall_ms
+            local, "monitor", event.exit_code, codes.reason_of(event), running.on_fail, wall_ms
         )
 
     def _fail(
@@ -444,6 +456,7 @@ class LocalResources:
         self._update(local, pending="stop")
         if local.running is not None:
             local.queued = order
+            local.running.is_cancelled = True
             return [CancelOperation(local.running.operation_id)]
         return [item for item in self._begin(local, order, 0) if not isinstance(item, Happened)]
 
@@ -485,10 +498,3 @@ class LocalResources:
             return []
         self._kept = failures
         return [Persist(local=failures)]
-
-
-def _reason(event: OperationDone) -> str:
-    text = event.reason or event.output.strip().rsplit("\n", 1)[-1] or "no output"
-    if event.timed_out:
-        text = f"time limit exceeded after {event.duration_ms} ms: {text}"
-    return text[: codes.REASON_LIMIT]

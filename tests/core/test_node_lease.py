@@ -1,0 +1,59 @@
+"""A node whose lease ends: what was cut off is no fault of the resource."""
+
+from ha_core.config.model import AgentClass, AgentRef, Configuration, Primitive
+from ha_core.effects import LocalState, RunOperation
+from ha_core.events import LEASE_RAN_OUT, OperationDone
+from ha_core.ids import ResourceId
+from ha_core.messages import Order
+from ha_core.policy.transition import ActionKind
+from ha_core.status import Instance, InstanceState
+from ha_core.transition.local import LocalResources
+
+WEB = ResourceId("web")
+PRIMITIVE = Primitive(WEB, AgentRef(AgentClass.PROCESS))
+LEASE_UNTIL_MS = 5000
+
+
+def starting() -> tuple[LocalResources, int]:
+    """Return resources of which one is being started, and the operation's id."""
+    local = LocalResources(LocalState())
+    local.configure(Configuration(primitives=(PRIMITIVE,)), 0)
+    order = Order(1, 1, 1, WEB, ActionKind.START)
+    (run,) = [e for e in local.order(order, LEASE_UNTIL_MS, 1000) if isinstance(e, RunOperation)]
+    return local, run.operation_id
+
+
+def instance(local: LocalResources) -> Instance:
+    """Return the one instance."""
+    (found,) = local.instances()
+    return found
+
+
+def test_start_that_the_lease_cut_off_is_no_failed_start() -> None:
+    local, operation = starting()
+    local.done(OperationDone(operation, 1), 0, LEASE_UNTIL_MS, LEASE_UNTIL_MS)
+    assert instance(local).state is InstanceState.FAILED, "it must be stopped before anything else"
+    assert instance(local).fail_count == 0
+
+
+def test_start_that_fails_under_the_lease_counts() -> None:
+    local, operation = starting()
+    local.done(OperationDone(operation, 1), 0, LEASE_UNTIL_MS, LEASE_UNTIL_MS - 1)
+    assert instance(local).fail_count > 0
+
+
+def test_start_that_never_began_leaves_everything_as_it_was() -> None:
+    local, operation = starting()
+    done = OperationDone(operation, 1, reason=LEASE_RAN_OUT)
+    local.done(done, 0, LEASE_UNTIL_MS + 500, LEASE_UNTIL_MS)
+    assert (instance(local).state, instance(local).pending) == (InstanceState.UNKNOWN, "")
+
+
+def test_start_that_is_cancelled_for_a_stop_says_nothing_of_the_resource() -> None:
+    local, operation = starting()
+    local.stop_all("the lease is gone")
+    effects = local.done(OperationDone(operation, 1, reason="cancelled"), 0, 0, LEASE_UNTIL_MS)
+    stop = next(item for item in effects if isinstance(item, RunOperation))
+    assert stop.action == "stop"
+    local.done(OperationDone(stop.operation_id, 0), 0, 0, LEASE_UNTIL_MS)
+    assert (instance(local).state, instance(local).fail_count) == (InstanceState.STOPPED, 0)
