@@ -12,6 +12,7 @@ CIM_EnabledLogicalElement.RequestStateChange.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
 
 import pywbem
@@ -38,23 +39,30 @@ from cim_provider.wbem import parse_values
 from cim_provider.wbem.errors import Status
 from cim_provider.wbem.operations import InvokeMethod, MethodResult
 
-COMPLETED: Final = 0
-NOT_SUPPORTED: Final = 1
-INVALID_PARAMETER: Final = 5
-JOB_STARTED: Final = 4096
-INVALID_TRANSITION: Final = 4097
-NO_TIMEOUT: Final = 4098
-BUSY: Final = 4099
-NO_QUORUM: Final = 32768
-UNSAFE: Final = 32769
-NOT_MANAGED: Final = 32771
 _KNOWN_STATES: Final = frozenset({2, 3, 4, 6, 7, 8, 9, 10, 11})
 _RESTARTS: Final = (10, 11)
 _RESOURCES: Final = (resource.PRIMITIVE_CLASS, resource.GROUP_CLASS)
 _STATE_CHANGES: Final = (node.NODE_CLASS, *_RESOURCES, CLUSTER_CLASS, JOB_CLASS)
 """Classes whose RequestStateChange answers; for the last two, that nothing is supported."""
-_CODES: Final = {"busy": BUSY, "no-quorum": NO_QUORUM, "unsafe": UNSAFE}
 _STATUSES: Final = {"denied": Status.ACCESS_DENIED, "not-found": Status.NOT_FOUND}
+
+
+class Code(IntEnum):
+    """What RequestStateChange returns; from 32768 on the numbers are our own."""
+
+    COMPLETED = 0
+    NOT_SUPPORTED = 1
+    INVALID_PARAMETER = 5
+    JOB_STARTED = 4096
+    INVALID_TRANSITION = 4097
+    NO_TIMEOUT = 4098
+    BUSY = 4099
+    NO_QUORUM = 32768
+    UNSAFE = 32769
+    NOT_MANAGED = 32771
+
+
+_CODES: Final = {"busy": Code.BUSY, "no-quorum": Code.NO_QUORUM, "unsafe": Code.UNSAFE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,43 +98,43 @@ async def invoke(
     if method.name != "RequestStateChange" or info.name not in _STATE_CHANGES:
         refuse(Status.METHOD_NOT_AVAILABLE, f"{info.name}.{method.name} does nothing here")
     plan = _plan(record, given, world)
-    if isinstance(plan, int):
+    if isinstance(plan, Code):
         return _result(plan)
     outcome = await engine.submit(plan.command, user)
     return _answer(outcome, plan.job, namespace.name)
 
 
-def _plan(record: Record, given: Mapping[str, object], world: World) -> _Plan | int:
+def _plan(record: Record, given: Mapping[str, object], world: World) -> _Plan | Code:
     """Return what RequestStateChange of an object means, or the code that says why nothing."""
     state = given.get("RequestedState")
     if state not in _KNOWN_STATES:
-        return INVALID_PARAMETER
+        return Code.INVALID_PARAMETER
     assert isinstance(state, int), "the states that are known are numbers"
     if _is_time(given.get("TimeoutPeriod")) and record.ref.class_name != CLUSTER_CLASS:
-        return NO_TIMEOUT
+        return Code.NO_TIMEOUT
     if record.ref.class_name == node.NODE_CLASS:
         return _on_node(str(dict(record.ref.keys)["Name"]), state, world)
     if record.ref.class_name in _RESOURCES:
         return _on_resource(str(dict(record.ref.keys)["Id"]), state, world)
-    return NOT_SUPPORTED
+    return Code.NOT_SUPPORTED
 
 
-def _on_node(name: str, state: int, world: World) -> _Plan | int:
+def _on_node(name: str, state: int, world: World) -> _Plan | Code:
     if state not in node.STATES or world.nodes[name].is_witness:
-        return NOT_SUPPORTED
+        return Code.NOT_SUPPORTED
     is_standby = state == 6
     return _Plan(SetNodeStandby(name, is_standby), Job("standby" if is_standby else "online", name))
 
 
-def _on_resource(name: str, state: int, world: World) -> _Plan | int:
+def _on_resource(name: str, state: int, world: World) -> _Plan | Code:
     if state not in resource.STATES:
-        return NOT_SUPPORTED
+        return Code.NOT_SUPPORTED
     view = world.groups.get(name) or world.primitives[name]
     if world.running and not view.managed:
-        return NOT_MANAGED
+        return Code.NOT_MANAGED
     if state in _RESTARTS:
         if view.target_role == "stopped":
-            return INVALID_TRANSITION
+            return Code.INVALID_TRANSITION
         return _Plan(RestartResource(name), Job("restart", name, started_ms(world, name)))
     if state == 2:
         return _Plan(StartResource(name), Job("start", name))
@@ -136,10 +144,10 @@ def _on_resource(name: str, state: int, world: World) -> _Plan | int:
 def _answer(outcome: Outcome, job: Job, namespace: str) -> MethodResult:
     match outcome:
         case Done():
-            return _result(COMPLETED)
+            return _result(Code.COMPLETED)
         case Pending():
             return MethodResult(
-                pywbem.Uint32(JOB_STARTED),
+                pywbem.Uint32(Code.JOB_STARTED),
                 (("Job", "reference", cim_path(job_ref(job), namespace)),),
             )
         case Refused(code=code, text=text):
@@ -148,7 +156,7 @@ def _answer(outcome: Outcome, job: Job, namespace: str) -> MethodResult:
             refuse(_STATUSES.get(code, Status.FAILED), text)
 
 
-def _result(code: int) -> MethodResult:
+def _result(code: Code) -> MethodResult:
     return MethodResult(pywbem.Uint32(code))
 
 

@@ -123,8 +123,9 @@ def test_change_that_the_view_does_not_show_gives_no_other_version(tmp_path: Pat
         seen: list[str] = []
 
         async def collect() -> None:
+            remember = seen.append
             async for change in engine.changes(first.version):
-                seen.append(change.version)
+                remember(change.version)
 
         collecting = asyncio.create_task(collect())
         for silent_ms in range(3):

@@ -1,13 +1,16 @@
 """The schema book: it is what the declarations and rows make it."""
 
+import re
 from pathlib import Path
 
 from cim_provider.book import COMMAND, book
+from cim_provider.mapping.methods import Code
 from cim_provider.mapping.tables import ASSOCIATIONS, ROWS
-from cim_provider.schema import load_schema
+from cim_provider.schema import MODEL, load_schema
 from cim_provider.server.service import schema_texts
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "cim" / "schema.md"
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "cim"
+PAGE = DOCS / "schema.md"
 
 
 def test_page_is_what_the_declarations_and_rows_say_now() -> None:
@@ -24,3 +27,15 @@ def test_page_tells_every_class_association_and_method_with_its_codes() -> None:
     assert "**RequestStateChange**(uint16 `RequestedState`, out CIM_ConcreteJob `Job`" in made
     assert "32768 No Quorum" in made
     assert "4096 Method Parameters Checked - Job Started" in made
+
+
+def test_guide_and_declarations_have_the_return_codes_that_are_given() -> None:
+    namespace = load_schema(schema_texts()).namespace(MODEL)
+    assert namespace is not None
+    declared = set()
+    for name in ("HA_ClusterNode", "HA_PrimitiveResource"):
+        method = namespace.classes[name.lower()].declaration.methods["RequestStateChange"]
+        declared |= {int(text) for text in method.qualifiers["ValueMap"].value}
+    table = (DOCS / "README.md").read_text(encoding="utf-8").partition("| returns | means |")[2]
+    told = {int(code) for code in re.findall(r"^\| (\d+) \|", table.partition("\n\n")[0], re.M)}
+    assert told == declared == set(Code)
