@@ -65,7 +65,7 @@ class Draft:
             name=ha_cf.cluster if cluster else "heartbeat",
             options=Options() if ha_cf.dead_after_ms is None else Options(ha_cf.dead_after_ms),
             nodes=nodes,
-            links=tuple(Link(name, network.port or Link(name).port) for name, network in links),
+            links=tuple(Link(name, _port(network)) for name, network in links),
             primitives=primitives,
             groups=groups,
             locations=locations,
@@ -117,19 +117,19 @@ class Draft:
         places: dict[NodeName, list[Address]] = {name: [] for name in self._nodes.values()}
         used: set[tuple[str, int]] = set()
         for link, network in links:
-            known = self._known_hosts(link, network)
+            known, own_port = self._known_hosts(link, network), _port(network)
             for name in places:
                 host = known.get(name, "")
-                if not host or (host, network.port) in used:
+                if not host or (host, own_port) in used:
                     # On several links the name would be the same socket several times.
                     host = str(name) if len(links) == 1 and is_host(name) else f"{name}-{link}"
-                    host = _free(host, [place for place, port in used if port == network.port])
+                    host = _free(host, [place for place, port in used if port == own_port])
                     where = printable(network.interface.text)
                     self.fill_in.append(
                         f"nodes.{name}.addresses.{link}: {name}'s address on {where}, "
                         f"for which '{host}' stands here"
                     )
-                used.add((host, network.port))
+                used.add((host, own_port))
                 places[name].append(Address(link, host))
         if len(places) > limits.VOTERS_MAX:
             most = limits.VOTERS_MAX
@@ -254,6 +254,10 @@ def general_notes(ha_cf: HaCf, found: Configuration) -> Iterable[str]:
         "before 'ha apply', the nodes must be members under these names: "
         f"'ha init --node {nodes[0]}' on the first, 'ha join TOKEN' on the others"
     )
+
+
+def _port(network: Network) -> int:
+    return network.port or Link(LinkName("")).port
 
 
 def _as_primitive(name: ResourceId, found: Agent) -> Primitive:

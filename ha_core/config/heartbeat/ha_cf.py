@@ -17,6 +17,7 @@ _TIME: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})(ms|msec|us|usec)?"
 _PER_MS: Final = {"ms": 1.0, "msec": 1.0, "us": 0.001, "usec": 0.001}
 _TRUE: Final = ("true", "on", "yes", "y", "1")
 _FALSE: Final = ("false", "off", "no", "n", "0")
+_STONITH_WORDS: Final = 3
 _CHILDREN: Final = ("respawn", "failfast")
 _UNICAST: Final = ("ucast", "ucast6")
 _MULTICAST: Final = ("mcast", "mcast6")
@@ -49,7 +50,10 @@ class HaCf:
         """Return what the text of the file says."""
         found = cls()
         for words in lines(text, HA_CF):
-            found._take(words[0], words[1:], shown(words))
+            # What stands behind host and type are the device's parameters: its password, too.
+            is_secret = words[0].text == "stonith_host" and len(words) > _STONITH_WORDS
+            line = f"{shown(words[:_STONITH_WORDS])} ..." if is_secret else shown(words)
+            found._take(words[0], words[1:], line)
         return found
 
     def _take(self, name: Word, values: Words, line: str) -> None:

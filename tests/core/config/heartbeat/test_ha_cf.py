@@ -259,7 +259,7 @@ def test_what_must_be_filled_in_is_told_and_stands_at_the_top_of_the_file() -> N
         ("respawn hacluster /usr/lib/heartbeat/ipfail", "a node that loses its networks loses"),
         ("respawn root /usr/sbin/feed -x", "start it by the system's service manager"),
         ("apiauth ipfail uid=hacluster", "the node's control socket"),
-        ("stonith_host * ssh alpha bravo", "write a device under fence_devices"),
+        ("stonith_host * meatware", "write a device under fence_devices"),
         ("watchdog /dev/watchdog", "ends with its node's lease"),
         ("compression bz2", "messages between nodes have a form of their own"),
         ("autojoin none", "a node joins by 'ha join TOKEN' alone"),
@@ -273,6 +273,12 @@ def test_directive_without_a_counterpart_is_listed_with_its_line_and_reason(
     assert len(found) == 1
     assert found[0].startswith(f"ha.cf:4: '{line}' has no counterpart: ")
     assert reason in found[0]
+
+
+def test_password_of_a_fencing_device_is_not_repeated() -> None:
+    found = imported(f"{NODES}stonith_host * baytech 192.0.2.3 login s3cret\n")
+    assert any("'stonith_host * baytech ...' has no counterpart" in note for note in found.notes)
+    assert "s3cret" not in "".join(found.notes) + found.yaml_text
 
 
 @pytest.mark.parametrize(

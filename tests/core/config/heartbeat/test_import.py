@@ -157,6 +157,7 @@ def _text(words: st.SearchStrategy[str], between: str) -> st.SearchStrategy[str]
 @settings(max_examples=300)
 @given(_text(WORDS, "\n"), _text(RESOURCES, " "), st.text(max_size=30))
 @example("node alpha alpha-eth1\nucast eth0 alpha-eth1\nbcast eth1", "", "")
+@example("ucast eth0 n1\nudpport 6940\nucast eth1 n1", "", "")
 @example("bcast \uffff \x1b", "", "")
 @example("node 1\nbcast eth0", "1 apache apache-2 apache\n1 apache-group apache", "")
 def test_whatever_the_files_hold_the_result_verifies(
