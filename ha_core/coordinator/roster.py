@@ -195,6 +195,9 @@ class Roster:
         record = self.records.get(sender)
         if record is None or generation != record.generation:
             return False
+        if record.state is NodeState.LEFT:
+            # Sent before the goodbye, come after it: the node would be back, and then lost.
+            return False
         if message.admission != record.admission or message.report_id <= record.report_id:
             return False
         record.report_id = message.report_id
