@@ -32,7 +32,7 @@ from cim_provider.engine import (
 from cim_provider.mapping import node, resource
 from cim_provider.mapping.catalog import NAME_CHARS_MAX, Catalog, refuse
 from cim_provider.mapping.jobs import JOB_CLASS, Job, job_ref, started_ms
-from cim_provider.mapping.paths import cim_path, locate
+from cim_provider.mapping.paths import cim_path, kind_of, locate
 from cim_provider.mapping.rows import Record
 from cim_provider.mapping.world import CLUSTER_CLASS, World
 from cim_provider.wbem import parse_values
@@ -203,6 +203,7 @@ def _typed(declared: pywbem.CIMParameter, value: object) -> object:
             return parse_values.scalar(value, expected)
         except parse_values.BadValueError as fault:
             refuse(Status.INVALID_PARAMETER, f"parameter {declared.name}: {fault}")
-    if not isinstance(value, list) and pywbem.cimtype(value) != expected:
-        refuse(Status.INVALID_PARAMETER, f"{wrong}, but {pywbem.cimtype(value)}")
+    given = "array" if isinstance(value, list) else kind_of(value)
+    if given not in (expected, "array"):
+        refuse(Status.INVALID_PARAMETER, f"{wrong}, but {given}")
     return value

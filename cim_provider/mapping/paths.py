@@ -22,6 +22,9 @@ from cim_provider.mapping.world import World
 from cim_provider.schema import INTEROP, INTEROP_NAMES, ClassInfo, NamespaceSchema
 from cim_provider.wbem.errors import Status
 
+TEXT_CHARS_MAX: Final = 512
+"""So much of a path that names nothing is repeated to the client."""
+_TYPED: Final = (bool, str, pywbem.CIMInt, pywbem.CIMFloat, pywbem.CIMDateTime)
 _INTEROP: Final = frozenset(name.lower() for name in INTEROP_NAMES)
 
 
@@ -94,7 +97,7 @@ def _string(info: ClassInfo, name: str, value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return value.strip()
-    given = "missing" if value is None else f"given as {_kind(value)}, expected a string"
+    given = "missing" if value is None else f"given as {kind_of(value)}, expected a string"
     refuse(Status.INVALID_PARAMETER, f"{info.name}: key {name} is {given}")
 
 
@@ -109,7 +112,7 @@ def _linked(
     for role in (row.left_role, row.right_role):
         value = keys.get(role)
         if not isinstance(value, pywbem.CIMInstanceName):
-            given = "missing" if value is None else f"given as {_kind(value)}"
+            given = "missing" if value is None else f"given as {kind_of(value)}"
             text = f"{row.class_name}: key {role} is {given}, expected a reference"
             refuse(Status.INVALID_PARAMETER, text)
         where = namespace
@@ -126,11 +129,23 @@ def _linked(
     return None
 
 
-def _kind(value: object) -> str:
-    if isinstance(value, pywbem.CIMInstanceName | pywbem.CIMClassName):
-        return "a reference"
-    return str(getattr(value, "cimtype", None) or "a number")
+def kind_of(value: object) -> str:
+    """Return what a value from a client is, in words for the client."""
+    if isinstance(value, pywbem.CIMInstanceName):
+        return "reference"
+    if isinstance(value, pywbem.CIMClassName):
+        return "reference to a class"
+    return str(pywbem.cimtype(value)) if isinstance(value, _TYPED) else "number"
 
 
 def _text(path: pywbem.CIMInstanceName) -> str:
-    return str(path.to_wbem_uri(format="historical"))[:512]
+    """Return a path for people; pywbem writes none whose key has no name."""
+    keys = ",".join(
+        f"{'' if name is None else f'{name}='}{_value_text(value)}"
+        for name, value in path.keybindings.items()
+    )
+    return f"{path.classname}.{keys}"[:TEXT_CHARS_MAX]
+
+
+def _value_text(value: object) -> str:
+    return _text(value) if isinstance(value, pywbem.CIMInstanceName) else f'"{value}"'
