@@ -8,6 +8,7 @@ from typing import Final
 
 from ha_core.config.build import build
 from ha_core.config.check import check
+from ha_core.config.faults import printable
 from ha_core.config.model import Configuration
 from ha_core.config.read import Reader
 from ha_core.config.tree import TreeError, read_tree
@@ -27,7 +28,7 @@ def parse_text(text: str, file: str) -> Configuration:
     try:
         raw = reader.read_file(read_tree(text))
     except TreeError as error:
-        raise ConfigError(f"{file}:{error.line}: the file {error}") from None
+        raise ConfigError(printable(f"{file}:{error.line}: the file {error}")) from None
     if raw is None:
         raise ConfigError(reader.faults())
     configuration = build(raw)

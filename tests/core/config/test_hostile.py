@@ -1,13 +1,21 @@
 """Files that are no configuration at all: one clear sentence each, and no time or memory lost."""
 
 import json
+import re
 from time import monotonic
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from ha_core.config.check import check
+from ha_core.config.parse import parse_text
+from ha_core.config.schema import json_schema
 from ha_core.config.tree import DEPTH_MAX, TEXT_BYTES_MAX, Scalar, TreeError, read_tree
+from ha_core.errors import ConfigError
 from tests.core.config.samples import HEAD, faults_of_file
+from tests.core.config.test_parse import EVERYTHING
 
 LOADERS = pytest.mark.parametrize(
     "loader", sorted({yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)}, key=str)
@@ -111,6 +119,46 @@ def test_half_a_character_is_no_text() -> None:
 )
 def test_file_of_another_shape_is_told_what_it_should_be(text: str, fault: str) -> None:
     assert any(fault in item for item in faults_of_file(text))
+
+
+KEYS = sorted(set(re.findall(r'"([a-z_]+)": \{', json.dumps(json_schema()))))
+WORDS = st.one_of(
+    st.sampled_from([*KEYS, "n1", "ring0", "web", "g", "process", "address", "INFINITY", "10s"]),
+    st.text(max_size=5),
+)
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), WORDS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+RESOURCES = st.dictionaries(WORDS, st.dictionaries(WORDS, VALUES, max_size=4), max_size=4)
+
+
+def ends_in_faults_or_a_configuration(text: str) -> None:
+    """Read the text; any other end is a bug."""
+    faults: tuple[str, ...] = ()
+    try:
+        assert check(parse_text(text, "c.yaml")) == ()
+    except ConfigError as error:
+        faults = error.faults or ("an error without a fault",)
+    assert all(fault.startswith("c.yaml:") and fault.isprintable() for fault in faults)
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(["options", "nodes", "resources", "constraints", "defaults", "x"]), RESOURCES
+)
+def test_known_words_in_any_order_end_in_faults_or_a_configuration(
+    name: str, part: dict[str, object]
+) -> None:
+    base = yaml.safe_load(HEAD)
+    ends_in_faults_or_a_configuration(json.dumps({**base, name: part}))
+
+
+@settings(max_examples=300)
+@given(st.integers(0, len(EVERYTHING)), st.integers(0, 30), st.text(max_size=5))
+def test_damaged_file_ends_in_faults_or_a_configuration(at: int, gone: int, put: str) -> None:
+    ends_in_faults_or_a_configuration(EVERYTHING[:at] + put + EVERYTHING[at + gone :])
 
 
 def test_many_faults_are_told_up_to_a_bound() -> None:
