@@ -17,12 +17,16 @@ from ha_core.status import InstanceState, NodeState
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """`first` before `then`; `binds`: the one implies the other, `returns`: stops reverse it."""
+    """`first` before `then`; `binds`: the one implies the other, `returns`: stops reverse it.
+
+    `inner`: between members of a group.
+    """
 
     first: ResourceId
     then: ResourceId
     binds: bool
     returns: bool
+    inner: bool = False
 
 
 class Actions:
@@ -33,6 +37,10 @@ class Actions:
         self._seats = seats
         self._edges = _edges(picture)
         self.blocked: dict[ResourceId, str] = {}
+        self.held: set[ResourceId] = set()
+        """What cannot stop because something that must stop first will not."""
+        self._hopeless: set[ResourceId] = set()
+        """What cannot start, and for no passing reason: what depends on it cannot stay either."""
         self._stops: dict[ResourceId, dict[NodeName, str]] = {r: {} for r in picture.resources}
         self._unknown = {resource: picture.unknown(resource) for resource in picture.resources}
         for resource in picture.resources:
@@ -58,6 +66,7 @@ class Actions:
                     f"{resource} is left alone on {node} ({what}); mend it there, "
                     f"then: ha resource cleanup {resource}"
                 )
+                self._hopeless.add(resource)
         if seat.head.code == "blocked" or not self._may_act(resource):
             return
         for node, instance in picture.active(resource):
@@ -90,64 +99,122 @@ class Actions:
         while changed:
             changed = any([self._follow(edge) for edge in self._edges if edge.binds])
             changed = any([self._lean(*pair) for pair in self._mandatory()]) or changed
+            changed = any([self._hold(edge) for edge in self._edges if edge.binds]) or changed
 
     def _follow(self, edge: Edge) -> bool:
         first, then = edge.first, edge.then
         changed = False
-        if self._wants_start(then) and then not in self.blocked and self._is_hopeless(first):
-            self.blocked[then] = f"{then} waits for {first}: {self._hindrance(first)}"
+        if self._wants_start(then) and then not in self.blocked and not self._will_run(first):
+            self._block(then, first)
             changed = True
         if not edge.returns or not self._may_act(then):
             return changed
         why = self._why_restart(first)
-        node = self._settled(then)
-        if why and node is not None:
-            self._stops[then][node] = f"it is ordered after {first}: {why}"
-            changed = True
+        if why and self._push(then, f"it is ordered after {first}: {why}"):
+            return True
         return changed
+
+    def _block(self, then: ResourceId, first: ResourceId) -> None:
+        """Note that `then` cannot start because `first` does not run."""
+        self.blocked[then] = f"{then} waits for {first}: {self._hindrance(first)}"
+        if first in self._hopeless or not (first in self.blocked or self._is_open(first)):
+            self._hopeless.add(then)
+
+    def _push(self, resource: ResourceId, why: str) -> bool:
+        """Let a primitive stop that could have stayed; return whether that is new."""
+        node = self._settled(resource)
+        if node is None:
+            return False
+        self._stops[resource][node] = why
+        return True
 
     def _why_restart(self, first: ResourceId) -> str:
         """Return why what is ordered after `first` cannot stay as it is, or nothing."""
         if self._stops[first] and self._settled(first) is None:
             return f"{first} is stopped first ({next(iter(self._stops[first].values()))})"
-        if self._unknown[first] or self._has_pending_state(first):
+        if first in self._hopeless:
+            return self.blocked[first]
+        if self._is_open(first) or first in self.blocked or self._settled(first) is not None:
             return ""
-        if first in self.blocked or not self._may_act(first) or self._settled(first) is not None:
-            return ""
+        if not self._may_act(first):
+            return f"{first} does not run, and the cluster only watches it"
         if self._seats[first].node is None:
             return f"{first} cannot run: {self._seats[first].head.text}"
         return f"{first} is started anew"
 
+    def _is_open(self, resource: ResourceId) -> bool:
+        """Return whether it may yet turn out to run somewhere: then nothing is concluded."""
+        return bool(self._unknown[resource]) or self._has_pending_state(resource)
+
     def _has_pending_state(self, resource: ResourceId) -> bool:
         return any(item.pending == "monitor" for _, item in self._picture.instances(resource))
 
-    def _lean(self, dependent: ResourceId, primary: ResourceId) -> bool:
-        """A dependent that must be with its primary does not start where that one cannot."""
-        if dependent in self.blocked or not self._wants_start(dependent):
+    def _lean(self, dependent: ResourceId, primaries: tuple[ResourceId, ...]) -> bool:
+        """A dependent that must be with its primary does not run where that one cannot.
+
+        A group is there as long as any of its members can be.
+        """
+        lame = [r for r in primaries if r in self.blocked and not self._is_there(r)]
+        if lame != list(primaries):
             return False
-        if primary not in self.blocked or self._settled(primary) is not None:
+        if self._wants_start(dependent) and dependent not in self.blocked:
+            self._block(dependent, lame[0])
+            return True
+        if lame[0] not in self._hopeless or not self._may_act(dependent):
             return False
-        self.blocked[dependent] = f"{dependent} waits for {primary}: {self._hindrance(primary)}"
+        return self._push(dependent, f"it must be with {lame[0]}: {self.blocked[lame[0]]}")
+
+    def _hold(self, edge: Edge) -> bool:
+        """What must stop after something that will not stop stays as it is.
+
+        A failed stop holds up everything below it. What the cluster only watches
+        holds up the group that it is a member of, whose members belong together;
+        to others it is as good as absent.
+        """
+        first, then = edge.first, edge.then
+        if not edge.returns or first in self.held or not self._stops[first]:
+            return False
+        why = self.blocked[then] if then in self.held else ""
+        for node, item in self._picture.active(then):
+            if item.state is InstanceState.BLOCKED:
+                why = self.blocked[then]
+            elif edge.inner and not self._picture.acts_on(then):
+                why = f"the cluster only watches {then}, which runs on {node}"
+        if not why:
+            return False
+        self.held.add(first)
+        self.blocked[first] = f"{first} cannot stop before {then}: {why}"
         return True
 
-    def _mandatory(self) -> list[tuple[ResourceId, ResourceId]]:
+    def _is_there(self, resource: ResourceId) -> bool:
+        """Return whether the primitive stays on a node, be it as what cannot be stopped there."""
+        return self._settled(resource) is not None or any(
+            item.state is InstanceState.BLOCKED for _, item in self._picture.active(resource)
+        )
+
+    def _mandatory(self) -> list[tuple[ResourceId, tuple[ResourceId, ...]]]:
         pairs = []
         for item in self._picture.configuration.colocations:
             dependent = self._picture.configuration.group(item.resource)
             primary = self._picture.configuration.group(item.with_resource)
             if item.score >= INFINITY:
                 first = dependent.members[0] if dependent else item.resource
-                last = primary.members[-1] if primary else item.with_resource
-                pairs.append((first, last))
-        return [pair for pair in pairs if pair[0] in self._stops and pair[1] in self._stops]
+                primaries = primary.members if primary else (item.with_resource,)
+                pairs.append((first, primaries))
+        return [pair for pair in pairs if {pair[0], *pair[1]} <= self._stops.keys()]
 
     def _settled(self, resource: ResourceId) -> NodeName | None:
-        """Return the node where the primitive runs and stays, or None."""
-        seat = self._seats[resource]
+        """Return the node where the primitive runs and stays, or None.
+
+        What the cluster only watches stays where it is, failed or not.
+        """
+        seat, is_ours = self._seats[resource], self._may_act(resource)
         for node, instance in self._picture.active(resource):
-            if node in self._stops[resource] or instance.state is not InstanceState.STARTED:
+            if node in self._stops[resource] or instance.pending == "stop":
                 continue
-            if instance.pending != "stop" and (node == seat.node or not self._may_act(resource)):
+            if instance.state is InstanceState.STARTED and (node == seat.node or not is_ours):
+                return node
+            if instance.state is InstanceState.FAILED and not is_ours:
                 return node
         return None
 
@@ -158,11 +225,11 @@ class Actions:
             and self._settled(resource) is None
         )
 
-    def _is_hopeless(self, resource: ResourceId) -> bool:
-        """Return whether the primitive neither runs nor will start."""
+    def _will_run(self, resource: ResourceId) -> bool:
+        """Return whether the primitive runs and stays, or will start."""
         if self._settled(resource) is not None:
-            return False
-        return resource in self.blocked or not self._wants_start(resource)
+            return True
+        return resource not in self.blocked and self._wants_start(resource)
 
     def _hindrance(self, resource: ResourceId) -> str:
         return self.blocked.get(resource) or self._seats[resource].head.text
@@ -192,10 +259,10 @@ class Actions:
         for node, why in sorted(self._stops[resource].items()):
             key = ActionKey(resource, ActionKind.STOP, node)
             wanted[key] = why
-            if self._is_free(resource, node) and not self._is_held(resource):
+            if self._is_free(resource, node) and resource not in self.held:
                 ready.add(key)
-        seat = self._seats[resource]
-        if self._wants_start(resource) and seat.node is not None:
+        seat, is_stuck = self._seats[resource], resource in self._hopeless
+        if self._wants_start(resource) and seat.node is not None and not is_stuck:
             key = ActionKey(resource, ActionKind.START, seat.node)
             wanted[key] = seat.head.text
             is_open = seat.node not in self._picture.closed
@@ -210,15 +277,6 @@ class Actions:
             where == node and item.pending for where, item in self._picture.instances(resource)
         )
 
-    def _is_held(self, resource: ResourceId) -> bool:
-        """Return whether something that must stop first cannot: its stop failed."""
-        return any(
-            item.state is InstanceState.BLOCKED
-            for edge in self._edges
-            if edge.first == resource and edge.returns and edge.binds
-            for _, item in self._picture.active(edge.then)
-        )
-
     def _predecessors(self, key: ActionKey, wanted: dict[ActionKey, str]) -> set[ActionKey]:
         mine = [other for other in wanted if other.resource == key.resource]
         found: set[ActionKey] = set()
@@ -227,9 +285,11 @@ class Actions:
             found |= self._avoided(key, wanted)
         for edge in self._edges:
             if key.kind is ActionKind.START and edge.then == key.resource:
-                found |= _of(edge.first, ActionKind.START, wanted)
+                if edge.binds or edge.first not in self.blocked:
+                    found |= _of(edge.first, ActionKind.START, wanted)
             if key.kind is ActionKind.STOP and edge.first == key.resource and edge.returns:
-                found |= _of(edge.then, ActionKind.STOP, wanted)
+                if edge.binds or edge.then not in self.held:
+                    found |= _of(edge.then, ActionKind.STOP, wanted)
         return found
 
     def _avoided(self, key: ActionKey, wanted: dict[ActionKey, str]) -> set[ActionKey]:
@@ -275,7 +335,7 @@ def _edges(picture: Picture) -> tuple[Edge, ...]:
     edges = []
     for group in picture.configuration.groups:
         for before, after in zip(group.members, group.members[1:], strict=False):
-            edges.append(Edge(before, after, binds=True, returns=True))
+            edges.append(Edge(before, after, binds=True, returns=True, inner=True))
     edges += [_edge(picture, item) for item in picture.configuration.orderings]
     return tuple(e for e in edges if e.first in picture.resources and e.then in picture.resources)
 

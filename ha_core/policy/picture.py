@@ -144,6 +144,9 @@ class Picture:
         if failure is not None and failure.kind is FailureKind.HARD:
             text = f"{failure.action} on {node} cannot succeed there ({failure.reason}); {cure}"
             return Reason("hard-failure", text, node, -INFINITY)
+        if failure is not None and failure.action == "stop" and failure.on_fail is OnFail.BLOCK:
+            text = f"its stop failed on {node} ({failure.reason}); {cure}"
+            return Reason("failed-stop", text, node, -INFINITY)
         if failure is not None and failure.on_fail is OnFail.IGNORE:
             return None
         count, threshold = self.fail_count(resource, instance), self.resources[resource].threshold

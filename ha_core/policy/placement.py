@@ -66,8 +66,6 @@ class _Placement:
         everywhere = picture.ban_everywhere(item.id)
         if everywhere is not None:
             self._everywhere(seat, everywhere)
-        if not item.is_wanted:
-            self._everywhere(seat, Reason("not-wanted", "it is wanted stopped"))
         if not picture.configuration.options.symmetric:
             for node in picture.nodes:
                 if node not in self._listed.get(item.id, ()):
@@ -100,7 +98,14 @@ class _Placement:
 
     def _stick(self, seat: Seat, item: Resolved) -> None:
         node = self._picture.current(item.id)
-        if node is None or item.stickiness <= 0 or not self._picture.acts_on(item.id):
+        watched = not self._picture.acts_on(item.id)
+        for where, instance in self._picture.active(item.id):
+            if watched or instance.state is InstanceState.BLOCKED:
+                words = f"it is on {where}, and the cluster leaves it alone there"
+                self._count(seat, Reason("unmanaged", words, where, INFINITY))
+        if watched:
+            return
+        if node is None or item.stickiness <= 0:
             return
         if not any(where == node for where, _ in self._picture.active(item.id)):
             words = f"it is on its way to {node} (stickiness {text(item.stickiness)})"
@@ -172,9 +177,10 @@ class _Placement:
             if other.final or dependent in seen:
                 continue
             part = factor * score / INFINITY
+            spared = part < 0 and not self._must_make_room(primary, dependent, score)
             wished = {
                 name: value
-                if part < 0 and other.scores[name] < 0
+                if spared and other.scores[name] < 0
                 else add(value, share(other.scores[name], part))
                 for name, value in seat.scores.items()
             }
@@ -183,6 +189,15 @@ class _Placement:
             self._tell_wish(seat, dependent, wished)
             seat.scores = wished
             self._heed(resource, dependent, part, seen | {dependent})
+
+    def _must_make_room(self, primary: ResourceId, dependent: ResourceId, score: int) -> bool:
+        """Return whether a dependent that avoids its primary has one node left, which it needs.
+
+        Otherwise a node that the dependent cannot use is no reason to send the
+        primary there: two dislikes do not make a preference.
+        """
+        left = [value for value in self._seats[dependent].scores.values() if value >= 0]
+        return len(left) == 1 and self._picture.resources[primary].stickiness < -score
 
     @staticmethod
     def _tell_wish(seat: Seat, dependent: ResourceId, wished: dict[NodeName, int]) -> None:
@@ -213,6 +228,8 @@ class _Placement:
                 if self._seats[primary].final:
                     self._rest_on(resource, primary, score)
             self._heed(resource, resource, 1.0, frozenset((resource,)))
+            if not self._picture.resources[resource].is_wanted:
+                self._everywhere(seat, Reason("not-wanted", "it is wanted stopped"))
             self._decide(resource, seat)
         self._busy.discard(resource)
 
@@ -295,11 +312,15 @@ class _Placement:
         for item in self._picture.configuration.primitives:
             group = self._picture.groups.get(item.id)
             found.setdefault(group.id if group else item.id, group.members if group else (item.id,))
-        rank = {
-            name: min((self._rank(member) for member in members), default=0)
-            for name, members in found.items()
-        }
-        return [found[name] for name in sorted(found, key=lambda name: rank[name])]
+        return [found[name] for name in sorted(found, key=lambda name: -self._priority(name))]
+
+    def _priority(self, name: ResourceId) -> int:
+        """Return a top-level resource's priority; a group's members have no say in it."""
+        group = self._picture.configuration.group(name)
+        if group is None:
+            return self._picture.resources[name].priority
+        metas = (group.meta, self._picture.configuration.defaults.meta)
+        return next((m.priority for m in metas if m.priority is not None), 0)
 
 
 def _ends(picture: Picture, item: Colocation) -> tuple[ResourceId, ResourceId]:

@@ -16,11 +16,16 @@ def add(left: int, right: int) -> int:
 
 
 def share(score: int, factor: float) -> int:
-    """Return the score times the factor, rounded, but never 0 if the score is not 0."""
-    product = round(score * factor)
-    if product == 0 and score != 0 and factor != 0:
-        return 1 if (score > 0) == (factor > 0) else -1
-    return product
+    """Return the score times the factor, rounded half away from 0.
+
+    What would vanish by rounding counts 1 in the direction of the factor,
+    whichever way the score points: so does Pacemaker, and placements should agree.
+    """
+    product = score * factor
+    rounded = int(product - 0.5 if product < 0 else product + 0.5)
+    if rounded == 0 and score != 0 and factor != 0:
+        return 1 if factor > 0 else -1
+    return max(-INFINITY, min(INFINITY, rounded))
 
 
 def text(score: int) -> str:

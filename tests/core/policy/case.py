@@ -1,0 +1,267 @@
+"""Cases of the policy engine as text: a few lines in, the plan with its reasons out.
+
+Owns: reading a case and showing a plan. A line each: `node NAME [words]`,
+`primitive ID [option=value]`, `group ID MEMBERS [option=value]`, `location
+RESOURCE NODE SCORE`, `colocation A with B SCORE`, `order A then B`, `on NODE
+RESOURCE STATE [words]`, and the single words in `_LINES`. What nothing is said
+about on an online node is stopped there.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final
+
+from ha_core.config.model import (
+    AgentClass,
+    AgentRef,
+    Colocation,
+    Configuration,
+    Defaults,
+    Group,
+    Location,
+    Meta,
+    Node,
+    NoQuorumPolicy,
+    OnFail,
+    Ordering,
+    OrderKind,
+    Origin,
+    Primitive,
+    TargetRole,
+)
+from ha_core.ids import INFINITY, ConstraintId, NodeName, ResourceId
+from ha_core.policy.schedule import schedule
+from ha_core.policy.scores import text as score_text
+from ha_core.policy.transition import Action, Decision, Transition
+from ha_core.status import (
+    ClusterStatus,
+    Failure,
+    FailureKind,
+    Instance,
+    InstanceState,
+    NodeState,
+    NodeStatus,
+)
+
+_STATES: Final = {str(state): state for state in NodeState}
+_KINDS: Final = {
+    1: FailureKind.SOFT,
+    5: FailureKind.HARD,
+    6: FailureKind.FATAL,
+    7: FailureKind.SOFT,
+}
+
+
+@dataclass
+class Case:
+    """One input of the engine while it is being read."""
+
+    configuration: Configuration = field(default_factory=Configuration)
+    nodes: dict[NodeName, NodeState] = field(default_factory=dict)
+    instances: dict[tuple[NodeName, ResourceId], Instance] = field(default_factory=dict)
+    is_quorate: bool = True
+    restarts: list[ResourceId] = field(default_factory=list)
+    intended: list[tuple[ResourceId, NodeName]] = field(default_factory=list)
+    at_wall_ms: int = 0
+
+    @property
+    def status(self) -> ClusterStatus:
+        """The observed half, with everything in its order."""
+        return ClusterStatus(
+            tuple(self._node(name) for name in sorted(self.nodes)),
+            self.is_quorate,
+            tuple(sorted(self.restarts)),
+            tuple(sorted(self.intended)),
+        )
+
+    def _node(self, name: NodeName) -> NodeStatus:
+        here = {r: item for (node, r), item in self.instances.items() if node == name}
+        if self.nodes[name] is NodeState.ONLINE:
+            for primitive in self.configuration.primitives:
+                stopped = Instance(primitive.id, InstanceState.STOPPED)
+                here.setdefault(primitive.id, stopped)
+        return NodeStatus(name, self.nodes[name], 1, tuple(here[key] for key in sorted(here)))
+
+    def plan(self) -> Transition:
+        """Return the engine's answer."""
+        return schedule(self.configuration, self.status, self.at_wall_ms)
+
+
+def read(text: str) -> Case:
+    """Return the case that the lines describe; `#` begins a comment."""
+    case = Case()
+    for line in text.splitlines():
+        words = line.partition("#")[0].split()
+        if words:
+            _LINES[words[0]](case, words[1:])
+    return case
+
+
+def show(plan: Transition) -> str:
+    """Return the plan as the expected half of a case: places, then actions in their order."""
+    lines = [line for decision in plan.decisions for line in _decision(decision)]
+    lines += [_action(action) for action in plan.actions] or ["nothing to do"]
+    return "\n".join(lines) + "\n"
+
+
+def _decision(decision: Decision) -> list[str]:
+    scores = " ".join(f"{node}:{score_text(score)}" for node, score in decision.scores)
+    why = decision.reasons[0].text
+    lines = [f"{decision.resource} -> {decision.node or 'nowhere'} ({scores}): {why}"]
+    if decision.blocked:
+        lines.append(f"  held: {decision.blocked}")
+    return lines
+
+
+def _action(action: Action) -> str:
+    key = action.key
+    after = ", ".join(f"{a.kind} {a.resource} on {a.node}" for a in action.after)
+    behind = f" [after {after}]" if after else ""
+    return f"{key.kind} {key.resource} on {key.node}{behind}: {action.reason}"
+
+
+def score(text: str) -> int:
+    """Return the score that a word stands for."""
+    return {"INFINITY": INFINITY, "-INFINITY": -INFINITY}.get(text) or int(text)
+
+
+# --- lines ---------------------------------------------------------------------------------
+
+
+def _add(case: Case, name: str, item: object) -> None:
+    known = getattr(case.configuration, name)
+    case.configuration = replace(case.configuration, **{name: (*known, item)})  # type: ignore[arg-type]  # by name
+
+
+def _node(case: Case, words: list[str]) -> None:
+    name = NodeName(words[0])
+    case.nodes[name] = next((_STATES[w] for w in words if w in _STATES), NodeState.ONLINE)
+    flags = {w: True for w in words[1:] if w in ("standby", "maintenance", "witness")}
+    _add(case, "nodes", Node(name, (), **flags))
+    if "never" in words:
+        del case.nodes[name]
+
+
+def _nodes(case: Case, words: list[str]) -> None:
+    for word in words:
+        _node(case, [word])
+
+
+_META: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
+    "target": ("target_role", TargetRole),
+    "managed": ("managed", lambda text: text == "true"),
+    "stickiness": ("stickiness", score),
+    "priority": ("priority", score),
+    "threshold": ("migration_threshold", score),
+    "timeout": ("failure_timeout_ms", int),
+}
+
+
+def _meta(words: list[str], base: Meta) -> Meta:
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    return replace(base, **{_META[key][0]: _META[key][1](text) for key, text in given.items()})
+
+
+def _primitive(case: Case, words: list[str]) -> None:
+    agent = AgentRef(AgentClass.PROCESS)
+    _add(case, "primitives", Primitive(ResourceId(words[0]), agent, meta=_meta(words, Meta())))
+
+
+def _primitives(case: Case, words: list[str]) -> None:
+    for word in words:
+        _primitive(case, [word])
+
+
+def _group(case: Case, words: list[str]) -> None:
+    members = tuple(ResourceId(word) for word in words[1:] if "=" not in word)
+    _add(case, "groups", Group(ResourceId(words[0]), members, _meta(words, Meta())))
+
+
+def _number(case: Case) -> int:
+    parts = (case.configuration.locations, case.configuration.colocations)
+    return 1 + sum(map(len, parts)) + len(case.configuration.orderings)
+
+
+def _location(case: Case, words: list[str]) -> None:
+    until = next((int(w[6:]) for w in words if w.startswith("until=")), None)
+    origin = next((Origin(w) for w in words[3:] if w in ("move", "ban")), Origin.ADMINISTRATOR)
+    name = ConstraintId(f"c{_number(case)}")
+    resource, node = ResourceId(words[0]), NodeName(words[1])
+    _add(case, "locations", Location(name, resource, node, score(words[2]), origin, until))
+
+
+def _colocation(case: Case, words: list[str]) -> None:
+    name = ConstraintId(f"c{_number(case)}")
+    ends = ResourceId(words[0]), ResourceId(words[2])
+    _add(case, "colocations", Colocation(name, *ends, score(words[3])))
+
+
+def _order(case: Case, words: list[str]) -> None:
+    kind = OrderKind.OPTIONAL if "optional" in words else OrderKind.MANDATORY
+    name = ConstraintId(f"c{_number(case)}")
+    ends = ResourceId(words[0]), ResourceId(words[2])
+    _add(case, "orderings", Ordering(name, *ends, kind, "asymmetrical" not in words))
+
+
+def _options(case: Case, words: list[str]) -> None:
+    options = case.configuration.options
+    if "opt-in" in words:
+        options = replace(options, symmetric=False)
+    if "freeze" in words:
+        options = replace(options, no_quorum_policy=NoQuorumPolicy.FREEZE)
+    if "maintenance" in words:
+        options = replace(options, maintenance=True)
+    case.configuration = replace(case.configuration, options=options)
+
+
+def _defaults(case: Case, words: list[str]) -> None:
+    defaults = Defaults(meta=_meta(words, Defaults().meta))
+    case.configuration = replace(case.configuration, defaults=defaults)
+
+
+def _on(case: Case, words: list[str]) -> None:
+    """`on n1 web failed count=2 failure=monitor:1:restart@500 pending=stop stale`."""
+    node, resource = NodeName(words[0]), ResourceId(words[1])
+    given = dict(word.split("=", 1) for word in words[3:] if "=" in word)
+    failure = None
+    if "failure" in given:
+        what, _, at = given["failure"].partition("@")
+        action, code, policy = what.split(":")
+        kind, text = _KINDS[int(code)], "it broke"
+        failure = Failure(action, int(code), kind, text, int(at or 0), OnFail(policy))
+    case.instances[(node, resource)] = Instance(
+        resource,
+        InstanceState(words[2]),
+        given.get("pending", ""),
+        score(given.get("count", "0")),
+        failure,
+        stale="stale" in words,
+    )
+    if "stale" in words:
+        case.restarts.append(resource)
+
+
+def _quorum(case: Case, words: list[str]) -> None:
+    case.is_quorate = words != ["lost"]
+
+
+_LINES: Final[dict[str, Callable[[Case, list[str]], None]]] = {
+    "node": _node,
+    "nodes": _nodes,
+    "primitive": _primitive,
+    "primitives": _primitives,
+    "group": _group,
+    "location": _location,
+    "colocation": _colocation,
+    "order": _order,
+    "options": _options,
+    "defaults": _defaults,
+    "on": _on,
+    "quorum": _quorum,
+    "restart": lambda case, words: case.restarts.append(ResourceId(words[0])),
+    "intended": lambda case, words: case.intended.append(
+        (ResourceId(words[0]), NodeName(words[1]))
+    ),
+    "at": lambda case, words: setattr(case, "at_wall_ms", int(words[0])),
+}
+assert {f.name for f in fields(Meta)} >= {name for name, _ in _META.values()}
