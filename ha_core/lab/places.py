@@ -69,7 +69,7 @@ def loopback_block(configuration: Configuration) -> tuple[Block, dict[str, tuple
         block = Block(base, is_loopback=True)
         # The configured ports first: other addresses are enough, unless somebody listens on all.
         ports = [link.port if attempt < TRIES // 2 else chance.choice(PORTS) for link in links]
-        places = _places(configuration, block, ports)
+        places = listening(configuration, block, ports)
         wanted = [(item.host, item.port) for items in places.values() for item in items]
         if are_free(wanted):
             return block, places
@@ -95,13 +95,14 @@ def network_block(
         ):
             block = Block(wanted[0].network_address, is_loopback=False)
             ports = [link.port for link in configuration.links]
-            return block, _places(configuration, block, ports)
+            return block, listening(configuration, block, ports)
     raise RefusedError("busy", f"no free network was found in {_TRIAL_NETWORKS}: end other labs")
 
 
-def _places(
+def listening(
     configuration: Configuration, block: Block, ports: Sequence[int]
 ) -> dict[str, tuple[Address, ...]]:
+    """Return where each node listens in a block, with the port of each link."""
     return {
         node.name: tuple(
             Address(LinkName(link.name), block.node(number, index), port)

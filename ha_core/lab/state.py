@@ -125,7 +125,7 @@ def known(directory: Path) -> Lab:
 def _decoded(kind: type, value: object) -> object:
     if kind is Path and isinstance(value, str):
         return Path(value)
-    raise NotImplementedError(kind)
+    raise ValueError(f"expected a path, found {value!r}")
 
 
 def begin(lab: Lab) -> None:

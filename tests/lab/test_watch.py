@@ -1,0 +1,88 @@
+"""Every change of a cluster becomes one sentence, and a screen is drawn over."""
+
+from dataclasses import replace
+
+import pytest
+
+from ha_core.ids import NodeName
+from ha_core.lab import watch
+from ha_core.snapshot import ClusterSnapshot
+from tests.fake_cluster import snapshot
+
+
+def changed(before: ClusterSnapshot, now: ClusterSnapshot) -> list[str]:
+    return list(watch.differences(before, now))
+
+
+def test_same_picture_has_nothing_to_say() -> None:
+    assert changed(snapshot(), replace(snapshot(), version="2", local=NodeName("n2"))) == []
+
+
+def test_first_picture_is_told_whole() -> None:
+    lines = list(watch.differences(None, snapshot()))
+    assert lines[:2] == ["the cluster is quorate", "coordinator: n1"]
+    assert "node n3: online" in lines
+    assert "resource web: started on n1" in lines
+
+
+def test_every_change_is_one_sentence() -> None:
+    before = snapshot()
+    lost = replace(before.nodes[0], state="lost")
+    web = replace(before.resources[2], state="starting", nodes=())
+    now = replace(
+        before,
+        quorate=False,
+        coordinator=None,
+        revision=8,
+        last_reason="why not",
+        nodes=(lost, *before.nodes[1:]),
+        resources=(*before.resources[:2], web),
+        faults=("node n1 is lost",),
+    )
+    assert changed(before, now) == [
+        "the cluster has no quorum",
+        "coordinator: none",
+        "configuration: revision 8 by root: why not",
+        "node n1: lost",
+        "resource web: starting",
+        "fault: node n1 is lost",
+    ]
+
+
+def test_fault_is_told_once_and_its_end_is_not_an_event() -> None:
+    before = replace(snapshot(), faults=("a", "b"))
+    assert changed(before, replace(snapshot(), faults=("b", "c"))) == ["fault: c"]
+    assert changed(before, snapshot()) == []
+
+
+def test_lines_carry_the_time_and_begin_where_the_last_ended(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show = watch.lines()
+    show(snapshot())
+    first = capsys.readouterr().out.splitlines()
+    show(replace(snapshot(), coordinator=NodeName("n3")))
+    (line,) = capsys.readouterr().out.splitlines()
+    assert len(first) == 8
+    assert line[2] == line[5] == ":"
+    assert line.endswith("  coordinator: n3")
+
+
+def test_screen_is_cleared_once_and_then_drawn_over(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    show = watch.screen("how to")
+    show(snapshot())
+    first = capsys.readouterr().out
+    show(snapshot())
+    second = capsys.readouterr().out
+    assert first.startswith("\x1b[H\x1b[2Jhow to\x1b[K\n")
+    assert second.startswith("\x1b[Hhow to\x1b[K\n")
+    assert second.endswith("\x1b[J")
+    assert "\x1b[3" not in second  # no colour
+
+
+def test_json_lines_are_the_status(capsys: pytest.CaptureFixture[str]) -> None:
+    watch.json_lines()(snapshot())
+    assert capsys.readouterr().out.startswith('{"name": "demo", "local": "n1"')
