@@ -163,18 +163,26 @@ def join(
 
 
 @click.command()
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Forget the cluster without asking it; tell it by 'ha node remove' on another node.",
+)
 @verb
-def leave(options: Options) -> None:
+def leave(options: Options, force: bool) -> None:
     """Take this node out of its cluster for good: move its services away, then forget the
     cluster.
     """
     layout = Layout(options.root)
-    name = run(_leave(options))
+    name = read_node_file(layout.node_file).name if force else run(_leave(options))
     pid = launch.running_pid(layout)
     if pid is not None and not launch.stop(pid):
         raise ConnectError(f"had (process {pid}) did not end; end it, then remove {layout.etc}")
     _forget(layout)
-    options.show({"code": "done", "node": name}, f"{name} has left the cluster")
+    text = f"{name} has left the cluster"
+    if force:
+        text = f"{name} knows no cluster any more; on another node: ha node remove {name}"
+    options.show({"code": "done", "node": name}, text)
 
 
 @click.command()

@@ -23,6 +23,8 @@ class Progress:
     stuck: bool = False
 
 
+GONE: Final = "not a node of the cluster"
+"""What `node_is` finds where there is no such node."""
 Goal: TypeAlias = Callable[[ClusterSnapshot], Progress]
 
 
@@ -138,7 +140,7 @@ def node_is(name: str, *states: str, empty: bool = False) -> Goal:
 
     def goal(snapshot: ClusterSnapshot) -> Progress:
         node = next((item for item in snapshot.nodes if item.name == name), None)
-        state = node.state if node is not None else "not configured"
+        state = node.state if node is not None else GONE
         running = [item.id for item in snapshot.resources if NodeName(name) in item.nodes]
         text = f"{name} is {state}" + (f" and runs {', '.join(running)}" if running else "")
         return Progress(state in states and not (empty and running), text)

@@ -4,6 +4,7 @@ Owns: the list of verbs. A verb's module is imported when the verb is used, so
 that `ha status` does not pay for the simulator.
 """
 
+import errno
 import os
 from importlib import import_module
 from importlib.util import find_spec
@@ -76,6 +77,10 @@ class Verbs(click.Group):
             return super().invoke(ctx)
         except HaError as error:
             options.fail(error)
+        except OSError as fault:
+            if fault.errno == errno.EPIPE:
+                raise  # whoever read our output has gone; nobody needs to be told
+            options.fail(HaError(f"{fault.filename or 'the system'}: {fault.strerror or fault}"))
 
 
 def _target(name: str) -> str:

@@ -4,10 +4,12 @@ import click
 
 from ha_core import commands
 from ha_core.cli import goals
-from ha_core.cli.change import give
+from ha_core.cli.change import give, give_from
 from ha_core.cli.names import complete_nodes, node_argument
 from ha_core.cli.options import Options, Waiting, verb, waits
+from ha_core.errors import RefusedError
 from ha_core.ids import NodeName
+from ha_core.snapshot import ClusterSnapshot
 
 
 @click.group()
@@ -54,6 +56,27 @@ def maintenance(
     states = ("maintenance",) if wanted else ("online", "standby")
     command = commands.SetMaintenance(NodeName(node), wanted)
     give(options, waiting, command, lambda _: goals.node_is(node, *states))
+
+
+@node.command()
+@node_argument
+@verb
+@waits
+def remove(options: Options, waiting: Waiting, node: str) -> None:
+    """Forget NODE, whose machine is gone; one that runs leaves by 'ha leave' on itself."""
+    give_from(
+        options, waiting, lambda snapshot: _removal(snapshot, node), goals.node_is(node, goals.GONE)
+    )
+
+
+def _removal(snapshot: ClusterSnapshot, name: str) -> commands.RemoveNode:
+    found = next((item for item in snapshot.nodes if item.name == name), None)
+    if found is not None and found.state not in ("lost", "left"):
+        raise RefusedError("unsafe", f"{name} is {found.state}: run 'ha leave' on it")
+    if found is not None and found.unclean:
+        text = f"{name} may still run something: fence it, or see 'ha node confirm-down --help'"
+        raise RefusedError("unsafe", text)
+    return commands.RemoveNode(NodeName(name))
 
 
 @node.command("confirm-down")

@@ -230,7 +230,7 @@ def main(arguments: list[str] | None = None) -> int:
     layout = Layout(options.root)
     try:
         for directory in layout.directories():
-            directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+            _make_directory(directory)
         os.umask(0o077)  # only now: others must reach the control socket
         lock = _lock(layout.lock_file)
         if lock is None:
@@ -243,6 +243,13 @@ def main(arguments: list[str] | None = None) -> int:
         where = fault.filename or layout.lib
         sys.stderr.write(f"had: {where} cannot be used ({fault.strerror}): {cure}\n")
         return EXIT_CONFIG
+
+
+def _make_directory(path: Path) -> None:
+    """Make a directory that everyone may enter: secrets are files of mode 0600 in it."""
+    if not path.is_dir():
+        path.mkdir(parents=True)
+        path.chmod(0o755)
 
 
 def _serve(layout: Layout, options: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from ha_core.errors import ConnectError
+from ha_core.errors import ConnectError, RefusedError
 from ha_core.layout import Layout
 
 READY_S: Final = 20.0
@@ -120,7 +120,10 @@ def _is_daemon(pid: int) -> bool:
 
 
 def stop(pid: int, timeout_s: float = END_S) -> bool:
-    """Ask a process to end and wait; return whether it did within the time."""
+    """Ask a process to end and wait; return whether it did within the time.
+
+    Raises: RefusedError: it belongs to another user.
+    """
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -131,6 +134,9 @@ def stop(pid: int, timeout_s: float = END_S) -> bool:
         return bool(ended)
     except ProcessLookupError:
         return True
+    except PermissionError:
+        text = f"process {pid} belongs to another user: run as that user or as root"
+        raise RefusedError("denied", text) from None
     finally:
         os.close(descriptor)
 

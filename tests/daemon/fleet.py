@@ -250,10 +250,15 @@ class Nobody:
     def may_write(self, directory: Path) -> None:
         """Let this user work in a directory of pytest's, which only root may enter."""
         if os.geteuid() == 0:
+            may_enter(directory)
             os.chown(directory, self.uid, self.uid)
-            for part in directory.parents:
-                if part.name.startswith("pytest-"):
-                    part.chmod(0o755)
+
+
+def may_enter(directory: Path) -> None:
+    """Let everyone enter a directory of pytest's."""
+    for part in (directory, *directory.parents):
+        if part.stat().st_uid == os.geteuid() and "pytest-" in str(part):
+            part.chmod(0o755)
 
 
 def sees_voters(node: NodeUnderTest, size: int) -> bool:

@@ -13,7 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.fleet import HAD, PORT, Fleet, Nobody, NodeUnderTest, environment, eventually
+from tests.daemon.fleet import (
+    HAD,
+    PORT,
+    Fleet,
+    Nobody,
+    NodeUnderTest,
+    environment,
+    eventually,
+    may_enter,
+)
 
 pytestmark = pytest.mark.slow
 SERVICE = "resources:\n  web:\n    agent: process\n    parameters: {command: sleep 999}\n"
@@ -139,10 +148,7 @@ def test_second_daemon_on_a_root_is_refused_and_the_first_lives(fleet: Fleet) ->
 
 def test_daemon_without_permission_says_where(fleet: Fleet, nobody: Nobody) -> None:
     node = stopped(fleet)
-    for part in fleet.directory.parents:
-        if part.name.startswith("pytest-"):
-            part.chmod(0o755)
-    fleet.directory.chmod(0o755)
+    may_enter(fleet.directory)
     result = nobody.run(nobody.python, "-m", "ha_core.runtime.daemon", "--root", node.root)
     if nobody.uid == os.stat(node.root).st_uid:
         pytest.skip("this user owns the directory")

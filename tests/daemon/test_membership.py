@@ -49,6 +49,20 @@ def test_node_that_leaves_is_forgotten_and_may_join_again(fleet: Fleet) -> None:
     eventually("n3 votes again", lambda: sees_voters(first, 3))
 
 
+def test_node_that_is_gone_is_removed_from_another_one(fleet: Fleet) -> None:
+    first, second, third = fleet.cluster(3)
+    refused = first.ha("node", "remove", "n3")
+    assert refused.returncode == 1
+    assert "n3 is online: run 'ha leave' on it" in refused.stderr
+    told = third.done("leave", "--force")
+    assert told == "n3 knows no cluster any more; on another node: ha node remove n3\n"
+    eventually("n3 is missed", lambda: first.status()["nodes"]["n3"]["state"] in ("lost", "left"))
+    first.done("node", "remove", "n3")
+    assert sorted(second.status()["nodes"]) == ["n1", "n2"]
+    fleet.join("n3", second)
+    eventually("n3 votes again", lambda: sees_voters(first, 3))
+
+
 def test_services_of_a_leaving_node_run_on_elsewhere(fleet: Fleet) -> None:
     first, second = fleet.cluster(2)
     first.applied("resources:\n  web:\n    agent: process\n    parameters: {command: sleep 999}\n")
