@@ -7,7 +7,7 @@ Source: DSP0200 1.4, sections 5.3.2.2, 5.3.2.11 and 5.3.2.12.
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pywbem
 
@@ -27,6 +27,8 @@ class Shape:
     shown: tuple[tuple[str, pywbem.CIMProperty], ...]
     """Names and declarations of the properties."""
     wanted: frozenset[str]
+    made: dict[tuple[str, object], pywbem.CIMProperty] = field(default_factory=dict)
+    """Properties that were made of this shape, by name and value."""
 
 
 def shape_of(info: ClassInfo, selection: Selection, limit: ClassInfo | None = None) -> Shape:
@@ -53,18 +55,28 @@ def cim_instance(record: Record, shape: Shape, namespace: str) -> pywbem.CIMInst
     values = record.fill(shape.wanted)
     path = cim_path(record.ref, namespace)
     keys = path.keybindings
+    known = dict(record.ref.keys)
     properties = [
-        pywbem.CIMProperty(
-            name,
-            keys[name] if name in keys else _listed(values.get(name)),
+        _property(shape, declared, keys[name] if name in known else values.get(name))
+        for name, declared in shape.shown
+    ]
+    return pywbem.CIMInstance(record.ref.class_name, properties, path=path)
+
+
+def _property(shape: Shape, declared: pywbem.CIMProperty, value: object) -> pywbem.CIMProperty:
+    """Return a property; objects of one answer share those that are equal."""
+    key = (declared.name, value)
+    found = shape.made.get(key)
+    if found is None:
+        found = shape.made[key] = pywbem.CIMProperty(
+            declared.name,
+            _listed(value),
             type=declared.type,
             is_array=declared.is_array,
             class_origin=declared.class_origin,
             reference_class=declared.reference_class,
         )
-        for name, declared in shape.shown
-    ]
-    return pywbem.CIMInstance(record.ref.class_name, properties, path=path)
+    return found
 
 
 def _listed(value: object) -> object:
