@@ -67,7 +67,7 @@ _CODES: Final = {"busy": Code.BUSY, "no-quorum": Code.NO_QUORUM, "unsafe": Code.
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What a call means: a command and the job that may be left of it, or a return code."""
+    """What a call means: a command, and the job that may be left of it."""
 
     command: Command
     job: Job
