@@ -34,7 +34,7 @@ _VERBS: Final = {
     "resource": ("resource:resource", "Start, stop, move and mend resources and groups."),
     "node": ("node:node", "Take nodes out of service and bring them back."),
     "import": ("bring:bring", "Turn another cluster manager's configuration into ours."),
-    "lab": ("ha_core.lab.commands:lab", "Run whole clusters on this machine, and break them."),
+    "lab": ("ha_core.lab.commands:lab", "Make a cluster on this machine, break it, and remove it."),
     "sim": ("simulate:sim", "Run clusters in simulation, every invariant checked."),
     "completion": ("completion:completion", "Print the script for completion in your shell."),
 }
