@@ -66,7 +66,7 @@ class Planner:
         """Return whether something expires by time alone, so that planning again may differ."""
         if any(item.expires_wall_ms is not None for item in configuration.locations):
             return True
-        return any(i.failure for node in roster.statuses() for i in node.instances)
+        return any(i.failure for record in roster.records.values() for i in record.instances)
 
     def _intend(self, status: ClusterStatus, orders: list[OpenOrder]) -> None:
         """Remember where what is on its way was meant to go, so that a move is not undone half-way.

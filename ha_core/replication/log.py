@@ -32,6 +32,7 @@ class Log:
             item.node: item for item in (snapshot.verdicts if snapshot else ())
         }
         self._members: Configuration | None = None
+        self._voters: tuple[Configuration, tuple[NodeName, ...]] = (Configuration(), ())
         self._remember_members()
 
     @property
@@ -68,6 +69,14 @@ class Log:
     def members(self) -> Configuration:
         """Newest configuration in the log, committed or not: it decides who votes."""
         return self._members or self.configuration
+
+    @property
+    def voters(self) -> tuple[NodeName, ...]:
+        """Who votes by the newest configuration in the log, sorted."""
+        members = self.members
+        if self._voters[0] is not members:
+            self._voters = (members, members.voters())
+        return self._voters[1]
 
     def voters_ever(self) -> set[NodeName]:
         """Return all voters of the snapshot's configuration and of every entry above it."""

@@ -484,7 +484,7 @@ class Replication:
             self.role = role
 
     def _voters(self) -> tuple[NodeName, ...]:
-        return self._log.members.voters()
+        return self._log.voters
 
     def _may_campaign(self) -> bool:
         return self.name in self._voters() and not self._log.is_empty

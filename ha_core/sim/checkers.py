@@ -68,11 +68,11 @@ class OneHistory:
     def look(self, now_us: int) -> None:
         """Judge every replica whose memory and disk agree."""
         for host in self._hosts:
-            if host.node is None or host.is_writing:
+            if host.node is None:
                 continue
             raft = host.node.replication
             applied = raft.applied
-            if self._looked.get(host.name) == applied:
+            if self._looked.get(host.name) == applied or host.is_writing:
                 continue
             self._looked[host.name] = applied
             index, term = applied
@@ -202,11 +202,15 @@ class RecordedMoves:
             self._recorded.add(key)
 
     def at_end(self, since_us: int) -> None:
-        """Every start by a daemon that still lives stands in the journal."""
-        alive = {(h.name, h.node.generation) for h in self._hosts if h.node is not None}
+        """What runs, begun by a daemon that still lives, stands in the journal."""
+        running = {
+            _Begun(host.name, host.node.generation, resource)
+            for host in self._hosts
+            if host.node is not None
+            for resource in host.running
+        }
         for begun, at_us in self._begun.items():
-            is_due = (begun.node, begun.generation) in alive and at_us < since_us
-            if is_due and begun not in self._recorded:
+            if begun in running and at_us < since_us and begun not in self._recorded:
                 text = f"no event tells why {begun.resource} began on {begun.node}"
                 self._violations.add(f"S6: {text} at {at_us // 1000} ms")
 

@@ -161,7 +161,9 @@ class Nemesis:
 
     def _agents(self, host: Host) -> None:
         random = self._world.random
-        host.services = Services(random.choice((0, 100, 400)), random.choice((0, 50, 200)))
+        bad = Services(random.choice((0, 100, 400)), random.choice((0, 50, 200)))
+        for each in self._hosts if random.random() < 0.5 else [host]:
+            each.services = bad
 
     def _slow_disk(self, host: Host) -> None:
         host.disk_us = self._world.random.choice((2, 100, 600)) * US_PER_MS

@@ -92,7 +92,7 @@ def draw(random: Random) -> Draw:
         ),
         faults=kinds or ("crash",),
         fault_gap_ms=random.choice((300, 800, 2000)) * dead_after_ms // 1000,
-        storm_ms=random.randint(4, 10) * dead_after_ms,
+        storm_ms=random.randint(6, 24) * dead_after_ms,
         weather=(random.choice((0, 0, 20, 100)), random.choice((0, 50)), random.choice((0, 20))),
     )
 

@@ -1,23 +1,31 @@
-"""The list of planted faults: a name, what it breaks, and how to plant it.
+"""The list of planted faults: which rule each breaks, and how to plant it.
 
-Each function takes pytest's monkeypatch and changes one rule of the shipped core.
+Each function takes pytest's monkeypatch and changes one rule of the shipped
+core; several undo what a seed or a reader once found (see ../found.md).
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
 from ha_core.agents import registry
+from ha_core.commands import Outcome
+from ha_core.config.model import Configuration
 from ha_core.coordinator import roster
+from ha_core.coordinator.clerk import Clerk
+from ha_core.coordinator.planner import Planner
 from ha_core.effects import Persist
-from ha_core.ids import Millis
+from ha_core.ids import Index, Millis
 from ha_core.membership.lease import RunLease
+from ha_core.policy.transition import Action
 from ha_core.replication.election import Election
-from ha_core.replication.machine import Replication
+from ha_core.replication.machine import Output, Replication
+from ha_core.replication.progress import Progress
 from ha_core.sim.disk import Disk
-
-Plant = Callable[[pytest.MonkeyPatch], None]
+from ha_core.status import NodeState
+from ha_core.transition import executor
+from ha_core.transition.executor import Executor, OpenOrder
 
 
 def lease_runs_half_again_as_long(patch: pytest.MonkeyPatch) -> None:
@@ -25,7 +33,10 @@ def lease_runs_half_again_as_long(patch: pytest.MonkeyPatch) -> None:
     granted = RunLease.granted
 
     def longer(self: RunLease, request_ms: Millis, age_ms: Millis, now_ms: Millis) -> bool:
-        return granted(self, request_ms + self.run_lease_ms // 2, age_ms, now_ms)
+        usual_ms, self.run_lease_ms = self.run_lease_ms, self.run_lease_ms * 3 // 2
+        result = granted(self, request_ms, age_ms, now_ms)
+        self.run_lease_ms = usual_ms
+        return result
 
     patch.setattr(RunLease, "granted", longer)
 
@@ -67,6 +78,16 @@ def inherited_leases_are_not_waited_for(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(roster.Roster, "_silence", hasty)
 
 
+def starts_under_way_are_forgotten_at_a_loss(patch: pytest.MonkeyPatch) -> None:
+    """What a node was told to start, and did not report, counts as not begun when it is lost."""
+    patch.setattr(Executor, "starting", lambda self: frozenset())
+
+
+def restarted_daemon_has_what_it_last_reported(patch: pytest.MonkeyPatch) -> None:
+    """What the daemon's last start was told to begin is not looked for."""
+    patch.setattr(roster.Roster, "_may_run", lambda self, name, remembered: remembered)
+
+
 def log_entries_are_lost_in_a_crash(patch: pytest.MonkeyPatch) -> None:
     """The store acknowledges appended entries and does not keep them."""
     commit = Disk.commit
@@ -77,12 +98,90 @@ def log_entries_are_lost_in_a_crash(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Disk, "commit", forgetful)
 
 
-PLANTED: tuple[Plant, ...] = (
-    lease_runs_half_again_as_long,
-    lease_runs_from_the_arrival_of_the_grant,
-    voters_forget_that_they_heard_a_leader,
-    terms_and_votes_are_not_stored,
-    every_resource_counts_as_guarded,
-    inherited_leases_are_not_waited_for,
-    log_entries_are_lost_in_a_crash,
+def changes_are_acknowledged_before_they_are_final(patch: pytest.MonkeyPatch) -> None:
+    """A change is reported as made when it is in the coordinator's log alone."""
+    edit = Clerk._edit
+
+    def eager(self: Clerk, request_id: str, *rest: object) -> list[Output]:
+        output = edit(self, request_id, *rest)  # type: ignore[arg-type]  # as it was called
+        revision = self._raft.revisions[-1].revision + 1
+        return output + self._settle(request_id, Outcome(revision=revision))
+
+    patch.setattr(Clerk, "_edit", eager)
+
+
+def lost_nodes_are_never_admitted_again(patch: pytest.MonkeyPatch) -> None:
+    """A node that was lost stays so until the coordinator ends."""
+    patch.setattr(
+        roster.Roster,
+        "_has_left",
+        lambda self, record, generation: record.state is NodeState.LOST,
+    )
+
+
+def refusing_follower_is_sent_the_same_again(patch: pytest.MonkeyPatch) -> None:
+    """A follower that lost its disk refuses the same entries for ever."""
+
+    def stubborn(self: Progress, hint: Index) -> None:
+        self.next = max(min(hint + 1, self.next - 1), self.match + 1, 1)
+
+    patch.setattr(Progress, "rejected", stubborn)
+
+
+def learners_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Nobody makes a learner a voter."""
+    patch.setattr(Clerk, "promote", lambda self, now_ms, wall_ms: [])
+
+
+def orders_give_no_reason(patch: pytest.MonkeyPatch) -> None:
+    """The reason of an action is lost on the way to its node."""
+    opened = Executor._open
+
+    def silent(self: Executor, action: Action, incident: str, now_ms: Millis) -> OpenOrder:
+        return opened(self, replace(action, reason=""), incident, now_ms)
+
+    patch.setattr(executor.Executor, "_open", silent)
+
+
+def new_coordinator_starts_everything_anew(patch: pytest.MonkeyPatch) -> None:
+    """Healthy services restart because another node leads: nobody asked for it."""
+    plan = Planner.plan
+    seen: set[int] = set()
+
+    def anew(
+        self: Planner,
+        roster_: roster.Roster,
+        configuration: Configuration,
+        now_ms: Millis,
+        wall_ms: Millis,
+    ) -> list[OpenOrder]:
+        if id(self) not in seen and self.transition.decisions:
+            seen.add(id(self))
+            self.restarts.update(item.id for item in configuration.primitives)
+        return plan(self, roster_, configuration, now_ms, wall_ms)
+
+    patch.setattr(Planner, "plan", anew)
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A planted fault, the rule whose judge must notice, and a seed that shows it (tried first)."""
+
+    plant: Callable[[pytest.MonkeyPatch], None]
+    rule: str
+    seed: int = 1
+
+
+PLANTED: tuple[Planted, ...] = (
+    Planted(lease_runs_from_the_arrival_of_the_grant, "S1", 39),
+    Planted(inherited_leases_are_not_waited_for, "S1"),
+    Planted(log_entries_are_lost_in_a_crash, "S2"),
+    Planted(changes_are_acknowledged_before_they_are_final, "S2", 2),
+    Planted(voters_forget_that_they_heard_a_leader, "S3"),
+    Planted(lease_runs_half_again_as_long, "S4", 3),
+    Planted(every_resource_counts_as_guarded, "S4"),
+    Planted(lost_nodes_are_never_admitted_again, "S5"),
+    Planted(learners_are_forgotten, "S5", 2),
+    Planted(orders_give_no_reason, "S6"),
+    Planted(new_coordinator_starts_everything_anew, "S6", 18),
 )
