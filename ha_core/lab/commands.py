@@ -48,7 +48,18 @@ def lab_verb(function: _Command) -> _Command:
     return wrapper
 
 
-_nodes = click.argument("nodes", nargs=-1, metavar="NODE...", required=True)
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the nodes of the lab that begin so; nothing where there is no lab."""
+    try:
+        found = state.read(ctx.params.get("directory") or state.default_directory())
+    except StoreError:
+        return []
+    return [item.name for item in found.nodes if item.name.startswith(incomplete)] if found else []
+
+
+_nodes = click.argument(
+    "nodes", nargs=-1, metavar="NODE...", required=True, shell_complete=_complete
+)
 _only = click.option(
     "--only",
     metavar="NAME",
@@ -280,7 +291,7 @@ def isolate(options: Options, directory: Path, nodes: tuple[str, ...]) -> None:
 
 
 @lab.command()
-@click.argument("nodes", nargs=-1, metavar="[NODE]...")
+@click.argument("nodes", nargs=-1, metavar="[NODE]...", shell_complete=_complete)
 @lab_verb
 def heal(options: Options, directory: Path, nodes: tuple[str, ...]) -> None:
     """Undo 'freeze' and 'isolate' on these nodes, or on all."""

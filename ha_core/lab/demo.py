@@ -156,7 +156,7 @@ def show_in_cim(lab: Lab, asked: LabNode, where: str, online: list[str]) -> None
         if seen == (where, online) or time.monotonic() > deadline:
             break
         time.sleep(PAUSE_S)
-    click.echo(f"$ wbemcli ei {client.url}/root/cimv2:HA_PrimitiveResource    (by pywbem)")
+    click.echo(f"  WBEM at {client.url}, root/cimv2, says:")
     click.echo("\n".join(lines))
     require(seen == (where, online), f"CIM says {seen[0]} and {', '.join(seen[1])}")
 

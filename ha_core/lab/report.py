@@ -140,7 +140,8 @@ def program() -> str:
     if own.name != "ha" or (found is not None and Path(found).resolve() == own.resolve()):
         return "ha"
     here = Path.cwd()
-    return shlex.quote(str(own.relative_to(here) if own.is_relative_to(here) else own))
+    is_below = here != Path("/") and own.is_relative_to(here)
+    return shlex.quote(str(own.relative_to(here) if is_below else own))
 
 
 def _at(directory: Path) -> str:

@@ -572,3 +572,27 @@ def test_node_that_knocks_is_answered_by_the_door_alone() -> None:
             writer.close()
 
     scenario(body())
+
+
+# --- a lab pulls the cables out -----------------------------------------------------------
+
+
+def test_isolated_node_neither_sends_nor_hears_until_it_is_healed() -> None:
+    async def body() -> None:
+        config, a, b, c = configuration(A, B, C), Peer(A), Peer(B), Peer(C)
+        async with running(config, a, b, c):
+            await pair_works(a, b)
+            await a.transport.isolate(True)
+            heard = len(a.events), len(b.events)
+            for message in (HELLO, large(2 * DATAGRAM_BYTES_MAX)):
+                a.send(B, message)
+                b.send(A, message)
+            # What b says to c after it must arrive, so what it said to a would have.
+            b.send(C, HELLO, large(2 * DATAGRAM_BYTES_MAX))
+            await c.until(lambda: len(c.received) == 2)
+            assert len(a.events) == heard[0]
+            assert not [event for event in b.received[heard[1] :] if event.sender == A]
+            await a.transport.isolate(False)
+            await pair_works(a, b)
+
+    scenario(body())
