@@ -363,3 +363,36 @@ def test_config_of_ones_own_runs_with_the_nodes_that_it_names(tmp_path: Path) ->
         assert status["resources"]["ip"]["state"] == "started"
         assert status["resources"]["job"]["state"] == "started"
         assert status["resources"]["bad"]["state"] == "failed"
+
+
+@pytest.mark.skipif(not Path("/usr/lib/ocf/resource.d/heartbeat").is_dir(), reason="no OCF agents")
+def test_service_that_an_agent_left_in_the_background_dies_with_its_node(tmp_path: Path) -> None:
+    config = tmp_path / "agents.yaml"
+    config.write_text(
+        "cluster: agents\n"
+        "links: {lan: {port: 6940}}\n"
+        "nodes: {n1: {addresses: {lan: 192.0.2.1}}}\n"
+        "resources:\n"
+        "  daemon:\n"
+        "    agent: ocf:heartbeat:anything\n"
+        "    parameters: {binfile: /bin/sleep, cmdline_options: '987654'}\n"
+        "  state: {agent: ocf:heartbeat:Dummy}\n"
+    )
+    with laboratory(tmp_path / "lab", "--config", str(config), "--no-wbem") as lab:
+        services = sleeping()
+        assert len(services) == 1
+        assert services[0] in lab.told("kill", "n1")["killed"]["n1"]
+        assert not sleeping()
+        lab.told("restart", "n1")
+        lab.becomes("n1", all_run)
+        assert sleeping()
+    assert not sleeping()
+
+
+def sleeping() -> list[int]:
+    """Return the processes that the agent started."""
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if process.info["cmdline"] == ["/bin/sleep", "987654"]
+    ]
