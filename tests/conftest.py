@@ -8,6 +8,11 @@ import pytest
 from tests.fake_cluster import FakeCluster, served
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run rewrite the expected halves of cases; the difference is then reviewed."""
+    parser.addoption("--rewrite", action="store_true", help="rewrite expected results of cases")
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Return the directory of a node that does not run yet."""

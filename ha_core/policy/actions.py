@@ -12,7 +12,7 @@ from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.policy.picture import Picture
 from ha_core.policy.placement import Seat
 from ha_core.policy.transition import Action, ActionKey, ActionKind
-from ha_core.status import InstanceState, NodeState
+from ha_core.status import Instance, InstanceState, NodeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Actions:
     def __init__(self, picture: Picture, seats: dict[ResourceId, Seat]) -> None:
         self._picture = picture
         self._seats = seats
-        self._edges = _edges(picture)
+        self._edges = edges_of(picture)
         self.blocked: dict[ResourceId, str] = {}
         self.held: set[ResourceId] = set()
         """What cannot stop because something that must stop first will not."""
@@ -72,23 +72,23 @@ class Actions:
         for node, instance in picture.active(resource):
             if instance.state in (InstanceState.UNCERTAIN, InstanceState.BLOCKED):
                 continue
-            why = self._why_stop(resource, node, instance.state)
+            why = self._why_stop(resource, node, instance)
             if why or instance.pending == "stop":
                 self._stops[resource][node] = why or "it is being stopped"
 
     def _may_act(self, resource: ResourceId) -> bool:
         return self._picture.is_quorate and self._picture.acts_on(resource)
 
-    def _why_stop(self, resource: ResourceId, node: NodeName, state: InstanceState) -> str:
+    def _why_stop(self, resource: ResourceId, node: NodeName, instance: Instance) -> str:
         seat = self._seats[resource]
         if node != seat.node:
             if seat.node is None:
                 return seat.head.text
             return f"it moves to {seat.node}: {seat.head.text}"
-        if state is InstanceState.FAILED:
+        if instance.state is InstanceState.FAILED:
             return "it failed and is recovered"
         if resource in self._picture.restarts:
-            return "a restart was asked for, or its definition has changed"
+            return "its definition has changed" if instance.stale else "a restart was asked for"
         return ""
 
     # --- what orderings add --------------------------------------------------------------
@@ -284,12 +284,12 @@ class Actions:
             found.update(other for other in mine if other.kind is not ActionKind.START)
             found |= self._avoided(key, wanted)
         for edge in self._edges:
-            if key.kind is ActionKind.START and edge.then == key.resource:
-                if edge.binds or edge.first not in self.blocked:
-                    found |= _of(edge.first, ActionKind.START, wanted)
-            if key.kind is ActionKind.STOP and edge.first == key.resource and edge.returns:
-                if edge.binds or edge.then not in self.held:
-                    found |= _of(edge.then, ActionKind.STOP, wanted)
+            if (key.kind, key.resource) == (ActionKind.START, edge.then):
+                is_ignored = not edge.binds and edge.first in self.blocked
+                found |= set() if is_ignored else _of(edge.first, ActionKind.START, wanted)
+            if (key.kind, key.resource) == (ActionKind.STOP, edge.first) and edge.returns:
+                is_ignored = not edge.binds and edge.then in self.held
+                found |= set() if is_ignored else _of(edge.then, ActionKind.STOP, wanted)
         return found
 
     def _avoided(self, key: ActionKey, wanted: dict[ActionKey, str]) -> set[ActionKey]:
@@ -331,7 +331,8 @@ def _sorted(
         left = [key for key in left if key not in done]
 
 
-def _edges(picture: Picture) -> tuple[Edge, ...]:
+def edges_of(picture: Picture) -> tuple[Edge, ...]:
+    """Return the orderings between primitives: inside groups, and those of the configuration."""
     edges = []
     for group in picture.configuration.groups:
         for before, after in zip(group.members, group.members[1:], strict=False):

@@ -151,7 +151,9 @@ class Picture:
             return None
         count, threshold = self.fail_count(resource, instance), self.resources[resource].threshold
         if threshold and count >= threshold:
-            many = "a failed start counts as too many" if count >= INFINITY else f"{count} failures"
+            many = f"{count} failure{'s' if count > 1 else ''}"
+            if count >= INFINITY:
+                many = "a failed start counts as too many"
             text = f"it failed on {node} ({many}, the migration threshold is {threshold}); {cure}"
             if threshold >= INFINITY:
                 text = f"it failed to start on {node}; {cure}"

@@ -4,6 +4,7 @@ Owns: the assignment, with the reasons for it. Source: Pacemaker Explained,
 "Resource Constraints"; the order of assignment and the ties are Pacemaker's.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ha_core.config.model import Colocation
@@ -149,7 +150,7 @@ class _Placement:
     def _rest_on(self, resource: ResourceId, primary: ResourceId, score: int) -> None:
         """Count on the dependent's scores where its primary was placed."""
         seat, node = self._seats[resource], self._seats[primary].node
-        where = f"on {node}" if node else "nowhere"
+        where = f"on {node}" if node else f"nowhere ({self._seats[primary].head.text})"
         if score >= INFINITY:
             for name in seat.scores:
                 if name != node:
@@ -158,8 +159,10 @@ class _Placement:
             return
         before, count = dict(seat.scores), len(seat.reasons)
         if node is not None:
-            verb = "be with" if score > 0 else "avoid"
-            words = f"it should {verb} {primary}, which runs {where}"
+            verb = "should be with" if score > 0 else "should avoid"
+            if score <= -INFINITY:
+                verb = "must not share a node with"
+            words = f"it {verb} {primary}, which runs {where}"
             self._count(seat, Reason("colocation", words, node, score))
         elif score > 0:
             seat.scores = {name: add(value, -score) for name, value in before.items()}
@@ -199,13 +202,16 @@ class _Placement:
         left = [value for value in self._seats[dependent].scores.values() if value >= 0]
         return len(left) == 1 and self._picture.resources[primary].stickiness < -score
 
-    @staticmethod
-    def _tell_wish(seat: Seat, dependent: ResourceId, wished: dict[NodeName, int]) -> None:
+    def _tell_wish(self, seat: Seat, dependent: ResourceId, wished: dict[NodeName, int]) -> None:
         for name, value in wished.items():
-            if value != seat.scores[name]:
-                gain = -INFINITY if value <= -INFINITY else value - seat.scores[name]
-                words = f"{dependent}, which depends on it, gives {name} {text(gain)}"
-                seat.reasons.append(Reason("dependent", words, name, gain))
+            if value == seat.scores[name]:
+                continue
+            gain = -INFINITY if value <= -INFINITY else value - seat.scores[name]
+            words = f"{dependent}, which depends on it, gives {name} {text(gain)}"
+            worst = _worst(self._seats[dependent], name) if gain <= -INFINITY else None
+            if worst is not None:
+                words = f"{dependent}, which must be with it, may not run on {name}: {worst.text}"
+            seat.reasons.append(Reason("dependent", words, name, gain))
 
     def _is_placeable(self, resource: ResourceId, scores: dict[NodeName, int]) -> bool:
         return any(
@@ -280,7 +286,11 @@ class _Placement:
     ) -> Reason:
         score = seat.scores[node]
         if len(able) == 1:
-            return Reason("only-node", f"{node} is the only node that may run it", node, score)
+            words = f"{node} is the only node that may run it"
+            closed = [name for name in self._picture.nodes if name != node]
+            if closed:
+                words += f": {self._against(seat, closed)}"
+            return Reason("only-node", words, node, score)
         if self._picture.current(resource) == node and ties > 1:
             words = f"it is on {node} already, and no node is better"
             return Reason("stays", words, node, score)
@@ -299,13 +309,16 @@ class _Placement:
             return whole
         if not self._picture.nodes:
             return Reason("no-node", "no node may run it: none is configured")
+        why = self._against(seat, self._picture.nodes)
+        return Reason("no-node", f"no node may run it: {why}")
+
+    def _against(self, seat: Seat, nodes: Iterable[NodeName]) -> str:
+        """Say what speaks against each of these nodes, the gravest reason of each."""
         each = []
-        for name in self._picture.nodes:
-            closed = self._picture.closed.get(name)
-            bad = [r for r in seat.reasons if r.node == name and (r.score or 0) < 0]
-            worst = closed or min(bad, key=lambda r: r.score or 0, default=None)
+        for name in nodes:
+            worst = self._picture.closed.get(name) or _worst(seat, name)
             each.append(worst.text if worst else f"{name} has score {text(seat.scores[name])}")
-        return Reason("no-node", "no node may run it: " + "; ".join(dict.fromkeys(each)))
+        return "; ".join(dict.fromkeys(each))
 
     def _top_level(self) -> list[tuple[ResourceId, ...]]:
         found: dict[ResourceId, tuple[ResourceId, ...]] = {}
@@ -332,6 +345,12 @@ def _ends(picture: Picture, item: Colocation) -> tuple[ResourceId, ResourceId]:
         dependent.members[0] if dependent else item.resource,
         primary.members[last] if primary else item.with_resource,
     )
+
+
+def _worst(seat: Seat, node: NodeName) -> Reason | None:
+    """Return the reason that speaks most against the node, the first of equals, or None."""
+    bad = [r for r in seat.reasons if r.node == node and (r.score or 0) < 0]
+    return min(bad, key=lambda r: r.score or 0, default=None)
 
 
 def _where(node: NodeName | None) -> str:

@@ -136,8 +136,9 @@ def _add(case: Case, name: str, item: object) -> None:
 def _node(case: Case, words: list[str]) -> None:
     name = NodeName(words[0])
     case.nodes[name] = next((_STATES[w] for w in words if w in _STATES), NodeState.ONLINE)
-    flags = {w: True for w in words[1:] if w in ("standby", "maintenance", "witness")}
-    _add(case, "nodes", Node(name, (), **flags))
+    flags = ("standby" in words, "maintenance" in words)
+    node = Node(name, (), witness="witness" in words, standby=flags[0], maintenance=flags[1])
+    _add(case, "nodes", node)
     if "never" in words:
         del case.nodes[name]
 
