@@ -75,13 +75,16 @@ class Run:
         self.operator = Operator(self.world, self.hosts, self.plan)
         self.nemesis = Nemesis(self.world, self.network, self.hosts, self.plan, self.operator)
 
-    def execute(self) -> Result:
-        """Run all phases and return the verdict."""
+    def execute(self) -> None:
+        """Run all phases."""
         self._form()
         self._tease()
         self._storm()
         self._heal()
         self._rest()
+
+    def result(self) -> Result:
+        """Return the verdict."""
         return Result(
             self.seed,
             self.world.events,
@@ -126,6 +129,9 @@ class Run:
         snapshot = self.judges.placed.look("after healing")
         if snapshot is not None:
             members = {node.name for node in snapshot.nodes}
+            first = set(self.plan.configuration.voters())
+            promoted = set(snapshot.configuration.voters()) - first
+            self.world.faults["voters promoted"] += len(promoted)
             self.judges.one_history.at_end(members, self.world.now_us)
 
     def _rest(self) -> None:
@@ -155,5 +161,10 @@ class Run:
 
 
 def run_seed(seed: int, *, trace: bool = False) -> Result:
-    """Run one seed."""
-    return Run(seed, trace=trace).execute()
+    """Run one seed; a broken invariant inside the core ends it, and is a violation like any."""
+    run = Run(seed, trace=trace)
+    try:
+        run.execute()
+    except (AssertionError, LookupError) as bug:
+        run.violations.add(f"the core broke off: {type(bug).__name__} {bug}")
+    return run.result()

@@ -118,7 +118,8 @@ class LocalResources:
             else:
                 self._redefine(local, primitive, now_ms)
         for resource in sorted(set(self._items) - set(wanted)):
-            effects += self._drop_orphan(resource)
+            dropped = self._drop_orphan(resource)
+            effects += [item for item in dropped if not isinstance(item, Happened)]
         return effects
 
     def order(
@@ -167,7 +168,7 @@ class LocalResources:
             output += self._begin(local, queued, lease_until_ms)
         elif local.instance.pending:
             self._update(local, pending="")
-        output += self._forget_stopped_orphan(local)
+        output += self._settle_orphan(local, running)
         return output + self._persist()
 
     def died(
@@ -199,14 +200,7 @@ class LocalResources:
                 local.instance.pending != "start"
             ):
                 continue
-            order = Order(0, 0, local.instance.order_id, resource, ActionKind.STOP, reason=why)
-            self._update(local, pending="stop")
-            if local.running is not None:
-                local.queued = order
-                output.append(CancelOperation(local.running.operation_id))
-                local.running.is_cancelled = True  # its end says nothing of the resource
-            else:
-                output += self._begin(local, order, 0)
+            output += self._act(local, ActionKind.STOP, why)
         return output
 
     def tick(self, now_ms: Millis) -> list[Effect]:
@@ -433,42 +427,45 @@ class LocalResources:
         ):
             self._watch(local, now_ms)
 
-    def _drop_orphan(self, resource: ResourceId) -> list[Effect]:
+    def _drop_orphan(self, resource: ResourceId) -> list[Effect | Happened]:
+        """End and forget what is not configured any more; look first where nothing is known."""
         local = self._items[resource]
-        if local.primitive is None or (
-            local.instance.state not in _ACTIVE and not local.instance.pending
-        ):
+        state, pending = local.instance.state, local.instance.pending
+        if local.primitive is None or (state is InstanceState.STOPPED and not pending):
             if local.running is None:
                 self._recurring.end(resource)
                 del self._items[resource]
                 self.report_id += 1
             return []
-        if local.instance.pending == "stop":
+        if pending == "stop" or (pending == "monitor" and state is InstanceState.UNKNOWN):
             return []
-        order = Order(
-            0,
-            0,
-            local.instance.order_id,
-            resource,
-            ActionKind.STOP,
-            reason="it was removed from the configuration",
-        )
-        self._update(local, pending="stop")
-        if local.running is not None:
-            local.queued = order
-            local.running.is_cancelled = True
-            return [CancelOperation(local.running.operation_id)]
-        return [item for item in self._begin(local, order, 0) if not isinstance(item, Happened)]
+        is_known = state is not InstanceState.UNKNOWN or pending == "start"
+        kind = ActionKind.STOP if is_known else ActionKind.PROBE
+        return self._act(local, kind, "it was removed from the configuration")
 
-    def _forget_stopped_orphan(self, local: _Local) -> list[Effect | Happened]:
-        resource = local.instance.resource
+    def _act(self, local: _Local, kind: ActionKind, why: str) -> list[Effect | Happened]:
+        """Do something by ourselves, without an order, after what is under way."""
+        instance = local.instance
+        order = Order(0, 0, instance.order_id, instance.resource, kind, reason=why)
+        self._update(local, pending={"probe": "monitor"}.get(kind, str(kind)))
         if local.running is None:
-            current = self._configuration.primitive(resource)
-            if current is not None and local.instance.state is InstanceState.STOPPED:
-                local.primitive = current
-            if current is None and local.instance.state not in _ACTIVE:
-                del self._items[resource]
-                self.report_id += 1
+            return self._begin(local, order, 0)
+        local.queued = order
+        local.running.is_cancelled = True  # its end says nothing of the resource
+        return [CancelOperation(local.running.operation_id)]
+
+    def _settle_orphan(self, local: _Local, ended: _Running) -> list[Effect | Happened]:
+        resource = local.instance.resource
+        current = self._configuration.primitive(resource)
+        if local.running is not None:
+            return []
+        if current is not None and local.instance.state is InstanceState.STOPPED:
+            local.primitive = current
+        if current is None and local.instance.state not in _ACTIVE:
+            del self._items[resource]
+            self.report_id += 1
+        elif current is None and ended.action == "monitor":
+            return self._drop_orphan(resource)
         return []
 
     def _stop_sequence(self) -> list[ResourceId]:

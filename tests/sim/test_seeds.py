@@ -3,14 +3,48 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from ha_core.cli.main import ha
 from ha_core.sim.many import run_seeds
 from ha_core.sim.run import run_seed
 
-FOUND = (4, 8, 14, 15, 29)
+FOUND = (4, 8, 14, 15, 29, 48, 264, 266, 312, 384, 1023)
 """Seeds that once found something; see found.md."""
+FAULTS = (
+    "agents that failed",
+    "agents that hung",
+    "command AddNode",
+    "command Apply",
+    "command ConfirmDown",
+    "command RemoveNode",
+    "crashes between two effects",
+    "datagrams delayed",
+    "datagrams lost",
+    "datagrams lost in a one-way partition",
+    "datagrams lost in a partition",
+    "datagrams out of order",
+    "datagrams repeated",
+    "disks lost",
+    "events lost unwritten",
+    "fault crash",
+    "fault journal-loss",
+    "fault pause",
+    "fault power",
+    "fault slow-disk",
+    "fault stop-node",
+    "nodes confirmed down",
+    "nodes removed",
+    "services that died",
+    "voters promoted",
+    "writes done but not acknowledged",
+    "writes lost",
+    "writes torn",
+)
+"""What a range of seeds must show to have happened."""
 
 
 @pytest.mark.parametrize("seed", FOUND)
@@ -18,17 +52,19 @@ def test_seed_that_once_found_a_fault_is_clean(seed: int) -> None:
     assert run_seed(seed).violations == ()
 
 
-def test_a_range_of_seeds_is_clean_and_counted() -> None:
-    report = run_seeds(1000, 10, workers=1)
+def test_a_range_of_seeds_is_clean_and_every_kind_of_fault_occurs_in_it() -> None:
+    report = run_seeds(1000, 30, workers=2)
     assert report["violations"] == []
-    assert report["seeds"] == 10
-    assert report["events"] > 10_000
+    assert report["seeds"] == 30
+    assert report["events"] > 100_000
+    assert [kind for kind in FAULTS if not report["faults"].get(kind)] == []
 
 
-def test_a_seed_gives_the_same_trace_under_different_hash_seeds() -> None:
+def test_a_seed_gives_the_same_run_under_different_hash_seeds() -> None:
     program = (
         "import json; from ha_core.sim.run import run_seed;"
-        "print(json.dumps([(r.digest, r.events) for r in map(run_seed, (7, 21))]))"
+        "runs = [run_seed(seed, trace=True) for seed in (7, 21, 264)];"
+        "print(json.dumps([(r.digest, r.events, r.faults, r.trace) for r in runs]))"
     )
     outputs = []
     for hash_seed in ("1", "2"):
@@ -40,11 +76,38 @@ def test_a_seed_gives_the_same_trace_under_different_hash_seeds() -> None:
             check=True,
             timeout=100,
         )
-        outputs.append(json.loads(done.stdout))
+        outputs.append(done.stdout)
     assert outputs[0] == outputs[1]
+    assert len(json.loads(outputs[0])[0][3]) > 10, "the trace is there"
 
 
-def test_the_trace_digest_covers_what_happened() -> None:
+def test_digest_covers_what_happened_whether_it_is_kept_or_not() -> None:
     first, second = run_seed(7, trace=True), run_seed(21, trace=True)
     assert first.digest != second.digest
+    assert first.digest == run_seed(7).digest
     assert any("boots" in line for line in first.trace)
+
+
+def test_replay_names_the_first_line_that_differs(tmp_path: Path) -> None:
+    printed = CliRunner().invoke(ha, ["sim", "replay", "7", "--json"])
+    assert printed.exit_code == 0
+    journal = tmp_path / "run.json"
+    journal.write_text(printed.stdout)
+    same = CliRunner().invoke(ha, ["sim", "replay", str(journal)])
+    assert same.exit_code == 0
+    assert same.stdout.splitlines()[-1] == f"the same as in {journal}"
+    kept = json.loads(printed.stdout)
+    kept["trace"][2] = "something else"
+    journal.write_text(json.dumps(kept))
+    other = CliRunner().invoke(ha, ["sim", "replay", str(journal)])
+    assert other.exit_code == 1
+    assert "line 3 was: something else; and is:" in other.stdout
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"seed": 1}', "{"])
+def test_file_that_is_no_journal_is_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
+    journal = tmp_path / "run.json"
+    journal.write_text(text)
+    result = CliRunner().invoke(ha, ["sim", "replay", str(journal)])
+    assert result.exit_code == 2
+    assert "is no journal of a run; expected a seed's number" in result.output
