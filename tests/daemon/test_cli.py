@@ -248,6 +248,40 @@ def test_user_who_may_not_is_told_so(node: NodeUnderTest, fleet: Fleet, nobody: 
     assert node.pid
 
 
+CROWD = """
+import os, socket, sys
+os.chdir(sys.argv[1])
+crowd = [socket.socket(socket.AF_UNIX) for _ in range(200)]
+for member in crowd:
+    member.connect("control.sock")
+print("there", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_crowd_of_strangers_takes_no_place_and_few_files(
+    node: NodeUnderTest, fleet: Fleet, nobody: Nobody
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs two users")
+    may_enter(fleet.directory)
+    process = psutil.Process(node.pid)
+    become = ["setpriv", f"--reuid={nobody.uid}", f"--regid={nobody.uid}", "--clear-groups"]
+    with subprocess.Popen(
+        [*become, nobody.python, "-c", CROWD, str(node.layout.run)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as crowd:
+        try:
+            assert crowd.stdout is not None
+            assert crowd.stdout.readline() == "there\n"
+            assert node.status()["quorate"]
+            assert process.num_fds() < 100
+        finally:
+            crowd.kill()
+
+
 def connection(node: NodeUnderTest) -> socket.socket:
     """Return a raw connection to the control socket."""
     sock = socket.socket(socket.AF_UNIX)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -9,9 +10,16 @@ import time
 from pathlib import Path
 
 from ha_core.events import LEASE_RAN_OUT
-from ha_core.runtime.guardian import boottime_ms
+from ha_core.runtime.guardian import SLOW, Launch, boottime_ms
 from ha_core.runtime.guardian_main import KILL_LEAD_MS
-from tests.runtime.operations_bench import Bench, bench, command, ends_within, passed, script
+from tests.runtime.operations_bench import (
+    Bench,
+    bench,
+    command,
+    ends_within,
+    passed,
+    script,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 SLEEPER = command("web", "sleep 600")
@@ -272,3 +280,62 @@ def test_guardian_is_small(tmp_path: Path) -> None:
     values = dict(line.split(":", 1) for line in asyncio.run(scenario()).splitlines())
     assert int(values["RssAnon"].split()[0]) < 8_000
     assert int(values["VmRSS"].split()[0]) < 20_000
+
+
+def test_guardian_without_open_files_left_refuses_one_start_and_keeps_the_others(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            await started(node)
+            pid = node.guardian.pid
+            most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            numbers = await asyncio.to_thread(os.listdir, f"/proc/{pid}/fd")
+            highest = max(int(number) for number in numbers)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (highest + 1, most[1]))
+            begun = [
+                node.begin(command(f"more{number}", "sleep 600"), "start")
+                for number in range(highest)
+            ]
+            reasons = {done.reason for done in await asyncio.gather(*begun)}
+            assert "no process can be made: Too many open files" in reasons
+            assert all(reason.endswith("Too many open files") for reason in reasons if reason)
+            assert (await node.run(SLEEPER, "monitor")).exit_code == 0
+            assert node.guardian.pid == pid
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, most)
+            assert (await node.run(command("db", "sleep 600"), "start")).exit_code == 0
+
+    asyncio.run(scenario())
+
+
+def test_guardian_that_stands_still_at_the_lease_s_end_is_killed_with_all_it_holds(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            node.guardian.hold(0)
+            node.hold(400)
+            pidfd = await started(node)
+            node.hold(400)
+            first = node.guardian.pid
+            os.kill(first, signal.SIGSTOP)
+            assert (await node.death()).reason == "the guardian died"
+            assert ends_within(pidfd)
+            assert node.guardian.pid != first
+
+    asyncio.run(scenario())
+
+
+def test_guardian_that_reads_is_not_replaced_because_one_start_hangs(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            await started(node)
+            pid = node.guardian.pid
+            os.mkfifo(tmp_path / "log")  # opening it for writing waits for a reader
+            launch = Launch("stuck", ("/bin/sleep", "600"), {}, tmp_path / "log")
+            assert (await node.guardian.launch(launch, 300)).fault == SLOW
+            assert (await node.guardian.stop("stuck", 0)).fault == ""
+            assert node.guardian.pid == pid
+            assert (await node.run(SLEEPER, "monitor")).exit_code == 0
+
+    asyncio.run(scenario())

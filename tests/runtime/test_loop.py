@@ -2,25 +2,27 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import ClassVar
 
 import pytest
 
 from ha_core import commands
 from ha_core.config.model import Address, Configuration, Link, Node
-from ha_core.effects import Persist
+from ha_core.effects import Journal, Persist
 from ha_core.errors import StoreError
 from ha_core.events import StopAsked, Tick
 from ha_core.ids import LinkName, Millis, NodeName
+from ha_core.journal import JournalEvent
 from ha_core.node import Node as Machine
 from ha_core.replication.entries import ConfigurationChange, Snapshot
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.disk import Store
-from ha_core.runtime.loop import Loop
+from ha_core.runtime.loop import EVENTS_AT_HAND, Loop
 
 N1 = NodeName("n1")
 CONFIGURATION = Configuration(
@@ -169,3 +171,58 @@ def test_node_asked_to_stop_ends(tmp_path: Path) -> None:
             assert loop.failure is None
 
     assert run(body()) == []
+
+
+def event(seq: int) -> JournalEvent:
+    """Return a numbered event."""
+    return JournalEvent(N1, 1, seq, 0, "kind", "subject", f"event {seq}", seq=seq)
+
+
+class CountingStore(Store):
+    """A store that counts what it is given."""
+
+    batches: list[int]
+
+    def journal(self, events: Sequence[JournalEvent]) -> None:
+        """Count, and keep."""
+        self.batches.append(len(events))
+        super().journal(events)
+
+
+def test_burst_of_events_is_written_in_few_transactions_and_read_back(tmp_path: Path) -> None:
+    class Counting(CountingStore):
+        batches: ClassVar[list[int]] = []
+
+    many = EVENTS_AT_HAND + 1000
+
+    async def body() -> None:
+        async with looping(tmp_path, Counting) as (loop, _):
+            Counting.batches.clear()
+            for seq in range(10_000_001, 10_000_001 + many):
+                loop._do(Journal(event(seq)))
+        assert sum(Counting.batches) >= many
+        assert len(Counting.batches) < many / 50
+        async with looping(tmp_path) as (loop, _):
+            first = await loop.events(10_000_000, 10)
+            assert [item.seq for item in first] == list(range(10_000_001, 10_000_011))
+            last = await loop.events(10_000_000 + many - 5, 10)
+            assert [item.text for item in last][-1] == f"event {10_000_000 + many}"
+
+    assert run(body()) == []
+
+
+def test_events_that_cannot_be_written_are_said_and_cost_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Store):
+        def journal(self, events: Sequence[JournalEvent]) -> None:
+            raise StoreError("the disk is full")
+
+    async def body() -> None:
+        async with looping(tmp_path, Broken) as (loop, _):
+            loop._do(Journal(event(10_000_001)))
+            assert (await loop.events(10_000_000, 10))[0].seq == 10_000_001
+        assert loop.failure is None
+
+    assert run(body()) == []
+    assert "events are not kept: the disk is full" in caplog.text
