@@ -6,8 +6,10 @@ sent: one daemon per root, a key ring only its owner can read, a sound store.
 
 import argparse
 import asyncio
+import contextlib
 import ctypes
 import fcntl
+import gc
 import grp
 import logging
 import os
@@ -130,6 +132,9 @@ class Daemon:
         await self._transport.configure(self._places)
         await self._control.start()
         self._loop.start()
+        # What is there now stays: the collector need not look at it, nor stop the node for it.
+        gc.collect()
+        gc.freeze()
         _tell_service_manager("READY=1")
         log.info("node %s runs, generation %d", self._node.name, self._node.generation)
 
@@ -228,21 +233,22 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write("had: python -O removes safety checks: start it without -O\n")
         return EXIT_OPTIMISED
     layout = Layout(options.root)
-    try:
-        for directory in layout.directories():
-            _make_directory(directory)
-        os.umask(0o077)  # only now: others must reach the control socket
-        lock = _lock(layout.lock_file)
-        if lock is None:
-            sys.stderr.write(f"had: another daemon runs on {layout.lib}: stop it first\n")
-            return EXIT_RUNNING
-        with logging_to(layout.lib / "had.log", to_stderr=options.foreground):
-            return _serve(layout, options)
-    except OSError as fault:
-        cure = "run as root, make room, or name another directory with --root"
-        where = fault.filename or layout.lib
-        sys.stderr.write(f"had: {where} cannot be used ({fault.strerror}): {cure}\n")
-        return EXIT_CONFIG
+    with contextlib.ExitStack() as held:
+        try:
+            for directory in layout.directories():
+                _make_directory(directory)
+            os.umask(0o077)  # only now: others must reach the control socket
+            if _lock(layout.lock_file) is None:
+                sys.stderr.write(f"had: another daemon runs on {layout.lib}: stop it first\n")
+                return EXIT_RUNNING
+            log_file = layout.lib / "had.log"
+            held.enter_context(logging_to(log_file, to_stderr=options.foreground))
+        except OSError as fault:
+            cure = "run as root, make room, or name another directory with --root"
+            where = fault.filename or layout.lib
+            sys.stderr.write(f"had: {where} cannot be used ({fault.strerror}): {cure}\n")
+            return EXIT_CONFIG
+        return _serve(layout, options)
 
 
 def _make_directory(path: Path) -> None:
@@ -341,7 +347,9 @@ def _tell_service_manager(state: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+    # 'ha start' hears that the daemon is ready, and then listens no more.
+    ignored = contextlib.suppress(OSError)
+    with ignored, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.connect("\0" + address[1:] if address.startswith("@") else address)
         sock.sendall(state.encode())
 

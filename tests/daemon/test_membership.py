@@ -76,6 +76,7 @@ def test_stop_ends_daemon_and_guardian_and_start_brings_them_back(fleet: Fleet) 
     node = fleet.init()
     before = node.status()
     assert node.done("stop") == "stopped\n"
+    assert (node.layout.run / "had.stderr").read_text() == ""
     assert traces(fleet.directory) == []
     assert not node.layout.control_socket.exists()
     assert node.done("stop") == "it does not run\n"
