@@ -20,6 +20,7 @@ import ha_core
 from ha_core import commands
 from ha_core.cli import goals
 from ha_core.cli.admission import found_node
+from ha_core.cli.options import read_text
 from ha_core.client import Client
 from ha_core.config.model import Address, AgentClass, Configuration
 from ha_core.config.parse import parse_text
@@ -34,6 +35,8 @@ from ha_core.snapshot import ClusterSnapshot
 
 WBEM_USER: Final = "lab"
 PLACED_S: Final = 60.0
+PLACED_NODE_S: Final = 3.0
+"""How long a lab may take to settle, and how much longer for each of its nodes."""
 STUCK_S: Final = 3.0
 """A cluster that rests short of its plan for so long waits for a person."""
 STOPPED_S: Final = 20.0
@@ -79,10 +82,7 @@ def up(wishes: Wishes) -> Raised:
     Raises: HaError: it cannot be made; what was begun is removed.
     """
     config = wishes.config or demo_configuration()
-    try:
-        wanted = parse_text(config.read_text(encoding="utf-8"), str(config))
-    except (OSError, UnicodeDecodeError) as fault:
-        raise ConfigError(f"cannot read {config}: {fault}") from fault
+    wanted = parse_text(read_text(config), str(config))
     if wishes.dead_after_ms is not None:
         options = replace(wanted.options, dead_after_ms=wishes.dead_after_ms)
         wanted = replace(wanted, options=options)
@@ -243,7 +243,8 @@ def _set_password(lab: Lab, root: Path) -> None:
 async def _settled(lab: Lab) -> ClusterSnapshot:
     """Wait until the cluster is complete and quorate and has placed what it can."""
     clock = asyncio.get_running_loop().time
-    deadline = clock() + PLACED_S
+    patience_s = PLACED_S + PLACED_NODE_S * len(lab.nodes)
+    deadline = clock() + patience_s
     resting_since: float | None = None
     async with Client(lab.root(lab.nodes[0].name)) as client:
         while True:
@@ -262,7 +263,7 @@ async def _settled(lab: Lab) -> ClusterSnapshot:
             if now >= deadline:
                 text = "" if snapshot.quorate else "the cluster has no quorum: "
                 text += " ".join(snapshot.faults) or progress.text
-                raise RefusedError("timeout", f"not settled after {PLACED_S:g} s: {text}")
+                raise RefusedError("timeout", f"not settled after {patience_s:g} s: {text}")
             await client.changed(snapshot.version, POLL_MS)
 
 

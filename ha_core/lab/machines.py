@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
+from ha_core.cli.options import ROOT_VARIABLE
 from ha_core.errors import RefusedError
 from ha_core.lab import network, processes
 from ha_core.lab.processes import CIMD, GUARDIAN, HAD, KEEPER, Process
@@ -51,7 +52,7 @@ def _begin(lab: Lab, node: LabNode, daemon: str) -> Starting:
     root = lab.root(node.name)
     run = Layout(root).run
     run.mkdir(parents=True, exist_ok=True)
-    environment = {key: value for key, value in os.environ.items() if key != "BEATKEEPER_ROOT"}
+    environment = {key: value for key, value in os.environ.items() if key != ROOT_VARIABLE}
     environment[processes.MARK] = str(root)
     command = [sys.executable, "-m"]
     if daemon == HAD:
@@ -134,7 +135,7 @@ def freeze(lab: Lab, node: LabNode, role: str = "") -> tuple[Process, ...]:
         found = only(lab, node, role)
         processes.send(found, signal.SIGSTOP)
         return found
-    if lab.namespaces:
+    if lab.namespaces and network.has(lab, node):
         network.plug(lab, node, is_plugged=False)
     stopped: dict[int, Process] = {}
     while fresh := [item for item in _freezable(lab, node) if item.pid not in stopped]:

@@ -57,13 +57,19 @@ class Watcher:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGWINCH, self._draw)
         tasks = [loop.create_task(self._follow(node.name)) for node in followed]
+        tasks.append(loop.create_task(self._end()))
         try:
-            await self._ended.wait()
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             loop.remove_signal_handler(signal.SIGWINCH)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()  # a bug in following must not look like a quiet cluster
+
+    async def _end(self) -> None:
+        await self._ended.wait()
 
     async def _follow(self, name: str) -> None:
         while True:
