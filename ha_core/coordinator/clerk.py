@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ha_core import commands
 from ha_core.commands import Command, Outcome
-from ha_core.config.check import check
+from ha_core.config.limits import VOTERS_MAX
 from ha_core.config.model import Configuration
 from ha_core.coordinator import desk as desks
 from ha_core.coordinator.desk import Desk
@@ -119,9 +119,11 @@ class Clerk:
 
     def promote(self, now_ms: Millis, wall_ms: Millis) -> list[Output]:
         """Make a learner that has caught up a voter, one at a time."""
-        if not self._raft.revisions:
+        if not self._raft.revisions or self._raft.is_changing:
             return []
         newest = self._raft.revisions[-1]
+        if len(newest.configuration.voters()) >= VOTERS_MAX:
+            return []
         for name in newest.will_vote:
             record = self._roster.records.get(name)
             if record is None or record.state is not NodeState.ONLINE:
@@ -133,8 +135,6 @@ class Clerk:
                 for node in newest.configuration.nodes
             )
             changed = replace(newest.configuration, nodes=nodes)
-            if check(changed):
-                continue
             waiting = tuple(other for other in newest.will_vote if other != name)
             reason = f"{name} has caught up and votes"
             change = ConfigurationChange(

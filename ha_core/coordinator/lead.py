@@ -111,7 +111,7 @@ class Lead:
         ):
             output += self._view_to(sender, now_ms)
         record = self.roster.records.get(sender)
-        if record is not None and record.state is NodeState.ONLINE:
+        if record is not None and record.state is NodeState.ONLINE and self.may_act(now_ms):
             status = next(s for s in self.roster.statuses() if s.name == sender)
             last_ms = now_ms - self._timers.beat_ms // 2
             output += [

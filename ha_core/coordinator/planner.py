@@ -101,7 +101,8 @@ class Planner:
             found = [node.instance(resource) for node in status.nodes]
             states = [item.state for item in found if item is not None]
             failing = (InstanceState.FAILED, InstanceState.BLOCKED, InstanceState.UNCERTAIN)
-            if InstanceState.STARTED in states and not any(state in failing for state in states):
+            is_well = InstanceState.STARTED in states and not set(states) & set(failing)
+            if is_well or not states:
                 del self.incidents[resource]
 
     @staticmethod

@@ -33,6 +33,25 @@ class ConfigurationChange:
     """Learners that become voters when they have caught up, whoever leads then."""
 
 
+def size_of(change: ConfigurationChange) -> int:
+    """Return about how many bytes a revision takes on the wire, rather too many."""
+    configuration = change.configuration
+    constraints = (
+        *configuration.locations,
+        *configuration.colocations,
+        *configuration.orderings,
+        *configuration.groups,
+    )
+    texts = sum(
+        len(name) + 4 * len(value) + 16
+        for primitive in configuration.primitives
+        for name, value in primitive.parameters
+    )
+    operations = sum(len(primitive.operations) for primitive in configuration.primitives)
+    pieces = 200 * (len(constraints) + operations) + 500 * len(configuration.nodes)
+    return 1000 + pieces + 700 * len(configuration.primitives) + texts
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Word, in writing, on whether one incarnation of a node may run something."""

@@ -4,13 +4,19 @@ Owns: indexes, terms of entries, compaction. Knows nothing of who leads.
 Source: Ongaro, "Consensus: Bridging Theory and Practice", chapters 3 and 5.
 """
 
+from itertools import accumulate
+
 from ha_core.config.model import Configuration
 from ha_core.ids import Index, NodeName, Term
 from ha_core.recovered import Recovered
-from ha_core.replication.entries import ConfigurationChange, Entry, Snapshot, Verdict
+from ha_core.replication.entries import ConfigurationChange, Entry, Snapshot, Verdict, size_of
 
 REVISIONS_KEPT = 100
 """Newest revisions that a snapshot carries: the history that `ha history` can show."""
+BYTES_MAX = 8 * 1024 * 1024
+"""About as much travels at once, as a snapshot or as entries: a frame holds 32 MB. Of large
+configurations fewer revisions are kept; the newest always is.
+"""
 COMPACT_EVERY = 256
 """Applied entries between snapshots."""
 KEPT_BEHIND = 64
@@ -94,10 +100,15 @@ class Log:
         return None
 
     def slice(self, start: Index, limit: int) -> tuple[Entry, ...]:
-        """Return at most `limit` entries from `start` on."""
+        """Return at most `limit` entries from `start` on, and no more than travel at once."""
         offset = start - self._base_index - 1
         assert offset >= 0, (start, self._base_index)
-        return tuple(self._entries[offset : offset + limit])
+        found = tuple(self._entries[offset : offset + limit])
+        if all(entry.change is None for entry in found[1:]):
+            return found
+        sizes = accumulate(size_of(entry.change) if entry.change else 0 for entry in found)
+        fits = sum(size <= BYTES_MAX for size in sizes)
+        return found[: max(fits, 1)]
 
     def append(self, entries: tuple[Entry, ...]) -> None:
         """Append entries that follow the last one."""
@@ -120,11 +131,11 @@ class Log:
 
     def apply_through(self, index: Index) -> list[Entry]:
         """Apply committed entries up to `index`; return them in order."""
-        fresh = list(self.slice(self.applied + 1, max(index - self.applied, 0)))
+        fresh = self._entries[self.applied - self._base_index : max(index - self._base_index, 0)]
         for entry in fresh:
             self.applied = entry.index
             if entry.change is not None:
-                self.revisions = (*self.revisions, entry.change)[-REVISIONS_KEPT:]
+                self.revisions = _bounded((*self.revisions, entry.change))
             if entry.verdict is not None and entry.verdict.replaces(
                 self._verdicts.get(entry.verdict.node)
             ):
@@ -164,6 +175,13 @@ class Log:
     def _remember_members(self) -> None:
         changes = [e.change.configuration for e in self._entries if e.change is not None]
         self._members = changes[-1] if changes else None
+
+
+def _bounded(revisions: tuple[ConfigurationChange, ...]) -> tuple[ConfigurationChange, ...]:
+    newest = revisions[-REVISIONS_KEPT:]
+    sizes = accumulate(size_of(change) for change in reversed(newest))
+    fits = sum(size <= BYTES_MAX for size in sizes)
+    return newest[-max(fits, 1) :]
 
 
 def is_run(entries: tuple[Entry, ...], first: Index, term: Term) -> bool:

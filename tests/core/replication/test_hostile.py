@@ -1,14 +1,19 @@
 """Raft against lost disks, stale peers and peers with a fault: safe, and never stuck."""
 
+from dataclasses import replace
+
+import msgspec
 import pytest
 
+from ha_core.config.model import AgentClass, AgentRef, Configuration, Primitive
 from ha_core.effects import Send
+from ha_core.ids import ResourceId
 from ha_core.messages import Append, AppendReply, Beat, BeatReply, VoteRequest
 from ha_core.replication.election import Role
-from ha_core.replication.entries import ADMITTED, LEFT, Entry, Verdict
-from ha_core.replication.log import Log
+from ha_core.replication.entries import ADMITTED, LEFT, Entry, Verdict, size_of
+from ha_core.replication.log import BYTES_MAX, Log
 from ha_core.sim.disk import Disk
-from tests.core.replication.bench import TIMERS, Bench, configuration, name
+from tests.core.replication.bench import TIMERS, Bench, change, configuration, name
 from tests.core.replication.test_machine import ELECTION_MS, THREE, elected, named
 
 LATE_MS = 10 * TIMERS.dead_after_ms
@@ -143,3 +148,44 @@ def test_word_on_an_earlier_start_never_replaces_the_word_on_a_later_one(
     log.append(tuple(Entry(1, at, verdict=word) for at, word in enumerate(words, 1)))
     log.apply_through(2)
     assert [item.method for item in log.verdicts] == [stands]
+
+
+# --- large configurations ----------------------------------------------------------------
+
+
+def large(text: str) -> Configuration:
+    """Return a configuration of some 2 MB."""
+    primitives = tuple(
+        Primitive(ResourceId(f"r{at}"), AgentRef(AgentClass.PROCESS), (("command", "x" * 400),))
+        for at in range(800)
+    )
+    return replace(THREE, name=text, primitives=primitives)
+
+
+def test_history_of_large_configurations_fits_into_what_a_frame_holds() -> None:
+    log = Log(Disk(None).recover())
+    changes = tuple(change(number, large(str(number))) for number in range(1, 11))
+    log.append(tuple(Entry(1, item.revision, item) for item in changes))
+    log.apply_through(10)
+    kept = log.current_snapshot().revisions
+    assert kept == changes[-len(kept) :]
+    assert 1 < len(kept) < 10
+    assert sum(len(msgspec.json.encode(item)) for item in kept) < BYTES_MAX
+
+
+def test_large_entries_travel_a_few_at_a_time_and_one_always_does() -> None:
+    log = Log(Disk(None).recover())
+    changes = tuple(change(number, large(str(number))) for number in range(1, 11))
+    log.append(tuple(Entry(1, item.revision, item) for item in changes))
+    assert 1 < len(log.slice(1, 64)) < 10
+    huge = replace(THREE, primitives=large("x").primitives * 10)
+    alone = Log(Disk(None).recover())
+    alone.append((Entry(1, 1, change(1, huge)), Entry(1, 2, change(2, huge))))
+    assert len(alone.slice(1, 64)) == 1
+    alone.apply_through(2)
+    assert len(alone.revisions) == 1
+
+
+def test_a_size_is_rather_too_large_than_too_small() -> None:
+    configuration = large("é" * 10)
+    assert len(msgspec.json.encode(change(1, configuration))) <= size_of(change(1, configuration))
