@@ -1,13 +1,24 @@
 """Death and standstill of daemon and guardian: nothing outlives its lease, a restart is clean."""
 
 import os
+import shutil
 import signal
+import subprocess
 import time
 
 import psutil
 import pytest
 
-from tests.daemon.fleet import Fleet, NodeUnderTest, eventually, sees_voters, traces
+from tests.daemon.fleet import (
+    HAD,
+    REPOSITORY,
+    Fleet,
+    NodeUnderTest,
+    environment,
+    eventually,
+    sees_voters,
+    traces,
+)
 
 pytestmark = pytest.mark.slow
 WEB = "resources:\n  web:\n    agent: process\n    parameters: {command: sleep 994}\n"
@@ -158,3 +169,30 @@ def test_no_zombies_and_no_open_files_pile_up(fleet: Fleet) -> None:
     assert daemon.num_fds() <= files + 2
     children = [c for p in (daemon, psutil.Process(guardian(node))) for c in p.children()]
     assert not [c for c in children if c.status() == psutil.STATUS_ZOMBIE]
+
+
+def may_make_time_namespaces() -> bool:
+    """Return whether this user may give a process clocks of its own."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        return False
+    probe = ["unshare", "--fork", "--time", "--boottime", "5", "true"]
+    return subprocess.run(probe, capture_output=True).returncode == 0
+
+
+def test_nodes_need_not_agree_on_any_clock(fleet: Fleet) -> None:
+    if not may_make_time_namespaces():
+        pytest.skip("needs root and time namespaces")
+    first, second = fleet.cluster(2)
+    second.done("stop")
+    shifted = ["unshare", "--fork", "--time", "--boottime", "90000000", "--monotonic", "777777"]
+    with subprocess.Popen(
+        [*shifted, *HAD, "--root", str(second.root)], env=environment(), cwd=REPOSITORY
+    ) as outer:
+        try:
+            eventually("both vote", lambda: sees_voters(first, 2))
+            owner, _ = placed([first, second])
+            first.done("resource", "restart", "web")
+            assert web(owner)
+        finally:
+            second.end()
+            outer.wait(20)
