@@ -4,12 +4,13 @@ Owns: exit code to result. Source: OCF resource agent API 1.1, "Return codes";
 Pacemaker Administration, "How OCF Return Codes Are Interpreted".
 """
 
-from ha_core.config.model import Operation, Primitive
+from ha_core.config.model import Configuration, Meta, Operation, Primitive
 from ha_core.events import OperationDone
 from ha_core.ids import Millis
 from ha_core.status import FailureKind
 
 OCF_SUCCESS = 0
+OCF_UNIMPLEMENTED = 3
 OCF_NOT_INSTALLED = 5
 OCF_NOT_RUNNING = 7
 OCF_DEGRADED = 190
@@ -24,11 +25,14 @@ def is_success(exit_code: int) -> bool:
     return exit_code in (OCF_SUCCESS, OCF_DEGRADED)
 
 
-def kind_of(exit_code: int, action: str) -> FailureKind:
-    """Return how far a failure reaches; an unimplemented monitor is no reason to ban a node."""
+def kind_of(exit_code: int, *, is_recurring: bool) -> FailureKind:
+    """Return how far a failure reaches.
+
+    That an agent does not implement a recurring monitor is no reason to ban a node.
+    """
     if exit_code == FATAL_CODE:
         return FailureKind.FATAL
-    if exit_code in HARD_CODES and not (exit_code == 3 and action == "monitor"):
+    if exit_code in HARD_CODES and not (exit_code == OCF_UNIMPLEMENTED and is_recurring):
         return FailureKind.HARD
     return FailureKind.SOFT
 
@@ -46,6 +50,15 @@ def find_operation(
             return item
     timeout_ms = matching[0].timeout_ms if matching else default_timeout_ms
     return Operation(action, interval_ms, timeout_ms)
+
+
+def resolved(configuration: Configuration, primitive: Primitive) -> tuple[bool, Millis]:
+    """Return whether the cluster may act on the primitive, and its failure time-out."""
+    group = configuration.group_of(primitive.id)
+    metas = (primitive.meta, group.meta if group else Meta(), configuration.defaults.meta)
+    managed = next((meta.managed for meta in metas if meta.managed is not None), True)
+    timeouts = [meta.failure_timeout_ms for meta in metas if meta.failure_timeout_ms is not None]
+    return managed and not configuration.options.maintenance, next(iter(timeouts), 0)
 
 
 def monitors_of(

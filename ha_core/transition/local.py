@@ -7,7 +7,7 @@ is exactly `instances()`. Knows nothing of other nodes or of placement.
 
 from dataclasses import dataclass, replace
 
-from ha_core.config.model import Configuration, OnFail, Primitive
+from ha_core.config.model import Configuration, OnFail, Operation, Primitive
 from ha_core.effects import CancelOperation, Effect, LocalState, Persist, RunOperation
 from ha_core.events import LEASE_RAN_OUT, OperationDone
 from ha_core.ids import INFINITY, Millis, ResourceId
@@ -184,6 +184,10 @@ class LocalResources:
         if not lease_held:
             self._update(local, state=InstanceState.STOPPED)
             return [Happened("resource-stopped", resource, f"{resource} was ended: {reason}")]
+        if self._is_watched(local):
+            self._update(local, state=InstanceState.STOPPED)
+            text = f"{resource} ended, and the cluster only watches it: {reason}"
+            return [Happened("resource-stopped", resource, text)]
         output = self._fail(local, "monitor", codes.OCF_NOT_RUNNING, reason, None, wall_ms)
         return output + self._persist()
 
@@ -213,18 +217,7 @@ class LocalResources:
                 continue
             operation = self._recurring.take_due(resource, now_ms)
             if operation is not None and local.primitive is not None and not in_maintenance:
-                effects.append(
-                    self._run(
-                        local,
-                        "monitor",
-                        operation.timeout_ms,
-                        operation.interval_ms,
-                        operation.depth,
-                        operation.on_fail,
-                        None,
-                        None,
-                    )
-                )
+                effects.append(self._run(local, operation, None, None))
         return effects
 
     # --- results -------------------------------------------------------------------------
@@ -311,8 +304,19 @@ class LocalResources:
     def _monitored(
         self, local: _Local, running: _Running, event: OperationDone, wall_ms: Millis
     ) -> list[Effect | Happened]:
-        if codes.is_success(event.exit_code) or local.instance.state is not InstanceState.STARTED:
+        resource, state = local.instance.resource, local.instance.state
+        if codes.is_success(event.exit_code):
+            if state is not InstanceState.STOPPED:
+                return []
+            self._update(local, state=InstanceState.STARTED, started_wall_ms=wall_ms)
+            return [Happened("resource-found", resource, f"{resource} was started by somebody")]
+        if state is not InstanceState.STARTED:
             return []
+        if event.exit_code == codes.OCF_NOT_RUNNING and self._is_watched(local):
+            # Its monitors go on: whoever stopped it by hand may start it again.
+            self._update(local, state=InstanceState.STOPPED)
+            text = f"{resource} was stopped by somebody, and the cluster only watches it"
+            return [Happened("resource-stopped", resource, text)]
         return self._fail(
             local, "monitor", event.exit_code, codes.reason_of(event), running.on_fail, wall_ms
         )
@@ -328,7 +332,8 @@ class LocalResources:
     ) -> list[Effect | Happened]:
         resource = local.instance.resource
         policy = on_fail or OnFail.RESTART
-        kind = codes.kind_of(exit_code, action)
+        is_recurring = action == "monitor" and local.instance.state is InstanceState.STARTED
+        kind = codes.kind_of(exit_code, is_recurring=is_recurring)
         record = Failure(action, exit_code, kind, reason, wall_ms, policy)
         count = INFINITY if action == "start" else min(INFINITY, self._count(local, wall_ms) + 1)
         state = InstanceState.FAILED
@@ -348,15 +353,14 @@ class LocalResources:
         failure, primitive = local.instance.failure, local.primitive
         if failure is None or primitive is None:
             return local.instance.fail_count
-        metas = [primitive.meta, self._configuration.defaults.meta]
-        group = self._configuration.group_of(primitive.id)
-        if group is not None:
-            metas.insert(1, group.meta)
-        timeout_ms = next(
-            (m.failure_timeout_ms for m in metas if m.failure_timeout_ms is not None), 0
-        )
+        _, timeout_ms = codes.resolved(self._configuration, primitive)
         expired = timeout_ms and wall_ms - failure.at_wall_ms > timeout_ms
         return 0 if expired else local.instance.fail_count
+
+    def _is_watched(self, local: _Local) -> bool:
+        """Return whether the cluster may not act on it: what ends then has not failed."""
+        primitive = local.primitive
+        return primitive is not None and not codes.resolved(self._configuration, primitive)[0]
 
     # --- mechanics -----------------------------------------------------------------------
 
@@ -375,31 +379,27 @@ class LocalResources:
             local.primitive, action, 0, self._configuration.defaults.operation_timeout_ms
         )
         not_after_ms = lease_until_ms if action == "start" else None
-        run = self._run(
-            local, action, found.timeout_ms, 0, found.depth, found.on_fail, order, not_after_ms
-        )
-        return [*output, run]
+        return [*output, self._run(local, found, order, not_after_ms)]
 
     def _run(
         self,
         local: _Local,
-        action: str,
-        timeout_ms: Millis,
-        interval_ms: Millis,
-        depth: int,
-        on_fail: OnFail | None,
+        operation: Operation,
         order: Order | None,
         not_after_ms: Millis | None,
     ) -> RunOperation:
         assert local.primitive is not None
         self._next_operation += 1
-        local.running = _Running(self._next_operation, action, interval_ms, on_fail, order)
+        action, interval_ms = operation.action, operation.interval_ms
+        local.running = _Running(
+            self._next_operation, action, interval_ms, operation.on_fail, order
+        )
         return RunOperation(
             self._next_operation,
             local.primitive,
             action,
-            timeout_ms,
-            depth,
+            operation.timeout_ms,
+            operation.depth,
             interval_ms,
             not_after_ms,
         )
@@ -422,6 +422,7 @@ class LocalResources:
             self._update(local, stale=True)
             return
         local.primitive = primitive
+        self._update(local, stale=False)  # it may have been changed back
         if old.operations != primitive.operations and (
             local.instance.state is InstanceState.STARTED
         ):
