@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,13 +37,11 @@ HAD = (sys.executable, "-m", "ha_core.runtime.daemon")
 
 def eventually(what: str, holds: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
     """Poll until `holds` returns something true, and return that."""
-    end = time.monotonic() + patience_s
-    while True:
-        found = holds()
-        if found:
-            return found
+    end, pause = time.monotonic() + patience_s, threading.Event()
+    while not (found := holds()):
         assert time.monotonic() < end, f"not within {patience_s:g} s: {what}"
-        time.sleep(POLL_S)
+        pause.wait(POLL_S)  # other processes have no event that could be waited for
+    return found
 
 
 def environment(**more: str) -> dict[str, str]:
