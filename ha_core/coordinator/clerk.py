@@ -186,7 +186,14 @@ class Clerk:
         return list(self._raft.propose(change, None, now_ms))
 
     def _cleanup(self, request_id: str, command: commands.Cleanup, now_ms: Millis) -> list[Output]:
-        members = self._known_resource(command.resource)
+        # What was removed and could not be stopped is mended and cleaned up under its old name.
+        is_left_over = any(
+            item.resource == command.resource
+            for record in self._roster.records.values()
+            for item in record.instances
+        )
+        resource = command.resource
+        members = (resource,) if is_left_over else self._known_resource(resource)
         output: list[Output] = []
         executor = self._planner.executor
         for name, record in sorted(self._roster.records.items()):

@@ -72,13 +72,11 @@ class Host:
         self.services = Services()
         self.disk_us = 2 * US_PER_MS
         self.node: Node | None = None
-        self.has_power = True
         self.is_paused = False
         self.is_unplugged = False
         """Off, and nobody may boot it."""
         self.running: dict[ResourceId, Primitive] = {}
         self.answers: dict[str, CommandAnswered] = {}
-        self.has_stopped = False
         self.restarts = False
         """Whether the service manager starts the daemon again after it has stopped in order."""
         self._epoch = 0
@@ -92,6 +90,7 @@ class Host:
         self._seen: deque[tuple[NodeName, int, int]] = deque(maxlen=SEEN_MAX)
         self._seen_set: set[tuple[NodeName, int, int]] = set()
         self._crash_in: int | None = None
+        self._lapsed_ms = 0
         self._wake_us = -1
         self._newest_of: dict[tuple[NodeName, LinkName], int] = {}
         network.attach(name, self._deliver)
@@ -126,9 +125,7 @@ class Host:
         """Start the daemon (and the machine, if it was off)."""
         if self.node is not None or self.is_unplugged:
             return
-        self.has_power = True
         self.is_paused = False
-        self.has_stopped = False
         self._epoch += 1
         self._lease_until_ms = 0
         recovered = self.disk.recover()
@@ -159,7 +156,6 @@ class Host:
         if not power:
             self._end_guarded()
             return
-        self.has_power = False
         if self.running:
             self.running.clear()
             self._changed()
@@ -247,7 +243,7 @@ class Host:
                 self._waiting.append(event)
             return
         self._hear(event)
-        held = self.node.run_lease_until_ms > self.now_ms()
+        held = self._belongs()
         for effect in self.node.handle(event, self.now_ms()):
             if isinstance(effect, Send) and isinstance(effect.message, Hello):
                 self._do(effect)
@@ -259,6 +255,14 @@ class Host:
             self.observer.leads(self)
         self._perform()
         self._set_alarm()
+
+    def _belongs(self) -> bool:
+        """Return whether the run lease has been held for a while: what a lapse set off is over."""
+        assert self.node is not None
+        now_ms = self.now_ms()
+        if self.node.run_lease_until_ms <= now_ms:
+            self._lapsed_ms = now_ms
+        return now_ms - self._lapsed_ms > 3 * self.node.configuration.options.dead_after_ms
 
     def _set_alarm(self) -> None:
         if self.node is None:
@@ -335,7 +339,6 @@ class Host:
             case StateChanged(machine="replication", new=new, why=why):
                 self._world.note(f"{self.name} becomes {new}: {why}")
             case Stopped():
-                self.has_stopped = True
                 self.crash(power=False)
                 if self.restarts:
                     self._world.after(US_PER_MS, self.boot)

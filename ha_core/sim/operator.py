@@ -167,8 +167,18 @@ class Operator:
         for resource in tops_of(configuration):
             self.give(commands.Clear(resource))
             self.give(commands.SetTargetRole(resource, None))
-        for primitive in configuration.primitives:
-            self.give(commands.Cleanup(primitive.id))
+        for resource in sorted({item.id for item in configuration.primitives} | self._left_over()):
+            self.give(commands.Cleanup(resource))
+
+    def _left_over(self) -> set[ResourceId]:
+        """Return what some node still has, though it is not configured any more."""
+        return {
+            instance.resource
+            for host in self.members()
+            if host.node is not None
+            for status in host.node.snapshot(host.now_ms()).instances
+            for instance in status.instances
+        }
 
 
 def tops_of(configuration: Configuration) -> list[ResourceId]:
