@@ -184,8 +184,8 @@ class Host:
         self._world.note(f"{self.name} gets an empty disk")
         self.disk = Disk(None, self.disk.number + 1)
 
-    def crash_after(self, effects: int) -> None:
-        """Kill the daemon at an effect boundary: after so many further effects."""
+    def crash_after(self, effects: int | None) -> None:
+        """Kill the daemon at an effect boundary: after so many further effects (None: do not)."""
         self._crash_in = effects
 
     def pause(self) -> None:

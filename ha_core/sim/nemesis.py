@@ -73,6 +73,7 @@ class Nemesis:
             host.restarts = True
             host.disk_us = 2 * US_PER_MS
             host.is_unplugged = False
+            host.crash_after(None)
             host.resume()
             host.boot()
 
