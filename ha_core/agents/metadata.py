@@ -101,7 +101,7 @@ def _tree(agent: str, xml: bytes) -> Element:
         root = parser.close()
     except _Entity as error:
         raise ConfigError(f"meta-data of {agent} declares entities, expected plain XML") from error
-    except (ParseError, ExpatError, ValueError) as error:
+    except (ParseError, ExpatError, ValueError, LookupError) as error:
         raise ConfigError(f"meta-data of {agent} is not well-formed XML: {error}") from error
     assert isinstance(root, Element)
     return root
