@@ -39,6 +39,7 @@ from ha_core.runtime.peers import endpoints
 
 DEFAULT_PORT: Final = 6940
 DRAIN_S: Final = 60.0
+ONLINE_S: Final = 10.0
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?")
 _LINK = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _node_option = click.option(
@@ -155,11 +156,15 @@ def join(
         _write_secret(layout.keyring_file, welcome.ring)
         _write_secret(layout.node_file, welcome.node_file)
         if is_started:
-            launch.start(layout)
+            _start_joined(layout, node_name)
+    is_online = is_started and run(_comes_online(layout, node_name))
     text = f"{node_name} is a node of the cluster now"
     if not is_started:
         text += "; start it with 'ha start'"
-    options.show({"code": "done", "node": node_name, "revision": welcome.revision}, text)
+    elif not is_online:
+        text += ", but has not heard of it yet: see 'ha status'"
+    value = {"code": "done", "node": node_name, "revision": welcome.revision, "online": is_online}
+    options.show(value, text)
 
 
 @click.command()
@@ -225,6 +230,26 @@ def found_node(layout: Layout, name: str, configuration: Configuration, ring: st
         store.bootstrap(Snapshot(1, 1, (first,)))
     finally:
         store.close()
+
+
+def _start_joined(layout: Layout, name: str) -> None:
+    try:
+        launch.start(layout)
+    except ConnectError as fault:
+        cure = f"'ha join' again with another token, or 'ha node remove {name}' there"
+        raise ConnectError(f"{fault}\nthe cluster counts {name} in already: {cure}") from None
+
+
+async def _comes_online(layout: Layout, name: str) -> bool:
+    """Wait a while until the cluster has taken note of the new node; return whether it has."""
+    end = time.monotonic() + ONLINE_S
+    async with Client(layout.root) as client:
+        while time.monotonic() < end:
+            snapshot = await client.snapshot()
+            if any(node.name == name and node.state == "online" for node in snapshot.nodes):
+                return True
+            await client.changed(snapshot.version, 500)
+    return False
 
 
 async def _leave(options: Options) -> str:
@@ -354,7 +379,8 @@ def _taken_back_if_refused(layout: Layout) -> Iterator[None]:
 
 
 def _forget(layout: Layout) -> None:
-    for path in (layout.keyring_file, layout.node_file, layout.store):
+    journal = layout.store.with_name(f"{layout.store.name}-journal")
+    for path in (layout.keyring_file, layout.node_file, layout.store, journal):
         path.unlink(missing_ok=True)
     shutil.rmtree(layout.invitations, ignore_errors=True)
 

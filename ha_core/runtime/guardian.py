@@ -225,8 +225,7 @@ class Guardian:
         self._watch()
         self._until_ms = max(self._until_ms, until_ms) if until_ms else 0
         self._send({"do": "hold", "until": until_ms, "sent": boottime_ms()})
-        if self._overdue is None and self._held:
-            self._look_later(self._until_ms + OVERDUE_MS - boottime_ms())
+        self._look_later()
 
     def _watch(self) -> None:
         """A guardian that stands still would let everything live on: see that it does not."""
@@ -238,21 +237,21 @@ class Guardian:
         elif now_ms - self._unread_since_ms >= STUCK_MS:
             self._replace()
 
-    def _look_later(self, after_ms: Millis) -> None:
-        loop = asyncio.get_running_loop()
-        self._overdue = loop.call_later(max(after_ms, OVERDUE_MS) / 1000, self._look)
+    def _look_later(self) -> None:
+        if self._overdue is None and self._held:
+            after_ms = max(self._until_ms + OVERDUE_MS - boottime_ms(), OVERDUE_MS)
+            loop = asyncio.get_running_loop()
+            self._overdue = loop.call_later(after_ms / 1000, self._look)
 
     def _look(self) -> None:
         """After the lease's end, what is still held shows a guardian that does not act."""
         self._overdue = None
-        after_ms = self._until_ms + OVERDUE_MS - boottime_ms()
-        if not self._held:
-            return
-        if after_ms <= 0 and self._has_unread():
+        is_over = boottime_ms() >= self._until_ms + OVERDUE_MS
+        if self._held and is_over and self._has_unread():
             self._replace()
-        elif after_ms <= 0:
+        elif self._held and is_over:
             self._send({"do": "check", "id": 0})  # to be found unread next time
-        self._look_later(after_ms)
+        self._look_later()
 
     def _has_unread(self) -> bool:
         """Return whether the guardian has left packets unread. Source: unix(7), SIOCOUTQ."""
@@ -314,6 +313,7 @@ class Guardian:
     ) -> Answer:
         # Known as held before the answer: if the guardian dies in between, it must be reported.
         self._held.add(resource)
+        self._look_later()
         answer = await self._ask(request, timeout_ms)
         if answer.fault:
             self._held.discard(resource)
