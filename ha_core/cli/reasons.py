@@ -6,6 +6,7 @@ recorded in the snapshot, and invents none.
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Final
 
 from ha_core.cli.goals import members, where
 from ha_core.config.model import Location, Origin
@@ -61,23 +62,63 @@ def text(explanation: Explanation) -> str:
 
 
 def _explain_one(snapshot: ClusterSnapshot, item: ResourceSummary, node: str | None) -> Explanation:
-    decision = next((d for d in snapshot.decisions if d.resource == item.id), None)
+    decision = _decision(snapshot, item.id)
     reasons = decision.reasons if decision is not None else ()
+    sentence = _sentence(snapshot, item, decision, node)
+    chain = (
+        _reason_text(reason) for reason in _about(reasons, node) if reason.text not in sentence
+    )
     return Explanation(
         resource=item.id,
-        sentence=_sentence(item, node),
-        reasons=tuple(_reason_text(reason) for reason in _about(reasons, node)),
+        sentence=sentence,
+        reasons=tuple(dict.fromkeys(chain)),
         scores=decision.scores if decision is not None else (),
-        changes=tuple(_changes(snapshot, item, decision, node)),
+        changes=tuple(dict.fromkeys(_changes(snapshot, item, decision, node))),
     )
 
 
-def _sentence(item: ResourceSummary, node: str | None) -> str:
+def _decision(snapshot: ClusterSnapshot, resource: ResourceId) -> Decision | None:
+    return next((d for d in snapshot.decisions if d.resource == resource), None)
+
+
+def _sentence(
+    snapshot: ClusterSnapshot, item: ResourceSummary, decision: Decision | None, node: str | None
+) -> str:
     here = where((item,))
-    why = f": {item.why}" if item.why else ""
+    why = f": {_as_it(item)}" if item.why else ""
     if node is None or node in item.nodes:
         return here + why
-    return f"{item.id} is not on {node}; {here}{why}"
+    against = _against(snapshot, item, decision, node)
+    if not against:
+        return f"{item.id} is not on {node}; {here}{why}"
+    return f"{item.id} is not on {node}: {against}; {here}"
+
+
+def _as_it(item: ResourceSummary) -> str:
+    """Return why it is where it is, without its name, which the sentence has named already."""
+    begin = f"{item.id} "
+    return f"it {item.why.removeprefix(begin)}" if item.why.startswith(begin) else item.why
+
+
+def _against(
+    snapshot: ClusterSnapshot, item: ResourceSummary, decision: Decision | None, node: str
+) -> str:
+    """Return what speaks against that node; nothing if no score decides that."""
+    summary = next(item for item in snapshot.nodes if item.name == node)
+    if summary.witness:
+        return f"{node} is a witness, which hosts nothing"
+    if summary.state != "online":
+        return f"{node} is {'in ' if summary.state in _MODES else ''}{summary.state}"
+    if decision is None or decision.blocked or decision.node == node or not item.managed:
+        return ""
+    bad = [r for r in decision.reasons if r.node == node and r.score is not None and r.score < 0]
+    worst = min(bad, key=lambda reason: reason.score or 0, default=None)
+    if worst is not None:
+        return worst.text
+    scores: dict[str, int] = dict(decision.scores)
+    if decision.node is None or node not in scores or decision.node not in scores:
+        return ""
+    return f"{decision.node} has {_score(scores[decision.node])}, {node} {_score(scores[node])}"
 
 
 def _about(reasons: Iterable[Reason], node: str | None) -> Iterable[Reason]:
@@ -95,26 +136,58 @@ def _score(score: int) -> str:
     return "must" if score > 0 else "must not"
 
 
+# --- what would change it ------------------------------------------------------------------
+
+
 def _changes(
     snapshot: ClusterSnapshot, item: ResourceSummary, decision: Decision | None, node: str | None
 ) -> Iterable[str]:
-    if decision is not None and decision.blocked:
-        yield decision.blocked
-    if item.target == "stopped":
-        yield f"it is wanted stopped; 'ha resource start {item.group or item.id}' wants it started"
-    if not item.managed:
-        yield f"the cluster only watches it; 'ha resource manage {item.group or item.id}' ends that"
-    if item.fail_count:
-        count = f"{item.fail_count} failures count against it"
-        yield f"{count}; 'ha resource cleanup {item.id}' forgets them"
+    if not snapshot.quorate:
+        yield "quorum returns when a majority of voters can talk to each other: start more nodes"
+    for blocker in _chain(snapshot, item, decision):
+        yield from _own_changes(snapshot, blocker)
     for location in _temporary(snapshot, item):
         yield (
             f"a {location.origin} names {location.node}; "
             f"'ha resource clear {location.resource}' ends it"
         )
+    if any(reason.code == "not-listed" for reason in (decision.reasons if decision else ())):
+        yield "'options.symmetric' is false; a location constraint with a score allows a node"
     yield from _node_changes(snapshot, node)
-    if node is not None and node not in item.nodes and decision is not None:
-        yield from _outscored(item, decision, node)
+    if node is not None and decision is not None:
+        yield from _outscored(snapshot, item, decision, node)
+
+
+def _chain(
+    snapshot: ClusterSnapshot, item: ResourceSummary, decision: Decision | None
+) -> Iterable[ResourceSummary]:
+    """Return the resource, what it waits for, what that waits for, and so on."""
+    by_id = {other.id: other for other in snapshot.resources}
+    seen: list[ResourceId] = []
+    current: ResourceId | None = item.id
+    while current is not None and current in by_id and current not in seen:
+        seen.append(current)
+        yield by_id[current]
+        decision = _decision(snapshot, current)
+        current = decision.waits_for if decision is not None else None
+
+
+def _own_changes(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterable[str]:
+    """Return what would change this resource's own lot."""
+    decision, name = _decision(snapshot, item.id), item.group or item.id
+    if decision is not None and decision.blocked and decision.waits_for is None:
+        yield decision.blocked.rpartition("; ")[2]
+    if item.target == "stopped":
+        yield f"{item.id} is wanted stopped; 'ha resource start {name}' wants it started"
+    if snapshot.configuration.options.maintenance:
+        yield "the cluster is in maintenance; 'ha node maintenance --all --off' ends it"
+    elif not item.managed:
+        yield f"the cluster only watches {item.id}; 'ha resource manage {name}' ends that"
+    if item.fail_count:
+        count = f"{item.fail_count} failure{'s count' if item.fail_count > 1 else ' counts'}"
+        if item.fail_count >= INFINITY:
+            count = "a failed start counts"
+        yield f"{count} against {item.id}; 'ha resource cleanup {item.id}' forgets that"
 
 
 def _temporary(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterable[Location]:
@@ -130,20 +203,25 @@ def _node_changes(snapshot: ClusterSnapshot, node: str | None) -> Iterable[str]:
             continue
         if summary.state == "standby":
             yield f"{summary.name} is in standby; 'ha node online {summary.name}' ends it"
-        if summary.state == "maintenance":
+        if summary.state == "maintenance" and not snapshot.configuration.options.maintenance:
             name = summary.name
             yield f"{name} is in maintenance; 'ha node maintenance {name} --off' ends it"
         if summary.state in ("lost", "left"):
             yield f"{summary.name} is {summary.state}; it must be started and reachable"
 
 
-def _outscored(item: ResourceSummary, decision: Decision, node: str) -> Iterable[str]:
-    scores = dict(decision.scores)
-    there = scores.get(NodeName(node))
-    if there is None or there <= -INFINITY or decision.node is None:
+def _outscored(
+    snapshot: ClusterSnapshot, item: ResourceSummary, decision: Decision, node: str
+) -> Iterable[str]:
+    """Return the move that would bring it there, where nothing forbids that."""
+    there = dict(decision.scores).get(NodeName(node))
+    state = next(summary.state for summary in snapshot.nodes if summary.name == node)
+    is_free = item.managed and not decision.blocked and item.target == "started"
+    if there is None or there <= -INFINITY or state != "online" or not is_free:
         return
-    best = scores.get(decision.node, 0)
-    yield (
-        f"{node} has {_score(there)} and {decision.node} {_score(best)}; "
-        f"'ha resource move {ResourceId(item.group or item.id)} --to {node}' outweighs that"
-    )
+    if decision.node not in (None, node):
+        name = ResourceId(item.group or item.id)
+        yield f"'ha resource move {name} --to {node}' outweighs all scores but 'must not'"
+
+
+_MODES: Final = ("standby", "maintenance")

@@ -37,6 +37,8 @@ class Actions:
         self._seats = seats
         self._edges = edges_of(picture)
         self.blocked: dict[ResourceId, str] = {}
+        self.blocker: dict[ResourceId, ResourceId] = {}
+        """The other resource that `blocked` speaks of."""
         self.held: set[ResourceId] = set()
         """What cannot stop because something that must stop first will not."""
         self._hopeless: set[ResourceId] = set()
@@ -117,6 +119,7 @@ class Actions:
     def _block(self, then: ResourceId, first: ResourceId) -> None:
         """Note that `then` cannot start because `first` does not run."""
         self.blocked[then] = f"{then} waits for {first}: {self._hindrance(first)}"
+        self.blocker[then] = first
         if first in self._hopeless or not (first in self.blocked or self._is_open(first)):
             self._hopeless.add(then)
 
@@ -184,6 +187,7 @@ class Actions:
             return False
         self.held.add(first)
         self.blocked[first] = f"{first} cannot stop before {then}: {why}"
+        self.blocker[first] = then
         return True
 
     def _is_there(self, resource: ResourceId) -> bool:

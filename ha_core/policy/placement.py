@@ -24,6 +24,8 @@ class Seat:
     node: NodeName | None = None
     final: bool = False
     head: Reason = field(default_factory=lambda: Reason("undecided", ""))
+    missing: ResourceId | None = None
+    """A primary that it must be with, and that has no node."""
 
 
 def place(picture: Picture) -> dict[ResourceId, Seat]:
@@ -152,6 +154,7 @@ class _Placement:
         seat, node = self._seats[resource], self._seats[primary].node
         where = f"on {node}" if node else f"nowhere ({self._seats[primary].head.text})"
         if score >= INFINITY:
+            seat.missing = primary if node is None else seat.missing
             for name in seat.scores:
                 if name != node:
                     words = f"it must be with {primary}, which runs {where}"

@@ -18,13 +18,13 @@ def schedule(configuration: Configuration, status: ClusterStatus, at_wall_ms: Mi
     picture = Picture(configuration, status, at_wall_ms)
     seats = place(picture)
     actions = Actions(picture, seats)
-    decisions = tuple(
-        _decision(resource, seats[resource], actions.blocked.get(resource, ""))
-        for resource in sorted(seats)
-    )
+    decisions = tuple(_decision(resource, seats[resource], actions) for resource in sorted(seats))
     return Transition(actions.graph(), decisions)
 
 
-def _decision(resource: ResourceId, seat: Seat, blocked: str) -> Decision:
+def _decision(resource: ResourceId, seat: Seat, actions: Actions) -> Decision:
     reasons = (seat.head, *(reason for reason in seat.reasons if reason.text != seat.head.text))
-    return Decision(resource, seat.node, reasons, tuple(sorted(seat.scores.items())), blocked)
+    blocked = actions.blocked.get(resource, "")
+    waits_for = actions.blocker.get(resource) if blocked else seat.missing
+    scores = tuple(sorted(seat.scores.items()))
+    return Decision(resource, seat.node, reasons, scores, blocked, waits_for)

@@ -55,7 +55,11 @@ class Decision:
     reasons: tuple[Reason, ...]
     scores: tuple[tuple[NodeName, int], ...] = ()
     blocked: str = ""
-    """If an action is wanted but cannot run: one sentence, what it waits for and the cure."""
+    """If an action is wanted but cannot run: one sentence, what it waits for; then `; ` and the
+    cure.
+    """
+    waits_for: ResourceId | None = None
+    """The other resource that keeps it from running, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
