@@ -1,7 +1,7 @@
 """The list of planted faults: which rule each breaks, and how to plant it.
 
 Each function takes pytest's monkeypatch and changes one rule of the shipped
-core; several undo what a seed or a reader once found (see ../found.md).
+core, or of the store.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,11 @@ from ha_core.coordinator import roster
 from ha_core.coordinator.clerk import Clerk
 from ha_core.coordinator.planner import Planner
 from ha_core.effects import Persist
-from ha_core.ids import Index, Millis
+from ha_core.ids import Millis
 from ha_core.membership.lease import RunLease
 from ha_core.policy.transition import Action
 from ha_core.replication.election import Election
-from ha_core.replication.machine import Output, Replication
-from ha_core.replication.progress import Progress
+from ha_core.replication.machine import Output
 from ha_core.sim.disk import Disk
 from ha_core.status import NodeState
 from ha_core.transition import executor
@@ -56,11 +55,6 @@ def voters_forget_that_they_heard_a_leader(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Election, "is_bound", lambda self, now_ms: False)
 
 
-def terms_and_votes_are_not_stored(patch: pytest.MonkeyPatch) -> None:
-    """A restarted voter votes a second time in one term."""
-    patch.setattr(Replication, "_save_hard_state", lambda self: None)
-
-
 def every_resource_counts_as_guarded(patch: pytest.MonkeyPatch) -> None:
     """A takeover without proof: nothing ends an unguarded service of a lost node."""
     guard = registry.Guard("guardian", "", True)
@@ -76,16 +70,6 @@ def inherited_leases_are_not_waited_for(patch: pytest.MonkeyPatch) -> None:
         return silence(self, record, silent, now) * 3
 
     patch.setattr(roster.Roster, "_silence", hasty)
-
-
-def starts_under_way_are_forgotten_at_a_loss(patch: pytest.MonkeyPatch) -> None:
-    """What a node was told to start, and did not report, counts as not begun when it is lost."""
-    patch.setattr(Executor, "starting", lambda self: frozenset())
-
-
-def restarted_daemon_has_what_it_last_reported(patch: pytest.MonkeyPatch) -> None:
-    """What the daemon's last start was told to begin is not looked for."""
-    patch.setattr(roster.Roster, "_may_run", lambda self, name, remembered: remembered)
 
 
 def log_entries_are_lost_in_a_crash(patch: pytest.MonkeyPatch) -> None:
@@ -117,15 +101,6 @@ def lost_nodes_are_never_admitted_again(patch: pytest.MonkeyPatch) -> None:
         "_has_left",
         lambda self, record, generation: record.state is NodeState.LOST,
     )
-
-
-def refusing_follower_is_sent_the_same_again(patch: pytest.MonkeyPatch) -> None:
-    """A follower that lost its disk refuses the same entries for ever."""
-
-    def stubborn(self: Progress, hint: Index) -> None:
-        self.next = max(min(hint + 1, self.next - 1), self.match + 1, 1)
-
-    patch.setattr(Progress, "rejected", stubborn)
 
 
 def learners_are_forgotten(patch: pytest.MonkeyPatch) -> None:
