@@ -22,6 +22,7 @@ from ha_core.errors import ConnectError, RefusedError, WireError
 from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
 from ha_core.layout import Layout, socket_address
+from ha_core.replication.entries import ConfigurationChange
 from ha_core.snapshot import ClusterSnapshot
 
 ANSWER_MS: Final[Millis] = 10_000
@@ -162,6 +163,11 @@ class Client:
         """Return at most 1,000 events numbered above `since`, oldest first."""
         request = protocol.AskEvents(since)
         return (await self._channel.ask(request, protocol.EventsGiven, ANSWER_MS)).events
+
+    async def history(self) -> tuple[ConfigurationChange, ...]:
+        """Return the revisions of the configuration that are still kept, oldest first."""
+        reply = await self._channel.ask(protocol.AskHistory(), protocol.HistoryGiven, ANSWER_MS)
+        return reply.revisions
 
     async def events(self, since: int = 0, *, follow: bool = False) -> AsyncIterator[JournalEvent]:
         """Yield all events numbered above `since`, oldest first; with `follow`, go on for ever."""

@@ -15,6 +15,7 @@ from ha_core.commands import Command, Outcome
 from ha_core.errors import WireError
 from ha_core.ids import Millis, NodeName
 from ha_core.journal import JournalEvent
+from ha_core.replication.entries import ConfigurationChange
 from ha_core.snapshot import ClusterSnapshot
 
 PROTOCOL: Final = 1
@@ -49,6 +50,10 @@ class AskEvents(Request, frozen=True, tag="events"):
 
     since: Count = 0
     limit: Count = EVENTS_PER_REPLY_MAX
+
+
+class AskHistory(Request, frozen=True, tag="history"):
+    """Client wants the revisions of the configuration that are still kept, oldest first."""
 
 
 class AskCommand(Request, frozen=True, tag="command"):
@@ -90,6 +95,12 @@ class EventsGiven(Reply, frozen=True, tag="events"):
     events: tuple[JournalEvent, ...]
 
 
+class HistoryGiven(Reply, frozen=True, tag="history"):
+    """The kept revisions, oldest first; the last one is in force."""
+
+    revisions: tuple[ConfigurationChange, ...]
+
+
 class OutcomeGiven(Reply, frozen=True, tag="outcome"):
     """What became of a command."""
 
@@ -109,8 +120,10 @@ class Fault(Reply, frozen=True, tag="fault"):
     text: str
 
 
-AnyRequest: TypeAlias = Hello | AskSnapshot | AskEvents | AskCommand | Watch
-AnyReply: TypeAlias = Greeting | SnapshotGiven | EventsGiven | OutcomeGiven | VersionGiven | Fault
+AnyRequest: TypeAlias = Hello | AskSnapshot | AskEvents | AskHistory | AskCommand | Watch
+AnyReply: TypeAlias = (
+    Greeting | SnapshotGiven | EventsGiven | HistoryGiven | OutcomeGiven | VersionGiven | Fault
+)
 
 
 def _verb(kind: type) -> str:

@@ -30,6 +30,7 @@ from ha_core.ids import ConstraintId, LinkName, NodeName, ResourceId
 from ha_core.journal import JournalEvent
 from ha_core.layout import Layout
 from ha_core.policy.transition import Decision, Reason
+from ha_core.replication.entries import ConfigurationChange
 from ha_core.runtime.control import Access, ControlServer
 from ha_core.snapshot import ClusterSnapshot, LinkSummary, NodeSummary, ResourceSummary, Timers
 from ha_core.status import Instance, InstanceState, NodeState, NodeStatus
@@ -144,6 +145,7 @@ class FakeCluster:
         self.now = snapshot()
         self.given: list[tuple[Command, str]] = []
         self.journal: list[JournalEvent] = [event(seq) for seq in range(1, 6)]
+        self.revisions: list[ConfigurationChange] = []
         self.obey: Callable[[Command], Outcome] = self.carry_out
         self._watchers: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -160,6 +162,10 @@ class FakeCluster:
     async def events(self, since_seq: int, limit: int) -> tuple[JournalEvent, ...]:
         """See `ControlPort`."""
         return tuple(item for item in self.journal if item.seq > since_seq)[:limit]
+
+    def history(self) -> tuple[ConfigurationChange, ...]:
+        """See `ControlPort`."""
+        return tuple(self.revisions)
 
     async def changed(self, version: str, timeout_ms: int) -> None:
         """See `ControlPort`."""

@@ -30,6 +30,8 @@ _VERBS: Final = {
     "apply": ("edit:apply", "Make FILE the configuration of the whole cluster."),
     "export": ("edit:export", "Print the configuration in force."),
     "diff": ("edit:diff", "Show what 'ha apply FILE' would change."),
+    "history": ("history:history", "Show who changed the configuration when, why and how."),
+    "undo": ("history:undo", "Return to the configuration of an earlier revision."),
     "verify": ("edit:verify", "Check FILE and name every fault; no cluster is needed."),
     "resource": ("resource:resource", "Start, stop, move and mend resources and groups."),
     "node": ("node:node", "Take nodes out of service and bring them back."),

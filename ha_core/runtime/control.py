@@ -25,6 +25,7 @@ from ha_core.errors import ConnectError, HaError, WireError
 from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
 from ha_core.layout import socket_address
+from ha_core.replication.entries import ConfigurationChange
 from ha_core.snapshot import ClusterSnapshot
 
 CLIENTS_MAX: Final = 64
@@ -55,6 +56,10 @@ class ControlPort(Protocol):
 
     async def events(self, since_seq: int, limit: int) -> tuple[JournalEvent, ...]:
         """Return at most `limit` events numbered above `since_seq`, oldest first."""
+        ...
+
+    def history(self) -> tuple[ConfigurationChange, ...]:
+        """Return the kept revisions of the configuration, oldest first."""
         ...
 
     async def changed(self, version: str, timeout_ms: Millis) -> None:
@@ -223,6 +228,8 @@ class ControlServer:
             case protocol.AskEvents(since=since, limit=limit):
                 bounded = max(1, min(limit, protocol.EVENTS_PER_REPLY_MAX))
                 return protocol.EventsGiven(await self._port.events(since, bounded))
+            case protocol.AskHistory():
+                return protocol.HistoryGiven(self._port.history())
             case protocol.AskCommand():
                 return await self._command(request, peer, trust)
             case protocol.Watch(version=version, timeout_ms=timeout_ms):

@@ -35,6 +35,7 @@ from ha_core.events import CommandGiven, Event, OperationDone, StopAsked, Tick, 
 from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
 from ha_core.node import Node
+from ha_core.replication.entries import ConfigurationChange
 from ha_core.runtime.clock import monotonic_ms, wall_offset_ms
 from ha_core.runtime.disk import Store
 from ha_core.runtime.transport import Transport
@@ -178,6 +179,10 @@ class Loop:
             return await read
         found = sorted((e for e in self._journal if e.seq > since_seq), key=lambda e: e.seq)
         return tuple(found[:limit])
+
+    def history(self) -> tuple[ConfigurationChange, ...]:
+        """Return the kept revisions of the configuration, oldest first."""
+        return self.node.replication.revisions
 
     async def changed(self, version: str, timeout_ms: Millis) -> None:
         """Return when the snapshot's version differs from `version`, or time is up."""

@@ -1,0 +1,101 @@
+"""`ha history` and `ha undo`: the revisions of the configuration, and the way back to one."""
+
+import time
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import click
+
+from ha_core import commands
+from ha_core.cli import goals
+from ha_core.cli.change import current, give
+from ha_core.cli.options import Options, Waiting, run, verb, waits
+from ha_core.cli.plan import plan, plan_text, plan_value
+from ha_core.client import Client
+from ha_core.config.change import diff
+from ha_core.errors import RefusedError
+from ha_core.replication.entries import ConfigurationChange
+
+
+@click.command()
+@click.option(
+    "--last", type=click.IntRange(1), default=20, show_default=True, help="So many of the newest."
+)
+@verb
+def history(options: Options, last: int) -> None:
+    """Show who changed the configuration when, why and how, oldest first."""
+    revisions = run(_revisions(options))
+    shown = [
+        {**_head(change), "changes": list(changes)}
+        for change, changes in zip(revisions, _changes(revisions), strict=True)
+    ]
+    options.show(
+        shown[-last:], "\n".join(_lines(revisions)[-last:]) or "nothing was configured yet"
+    )
+
+
+@click.command()
+@click.argument("revision", metavar="[REV]", required=False, type=click.IntRange(1))
+@click.option("--dry-run", is_flag=True, help="Only show what would change and be done.")
+@click.option("--reason", default="", help="Why; kept in the history.")
+@verb
+@waits
+def undo(
+    options: Options, waiting: Waiting, revision: int | None, dry_run: bool, reason: str
+) -> None:
+    """Return to the configuration of revision REV; without it, to the one before the newest."""
+    revisions = run(_revisions(options))
+    target = _target(revisions, revision)
+    if dry_run:
+        found = plan(run(current(options)), target.configuration)
+        options.show(plan_value(found), plan_text(found))
+        return
+    why = reason or f"back to revision {target.revision}"
+    command = commands.Apply(target.configuration, why, revisions[-1].revision)
+    give(options, waiting, command, lambda _: goals.placed)
+
+
+async def _revisions(options: Options) -> tuple[ConfigurationChange, ...]:
+    async with Client(options.root) as cluster:
+        return await cluster.history()
+
+
+def _target(revisions: Sequence[ConfigurationChange], revision: int | None) -> ConfigurationChange:
+    kept = ", ".join(str(change.revision) for change in revisions[:-1]) or "none"
+    if revision is None:
+        if len(revisions) < 2:
+            raise RefusedError("not-found", "there is no earlier revision to return to")
+        return revisions[-2]
+    found = next((change for change in revisions if change.revision == revision), None)
+    if found is None or found is revisions[-1]:
+        what = "is not kept" if found is None else "is in force already"
+        raise RefusedError("not-found", f"revision {revision} {what}; earlier ones: {kept}")
+    return found
+
+
+def _changes(revisions: Sequence[ConfigurationChange]) -> Iterable[tuple[str, ...]]:
+    """Return what each revision changed; of the oldest kept one that is not known."""
+    if revisions:
+        yield ()
+    for before, after in pairwise(revisions):
+        yield diff(before.configuration, after.configuration)
+
+
+def _head(change: ConfigurationChange) -> dict[str, object]:
+    return {
+        "revision": change.revision,
+        "time": change.at_wall_ms / 1000,
+        "author": change.author,
+        "reason": change.reason,
+    }
+
+
+def _lines(revisions: Sequence[ConfigurationChange]) -> list[str]:
+    """Return one text a revision, its changes indented below."""
+    texts = []
+    for change, changes in zip(revisions, _changes(revisions), strict=True):
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(change.at_wall_ms / 1000))
+        reason = f": {change.reason}" if change.reason else ""
+        head = f"{change.revision:>4}  {stamp}  {change.author}{reason}"
+        texts.append("\n".join([head, *(f"      {line}" for line in changes)]))
+    return texts
