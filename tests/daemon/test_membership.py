@@ -1,6 +1,7 @@
 """`ha init`, `join`, `leave`, `start`, `stop`, `token` with real daemons; no file is edited."""
 
 import json
+import shutil
 import socket
 import stat
 
@@ -61,6 +62,35 @@ def test_node_that_is_gone_is_removed_from_another_one(fleet: Fleet) -> None:
     assert sorted(second.status()["nodes"]) == ["n1", "n2"]
     fleet.join("n3", second)
     eventually("n3 votes again", lambda: sees_voters(first, 3))
+
+
+def test_node_that_lost_its_disk_joins_again_under_its_name(fleet: Fleet) -> None:
+    first, second, third = fleet.cluster(3)
+    revision = first.status()["revision"]
+    third.end()
+    shutil.rmtree(third.layout.lib)
+    shutil.rmtree(third.layout.etc)
+    fleet.join("n3", second)
+    eventually("n3 votes again", lambda: sees_voters(third, 3))
+    assert third.status()["revision"] >= revision
+    assert sees_voters(first, 3)
+
+
+def test_nodes_find_each_other_by_host_name(fleet: Fleet) -> None:
+    first, second = fleet.node("n1"), fleet.node("n2")
+    first.done("init", "--node", "n1", "--address", f"localhost:{free_port()}")
+    token = json.loads(first.done("token", "--json"))["token"]
+    second.done("join", token, "--node", "n2", "--address", f"localhost:{free_port()}")
+    eventually("both vote", lambda: sees_voters(first, 2))
+    eventually("both vote", lambda: sees_voters(second, 2))
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("localhost", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def test_services_of_a_leaving_node_run_on_elsewhere(fleet: Fleet) -> None:
