@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import re
 import stat
 import subprocess
 import sys
@@ -12,8 +13,9 @@ import pytest
 
 from ha_core.errors import ConfigError
 from ha_core.runtime.control import Peer, Trust
-from ha_core.runtime.daemon import EXIT_CONFIG, access_of
+from ha_core.runtime.daemon import EXIT_CODES, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, access_of
 
+UNIT = Path(__file__).resolve().parents[2] / "etc" / "beatkeeper.service"
 SOMEBODY = pwd.getpwall()[-1]
 SOME_GROUP = grp.getgrall()[-1]
 
@@ -69,3 +71,16 @@ def test_directories_let_others_through_to_the_socket_but_new_files_are_private(
     os.umask(umask)
     open_mode = 0o755 & ~umask
     assert modes == {"etc": open_mode, "lib": open_mode, "run": open_mode, "lib/had.log": 0o600}
+
+
+@pytest.mark.slow
+def test_the_unit_uses_options_and_exit_codes_that_there_are() -> None:
+    unit = dict(re.findall(r"^(\w+)=(.*)$", UNIT.read_text(encoding="utf-8"), re.MULTILINE))
+    command = [sys.executable, "-m", "ha_core.runtime.daemon", "--help"]
+    words = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    options = re.findall(r"--[a-z-]+", unit["ExecStart"])
+    assert options == ["--group", "--delegate"]
+    assert not [option for option in options if f"{option} " not in words]
+    # A bug may go away with a new start; files and databases do not mend themselves.
+    lasting = {int(code) for code in unit["RestartPreventExitStatus"].split()}
+    assert lasting == set(EXIT_CODES) - {EXIT_OK, EXIT_FAILED}
