@@ -129,6 +129,7 @@ class Daemon:
 
     async def _begin(self) -> None:
         await self._guardian.start()
+        self._operations.sweep()
         await self._transport.configure(self._places)
         await self._control.start()
         self._loop.start()

@@ -20,6 +20,7 @@ from ha_core.effects import RunOperation
 from ha_core.errors import ConfigError
 from ha_core.events import LEASE_RAN_OUT, OperationDone, ResourceDied
 from ha_core.layout import Layout
+from ha_core.runtime import process
 from ha_core.runtime.guardian import Guardian, boottime_ms
 from ha_core.runtime.operations_address import Addresses
 from ha_core.runtime.operations_agents import Directories, MissingError, describe, operate
@@ -58,6 +59,11 @@ class Operations:
         self._tasks: dict[int, asyncio.Task[OperationDone]] = {}
         guardian.on_died = self._take_death
         guardian.leftovers = self._addresses.leftovers
+
+    def sweep(self) -> None:
+        """End what an earlier daemon of this node left at work when it was killed."""
+        for pid in process.sweep(self._place.scratch):
+            log.warning("process %d, an agent of this daemon's predecessor, was killed", pid)
 
     def run(self, operation: RunOperation) -> None:
         """Begin an operation; `done` is called once, later."""

@@ -25,6 +25,7 @@ READ_BYTES: Final = 64 * 1024
 DRAIN_READS_MAX: Final = 32
 """Reads after the agent's end: a pipe holds no more, and a daemon it left may write for ever."""
 FAILED_CODE: Final = 1
+_AGENT_PLACES: Final = (b"/resource.d/", b"/init.d/")
 SERVICE_UMASK: Final = 0o022
 """What services expect; the daemon's own would hide their files from their users."""
 
@@ -209,3 +210,31 @@ def _signal(group: int, number: int) -> None:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):
         return
+
+
+def sweep(scratch: str) -> list[int]:
+    """Kill agents that an earlier daemon of this node left at work; return their process ids.
+
+    They are known by the scratch directory in their environment. What an agent started is not
+    touched, unless it is still in the agent's own session, where a time limit would end it too.
+    """
+    mark = f"HA_RSCTMP={scratch}".encode()
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit() and _is_agent(int(name), mark):
+            _signal(int(name), signal.SIGKILL)
+            found.append(int(name))
+    return sorted(found)
+
+
+def _is_agent(pid: int, mark: bytes) -> bool:
+    try:
+        if os.getsid(pid) != pid:
+            return False
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().rstrip(b"\0").split(b"\0")
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            marked = mark in file.read().split(b"\0")
+    except OSError:
+        return False  # it is gone, or another user's
+    return marked and any(place in word for word in words for place in _AGENT_PLACES)

@@ -85,6 +85,38 @@ def test_delay_that_exceeds_its_time_limit_is_killed_and_said_so(fleet: Fleet) -
     assert "time limit" in failure(node, "slow")
 
 
+@needs_agents
+def test_agent_at_work_when_its_daemon_is_killed_is_ended_by_the_next_one(fleet: Fleet) -> None:
+    node = fleet.init()
+    node.apply(
+        "resources:\n  slow:\n    agent: ocf:heartbeat:Delay\n"
+        "    parameters: {startdelay: '300', stopdelay: '0', mondelay: '0'}\n"
+        "    operations:\n      start: {timeout: 400s}\n      stop: {timeout: 10s}\n",
+        "--no-wait",
+    )
+    mark = f"HA_RSCTMP={node.layout.run}/resource-agents"
+
+    def starting() -> set[int]:
+        return {pid for pid in running("heartbeat/Delay start") if has_variable(pid, mark)}
+
+    eventually("it starts", starting)
+    node.end()
+    left = starting()
+    assert left, "nothing ended it yet"
+    node.start()
+    node.logs(f"process {min(left)}, an agent of this daemon's predecessor, was killed")
+    eventually("it is gone, with what it began", lambda: not left & starting())
+    node.done("stop")
+
+
+def has_variable(pid: int, text: str) -> bool:
+    """Return whether a process was started with this variable."""
+    try:
+        return text.encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
 def test_unknown_agent_is_said_with_the_place_that_was_looked_at(fleet: Fleet) -> None:
     node = fleet.init()
     node.apply("resources:\n  no:\n    agent: ocf:heartbeat:NoSuchAgent\n", "--timeout", "5")
