@@ -82,6 +82,10 @@ class Roster:
         self._configuration = Configuration()
         self._former: dict[ResourceId, Primitive] = {}
         """Resources that were removed in this term, as they were: they may run for a while."""
+        self._admissions: dict[NodeName, int] = {}
+        """Newest admission of each name in this term, also of nodes that were removed since: a
+        number that is used again would be ignored by its node, or make old orders good.
+        """
         self.records: dict[NodeName, Record] = {}
 
     # --- reading -------------------------------------------------------------------------
@@ -327,7 +331,8 @@ class Roster:
     def _admit(
         self, record: Record, generation: Generation, wall_ms: Millis, *, may_hold_lease: bool
     ) -> None:
-        record.admission += 1
+        record.admission = self._admissions.get(record.name, 0) + 1
+        self._admissions[record.name] = record.admission
         record.generation = generation
         record.report_id = 0
         record.is_leaving = False

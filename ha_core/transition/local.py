@@ -161,7 +161,8 @@ class LocalResources:
         has_failed = running.action == "start" and not codes.is_success(event.exit_code)
         if has_failed and (now_ms >= lease_until_ms or event.reason == LEASE_RAN_OUT):
             output += [] if running.is_cancelled else self._cut_off(local, event)
-        elif not running.is_cancelled:
+        elif not running.is_cancelled and (running.order or now_ms < lease_until_ms):
+            # What a monitor misses without a lease, the guard may have ended: the next one tells.
             output += self._result(local, running, event, wall_ms, now_ms)
         queued, local.queued = local.queued, None
         if queued is not None:

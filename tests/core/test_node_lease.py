@@ -57,3 +57,12 @@ def test_start_that_is_cancelled_for_a_stop_says_nothing_of_the_resource() -> No
     assert stop.action == "stop"
     local.done(OperationDone(stop.operation_id, 0), 0, 0, LEASE_UNTIL_MS)
     assert (instance(local).state, instance(local).fail_count) == (InstanceState.STOPPED, 0)
+
+
+def test_monitor_that_misses_what_the_guard_has_ended_counts_no_failure() -> None:
+    local, operation = starting()
+    local.done(OperationDone(operation, 0), 0, LEASE_UNTIL_MS, 1000)
+    for due_ms, now_ms, failures in ((100_000, LEASE_UNTIL_MS, 0), (200_000, 1000, 1)):
+        (monitor,) = [e for e in local.tick(due_ms) if isinstance(e, RunOperation)]
+        local.done(OperationDone(monitor.operation_id, 7), 0, LEASE_UNTIL_MS, now_ms)
+        assert instance(local).fail_count == failures

@@ -138,3 +138,12 @@ def test_lost_witness_makes_nothing_uncertain() -> None:
     nodes = (Member(N1, ()), Member(N2, (), witness=True))
     made = roster(word(ADMITTED), configuration=Configuration(nodes=nodes, primitives=(UNGUARDED,)))
     assert lose(made) == {}
+
+
+def test_node_that_was_removed_and_added_again_has_a_new_admission() -> None:
+    made = online(STOPPED)
+    first = made.records[N2].admission
+    made.configure(Configuration(nodes=BOTH.nodes[:1], primitives=BOTH.primitives), 0)
+    made.configure(BOTH, 0)
+    ask(made)
+    assert made.records[N2].admission > first
