@@ -189,7 +189,11 @@ def _faults(
             f"{facts.local} sees no working coordinator: no quorum, nothing new is started;"
             " bring back nodes until a majority of voters can talk to each other"
         )
-    faults += [f"node {node.name} is lost" for node in nodes if node.state == "lost"]
+    faults += [
+        f"node {node.name} is lost: start it, or mend its links; it comes back by itself"
+        for node in nodes
+        if node.state == "lost"
+    ]
     for resource in resources:
         if resource.state == "blocked":
             faults.append(f"resource {resource.id} is blocked: {resource.why}")

@@ -228,6 +228,7 @@ class FakeCluster:
             case commands.Ban(resource=name, node=node):
                 self.change_resource(name, nodes=(next(n for n in NODES if n != node),))
                 self._locate(name, node, Origin.BAN)
+                self.become(decisions=tuple(map(_decision, self.now.resources)))
             case commands.Clear():
                 self.become(configuration=replace(self.now.configuration, locations=()))
             case commands.SetManaged(resource=name, managed=managed):

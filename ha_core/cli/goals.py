@@ -67,8 +67,16 @@ def left(resource: str, node: str | None, target: str | None = None) -> Goal:
 
 
 def banned(resource: str, node: str) -> Goal:
-    """The resource is not on the node and nothing is under way for it."""
-    return _all(resource, lambda item: node not in item.nodes and item.state in _SETTLED)
+    """The resource is not on the node, and is where the plan now wants it."""
+
+    def goal(snapshot: ClusterSnapshot) -> Progress:
+        items = members(snapshot, resource)
+        gone = bool(items) and all(node not in item.nodes for item in items)
+        waiting = [item for item in items if not _is_placed(snapshot, item)]
+        stuck = bool(waiting) and not snapshot.pending
+        return Progress(gone and not waiting, where(items), stuck)
+
+    return goal
 
 
 def restarted(before: ClusterSnapshot, resource: str) -> Goal:
@@ -113,7 +121,7 @@ def cleaned(resource: str, node: str | None) -> Goal:
             for instance in status.instances
             if instance.resource in wanted
         )
-        settled = all(item.state in _SETTLED for item in items)
+        settled = all(_is_placed(snapshot, item) for item in items)
         stuck = not snapshot.pending and not settled
         return Progress(bool(items) and not failures and settled, where(items), stuck)
 
@@ -130,7 +138,9 @@ def cleared(resource: str) -> Goal:
             if location.resource == resource and location.origin is not Origin.ADMINISTRATOR
         ]
         items = members(snapshot, resource)
-        return Progress(not standing and all(i.state in _SETTLED for i in items), where(items))
+        waiting = [item for item in items if not _is_placed(snapshot, item)]
+        stuck = not standing and bool(waiting) and not snapshot.pending
+        return Progress(not standing and not waiting, where(items), stuck)
 
     return goal
 
@@ -190,7 +200,14 @@ def placed(snapshot: ClusterSnapshot) -> Progress:
     return Progress(True, count)
 
 
-_SETTLED: Final = frozenset({"started", "stopped"})
+def _is_placed(snapshot: ClusterSnapshot, item: ResourceSummary) -> bool:
+    """Return whether the primitive is where the plan wants it; what is only watched always is."""
+    decision = next((d for d in snapshot.decisions if d.resource == item.id), None)
+    if decision is None or not item.managed:
+        return item.state in ("started", "stopped")
+    if decision.node is None:
+        return item.state == "stopped"
+    return item.state == "started" and decision.node in item.nodes
 
 
 def _all(
@@ -213,10 +230,11 @@ def _all(
 
 
 def _start_times(snapshot: ClusterSnapshot, resource: str) -> dict[str, int]:
-    wanted = {item.id for item in members(snapshot, resource) if item.nodes}
+    """Return when each primitive was started where it is now; other nodes remember older starts."""
+    homes = {item.id: item.nodes for item in members(snapshot, resource)}
     return {
         instance.resource: instance.started_wall_ms
         for status in snapshot.instances
         for instance in status.instances
-        if instance.resource in wanted and instance.started_wall_ms
+        if status.name in homes.get(instance.resource, ()) and instance.started_wall_ms
     }

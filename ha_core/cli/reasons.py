@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from ha_core.cli.goals import members, where
-from ha_core.config.model import Location, Origin
+from ha_core.config.model import Location, Meta, Origin
 from ha_core.errors import RefusedError
 from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.policy.transition import Decision, Reason
@@ -174,14 +174,18 @@ def _chain(
 
 def _own_changes(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterable[str]:
     """Return what would change this resource's own lot."""
-    decision, name = _decision(snapshot, item.id), item.group or item.id
+    decision = _decision(snapshot, item.id)
+    primitive = snapshot.configuration.primitive(item.id)
+    own = primitive.meta if primitive is not None else Meta()
     if decision is not None and decision.blocked and decision.waits_for is None:
         yield decision.blocked.rpartition("; ")[2]
     if item.target == "stopped":
+        name = item.id if own.target_role is not None else item.group or item.id
         yield f"{item.id} is wanted stopped; 'ha resource start {name}' wants it started"
     if snapshot.configuration.options.maintenance:
         yield "the cluster is in maintenance; 'ha node maintenance --all --off' ends it"
     elif not item.managed:
+        name = item.id if own.managed is not None else item.group or item.id
         yield f"the cluster only watches {item.id}; 'ha resource manage {name}' ends that"
     if item.fail_count:
         count = f"{item.fail_count} failure{'s count' if item.fail_count > 1 else ' counts'}"

@@ -83,3 +83,39 @@ def test_confirmed_node_is_reached_when_nothing_is_in_doubt() -> None:
     assert goals.clean("n3")(fake.now).text == "n3 is lost and still in doubt"
     fake.change_node("n3", unclean=False)
     assert goals.clean("n3")(fake.now).reached
+
+
+def test_ban_is_not_reached_while_the_resource_is_still_on_its_way() -> None:
+    on_its_way = changed("db", state="stopped", nodes=())
+    goal = goals.banned("db", "n1")
+    assert not goal(replace(on_its_way, pending=("start db on n2",))).reached
+    assert goal(on_its_way).stuck
+    assert goal(snapshot()).reached
+    assert not goals.banned("db", "n2")(snapshot()).reached
+
+
+def test_ban_that_leaves_no_node_is_reached_when_it_is_stopped() -> None:
+    now = changed("db", state="stopped", nodes=())
+    nowhere = tuple(
+        replace(item, node=None) if item.resource == "db" else item for item in now.decisions
+    )
+    assert goals.banned("db", "n2")(replace(now, decisions=nowhere)).reached
+
+
+def test_clear_is_reached_when_the_resource_is_where_the_plan_wants_it() -> None:
+    assert goals.cleared("db")(snapshot()).reached
+    assert not goals.cleared("db")(changed("db", nodes=(NodeName("n3"),))).reached
+
+
+def test_restart_does_not_look_at_starts_on_other_nodes() -> None:
+    """A node that ran it before remembers when; that time never changes."""
+    before = snapshot()
+    old = before.instances[1].instances[0]
+    elsewhere = replace(before.instances[2], instances=(replace(old, started_wall_ms=9),))
+    before = replace(before, instances=(*before.instances[:2], elsewhere))
+    anew = replace(old, started_wall_ms=old.started_wall_ms + 1)
+    here = replace(before.instances[1], instances=(anew,))
+    after = replace(before, instances=(before.instances[0], here, elsewhere))
+    goal = goals.restarted(before, "db")
+    assert not goal(before).reached
+    assert goal(after).reached

@@ -1,0 +1,170 @@
+"""From facts to the picture behind `ha status`: words of states, waits, faults and their cures."""
+
+from dataclasses import replace
+
+import pytest
+
+from ha_core.config.model import AgentClass, AgentRef, Meta
+from ha_core.ids import LinkName, NodeName, ResourceId
+from ha_core.snapshot import ClusterSnapshot, LinkSummary
+from ha_core.summary import Facts, summarize
+from ha_core.timers import timers, with_drift
+from tests.core.policy import case
+
+
+def facts(text: str, **more: object) -> Facts:
+    made = case.read(text)
+    given = Facts(
+        local=NodeName("n1"),
+        generation=1,
+        coordinator=NodeName("n1"),
+        term=2,
+        quorate=made.is_quorate,
+        revisions=(),
+        configuration=made.configuration,
+        nodes=made.status.nodes,
+        restarts=(),
+        pending=(),
+        links=(),
+        timers=timers(1000),
+        version="2.1",
+        wall_ms=made.at_wall_ms,
+    )
+    return replace(given, **more)  # type: ignore[arg-type]  # by name
+
+
+def picture(text: str, **more: object) -> ClusterSnapshot:
+    return summarize(facts(text, **more))
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("on n1 a started", "started"),
+        ("on n1 a stopped", "stopped"),
+        ("on n1 a stopped pending=start", "starting"),
+        ("on n1 a started pending=stop", "stopping"),
+        ("on n1 a started pending=monitor", "started"),
+        ("on n1 a failed count=1 failure=monitor:1:restart", "failed"),
+        ("on n1 a blocked count=1 failure=stop:1:block", "blocked"),
+        ("on n1 a stopped count=INFINITY failure=start:1:restart", "failed"),
+        ("on n1 a unknown", "unknown"),
+        ("on n1 a uncertain", "blocked"),
+    ],
+)
+def test_state_of_a_resource_in_one_word(line: str, word: str) -> None:
+    resource = picture(f"nodes n1\nprimitive a\n{line}").resources[0]
+    assert resource.state == word
+    assert resource.role == ("Started" if resource.nodes else "Stopped")
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("node n2", "online"),
+        ("node n2 standby", "standby"),
+        ("node n2 maintenance", "maintenance"),
+        ("node n2 suspect", "suspect"),
+        ("node n2 suspect standby", "suspect"),
+        ("node n2 pending", "suspect"),
+        ("node n2 lost", "lost"),
+        ("node n2 left", "left"),
+        ("node n2 never", "left"),
+    ],
+)
+def test_state_of_a_node_in_one_word(line: str, word: str) -> None:
+    assert picture(f"node n1\n{line}").nodes[1].state == word
+
+
+def test_maintenance_of_the_cluster_shows_on_every_node_and_resource() -> None:
+    found = picture("nodes n1 n2\noptions maintenance\nprimitive a")
+    assert [node.state for node in found.nodes] == ["maintenance", "maintenance"]
+    assert not found.resources[0].managed
+
+
+def test_resource_that_waits_is_blocked_and_says_for_what() -> None:
+    found = picture("nodes n1\nprimitive a target=stopped\nprimitive b\norder a then b")
+    assert [(r.id, r.state) for r in found.resources] == [("a", "stopped"), ("b", "blocked")]
+    assert found.faults == ("resource b is blocked: b waits for a: it is wanted stopped",)
+
+
+def test_guarded_resource_can_be_taken_over_after_the_dead_time() -> None:
+    found = picture("nodes n1\nprimitive a").resources[0]
+    assert found.guard == "guardian"
+    assert found.takeover_wait_ms == max(1000, with_drift(timers(1000).run_lease_ms))
+
+
+@pytest.mark.parametrize(("words", "wait"), [(None, None), ("", None), ("we know", 1000)])
+def test_unguarded_resource_waits_for_an_operator_unless_the_risk_is_accepted(
+    words: str | None, wait: int | None
+) -> None:
+    given = facts("nodes n1\nprimitive a")
+    item = replace(
+        given.configuration.primitives[0],
+        agent=AgentRef(AgentClass.LSB, "", "nginx"),
+        meta=Meta(accept_risk=words),
+    )
+    given = replace(given, configuration=replace(given.configuration, primitives=(item,)))
+    found = summarize(given).resources[0]
+    assert (found.guard, found.takeover_wait_ms) == ("none", wait)
+
+
+def test_options_of_a_group_hold_for_its_members() -> None:
+    found = picture("nodes n1\nprimitives a b\ngroup g a b target=stopped managed=false")
+    assert [(r.group, r.target, r.managed) for r in found.resources] == [
+        ("g", "stopped", False),
+        ("g", "stopped", False),
+    ]
+
+
+def test_lost_node_is_unclean_while_something_may_run_there() -> None:
+    text = "node n1\nnode n2 lost\nprimitive a\n"
+    assert [node.unclean for node in picture(text + "on n2 a uncertain").nodes] == [False, True]
+    assert [node.unclean for node in picture(text + "on n2 a stopped").nodes] == [False, False]
+
+
+def test_every_fault_has_its_sentence() -> None:
+    text = """
+        node n1
+        node n2 lost
+        node n3
+        primitives a b
+        on n1 a stopped count=INFINITY failure=start:5:restart
+        on n3 a stopped count=INFINITY failure=start:5:restart
+        on n2 b uncertain
+    """
+    links = (
+        LinkSummary(NodeName("n3"), LinkName("ring1"), False, 4000),
+        LinkSummary(NodeName("n2"), LinkName("ring1"), False, 9000),
+    )
+    assert picture(text, links=links).faults == (
+        "node n2 is lost: start it, or mend its links; it comes back by itself",
+        "resource a has failed: start on n3 gave exit code 5 (it broke);"
+        " mend it, then: ha resource cleanup a",
+        "resource b is blocked: b may still run on n2, which is lost, and nothing proves that it"
+        " has ended there; if n2 is down for sure: ha node confirm-down n2 --reason TEXT",
+        "link ring1 to n3 is down; other links carry on",
+    )
+
+
+def test_node_without_a_coordinator_says_so_and_counts_no_votes() -> None:
+    found = picture("nodes n1 n2 n3\nquorum lost\nprimitive a\non n1 a stopped")
+    assert (found.quorate, found.votes, found.votes_needed) == (False, 0, 2)
+    assert found.faults[0].startswith("n1 sees no working coordinator: no quorum")
+
+
+def test_what_is_under_way_is_told_node_by_node() -> None:
+    text = (
+        "nodes n1 n2\nprimitives a b\non n2 a started pending=stop\non n1 b stopped pending=start"
+    )
+    assert picture(text).pending == ("start b on n1", "stop a on n2")
+    assert picture(text, pending=("told",)).pending == ("told",)
+
+
+def test_fail_count_is_the_highest_of_all_nodes() -> None:
+    found = picture(
+        "nodes n1 n2\nprimitive a\non n1 a stopped count=2 failure=monitor:1:restart\n"
+        "on n2 a started"
+    )
+    assert found.resources[0].fail_count == 2
+    assert found.resources[0].id == ResourceId("a")
