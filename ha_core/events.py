@@ -75,6 +75,8 @@ class ResourceDied:
 
     resource: str
     reason: str
+    with_lease: bool = False
+    """The guardian ended it because the lease did: nothing is wrong with the resource."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,7 @@ class Node:
                 done = self._local.done(event, self._wall(now_ms), until_ms, now_ms)
                 self._happened(done, now_ms)
             case ev.ResourceDied(resource=resource, reason=reason):
-                held = self._lease.is_held(now_ms)
+                held = self._lease.is_held(now_ms) and not event.with_lease
                 wall_ms = self._wall(now_ms)
                 died = self._local.died(ResourceId(resource), reason, wall_ms, held)
                 self._happened(died, now_ms)

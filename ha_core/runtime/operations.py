@@ -160,7 +160,8 @@ class Operations:
     def _take_death(self, resource: str, reason: str) -> None:
         if not self._processes.died(resource, reason):
             words = self._processes.last_words(resource)
-            self._died(ResourceDied(resource, _short(reason + words)))
+            with_lease = reason.startswith(_LEASE_REASONS)
+            self._died(ResourceDied(resource, _short(reason + words), with_lease))
 
 
 def _short(reason: str) -> str:

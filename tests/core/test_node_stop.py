@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from ha_core.commands import AddNode, Apply
 from ha_core.config.model import AgentClass, AgentRef, NoQuorumPolicy, Options, Primitive
 from ha_core.effects import Effect, RunOperation
-from ha_core.events import CommandGiven, Event, OperationDone, StopAsked
+from ha_core.events import CommandGiven, Event, OperationDone, ResourceDied, StopAsked
 from ha_core.ids import NodeName, ResourceId
 from ha_core.node import Node
 from ha_core.status import InstanceState
@@ -62,6 +64,21 @@ def test_node_that_ends_hands_its_resource_over_first() -> None:
     cluster.run(1000)
     assert name in cluster.stopped
     assert cluster.active == {other}
+
+
+@pytest.mark.parametrize(("with_lease", "failures"), [(True, 0), (False, 1)])
+def test_what_the_guardian_ends_just_before_the_lease_has_not_failed(
+    with_lease: bool, failures: int
+) -> None:
+    cluster = Serving()
+    name, _ = cluster.owner()
+    cluster.give(name, ResourceDied("disk", "the lease ran out", with_lease))
+    (instance,) = next(
+        status.instances
+        for status in cluster.nodes[name].snapshot(10**6).instances
+        if status.name == name
+    )
+    assert instance.fail_count == failures
 
 
 def test_frozen_node_keeps_its_resource_without_quorum_and_ends_when_it_is_asked() -> None:

@@ -62,6 +62,7 @@ def test_process_dies_when_the_lease_ends_and_not_before(tmp_path: Path) -> None
             died = await node.death()
             now_ms = boottime_ms()
             assert died.reason.startswith("the lease ran out")
+            assert died.with_lease
             assert until_ms - KILL_LEAD_MS <= now_ms <= until_ms + LATE_MS_MAX
             assert ends_within(pidfd, 0)
 
