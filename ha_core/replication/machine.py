@@ -487,7 +487,10 @@ class Replication:
         return self._log.voters
 
     def _may_campaign(self) -> bool:
-        return self.name in self._voters() and not self._log.is_empty
+        # Section 4.2.2: a voter whose removal is not known to be final may hold the one log
+        # that can win, and nobody else would campaign with it.
+        final = self.configuration.voters()
+        return (self.name in self._voters() or self.name in final) and not self._log.is_empty
 
     def _save_hard_state(self) -> None:
         self._out.append(Persist(hard_state=HardState(self.term, self._voted_for)))

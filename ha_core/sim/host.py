@@ -309,7 +309,7 @@ class Host:
 
         spent_us = self._world.random.randrange(self.disk_us + 1)
         self._world.after(spent_us, synced)
-        if self._crash_in is not None and self._world.random.random() < 0.5:
+        if self._crash_in is not None and self._world.random.random() < 0.8:
             power = self._world.random.random() < 0.5
             self._world.after(spent_us // 2, lambda: self._crash_in_write(record, power=power))
 

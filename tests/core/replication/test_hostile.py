@@ -81,6 +81,22 @@ def test_last_voter_waits_for_the_lease_of_a_leader_that_removes_itself() -> Non
     assert bench[other].role is Role.LEADER
 
 
+def test_leader_that_was_cut_off_while_it_removed_itself_brings_the_removal_to_its_end() -> None:
+    """Source: Ongaro, section 4.2.2: the two would refuse each other for ever."""
+    bench = elected(configuration(1, 2))
+    leader = bench.leader()
+    other = 3 - leader
+    bench.cut = {name(leader)}
+    bench.propose(leader, configuration(other))
+    bench.settle()
+    bench.restart(leader)
+    bench.restart(other)
+    bench.cut = set()
+    bench.run(LATE_MS)
+    assert bench.leader() == other
+    assert bench[other].configuration.voters() == (name(other),)
+
+
 def test_answer_to_a_round_that_was_never_sent_gives_no_longer_lease() -> None:
     bench = elected()
     leader = bench.leader()
