@@ -8,10 +8,12 @@ one) are handled within the same call.
 
 from collections import deque
 from collections.abc import Iterable
+from functools import partial
 from random import Random
 
 from ha_core import events as ev
 from ha_core import messages as msg
+from ha_core.alone import seen_alone
 from ha_core.config.model import Configuration, NoQuorumPolicy
 from ha_core.coordinator.desk import Inbox
 from ha_core.coordinator.lead import Lead, LeadOutput, Told
@@ -146,7 +148,7 @@ class Node:
             quorate=connected and (lead is not None or self._view.quorate),
             revisions=self._raft.revisions,
             configuration=self._raft.configuration,
-            nodes=nodes if connected else self._alone(nodes),
+            nodes=nodes if connected else self._alone(nodes, now_ms),
             restarts=tuple(sorted(lead.planner.restarts)) if lead else self._view.restarts,
             pending=lead.pending() if lead else (),
             links=self._detector.links(now_ms),
@@ -191,7 +193,7 @@ class Node:
                 self._links(self._detector.heard(sender, link, now_ms))
             case ev.CommandGiven():
                 nodes = self._lead.roster.statuses() if self._lead else self._view.nodes
-                self._out += self._inbox.take(event, nodes, now_ms)
+                self._out += self._inbox.take(event, nodes, self._timers.dead_after_ms, now_ms)
             case ev.OperationDone():
                 until_ms = self._lease.until_ms
                 done = self._local.done(event, self._wall(now_ms), until_ms, now_ms)
@@ -488,10 +490,8 @@ class Node:
             return False
         return self._detector.silent_ms(leader, now_ms) < self._timers.dead_after_ms
 
-    def _alone(self, nodes: tuple[NodeStatus, ...]) -> tuple[NodeStatus, ...]:
-        """Return the last view, with our own node as it is now: nobody else can tell us more."""
-        known = [node for node in nodes if node.name == self.name]
-        state = known[0].state if known else NodeState.PENDING
+    def _alone(self, view: tuple[NodeStatus, ...], now_ms: Millis) -> tuple[NodeStatus, ...]:
+        state = next((node.state for node in view if node.name == self.name), NodeState.PENDING)
         own = NodeStatus(self.name, state, self.generation, self._local.instances())
-        others = [node for node in nodes if node.name != self.name]
-        return tuple(sorted([*others, own], key=lambda node: node.name))
+        silent = partial(self._detector.silent_ms, now_ms=now_ms)
+        return seen_alone(view, own, silent, self._timers.dead_after_ms)

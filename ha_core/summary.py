@@ -154,7 +154,9 @@ def _state(
         return "started"
     if InstanceState.FAILED in states:
         return "failed"
-    if states == {InstanceState.UNKNOWN} or (not states and not quorate):
+    if not quorate and (not states or InstanceState.UNKNOWN in states):
+        return "unknown"
+    if states == {InstanceState.UNKNOWN}:
         return "unknown"
     if decision is not None and decision.blocked:
         return "blocked"
@@ -199,10 +201,12 @@ def _faults(
             faults.append(f"resource {resource.id} is blocked: {resource.why}")
         elif resource.state == "failed":
             faults.append(f"resource {resource.id} has failed: {_failure(resource.id, facts)}")
-    for link in facts.links:
-        peer = next((node for node in nodes if node.name == link.peer), None)
-        if not link.up and peer is not None and peer.state in ("online", "standby"):
-            faults.append(f"link {link.link} to {link.peer} is down; other links carry on")
+    reached = {link.peer for link in facts.links if link.up}
+    faults += [
+        f"link {link.link} to {link.peer} is down; other links carry on"
+        for link in facts.links
+        if not link.up and link.peer in reached
+    ]
     return tuple(faults)
 
 

@@ -23,6 +23,20 @@ from ha_core.status import NodeStatus
 
 COMMAND_TIMEOUT_MS = 10_000
 """A command without an answer after so long is given up; it may still take effect."""
+LEADERLESS_D = 2
+"""A command that no coordinator could be given for so many times D is refused: an election of a
+cluster that has a quorum is over by then.
+"""
+SILENCE = Outcome(
+    "timeout",
+    "no coordinator answered in time: the cluster may have no quorum (see ha status);"
+    " the command may still take effect",
+)
+NO_QUORUM = Outcome(
+    "no-quorum",
+    "there is no coordinator, so nothing was done: bring back nodes until a majority of voters can"
+    " talk to each other (see ha status), then try again",
+)
 REMEMBERED = 256
 """Answers kept for commands that are repeated because the answer was lost."""
 OPEN_MAX = 256
@@ -34,7 +48,13 @@ class _Asked:
     author: str
     command: Command
     deadline_ms: Millis
+    leader_by_ms: Millis
+    """Given up, with no effect, if nobody could be asked by then."""
     sent_ms: Millis = -1
+
+    def due_ms(self) -> Millis:
+        """Return when it is given up."""
+        return self.leader_by_ms if self.sent_ms < 0 else self.deadline_ms
 
 
 class Inbox:
@@ -44,7 +64,11 @@ class Inbox:
         self._asked: dict[str, _Asked] = {}
 
     def take(
-        self, given: CommandGiven, nodes: Iterable[NodeStatus], now_ms: Millis
+        self,
+        given: CommandGiven,
+        nodes: Iterable[NodeStatus],
+        dead_after_ms: Millis,
+        now_ms: Millis,
     ) -> list[CommandAnswered]:
         """Accept a command; return its answer at once if too many are open.
 
@@ -58,7 +82,8 @@ class Inbox:
             seen = next((n.generation for n in nodes if n.name == command.node), 0)
             command = replace(command, generation=seen)
         deadline_ms = now_ms + COMMAND_TIMEOUT_MS
-        self._asked[given.request_id] = _Asked(given.author, command, deadline_ms)
+        leader_by_ms = min(now_ms + LEADERLESS_D * dead_after_ms, deadline_ms)
+        self._asked[given.request_id] = _Asked(given.author, command, deadline_ms, leader_by_ms)
         return []
 
     def due(self, again_ms: Millis, now_ms: Millis) -> list[CommandRequest]:
@@ -78,18 +103,13 @@ class Inbox:
 
     def give_up(self, now_ms: Millis) -> list[CommandAnswered]:
         """Return the answers to commands whose time is up."""
-        late = [key for key, asked in self._asked.items() if now_ms >= asked.deadline_ms]
-        for key in late:
-            del self._asked[key]
-        text = (
-            "no coordinator answered in time: the cluster may have no quorum (see ha status);"
-            " the command may still take effect"
-        )
-        return [CommandAnswered(key, Outcome("timeout", text)) for key in late]
+        late = [key for key, asked in self._asked.items() if now_ms >= asked.due_ms()]
+        sent = {key for key in late if self._asked.pop(key).sent_ms >= 0}
+        return [CommandAnswered(key, SILENCE if key in sent else NO_QUORUM) for key in late]
 
     def deadline_ms(self) -> Millis | None:
         """Return when the next command is given up."""
-        return min((asked.deadline_ms for asked in self._asked.values()), default=None)
+        return min((asked.due_ms() for asked in self._asked.values()), default=None)
 
 
 class Desk:

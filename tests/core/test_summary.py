@@ -134,6 +134,7 @@ def test_every_fault_has_its_sentence() -> None:
         on n2 b uncertain
     """
     links = (
+        LinkSummary(NodeName("n3"), LinkName("ring0"), True, 40),
         LinkSummary(NodeName("n3"), LinkName("ring1"), False, 4000),
         LinkSummary(NodeName("n2"), LinkName("ring1"), False, 9000),
     )
