@@ -254,10 +254,9 @@ class Placed:
         if waiting:
             self._violations.add(f"S5: {', '.join(waiting)} may not vote {when}")
         running = {resource for host in self._hosts for resource in host.running}
-        hopeless = _hopeless(snapshot)
         for decision in snapshot.decisions:
-            if decision.resource in hopeless:
-                continue
+            if decision.blocked.startswith(f"{decision.resource} waits for "):
+                continue  # what it waits for is judged itself, and may rightly run nowhere
             is_running = ResourceId(decision.resource) in running
             if decision.node is not None and not is_running:
                 self._violations.add(f"S5: {decision.resource} does not run {when}")
@@ -268,21 +267,6 @@ class Placed:
         for resource in sorted(running - {item.resource for item in snapshot.decisions}):
             self._violations.add(f"S5: {resource} runs and is not configured {when}")
         return snapshot
-
-
-def _hopeless(snapshot: ClusterSnapshot) -> set[ResourceId]:
-    """Return what is ordered after something that no node may run, directly or not."""
-    configuration = snapshot.configuration
-    nowhere = {decision.resource for decision in snapshot.decisions if decision.node is None}
-    found: set[ResourceId] = set()
-    for _ in configuration.orderings:
-        for item in configuration.orderings:
-            first = configuration.group(item.first)
-            then = configuration.group(item.then)
-            last = first.members[-1] if first else item.first
-            if last in nowhere or last in found:
-                found.update(then.members if then else (item.then,))
-    return found
 
 
 class Judges:

@@ -153,6 +153,7 @@ class Host:
         self._seen.clear()
         self._seen_set.clear()
         self._crash_in = None
+        self._wake_us = -1
         if not power:
             self._end_guarded()
             return
