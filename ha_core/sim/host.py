@@ -387,7 +387,7 @@ class Host:
             if guard_of(self.running[resource]).bounded:
                 self._world.note(f"{self.name} guardian ends {resource}")
                 del self.running[resource]
-                self._tell_death(resource, "the lease ran out")
+                self._tell_death(resource, "the lease ran out", with_lease=True)
                 self._changed()
 
     def kill_service(self, resource: ResourceId) -> None:
@@ -401,12 +401,12 @@ class Host:
         if guard_of(primitive).bounded:
             self._tell_death(resource, "the process ended")
 
-    def _tell_death(self, resource: ResourceId, reason: str) -> None:
+    def _tell_death(self, resource: ResourceId, reason: str, *, with_lease: bool = False) -> None:
         epoch = self._epoch
 
         def tell() -> None:
             if self._epoch == epoch:
-                self._handle(ResourceDied(resource, reason))
+                self._handle(ResourceDied(resource, reason, with_lease))
 
         self._world.after(US_PER_MS, tell)
 
