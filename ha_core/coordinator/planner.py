@@ -35,8 +35,7 @@ class Planner:
             self._accepting(self.executor.overlay(node), configuration)
             for node in roster.statuses()
         )
-        stale = {i.resource for node in nodes for i in node.instances if i.stale}
-        return ClusterStatus(nodes, True, tuple(sorted(self.restarts | stale)))
+        return ClusterStatus(nodes, True, self._restarts(nodes))
 
     def plan(
         self, roster: Roster, configuration: Configuration, now_ms: Millis, wall_ms: Millis
@@ -46,7 +45,7 @@ class Planner:
         self._finish_restarts(status, configuration)
         status = replace(
             status,
-            restarts=self._restarts(status),
+            restarts=self._restarts(status.nodes),
             intended=tuple(sorted(self._intended.items())),
         )
         self._close_incidents(status)
@@ -84,8 +83,14 @@ class Planner:
             if decision.node is not None and decision.resource in begun
         }
 
-    def _restarts(self, status: ClusterStatus) -> tuple[ResourceId, ...]:
-        stale = {i.resource for node in status.nodes for i in node.instances if i.stale}
+    def _restarts(self, nodes: tuple[NodeStatus, ...]) -> tuple[ResourceId, ...]:
+        """Return what must stop and start once: asked for, or running by an old definition."""
+        stale = {
+            item.resource
+            for node in nodes
+            for item in node.instances
+            if item.stale and (item.state not in _DOWN or item.pending)
+        }
         return tuple(sorted(self.restarts | stale))
 
     def _finish_restarts(self, status: ClusterStatus, configuration: Configuration) -> None:

@@ -276,7 +276,7 @@ class LocalResources:
         self._recurring.end(resource)
         ignored = running.on_fail is OnFail.IGNORE
         if codes.is_success(event.exit_code) or ignored:
-            self._update(local, state=InstanceState.STOPPED, stale=False)
+            self._update(local, state=InstanceState.STOPPED)
             why = running.order.reason if running.order else ""
             text = f"{resource} was stopped in {event.duration_ms} ms"
             return [Happened("resource-stopped", resource, text, why, local.incident)]
@@ -458,15 +458,12 @@ class LocalResources:
 
     def _settle_orphan(self, local: _Local, ended: _Running) -> list[Effect | Happened]:
         resource = local.instance.resource
-        current = self._configuration.primitive(resource)
-        if local.running is not None:
+        if local.running is not None or self._configuration.primitive(resource) is not None:
             return []
-        if current is not None and local.instance.state is InstanceState.STOPPED:
-            local.primitive = current
-        if current is None and local.instance.state not in _ACTIVE:
+        if local.instance.state not in _ACTIVE:
             del self._items[resource]
             self.report_id += 1
-        elif current is None and ended.action == "monitor":
+        elif ended.action == "monitor":
             return self._drop_orphan(resource)
         return []
 
@@ -478,6 +475,10 @@ class LocalResources:
 
     def _update(self, local: _Local, **changes: object) -> None:
         changed = replace(local.instance, **changes)  # type: ignore[arg-type]  # names are ours
+        if changed.state is InstanceState.STOPPED and not changed.pending:
+            # What does not run, runs by no old definition: the next start takes the newest.
+            changed = replace(changed, stale=False)
+            local.primitive = self._configuration.primitive(changed.resource) or local.primitive
         if changed != local.instance:
             local.instance = changed
             self.report_id += 1

@@ -431,6 +431,34 @@ def test_stale_resource_is_stopped_by_its_old_definition_and_started_by_the_new(
     assert not bench.instance().stale
 
 
+def test_start_that_never_began_leaves_nothing_stale_and_the_next_takes_the_new_definition() -> (
+    None
+):
+    bench = Bench()
+    bench.order(ActionKind.PROBE)
+    bench.done(7)
+    bench.order(ActionKind.START)
+    start = bench.last().operation_id
+    changed = replace(bench.configuration.primitives[0], parameters=(("port", "81"),))
+    bench.configure(replace(bench.configuration, primitives=(changed,)))
+    assert bench.instance().stale
+    bench.end(OperationDone(start, 1, reason=LEASE_RAN_OUT))
+    assert (bench.instance().state, bench.instance().stale) == (InstanceState.STOPPED, False)
+    bench.order(ActionKind.START)
+    assert bench.last().primitive.parameters == (("port", "81"),)
+
+
+def test_what_the_lease_ended_starts_again_by_the_new_definition() -> None:
+    bench = Bench()
+    bench.start()
+    changed = replace(bench.configuration.primitives[0], parameters=(("port", "81"),))
+    bench.configure(replace(bench.configuration, primitives=(changed,)))
+    bench.local.died(WEB, "the lease ran out", 5000, lease_held=False)
+    assert not bench.instance().stale
+    bench.order(ActionKind.START)
+    assert bench.last().primitive.parameters == (("port", "81"),)
+
+
 def test_changed_monitors_begin_at_once_without_a_restart() -> None:
     bench = Bench(primitive(WEB, Operation("monitor", 60_000)))
     bench.start()
