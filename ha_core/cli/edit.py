@@ -10,7 +10,7 @@ from ha_core import commands
 from ha_core.cli import goals
 from ha_core.cli.change import current, current_configuration, give_from
 from ha_core.cli.options import Options, Waiting, read_text, run, verb, waits
-from ha_core.cli.plan import plan, plan_text, plan_value
+from ha_core.cli.plan import plan, show_plan
 from ha_core.config.change import diff as differences
 from ha_core.config.model import Configuration
 from ha_core.config.parse import parse_text
@@ -39,8 +39,7 @@ def apply(
     """Make FILE (YAML; - for standard input) the configuration of the whole cluster."""
     wanted = _read(file)
     if dry_run:
-        found = plan(run(current(options)), wanted)
-        options.show(plan_value(found), plan_text(found))
+        show_plan(options, plan(run(current(options)), commands.Apply(wanted, reason, base)))
         return
     give_from(
         options,

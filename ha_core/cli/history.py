@@ -10,7 +10,7 @@ from ha_core import commands
 from ha_core.cli import goals
 from ha_core.cli.change import current, give
 from ha_core.cli.options import Options, Waiting, run, verb, waits
-from ha_core.cli.plan import plan, plan_text, plan_value
+from ha_core.cli.plan import plan, show_plan
 from ha_core.client import Client
 from ha_core.config.change import diff
 from ha_core.errors import RefusedError
@@ -46,12 +46,11 @@ def undo(
     """Return to the configuration of revision REV; without it, to the one before the newest."""
     revisions = run(_revisions(options))
     target = _target(revisions, revision)
-    if dry_run:
-        found = plan(run(current(options)), target.configuration)
-        options.show(plan_value(found), plan_text(found))
-        return
     why = reason or f"back to revision {target.revision}"
     command = commands.Apply(target.configuration, why, revisions[-1].revision)
+    if dry_run:
+        show_plan(options, plan(run(current(options)), command))
+        return
     give(options, waiting, command, lambda _: goals.placed)
 
 

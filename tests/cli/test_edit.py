@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ha_core import commands
-from ha_core.config.model import Configuration
+from ha_core.config.model import Configuration, Options
 from ha_core.config.parse import parse_text
 from ha_core.config.render import render
 from ha_core.config.schema import json_schema
@@ -80,6 +80,47 @@ def test_dry_run_tells_changes_moves_and_actions_and_does_nothing(
     assert actions.index("stop web on n1") < actions.index("stop ip on n1")
     assert not cluster.given
     assert "placement:" in ha("apply", str(file), "--dry-run").stdout
+
+
+@pytest.mark.parametrize(
+    ("edit", "text"),
+    [
+        ("dead_after", "options: dead_after is 2000 ms, but it cannot change from 1000 ms"),
+        ("witness", "node 'n3' cannot be made a witness while it may run something"),
+        ("voters", "the votes of n2, n3 would change at once: change one voter at a time"),
+    ],
+)
+def test_dry_run_says_what_the_cluster_would_refuse(
+    ha: Ha, cluster: FakeCluster, tmp_path: Path, edit: str, text: str
+) -> None:
+    base = configuration()
+    changed = {
+        "dead_after": replace(base, options=Options(dead_after_ms=2000)),
+        "witness": replace(base, nodes=(*base.nodes[:2], replace(base.nodes[2], witness=True))),
+        "voters": replace(
+            base, nodes=(base.nodes[0], *(replace(node, voter=False) for node in base.nodes[1:]))
+        ),
+    }
+    path = tmp_path / "refused.yaml"
+    path.write_text(render(changed[edit]), encoding="utf-8")
+    result = ha("apply", str(path), "--dry-run")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"ha: it would be refused: {text}")
+    assert result.stdout.startswith("changes:")
+    told = value(ha("apply", str(path), "--dry-run", "--json"))
+    assert isinstance(told, dict)
+    assert text in told["refusal"]
+    assert not cluster.given
+
+
+def test_dry_run_knows_that_somebody_was_faster_and_that_nobody_decides(
+    ha: Ha, cluster: FakeCluster, file: Path
+) -> None:
+    assert "is at revision 7, not 6" in ha("apply", str(file), "--dry-run", "--base", "6").stderr
+    cluster.become(quorate=False)
+    result = ha("apply", str(file), "--dry-run")
+    assert result.exit_code == 1
+    assert "there is no coordinator" in result.stderr
 
 
 def test_export_prints_what_apply_reads(ha: Ha, cluster: FakeCluster) -> None:

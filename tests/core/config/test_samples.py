@@ -1,10 +1,12 @@
 """The samples in etc/: each is valid, says what its comments promise, and survives an export."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from ha_core.agents.registry import guard_of
+from ha_core.cli.admission import DEFAULT_PORT
 from ha_core.config.heartbeat import import_directory
 from ha_core.config.model import Configuration
 from ha_core.config.parse import parse_text
@@ -46,6 +48,28 @@ def test_sample_is_commented_from_the_first_line_to_the_last_part(name: str) -> 
     parts = text.split("\n\n")
     assert all("#" in part for part in parts if part.count("\n") > 3), name
     assert f"ha verify {name}.yaml" in text or f"apply {name}.yaml" in text
+
+
+@pytest.mark.parametrize("name", ["one-node", "two-node-with-witness"])
+def test_cluster_is_begun_with_what_cannot_change_later(name: str) -> None:
+    text = (ETC / f"{name}.yaml").read_text(encoding="utf-8")
+    found = sample(name)
+    (init,) = re.findall(r"^#   \S*\$? ?ha .*init ((?:.*\\\n)*.*)", text, re.MULTILINE)
+    words = init.replace("\\\n#", "").split()
+    assert words[words.index("--dead-after") + 1] == str(found.options.dead_after_ms)
+    first = found.nodes[0]
+    ports = {link.name: link.port for link in found.links}
+    assert words[words.index("--node") + 1] == first.name
+    told = [words[place + 1] for place, word in enumerate(words) if word == "--address"]
+    for item, place in zip(first.addresses, told, strict=True):
+        port = ports[item.link]
+        suffix = "" if port == DEFAULT_PORT else f":{port}"
+        assert place == f"{item.link}={item.host}{suffix}"
+
+
+def test_witness_is_emptied_before_the_file_makes_it_one() -> None:
+    text = (ETC / "two-node-with-witness.yaml").read_text(encoding="utf-8")
+    assert 0 < text.index("ha node standby judge") < text.index("ha apply")
 
 
 @pytest.mark.parametrize("name", NAMES)
