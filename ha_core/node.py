@@ -457,7 +457,10 @@ class Node:
         if configuration.options.dead_after_ms != self._timers.dead_after_ms:
             self._timers = timers(configuration.options.dead_after_ms)
             self._raft.set_timers(self._timers)
-            self._stay.set_timers(self._timers)
+            if self._stay.set_timers(self._timers, now_ms):
+                self._out.append(HoldLease(self._lease.until_ms))
+            if self._lead is not None:
+                self._lead.set_timers(self._timers)
             self._detector.dead_after_ms = self._timers.dead_after_ms
             self._greetings.interval_ms = self._timers.dead_after_ms // 4
         peers = [node for node in configuration.nodes if node.name != self.name]

@@ -63,6 +63,11 @@ class Lead:
         self.version = 0
         self._viewed: tuple[object, ...] = ()
 
+    def set_timers(self, timers: RaftTimers) -> None:
+        """Grant leases and judge silence by other intervals from now on."""
+        self._timers = timers
+        self.roster.timers = timers
+
     # --- reading -------------------------------------------------------------------------
 
     def deadline_ms(self) -> Millis | None:

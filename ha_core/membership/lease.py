@@ -53,6 +53,19 @@ class RunLease:
         self.stop_at_ms = anchor_ms + self.dead_after_ms
         return True
 
+    def limit(self, run_lease_ms: Millis, dead_after_ms: Millis, now_ms: Millis) -> bool:
+        """Count in other intervals; return whether the lease, if it runs, is shorter now.
+
+        A longer one, granted by the intervals before, would outlast what others
+        that join later wait for.
+        """
+        self.run_lease_ms, self.dead_after_ms = run_lease_ms, dead_after_ms
+        if self.stop_at_ms is None or self.until_ms <= now_ms + run_lease_ms:
+            return False
+        self.until_ms = now_ms + run_lease_ms
+        self.stop_at_ms = min(self.stop_at_ms, now_ms + dead_after_ms)
+        return True
+
     def is_held(self, now_ms: Millis) -> bool:
         """Return whether the lease still runs."""
         return now_ms < self.until_ms

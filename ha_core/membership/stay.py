@@ -38,10 +38,9 @@ class Stay:
         self._generation = generation
         self._reported = (0, 0)
 
-    def set_timers(self, timers: RaftTimers) -> None:
-        """Count in other intervals from the next grant on."""
-        self.lease.run_lease_ms = timers.run_lease_ms
-        self.lease.dead_after_ms = timers.dead_after_ms
+    def set_timers(self, timers: RaftTimers, now_ms: Millis) -> bool:
+        """Count in other intervals from now on; return whether the lease is shorter now."""
+        return self.lease.limit(timers.run_lease_ms, timers.dead_after_ms, now_ms)
 
     def granted(
         self, leader: Leader | None, sender: NodeName, message: LeaseGrant, now_ms: Millis

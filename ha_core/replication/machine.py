@@ -84,8 +84,8 @@ class Replication:
 
     def set_timers(self, timers: RaftTimers) -> None:
         """Count in other intervals from now on."""
-        self._timers = timers
-        self._election.timers = timers
+        self._timers = self._election.timers = timers
+        self._beat_due_ms = min(self._beat_due_ms, self.acked_round_ms + timers.beat_ms)
 
     @property
     def commit(self) -> Index:

@@ -223,7 +223,10 @@ class Guardian:
     def hold(self, until_ms: Millis) -> None:
         """Let what it holds live until `until_ms` (CLOCK_BOOTTIME) and no longer; 0 ends it now."""
         self._watch()
-        self._until_ms = max(self._until_ms, until_ms) if until_ms else 0
+        if until_ms < self._until_ms and self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
+        self._until_ms = until_ms
         self._send({"do": "hold", "until": until_ms, "sent": boottime_ms()})
         self._look_later()
 

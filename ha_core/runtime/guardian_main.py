@@ -161,7 +161,7 @@ class Guardian:
     # --- the lease -----------------------------------------------------------------------
 
     def _hold(self, until_ms: int, sent_ms: int) -> None:
-        """Extend the lease. A renewal given while it ran counts however late it is read; one that
+        """Set the lease's end. A renewal given while it ran counts however late it is read; one that
         was given after its end does not undo that end: somebody else may have had the right since.
         """
         if until_ms == 0:
@@ -170,7 +170,7 @@ class Guardian:
             return
         if sent_ms >= self._until_ms:
             self._end_all("the lease ran out")
-        self._until_ms = max(self._until_ms, until_ms)
+        self._until_ms = until_ms
 
     def _check_lease(self) -> None:
         if self._until_ms and not self._is_leased():

@@ -372,7 +372,7 @@ class Host:
             self._lease_until_ms = 0
             self._end_guarded()
             return
-        self._lease_until_ms = max(self._lease_until_ms, until_ms)
+        self._lease_until_ms = until_ms
         deadline_ms, epoch = self._lease_until_ms, self._epoch
 
         def expire() -> None:

@@ -7,6 +7,7 @@ Always speaks the truth: rule S4 rests on it.
 
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 
 from ha_core import commands
 from ha_core.commands import Command, Outcome
@@ -21,15 +22,20 @@ LOOK_AGAIN_US = 50 * US_PER_MS
 PATIENCE = 240
 """Times that the operator looks for an answer: for 12 s, longer than the node waits."""
 RESOURCES_MAX = 8
+DEAD_AFTERS_MS = (300, 500, 1000, 2000)
 
 
 class Operator:
     """Gives commands at whatever member has a running daemon."""
 
-    def __init__(self, world: World, hosts: list[Host], plan: Draw) -> None:
+    def __init__(
+        self, world: World, hosts: list[Host], plan: Draw, retimer: Random | None = None
+    ) -> None:
         self._world = world
         self._hosts = hosts
         self._plan = plan
+        self._retimer = retimer
+        """If this run may change `dead_after`: to what."""
         self._given = 0
         self._made = 0
         self.removals = 0
@@ -125,6 +131,8 @@ class Operator:
         """Apply a configuration in which something was added, taken away or written anew."""
         random, before = self._world.random, self.configuration()
         edits = [self._with_new, _without, _redefined]
+        if self._retimer is not None and len(before.nodes) == 1:
+            edits.append(self._retimed)
         changed = random.choice(edits)(before)
         revision = max((h.node.revision for h in self._hosts if h.node is not None), default=0)
         if changed is not None:
@@ -138,6 +146,15 @@ class Operator:
         if before.primitive(made.id) is not None:
             return None
         return replace(before, primitives=(*before.primitives, made))
+
+    def _retimed(self, before: Configuration) -> Configuration | None:
+        """Give the cluster, which is of one node, another dead time."""
+        assert self._retimer is not None
+        dead_after_ms = self._retimer.choice(DEAD_AFTERS_MS)
+        if dead_after_ms == before.options.dead_after_ms:
+            return None
+        self._world.faults["dead times changed"] += 1
+        return replace(before, options=replace(before.options, dead_after_ms=dead_after_ms))
 
     def confirm_down(self, host: Host) -> None:
         """Pull the plug, wait until the cluster calls the node lost, and say that it is down."""
@@ -169,6 +186,15 @@ class Operator:
             self.give(commands.SetTargetRole(resource, None))
         for resource in sorted({item.id for item in configuration.primitives} | self._left_over()):
             self.give(commands.Cleanup(resource))
+        if self._retimer is not None:
+            self._world.after(2 * self._plan.dead_after_us, self._retime)
+
+    def _retime(self) -> None:
+        """A healed cluster of one gets another dead time; it must run on, or run again."""
+        before = self.configuration()
+        changed = self._retimed(before) if len(before.nodes) == 1 else None
+        if changed is not None:
+            self.give(commands.Apply(changed, "other timers"))
 
     def _left_over(self) -> set[ResourceId]:
         """Return what some node still has, though it is not configured any more."""

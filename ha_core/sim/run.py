@@ -7,6 +7,7 @@ time limit.
 """
 
 from dataclasses import dataclass, field
+from random import Random
 
 from ha_core.config.model import Configuration
 from ha_core.ids import NodeName
@@ -72,7 +73,10 @@ class Run:
         self.judges = Judges(self.hosts, self.violations, lambda: self.world.now_us)
         for host in self.hosts:
             host.observer = self.judges
-        self.operator = Operator(self.world, self.hosts, self.plan)
+        # Drawn apart: seeds of which this is not true stay the runs that they were before.
+        apart = Random(f"timers {seed}")
+        retimer = apart if apart.getrandbits(1) else None
+        self.operator = Operator(self.world, self.hosts, self.plan, retimer)
         self.nemesis = Nemesis(self.world, self.network, self.hosts, self.plan, self.operator)
 
     def execute(self) -> None:
@@ -143,7 +147,9 @@ class Run:
     # --- small things --------------------------------------------------------------------
 
     def _pass(self, times_d: int) -> None:
-        self.world.run_until(self.world.now_us + times_d * self.plan.dead_after_us)
+        now_ms = self.operator.configuration().options.dead_after_ms
+        d_us = max(self.plan.dead_after_us, now_ms * US_PER_MS)
+        self.world.run_until(self.world.now_us + times_d * d_us)
 
     def _look(self) -> None:
         self.judges.one_history.look(self.world.now_us)

@@ -238,10 +238,6 @@ def test_sample_of_one_node_runs_and_serves_its_pages(tmp_path: Path) -> None:
             assert b"Directory listing" in answer.read()
 
 
-@pytest.mark.xfail(
-    reason="a coordinator goes on granting leases by its old dead_after, which the node refuses",
-    strict=True,
-)
 def test_sample_of_one_node_runs_on_with_the_timers_that_it_brings(tmp_path: Path) -> None:
     with applied(tmp_path, sample("one-node"), 1_000) as (lab, _):
         timers = lab.status("solo")["timers"]

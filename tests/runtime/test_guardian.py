@@ -52,7 +52,6 @@ def test_process_dies_when_the_lease_ends_and_not_before(tmp_path: Path) -> None
     async def scenario() -> None:
         async with bench(tmp_path) as node:
             pidfd = await started(node)
-            node.hold(0)  # extends only: a shorter lease replaces nothing
             assert (await node.run(SLEEPER, "monitor")).exit_code == 0
             node.guardian.hold(0)
             assert "given up" in (await node.death()).reason
@@ -80,6 +79,19 @@ def test_renewals_keep_a_process_alive_beyond_its_first_lease(tmp_path: Path) ->
                 await passed(boottime_ms() + 50)
             assert node.deaths.empty()
             assert (await node.run(SLEEPER, "monitor")).exit_code == 0
+
+    asyncio.run(scenario())
+
+
+def test_shorter_lease_replaces_a_longer_one(tmp_path: Path) -> None:
+    """The cluster counts in other timers: who waits for a lease waits for no longer one."""
+
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            await started(node)
+            until_ms = node.hold(300)
+            assert (await node.death()).with_lease
+            assert until_ms - KILL_LEAD_MS <= boottime_ms() <= until_ms + LATE_MS_MAX
 
     asyncio.run(scenario())
 

@@ -14,6 +14,7 @@ from ha_core.commands import Outcome
 from ha_core.config.model import Configuration
 from ha_core.coordinator import roster
 from ha_core.coordinator.clerk import Clerk
+from ha_core.coordinator.lead import Lead
 from ha_core.coordinator.planner import Planner
 from ha_core.effects import Persist
 from ha_core.ids import Millis
@@ -138,6 +139,11 @@ def new_coordinator_starts_everything_anew(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Planner, "plan", anew)
 
 
+def coordinator_keeps_its_old_timers(patch: pytest.MonkeyPatch) -> None:
+    """A `dead_after` that changes: the coordinator's grants name the old one, and are refused."""
+    patch.setattr(Lead, "set_timers", lambda self, timers: None)
+
+
 @dataclass(frozen=True)
 class Planted:
     """A planted fault, the rule whose judge must notice, and a seed that shows it (tried first)."""
@@ -157,6 +163,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(every_resource_counts_as_guarded, "S4"),
     Planted(lost_nodes_are_never_admitted_again, "S5"),
     Planted(learners_are_forgotten, "S5", 2),
+    Planted(coordinator_keeps_its_old_timers, "S5", 2),
     Planted(orders_give_no_reason, "S6"),
     Planted(new_coordinator_starts_everything_anew, "S6", 18),
 )
