@@ -11,7 +11,7 @@ from ha_core.cli import goals
 from ha_core.cli.change import current, current_configuration, give_from
 from ha_core.cli.options import Options, Waiting, read_text, run, verb, waits
 from ha_core.cli.plan import plan, show_plan
-from ha_core.config.change import diff as differences
+from ha_core.config.difference import diff as differences
 from ha_core.config.model import Configuration
 from ha_core.config.parse import parse_text
 from ha_core.config.render import render

@@ -12,7 +12,7 @@ from ha_core.cli.change import current, give
 from ha_core.cli.options import Options, Waiting, run, verb, waits
 from ha_core.cli.plan import plan, show_plan
 from ha_core.client import Client
-from ha_core.config.change import diff
+from ha_core.config.difference import diff
 from ha_core.errors import RefusedError
 from ha_core.replication.entries import ConfigurationChange
 

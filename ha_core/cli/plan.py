@@ -11,7 +11,7 @@ import click
 
 from ha_core import commands
 from ha_core.cli.options import EXIT_FAILED, Options
-from ha_core.config.change import diff
+from ha_core.config.difference import diff
 from ha_core.coordinator.desk import NO_QUORUM, edited
 from ha_core.coordinator.refusals import refuse_unsafe
 from ha_core.coordinator.roster import Record

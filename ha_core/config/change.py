@@ -1,22 +1,18 @@
-"""Edits of a configuration: what each command changes, and how two configurations differ.
+"""Edits of a configuration: what each command changes.
 
 Owns: commands that edit, as functions from one value to the next. Whether the
 result is acceptable is `check`'s; what follows from it is the policy engine's.
 """
 
-from collections.abc import Iterable
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from ha_core import commands
 from ha_core.commands import Command
 from ha_core.config.model import (
-    Colocation,
     Configuration,
     Group,
     Location,
-    Meta,
     Node,
-    Ordering,
     Origin,
     Primitive,
 )
@@ -229,87 +225,3 @@ def _without_node(configuration: Configuration, name: NodeName) -> Configuration
         locations=tuple(item for item in configuration.locations if item.node != name),
         fence_devices=devices,
     )
-
-
-# --- differences ---------------------------------------------------------------------------
-
-
-def diff(before: Configuration, after: Configuration) -> tuple[str, ...]:
-    """Return one line for each difference: `+` new, `-` gone, else what changed, from and to."""
-    old, new = dict(_facts(before)), dict(_facts(after))
-    lines = []
-    for name in sorted(old.keys() | new.keys()):
-        if name not in new:
-            lines.append(f"- {name}")
-        elif name not in old:
-            told = ", ".join(f"{key} {value}" for key, value in new[name].items() if value)
-            lines.append(f"+ {name}" + (f": {told}" if told else ""))
-        else:
-            lines += [
-                f"{name}: {key} {old[name].get(key) or 'none'} -> {new[name].get(key) or 'none'}"
-                for key in sorted(old[name].keys() | new[name].keys())
-                if old[name].get(key) != new[name].get(key)
-            ]
-    return tuple(lines)
-
-
-def _facts(configuration: Configuration) -> Iterable[tuple[str, dict[str, str]]]:
-    """Yield every part with its facts as text."""
-    yield "cluster", {"name": configuration.name}
-    yield "options", _plain(configuration.options)
-    yield "defaults", {**_meta(configuration.defaults.meta), **_plain(configuration.defaults)}
-    for link in configuration.links:
-        yield f"link {link.name}", _plain(link)
-    for node in configuration.nodes:
-        places = {f"address.{a.link}": f"{a.host}:{a.port}" for a in node.addresses}
-        attributes = {f"attribute.{key}": value for key, value in node.attributes}
-        yield f"node {node.name}", {**_plain(node), **places, **attributes}
-    for item in configuration.primitives:
-        yield f"resource {item.id}", _primitive_facts(item)
-    for group in configuration.groups:
-        facts = {"members": ", ".join(group.members), **_meta(group.meta), **_plain(group)}
-        yield f"group {group.id}", facts
-    constraints: tuple[Location | Colocation | Ordering, ...] = (
-        *configuration.locations,
-        *configuration.colocations,
-        *configuration.orderings,
-    )
-    for constraint in constraints:
-        yield f"constraint {constraint.id}", _plain(constraint)
-    for device in configuration.fence_devices:
-        parameters = {f"parameters.{key}": value for key, value in device.parameters}
-        facts = {**_plain(device), **parameters, "targets": ", ".join(device.targets)}
-        yield f"fence device {device.id}", facts
-
-
-def _primitive_facts(item: Primitive) -> dict[str, str]:
-    parameters = {f"parameters.{key}": value for key, value in item.parameters}
-    operations = {
-        f"{o.action}.{o.interval_ms}": f"timeout {o.timeout_ms} on_fail {o.on_fail} depth {o.depth}"
-        for o in item.operations
-    }
-    return {
-        "agent": str(item.agent),
-        **parameters,
-        **operations,
-        **_meta(item.meta),
-        **_plain(item),
-    }
-
-
-def _meta(meta: Meta) -> dict[str, str]:
-    return {key: value for key, value in _plain(meta).items() if value != "none"}
-
-
-def _plain(value: object) -> dict[str, str]:
-    """Return the fields that are single values, as text."""
-    found = {}
-    for field in fields(value):  # type: ignore[arg-type]  # only values of the model come here
-        item = getattr(value, field.name)
-        if field.name in ("name", "id"):
-            continue
-        if isinstance(item, bool):
-            found[field.name] = str(item).lower()
-        elif item is None or isinstance(item, str | int):
-            found[field.name] = "none" if item is None else str(item)
-    return found

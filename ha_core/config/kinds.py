@@ -216,8 +216,8 @@ def named(pattern: re.Pattern[str], allowed: str) -> Kind:
 
 
 def show_duration(value_ms: Millis) -> str:
-    """Return the time as a file says it, in seconds or milliseconds."""
-    return f"{value_ms // 1000}s" if value_ms and value_ms % 1000 == 0 else f"{value_ms}ms"
+    """Return the time as a file says it, in the largest unit that divides it."""
+    return _largest_unit(value_ms) if value_ms else "0ms"
 
 
 def show_score(score: int) -> int | str:

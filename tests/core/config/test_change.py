@@ -8,15 +8,24 @@ import pytest
 from hypothesis import given, settings
 
 from ha_core import commands
-from ha_core.config.change import apply_command, diff
+from ha_core.config.change import apply_command
 from ha_core.config.check import check
+from ha_core.config.difference import diff
 from ha_core.config.model import (
     Address,
+    AgentClass,
+    AgentRef,
     Configuration,
+    Defaults,
     Group,
+    Link,
     Location,
     Meta,
+    Node,
+    OnFail,
+    Operation,
     Origin,
+    Primitive,
     TargetRole,
 )
 from ha_core.config.parse import parse_text
@@ -225,10 +234,7 @@ def test_configuration_does_not_differ_from_itself(found: Configuration) -> None
         ),
         (
             after(commands.Ban(DB, N1)),
-            [
-                "+ constraint ban-db-n1: resource db, node n1, score -1000000, origin ban, "
-                "expires_wall_ms none"
-            ],
+            ["+ constraint ban-db-n1: location db, node n1, score -INFINITY, origin ban"],
         ),
         (
             after(commands.SetTargetRole(DB, TargetRole.STOPPED)),
@@ -240,13 +246,56 @@ def test_configuration_does_not_differ_from_itself(found: Configuration) -> None
         ),
         (replace(BASE, fence_devices=()), ["- fence device pdu"]),
         (replace(BASE, colocations=()), ["- constraint near"]),
+        (
+            after(commands.Move(DB, N1, 1_700_000_000_000)),
+            [
+                "+ constraint move-db: location db, node n1, score INFINITY, origin move, "
+                "expires 2023-11-14T22:13:20.000Z"
+            ],
+        ),
+        (
+            replace(BASE, defaults=Defaults(Meta(stickiness=1, failure_timeout_ms=3_600_000))),
+            ["defaults: resource.failure_timeout none -> 1h"],
+        ),
+        (
+            replace(
+                BASE,
+                primitives=(
+                    *BASE.primitives,
+                    Primitive(
+                        ResourceId("new"),
+                        AgentRef(AgentClass.PROCESS),
+                        (("command", "sleep 5"),),
+                        (
+                            Operation("start", 0, 3_000),
+                            Operation("monitor", 10_000, 90_000, OnFail.BLOCK, 10),
+                        ),
+                    ),
+                ),
+            ),
+            [
+                "+ resource new: agent process, parameters.command sleep 5, start timeout 3s, "
+                "monitor every 10s timeout 90s on_fail block depth 10"
+            ],
+        ),
     ],
-    ids=range(7),
+    ids=range(10),
 )
 def test_difference_names_the_part_and_both_values(
     changed: Configuration, lines: list[str]
 ) -> None:
     assert list(diff(BASE, changed)) == lines
+
+
+def test_port_of_the_link_and_the_same_port_named_are_no_difference() -> None:
+    def listening(port: int) -> Configuration:
+        address = Address(LinkName("ring0"), "192.0.2.1", port)
+        return Configuration(nodes=(Node(N1, (address,)),), links=(Link(LinkName("ring0"), 6940),))
+
+    assert diff(listening(6940), listening(0)) == ()
+    assert diff(listening(6941), listening(0)) == (
+        "node n1: addresses.ring0 192.0.2.1:6941 -> 192.0.2.1:6940",
+    )
 
 
 def _variants(value: object, is_pair: bool = False) -> Iterator[object]:
@@ -256,7 +305,7 @@ def _variants(value: object, is_pair: bool = False) -> Iterator[object]:
     elif isinstance(value, bool):
         yield not value
     elif isinstance(value, int):
-        yield value + 1
+        yield value + 1 if value < INFINITY else value - 1
     elif isinstance(value, str):
         yield f"{value}x"
     elif isinstance(value, tuple):

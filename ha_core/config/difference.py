@@ -1,0 +1,157 @@
+"""How two configurations differ, in the words and units of the file.
+
+Owns: the lines of `ha diff`, the plan and the history. Pure.
+"""
+
+from collections.abc import Iterable
+from dataclasses import MISSING, dataclass, fields
+
+from ha_core.config.kinds import show_duration, show_moment, show_place, show_score
+from ha_core.config.model import (
+    Address,
+    Colocation,
+    Configuration,
+    Defaults,
+    Location,
+    Operation,
+    Ordering,
+    Primitive,
+)
+
+_SCORES = ("score", "stickiness", "priority", "migration_threshold")
+_RENAMED = {
+    (Location, "resource"): "location",
+    (Location, "expires_wall_ms"): "expires",
+    (Colocation, "resource"): "colocation",
+    (Colocation, "with_resource"): "with",
+    (Ordering, "first"): "order",
+    (Defaults, "operation_timeout_ms"): "operation.timeout",
+    (Defaults, "monitor_interval_ms"): "operation.monitor_interval",
+}
+"""Where the file calls a field otherwise than the model, but for the unit in its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One part of a configuration: its facts as text, and those that need not be told of a new
+    one.
+    """
+
+    name: str
+    facts: dict[str, str]
+    usual: frozenset[str] = frozenset()
+
+
+def diff(before: Configuration, after: Configuration) -> tuple[str, ...]:
+    """Return one line for each difference: `+` new, `-` gone, else what changed, from and to."""
+    old = {part.name: part for part in _parts(before)}
+    new = {part.name: part for part in _parts(after)}
+    lines = []
+    for name in sorted(old.keys() | new.keys()):
+        if name not in new:
+            lines.append(f"- {name}")
+        elif name not in old:
+            lines.append(f"+ {name}{_told(new[name])}")
+        else:
+            lines += _changed(name, old[name].facts, new[name].facts)
+    return tuple(lines)
+
+
+def _told(part: _Part) -> str:
+    facts = [f"{key} {_shown(text)}" for key, text in part.facts.items() if key not in part.usual]
+    return f": {', '.join(facts)}" if facts else ""
+
+
+def _changed(name: str, old: dict[str, str], new: dict[str, str]) -> Iterable[str]:
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            yield f"{name}: {key} {_shown(old.get(key))} -> {_shown(new.get(key))}"
+
+
+def _shown(text: str | None) -> str:
+    return "none" if text is None else text or "''"
+
+
+def _parts(configuration: Configuration) -> Iterable[_Part]:
+    yield _Part("cluster", {"name": configuration.name})
+    yield _part("options", configuration.options)
+    meta = {f"resource.{k}": text for k, text in _words(configuration.defaults.meta)[0].items()}
+    yield _part("defaults", configuration.defaults, meta)
+    ports = {link.name: link.port for link in configuration.links}
+    for link in configuration.links:
+        yield _part(f"link {link.name}", link)
+    for node in configuration.nodes:
+        places = {f"addresses.{a.link}": _place(a, ports.get(a.link, 0)) for a in node.addresses}
+        yield _part(f"node {node.name}", node, {**places, **_pairs("attributes", node.attributes)})
+    for item in configuration.primitives:
+        yield _part(f"resource {item.id}", item, _primitive_facts(item))
+    for group in configuration.groups:
+        facts = {"members": ", ".join(group.members), **_words(group.meta)[0]}
+        yield _part(f"group {group.id}", group, facts)
+    constraints: tuple[Location | Colocation | Ordering, ...] = (
+        *configuration.locations,
+        *configuration.colocations,
+        *configuration.orderings,
+    )
+    for constraint in constraints:
+        yield _part(f"constraint {constraint.id}", constraint)
+    for device in configuration.fence_devices:
+        facts = {"targets": ", ".join(device.targets), **_pairs("parameters", device.parameters)}
+        yield _part(f"fence device {device.id}", device, facts)
+
+
+def _part(name: str, value: object, facts: dict[str, str] | None = None) -> _Part:
+    own, usual = _words(value)
+    return _Part(name, {**own, **(facts or {})}, usual)
+
+
+def _place(address: Address, link_port: int) -> str:
+    """Return where it listens: with the port, whether that is its own or the link's."""
+    return show_place(address.host, address.port or link_port)
+
+
+def _pairs(name: str, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {f"{name}.{key}": text for key, text in pairs}
+
+
+def _primitive_facts(item: Primitive) -> dict[str, str]:
+    operations = dict(map(_operation, item.operations))
+    agent = {"agent": str(item.agent)}
+    return agent | _pairs("parameters", item.parameters) | operations | _words(item.meta)[0]
+
+
+def _operation(item: Operation) -> tuple[str, str]:
+    name = item.action
+    if item.action == "monitor" or item.interval_ms:
+        name += f" every {show_duration(item.interval_ms)}"
+    text = f"timeout {show_duration(item.timeout_ms)}"
+    if item.on_fail is not None:
+        text += f" on_fail {item.on_fail}"
+    return name, f"{text} depth {item.depth}" if item.depth else text
+
+
+def _words(value: object) -> tuple[dict[str, str], frozenset[str]]:
+    """Return the fields that are single values as text, and which of them have their default."""
+    found, usual = {}, set()
+    for field in fields(value):  # type: ignore[arg-type]  # only values of the model come here
+        item = getattr(value, field.name)
+        is_single = item is not None and isinstance(item, str | int)
+        if field.name in ("name", "id") or not is_single:
+            continue
+        key = _RENAMED.get((type(value), field.name), field.name.removesuffix("_ms"))
+        found[key] = _text(field.name, item)
+        if field.default is not MISSING and item == field.default:
+            usual.add(key)
+    return found, frozenset(usual)
+
+
+def _text(name: str, value: str | int) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return str(value)
+    if name.endswith("_wall_ms"):
+        return show_moment(value)
+    if name.endswith("_ms"):
+        return show_duration(value)
+    return str(show_score(value)) if name in _SCORES else str(value)
