@@ -5,6 +5,7 @@ Owns: the files of a node (key ring, node file, first database). A half-made
 node is taken back: whoever is refused finds the machine as it was.
 """
 
+import asyncio
 import contextlib
 import errno
 import os
@@ -12,6 +13,7 @@ import re
 import secrets
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,12 +22,14 @@ from typing import Final
 import click
 
 from ha_core import commands
+from ha_core.cli import votes
 from ha_core.cli.change import current
 from ha_core.cli.options import Options, run, verb
 from ha_core.client import Client
 from ha_core.config.model import Address, Configuration, Link, Node
 from ha_core.config.model import Options as ClusterOptions
-from ha_core.errors import ConfigError, ConnectError, RefusedError
+from ha_core.coordinator.desk import NO_QUORUM
+from ha_core.errors import ConfigError, ConnectError, HaError, RefusedError
 from ha_core.ids import LinkName, NodeName
 from ha_core.keyring import CLUSTER_ID_BYTES, KEY_BYTES, first_ring, render_ring
 from ha_core.layout import Layout
@@ -36,10 +40,13 @@ from ha_core.runtime.disk import Store
 from ha_core.runtime.invitation import parse_token
 from ha_core.runtime.nodefile import parse_place, read_node_file, render_node_file
 from ha_core.runtime.peers import endpoints
+from ha_core.snapshot import ClusterSnapshot
 
 DEFAULT_PORT: Final = 6940
 DRAIN_S: Final = 60.0
 ONLINE_S: Final = 10.0
+GLANCE_S: Final = 2.0
+"""A daemon that is about to end is asked for a warning's sake, and not waited for."""
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?")
 _LINK = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _node_option = click.option(
@@ -124,6 +131,8 @@ def token(options: Options, minutes: int) -> None:
     """Print a token with which one more machine can join."""
     layout = Layout(options.root)
     snapshot = run(current(options))
+    if not snapshot.quorate:
+        raise RefusedError("no-quorum", NO_QUORUM.text)
     word = _invite(layout, snapshot.local, snapshot.configuration, minutes * 60)
     options.show({"code": "done", "token": word}, word)
 
@@ -143,10 +152,14 @@ def join(
     port: int | None,
     is_started: bool,
 ) -> None:
-    """Make this machine a node of the cluster whose 'ha init' or 'ha token' printed TOKEN."""
+    """Make this machine a node of the cluster whose 'ha init' or 'ha token' printed TOKEN.
+
+    As an argument others on this machine can see it while it is used; with - for TOKEN it is
+    read from standard input.
+    """
     layout, node_name = Layout(options.root), _checked_name(name)
     _refuse_second(layout)
-    invitation = parse_token(token)
+    invitation = parse_token(_word(token))
     places = wished_places(invitation, _links(addresses), port)
     if is_started:
         _require_free(_as_node(node_name, places).addresses)
@@ -157,14 +170,16 @@ def join(
         _write_secret(layout.node_file, welcome.node_file)
         if is_started:
             _start_joined(layout, node_name)
-    is_online = is_started and run(_comes_online(layout, node_name))
+    seen = run(_comes_online(layout, node_name)) if is_started else None
     text = f"{node_name} is a node of the cluster now"
     if not is_started:
         text += "; start it with 'ha start'"
-    elif not is_online:
+    elif seen is None:
         text += ", but has not heard of it yet: see 'ha status'"
-    value = {"code": "done", "node": node_name, "revision": welcome.revision, "online": is_online}
-    options.show(value, text)
+    value = {"code": "done", "node": node_name, "revision": welcome.revision}
+    _show(
+        options, {**value, "online": seen is not None}, text, votes.when_two(seen) if seen else ""
+    )
 
 
 @click.command()
@@ -179,15 +194,21 @@ def leave(options: Options, force: bool) -> None:
     cluster.
     """
     layout = Layout(options.root)
-    name = read_node_file(layout.node_file).name if force else run(_leave(options))
     pid = launch.running_pid(layout)
+    seen = _seen(options, pid)
+    if force and seen is not None and (trap := votes.when_forgotten(seen)):
+        raise RefusedError("unsafe", trap)
+    name = read_node_file(layout.node_file).name if force else run(_leave(options))
     if pid is not None and not launch.stop(pid):
         raise ConnectError(f"had (process {pid}) did not end; end it, then remove {layout.etc}")
     _forget(layout)
-    text = f"{name} has left the cluster"
     if force:
-        text = f"{name} knows no cluster any more; on another node: ha node remove {name}"
-    options.show({"code": "done", "node": name}, text)
+        text = f"{name} knows no cluster any more; on another node"
+        text += "" if seen is not None else ", while the others have quorum"
+        _show(options, {"code": "done", "node": name}, f"{text}: ha node remove {name}", "")
+        return
+    warning = votes.when_removed(seen) if seen is not None else ""
+    _show(options, {"code": "done", "node": name}, f"{name} has left the cluster", warning)
 
 
 @click.command()
@@ -204,17 +225,50 @@ def start(options: Options) -> None:
 
 
 @click.command()
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0.1, 3600),
+    default=launch.END_S,
+    show_default=True,
+    help="How many seconds to wait at most.",
+)
 @verb
-def stop(options: Options) -> None:
+def stop(options: Options, timeout_s: float) -> None:
     """Stop this node's daemon: its services move to other nodes first."""
     layout = Layout(options.root)
     pid = launch.running_pid(layout)
     if pid is None:
         options.show({"code": "done"}, "it does not run")
         return
-    if not launch.stop(pid):
-        raise RefusedError("timeout", f"had (process {pid}) still runs: see 'ha status'")
-    options.show({"code": "done"}, "stopped")
+    seen = _seen(options, pid)
+    if not launch.stop(pid, timeout_s):
+        text = f"had (process {pid}) still runs after {timeout_s:g} s, and goes on ending"
+        raise RefusedError("timeout", f"{text}: see 'ha status'")
+    warning = votes.when_stopped(seen) if seen is not None else ""
+    _show(options, {"code": "done"}, "stopped", warning)
+
+
+def _seen(options: Options, pid: int | None) -> ClusterSnapshot | None:
+    """Return the cluster as the daemon sees it; None if it does not run, or does not say."""
+    if pid is None:
+        return None
+    try:
+        return run(_glance(options))
+    except (HaError, TimeoutError):
+        return None
+
+
+async def _glance(options: Options) -> ClusterSnapshot:
+    async with asyncio.timeout(GLANCE_S):
+        return await current(options)
+
+
+def _show(options: Options, value: dict[str, object], text: str, warning: str) -> None:
+    """Print the result; on standard error what it means for the others, as JSON with it."""
+    options.show({**value, "warning": warning}, text)
+    if warning and not options.as_json:
+        click.echo(f"warning: {warning}", err=True)
 
 
 def found_node(layout: Layout, name: str, configuration: Configuration, ring: str) -> None:
@@ -232,6 +286,15 @@ def found_node(layout: Layout, name: str, configuration: Configuration, ring: st
         store.close()
 
 
+def _word(token: str) -> str:
+    """Return the token, which `-` leaves to standard input."""
+    if token != "-":
+        return token
+    if sys.stdin.isatty():
+        return str(click.prompt("token", hide_input=True, err=True)).strip()
+    return sys.stdin.readline().strip()
+
+
 def _start_joined(layout: Layout, name: str) -> None:
     try:
         launch.start(layout)
@@ -240,16 +303,16 @@ def _start_joined(layout: Layout, name: str) -> None:
         raise ConnectError(f"{fault}\nthe cluster counts {name} in already: {cure}") from None
 
 
-async def _comes_online(layout: Layout, name: str) -> bool:
-    """Wait a while until the cluster has taken note of the new node; return whether it has."""
+async def _comes_online(layout: Layout, name: str) -> ClusterSnapshot | None:
+    """Wait a while until the cluster has taken note of the new node; return how it looks then."""
     end = time.monotonic() + ONLINE_S
     async with Client(layout.root) as client:
         while time.monotonic() < end:
             snapshot = await client.snapshot()
             if any(node.name == name and node.state == "online" for node in snapshot.nodes):
-                return True
+                return snapshot
             await client.changed(snapshot.version, 500)
-    return False
+    return None
 
 
 async def _leave(options: Options) -> str:

@@ -31,10 +31,13 @@ def give(
 
 
 def give_from(
-    options: Options, waiting: Waiting, command: Callable[[ClusterSnapshot], Command], goal: Goal
+    options: Options,
+    waiting: Waiting,
+    command: Callable[[ClusterSnapshot], Command],
+    goal: Callable[[ClusterSnapshot], Goal],
 ) -> None:
     """As `give`, with a command that is made from the snapshot before it."""
-    run(_give(options, waiting, command, lambda _: goal))
+    run(_give(options, waiting, command, goal))
 
 
 async def _give(
@@ -74,6 +77,8 @@ async def _reach(cluster: Client, goal: Goal, revision: int, timeout_s: float) -
             progress = Progress(False, f"{snapshot.local} has not received revision {revision} yet")
         if progress.reached:
             return progress
+        if progress.final:
+            raise RefusedError("failed", f"accepted, but {progress.text}")
         now = clock()
         resting_since = (resting_since or now) if progress.stuck else None
         if resting_since is not None and now - resting_since >= STUCK_S:

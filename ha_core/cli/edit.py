@@ -45,7 +45,7 @@ def apply(
         options,
         waiting,
         lambda before: commands.Apply(wanted, reason, before.revision if base is None else base),
-        goals.placed,
+        goals.placed_since,
     )
 
 

@@ -3,7 +3,7 @@
 Owns: the goals. Pure: a snapshot in, progress out; waiting itself is in `change`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -12,15 +12,20 @@ from ha_core.ids import NodeName, ResourceId
 from ha_core.snapshot import ClusterSnapshot, ResourceSummary
 
 RESTING: Final = frozenset({"stopped", "failed", "blocked"})
+TOLD_MAX: Final = 3
+"""How many resources one sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the cluster is. `stuck`: nothing is under way that could still reach the goal."""
+    """How far the cluster is. `stuck`: nothing is under way that could still reach the goal;
+    `final`: nor will anything be, before somebody acts.
+    """
 
     reached: bool
     text: str
     stuck: bool = False
+    final: bool = False
 
 
 GONE: Final = "not a node of the cluster"
@@ -43,6 +48,26 @@ def where(items: Iterable[ResourceSummary]) -> str:
         place = f" on {', '.join(item.nodes)}" if item.nodes else ""
         parts.append(f"{item.id} is {item.state}{place}")
     return ", ".join(parts) or "it is not configured"
+
+
+def watched(snapshot: ClusterSnapshot, item: ResourceSummary) -> str:
+    """Return why the cluster only watches the primitive, with the end of that; empty if it acts."""
+    configuration = snapshot.configuration
+    if configuration.options.maintenance:
+        return "the cluster is in maintenance; 'ha node maintenance --all --off' ends it"
+    primitive = configuration.primitive(item.id)
+    group = configuration.group_of(item.id)
+    own = primitive.meta.managed if primitive is not None else None
+    metas = (own, group.meta.managed if group else None, configuration.defaults.meta.managed)
+    is_managed = next((wanted for wanted in metas if wanted is not None), True)
+    name = item.id if own is not None else item.group or item.id
+    for node in snapshot.nodes:
+        if is_managed and node.state == "maintenance" and node.name in item.nodes:
+            cure = f"'ha node maintenance {node.name} --off' ends it"
+            return f"{node.name} is in maintenance; {cure}"
+    if is_managed and item.managed:
+        return ""
+    return f"the cluster only watches {item.id}; 'ha resource manage {name}' ends that"
 
 
 def started(resource: str) -> Goal:
@@ -152,10 +177,17 @@ def node_is(name: str, *states: str, empty: bool = False) -> Goal:
         node = next((item for item in snapshot.nodes if item.name == name), None)
         state = node.state if node is not None else GONE
         running = [item.id for item in snapshot.resources if NodeName(name) in item.nodes]
-        text = f"{name} is {state}" + (f" and runs {', '.join(running)}" if running else "")
+        text = f"{name} is {in_words(state)}" + (
+            f" and runs {', '.join(running)}" if running else ""
+        )
         return Progress(state in states and not (empty and running), text)
 
     return goal
+
+
+def in_words(state: str) -> str:
+    """Return the state of a node as it stands behind "is"."""
+    return f"in {state}" if state in ("standby", "maintenance") else state
 
 
 def clean(name: str) -> Goal:
@@ -166,7 +198,7 @@ def clean(name: str) -> Goal:
         if node is None:
             return Progress(False, f"{name} is not configured")
         doubt = "still in doubt" if node.unclean else "confirmed to be down"
-        return Progress(not node.unclean, f"{name} is {node.state} and {doubt}")
+        return Progress(not node.unclean, f"{name} is {in_words(node.state)} and {doubt}")
 
     return goal
 
@@ -184,20 +216,55 @@ def maintenance(wanted: bool) -> Goal:
 
 def placed(snapshot: ClusterSnapshot) -> Progress:
     """Every resource is where the plan wants it."""
+    return _placed(snapshot, frozenset())
+
+
+def placed_since(before: ClusterSnapshot) -> Goal:
+    """As `placed`; what rested elsewhere before, by the same definition, holds nothing up."""
+    resting = {
+        item.id: before.configuration.primitive(item.id)
+        for item in before.resources
+        if item.state in RESTING and not _is_placed(before, item)
+    }
+
+    def goal(snapshot: ClusterSnapshot) -> Progress:
+        same = {
+            item.id
+            for item in snapshot.resources
+            if item.state in RESTING
+            and item.id in resting
+            and resting[item.id] == snapshot.configuration.primitive(item.id)
+        }
+        return _placed(snapshot, frozenset(same))
+
+    return goal
+
+
+def _placed(snapshot: ClusterSnapshot, excused: frozenset[ResourceId]) -> Progress:
+    if not snapshot.quorate:
+        return Progress(False, "there is no quorum, so nothing is started")
     waiting = []
     for decision in snapshot.decisions:
-        items = members(snapshot, decision.resource)
+        items = [item for item in members(snapshot, decision.resource) if item.id not in excused]
         wanted = "stopped" if decision.node is None else "started"
         on_node = decision.node is None or all(decision.node in item.nodes for item in items)
         if any(item.managed and item.state != wanted for item in items) or not on_node:
             waiting.append(decision.blocked or where(items))
     if waiting:
-        return Progress(False, "; ".join(waiting[:3]), not snapshot.pending)
+        return Progress(False, _some(waiting, "; "), not snapshot.pending)
     idle = [item.id for item in snapshot.resources if item.state != "started"]
     count = f"{len(snapshot.resources) - len(idle)} of {len(snapshot.resources)} resources started"
     if snapshot.pending:
-        return Progress(False, f"{count}; under way: {', '.join(snapshot.pending[:3])}")
+        return Progress(False, f"{count}; under way: {_some(snapshot.pending, ', ')}")
+    if excused:
+        count += f"; as before: {where(i for i in snapshot.resources if i.id in excused)}"
     return Progress(True, count)
+
+
+def _some(texts: Sequence[str], between: str) -> str:
+    """Return the first ones, and how many there are besides."""
+    rest = len(texts) - TOLD_MAX
+    return between.join(texts[:TOLD_MAX]) + (f"{between}and {rest} more" if rest > 0 else "")
 
 
 def _is_placed(snapshot: ClusterSnapshot, item: ResourceSummary) -> bool:
@@ -217,6 +284,9 @@ def _all(
         items = members(snapshot, resource)
         if items and all(reached(item) for item in items):
             return Progress(True, where(items))
+        for item in items:
+            if not reached(item) and (obstacle := watched(snapshot, item)):
+                return Progress(False, f"{where(items)}: {obstacle}", True, True)
         stuck = (
             bool(items)
             and not snapshot.pending

@@ -51,7 +51,7 @@ def undo(
     if dry_run:
         show_plan(options, plan(run(current(options)), command))
         return
-    give(options, waiting, command, lambda _: goals.placed)
+    give(options, waiting, command, goals.placed_since)
 
 
 async def _revisions(options: Options) -> tuple[ConfigurationChange, ...]:

@@ -65,16 +65,22 @@ def maintenance(
 def remove(options: Options, waiting: Waiting, node: str) -> None:
     """Forget NODE, whose machine is gone; one that runs leaves by 'ha leave' on itself."""
     give_from(
-        options, waiting, lambda snapshot: _removal(snapshot, node), goals.node_is(node, goals.GONE)
+        options,
+        waiting,
+        lambda before: _removal(before, node),
+        lambda _: goals.node_is(node, goals.GONE),
     )
 
 
 def _removal(snapshot: ClusterSnapshot, name: str) -> commands.RemoveNode:
     found = next((item for item in snapshot.nodes if item.name == name), None)
     if found is not None and found.state not in ("lost", "left"):
-        raise RefusedError("unsafe", f"{name} is {found.state}: run 'ha leave' on it")
+        raise RefusedError(
+            "unsafe", f"{name} is {goals.in_words(found.state)}: run 'ha leave' on it"
+        )
     if found is not None and found.unclean:
-        text = f"{name} may still run something: fence it, or see 'ha node confirm-down --help'"
+        cure = f"if it is down for sure, 'ha node confirm-down {name} --reason TEXT' first"
+        text = f"{name} is lost and may still run something: start it, or {cure}"
         raise RefusedError("unsafe", text)
     return commands.RemoveNode(NodeName(name))
 

@@ -6,9 +6,8 @@ recorded in the snapshot, and invents none.
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Final
 
-from ha_core.cli.goals import members, where
+from ha_core.cli.goals import in_words, members, watched, where
 from ha_core.config.model import Location, Meta, Origin
 from ha_core.errors import RefusedError
 from ha_core.ids import INFINITY, NodeName, ResourceId
@@ -108,7 +107,7 @@ def _against(
     if summary.witness:
         return f"{node} is a witness, which hosts nothing"
     if summary.state != "online":
-        return f"{node} is {'in ' if summary.state in _MODES else ''}{summary.state}"
+        return f"{node} is {in_words(summary.state)}"
     if decision is None or decision.blocked or decision.node == node or not item.managed:
         return ""
     bad = [r for r in decision.reasons if r.node == node and r.score is not None and r.score < 0]
@@ -182,11 +181,8 @@ def _own_changes(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterable[s
     if item.target == "stopped":
         name = item.id if own.target_role is not None else item.group or item.id
         yield f"{item.id} is wanted stopped; 'ha resource start {name}' wants it started"
-    if snapshot.configuration.options.maintenance:
-        yield "the cluster is in maintenance; 'ha node maintenance --all --off' ends it"
-    elif not item.managed:
-        name = item.id if own.managed is not None else item.group or item.id
-        yield f"the cluster only watches {item.id}; 'ha resource manage {name}' ends that"
+    if obstacle := watched(snapshot, item):
+        yield obstacle
     if item.fail_count:
         count = f"{item.fail_count} failure{'s count' if item.fail_count > 1 else ' counts'}"
         if item.fail_count >= INFINITY:
@@ -226,6 +222,3 @@ def _outscored(
     if decision.node not in (None, node):
         name = ResourceId(item.group or item.id)
         yield f"'ha resource move {name} --to {node}' outweighs all scores but 'must not'"
-
-
-_MODES: Final = ("standby", "maintenance")

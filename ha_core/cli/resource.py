@@ -7,10 +7,11 @@ import click
 
 from ha_core import commands
 from ha_core.cli import goals
-from ha_core.cli.change import give
+from ha_core.cli.change import give, give_from
 from ha_core.cli.names import complete_nodes, resource_argument
 from ha_core.cli.options import Options, Waiting, verb, waits
 from ha_core.config.model import TargetRole
+from ha_core.errors import RefusedError
 from ha_core.ids import NodeName, ResourceId
 from ha_core.snapshot import ClusterSnapshot
 
@@ -81,8 +82,28 @@ def stop(options: Options, waiting: Waiting, resource: str, reason: str) -> None
 @waits
 def restart(options: Options, waiting: Waiting, resource: str) -> None:
     """Stop RESOURCE once and start it again, with all that depends on it."""
-    command = commands.Restart(ResourceId(resource))
-    give(options, waiting, command, lambda before: goals.restarted(before, resource))
+    give_from(
+        options,
+        waiting,
+        lambda before: _restart(before, resource),
+        lambda before: goals.restarted(before, resource),
+    )
+
+
+def _restart(snapshot: ClusterSnapshot, name: str) -> commands.Restart:
+    """Return the command. Raises RefusedError where it would stop and start nothing."""
+    items = goals.members(snapshot, name)
+    for item in items:
+        if obstacle := goals.watched(snapshot, item):
+            raise RefusedError("failed", f"{goals.where((item,))}: {obstacle}")
+    if items and not any(item.nodes for item in items):
+        cure = f"'ha why {name}' says why"
+        if any(item.state == "failed" for item in items):
+            cure = f"'ha resource cleanup {name}' forgets the failures and tries again"
+        elif any(item.target == "stopped" for item in items):
+            cure = f"'ha resource start {name}' starts it"
+        raise RefusedError("failed", f"{goals.where(items)}, nothing to restart; {cure}")
+    return commands.Restart(ResourceId(name))
 
 
 @resource.command()

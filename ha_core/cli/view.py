@@ -39,6 +39,7 @@ def status_value(snapshot: ClusterSnapshot) -> dict[str, object]:
         "coordinator": snapshot.coordinator,
         "term": snapshot.term,
         "quorate": snapshot.quorate,
+        "electing": snapshot.electing,
         "votes": {
             "present": snapshot.votes,
             "expected": snapshot.votes_expected,
@@ -49,6 +50,7 @@ def status_value(snapshot: ClusterSnapshot) -> dict[str, object]:
         "groups": {group.id: list(group.members) for group in snapshot.configuration.groups},
         "pending": list(snapshot.pending),
         "faults": list(snapshot.faults),
+        "notices": list(snapshot.notices),
         "links": [_link_value(link) for link in snapshot.links],
         "timers": {
             "dead_after_ms": timers.dead_after_ms,
@@ -121,6 +123,7 @@ def status_text(snapshot: ClusterSnapshot) -> str:
         _section("under way", ([text] for text in snapshot.pending)),
         _section("links down", _dead_links(snapshot)),
         _section("faults", ([click.style(text, fg="red")] for text in snapshot.faults)),
+        _section("notices", ([click.style(text, fg="yellow")] for text in snapshot.notices)),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
 
@@ -129,6 +132,8 @@ def _heading(snapshot: ClusterSnapshot) -> Iterable[str]:
     votes = f"{snapshot.votes} of {snapshot.votes_expected} votes, {snapshot.votes_needed} needed"
     if snapshot.quorate:
         state = click.style("quorate", fg="green")
+    elif snapshot.electing:
+        state = click.style("electing a coordinator", fg="yellow")
     else:
         state = click.style("no quorum", fg="red", bold=True)
     coordinator = snapshot.coordinator or "none"

@@ -208,7 +208,8 @@ def _with_maintenance(
 
 def _with_new_node(configuration: Configuration, command: commands.AddNode) -> Configuration:
     if configuration.node(command.node) is not None:
-        raise RefusedError("invalid", f"there is a node {command.node!r} already: choose another")
+        text = f"there is a node {command.node!r} already: choose another name with --node NAME"
+        raise RefusedError("invalid", text)
     node = Node(command.node, command.addresses, voter=command.voter)
     return replace(configuration, nodes=(*configuration.nodes, node))
 

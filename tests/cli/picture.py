@@ -1,8 +1,9 @@
 """A case of the policy engine as the snapshot that a node would hand out."""
 
+from ha_core.facts import Facts
 from ha_core.ids import NodeName
 from ha_core.snapshot import ClusterSnapshot
-from ha_core.summary import Facts, summarize
+from ha_core.summary import summarize
 from ha_core.timers import timers
 from tests.core.policy.case import Case
 

@@ -30,12 +30,12 @@ VERBS = [
         "web is unmanaged, web is started on n1",
     ),
     ("resource manage web", commands.SetManaged(WEB, True), "web is managed, web is started on n1"),
-    ("node standby n1", commands.SetStandby(N1, True), "n1 is standby"),
+    ("node standby n1", commands.SetStandby(N1, True), "n1 is in standby"),
     ("node online n1", commands.SetStandby(N1, False), "n1 is online and runs ip, web"),
     (
         "node maintenance n1",
         commands.SetMaintenance(N1, True),
-        "n1 is maintenance and runs ip, web",
+        "n1 is in maintenance and runs ip, web",
     ),
     (
         "node maintenance n1 --off",
@@ -169,6 +169,45 @@ def test_move_of_a_started_resource_is_not_reached_before_it_left(
 def test_restart_is_not_reached_by_the_old_instance(ha: Ha, cluster: FakeCluster) -> None:
     cluster.obey = lambda _: Outcome("done", "", 7)
     assert ha("resource", "restart", "web", "--timeout", "0.1").exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            {"state": "failed", "nodes": ()},
+            "web is failed, nothing to restart; "
+            "'ha resource cleanup web' forgets the failures and tries again",
+        ),
+        (
+            {"state": "stopped", "nodes": (), "target": "stopped"},
+            "web is stopped, nothing to restart; 'ha resource start web' starts it",
+        ),
+        ({"state": "blocked", "nodes": ()}, "web is blocked, nothing to restart; 'ha why web'"),
+        ({"managed": False}, "web is started on n1: the cluster only watches web; "),
+    ],
+)
+def test_restart_of_what_does_not_run_is_refused_with_what_would_help(
+    ha: Ha, cluster: FakeCluster, change: dict[str, object], text: str
+) -> None:
+    cluster.change_resource("web", **change)
+    result = ha("resource", "restart", "web")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"ha: {text}")
+    assert not cluster.given
+
+
+def test_stop_of_what_is_only_watched_is_accepted_and_not_waited_for(
+    ha: Ha, cluster: FakeCluster
+) -> None:
+    cluster.change_resource("web", managed=False)
+    cluster.obey = lambda _: Outcome("done", "", 7)
+    result = ha("resource", "stop", "web")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "ha: accepted, but web is started on n1: "
+        "the cluster only watches web; 'ha resource manage shop' ends that\n"
+    )
 
 
 def test_cleanup_is_not_reached_while_failures_are_remembered(ha: Ha, cluster: FakeCluster) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ha_core.cli import goals
-from ha_core.ids import NodeName
+from ha_core.ids import NodeName, ResourceId
 from ha_core.snapshot import ClusterSnapshot
 from tests.fake_cluster import FakeCluster, snapshot
 
@@ -41,6 +41,69 @@ def test_blocked_decision_is_told_in_its_own_words() -> None:
     assert progress == goals.Progress(False, "n2 may still run db: confirm it is down", True)
 
 
+def failed(*names: str) -> ClusterSnapshot:
+    fake = FakeCluster()
+    for name in names:
+        fake.change_resource(name, state="failed", nodes=())
+    return fake.now
+
+
+def test_what_failed_before_an_unrelated_change_holds_nothing_up() -> None:
+    goal = goals.placed_since(failed("db"))
+    assert goal(failed("db")) == goals.Progress(
+        True, "2 of 3 resources started; as before: db is failed"
+    )
+    assert not goal(failed("db", "web")).reached
+
+
+def test_what_failed_before_counts_when_it_is_changed() -> None:
+    before = failed("db")
+    changed_db = replace(before.configuration.primitives[0], parameters=(("command", "true"),))
+    configuration = replace(
+        before.configuration, primitives=(changed_db, *before.configuration.primitives[1:])
+    )
+    progress = goals.placed_since(before)(replace(before, configuration=configuration))
+    assert (progress.reached, progress.text) == (False, "db is failed")
+
+
+def test_nothing_counts_as_placed_without_quorum() -> None:
+    progress = goals.placed(replace(snapshot(), quorate=False))
+    assert (progress.reached, progress.stuck) == (False, False)
+    assert "no quorum" in progress.text
+
+
+def test_what_is_not_named_is_counted() -> None:
+    now = failed("db", "shop")
+    resources = [replace(item, id=ResourceId(f"{item.id}-2")) for item in now.resources]
+    decisions = [replace(item, resource=ResourceId(f"{item.resource}-2")) for item in now.decisions]
+    whole = replace(
+        now,
+        decisions=(*now.decisions, *decisions),
+        resources=(*now.resources, *resources),
+    )
+    text = goals.placed(whole).text
+    assert text == "db is failed; ip is failed; web is failed; and 3 more"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"managed": False}, "the cluster only watches web; 'ha resource manage shop' ends that"),
+        ({}, "n1 is in maintenance; 'ha node maintenance n1 --off' ends it"),
+    ],
+)
+def test_nothing_is_waited_for_where_the_cluster_only_watches(
+    change: dict[str, object], text: str
+) -> None:
+    fake = FakeCluster()
+    fake.change_resource("web", **change)
+    if not change:
+        fake.change_node("n1", state="maintenance")
+    progress = goals.stopped("web")(fake.now)
+    assert (progress.reached, progress.final) == (False, True)
+    assert progress.text == f"web is started on n1: {text}"
+
+
 def test_unmanaged_resource_holds_nothing_up() -> None:
     assert goals.placed(changed("db", managed=False, state="stopped")).reached
 
@@ -71,7 +134,7 @@ def test_standby_is_reached_when_the_node_is_empty() -> None:
     fake = FakeCluster()
     fake.change_node("n1", state="standby")
     goal = goals.node_is("n1", "standby", empty=True)
-    assert goal(fake.now).text == "n1 is standby and runs ip, web"
+    assert goal(fake.now).text == "n1 is in standby and runs ip, web"
     assert not goal(fake.now).reached
     fake.change_resource("shop", nodes=(NodeName("n2"),))
     assert goal(fake.now).reached

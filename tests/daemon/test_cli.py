@@ -248,6 +248,33 @@ def test_user_who_may_not_is_told_so(node: NodeUnderTest, fleet: Fleet, nobody: 
     assert node.pid
 
 
+def test_two_nodes_are_told_of_the_votes_that_they_lack(fleet: Fleet) -> None:
+    first = fleet.init()
+    second = fleet.node("n2")
+    token = first.done("token").strip()
+    joined = subprocess.run(
+        [*HA, "--root", second.root, "join", "-", "--node", "n2", "--address", second.host],
+        input=f"{token}\n",
+        capture_output=True,
+        text=True,
+        env=environment(),
+    )
+    assert joined.returncode == 0, joined.stderr
+    assert joined.stderr.startswith("warning: with two votes the loss of either node stops both")
+    eventually("both vote", lambda: first.status()["votes"]["expected"] == 2)
+    eventually("n2 knows", lambda: second.status()["votes"]["present"] == 2)
+    forgotten = second.ha("leave", "--force")
+    assert forgotten.returncode == 1
+    assert "wait for n2 for ever: 'ha leave' without --force" in forgotten.stderr
+    stopped = second.ha("stop", "--json")
+    assert stopped.returncode == 0
+    assert "the other nodes have 1 vote of 2, 2 needed" in json.loads(stopped.stdout)["warning"]
+    eventually("quorum is gone", lambda: not first.status()["quorate"])
+    refused = first.ha("token")
+    assert refused.returncode == 1
+    assert "there is no coordinator" in refused.stderr
+
+
 CROWD = """
 import os, socket, sys
 os.chdir(sys.argv[1])
