@@ -24,10 +24,10 @@ from ha_core.effects import (
     HoldLease,
     Journal,
     Send,
-    StateChanged,
     Stopped,
     is_news,
 )
+from ha_core.facts import Facts
 from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.journal import JournalEvent
 from ha_core.membership.detector import Detector, LinkChanged
@@ -39,7 +39,7 @@ from ha_core.replication.machine import Replication
 from ha_core.replication.signals import Applied, Deposed, Elected, LeaderHeard, SnapshotInstalled
 from ha_core.snapshot import ClusterSnapshot
 from ha_core.status import NodeState, NodeStatus
-from ha_core.summary import Facts, summarize
+from ha_core.summary import summarize
 from ha_core.timers import timers
 from ha_core.transition.executor import OpenOrder
 from ha_core.transition.local import Happened, LocalResources
@@ -416,10 +416,7 @@ class Node:
                 self._out.append(item)
 
     def _links(self, changes: Iterable[LinkChanged]) -> None:
-        for item in changes:
-            old, new, why = ("down", "up", "heard") if item.up else ("up", "down", "silent")
-            machine = f"link {item.link} to {item.peer}"
-            self._out.append(StateChanged(machine, old, new, why))
+        self._out += [item.told() for item in changes]
 
     def _heard_leader(self, leader: NodeName | None, now_ms: Millis) -> None:
         if leader is not None and leader != self.name:
@@ -489,9 +486,8 @@ class Node:
 
     def _hears_leader(self, now_ms: Millis) -> bool:
         leader = self._raft.leader
-        if leader is None:
-            return False
-        return self._detector.silent_ms(leader, now_ms) < self._timers.dead_after_ms
+        silent_ms = None if leader is None else self._detector.silent_ms(leader, now_ms)
+        return silent_ms is not None and silent_ms < self._timers.dead_after_ms
 
     def _alone(self, view: tuple[NodeStatus, ...], now_ms: Millis) -> tuple[NodeStatus, ...]:
         state = next((node.state for node in view if node.name == self.name), NodeState.PENDING)

@@ -99,3 +99,7 @@ class ClusterSnapshot:
     votes: int
     votes_expected: int
     votes_needed: int
+    electing: bool = False
+    """No coordinator, though this node hears a majority of voters: that ends by itself."""
+    notices: tuple[str, ...] = ()
+    """What is not wrong, but would make the next fault a grave one; one sentence each."""

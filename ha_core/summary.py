@@ -1,55 +1,35 @@
-"""From replica to picture: summaries of nodes and resources, and the faults worth a look.
+"""From replica to picture: summaries of nodes and resources.
 
-Owns: the words of `ha status`. Pure; recomputes the plan from the node's own
+Owns: the states of `ha status` in one word each. Pure; recomputes the plan from the node's own
 replica, so that every node can say why. Knows nothing of sockets or screens.
 """
 
-from dataclasses import dataclass
-
+from ha_core import alarms
 from ha_core.agents.registry import guard_of
-from ha_core.config.model import Configuration, Meta, Primitive, TargetRole
-from ha_core.ids import Millis, NodeName, ResourceId, Term
+from ha_core.config.model import Primitive, TargetRole
+from ha_core.facts import Facts
+from ha_core.ids import NodeName
+from ha_core.policy.picture import Picture
 from ha_core.policy.schedule import schedule
 from ha_core.policy.transition import Decision
 from ha_core.quorum.votes import votes_needed
-from ha_core.replication.entries import ConfigurationChange
 from ha_core.snapshot import (
     ClusterSnapshot,
-    LinkSummary,
     NodeSummary,
     ResourceSummary,
     Timers,
 )
 from ha_core.status import ClusterStatus, Instance, InstanceState, NodeState, NodeStatus
-from ha_core.timers import RaftTimers, with_drift
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a node knows, gathered for one summary; fields as in `ClusterSnapshot`."""
-
-    local: NodeName
-    generation: int
-    coordinator: NodeName | None
-    term: Term
-    quorate: bool
-    revisions: tuple[ConfigurationChange, ...]
-    configuration: Configuration
-    nodes: tuple[NodeStatus, ...]
-    restarts: tuple[ResourceId, ...]
-    pending: tuple[str, ...]
-    links: tuple[LinkSummary, ...]
-    timers: RaftTimers
-    version: str
-    wall_ms: Millis
+from ha_core.timers import with_drift
 
 
 def summarize(facts: Facts) -> ClusterSnapshot:
     """Return the snapshot that these facts amount to."""
     status = ClusterStatus(facts.nodes, facts.quorate, facts.restarts)
     transition = schedule(facts.configuration, status, facts.wall_ms)
+    picture = Picture(facts.configuration, status, facts.wall_ms)
     resources = tuple(
-        _resource(primitive, facts, transition.decision(primitive.id))
+        _resource(primitive, facts, picture, transition.decision(primitive.id))
         for primitive in sorted(facts.configuration.primitives, key=lambda item: item.id)
     )
     nodes = tuple(
@@ -57,7 +37,9 @@ def summarize(facts: Facts) -> ClusterSnapshot:
     )
     newest = facts.revisions[-1] if facts.revisions else None
     voters = facts.configuration.voters()
-    here = [n.name for n in facts.nodes if n.state in (NodeState.ONLINE, NodeState.PENDING)]
+    votes = len(_present(facts) & set(voters))
+    needed = votes_needed(len(voters)) if voters else 0
+    is_electing = not facts.quorate and 0 < needed <= votes
     return ClusterSnapshot(
         local=facts.local,
         version=facts.version,
@@ -75,7 +57,8 @@ def summarize(facts: Facts) -> ClusterSnapshot:
         instances=facts.nodes,
         decisions=transition.decisions,
         pending=facts.pending or _pending(facts.nodes),
-        faults=_faults(facts, nodes, resources),
+        faults=alarms.faults(facts, nodes, resources, is_electing=is_electing),
+        notices=alarms.notices(facts, votes, needed),
         links=facts.links,
         timers=Timers(
             facts.timers.dead_after_ms,
@@ -83,10 +66,19 @@ def summarize(facts: Facts) -> ClusterSnapshot:
             facts.timers.coordinator_lease_ms,
             facts.timers.run_lease_ms,
         ),
-        votes=len([name for name in voters if name in here]) if facts.quorate else 0,
+        votes=votes,
         votes_expected=len(voters),
-        votes_needed=votes_needed(len(voters)) if voters else 0,
+        votes_needed=needed,
+        electing=is_electing,
     )
+
+
+def _present(facts: Facts) -> set[NodeName]:
+    """Return who is there: as the coordinator says; without one, whom this node hears."""
+    if facts.quorate:
+        there = (NodeState.ONLINE, NodeState.PENDING)
+        return {node.name for node in facts.nodes if node.state in there}
+    return {facts.local} | {link.peer for link in facts.links if link.up}
 
 
 def _node(name: NodeName, facts: Facts) -> NodeSummary:
@@ -108,20 +100,20 @@ def _node(name: NodeName, facts: Facts) -> NodeSummary:
     return NodeSummary(name, word, desired.witness, desired.voter, unclean, generation)
 
 
-def _resource(primitive: Primitive, facts: Facts, decision: Decision | None) -> ResourceSummary:
+def _resource(
+    primitive: Primitive, facts: Facts, picture: Picture, decision: Decision | None
+) -> ResourceSummary:
     instances = [
         (node, instance)
         for node in facts.nodes
         if (instance := node.instance(primitive.id)) is not None
     ]
-    group = facts.configuration.group_of(primitive.id)
-    state = _state(instances, decision, facts.quorate)
+    wish = picture.resources[primitive.id]
+    has_failed = wish.is_wanted and any(picture.failure(wish.id, item) for _, item in instances)
+    state = _state(instances, decision, quorate=facts.quorate, has_failed=has_failed)
     active = (InstanceState.STARTED, InstanceState.FAILED, InstanceState.BLOCKED)
     nodes = tuple(node.name for node, item in instances if item.state in active)
     guard = guard_of(primitive)
-    metas = (primitive.meta, group.meta if group else Meta(), facts.configuration.defaults.meta)
-    managed = next((meta.managed for meta in metas if meta.managed is not None), True)
-    role = next((meta.target_role for meta in metas if meta.target_role is not None), None)
     wait_ms = None
     if guard.bounded or primitive.meta.accept_risk:
         wait_ms = max(facts.timers.dead_after_ms, with_drift(facts.timers.run_lease_ms))
@@ -132,17 +124,22 @@ def _resource(primitive: Primitive, facts: Facts, decision: Decision | None) -> 
         nodes=nodes,
         guard=guard.name,
         takeover_wait_ms=wait_ms,
-        group=group.id if group else None,
-        managed=managed and not facts.configuration.options.maintenance,
-        target=str(role or TargetRole.STARTED),
-        fail_count=max((item.fail_count for _, item in instances), default=0),
+        group=wish.group,
+        managed=picture.acts_on(wish.id),
+        target=str(TargetRole.STARTED if wish.is_wanted else TargetRole.STOPPED),
+        fail_count=max((picture.fail_count(wish.id, item) for _, item in instances), default=0),
         why=_why(decision),
     )
 
 
 def _state(
-    instances: list[tuple[NodeStatus, Instance]], decision: Decision | None, quorate: bool
+    instances: list[tuple[NodeStatus, Instance]],
+    decision: Decision | None,
+    *,
+    quorate: bool,
+    has_failed: bool,
 ) -> str:
+    """Return the state in one word; `has_failed`: it is wanted, and a failure still counts."""
     items = [item for _, item in instances]
     states = {item.state for item in items}
     if states & {InstanceState.BLOCKED, InstanceState.UNCERTAIN}:
@@ -160,7 +157,7 @@ def _state(
         return "unknown"
     if decision is not None and decision.blocked:
         return "blocked"
-    if decision is not None and decision.node is None and any(i.failure for i in items):
+    if decision is not None and decision.node is None and has_failed:
         return "failed"
     return "stopped"
 
@@ -179,47 +176,4 @@ def _pending(nodes: tuple[NodeStatus, ...]) -> tuple[str, ...]:
         for node in nodes
         for item in node.instances
         if item.pending
-    )
-
-
-def _faults(
-    facts: Facts, nodes: tuple[NodeSummary, ...], resources: tuple[ResourceSummary, ...]
-) -> tuple[str, ...]:
-    faults = []
-    if not facts.quorate:
-        faults.append(
-            f"{facts.local} sees no working coordinator: no quorum, nothing new is started;"
-            " bring back nodes until a majority of voters can talk to each other"
-        )
-    faults += [
-        f"node {node.name} is lost: start it, or mend its links; it comes back by itself"
-        for node in nodes
-        if node.state == "lost"
-    ]
-    for resource in resources:
-        if resource.state == "blocked":
-            faults.append(f"resource {resource.id} is blocked: {resource.why}")
-        elif resource.state == "failed":
-            faults.append(f"resource {resource.id} has failed: {_failure(resource.id, facts)}")
-    reached = {link.peer for link in facts.links if link.up}
-    faults += [
-        f"link {link.link} to {link.peer} is down; other links carry on"
-        for link in facts.links
-        if not link.up and link.peer in reached
-    ]
-    return tuple(faults)
-
-
-def _failure(resource: ResourceId, facts: Facts) -> str:
-    found = [
-        (instance.failure.at_wall_ms, node.name, instance.failure)
-        for node in facts.nodes
-        if (instance := node.instance(resource)) is not None and instance.failure
-    ]
-    if not found:
-        return f"see ha why {resource}"
-    _, node, failure = max(found, key=lambda item: (item[0], item[1]))
-    return (
-        f"{failure.action} on {node} gave exit code {failure.exit_code} ({failure.reason});"
-        f" mend it, then: ha resource cleanup {resource}"
     )

@@ -7,6 +7,7 @@ a peer is silent proves nothing about what runs there.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ha_core.effects import StateChanged
 from ha_core.ids import LinkName, Millis, NodeName
 from ha_core.snapshot import LinkSummary
 
@@ -18,6 +19,11 @@ class LinkChanged:
     peer: NodeName
     link: LinkName
     up: bool
+
+    def told(self) -> StateChanged:
+        """Return the change for the log."""
+        old, new, why = ("down", "up", "heard") if self.up else ("up", "down", "silent")
+        return StateChanged(f"link {self.link} to {self.peer}", old, new, why)
 
 
 class Detector:

@@ -161,8 +161,9 @@ class Guardian:
     # --- the lease -----------------------------------------------------------------------
 
     def _hold(self, until_ms: int, sent_ms: int) -> None:
-        """Set the lease's end. A renewal given while it ran counts however late it is read; one that
-        was given after its end does not undo that end: somebody else may have had the right since.
+        """Set the lease's end. A renewal given while it ran counts however late it is read; one
+        that was given after its end does not undo that end: somebody else may have had the right
+        since.
         """
         if until_ms == 0:
             self._until_ms = 0

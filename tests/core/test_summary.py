@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from ha_core.config.model import AgentClass, AgentRef, Meta
+from ha_core.facts import Facts
 from ha_core.ids import LinkName, NodeName, ResourceId
 from ha_core.snapshot import ClusterSnapshot, LinkSummary
-from ha_core.summary import Facts, summarize
+from ha_core.summary import summarize
 from ha_core.timers import timers, with_drift
 from tests.core.policy import case
 
@@ -148,10 +149,116 @@ def test_every_fault_has_its_sentence() -> None:
     )
 
 
-def test_node_without_a_coordinator_says_so_and_counts_no_votes() -> None:
-    found = picture("nodes n1 n2 n3\nquorum lost\nprimitive a\non n1 a stopped")
-    assert (found.quorate, found.votes, found.votes_needed) == (False, 0, 2)
-    assert found.faults[0].startswith("n1 sees no working coordinator: no quorum")
+def link(peer: str, name: str, silent_ms: int, *, up: bool) -> LinkSummary:
+    return LinkSummary(NodeName(peer), LinkName(name), up, silent_ms)
+
+
+def test_node_without_a_coordinator_says_so_and_counts_the_votes_that_it_hears() -> None:
+    text = "nodes n1 n2 n3\nquorum lost\nprimitive a\non n1 a stopped"
+    links = (link("n2", "ring0", 4000, up=False), link("n3", "ring0", 4000, up=False))
+    found = picture(text, links=links, coordinator=None)
+    assert (found.quorate, found.votes, found.votes_needed) == (False, 1, 2)
+    assert not found.electing
+    assert found.faults == (
+        "n1 sees no working coordinator: no quorum, nothing new is started;"
+        " bring back nodes until a majority of voters can talk to each other",
+    )
+
+
+def test_majority_without_a_coordinator_is_electing_one() -> None:
+    links = (link("n2", "ring0", 40, up=True), link("n3", "ring0", 4000, up=False))
+    found = picture("nodes n1 n2 n3\nquorum lost", links=links, coordinator=None)
+    assert (found.quorate, found.votes, found.electing) == (False, 2, True)
+    assert found.faults == (
+        "n1 sees no coordinator, though a majority of voters is there: they are electing one;"
+        " wait a moment",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("nodes n1", ""),
+        ("nodes n1 n2 n3", ""),
+        ("nodes n1 n2\nquorum lost", ""),
+        ("nodes n1 n2", "2 of 2 votes are there, and 2 are needed; add a voter or a witness"),
+        (
+            "nodes n1 n2\nnode n3 lost",
+            "2 of 3 votes are there, and 2 are needed; bring back the voters that are missing",
+        ),
+    ],
+)
+def test_cluster_without_a_vote_to_spare_says_so(text: str, sentence: str) -> None:
+    begin = "the next loss of a vote stops the cluster: "
+    assert picture(text).notices == ((begin + sentence,) if sentence else ())
+
+
+def test_resource_that_is_wanted_stopped_has_not_failed_whatever_it_did_before() -> None:
+    failed = "on n1 a stopped count=1 failure=monitor:7:restart"
+    for text in (
+        "primitive a target=stopped",
+        "primitive a\ngroup g a target=stopped",
+    ):
+        found = picture(f"nodes n1\n{text}\n{failed}")
+        assert (found.resources[0].state, found.faults) == ("stopped", ())
+
+
+@pytest.mark.parametrize(("at", "count"), [(61_000, 1), (61_001, 0)])
+def test_failure_counts_until_its_time_out_has_passed(at: int, count: int) -> None:
+    found = picture(
+        "nodes n1\nprimitive a timeout=60000\n"
+        f"on n1 a started count=1 failure=monitor:7:restart@1000\nat {at}"
+    )
+    assert found.resources[0].fail_count == count
+
+
+def test_resource_on_a_node_in_maintenance_is_not_managed() -> None:
+    text = "node n1 maintenance\nnode n2\nprimitives a b\non n1 a started\non n2 b started"
+    assert [item.managed for item in picture(text).resources] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (
+            "on n1 old blocked count=1 failure=stop:1:block",
+            "but could not be stopped on n1 (it broke); end it there,"
+            " then: ha resource cleanup old",
+        ),
+        (
+            "on n2 old uncertain",
+            "but may still run on n2, which is lost; if n2 is down for sure:"
+            " ha node confirm-down n2 --reason TEXT",
+        ),
+        ("on n1 old started", "but n1 still has it; end it there, then: ha resource cleanup old"),
+        ("on n1 old started pending=stop", ""),
+        ("on n1 old stopped", ""),
+    ],
+)
+def test_what_still_runs_and_is_not_configured_any_more_is_a_fault(
+    line: str, sentence: str
+) -> None:
+    found = picture(f"node n1\nnode n2 lost\nprimitive a\non n1 a started\n{line}").faults
+    begin = "resource old is not in the configuration any more, "
+    assert [fault for fault in found if "old" in fault] == ([begin + sentence] if sentence else [])
+
+
+def test_link_is_no_fault_beside_others_unless_these_carry_on() -> None:
+    """All links of a silent peer go down one after the other."""
+    down = link("n2", "ring1", 1000, up=False)
+    beside = "link ring1 to n2 is down; other links carry on"
+    for silent_ms, faults in ((100, (beside,)), (990, ())):
+        links = (link("n2", "ring0", silent_ms, up=True), down)
+        assert picture("nodes n1 n2 n3", links=links).faults == faults
+
+
+def test_peer_that_only_the_coordinator_hears_is_a_fault() -> None:
+    links = (link("n2", "ring0", 1000, up=False), link("n2", "ring1", 1000, up=False))
+    assert picture("nodes n1 n2 n3", links=links).faults == (
+        "nothing is heard from n2, which the coordinator calls online, over any of the links"
+        " ring0, ring1: mend the way from n2 to n1",
+    )
+    assert len(picture("node n1\nnode n2 lost\nnode n3", links=links).faults) == 1
 
 
 def test_what_is_under_way_is_told_node_by_node() -> None:

@@ -1,0 +1,137 @@
+"""What is worth a person's look now: faults with their cures, and what is not wrong but near it.
+
+Owns: these sentences. Pure: facts and summaries in. Knows nothing of screens.
+"""
+
+from collections.abc import Iterable
+
+from ha_core.facts import Facts
+from ha_core.ids import NodeName, ResourceId
+from ha_core.snapshot import LinkSummary, NodeSummary, ResourceSummary
+from ha_core.status import Failure, Instance, InstanceState
+from ha_core.transition.failure import OCF_NOT_RUNNING
+
+_GONE = ("lost", "left")
+
+
+def faults(
+    facts: Facts,
+    nodes: tuple[NodeSummary, ...],
+    resources: tuple[ResourceSummary, ...],
+    *,
+    is_electing: bool,
+) -> tuple[str, ...]:
+    """Return what is wrong now, one sentence each, with the cure."""
+    return (
+        *_quorum(facts, is_electing=is_electing),
+        *(
+            f"node {node.name} is lost: start it, or mend its links; it comes back by itself"
+            for node in nodes
+            if node.state == "lost"
+        ),
+        *_resources(facts, resources),
+        *_orphans(facts),
+        *_links(facts, nodes),
+    )
+
+
+def notices(facts: Facts, votes: int, needed: int) -> tuple[str, ...]:
+    """Return what is not wrong, but would make the next fault a grave one."""
+    if not facts.quorate or not 1 < needed == votes:
+        return ()
+    expected = len(facts.configuration.voters())
+    missing = expected - votes
+    cure = "bring back the voters that are missing" if missing else "add a voter or a witness"
+    return (
+        f"the next loss of a vote stops the cluster: {votes} of {expected} votes are there,"
+        f" and {needed} are needed; {cure}",
+    )
+
+
+def _quorum(facts: Facts, *, is_electing: bool) -> Iterable[str]:
+    if facts.quorate:
+        return
+    if is_electing:
+        yield (
+            f"{facts.local} sees no coordinator, though a majority of voters is there: they are"
+            " electing one; wait a moment"
+        )
+        return
+    yield (
+        f"{facts.local} sees no working coordinator: no quorum, nothing new is started;"
+        " bring back nodes until a majority of voters can talk to each other"
+    )
+
+
+def _resources(facts: Facts, resources: tuple[ResourceSummary, ...]) -> Iterable[str]:
+    for resource in resources:
+        if resource.state == "blocked":
+            yield f"resource {resource.id} is blocked: {resource.why}"
+        elif resource.state == "failed":
+            yield f"resource {resource.id} has failed: {_newest_failure(resource.id, facts)}"
+
+
+def _newest_failure(resource: ResourceId, facts: Facts) -> str:
+    found = [
+        (instance.failure.at_wall_ms, node.name, instance.failure)
+        for node in facts.nodes
+        if (instance := node.instance(resource)) is not None and instance.failure
+    ]
+    if not found:
+        return f"see ha why {resource}"
+    _, node, failure = max(found, key=lambda item: (item[0], item[1]))
+    return f"{_what_failed(failure, node)}; mend it, then: ha resource cleanup {resource}"
+
+
+def _what_failed(failure: Failure, node: NodeName) -> str:
+    if (failure.action, failure.exit_code) == ("monitor", OCF_NOT_RUNNING):
+        return f"it did not run any more on {node} ({failure.reason})"
+    return f"{failure.action} on {node} gave exit code {failure.exit_code} ({failure.reason})"
+
+
+def _orphans(facts: Facts) -> Iterable[str]:
+    """What a node still runs and nobody wants any more: no decision speaks of it."""
+    for node in facts.nodes:
+        for item in node.instances:
+            if facts.configuration.primitive(item.resource) is None:
+                yield from _orphan(node.name, item)
+
+
+def _orphan(node: NodeName, item: Instance) -> Iterable[str]:
+    name = item.resource
+    begin = f"resource {name} is not in the configuration any more"
+    if item.state is InstanceState.BLOCKED:
+        why = f" ({item.failure.reason})" if item.failure else ""
+        cure = f"end it there, then: ha resource cleanup {name}"
+        yield f"{begin}, but could not be stopped on {node}{why}; {cure}"
+    elif item.state is InstanceState.UNCERTAIN:
+        yield (
+            f"{begin}, but may still run on {node}, which is lost; if {node} is down for sure:"
+            f" ha node confirm-down {node} --reason TEXT"
+        )
+    elif item.state in (InstanceState.STARTED, InstanceState.FAILED) and item.pending != "stop":
+        yield f"{begin}, but {node} still has it; end it there, then: ha resource cleanup {name}"
+
+
+def _links(facts: Facts, nodes: tuple[NodeSummary, ...]) -> Iterable[str]:
+    """A link is down beside others that carry on, or all that lead to a node that is there."""
+    fresh_ms = facts.timers.election_ms
+    heard = {link.peer for link in facts.links if link.up and link.silent_ms < fresh_ms}
+    for link in facts.links:
+        if not link.up and link.peer in heard:
+            yield f"link {link.link} to {link.peer} is down; other links carry on"
+    if not facts.quorate:
+        return
+    there = {node.name for node in nodes if node.state not in _GONE}
+    for peer in sorted(there & {link.peer for link in facts.links}):
+        own = [link for link in facts.links if link.peer == peer]
+        if not any(link.up for link in own):
+            yield (
+                f"nothing is heard from {peer}, which the coordinator calls online, over"
+                f" {_names(own)}: mend the way from {peer} to {facts.local}"
+            )
+
+
+def _names(links: list[LinkSummary]) -> str:
+    names = [str(link.link) for link in links]
+    return f"link {names[0]}" if len(names) == 1 else f"any of the links {', '.join(names)}"

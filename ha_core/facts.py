@@ -1,0 +1,30 @@
+"""What a node knows, gathered for one summary. Fields as in `ClusterSnapshot`; no behaviour."""
+
+from dataclasses import dataclass
+
+from ha_core.config.model import Configuration
+from ha_core.ids import Millis, NodeName, ResourceId, Term
+from ha_core.replication.entries import ConfigurationChange
+from ha_core.snapshot import LinkSummary
+from ha_core.status import NodeStatus
+from ha_core.timers import RaftTimers
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One node's knowledge at one moment."""
+
+    local: NodeName
+    generation: int
+    coordinator: NodeName | None
+    term: Term
+    quorate: bool
+    revisions: tuple[ConfigurationChange, ...]
+    configuration: Configuration
+    nodes: tuple[NodeStatus, ...]
+    restarts: tuple[ResourceId, ...]
+    pending: tuple[str, ...]
+    links: tuple[LinkSummary, ...]
+    timers: RaftTimers
+    version: str
+    wall_ms: Millis
