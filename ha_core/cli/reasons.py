@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from ha_core.cli.goals import in_words, members, watched, where
+from ha_core.cli.view import failures
 from ha_core.config.model import Location, Meta, Origin
 from ha_core.errors import RefusedError
 from ha_core.ids import INFINITY, NodeName, ResourceId
@@ -25,6 +26,8 @@ class Explanation:
     scores: tuple[tuple[str, int], ...]
     changes: tuple[str, ...]
     """What would change it, one sentence each, with the command."""
+    weights: tuple[str, ...] = ()
+    """Of each reason, how much it counts; empty where it is no score."""
 
 
 def explain(
@@ -46,14 +49,19 @@ def explain(
 
 def value(explanation: Explanation) -> dict[str, object]:
     """Return the answer as `ha why --json` prints it."""
-    return {**asdict(explanation), "scores": dict(explanation.scores)}
+    reasons = [
+        f"{reason} ({weight})" if weight else reason
+        for reason, weight in zip(explanation.reasons, explanation.weights, strict=True)
+    ]
+    return {**asdict(explanation), "scores": dict(explanation.scores), "reasons": reasons}
 
 
-def text(explanation: Explanation) -> str:
-    """Return the answer for people."""
+def text(explanation: Explanation, *, with_scores: bool = False) -> str:
+    """Return the answer for people, who ask for the arithmetic if they want it."""
     lines = [explanation.sentence]
-    lines += [f"  because {reason}" for reason in explanation.reasons]
-    if explanation.scores:
+    for reason, weight in zip(explanation.reasons, explanation.weights, strict=True):
+        lines.append(f"  because {reason}" + (f" ({weight})" if weight and with_scores else ""))
+    if explanation.scores and with_scores:
         scores = ", ".join(f"{name} {_score(score)}" for name, score in explanation.scores)
         lines.append(f"  scores: {scores}")
     lines += [f"  to change it: {change}" for change in explanation.changes]
@@ -64,13 +72,16 @@ def _explain_one(snapshot: ClusterSnapshot, item: ResourceSummary, node: str | N
     decision = _decision(snapshot, item.id)
     reasons = decision.reasons if decision is not None else ()
     sentence = _sentence(snapshot, item, decision, node)
-    chain = (
-        _reason_text(reason) for reason in _about(reasons, node) if reason.text not in sentence
+    chain = dict.fromkeys(
+        (reason.text, "" if reason.score is None else _score(reason.score))
+        for reason in _about(reasons, node)
+        if reason.text not in sentence
     )
     return Explanation(
         resource=item.id,
         sentence=sentence,
-        reasons=tuple(dict.fromkeys(chain)),
+        reasons=tuple(text for text, _ in chain),
+        weights=tuple(weight for _, weight in chain),
         scores=decision.scores if decision is not None else (),
         changes=tuple(dict.fromkeys(_changes(snapshot, item, decision, node))),
     )
@@ -124,11 +135,6 @@ def _about(reasons: Iterable[Reason], node: str | None) -> Iterable[Reason]:
     return (r for r in reasons if node is None or r.node is None or r.node == node)
 
 
-def _reason_text(reason: Reason) -> str:
-    score = "" if reason.score is None else f" ({_score(reason.score)})"
-    return f"{reason.text}{score}"
-
-
 def _score(score: int) -> str:
     if abs(score) < INFINITY:
         return f"{score:+d}" if score else "0"
@@ -146,10 +152,8 @@ def _changes(
     for blocker in _chain(snapshot, item, decision):
         yield from _own_changes(snapshot, blocker)
     for location in _temporary(snapshot, item):
-        yield (
-            f"a {location.origin} names {location.node}; "
-            f"'ha resource clear {location.resource}' ends it"
-        )
+        yield f"{_wish(location)}; 'ha resource clear {location.resource}' ends it"
+    yield from _forbidden(snapshot, item, decision, node)
     if any(reason.code == "not-listed" for reason in (decision.reasons if decision else ())):
         yield "'options.symmetric' is false; a location constraint with a score allows a node"
     yield from _node_changes(snapshot, node)
@@ -184,10 +188,40 @@ def _own_changes(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterable[s
     if obstacle := watched(snapshot, item):
         yield obstacle
     if item.fail_count:
-        count = f"{item.fail_count} failure{'s count' if item.fail_count > 1 else ' counts'}"
+        count = f"{failures(item.fail_count)} {'counts' if item.fail_count == 1 else 'count'}"
         if item.fail_count >= INFINITY:
             count = "a failed start counts"
         yield f"{count} against {item.id}; 'ha resource cleanup {item.id}' forgets that"
+
+
+def _wish(location: Location) -> str:
+    """Return what a commanded location says."""
+    if location.score > 0:
+        return f"a {location.origin} wants {location.node}"
+    away = " away" if location.origin is Origin.MOVE else ""
+    return f"a {location.origin}{away} forbids {location.node}"
+
+
+def _forbidden(
+    snapshot: ClusterSnapshot, item: ResourceSummary, decision: Decision | None, node: str | None
+) -> Iterable[str]:
+    """Return the administrator's constraints that forbid the node or, of one nowhere, any node."""
+    if node is None and (decision is None or decision.node is not None):
+        return
+    found = [
+        location
+        for location in snapshot.configuration.locations
+        if location.resource in (item.id, item.group)
+        and location.origin is Origin.ADMINISTRATOR
+        and location.score <= -INFINITY
+        and node in (None, location.node)
+    ]
+    if found:
+        ids = ", ".join(location.id for location in found)
+        nodes = ", ".join(location.node for location in found)
+        what = f"constraint {ids} forbids" if len(found) == 1 else f"constraints {ids} forbid"
+        cure = "'ha export' shows the configuration, 'ha apply' takes one without it"
+        yield f"{what} {nodes}; {cure}"
 
 
 def _temporary(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterable[Location]:

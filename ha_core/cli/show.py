@@ -25,21 +25,21 @@ def status(options: Options, watch: bool) -> None:
     if watch:
         run_until_interrupted(_watch(options))
         return
-    snapshot = run(current(options))
-    options.show(view.status_value(snapshot), view.status_text(snapshot))
+    _show(options, run(current(options)))
 
 
 async def _watch(options: Options) -> None:
     async with Client(options.root) as cluster:
         async for _ in cluster.changes():
             snapshot = await cluster.snapshot()
-            _show_again(options, snapshot)
+            if not options.as_json:
+                click.clear()
+            _show(options, snapshot)
 
 
-def _show_again(options: Options, snapshot: ClusterSnapshot) -> None:
-    if not options.as_json:
-        click.clear()
-    options.show(view.status_value(snapshot), view.status_text(snapshot))
+def _show(options: Options, snapshot: ClusterSnapshot) -> None:
+    text = view.status_text(snapshot, round(time.time() * 1000))
+    options.show(view.status_value(snapshot), text)
 
 
 @click.command()
@@ -93,8 +93,10 @@ def _show_event(options: Options, event: JournalEvent) -> None:
     shell_complete=complete_nodes,
     help="Why it is, or is not, on this node.",
 )
+@click.option("--verbose", "-v", is_flag=True, help="Also how much each reason counts.")
 @verb
-def why(options: Options, resource: str, node: str | None) -> None:
+def why(options: Options, resource: str, node: str | None, verbose: bool) -> None:
     """Say why RESOURCE is where it is, and what would change that."""
     found = reasons.explain(run(current(options)), resource, node)
-    options.show([reasons.value(item) for item in found], "\n\n".join(map(reasons.text, found)))
+    texts = [reasons.text(item, with_scores=verbose) for item in found]
+    options.show([reasons.value(item) for item in found], "\n\n".join(texts))

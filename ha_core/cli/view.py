@@ -4,11 +4,14 @@ Owns: the layout of both. Pure: snapshot in, values and text out. The JSON's
 names are an interface that other programs rely on: fields are added, never changed.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import click
 
+from ha_core.config.model import Location, Origin
+from ha_core.ids import INFINITY
 from ha_core.journal import JournalEvent
 from ha_core.snapshot import ClusterSnapshot, LinkSummary, NodeSummary, ResourceSummary
 
@@ -25,7 +28,6 @@ _COLOURS: Final = {
     "blocked": "red",
     "lost": "red",
 }
-_STATE_WIDTH: Final = 11
 
 
 def status_value(snapshot: ClusterSnapshot) -> dict[str, object]:
@@ -48,6 +50,7 @@ def status_value(snapshot: ClusterSnapshot) -> dict[str, object]:
         "nodes": {node.name: _node_value(node) for node in snapshot.nodes},
         "resources": {item.id: _resource_value(item) for item in snapshot.resources},
         "groups": {group.id: list(group.members) for group in snapshot.configuration.groups},
+        "moves": [_move_value(item) for item in commanded(snapshot)],
         "pending": list(snapshot.pending),
         "faults": list(snapshot.faults),
         "notices": list(snapshot.notices),
@@ -91,6 +94,16 @@ def _resource_value(item: ResourceSummary) -> dict[str, object]:
     }
 
 
+def _move_value(item: Location) -> dict[str, object]:
+    return {
+        "resource": item.resource,
+        "node": item.node,
+        "origin": str(item.origin),
+        "allowed": item.score > 0,
+        "expires_wall_ms": item.expires_wall_ms,
+    }
+
+
 def _link_value(link: LinkSummary) -> dict[str, object]:
     return {
         "peer": link.peer,
@@ -114,14 +127,21 @@ def event_value(event: JournalEvent) -> dict[str, object]:
     }
 
 
-def status_text(snapshot: ClusterSnapshot) -> str:
-    """Return what `ha status` prints for people."""
+def commanded(snapshot: ClusterSnapshot) -> Iterable[Location]:
+    """Return the moves and bans that somebody has commanded."""
+    locations = snapshot.configuration.locations
+    return (item for item in locations if item.origin is not Origin.ADMINISTRATOR)
+
+
+def status_text(snapshot: ClusterSnapshot, at_wall_ms: int) -> str:
+    """Return what `ha status` prints for people, of a snapshot of that moment."""
     sections = [
         list(_heading(snapshot)),
         _section("nodes", _node_rows(snapshot)),
         _section("resources", _resource_rows(snapshot)),
+        _section("moves and bans", _move_rows(snapshot, at_wall_ms)),
         _section("under way", ([text] for text in snapshot.pending)),
-        _section("links down", _dead_links(snapshot)),
+        _section("links down", _dead_links(snapshot, at_wall_ms)),
         _section("faults", ([click.style(text, fg="red")] for text in snapshot.faults)),
         _section("notices", ([click.style(text, fg="yellow")] for text in snapshot.notices)),
     ]
@@ -154,7 +174,7 @@ def _node_rows(snapshot: ClusterSnapshot) -> Iterable[Sequence[str]]:
             *(["coordinator"] if node.name == snapshot.coordinator else []),
             *(["witness"] if node.witness else []),
             *([] if node.voter else ["no vote"]),
-            *(["unclean"] if node.unclean else []),
+            *(["may still run something"] if node.unclean else []),
         ]
         yield [node.name, node.state, ", ".join(notes)]
 
@@ -175,7 +195,7 @@ def _resource_row(item: ResourceSummary, indent: str = "") -> Sequence[str]:
     notes = [
         *([] if item.managed else ["unmanaged"]),
         *(["to be stopped"] if item.target == "stopped" and item.state != "stopped" else []),
-        *([f"{item.fail_count} failures"] if item.fail_count else []),
+        *([failures(item.fail_count)] if item.fail_count else []),
     ]
     wait = item.takeover_wait_ms
     takeover = "takeover by an operator's word" if wait is None else f"takeover after {wait} ms"
@@ -183,10 +203,35 @@ def _resource_row(item: ResourceSummary, indent: str = "") -> Sequence[str]:
     return [indent + item.id, item.state, ", ".join(item.nodes) or "-", guard, ", ".join(notes)]
 
 
-def _dead_links(snapshot: ClusterSnapshot) -> Iterable[Sequence[str]]:
+def failures(count: int) -> str:
+    """Return how often it failed; a failed start counts as too often at once."""
+    if count >= INFINITY:
+        return "a start failed"
+    return "1 failure" if count == 1 else f"{count} failures"
+
+
+def _move_rows(snapshot: ClusterSnapshot, at_wall_ms: int) -> Iterable[Sequence[str]]:
+    for item in commanded(snapshot):
+        end = f"until 'ha resource clear {item.resource}'"
+        if item.expires_wall_ms is not None:
+            if item.expires_wall_ms <= at_wall_ms:
+                continue
+            end = f"until {_moment(item.expires_wall_ms, at_wall_ms)}"
+        yield [item.resource, f"{'to' if item.score > 0 else 'not on'} {item.node}", end]
+
+
+def _dead_links(snapshot: ClusterSnapshot, at_wall_ms: int) -> Iterable[Sequence[str]]:
     for link in snapshot.links:
         if not link.up:
-            yield [f"{link.link} to {link.peer}", f"silent for {link.silent_ms} ms"]
+            since = _moment(at_wall_ms - link.silent_ms, at_wall_ms)
+            yield [f"{link.link} to {link.peer}", f"silent since {since}"]
+
+
+def _moment(wall_ms: int, now_wall_ms: int) -> str:
+    """Return the time of day, with its date if that is another one."""
+    then, now = time.localtime(wall_ms / 1000), time.localtime(now_wall_ms / 1000)
+    day = "" if then[:3] == now[:3] else "%Y-%m-%d "
+    return time.strftime(f"{day}%H:%M:%S", then)
 
 
 def _section(title: str, rows: Iterable[Sequence[str]]) -> list[str]:
@@ -209,5 +254,5 @@ def _section(title: str, rows: Iterable[Sequence[str]]) -> list[str]:
 
 def _cell(text: str, width: int) -> str:
     colour = _COLOURS.get(text)
-    padded = text.ljust(width)
-    return click.style(padded, fg=colour) if colour else padded
+    padding = " " * (width - len(text))
+    return (click.style(text, fg=colour) if colour else text) + padding

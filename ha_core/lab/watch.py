@@ -6,6 +6,7 @@ terminal is redrawn after each change; anything else gets one line a change.
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import time
@@ -127,11 +128,15 @@ def silence() -> None:
 
 def screen(heading: str) -> Show:
     """Return what draws heading and status over the last drawing."""
-    is_first = True
+    is_first, at_wall_ms = True, 0
+    shown: tuple[str, str] | None = None
 
     def show(snapshot: ClusterSnapshot) -> None:
-        nonlocal is_first
-        text = f"{heading}\n\n{view.status_text(snapshot)}"
+        nonlocal is_first, shown, at_wall_ms
+        if (snapshot.local, snapshot.version) != shown:
+            # Drawn again, the same picture is still of the moment when it came.
+            shown, at_wall_ms = (snapshot.local, snapshot.version), round(time.time() * 1000)
+        text = fitting(heading, view.status_text(snapshot, at_wall_ms), shutil.get_terminal_size())
         if os.environ.get("NO_COLOR"):
             text = click.unstyle(text)
         lines = "".join(f"{line}{_END_OF_LINE}\n" for line in text.splitlines())
@@ -141,6 +146,28 @@ def screen(heading: str) -> Show:
         sys.stdout.flush()
 
     return show
+
+
+def fitting(heading: str, status: str, size: os.terminal_size) -> str:
+    """Return as much as the screen has room for: what scrolls away cannot be drawn over.
+
+    Of the heading only its title stays where both do not fit, then the end of the status goes.
+    """
+    title = heading.partition("\n")[0]
+    for text in (f"{heading}\n\n{status}", f"{title}\n\n{status}"):
+        if _rows(text, size) < size.lines:
+            return text
+    kept = [title, ""]
+    for line in status.splitlines():
+        if _rows("\n".join([*kept, line]), size) >= size.lines - 1:
+            return "\n".join([*kept, "  ... ('ha status' shows the rest)"])
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def _rows(text: str, size: os.terminal_size) -> int:
+    """Return how many rows of the screen the text takes."""
+    return sum(max(1, -(-len(click.unstyle(line)) // size.columns)) for line in text.splitlines())
 
 
 def lines() -> Show:

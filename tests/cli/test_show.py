@@ -1,17 +1,20 @@
 """`ha status`, `ha events`, `ha why`: what they print, for people and for programs."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 from click.shell_completion import ShellComplete
 
 from ha_core.cli import view
 from ha_core.cli.main import ha as ha_command
-from ha_core.ids import NodeName
+from ha_core.config.model import Location, Origin
+from ha_core.ids import INFINITY, ConstraintId, NodeName, ResourceId
 from ha_core.policy.transition import Decision, Reason
 from tests.cli.conftest import Ha, value
-from tests.fake_cluster import NODES, FakeCluster, event, snapshot
+from tests.fake_cluster import NODES, WALL_MS, FakeCluster, configuration, event, snapshot
 
 
 def test_status_json_has_the_fields_that_programs_rely_on(ha: Ha, cluster: FakeCluster) -> None:
@@ -37,7 +40,9 @@ def test_status_json_has_the_fields_that_programs_rely_on(ha: Ha, cluster: FakeC
 
 def test_status_table_indents_groups_and_shows_faults_with_their_cure() -> None:
     cure = "node n3 is lost: start it, or 'ha node confirm-down n3'"
-    text = view.status_text(replace(snapshot(), faults=(cure,), pending=("stop db on n2",)))
+    text = view.status_text(
+        replace(snapshot(), faults=(cure,), pending=("stop db on n2",)), WALL_MS
+    )
     lines = [line.rstrip() for line in text.splitlines()]
     assert lines.index("  shop (group)") + 1 == next(
         place for place, line in enumerate(lines) if line.startswith("    ip ")
@@ -51,6 +56,61 @@ def test_status_has_no_colour_in_a_pipe(ha: Ha, cluster: FakeCluster) -> None:
     output = ha("status").stdout
     assert "failed" in output
     assert "\x1b" not in output
+
+
+def test_status_shows_moves_and_bans_with_their_end() -> None:
+    locations = (
+        Location(ConstraintId("c1"), ResourceId("shop"), NODES[1], INFINITY, Origin.MOVE),
+        Location(
+            ConstraintId("c2"), ResourceId("db"), NODES[0], -INFINITY, Origin.BAN, WALL_MS + 5000
+        ),
+        Location(
+            ConstraintId("c3"), ResourceId("db"), NODES[2], -INFINITY, Origin.BAN, WALL_MS - 1
+        ),
+        Location(ConstraintId("c4"), ResourceId("db"), NODES[2], 5),
+    )
+    now = replace(snapshot(), configuration=replace(configuration(), locations=locations))
+    lines = click.unstyle(view.status_text(now, WALL_MS)).splitlines()
+    place = lines.index("MOVES AND BANS")
+    clock = time.strftime("%H:%M:%S", time.localtime((WALL_MS + 5000) / 1000))
+    assert lines[place + 1 : place + 3] == [
+        "  shop  to n2      until 'ha resource clear shop'",
+        f"  db    not on n1  until {clock}",
+    ]
+    assert view.status_value(now)["moves"] == [
+        {
+            "resource": item.resource,
+            "node": item.node,
+            "origin": item.origin,
+            "allowed": item.score > 0,
+            "expires_wall_ms": item.expires_wall_ms,
+        }
+        for item in locations[:3]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(1, "1 failure"), (2, "2 failures"), (INFINITY, "a start failed")]
+)
+def test_status_counts_failures_in_words(count: int, text: str) -> None:
+    fake = FakeCluster()
+    fake.change_resource("db", fail_count=count)
+    lines = view.status_text(fake.now, WALL_MS).splitlines()
+    assert any(line.endswith(f"  {text}") for line in lines)
+
+
+def test_silence_is_told_by_the_moment_when_it_began() -> None:
+    link = replace(snapshot().links[0], up=False, silent_ms=3_000)
+    text = view.status_text(replace(snapshot(), links=(link,)), WALL_MS)
+    clock = time.strftime("%H:%M:%S", time.localtime(WALL_MS / 1000 - 3))
+    assert f"  ring0 to n2  silent since {clock}" in text.splitlines()
+
+
+def test_no_line_of_the_status_ends_in_blanks() -> None:
+    fake = FakeCluster()
+    fake.change_node("n2", state="suspect")
+    lines = click.unstyle(view.status_text(fake.now, WALL_MS)).splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
 
 
 def test_status_says_when_quorum_is_missing(ha: Ha, cluster: FakeCluster) -> None:
@@ -74,8 +134,21 @@ def test_events_begin_with_the_newest(ha: Ha, cluster: FakeCluster) -> None:
 
 def test_why_gives_sentence_reasons_and_scores(ha: Ha, cluster: FakeCluster) -> None:
     output = ha("why", "web").stdout.splitlines()
-    assert output[0] == "web is started on n1: n1 has the highest score"
+    assert output == ["web is started on n1: n1 has the highest score"]
+    output = ha("why", "web", "--verbose").stdout.splitlines()
     assert output[1] == "  scores: n1 +1, n2 0, n3 0"
+
+
+def test_why_tells_people_the_scores_of_reasons_only_if_they_ask(
+    ha: Ha, cluster: FakeCluster
+) -> None:
+    reasons = (Reason("score", "n1 is best", NODES[0], 1), Reason("near", "it is near", None, 7))
+    cluster.become(decisions=(Decision(cluster.now.resources[0].id, NODES[0], reasons),))
+    assert "  because it is near\n" in ha("why", "db").stdout
+    assert "  because it is near (+7)\n" in ha("why", "db", "-v").stdout
+    answer = value(ha("why", "db", "--json"))
+    assert isinstance(answer, list)
+    assert answer[0]["reasons"] == ["n1 is best (+1)", "it is near (+7)"]
 
 
 def test_why_on_another_node_says_what_would_change_it(ha: Ha, cluster: FakeCluster) -> None:

@@ -1,5 +1,6 @@
 """Every change of a cluster becomes one sentence, and a screen is drawn over."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -81,6 +82,19 @@ def test_screen_is_cleared_once_and_then_drawn_over(
     assert second.startswith("\x1b[Hhow to\x1b[K\n")
     assert second.endswith("\x1b[J")
     assert "\x1b[3" not in second  # no colour
+
+
+def test_screen_that_is_too_small_keeps_the_title_and_what_fits() -> None:
+    heading, status = "title\n\n  how to", "\n".join(f"row {number}" for number in range(9))
+    assert watch.fitting(heading, status, os.terminal_size((80, 40))) == f"{heading}\n\n{status}"
+    small = watch.fitting(heading, status, os.terminal_size((80, 12))).splitlines()
+    assert small == ["title", "", *status.splitlines()]
+    tiny = watch.fitting(heading, status, os.terminal_size((80, 8))).splitlines()
+    assert tiny[:4] == ["title", "", "row 0", "row 1"]
+    assert len(tiny) < 8
+    assert "'ha status' shows the rest" in tiny[-1]
+    narrow = watch.fitting("t", "\x1b[1m" + "x" * 25, os.terminal_size((10, 5)))
+    assert "the rest" in narrow
 
 
 def test_json_lines_are_the_status(capsys: pytest.CaptureFixture[str]) -> None:
