@@ -167,7 +167,10 @@ def _why(decision: Decision | None) -> str:
         return ""
     if decision.blocked:
         return decision.blocked
-    return decision.reasons[0].text if decision.reasons else ""
+    if not decision.reasons:
+        return ""
+    head = decision.reasons[0]
+    return f"{head.text}; {head.cure}" if head.cure else head.text
 
 
 def _pending(nodes: tuple[NodeStatus, ...]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from ha_core.config.model import Location, Meta, Origin
 from ha_core.errors import RefusedError
 from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.policy.transition import Decision, Reason
+from ha_core.policy.wording import together
 from ha_core.snapshot import ClusterSnapshot, ResourceSummary
 
 
@@ -74,7 +75,7 @@ def _explain_one(snapshot: ClusterSnapshot, item: ResourceSummary, node: str | N
     sentence = _sentence(snapshot, item, decision, node)
     chain = dict.fromkeys(
         (reason.text, "" if reason.score is None else _score(reason.score))
-        for reason in _about(reasons, node)
+        for reason in together(_about(reasons, node))
         if reason.text not in sentence
     )
     return Explanation(

@@ -12,6 +12,7 @@ from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.policy.picture import Picture
 from ha_core.policy.placement import Seat
 from ha_core.policy.transition import Action, ActionKey, ActionKind
+from ha_core.policy.wording import WORDS_CHARACTERS_MAX, brief
 from ha_core.status import Instance, InstanceState, NodeState
 
 
@@ -37,6 +38,8 @@ class Actions:
         self._seats = seats
         self._edges = edges_of(picture)
         self.blocked: dict[ResourceId, str] = {}
+        self.cures: dict[ResourceId, str] = {}
+        """What ends the cause that `blocked` names, in words."""
         self.blocker: dict[ResourceId, ResourceId] = {}
         """The other resource that `blocked` speaks of."""
         self.held: set[ResourceId] = set()
@@ -58,16 +61,19 @@ class Actions:
             if instance.state is InstanceState.UNCERTAIN:
                 self.blocked[resource] = (
                     f"{resource} may still run on {node}, which is lost, and nothing proves that "
-                    f"it has ended there; if {node} is down for sure: "
-                    f"ha node confirm-down {node} --reason TEXT"
+                    "it has ended there"
+                )
+                self.cures[resource] = (
+                    f"if {node} is down for sure: ha node confirm-down {node} --reason TEXT"
                 )
             elif instance.state is InstanceState.BLOCKED:
                 failure = instance.failure
-                what = f"{failure.action} failed: {failure.reason}" if failure else "it is blocked"
-                self.blocked[resource] = (
-                    f"{resource} is left alone on {node} ({what}); mend it there, "
-                    f"then: ha resource cleanup {resource}"
-                )
+                what = "it is blocked"
+                if failure is not None:
+                    words = brief(failure.reason, WORDS_CHARACTERS_MAX)
+                    what = f"{failure.action} failed: {words}"
+                self.blocked[resource] = f"{resource} is left alone on {node} ({what})"
+                self.cures[resource] = f"mend it there, then: ha resource cleanup {resource}"
                 self._hopeless.add(resource)
         if seat.head.code == "blocked" or not self._may_act(resource):
             return
@@ -119,6 +125,7 @@ class Actions:
     def _block(self, then: ResourceId, first: ResourceId) -> None:
         """Note that `then` cannot start because `first` does not run."""
         self.blocked[then] = f"{then} waits for {first}: {self._hindrance(first)}"
+        self.cures[then] = self._cure(first)
         self.blocker[then] = first
         if first in self._hopeless or not (first in self.blocked or self._is_open(first)):
             self._hopeless.add(then)
@@ -187,6 +194,7 @@ class Actions:
             return False
         self.held.add(first)
         self.blocked[first] = f"{first} cannot stop before {then}: {why}"
+        self.cures[first] = self.cures.get(then, "")
         self.blocker[first] = then
         return True
 
@@ -237,6 +245,11 @@ class Actions:
 
     def _hindrance(self, resource: ResourceId) -> str:
         return self.blocked.get(resource) or self._seats[resource].head.text
+
+    def _cure(self, resource: ResourceId) -> str:
+        if resource in self.blocked:
+            return self.cures.get(resource, "")
+        return self._seats[resource].head.cure
 
     # --- the graph -----------------------------------------------------------------------
 
@@ -331,7 +344,7 @@ def _sorted(
         if not free:
             return tuple(done.values())
         for key in free:
-            done[key] = Action(key, tuple(sorted(after[key])), wanted[key])
+            done[key] = Action(key, tuple(sorted(after[key])), brief(wanted[key]))
         left = [key for key in left if key not in done]
 
 

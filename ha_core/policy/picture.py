@@ -10,6 +10,7 @@ from typing import TypeVar
 from ha_core.config.model import Configuration, Meta, Node, OnFail, Primitive, TargetRole
 from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
 from ha_core.policy.transition import Reason
+from ha_core.policy.wording import WORDS_CHARACTERS_MAX, brief
 from ha_core.status import (
     ClusterStatus,
     Failure,
@@ -141,23 +142,23 @@ class Picture:
         """Return why failures forbid the primitive that node, or None."""
         failure = self.failure(resource, instance)
         cure = f"'ha resource cleanup {resource}' forgets that"
+        words = brief(failure.reason, WORDS_CHARACTERS_MAX) if failure is not None else ""
         if failure is not None and failure.kind is FailureKind.HARD:
-            text = f"{failure.action} on {node} cannot succeed there ({failure.reason}); {cure}"
-            return Reason("hard-failure", text, node, -INFINITY)
+            text = f"{failure.action} on {node} cannot succeed there ({words})"
+            return Reason("hard-failure", text, node, -INFINITY, cure)
         if failure is not None and failure.action == "stop" and failure.on_fail is OnFail.BLOCK:
-            text = f"its stop failed on {node} ({failure.reason}); {cure}"
-            return Reason("failed-stop", text, node, -INFINITY)
+            text = f"its stop failed on {node} ({words})"
+            return Reason("failed-stop", text, node, -INFINITY, cure)
         if failure is not None and failure.on_fail is OnFail.IGNORE:
             return None
         count, threshold = self.fail_count(resource, instance), self.resources[resource].threshold
         if threshold and count >= threshold:
-            many = f"{count} failure{'s' if count > 1 else ''}"
-            if count >= INFINITY:
-                many = "a failed start counts as too many"
-            text = f"it failed on {node} ({many}, the migration threshold is {threshold}); {cure}"
-            if threshold >= INFINITY:
-                text = f"it failed to start on {node}; {cure}"
-            return Reason("threshold", text, node, -INFINITY)
+            last = f" ({words})" if words else ""
+            text = f"it failed to start on {node}{last}"
+            if count < INFINITY:
+                often = "once" if count == 1 else f"{count} times"
+                text = f"it failed {often} on {node}{last}, its migration threshold is {threshold}"
+            return Reason("threshold", text, node, -INFINITY, cure)
         return None
 
     def ban_everywhere(self, resource: ResourceId) -> Reason | None:
@@ -167,11 +168,10 @@ class Picture:
             if failure is None:
                 continue
             if failure.kind is FailureKind.FATAL or failure.on_fail is OnFail.STOP:
-                text = (
-                    f"{failure.action} on {node} failed ({failure.reason}), which forbids it "
-                    f"every node; 'ha resource cleanup {resource}' forgets that"
-                )
-                return Reason("fatal-failure", text, node, -INFINITY)
+                words = brief(failure.reason, WORDS_CHARACTERS_MAX)
+                text = f"{failure.action} on {node} failed ({words}), which forbids it every node"
+                cure = f"'ha resource cleanup {resource}' forgets that"
+                return Reason("fatal-failure", text, node, -INFINITY, cure)
         return None
 
     # --- nodes ---------------------------------------------------------------------------
@@ -207,11 +207,9 @@ class Picture:
             for where, instance in self._instances[resource]:
                 failure = self.failure(resource, instance)
                 if where == name and failure is not None and failure.on_fail is OnFail.STANDBY:
-                    text = (
-                        f"{name} is closed because {failure.action} of {resource} failed there; "
-                        f"'ha resource cleanup {resource}' opens it"
-                    )
-                    return Reason("on-fail-standby", text, name, -INFINITY)
+                    text = f"{name} is closed because {failure.action} of {resource} failed there"
+                    cure = f"'ha resource cleanup {resource}' opens it"
+                    return Reason("on-fail-standby", text, name, -INFINITY, cure)
         if state is not NodeState.ONLINE:
             text = f"{name} is {'not heard' if state is NodeState.SUSPECT else 'about to report'}"
             return Reason("waiting", text, name, -INFINITY)

@@ -5,14 +5,18 @@ Owns: the assignment, with the reasons for it. Source: Pacemaker Explained,
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from ha_core.config.model import Colocation
 from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.policy.picture import Picture, Resolved
 from ha_core.policy.scores import add, share, text
 from ha_core.policy.transition import Reason
+from ha_core.policy.wording import together
 from ha_core.status import InstanceState
+
+_NOWHERE: Final = "no node may run it: "
 
 
 @dataclass(slots=True)
@@ -26,6 +30,8 @@ class Seat:
     head: Reason = field(default_factory=lambda: Reason("undecided", ""))
     missing: ResourceId | None = None
     """A primary that it must be with, and that has no node."""
+    bond: str = ""
+    """The newest sentence on what it must be with."""
 
 
 def place(picture: Picture) -> dict[ResourceId, Seat]:
@@ -72,7 +78,7 @@ class _Placement:
         if not picture.configuration.options.symmetric:
             for node in picture.nodes:
                 if node not in self._listed.get(item.id, ()):
-                    text_ = f"no location constraint allows {node}"
+                    text_ = f"{node} is allowed by no location constraint"
                     self._count(seat, Reason("not-listed", text_, node, -INFINITY))
         self._locate(seat, item)
         self._stick(seat, item)
@@ -97,6 +103,8 @@ class _Placement:
             if location.origin == "administrator":
                 what = f"location constraint {location.id}"
             words = f"{what} gives {location.node} {text(location.score)}"
+            if location.score <= -INFINITY:
+                words = f"{what} forbids {location.node}"
             self._count(seat, Reason("location", words, location.node, location.score))
 
     def _stick(self, seat: Seat, item: Resolved) -> None:
@@ -125,7 +133,7 @@ class _Placement:
     @staticmethod
     def _everywhere(seat: Seat, reason: Reason) -> None:
         seat.scores = dict.fromkeys(seat.scores, -INFINITY)
-        seat.reasons.append(Reason(reason.code, reason.text))
+        seat.reasons.append(replace(reason, node=None, score=None))
 
     # --- colocations ---------------------------------------------------------------------
 
@@ -152,12 +160,12 @@ class _Placement:
     def _rest_on(self, resource: ResourceId, primary: ResourceId, score: int) -> None:
         """Count on the dependent's scores where its primary was placed."""
         seat, node = self._seats[resource], self._seats[primary].node
-        where = f"on {node}" if node else f"nowhere ({self._seats[primary].head.text})"
         if score >= INFINITY:
             seat.missing = primary if node is None else seat.missing
+            seat.bond = f"it must be with {primary}, {self._lot(primary)}"
             for name in seat.scores:
                 if name != node:
-                    words = f"it must be with {primary}, which runs {where}"
+                    words = f"it may not run on {name}: {seat.bond}"
                     self._count(seat, Reason("colocation", words, name, -INFINITY))
             return
         before, count = dict(seat.scores), len(seat.reasons)
@@ -165,13 +173,22 @@ class _Placement:
             verb = "should be with" if score > 0 else "should avoid"
             if score <= -INFINITY:
                 verb = "must not share a node with"
-            words = f"it {verb} {primary}, which runs {where}"
+            words = f"it {verb} {primary}, which runs on {node}"
             self._count(seat, Reason("colocation", words, node, score))
         elif score > 0:
             seat.scores = {name: add(value, -score) for name, value in before.items()}
         if score > -INFINITY and not self._is_placeable(resource, seat.scores):
             seat.scores = before
             del seat.reasons[count:]
+
+    def _lot(self, primary: ResourceId) -> str:
+        """Say where a primary runs; if nowhere, what keeps the first of its chain from running."""
+        seat = self._seats[primary]
+        if seat.node is not None:
+            return f"which runs on {seat.node}"
+        if seat.missing is not None:
+            return f"which must be with {seat.missing}, {self._lot(seat.missing)}"
+        return f"which runs nowhere: {seat.head.text.removeprefix(_NOWHERE)}"
 
     def _heed(
         self, resource: ResourceId, primary: ResourceId, factor: float, seen: frozenset[ResourceId]
@@ -289,10 +306,13 @@ class _Placement:
     ) -> Reason:
         score = seat.scores[node]
         if len(able) == 1:
-            words = f"{node} is the only node that may run it"
-            closed = [name for name in self._picture.nodes if name != node]
-            if closed:
-                words += f": {self._against(seat, closed)}"
+            others = [name for name in self._picture.nodes if name != node]
+            if others and seat.bond and all(self._is_bound(seat, name) for name in others):
+                return Reason("only-node", seat.bond, node, score)
+            against = f": {self._against(seat, others)[0]}" if others else ""
+            if any(self._may_in_need(resource, seat, name) for name in others):
+                return Reason("best-score", f"{node} suits it best{against}", node, score)
+            words = f"{node} is the only node that may run it{against}"
             return Reason("only-node", words, node, score)
         if self._picture.current(resource) == node and ties > 1:
             words = f"it is on {node} already, and no node is better"
@@ -300,8 +320,8 @@ class _Placement:
         if ties > 1:
             words = f"{node} is as good as others (score {text(score)}) and has less to do"
             return Reason("least-loaded", words, node, score)
-        others = ", ".join(f"{n} {text(seat.scores[n])}" for n in able if n != node)
-        words = f"{node} has the highest score, {text(score)} ({others})"
+        rivals = ", ".join(f"{n} {text(seat.scores[n])}" for n in able if n != node)
+        words = f"{node} has the highest score, {text(score)} ({rivals})"
         return Reason("best-score", words, node, score)
 
     def _nowhere(self, resource: ResourceId, seat: Seat) -> Reason:
@@ -311,17 +331,32 @@ class _Placement:
         if whole is not None:
             return whole
         if not self._picture.nodes:
-            return Reason("no-node", "no node may run it: none is configured")
-        why = self._against(seat, self._picture.nodes)
-        return Reason("no-node", f"no node may run it: {why}")
+            return Reason("no-node", f"{_NOWHERE}none is configured")
+        if seat.missing is not None:
+            words = f"it must be with {seat.missing}, {self._lot(seat.missing)}"
+            return Reason("no-node", words, cure=self._seats[seat.missing].head.cure)
+        why, cure = self._against(seat, self._picture.nodes)
+        return Reason("no-node", f"{_NOWHERE}{why}", cure=cure)
 
-    def _against(self, seat: Seat, nodes: Iterable[NodeName]) -> str:
-        """Say what speaks against each of these nodes, the gravest reason of each."""
+    def _against(self, seat: Seat, nodes: Iterable[NodeName]) -> tuple[str, str]:
+        """Say what speaks against each of these nodes, the gravest reason of each; and the cure."""
         each = []
         for name in nodes:
             worst = self._picture.closed.get(name) or _worst(seat, name)
-            each.append(worst.text if worst else f"{name} has score {text(seat.scores[name])}")
-        return "; ".join(dict.fromkeys(each))
+            words = f"{name} has score {text(seat.scores[name])}"
+            each.append(worst or Reason("score", words, name))
+        found = together(each)
+        cures = dict.fromkeys(reason.cure for reason in found if reason.cure)
+        return "; ".join(reason.text for reason in found), "; ".join(cures)
+
+    def _is_bound(self, seat: Seat, node: NodeName) -> bool:
+        """Return whether what speaks most against the node is what it must be with elsewhere."""
+        worst = _worst(seat, node)
+        return node not in self._picture.closed and worst is not None and worst.code == "colocation"
+
+    def _may_in_need(self, resource: ResourceId, seat: Seat, node: NodeName) -> bool:
+        """Return whether nothing but a wish speaks against the node."""
+        return seat.scores[node] > -INFINITY and self._picture.may_keep(resource, node)
 
     def _top_level(self) -> list[tuple[ResourceId, ...]]:
         found: dict[ResourceId, tuple[ResourceId, ...]] = {}

@@ -25,6 +25,8 @@ def schedule(configuration: Configuration, status: ClusterStatus, at_wall_ms: Mi
 def _decision(resource: ResourceId, seat: Seat, actions: Actions) -> Decision:
     reasons = (seat.head, *(reason for reason in seat.reasons if reason.text != seat.head.text))
     blocked = actions.blocked.get(resource, "")
+    if blocked and actions.cures.get(resource):
+        blocked = f"{blocked}; {actions.cures[resource]}"
     waits_for = actions.blocker.get(resource) if blocked else seat.missing
     scores = tuple(sorted(seat.scores.items()))
     return Decision(resource, seat.node, reasons, scores, blocked, waits_for)

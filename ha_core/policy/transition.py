@@ -44,6 +44,8 @@ class Reason:
     text: str
     node: NodeName | None = None
     score: int | None = None
+    cure: str = ""
+    """What a person can do about it; empty if there is nothing special."""
 
 
 @dataclass(frozen=True, slots=True)

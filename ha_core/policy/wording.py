@@ -1,0 +1,60 @@
+"""How reasons are put in words: what holds for several nodes is said once.
+
+Owns: lists of names, grouping, and the length of what goes into events.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from ha_core.policy.transition import Reason
+
+WHY_CHARACTERS_MAX: Final = 200
+"""Longest reason of an action; it goes into the cluster's journal with every event."""
+WORDS_CHARACTERS_MAX: Final = 100
+"""Longest part of an agent's own words in a sentence; the whole stands in the failure."""
+_HERE: Final = "\0"
+_PLURALS: Final = {" is ": " are ", " has ": " have "}
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return `n1`, `n1 and n2` or `n1, n2 and n3`."""
+    return " and ".join([part for part in (", ".join(names[:-1]), *names[-1:]) if part])
+
+
+def brief(text: str, limit: int = WHY_CHARACTERS_MAX) -> str:
+    """Return the text, cut after a word if it is too long."""
+    if len(text) <= limit:
+        return text
+    return text[: limit - 1].rpartition(" ")[0].rstrip(" ,;:(") + "…"
+
+
+def together(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """Return the reasons with those that differ in nothing but their node made one, without one.
+
+    A group stands where its first reason stood.
+    """
+    groups: dict[tuple[object, ...], list[Reason]] = {}
+    for reason in reasons:
+        key = (reason.code, reason.score, reason.cure, reason.node is None, _template(reason))
+        groups.setdefault(key, []).append(reason)
+    return tuple(_merged(list(dict.fromkeys(group))) for group in groups.values())
+
+
+def _merged(group: list[Reason]) -> Reason:
+    if len(group) == 1:
+        return group[0]
+    names = listed([str(reason.node) for reason in group])
+    text = _template(group[0])
+    for one, many in _PLURALS.items():
+        if text.startswith(_HERE + one):
+            text = _HERE + many + text.removeprefix(_HERE + one)
+    return replace(group[0], text=text.replace(_HERE, names), node=None)
+
+
+def _template(reason: Reason) -> str:
+    """Return the text with a mark where it names its node."""
+    if reason.node is None:
+        return reason.text
+    return re.sub(rf"(?<![\w.-]){re.escape(reason.node)}(?![\w-])", _HERE, reason.text)
