@@ -42,7 +42,8 @@ from ha_core.status import NodeState, NodeStatus
 from ha_core.summary import summarize
 from ha_core.timers import timers
 from ha_core.transition.executor import OpenOrder
-from ha_core.transition.local import Happened, LocalResources
+from ha_core.transition.local import LocalResources
+from ha_core.transition.telling import Happened
 
 
 class Node:
@@ -289,7 +290,10 @@ class Node:
         """Before anything else: a lease that ran out while we were not looking is over."""
         if not self._lease.maybe_expire(now_ms):
             return
-        text = "the run lease was not renewed: exclusive resources have stopped here"
+        text = (
+            f"{self.name} had no contact with the cluster for {self._lease.dead_after_ms} ms:"
+            " what must run only once has been stopped here"
+        )
         why = "the coordinator could not be reached"
         self._tell("lease-lost", self.name, text, why, "", now_ms)
         policy = self.configuration.options.no_quorum_policy

@@ -15,20 +15,11 @@ from ha_core.messages import Order
 from ha_core.policy.transition import ActionKind
 from ha_core.status import Failure, Instance, InstanceState
 from ha_core.transition import failure as codes
+from ha_core.transition import telling
 from ha_core.transition.recurring import Recurring
+from ha_core.transition.telling import Happened
 
 _ACTIVE = (InstanceState.STARTED, InstanceState.FAILED, InstanceState.BLOCKED)
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """Something worth an event: stable kind, one sentence, and what set it off."""
-
-    kind: str
-    resource: ResourceId
-    text: str
-    why: str = ""
-    incident: str = ""
 
 
 @dataclass(slots=True)
@@ -189,7 +180,8 @@ class LocalResources:
             self._update(local, state=InstanceState.STOPPED)
             text = f"{resource} ended, and the cluster only watches it: {reason}"
             return [Happened("resource-stopped", resource, text)]
-        output = self._fail(local, "monitor", codes.OCF_NOT_RUNNING, reason, None, wall_ms)
+        text = telling.ended(resource, reason)
+        output = self._fail(local, "monitor", codes.OCF_NOT_RUNNING, reason, None, wall_ms, text)
         return output + self._persist()
 
     def stop_all(self, why: str) -> list[Effect | Happened]:
@@ -247,7 +239,7 @@ class LocalResources:
             return []
         self._update(local, state=InstanceState.FAILED)
         resource = local.instance.resource
-        text = f"start of {resource} was cut off: the run lease was not renewed"
+        text = telling.cut_off(resource)
         return [Happened("resource-failed", resource, text, "", local.incident)]
 
     def _started(
@@ -276,9 +268,9 @@ class LocalResources:
         self._recurring.end(resource)
         ignored = running.on_fail is OnFail.IGNORE
         if codes.is_success(event.exit_code) or ignored:
+            text = telling.stopped(local.instance, local.primitive, event)
             self._update(local, state=InstanceState.STOPPED)
             why = running.order.reason if running.order else ""
-            text = f"{resource} was stopped in {event.duration_ms} ms"
             return [Happened("resource-stopped", resource, text, why, local.incident)]
         on_fail = running.on_fail or OnFail.BLOCK
         return self._fail(local, "stop", event.exit_code, codes.reason_of(event), on_fail, wall_ms)
@@ -330,6 +322,7 @@ class LocalResources:
         reason: str,
         on_fail: OnFail | None,
         wall_ms: Millis,
+        text: str = "",
     ) -> list[Effect | Happened]:
         resource = local.instance.resource
         policy = on_fail or OnFail.RESTART
@@ -346,7 +339,7 @@ class LocalResources:
             self._recurring.end(resource)
         self._update(local, state=state, fail_count=count, failure=record)
         word = "resource-blocked" if state is InstanceState.BLOCKED else "resource-failed"
-        text = f"{action} of {resource} failed with exit code {exit_code}: {reason}"
+        text = text or f"{action} of {resource} failed with exit code {exit_code}: {reason}"
         return [Happened(word, resource, text, "", local.incident)]
 
     def _count(self, local: _Local, wall_ms: Millis) -> int:

@@ -21,7 +21,8 @@ from ha_core.ids import INFINITY, ResourceId
 from ha_core.messages import Order
 from ha_core.policy.transition import ActionKind
 from ha_core.status import FailureKind, Instance, InstanceState
-from ha_core.transition.local import Happened, LocalResources
+from ha_core.transition.local import LocalResources
+from ha_core.transition.telling import Happened
 
 WEB, DB = ResourceId("web"), ResourceId("db")
 LEASE_MS = 1_000_000

@@ -1,0 +1,43 @@
+"""What a node's operations amount to, in the words of the journal.
+
+Owns: the sentences about single resources. Pure; decides nothing.
+"""
+
+from dataclasses import dataclass
+
+from ha_core.config.model import AgentClass, Primitive
+from ha_core.events import OperationDone
+from ha_core.ids import ResourceId
+from ha_core.status import Instance, InstanceState
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Something worth an event: stable kind, one sentence, and what set it off."""
+
+    kind: str
+    resource: ResourceId
+    text: str
+    why: str = ""
+    incident: str = ""
+
+
+def stopped(before: Instance, primitive: Primitive | None, event: OperationDone) -> str:
+    """Say what a stop that succeeded has ended; `before` is the instance as it was."""
+    what, failure = f"{before.resource} was", before.failure
+    if before.state is InstanceState.FAILED and failure is not None and failure.action == "start":
+        what = f"what the failed start of {before.resource} may have left was"
+    text = f"{what} stopped in {event.duration_ms} ms"
+    is_process = primitive is not None and primitive.agent.agent_class is AgentClass.PROCESS
+    # Other agents may say anything when they succeed; this one, only that it had to kill.
+    return f"{text}: {event.reason}" if is_process and event.reason else text
+
+
+def ended(resource: ResourceId, reason: str) -> str:
+    """Say that something ended that nobody had asked to."""
+    return f"{resource} ended unexpectedly: {reason}"
+
+
+def cut_off(resource: ResourceId) -> str:
+    """Say that a start was ended with the lease."""
+    return f"start of {resource} was cut off: this node had lost contact with the cluster"
