@@ -29,6 +29,7 @@ ANSWER_MS: Final[Millis] = 10_000
 """A daemon that leaves a plain question unanswered for so long is taken for hung."""
 COMMAND_MS: Final[Millis] = 60_000
 """The daemon itself bounds a command well below this."""
+LAST_WORDS_BYTES: Final = 400
 EVENT_POLL_MS: Final[Millis] = 1_000
 """An event need not change the picture: a follower looks again at least this often."""
 
@@ -53,10 +54,8 @@ class _Channel:
                     reply = await self._exchange(request)
             except TimeoutError as fault:
                 self._drop()
-                text = (
-                    f"the daemon at {self._path} left {timeout_ms} ms unanswered: look at its log"
-                )
-                raise ConnectError(text) from fault
+                text = f"the daemon at {self._path} has not answered for {timeout_ms / 1000:g} s"
+                raise ConnectError(f"{text}: it hangs or is frozen; look at its log") from fault
             except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as fault:
                 self._drop()
                 text = f"the daemon at {self._path} closed the connection: look at its log"
@@ -225,4 +224,15 @@ def _unreachable(layout: Layout, fault: OSError) -> str:
         cure = "start it with 'systemctl start beatkeeper' or 'ha start', or name a --root"
     else:
         cure = f"start it with 'ha start --root {root}'"
-    return f"no daemon answers at {path}: {cure}"
+    return f"no daemon answers at {path}{_last_words(layout)}: {cure}"
+
+
+def _last_words(layout: Layout) -> str:
+    """Return what a daemon that 'ha start' began said when it ended; empty if nothing is known."""
+    try:
+        with (layout.run / "had.stderr").open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_WORDS_BYTES))
+            lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return ""
+    return f" (its last words: {lines[-1].strip()})" if lines else ""

@@ -30,7 +30,7 @@ def heartbeat(options: Options, directory: Path) -> None:
 
     Remarks go to standard error; check the result with 'ha verify', then 'ha apply' it.
     """
-    imported = import_directory(_files(directory))
+    imported = import_directory(_files(directory), str(directory))
     if not options.as_json:
         for note in imported.notes:
             click.echo(f"note: {note}", err=True)

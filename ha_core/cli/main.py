@@ -9,13 +9,13 @@ import os
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 from click.shell_completion import CompletionItem
 
-from ha_core.cli import options
-from ha_core.errors import HaError
+from ha_core.cli import options, usage
+from ha_core.errors import ConnectError, HaError
 
 _VERBS: Final = {
     "init": ("admission:init", "Make a new cluster with this machine as its first node."),
@@ -41,6 +41,9 @@ _VERBS: Final = {
     "completion": ("completion:completion", "Print the script for completion in your shell."),
 }
 """Where each verb lives, and what it does in one line: the list of them imports none."""
+
+
+_LAB_STATE: Final = "ha_core.lab.state"
 
 
 class Verbs(click.Group):
@@ -73,16 +76,58 @@ class Verbs(click.Group):
             if name.startswith(incomplete)
         ]
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the verb's command; of one that is not there, say which may have been meant."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            verbs = self.list_commands(ctx)
+            hint = usage.similar(name, verbs) or f"verbs: {', '.join(verbs)}"
+            ctx.fail(f"there is no verb {name!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the words before the verb; wrong ones are told in one sentence."""
+        words = tuple(args)
+        with usage.told_in_one_sentence(words):
+            context = super().make_context(info_name, args, parent, **extra)
+        context.obj = words
+        return context
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the verb; our own errors end it in one sentence and a documented code."""
         try:
-            return super().invoke(ctx)
+            with usage.told_in_one_sentence(ctx.obj or ()):
+                return super().invoke(ctx)
         except HaError as error:
-            options.fail(error)
+            options.fail(_at_home(error))
         except OSError as fault:
             if fault.errno == errno.EPIPE:
                 raise  # whoever read our output has gone; nobody needs to be told
             options.fail(HaError(f"{fault.filename or 'the system'}: {fault.strerror or fault}"))
+
+
+def _at_home(error: HaError) -> HaError:
+    """Return the error; where no node was named and there is none, with this user's lab."""
+    if not isinstance(error, ConnectError) or options.is_root_named():
+        return error
+    state = import_module("ha_core.lab.state") if _is_there("ha_core.lab.state") else None
+    node = (
+        next(iter(sorted(state.default_directory().glob("*/etc/node.yaml"))), None)
+        if state
+        else None
+    )
+    if node is None:
+        return error
+    root = node.parents[1]
+    return ConnectError(f"{error}; a lab runs in {root.parent}: --root {root} is its first node")
 
 
 def _target(name: str) -> str:

@@ -75,6 +75,7 @@ def verb(function: _Verb) -> _Verb:
     def wrapper(root: Path | None, as_json: bool, **arguments: object) -> None:
         meta = click.get_current_context().meta
         meta[_META + "json"] = as_json
+        meta[_META + "is_named"] = (root or chosen_root()) is not None
         function(Options(root or chosen_root(), as_json), **arguments)
 
     return wrapper
@@ -113,6 +114,11 @@ def chosen_root() -> Path | None:
         return named
     from_environment = os.environ.get(ROOT_VARIABLE, "")
     return Path(from_environment) if from_environment else None
+
+
+def is_root_named() -> bool:
+    """Return whether the user has said which node is meant, in any way."""
+    return bool(click.get_current_context().meta.get(_META + "is_named", True))
 
 
 def run(work: Coroutine[Any, Any, _T]) -> _T:

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 
 from ha_core.cli.goals import in_words, members, watched, where
 from ha_core.cli.view import failures
+from ha_core.config.change import no_node, no_resource
 from ha_core.config.model import Location, Meta, Origin
-from ha_core.errors import RefusedError
 from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.policy.transition import Decision, Reason
 from ha_core.policy.wording import together
@@ -40,11 +40,9 @@ def explain(
     """
     items = members(snapshot, resource)
     if not items:
-        known = ", ".join(item.id for item in snapshot.resources) or "none"
-        raise RefusedError("not-found", f"there is no resource {resource!r}; configured: {known}")
+        raise no_resource(snapshot.configuration, resource)
     if node is not None and snapshot.configuration.node(NodeName(node)) is None:
-        known = ", ".join(item.name for item in snapshot.nodes) or "none"
-        raise RefusedError("not-found", f"there is no node {node!r}; configured: {known}")
+        raise no_node(snapshot.configuration, node)
     return tuple(_explain_one(snapshot, item, node) for item in items)
 
 

@@ -4,6 +4,8 @@ Owns: commands that edit, as functions from one value to the next. Whether the
 result is acceptable is `check`'s; what follows from it is the policy engine's.
 """
 
+import difflib
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ha_core import commands
@@ -59,10 +61,26 @@ def apply_command(
 def _resource(configuration: Configuration, name: ResourceId) -> Primitive | Group:
     found = configuration.primitive(name) or configuration.group(name)
     if found is None:
-        ids = [*(p.id for p in configuration.primitives), *(g.id for g in configuration.groups)]
-        known = ", ".join(ids) or "none"
-        raise RefusedError("not-found", f"there is no resource {name!r}; configured: {known}")
+        raise no_resource(configuration, name)
     return found
+
+
+def no_resource(configuration: Configuration, name: str) -> RefusedError:
+    """Return the refusal of a name that no resource and no group has."""
+    ids = [*(p.id for p in configuration.primitives), *(g.id for g in configuration.groups)]
+    return _not_found("resource", name, ids)
+
+
+def no_node(configuration: Configuration, name: str) -> RefusedError:
+    """Return the refusal of a name that no node has."""
+    return _not_found("node", name, [node.name for node in configuration.nodes])
+
+
+def _not_found(what: str, name: str, known: Sequence[str]) -> RefusedError:
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    text = f"there is no {what} {name!r}{hint}; configured: {', '.join(known) or 'none'}"
+    return RefusedError("not-found", text)
 
 
 def _with_meta(configuration: Configuration, name: ResourceId, **changes: object) -> Configuration:
@@ -186,8 +204,7 @@ def _with_locations(configuration: Configuration, new: tuple[Location, ...]) -> 
 def _node(configuration: Configuration, name: NodeName) -> Node:
     found = configuration.node(name)
     if found is None:
-        known = ", ".join(node.name for node in configuration.nodes) or "none"
-        raise RefusedError("not-found", f"there is no node {name!r}; configured: {known}")
+        raise no_node(configuration, name)
     return found
 
 

@@ -105,7 +105,7 @@ class Reader:
         given = [name for name, _, _ in items]
         for name in shape.needed():
             if name not in given and _join(path, name) not in self._broken:
-                self._fault(self._lines[path], path, f"has no '{name}'; allowed: with '{name}'")
+                self._fault(self._lines[path], path, f"has no '{name}', which it needs")
                 self._broken.append(_join(path, name))
         return found
 

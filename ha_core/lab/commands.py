@@ -300,11 +300,14 @@ def heal(options: Options, directory: Path, nodes: tuple[str, ...]) -> None:
         cut = known.isolated
         known = _with_isolated(known, set(cut) - {node.name for node in chosen})
         at_wall = time.time()
+        healed = []
         for node in chosen:
             if node.name in cut:
                 machines.isolate(known, node, is_isolated=False)
-            machines.thaw(known, node)
-    _show(options, known, chosen, [f"{node.name} is healed" for node in chosen], at=at_wall)
+            if machines.thaw(known, node) or node.name in cut:
+                healed.append(node)
+    texts = [f"{node.name} is healed" for node in healed] or ["nothing was frozen or isolated"]
+    _show(options, known, chosen, texts, at=at_wall)
 
 
 def _with_isolated(known: Lab, names: Iterable[str]) -> Lab:

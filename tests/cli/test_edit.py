@@ -237,7 +237,12 @@ def test_import_of_old_files_survives_their_encoding(ha: Ha, ha_d: Path) -> None
 def test_import_of_another_directory_says_what_is_missing(ha: Ha, tmp_path: Path) -> None:
     result = ha("import", "heartbeat", str(tmp_path))
     assert result.exit_code == 5
-    assert "there is no ha.cf in the directory, which holds no file" in result.stderr
+    assert f"there is no ha.cf in {tmp_path}, which holds no file" in result.stderr
+    for number in range(7):
+        (tmp_path / f"f{number}").touch()
+    assert "which holds f0, f1, f2, f3, f4 and 2 more; " in (
+        ha("import", "heartbeat", str(tmp_path)).stderr
+    )
 
 
 def test_import_refuses_a_file_that_is_no_configuration_by_its_size(ha: Ha, ha_d: Path) -> None:

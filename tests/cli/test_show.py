@@ -1,5 +1,7 @@
 """`ha status`, `ha events`, `ha why`: what they print, for people and for programs."""
 
+import os
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 from click.shell_completion import ShellComplete
+from click.testing import CliRunner
 
 from ha_core.cli import view
 from ha_core.cli.main import ha as ha_command
@@ -183,7 +186,9 @@ def test_why_of_a_group_speaks_of_every_member(ha: Ha, cluster: FakeCluster) -> 
 def test_unknown_resource_is_answered_with_the_known_ones(ha: Ha, cluster: FakeCluster) -> None:
     result = ha("why", "wbe")
     assert result.exit_code == 1
-    assert result.stderr == "ha: there is no resource 'wbe'; configured: db, ip, web\n"
+    assert result.stderr == (
+        "ha: there is no resource 'wbe' (did you mean 'web'?); configured: db, ip, web, shop\n"
+    )
 
 
 def test_missing_daemon_ends_with_code_3_and_the_cure(ha: Ha, root: Path) -> None:
@@ -196,6 +201,62 @@ def test_missing_daemon_ends_with_code_3_and_the_cure(ha: Ha, root: Path) -> Non
     assert result.exit_code == 3
     assert f"ha start --root {root}" in result.stderr
     assert value(result) == {"code": "connect", "text": result.stderr[4:].rstrip()}
+    (root / "run").mkdir()
+    (root / "run" / "had.stderr").write_text("began\nhad: the disk is full or failing\n")
+    words = "(its last words: had: the disk is full or failing): start it with"
+    assert words in ha("status").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("stauts", "there is no verb 'stauts'; did you mean 'status'? (see 'ha --help')"),
+        ("resource stpo web", "no such command 'stpo'; did you mean 'stop'? (see 'ha resource --"),
+        ("status extra", "got unexpected extra argument (extra) (see 'ha status --help')"),
+        ("--wrong", "no such option '--wrong'; did you mean one of: '--root', '--version'? (see"),
+        (
+            "resource ban web",
+            "missing option '--node'; there are: n1, n2, n3 (see 'ha resource ban --help')",
+        ),
+        (
+            "history --last 9x",
+            "invalid value for '--last': '9x' is no whole number; allowed: 1 or more (see ",
+        ),
+    ],
+)
+def test_wrong_usage_is_one_sentence_with_what_is_allowed(
+    ha: Ha, cluster: FakeCluster, words: str, text: str
+) -> None:
+    result = ha(*words.split())
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"ha: {text}")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+    answer = value(ha(*words.split(), "--json"))
+    assert isinstance(answer, dict)
+    assert answer["code"] == "usage"
+
+
+def test_verb_that_resembles_none_is_answered_with_all(ha: Ha) -> None:
+    assert "verbs: init, token, join, " in ha("frobnicate").stderr
+
+
+def test_help_is_no_complaint(ha: Ha) -> None:
+    assert ha("resource").output.startswith("Usage: ha resource")
+    assert ha("status", "--help").exit_code == 0
+
+
+def test_machine_without_a_node_names_the_lab_of_its_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = tmp_path / f"beatkeeper-lab-{os.getuid()}"
+    (lab / "n1" / "etc").mkdir(parents=True)
+    (lab / "n1" / "etc" / "node.yaml").write_text("name: n1\n")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("BEATKEEPER_ROOT", raising=False)
+    result = CliRunner().invoke(ha_command, ["status"])
+    assert result.exit_code == 3
+    assert f"; a lab runs in {lab}: --root {lab}/n1 is its first node" in result.stderr
 
 
 def test_root_may_be_named_before_or_behind_the_verb(ha: Ha, root: Path) -> None:

@@ -20,6 +20,8 @@ __all__ = ["AUTHKEYS", "FILES_READ", "RESOURCE_D", "Imported", "import_directory
 FILES_READ: Final = (HA_CF, HARESOURCES, AUTHKEYS)
 """Files whose text is wanted; of all others the name is enough."""
 RESOURCE_D: Final = "resource.d/"
+TOLD_MAX: Final = 5
+"""How many files a refusal names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +32,18 @@ class Imported:
     notes: tuple[str, ...]
 
 
-def import_directory(files: dict[str, str]) -> Imported:
-    """Return what a directory with these files means here; names are relative to it.
+def import_directory(files: dict[str, str], name: str = "the directory") -> Imported:
+    """Return what a directory with these files means here; names are relative to it, which a
+    refusal calls `name`.
 
     Raises:
         ConfigError: there is no `ha.cf`, or no node in it.
     """
     if HA_CF not in files:
-        there = ", ".join(sorted(files)[:20]) or "no file"
-        text = f"there is no {HA_CF} in the directory, which holds {there}"
+        names = sorted(files)
+        there = ", ".join(names[:TOLD_MAX]) or "no file"
+        more = f" and {len(names) - TOLD_MAX} more" if len(names) > TOLD_MAX else ""
+        text = f"there is no {HA_CF} in {name}, which holds {there}{more}"
         raise ConfigError(f"{text}; allowed: Heartbeat's /etc/ha.d")
     ha_cf = HaCf.read(files[HA_CF])
     draft, lines = Draft(), []

@@ -207,7 +207,7 @@ PLAIN = "NAME with letters, digits and . _ + -"
         ),
         (
             "fence_devices: {d: {}}",
-            "1: fence_devices.d: has no 'agent'; allowed: with 'agent'",
+            "1: fence_devices.d: has no 'agent', which it needs",
         ),
         (
             "fence_devices: {d: {agent: x, targets: [n1, n3]}}",
@@ -250,7 +250,7 @@ NAMES = "a, b, c, d, g"
             "{location: a, node: w}",
             "c.node: names the node 'w', which is a witness and runs nothing; allowed: n1, n2",
         ),
-        ("{location: a}", "c: has no 'node'; allowed: with 'node'"),
+        ("{location: a}", "c: has no 'node', which it needs"),
         (
             "{location: a, node: n1, expires: 2026-01-01}",
             "c.expires: is '2026-01-01'; "
@@ -326,7 +326,7 @@ def test_every_circle_is_told() -> None:
         ),
         (
             "n1: {voter: true}",
-            "3: nodes.n1: has no 'addresses'; allowed: with 'addresses'",
+            "3: nodes.n1: has no 'addresses', which it needs",
         ),
         (
             "n1: {addresses: }",

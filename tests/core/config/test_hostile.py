@@ -107,9 +107,9 @@ def test_half_a_character_is_no_text() -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("", "has no 'links'; allowed: with 'links'"),
-        ("# nothing\n", "has no 'nodes'; allowed: with 'nodes'"),
-        ("--- \n", "has no 'nodes'; allowed: with 'nodes'"),
+        ("", "has no 'links', which it needs"),
+        ("# nothing\n", "has no 'nodes', which it needs"),
+        ("--- \n", "has no 'nodes', which it needs"),
         ("just words\n", "c.yaml:1: the file: is 'just words'; allowed: a mapping of cluster, "),
         ("- a\n", "c.yaml:1: the file: is a list; allowed: a mapping of cluster, "),
         ("a:\n  [1, 2\n", " the file is not YAML: "),
