@@ -151,23 +151,29 @@ def screen(heading: str) -> Show:
 def fitting(heading: str, status: str, size: os.terminal_size) -> str:
     """Return as much as the screen has room for: what scrolls away cannot be drawn over.
 
-    Of the heading only its title stays where both do not fit, then the end of the status goes.
+    Where both do not fit, lines of the heading are left out, the widest first and never the
+    title, and then the end of the status.
     """
-    title = heading.partition("\n")[0]
-    for text in (f"{heading}\n\n{status}", f"{title}\n\n{status}"):
-        if _rows(text, size) < size.lines:
-            return text
-    kept = [title, ""]
-    for line in status.splitlines():
-        if _rows("\n".join([*kept, line]), size) >= size.lines - 1:
-            return "\n".join([*kept, "  ... ('ha status' shows the rest)"])
-        kept.append(line)
-    return "\n".join(kept)
+    title, *lines = heading.splitlines()
+    room = size.lines - 1 - _rows(f"{title}\n\n{status}", size)
+    kept = set()
+    for number, line in sorted(enumerate(lines), key=lambda item: _rows(item[1], size)):
+        room -= _rows(line, size)
+        if room < 0:
+            break
+        kept.add(number)
+    top = [title, *(line for number, line in enumerate(lines) if number in kept), ""]
+    rest = status.splitlines()
+    if _rows("\n".join([*top, *rest]), size) < size.lines:
+        return "\n".join([*top, *rest])
+    while rest and _rows("\n".join([*top, *rest]), size) >= size.lines - 1:
+        rest.pop()
+    return "\n".join([*top, *rest, "  ... ('ha status' shows the rest)"])
 
 
 def _rows(text: str, size: os.terminal_size) -> int:
     """Return how many rows of the screen the text takes."""
-    return sum(max(1, -(-len(click.unstyle(line)) // size.columns)) for line in text.splitlines())
+    return sum(max(1, -(-len(click.unstyle(line)) // size.columns)) for line in text.split("\n"))
 
 
 def lines() -> Show:

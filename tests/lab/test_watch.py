@@ -89,6 +89,8 @@ def test_screen_that_is_too_small_keeps_the_title_and_what_fits() -> None:
     assert watch.fitting(heading, status, os.terminal_size((80, 40))) == f"{heading}\n\n{status}"
     small = watch.fitting(heading, status, os.terminal_size((80, 12))).splitlines()
     assert small == ["title", "", *status.splitlines()]
+    wide = watch.fitting(f"title\n{'x' * 90}\n  how to", status, os.terminal_size((80, 13)))
+    assert wide.splitlines() == ["title", "  how to", "", *status.splitlines()]
     tiny = watch.fitting(heading, status, os.terminal_size((80, 8))).splitlines()
     assert tiny[:4] == ["title", "", "row 0", "row 1"]
     assert len(tiny) < 8
