@@ -23,6 +23,7 @@ def faults(
 ) -> tuple[str, ...]:
     """Return what is wrong now, one sentence each, with the cure."""
     return (
+        *_store(facts),
         *_quorum(facts, is_electing=is_electing),
         *(
             f"node {node.name} is lost: start it, or mend its links; it comes back by itself"
@@ -46,6 +47,15 @@ def notices(facts: Facts, votes: int, needed: int) -> tuple[str, ...]:
         f"the next loss of a vote stops the cluster: {votes} of {expected} votes are there,"
         f" and {needed} are needed; {cure}",
     )
+
+
+def _store(facts: Facts) -> Iterable[str]:
+    if facts.superseded_by:
+        yield (
+            f"the disk of {facts.local} is an older copy: this is its start {facts.generation}, but"
+            f" the others remember start {facts.superseded_by}, and take nothing that it says;"
+            f" remove it at another node ('ha node remove {facts.local}'), then let it join anew"
+        )
 
 
 def _quorum(facts: Facts, *, is_electing: bool) -> Iterable[str]:

@@ -44,6 +44,15 @@ class LinkHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class Outdated:
+    """An authentic frame of an earlier start of its sender was dropped; `known` is the newest."""
+
+    sender: NodeName
+    generation: int
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
 class CommandGiven:
     """A local client gives a command; answered by a `CommandAnswered` effect with the same id."""
 
@@ -89,6 +98,7 @@ Event: TypeAlias = (
     | WallClock
     | Received
     | LinkHeard
+    | Outdated
     | CommandGiven
     | OperationDone
     | ResourceDied

@@ -28,3 +28,5 @@ class Facts:
     timers: RaftTimers
     version: str
     wall_ms: Millis
+    superseded_by: int = 0
+    """A later start of this node that others remember; 0 if this is the newest."""

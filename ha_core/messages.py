@@ -186,6 +186,8 @@ class Hello:
     echo_ms: Millis
     """Newest `sent_ms` heard from the receiver, 0 if none: shows that both directions work."""
     leaving: bool = False
+    known: Generation = 0
+    """A later start of the receiver than the one that it speaks as; 0 if none is remembered."""
 
 
 @dataclass(frozen=True, slots=True)

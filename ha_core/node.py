@@ -43,7 +43,7 @@ from ha_core.summary import summarize
 from ha_core.timers import timers
 from ha_core.transition.executor import OpenOrder
 from ha_core.transition.local import LocalResources
-from ha_core.transition.telling import Happened
+from ha_core.transition.telling import Happened, lost_contact
 
 
 class Node:
@@ -140,7 +140,7 @@ class Node:
         lead = self._lead
         leader = self._raft.leader
         nodes = lead.roster.statuses() if lead else self._view.nodes
-        connected = lead.may_act(now_ms) if lead else self._hears_leader(now_ms)
+        connected = lead.may_act(now_ms) if lead else self._detector.hears(leader, now_ms)
         facts = Facts(
             local=self.name,
             generation=self.generation,
@@ -156,6 +156,7 @@ class Node:
             timers=self._timers,
             version=self.version,
             wall_ms=self._wall(now_ms),
+            superseded_by=self._stay.superseded_by,
         )
         return summarize(facts)
 
@@ -192,6 +193,10 @@ class Node:
                 self._message(event.sender, event.generation, event.message, now_ms)
             case ev.LinkHeard(sender=sender, link=link):
                 self._links(self._detector.heard(sender, link, now_ms))
+            case ev.Outdated(sender=sender, generation=past, known=known):
+                self._send(sender, msg.Hello(now_ms, 0, known=known))
+                if self._lead is not None:
+                    self._route(self._lead.outdated(sender, past, known, now_ms), now_ms)
             case ev.CommandGiven():
                 nodes = self._lead.roster.statuses() if self._lead else self._view.nodes
                 self._out += self._inbox.take(event, nodes, self._timers.dead_after_ms, now_ms)
@@ -221,6 +226,7 @@ class Node:
         match message:
             case msg.Hello(leaving=leaving, sent_ms=sent_ms):
                 self._greetings.heard(sender, sent_ms)
+                self._out += self._stay.remembered(sender, message.known)
                 if leaving and lead is not None:
                     self._route(lead.goodbye(sender, generation, now_ms, wall_ms), now_ms)
             case msg.LeaseRequest() if lead is not None:
@@ -290,10 +296,7 @@ class Node:
         """Before anything else: a lease that ran out while we were not looking is over."""
         if not self._lease.maybe_expire(now_ms):
             return
-        text = (
-            f"{self.name} had no contact with the cluster for {self._lease.dead_after_ms} ms:"
-            " what must run only once has been stopped here"
-        )
+        text = lost_contact(self.name, self._lease.dead_after_ms)
         why = "the coordinator could not be reached"
         self._tell("lease-lost", self.name, text, why, "", now_ms)
         policy = self.configuration.options.no_quorum_policy
@@ -487,11 +490,6 @@ class Node:
 
     def _wall(self, now_ms: Millis) -> Millis:
         return now_ms + self._wall_offset_ms
-
-    def _hears_leader(self, now_ms: Millis) -> bool:
-        leader = self._raft.leader
-        silent_ms = None if leader is None else self._detector.silent_ms(leader, now_ms)
-        return silent_ms is not None and silent_ms < self._timers.dead_after_ms
 
     def _alone(self, view: tuple[NodeStatus, ...], now_ms: Millis) -> tuple[NodeStatus, ...]:
         state = next((node.state for node in view if node.name == self.name), NodeState.PENDING)

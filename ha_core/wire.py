@@ -88,6 +88,17 @@ class Rejected(WireError):
         self.code = code
 
 
+class StaleGenerationError(Rejected):
+    """An authentic frame is of an earlier start of its sender than one seen before."""
+
+    def __init__(self, sender: NodeName, generation: Generation, known: Generation) -> None:
+        text = f"a frame of '{sender}' is of its start {generation}, but {known} was seen"
+        super().__init__("stale-generation", f"{text}; if that goes on, its disk is an older copy")
+        self.sender = sender
+        self.generation = generation
+        self.known = known
+
+
 @dataclass(frozen=True, slots=True)
 class Versions:
     """Protocol versions that a node speaks; it writes frames that `oldest` can read."""
@@ -360,8 +371,7 @@ class ReplayWindow:
         """
         known, newest = self._newest.get(sender, (0, 0))
         if generation < known:
-            text = f"a frame of '{sender}' is of its start {generation}, but {known} was seen"
-            raise Rejected("stale-generation", text)
+            raise StaleGenerationError(sender, generation, known)
         if generation > known:
             self._newest[sender], self._seen[sender] = (generation, sequence), 1
             return True

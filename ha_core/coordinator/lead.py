@@ -14,7 +14,7 @@ from ha_core.coordinator.register import Register
 from ha_core.coordinator.roster import Lost, Roster
 from ha_core.effects import Effect, Send
 from ha_core.ids import Generation, Millis, NodeName
-from ha_core.messages import LeaseGrant, LeaseRequest, Report, View
+from ha_core.messages import Hello, LeaseGrant, LeaseRequest, Report, View
 from ha_core.replication.entries import ADMITTED, LEFT, Entry, Verdict
 from ha_core.replication.machine import Output, Replication
 from ha_core.status import InstanceState, NodeState, NodeStatus
@@ -62,6 +62,8 @@ class Lead:
         self._replan_ms = now_ms
         self.version = 0
         self._viewed: tuple[object, ...] = ()
+        self._outdated: dict[tuple[NodeName, Generation], Millis | None] = {}
+        """Earlier starts that still speak, and since when; None once that was told."""
 
     def set_timers(self, timers: RaftTimers) -> None:
         """Grant leases and judge silence by other intervals from now on."""
@@ -104,6 +106,9 @@ class Lead:
             # gets from us comes after that, or a successor would find the word alone.
             return []
         output: list[LeadOutput] = []
+        newest = self._generation(sender)
+        if generation < newest:
+            output += self.outdated(sender, generation, newest, now_ms)
         before = self._admission(sender)
         if self.roster.request(sender, generation, message, now_ms, wall_ms):
             return self._judge(sender, generation, ADMITTED, now_ms, wall_ms)
@@ -147,6 +152,26 @@ class Lead:
         status = next(s for s in self.roster.statuses() if s.name == sender)
         self.planner.executor.reported(status, self._raft.configuration)
         return output
+
+    def outdated(
+        self, sender: NodeName, generation: Generation, known: Generation, now_ms: Millis
+    ) -> list[LeadOutput]:
+        """A node speaks as an earlier start than one that was here: say so, if that goes on.
+
+        What was under way when a node started again goes on for a moment only.
+        """
+        since_ms = self._outdated.setdefault((sender, generation), now_ms)
+        hello = Send(sender, Hello(now_ms, 0, known=known))
+        if since_ms is None:
+            return [hello]
+        if now_ms - since_ms < self._timers.dead_after_ms:
+            return []
+        self._outdated[(sender, generation)] = None
+        text = (
+            f"{sender} has come back with an older copy of its disk: it says that this is its"
+            f" start {generation}, but start {known} was here before; nothing it says is taken"
+        )
+        return [hello, Told("node-outdated", sender, text)]
 
     def goodbye(
         self, sender: NodeName, generation: Generation, now_ms: Millis, wall_ms: Millis
@@ -254,6 +279,10 @@ class Lead:
     def _admission(self, node: NodeName) -> int:
         record = self.roster.records.get(node)
         return record.admission if record else 0
+
+    def _generation(self, node: NodeName) -> Generation:
+        record = self.roster.records.get(node)
+        return record.generation if record else 0
 
     def _grant(self, node: NodeName, now_ms: Millis) -> list[LeadOutput]:
         record = self.roster.records.get(node)

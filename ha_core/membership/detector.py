@@ -60,6 +60,10 @@ class Detector:
         """Return how long the peer has been silent; a stranger has been since our start."""
         return now_ms - self._peers.get(peer, self._started_ms)
 
+    def hears(self, peer: NodeName | None, now_ms: Millis) -> bool:
+        """Return whether there is such a peer, and it has not been silent for too long."""
+        return peer is not None and self.silent_ms(peer, now_ms) < self.dead_after_ms
+
     def silences(self, now_ms: Millis) -> dict[NodeName, Millis]:
         """Return for each peer how long it has been silent."""
         return {peer: now_ms - heard_ms for peer, heard_ms in self._peers.items()}

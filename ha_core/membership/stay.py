@@ -6,6 +6,7 @@ replaces the one before. Knows nothing of resources but what is to be reported.
 
 from dataclasses import dataclass
 
+from ha_core.effects import StateChanged
 from ha_core.ids import Generation, Millis, NodeName, Term
 from ha_core.journal import JournalEvent
 from ha_core.membership.lease import Admission, RunLease
@@ -37,6 +38,19 @@ class Stay:
         self.lease = RunLease(timers.run_lease_ms, timers.dead_after_ms)
         self._generation = generation
         self._reported = (0, 0)
+        self.superseded_by: Generation = 0
+        """A later start of this node that others remember: what this one says is not taken."""
+
+    def remembered(self, sender: NodeName, known: Generation) -> list[StateChanged]:
+        """Take a peer's word on the newest start of ours that it has seen; return it for the log.
+
+        An earlier start than one that was here before can only run from an old copy of the disk.
+        """
+        if known <= max(self._generation, self.superseded_by):
+            return []
+        self.superseded_by = known
+        why = f"{sender} remembers start {known} of this node, this is start {self._generation}"
+        return [StateChanged("store", "newest", "older copy", why)]
 
     def set_timers(self, timers: RaftTimers, now_ms: Millis) -> bool:
         """Count in other intervals from now on; return whether the lease is shorter now."""

@@ -16,8 +16,8 @@ from typing import Final
 
 from ha_core.config.model import Configuration
 from ha_core.effects import Send
-from ha_core.events import Event, LinkHeard, Received
-from ha_core.ids import LinkName, NodeName
+from ha_core.events import Event, LinkHeard, Outdated, Received
+from ha_core.ids import LinkName, Millis, NodeName
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.names import Names
 from ha_core.runtime.peers import Peers, endpoints
@@ -28,6 +28,7 @@ from ha_core.wire import (
     Frame,
     Rejected,
     ReplayWindow,
+    StaleGenerationError,
     batches,
     encode_message,
 )
@@ -38,6 +39,7 @@ BATCH_BYTES_MAX: Final = 1200
 """Encoded messages in one frame, so that with the longest header it still is a datagram."""
 BUFFER_BYTES: Final = 1024 * 1024
 LOG_EVERY_MS: Final = 60_000
+ANSWER_EVERY_MS: Final = 500
 BIND_AGAIN_S: Final = 2.0
 ANSWERED: Final = ("version", "feature")
 """Refusals that the peer is told; others could be anybody's, and silence is the better answer."""
@@ -90,6 +92,7 @@ class Transport:
         self._outgoing: dict[NodeName, Outgoing] = {}
         self._incoming = Incoming(self._taken, self._refused)
         self._logged: dict[tuple[str, str], int] = {}
+        self._answered: dict[NodeName, Millis] = {}
         self._changing = asyncio.Lock()
         self._binding: asyncio.Task[None] | None = None
         self._is_isolated = False
@@ -200,9 +203,17 @@ class Transport:
     def _refused(self, fault: Rejected, link: LinkName) -> None:
         self.counters[f"{link}.{fault.code}"] += 1
         key, now_ms = (link, fault.code), monotonic_ms()
+        if isinstance(fault, StaleGenerationError):
+            self._answer_outdated(fault, now_ms)
         if now_ms - self._logged.get(key, -LOG_EVERY_MS) >= LOG_EVERY_MS:
             self._logged[key] = now_ms
             log.warning("dropped on link %s: %s", link, fault)
+
+    def _answer_outdated(self, fault: StaleGenerationError, now_ms: Millis) -> None:
+        """Let the node tell an earlier start of a peer, now and then, that nobody listens to it."""
+        if now_ms - self._answered.get(fault.sender, -ANSWER_EVERY_MS) >= ANSWER_EVERY_MS:
+            self._answered[fault.sender] = now_ms
+            self._deliver(Outdated(fault.sender, fault.generation, fault.known))
 
     def _send_frame(self, peer: NodeName, frame: bytes) -> None:
         targets = self._peers.targets(peer, monotonic_ms())

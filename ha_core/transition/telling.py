@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ha_core.config.model import AgentClass, Primitive
 from ha_core.events import OperationDone
-from ha_core.ids import ResourceId
+from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.status import Instance, InstanceState
 
 
@@ -36,6 +36,14 @@ def stopped(before: Instance, primitive: Primitive | None, event: OperationDone)
 def ended(resource: ResourceId, reason: str) -> str:
     """Say that something ended that nobody had asked to."""
     return f"{resource} ended unexpectedly: {reason}"
+
+
+def lost_contact(node: NodeName, dead_after_ms: Millis) -> str:
+    """Say that the run lease has run out."""
+    return (
+        f"{node} had no contact with the cluster for {dead_after_ms} ms: what must run only once"
+        " has been stopped here"
+    )
 
 
 def cut_off(resource: ResourceId) -> str:

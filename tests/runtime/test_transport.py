@@ -14,7 +14,7 @@ import pytest
 
 from ha_core.config.model import Address, Configuration, Link, Node
 from ha_core.effects import Send
-from ha_core.events import Event, LinkHeard, Received
+from ha_core.events import Event, LinkHeard, Outdated, Received
 from ha_core.ids import Generation, LinkName, NodeName
 from ha_core.keyring import KeyRing, first_ring
 from ha_core.messages import Hello, InstallSnapshot, Message
@@ -337,6 +337,7 @@ def test_earlier_start_of_a_node_is_not_heard_any_more(caplog: pytest.LogCapture
                 throw(peer.codec.encode((HELLO,), B), place(config, B))
             await b.until(lambda: b.counters["ring0.stale-generation"] == 1)
             assert [event.generation for event in b.received] == [5]
+            assert Outdated(A, 4, 5) in b.events
 
     scenario(body())
     assert "a frame of 'a' is of its start 4, but 5 was seen" in sentences(caplog)[0]

@@ -1,0 +1,84 @@
+"""A node whose disk went back to an older copy: nobody listens to it, and everybody says so."""
+
+from random import Random
+
+import pytest
+
+from ha_core.commands import AddNode
+from ha_core.effects import Effect, Journal, Send, StateChanged
+from ha_core.events import CommandGiven, Event, Outdated, Received
+from ha_core.ids import NodeName
+from ha_core.node import Node
+from ha_core.recovered import Recovered
+from tests.core.coordinator.test_admission import LINK, Cluster, member
+
+A, B = NodeName("a"), NodeName("b")
+THEN, NOW = 3, 7
+"""Starts of the second node: of the copy, and the newest."""
+
+
+class Returning(Cluster):
+    """A cluster of two; `windows`: whether the first remembers whose frames it has seen."""
+
+    def __init__(self, *, windows: bool) -> None:
+        super().__init__("a", "b")
+        self.windows = windows
+        self.generation = NOW
+        self.events: list[tuple[NodeName, str, str]] = []
+        self.log: list[tuple[NodeName, str]] = []
+        self.come_back(NOW)
+        self.run(1000)
+        self.give("a", CommandGiven("1", "test", AddNode(B, member("b").addresses, voter=False)))
+        self.run(1000)
+
+    def come_back(self, generation: int) -> None:
+        """Let the second node start, with nothing on its disk but the count of its starts."""
+        self.generation = generation
+        self.nodes[B] = Node(B, Recovered(generation), Random(1), self.now_ms)
+
+    def follows(self, sender: NodeName, effect: Effect) -> list[tuple[NodeName, Event]]:
+        if isinstance(effect, Journal):
+            self.events.append((sender, effect.event.kind, effect.event.text))
+        if isinstance(effect, StateChanged):
+            self.log.append((sender, f"{effect.machine} {effect.new}: {effect.why}"))
+        if not isinstance(effect, Send):
+            return super().follows(sender, effect)
+        generation = self.generation if sender == B else 1
+        if self.windows and generation == THEN:
+            return [(effect.to, Outdated(sender, THEN, NOW))]
+        return [(effect.to, Received(sender, generation, LINK, effect.message))]
+
+    def outdated(self) -> list[str]:
+        """Return what the coordinator wrote into the journal on outdated nodes."""
+        return [text for name, kind, text in self.events if (name, kind) == (A, "node-outdated")]
+
+
+@pytest.mark.parametrize("windows", [True, False])
+def test_older_copy_of_a_disk_is_told_by_the_cluster_and_by_the_node_itself(
+    windows: bool,
+) -> None:
+    cluster = Returning(windows=windows)
+    assert not cluster.outdated()
+    cluster.come_back(THEN)
+    cluster.run(3000)
+    assert cluster.outdated() == [
+        "b has come back with an older copy of its disk: it says that this is its start 3,"
+        " but start 7 was here before; nothing it says is taken"
+    ]
+    own = [text for name, text in cluster.log if name == B and text.startswith("store")]
+    assert own == ["store older copy: a remembers start 7 of this node, this is start 3"]
+    faults = cluster.nodes[B].snapshot(cluster.now_ms).faults
+    assert faults[0] == (
+        "the disk of b is an older copy: this is its start 3, but the others remember start 7, and"
+        " take nothing that it says; remove it at another node ('ha node remove b'), then let it"
+        " join anew"
+    )
+
+
+def test_frame_that_a_restart_overtook_is_no_older_copy() -> None:
+    cluster = Returning(windows=True)
+    for _ in range(3):
+        cluster.give("a", Outdated(B, THEN, NOW))
+        cluster.run(100)
+    assert not cluster.outdated()
+    assert not cluster.nodes[B].snapshot(cluster.now_ms).faults
