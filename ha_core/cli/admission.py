@@ -42,7 +42,6 @@ from ha_core.runtime.nodefile import parse_place, read_node_file, render_node_fi
 from ha_core.runtime.peers import endpoints
 from ha_core.snapshot import ClusterSnapshot
 
-DEFAULT_PORT: Final = 6940
 DRAIN_S: Final = 60.0
 ONLINE_S: Final = 10.0
 GLANCE_S: Final = 2.0
@@ -89,7 +88,7 @@ def init(
     """Make a new cluster with this machine as its first node, and print a token for the next."""
     layout, node_name = Layout(options.root), _checked_name(name)
     _refuse_second(layout)
-    links = _links(addresses) or {"ring0": f"{_own_host()}:{DEFAULT_PORT}"}
+    links = _links(addresses) or {"ring0": _own_host()}
     configuration = Configuration(
         name=cluster,
         options=ClusterOptions(dead_after_ms=dead_after_ms),

@@ -5,12 +5,13 @@ result is acceptable is `check`'s; what follows from it is the policy engine's.
 """
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ha_core import commands
 from ha_core.commands import Command
 from ha_core.config.model import (
+    Address,
     Configuration,
     Group,
     Location,
@@ -227,8 +228,18 @@ def _with_new_node(configuration: Configuration, command: commands.AddNode) -> C
     if configuration.node(command.node) is not None:
         text = f"there is a node {command.node!r} already: choose another name with --node NAME"
         raise RefusedError("invalid", text)
-    node = Node(command.node, command.addresses, voter=command.voter)
+    addresses = listening(configuration, command.addresses)
+    node = Node(command.node, addresses, voter=command.voter)
     return replace(configuration, nodes=(*configuration.nodes, node))
+
+
+def listening(configuration: Configuration, addresses: Iterable[Address]) -> tuple[Address, ...]:
+    """Return the addresses as the file has them: with a port only where it is not the link's."""
+    ports = {link.name: link.port for link in configuration.links}
+    return tuple(
+        replace(item, port=0 if item.port == ports.get(item.link) else item.port)
+        for item in addresses
+    )
 
 
 def _without_node(configuration: Configuration, name: NodeName) -> Configuration:

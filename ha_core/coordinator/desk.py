@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from ha_core import commands
 from ha_core.commands import Command, Outcome
-from ha_core.config.change import apply_command
+from ha_core.config.change import apply_command, listening
 from ha_core.config.check import check
-from ha_core.config.model import Configuration
+from ha_core.config.model import Address, Configuration
 from ha_core.effects import CommandAnswered
 from ha_core.errors import RefusedError
 from ha_core.events import CommandGiven
@@ -158,7 +158,7 @@ def edited(
     """
     if isinstance(command, commands.AddNode):
         known = configuration.node(command.node)
-        if known is not None and known.addresses == command.addresses:
+        if known is not None and _listen_alike(configuration, known.addresses, command.addresses):
             wished = {command.node} if command.voter and not known.voter else set()
             return configuration, tuple(sorted({*waiting, *wished}))
         if command.voter:
@@ -175,6 +175,13 @@ def edited(
     earlier = () if isinstance(command, commands.Apply) else waiting
     wished = {name for name in (*earlier, *new) if changed.node(name) is not None}
     return replace(changed, nodes=nodes), tuple(sorted(wished))
+
+
+def _listen_alike(
+    configuration: Configuration, some: tuple[Address, ...], others: tuple[Address, ...]
+) -> bool:
+    """Return whether both are the same places; who joins names every port, a file need not."""
+    return set(listening(configuration, some)) == set(listening(configuration, others))
 
 
 def reason_of(command: Command) -> str:

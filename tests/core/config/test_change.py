@@ -215,6 +215,14 @@ def test_added_node_comes_last_with_its_addresses() -> None:
     assert not found.nodes[-1].voter
 
 
+def test_node_that_joins_names_the_ports_of_links_and_is_kept_without_them() -> None:
+    places = (Address(LinkName("ring0"), "192.0.2.4", 6940),)
+    found = after(commands.AddNode(NodeName("n4"), places))
+    assert found.nodes[-1].addresses == (Address(LinkName("ring0"), "192.0.2.4"),)
+    own = (Address(LinkName("ring0"), "192.0.2.4", 7000),)
+    assert after(commands.AddNode(NodeName("n4"), own)).nodes[-1].addresses == own
+
+
 # --- differences -----------------------------------------------------------------------------
 
 

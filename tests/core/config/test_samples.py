@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from ha_core.agents.registry import guard_of
-from ha_core.cli.admission import DEFAULT_PORT
 from ha_core.config.heartbeat import import_directory
 from ha_core.config.model import Configuration
 from ha_core.config.parse import parse_text
 from ha_core.config.render import render
 from ha_core.ids import ResourceId
+from ha_core.runtime.peers import DEFAULT_PORT
 
 ETC = Path(__file__).parents[3] / "etc"
 NAMES = ("one-node", "two-node-with-witness", "three-node")
