@@ -33,6 +33,8 @@ class LocalState:
     """What a node owns itself and keeps across a restart of the daemon."""
 
     instances: tuple[Instance, ...] = ()
+    orphans: tuple[Primitive, ...] = ()
+    """What the configuration has dropped and what is not known to have ended here."""
 
 
 @dataclass(frozen=True, slots=True)

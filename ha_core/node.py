@@ -75,8 +75,9 @@ class Node:
         self._touched = 0
         self._handled_ms = now_ms
         self._configured = Configuration()
-        self._configure(now_ms)
-        self._out.clear()
+        self._configure(self._raft.configuration, now_ms)
+        # What an earlier start left is looked for; where to listen, the shell knows better yet.
+        self._out = [e for e in self._out if not isinstance(e, ConfigurationApplied)]
 
     # --- reading -------------------------------------------------------------------------
 
@@ -164,7 +165,6 @@ class Node:
 
     def handle(self, event: ev.Event, now_ms: Millis) -> list[Effect]:
         """Take one event; return the effects to perform, in order."""
-        self._out = []
         self._handled_ms = now_ms
         self._expire(now_ms)
         self._take(event, now_ms)
@@ -389,16 +389,15 @@ class Node:
                     self._heard_leader(leader, now_ms)
                 case Applied(entry=entry):
                     if entry.change is not None:
-                        self._configure(now_ms)
+                        # One by one: what an entry added and the next removed may run here.
+                        self._configure(entry.change.configuration, now_ms)
                     if self._lead is not None:
                         self._route(self._lead.applied(entry, self._wall(now_ms)), now_ms)
                 case SnapshotInstalled():
-                    self._configure(now_ms)
+                    self._configure(self._raft.configuration, now_ms)
                 case Told():
-                    incident = output.incident
-                    self._tell(
-                        output.kind, output.subject, output.text, output.why, incident, now_ms
-                    )
+                    told = (output.kind, output.subject, output.text, output.why, output.incident)
+                    self._tell(*told, now_ms)
                 case Send(to=to, message=message):
                     self._send(to, message)
                 case _:
@@ -453,8 +452,7 @@ class Node:
         text = f"{self.name} is not the coordinator any more"
         self._tell("coordinator-resigned", self.name, text, "", "", now_ms)
 
-    def _configure(self, now_ms: Millis) -> None:
-        configuration = self._raft.configuration
+    def _configure(self, configuration: Configuration, now_ms: Millis) -> None:
         if configuration == self._configured:
             return
         self._configured = configuration

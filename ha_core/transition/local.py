@@ -57,6 +57,9 @@ class LocalResources:
             )
             for item in kept.instances
         }
+        for orphan in kept.orphans:
+            unknown = _Local(Instance(orphan.id, InstanceState.UNKNOWN), orphan)
+            self._items.setdefault(orphan.id, unknown).primitive = orphan
         self._configuration = Configuration()
         self._recurring = Recurring()
         self._next_operation = 0
@@ -111,7 +114,7 @@ class LocalResources:
         for resource in sorted(set(self._items) - set(wanted)):
             dropped = self._drop_orphan(resource)
             effects += [item for item in dropped if not isinstance(item, Happened)]
-        return effects
+        return [*self._persist(), *effects]
 
     def order(
         self, order: Order, lease_until_ms: Millis, now_ms: Millis
@@ -161,7 +164,7 @@ class LocalResources:
         elif local.instance.pending:
             self._update(local, pending="")
         output += self._settle_orphan(local, running)
-        return output + self._persist()
+        return [*output, *self._persist()]
 
     def died(
         self, resource: ResourceId, reason: str, wall_ms: Millis, lease_held: bool
@@ -182,7 +185,7 @@ class LocalResources:
             return [Happened("resource-stopped", resource, text)]
         text = telling.ended(resource, reason)
         output = self._fail(local, "monitor", codes.OCF_NOT_RUNNING, reason, None, wall_ms, text)
-        return output + self._persist()
+        return [*output, *self._persist()]
 
     def stop_all(self, why: str) -> list[Effect | Happened]:
         """Stop whatever is active, in reverse order of groups, because the lease is gone for
@@ -476,18 +479,22 @@ class LocalResources:
             local.instance = changed
             self.report_id += 1
 
-    def _persist(self) -> list[Effect | Happened]:
-        """Return a Persist if a fail count or failure differs from what is on disk."""
-        failures = LocalState(
-            tuple(
-                Instance(
-                    i.resource, InstanceState.UNKNOWN, fail_count=i.fail_count, failure=i.failure
-                )
-                for i in self.instances()
-                if i.fail_count or i.failure
-            )
+    def _persist(self) -> list[Effect]:
+        """Return a Persist if failures or orphans differ from what is on disk."""
+        failures = tuple(
+            Instance(i.resource, InstanceState.UNKNOWN, fail_count=i.fail_count, failure=i.failure)
+            for i in self.instances()
+            if i.fail_count or i.failure
         )
-        if failures == self._kept:
+        orphans = tuple(
+            local.primitive
+            for resource, local in sorted(self._items.items())
+            if local.primitive is not None
+            and self._configuration.primitive(resource) is None
+            and (local.instance.state is not InstanceState.STOPPED or local.instance.pending)
+        )
+        state = LocalState(failures, orphans)
+        if state == self._kept:
             return []
-        self._kept = failures
-        return [Persist(local=failures)]
+        self._kept = state
+        return [Persist(local=state)]
