@@ -203,7 +203,7 @@ def leave(options: Options, force: bool) -> None:
     _forget(layout)
     if force:
         text = f"{name} knows no cluster any more; on another node"
-        text += "" if seen is not None else ", while the others have quorum"
+        text += "" if seen is not None and seen.quorate else ", once the others have quorum"
         _show(options, {"code": "done", "node": name}, f"{text}: ha node remove {name}", "")
         return
     warning = votes.when_removed(seen) if seen is not None else ""

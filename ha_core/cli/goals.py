@@ -107,10 +107,13 @@ def banned(resource: str, node: str) -> Goal:
 def restarted(before: ClusterSnapshot, resource: str) -> Goal:
     """Every primitive that was active has been started anew."""
     earlier = _start_times(before, resource)
+    has_run = any(item.nodes for item in members(before, resource))
 
     def goal(snapshot: ClusterSnapshot) -> Progress:
         now = _start_times(snapshot, resource)
         items = members(snapshot, resource)
+        if not has_run:
+            return Progress(False, f"{where(items)}, nothing to restart", True, True)
         anew = all(now.get(name, since) > since for name, since in earlier.items())
         running = all(item.state == "started" for item in items if item.id in earlier)
         stuck = anew and not running and all(item.state in RESTING for item in items)

@@ -104,6 +104,12 @@ def test_nothing_is_waited_for_where_the_cluster_only_watches(
     assert progress.text == f"web is started on n1: {text}"
 
 
+def test_restart_of_what_did_not_run_is_never_reached() -> None:
+    progress = goals.restarted(failed("db"), "db")(failed("db"))
+    assert (progress.reached, progress.final) == (False, True)
+    assert progress.text == "db is failed, nothing to restart"
+
+
 def test_unmanaged_resource_holds_nothing_up() -> None:
     assert goals.placed(changed("db", managed=False, state="stopped")).reached
 
