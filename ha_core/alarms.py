@@ -59,7 +59,7 @@ def _store(facts: Facts) -> Iterable[str]:
 
 
 def _quorum(facts: Facts, *, is_electing: bool) -> Iterable[str]:
-    if facts.quorate:
+    if facts.quorate or facts.superseded_by:
         return
     if is_electing:
         yield (

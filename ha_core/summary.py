@@ -39,7 +39,7 @@ def summarize(facts: Facts) -> ClusterSnapshot:
     voters = facts.configuration.voters()
     votes = len(_present(facts) & set(voters))
     needed = votes_needed(len(voters)) if voters else 0
-    is_electing = not facts.quorate and 0 < needed <= votes
+    is_electing = not facts.quorate and 0 < needed <= votes and not facts.superseded_by
     return ClusterSnapshot(
         local=facts.local,
         version=facts.version,

@@ -175,6 +175,15 @@ def test_majority_without_a_coordinator_is_electing_one() -> None:
     )
 
 
+def test_node_that_nobody_listens_to_waits_for_no_election() -> None:
+    links = (link("n2", "ring0", 40, up=True), link("n3", "ring0", 40, up=True))
+    more: dict[str, object] = {"links": links, "coordinator": None, "superseded_by": 9}
+    found = picture("nodes n1 n2 n3\nquorum lost", **more)
+    assert not found.electing
+    assert len(found.faults) == 1
+    assert "the others remember start 9" in found.faults[0]
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
