@@ -31,6 +31,7 @@ STALE_S: Final = 0.5
 _TOP: Final = "\x1b[H"
 _CLEAR: Final = "\x1b[2J"
 _END_OF_LINE: Final = "\x1b[K"
+_ABOVE: Final = "  ... (scroll up to see all of it)"
 _END_OF_SCREEN: Final = "\x1b[J"
 
 Show = Callable[[ClusterSnapshot], None]
@@ -127,21 +128,28 @@ def silence() -> None:
 
 
 def screen(heading: str) -> Show:
-    """Return what draws heading and status over the last drawing."""
-    is_first, at_wall_ms = True, 0
+    """Return what draws heading and status over the last drawing.
+
+    A heading that has no room is written once before, so that one can scroll up to it.
+    """
+    is_first, is_above, at_wall_ms = True, False, 0
     shown: tuple[str, str] | None = None
 
     def show(snapshot: ClusterSnapshot) -> None:
-        nonlocal is_first, shown, at_wall_ms
+        nonlocal is_first, is_above, shown, at_wall_ms
         if (snapshot.local, snapshot.version) != shown:
             # Drawn again, the same picture is still of the moment when it came.
             shown, at_wall_ms = (snapshot.local, snapshot.version), round(time.time() * 1000)
-        text = fitting(heading, view.status_text(snapshot, at_wall_ms), shutil.get_terminal_size())
+        size = shutil.get_terminal_size()
+        text = fitting(heading, view.status_text(snapshot, at_wall_ms), size)
         if os.environ.get("NO_COLOR"):
             text = click.unstyle(text)
         lines = "".join(f"{line}{_END_OF_LINE}\n" for line in text.splitlines())
         begin = f"{_TOP}{_CLEAR}" if is_first else _TOP
         is_first = False
+        if _ABOVE in text and not is_above:
+            is_above = True
+            begin = f"{_TOP}{_CLEAR}{heading}\n" + "\n" * size.lines + f"{_TOP}{_CLEAR}"
         sys.stdout.write(f"{begin}{lines}{_END_OF_SCREEN}")
         sys.stdout.flush()
 
@@ -156,13 +164,16 @@ def fitting(heading: str, status: str, size: os.terminal_size) -> str:
     """
     title, *lines = heading.splitlines()
     room = size.lines - 1 - _rows(f"{title}\n\n{status}", size)
-    kept = set()
-    for number, line in sorted(enumerate(lines), key=lambda item: _rows(item[1], size)):
-        room -= _rows(line, size)
-        if room < 0:
-            break
-        kept.add(number)
-    top = [title, *(line for number, line in enumerate(lines) if number in kept), ""]
+    if room < _rows("\n".join(lines), size):
+        room -= 1
+        kept = set()
+        for number, line in sorted(enumerate(lines), key=lambda item: _rows(item[1], size)):
+            room -= _rows(line, size)
+            if room < 0:
+                break
+            kept.add(number)
+        lines = [line for number, line in enumerate(lines) if number in kept] + [_ABOVE]
+    top = [title, *lines, ""]
     rest = status.splitlines()
     if _rows("\n".join([*top, *rest]), size) < size.lines:
         return "\n".join([*top, *rest])

@@ -87,16 +87,31 @@ def test_screen_is_cleared_once_and_then_drawn_over(
 def test_screen_that_is_too_small_keeps_the_title_and_what_fits() -> None:
     heading, status = "title\n\n  how to", "\n".join(f"row {number}" for number in range(9))
     assert watch.fitting(heading, status, os.terminal_size((80, 40))) == f"{heading}\n\n{status}"
-    small = watch.fitting(heading, status, os.terminal_size((80, 12))).splitlines()
-    assert small == ["title", "", *status.splitlines()]
-    wide = watch.fitting(f"title\n{'x' * 90}\n  how to", status, os.terminal_size((80, 13)))
-    assert wide.splitlines() == ["title", "  how to", "", *status.splitlines()]
+    rows = status.splitlines()
+    hint = "  ... (scroll up to see all of it)"
+    small = watch.fitting(heading, status, os.terminal_size((80, 13))).splitlines()
+    assert small == ["title", hint, "", *rows]
+    wide = watch.fitting(f"title\n{'x' * 90}\n  how to", status, os.terminal_size((80, 14)))
+    assert wide.splitlines() == ["title", "  how to", hint, "", *rows]
     tiny = watch.fitting(heading, status, os.terminal_size((80, 8))).splitlines()
-    assert tiny[:4] == ["title", "", "row 0", "row 1"]
+    assert tiny[:4] == ["title", hint, "", "row 0"]
     assert len(tiny) < 8
     assert "'ha status' shows the rest" in tiny[-1]
     narrow = watch.fitting("t", "\x1b[1m" + "x" * 25, os.terminal_size((10, 5)))
     assert "the rest" in narrow
+
+
+def test_heading_without_room_is_written_once_where_one_can_scroll_to_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINES", "12")
+    monkeypatch.setenv("COLUMNS", "80")
+    show = watch.screen("title\n" + "\n".join(f"how to {number}" for number in range(9)))
+    show(snapshot())
+    first = capsys.readouterr().out
+    assert "how to 8\n" + "\n" * 12 in first
+    show(replace(snapshot(), version="2"))
+    assert "how to 8" not in capsys.readouterr().out
 
 
 def test_json_lines_are_the_status(capsys: pytest.CaptureFixture[str]) -> None:
