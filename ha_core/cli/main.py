@@ -118,15 +118,12 @@ def _at_home(error: HaError) -> HaError:
     """Return the error; where no node was named and there is none, with this user's lab."""
     if not isinstance(error, ConnectError) or options.is_root_named():
         return error
-    state = import_module("ha_core.lab.state") if _is_there("ha_core.lab.state") else None
-    node = (
-        next(iter(sorted(state.default_directory().glob("*/etc/node.yaml"))), None)
-        if state
-        else None
-    )
-    if node is None:
+    if not _is_there(_LAB_STATE):
         return error
-    root = node.parents[1]
+    files = sorted(import_module(_LAB_STATE).default_directory().glob("*/etc/node.yaml"))
+    if not files:
+        return error
+    root = files[0].parents[1]
     return ConnectError(f"{error}; a lab runs in {root.parent}: --root {root} is its first node")
 
 
