@@ -81,7 +81,8 @@ class CancelOperation:
 class HoldLease:
     """Gates and guardian keep what runs under the lease until `until_ms` and no longer.
 
-    Later calls replace earlier ones and only ever extend, except 0, which ends it now.
+    Later calls replace earlier ones. They extend, except when the timers become shorter; 0 ends
+    it now.
     """
 
     until_ms: Millis
