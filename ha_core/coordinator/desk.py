@@ -165,16 +165,23 @@ def edited(
             waiting = (*waiting, command.node)
         command = replace(command, voter=False)
     changed = apply_command(configuration, command, active_nodes)
-    faults = check(changed)
+    earlier = () if isinstance(command, commands.Apply) else waiting
+    # What is judged is what is wanted: a witness that does not vote yet is no fault.
+    faults = check(_with_votes(changed, earlier, True))
     if faults:
         raise RefusedError("invalid", "; ".join(str(fault) for fault in faults[:20]))
-    new = set(changed.voters()) - set(configuration.voters())
-    nodes = tuple(
-        replace(node, voter=False) if node.name in new else node for node in changed.nodes
-    )
-    earlier = () if isinstance(command, commands.Apply) else waiting
+    new = tuple(set(changed.voters()) - set(configuration.voters()))
     wished = {name for name in (*earlier, *new) if changed.node(name) is not None}
-    return replace(changed, nodes=nodes), tuple(sorted(wished))
+    return _with_votes(changed, new, False), tuple(sorted(wished))
+
+
+def _with_votes(
+    configuration: Configuration, names: tuple[NodeName, ...], voter: bool
+) -> Configuration:
+    nodes = tuple(
+        replace(node, voter=voter) if node.name in names else node for node in configuration.nodes
+    )
+    return replace(configuration, nodes=nodes)
 
 
 def _listen_alike(

@@ -35,7 +35,8 @@ def _refuse_new_timers(current: Configuration, changed: Configuration) -> None:
     if old_ms != new_ms and len(current.nodes) > 1:
         text = (
             f"options: dead_after is {new_ms} ms, but it cannot change from {old_ms} ms while"
-            " the cluster has more than one node: leases in force depend on it"
+            " the cluster has more than one node: leases in force depend on it; leave it as it is"
+            f" (a new cluster gets it by 'ha init --dead-after {new_ms}')"
         )
         raise RefusedError("unsafe", text)
 
