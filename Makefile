@@ -29,6 +29,7 @@ demo: $(VENV)/.runtime ## a failover, shown end to end in seconds; fails if anyt
 	@exec $(BIN)/python -m ha_core.lab.demo $(ARGS)
 
 test: check unit sim ## everything that needs no root: format, lint, types, imports, tests, seeds
+	@echo "left out: tests in network namespaces, which need root; run them by: sudo make test-root"
 
 check: lint types imports
 
