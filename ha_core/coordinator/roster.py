@@ -280,6 +280,8 @@ class Roster:
     def _first_record(self, name: NodeName, wall_ms: Millis) -> Record:
         if name == self.name:
             record = Record(name, NodeState.PENDING, self._generation, since_wall_ms=wall_ms)
+            # A coordinator that has not looked at itself yet may run what an earlier start began.
+            record.instances = self._may_run(name, ())
             return record
         verdict, known = self._verdicts.get(name), self._known.get(name)
         if verdict is None or verdict.method != ADMITTED:

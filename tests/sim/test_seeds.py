@@ -12,7 +12,27 @@ from ha_core.cli.main import ha
 from ha_core.sim.many import run_seeds
 from ha_core.sim.run import run_seed
 
-FOUND = (4, 8, 14, 15, 29, 48, 264, 266, 279, 312, 384, 635, 860, 1023, 1053, 2174, 2191)
+FOUND = (
+    4,
+    8,
+    14,
+    15,
+    29,
+    48,
+    264,
+    266,
+    279,
+    312,
+    384,
+    635,
+    860,
+    1023,
+    1053,
+    2174,
+    2191,
+    4717,
+    7645,
+)
 """Seeds that once found something; see found.md."""
 FAULTS = (
     "agents that failed",

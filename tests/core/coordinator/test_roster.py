@@ -1,8 +1,14 @@
 """Proof of loss: what a silent node may still run, and whose word counts."""
 
+from dataclasses import replace
+
+import pytest
+
 from ha_core.config.model import AgentClass, AgentRef, Configuration, Primitive
 from ha_core.config.model import Node as Member
+from ha_core.coordinator.refusals import refuse_unsafe
 from ha_core.coordinator.roster import Roster
+from ha_core.errors import RefusedError
 from ha_core.ids import NodeName, ResourceId
 from ha_core.messages import LeaseRequest, Report
 from ha_core.replication.entries import ADMITTED, LEFT, OPERATOR, Verdict
@@ -147,3 +153,16 @@ def test_node_that_was_removed_and_added_again_has_a_new_admission() -> None:
     made.configure(BOTH, 0)
     ask(made)
     assert made.records[N2].admission > first
+
+
+def test_coordinator_that_has_not_looked_at_itself_may_run_anything_and_cannot_be_removed() -> None:
+    made = roster()
+    own = made.records[N1]
+    assert {item.resource: item.state for item in own.instances} == {
+        DISK: InstanceState.UNKNOWN,
+        WEB: InstanceState.UNKNOWN,
+    }
+    resting = replace(BOTH, nodes=(replace(BOTH.nodes[0], standby=True), BOTH.nodes[1]))
+    without = replace(resting, nodes=resting.nodes[1:])
+    with pytest.raises(RefusedError, match="'n1' cannot be removed"):
+        refuse_unsafe(resting, without, list(made.records.values()), ())
