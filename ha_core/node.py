@@ -6,18 +6,13 @@ Messages to the node itself (the coordinator's orders to its own resources, for
 one) are handled within the same call.
 """
 
-from collections import deque
 from collections.abc import Iterable
-from functools import partial
 from random import Random
 
 from ha_core import events as ev
 from ha_core import messages as msg
-from ha_core.alone import seen_alone
 from ha_core.config.model import Configuration, NoQuorumPolicy
-from ha_core.coordinator.desk import Inbox
 from ha_core.coordinator.lead import Lead, LeadOutput, Told
-from ha_core.coordinator.notebook import Notebook
 from ha_core.effects import (
     ConfigurationApplied,
     Effect,
@@ -27,139 +22,28 @@ from ha_core.effects import (
     Stopped,
     is_news,
 )
-from ha_core.facts import Facts
 from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.journal import JournalEvent
-from ha_core.membership.detector import Detector, LinkChanged
+from ha_core.membership.detector import LinkChanged
 from ha_core.membership.farewell import Farewell
-from ha_core.membership.greetings import Greetings
-from ha_core.membership.stay import Leader, Stay
+from ha_core.membership.stay import Leader
+from ha_core.node_parts import NodeParts
 from ha_core.recovered import Recovered
-from ha_core.replication.machine import Replication
 from ha_core.replication.signals import Applied, Deposed, Elected, LeaderHeard, SnapshotInstalled
-from ha_core.snapshot import ClusterSnapshot
-from ha_core.status import NodeState, NodeStatus
-from ha_core.summary import summarize
 from ha_core.timers import timers
-from ha_core.transition.executor import OpenOrder
-from ha_core.transition.local import LocalResources
 from ha_core.transition.telling import Happened, lost_contact
 
 
-class Node:
+class Node(NodeParts):
     """The whole node as one state machine with one door in and one list out."""
 
     def __init__(
         self, name: NodeName, recovered: Recovered, random: Random, now_ms: Millis
     ) -> None:
-        self.name = name
-        self.generation = recovered.generation
-        self._wall_offset_ms: Millis = 0
-        self._raft = Replication(name, recovered, timers(1000), random, now_ms)
-        self._timers = timers(self._raft.configuration.options.dead_after_ms)
-        self._raft.set_timers(self._timers)
-        self._detector = Detector(self._timers.dead_after_ms, now_ms)
-        self._stay = Stay(self.generation, self._timers)
-        self._lease = self._stay.lease
-        self._local = LocalResources(recovered.local)
-        self._greetings = Greetings(self._timers.dead_after_ms // 4)
-        self._notebook = Notebook(name, recovered.generation, recovered.last_event_seq)
-        self._inbox = Inbox()
-        self._lead: Lead | None = None
-        self._view = msg.View(0, 0, (), False)
-        self._out: list[Effect] = []
-        self._loopback: deque[msg.Message] = deque()
-        self._is_leaving = False
-        self._farewell: Farewell | None = None
-        self._has_stopped = False
-        self._touched = 0
-        self._handled_ms = now_ms
-        self._configured = Configuration()
+        super().__init__(name, recovered, random, now_ms)
         self._configure(self._raft.configuration, now_ms)
         # What an earlier start left is looked for; where to listen, the shell knows better yet.
         self._out = [e for e in self._out if not isinstance(e, ConfigurationApplied)]
-
-    # --- reading -------------------------------------------------------------------------
-
-    @property
-    def configuration(self) -> Configuration:
-        """The newest committed configuration of this node's replica."""
-        return self._raft.configuration
-
-    @property
-    def revision(self) -> int:
-        """The revision of that configuration; 0 before any is known."""
-        return self._raft.revisions[-1].revision if self._raft.revisions else 0
-
-    @property
-    def version(self) -> str:
-        """Name of the present state; changes whenever a snapshot may differ."""
-        return f"{self._raft.term}.{self._touched}"
-
-    @property
-    def is_coordinator(self) -> bool:
-        """Whether this node leads and has committed an entry of its term."""
-        return self._lead is not None
-
-    @property
-    def coordinator_lease_until_ms(self) -> Millis:
-        """Until when this node may act as the coordinator; 0 if it is not."""
-        return self._raft.lease_until_ms if self._lead is not None else 0
-
-    @property
-    def run_lease_until_ms(self) -> Millis:
-        """Until when exclusive resources may run here."""
-        return self._lease.until_ms
-
-    @property
-    def replication(self) -> Replication:
-        """The replication machine, for checkers and tests: read only."""
-        return self._raft
-
-    @property
-    def orders(self) -> tuple[OpenOrder, ...]:
-        """As the coordinator: the orders that are out."""
-        return tuple(self._lead.planner.executor.open.values()) if self._lead else ()
-
-    def deadline_ms(self) -> Millis | None:
-        """Return when `handle(Tick(), now_ms)` must be called at the latest."""
-        due = [
-            self._raft.deadline_ms(),
-            self._detector.deadline_ms(),
-            self._lease.deadline_ms(),
-            self._local.deadline_ms(),
-            self._inbox.deadline_ms(),
-            self._greetings.deadline_ms(),
-            self._farewell.deadline_ms() if self._farewell and not self._has_stopped else None,
-            self._lead.deadline_ms() if self._lead else None,
-        ]
-        earliest = min((at for at in due if at is not None), default=None)
-        return earliest if earliest is None else max(earliest, self._handled_ms + 1)
-
-    def snapshot(self, now_ms: Millis) -> ClusterSnapshot:
-        """Return what this node knows of itself and the cluster."""
-        lead = self._lead
-        leader = self._raft.leader
-        nodes = lead.roster.statuses() if lead else self._view.nodes
-        connected = lead.may_act(now_ms) if lead else self._detector.hears(leader, now_ms)
-        facts = Facts(
-            local=self.name,
-            generation=self.generation,
-            coordinator=leader if connected else None,
-            term=self._raft.term,
-            quorate=connected and (lead is not None or self._view.quorate),
-            revisions=self._raft.revisions,
-            configuration=self._raft.configuration,
-            nodes=nodes if connected else self._alone(nodes, now_ms),
-            restarts=tuple(sorted(lead.planner.restarts)) if lead else self._view.restarts,
-            pending=lead.pending() if lead else (),
-            links=self._detector.links(now_ms),
-            timers=self._timers,
-            version=self.version,
-            wall_ms=self._wall(now_ms),
-            superseded_by=self._stay.superseded_by,
-        )
-        return summarize(facts)
 
     # --- the door ------------------------------------------------------------------------
 
@@ -483,14 +367,3 @@ class Node:
 
     def _journal(self, events: Iterable[JournalEvent]) -> None:
         self._out += [Journal(event) for event in events]
-
-    # --- small things --------------------------------------------------------------------
-
-    def _wall(self, now_ms: Millis) -> Millis:
-        return now_ms + self._wall_offset_ms
-
-    def _alone(self, view: tuple[NodeStatus, ...], now_ms: Millis) -> tuple[NodeStatus, ...]:
-        state = next((node.state for node in view if node.name == self.name), NodeState.PENDING)
-        own = NodeStatus(self.name, state, self.generation, self._local.instances())
-        silent = partial(self._detector.silent_ms, now_ms=now_ms)
-        return seen_alone(view, own, silent, self._timers.dead_after_ms)
