@@ -116,6 +116,8 @@ class AddNode:
     node: NodeName
     addresses: tuple[Address, ...]
     voter: bool = True
+    witness: bool = False
+    """It is to vote and to run no resources."""
 
 
 @dataclass(frozen=True, slots=True)

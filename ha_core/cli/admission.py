@@ -6,17 +6,8 @@ node is taken back: whoever is refused finds the machine as it was.
 """
 
 import asyncio
-import contextlib
-import errno
-import os
-import re
 import secrets
-import shutil
-import socket
-import sys
 import time
-from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Final
 
 import click
@@ -24,12 +15,24 @@ import click
 from ha_core import commands
 from ha_core.cli import votes
 from ha_core.cli.change import current
+from ha_core.cli.machine import (
+    checked_name,
+    forget,
+    given_links,
+    make_directories,
+    own_host,
+    read_token,
+    refuse_second,
+    require_free,
+    taken_back_if_refused,
+    write_secret,
+)
 from ha_core.cli.options import Options, run, verb
 from ha_core.client import Client
 from ha_core.config.model import Address, Configuration, Link, Node
 from ha_core.config.model import Options as ClusterOptions
 from ha_core.coordinator.desk import NO_QUORUM
-from ha_core.errors import ConfigError, ConnectError, HaError, RefusedError
+from ha_core.errors import ConnectError, HaError, RefusedError
 from ha_core.ids import LinkName, NodeName
 from ha_core.keyring import CLUSTER_ID_BYTES, KEY_BYTES, first_ring, render_ring
 from ha_core.layout import Layout
@@ -46,8 +49,6 @@ DRAIN_S: Final = 60.0
 ONLINE_S: Final = 10.0
 GLANCE_S: Final = 2.0
 """A daemon that is about to end is asked for a warning's sake, and not waited for."""
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?")
-_LINK = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _node_option = click.option(
     "--node", "name", help="Name of this node; by default this machine's host name."
 )
@@ -86,9 +87,9 @@ def init(
     is_started: bool,
 ) -> None:
     """Make a new cluster with this machine as its first node, and print a token for the next."""
-    layout, node_name = Layout(options.root), _checked_name(name)
-    _refuse_second(layout)
-    links = _links(addresses) or {"ring0": _own_host()}
+    layout, node_name = Layout(options.root), checked_name(name)
+    refuse_second(layout)
+    links = given_links(addresses) or {"ring0": own_host()}
     configuration = Configuration(
         name=cluster,
         options=ClusterOptions(dead_after_ms=dead_after_ms),
@@ -96,11 +97,11 @@ def init(
         links=tuple(Link(LinkName(link)) for link in sorted(links)),
     )
     if is_started:
-        _require_free(
+        require_free(
             Address(item.link, item.host, item.port)
             for item in endpoints(configuration, NodeName(node_name))
         )
-    with _taken_back_if_refused(layout):
+    with taken_back_if_refused(layout):
         ring = render_ring(
             first_ring(secrets.token_bytes(CLUSTER_ID_BYTES), secrets.token_bytes(KEY_BYTES))
         )
@@ -141,6 +142,12 @@ def token(options: Options, minutes: int) -> None:
 @_node_option
 @_address_option
 @click.option("--port", type=click.IntRange(1, 65_535), help="Port for links not given.")
+@click.option(
+    "--witness",
+    "is_witness",
+    is_flag=True,
+    help="Only vote, and run no resources; 'ha witness add' makes a smaller one.",
+)
 @_start_option
 @verb
 def join(
@@ -149,6 +156,7 @@ def join(
     name: str | None,
     addresses: tuple[str, ...],
     port: int | None,
+    is_witness: bool,
     is_started: bool,
 ) -> None:
     """Make this machine a node of the cluster whose 'ha init' or 'ha token' printed TOKEN.
@@ -156,21 +164,21 @@ def join(
     As an argument others on this machine can see it while it is used; with - for TOKEN it is
     read from standard input.
     """
-    layout, node_name = Layout(options.root), _checked_name(name)
-    _refuse_second(layout)
-    invitation = parse_token(_word(token))
-    places = wished_places(invitation, _links(addresses), port)
+    layout, node_name = Layout(options.root), checked_name(name)
+    refuse_second(layout)
+    invitation = parse_token(read_token(token))
+    places = wished_places(invitation, given_links(addresses), port)
     if is_started:
-        _require_free(_as_node(node_name, places).addresses)
-    welcome = run(ask_in(invitation, node_name, places))
-    with _taken_back_if_refused(layout):
-        _make_directories(layout)
-        _write_secret(layout.keyring_file, welcome.ring)
-        _write_secret(layout.node_file, welcome.node_file)
+        require_free(_as_node(node_name, places).addresses)
+    welcome = run(ask_in(invitation, node_name, places, witness=is_witness))
+    with taken_back_if_refused(layout):
+        make_directories(layout)
+        write_secret(layout.keyring_file, welcome.ring)
+        write_secret(layout.node_file, welcome.node_file)
         if is_started:
             _start_joined(layout, node_name)
     seen = run(_comes_online(layout, node_name)) if is_started else None
-    text = f"{node_name} is a node of the cluster now"
+    text = f"{node_name} is a {'witness' if is_witness else 'node'} of the cluster now"
     if not is_started:
         text += "; start it with 'ha start'"
     elif seen is None:
@@ -200,7 +208,7 @@ def leave(options: Options, force: bool) -> None:
     name = read_node_file(layout.node_file).name if force else run(_leave(options))
     if pid is not None and not launch.stop(pid):
         raise ConnectError(f"had (process {pid}) did not end; end it, then remove {layout.etc}")
-    _forget(layout)
+    forget(layout)
     if force:
         text = f"{name} knows no cluster any more; on another node"
         text += "" if seen is not None and seen.quorate else ", once the others have quorum"
@@ -272,26 +280,17 @@ def _show(options: Options, value: dict[str, object], text: str, warning: str) -
 
 def found_node(layout: Layout, name: str, configuration: Configuration, ring: str) -> None:
     """Make the files of one of the first nodes of a new cluster. All begin with equal snapshots."""
-    _make_directories(layout)
+    make_directories(layout)
     first = ConfigurationChange(
         1, configuration, "ha init", "first configuration", time.time_ns() // 1_000_000
     )
-    _write_secret(layout.keyring_file, ring)
-    _write_secret(layout.node_file, render_node_file(NodeName(name), configuration))
+    write_secret(layout.keyring_file, ring)
+    write_secret(layout.node_file, render_node_file(NodeName(name), configuration))
     store = Store.open(layout.store)
     try:
         store.bootstrap(Snapshot(1, 1, (first,)))
     finally:
         store.close()
-
-
-def _word(token: str) -> str:
-    """Return the token, which `-` leaves to standard input."""
-    if token != "-":
-        return token
-    if sys.stdin.isatty():
-        return str(click.prompt("token", hide_input=True, err=True)).strip()
-    return sys.stdin.readline().strip()
 
 
 def _start_joined(layout: Layout, name: str) -> None:
@@ -360,109 +359,3 @@ def _as_node(name: str, links: dict[str, str]) -> Node:
         parse_place(link, place, f"--address {link}") for link, place in sorted(links.items())
     ]
     return Node(NodeName(name), tuple(found))
-
-
-def _links(addresses: tuple[str, ...]) -> dict[str, str]:
-    """Read `--address` options: unnamed ones are ring0, ring1, … in their order."""
-    found: dict[str, str] = {}
-    for number, text in enumerate(addresses):
-        link, equals, place = text.partition("=")
-        if not equals:
-            link, place = f"ring{number}", text
-        if not _LINK.fullmatch(link) or link in found or not place:
-            raise ConfigError(f"--address {text}: expected [LINK=]HOST[:PORT], each link once")
-        found[link] = place
-    return found
-
-
-def _require_free(addresses: Iterable[Address]) -> None:
-    """Refuse addresses on which the daemon could not listen, before anything is made.
-
-    Raises: RefusedError, ConfigError: a port is taken, or an address is not this machine's.
-    """
-    for item in addresses:
-        option = f"--address {item.link}=HOST:PORT"
-        try:
-            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                _bind(item, kind)
-        except OSError as fault:
-            if fault.errno == errno.EADDRINUSE:
-                text = f"{item.host} port {item.port} is taken by another program"
-                raise RefusedError("busy", f"{text}: name another port with {option}") from None
-            text = f"this node cannot listen on {item.host} port {item.port} ({fault.strerror})"
-            raise ConfigError(f"{text}: name an address of this machine with {option}") from None
-
-
-def _bind(item: Address, kind: socket.SocketKind) -> None:
-    found = socket.getaddrinfo(item.host, item.port, type=kind, flags=socket.AI_PASSIVE)
-    with socket.socket(found[0][0], kind) as probe:
-        if kind is socket.SOCK_STREAM:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(found[0][4])
-
-
-def _checked_name(name: str | None) -> str:
-    chosen = name or socket.gethostname().partition(".")[0].lower()
-    if not _NAME.fullmatch(chosen):
-        text = "expected lower-case letters, digits, dots and dashes, 64 at most"
-        raise ConfigError(f"node name '{chosen}': {text}; name it with --node")
-    return chosen
-
-
-def _own_host() -> str:
-    """Return the address by which this machine would reach others; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            raise ConfigError(
-                "this machine has no route to other machines: name its address with --address"
-            ) from None
-        return str(probe.getsockname()[0])
-
-
-def _refuse_second(layout: Layout) -> None:
-    for path in (layout.keyring_file, layout.node_file, layout.store):
-        if path.exists():
-            raise RefusedError(
-                "busy", f"this machine is a node of a cluster already ({path}): 'ha leave' first"
-            )
-
-
-@contextlib.contextmanager
-def _taken_back_if_refused(layout: Layout) -> Iterator[None]:
-    is_made = False
-    try:
-        yield
-        is_made = True
-    finally:
-        if not is_made:
-            _forget(layout)
-
-
-def _forget(layout: Layout) -> None:
-    journal = layout.store.with_name(f"{layout.store.name}-journal")
-    for path in (layout.keyring_file, layout.node_file, layout.store, journal):
-        path.unlink(missing_ok=True)
-    shutil.rmtree(layout.invitations, ignore_errors=True)
-
-
-def _make_directories(layout: Layout) -> None:
-    try:
-        for directory in layout.directories():
-            directory.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise ConfigError(
-            f"cannot make {fault.filename} ({fault.strerror}): run as root, or use --root DIR"
-        ) from None
-
-
-def _write_secret(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    temporary = path.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

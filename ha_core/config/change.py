@@ -229,7 +229,7 @@ def _with_new_node(configuration: Configuration, command: commands.AddNode) -> C
         text = f"there is a node {command.node!r} already: choose another name with --node NAME"
         raise RefusedError("invalid", text)
     addresses = listening(configuration, command.addresses)
-    node = Node(command.node, addresses, voter=command.voter)
+    node = Node(command.node, addresses, voter=command.voter, witness=command.witness)
     return replace(configuration, nodes=(*configuration.nodes, node))
 
 

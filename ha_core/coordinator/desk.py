@@ -159,6 +159,9 @@ def edited(
     if isinstance(command, commands.AddNode):
         known = configuration.node(command.node)
         if known is not None and _listen_alike(configuration, known.addresses, command.addresses):
+            if command.witness and not known.witness:
+                text = f"node '{known.name}' of the cluster may run resources, and is no witness"
+                raise RefusedError("invalid", f"{text}: choose another name with --node NAME")
             wished = {command.node} if command.voter and not known.voter else set()
             return configuration, tuple(sorted({*waiting, *wished}))
         if command.voter:
@@ -215,7 +218,7 @@ def reason_of(command: Command) -> str:
             word = "maintenance" if command.maintenance else "maintenance ended"
             return f"{command.node or 'cluster'}: {word}"
         case commands.AddNode():
-            return f"{command.node} joins"
+            return f"{command.node} joins{' as a witness' if command.witness else ''}"
         case commands.RemoveNode():
             return f"{command.node} is removed"
         case _:

@@ -59,6 +59,8 @@ class Welcome:
     ring: str
     node_file: str
     revision: int
+    cluster: str = ""
+    """Name of the cluster; empty if the inviting node is too old to say it."""
 
 
 # --- invitations ---------------------------------------------------------------------------
@@ -202,6 +204,7 @@ class Door:
             "ring": self._ring(),
             "node_file": node_file,
             "revision": outcome.revision,
+            "cluster": self._configuration().name,
         }
 
 
@@ -212,7 +215,7 @@ def _command(wish: dict[str, object]) -> commands.AddNode:
     addresses = tuple(
         parse_place(str(link), str(place), f"address of {name}") for link, place in places.items()
     )
-    return commands.AddNode(NodeName(name), addresses)
+    return commands.AddNode(NodeName(name), addresses, witness=wish.get("witness") is True)
 
 
 def _with(configuration: Configuration, command: commands.AddNode) -> Configuration:
@@ -251,7 +254,9 @@ def wished_places(
     return places
 
 
-async def ask_in(invitation: Invitation, name: str, places: dict[str, str]) -> Welcome:
+async def ask_in(
+    invitation: Invitation, name: str, places: dict[str, str], *, witness: bool = False
+) -> Welcome:
     """Ask the inviting node to be let in as `name`, listening at `places`.
 
     Raises: ConnectError: nobody answers; RefusedError: the cluster said no, and why.
@@ -260,7 +265,8 @@ async def ask_in(invitation: Invitation, name: str, places: dict[str, str]) -> W
     for link, place in invitation.places:
         address = parse_place(link, place, "token")
         try:
-            return await _ask_at(address, invitation, {"name": name, "places": places})
+            wish = {"name": name, "places": places, "witness": witness}
+            return await _ask_at(address, invitation, wish)
         except (OSError, TimeoutError) as fault:
             faults.append(f"{place} ({_words(fault)})")
     raise ConnectError(
@@ -292,7 +298,10 @@ async def _ask_at(address: Address, invitation: Invitation, wish: dict[str, obje
         raise RefusedError(str(answer.get("code", "denied")), str(answer.get("text", "")))
     revision = answer.get("revision")
     return Welcome(
-        str(answer["ring"]), str(answer["node_file"]), revision if isinstance(revision, int) else 0
+        str(answer["ring"]),
+        str(answer["node_file"]),
+        revision if isinstance(revision, int) else 0,
+        str(answer.get("cluster", "")),
     )
 
 

@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import contextlib
 import ctypes
-import fcntl
 import gc
 import grp
 import logging
@@ -17,20 +16,16 @@ import pwd
 import random
 import resource
 import signal
-import socket
-import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from ha_core.config.model import Configuration
 from ha_core.errors import ConfigError, HaError, StoreError
 from ha_core.events import ResourceDied
-from ha_core.keyring import KeyRing, parse_ring
+from ha_core.keyring import KeyRing
 from ha_core.layout import Layout
 from ha_core.node import Node
-from ha_core.recovered import Recovered
 from ha_core.runtime.admission import Door
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.control import Access, ControlServer
@@ -40,6 +35,14 @@ from ha_core.runtime.logs import logging_to
 from ha_core.runtime.loop import Loop
 from ha_core.runtime.nodefile import NodeFile, read_node_file
 from ha_core.runtime.operations import Operations
+from ha_core.runtime.service import (
+    lock,
+    make_directory,
+    newest_places,
+    product,
+    read_ring,
+    tell_service_manager,
+)
 from ha_core.runtime.transport import Transport
 from ha_core.wire import Codec
 
@@ -101,7 +104,7 @@ class Daemon:
         self._loop.operations = self._operations
         self._loop.guardian = self._guardian
         self._control = ControlServer(
-            layout.control_socket, self._loop, access=access, product=_product()
+            layout.control_socket, self._loop, access=access, product=product()
         )
         self._cutting: set[asyncio.Task[None]] = set()
 
@@ -122,7 +125,7 @@ class Daemon:
         try:
             await self._begin()
             await self._loop.ended.wait()
-            _tell_service_manager("STOPPING=1")
+            tell_service_manager("STOPPING=1")
         finally:
             await self._end()
         return self._exit_code()
@@ -136,7 +139,7 @@ class Daemon:
         # What is there now stays: the collector need not look at it, nor stop the node for it.
         gc.collect()
         gc.freeze()
-        _tell_service_manager("READY=1")
+        tell_service_manager("READY=1")
         log.info("node %s runs, generation %d", self._node.name, self._node.generation)
 
     async def _end(self) -> None:
@@ -178,34 +181,6 @@ class Daemon:
             log.error("the old key ring stays in use: %s", fault)
 
 
-def newest_places(recovered: Recovered, node_file: NodeFile) -> Configuration:
-    """Return the configuration whose nodes must be reached to begin.
-
-    The newest one on disk, final or not: what is final is known only when a majority has been
-    reached, and that may be the majority of a change which was still open when this node died.
-    """
-    first = recovered.snapshot.revisions if recovered.snapshot is not None else ()
-    later = [entry.change for entry in recovered.entries if entry.change is not None]
-    for change in reversed((*first, *later)):
-        if change.configuration.node(node_file.name) is not None:
-            return change.configuration
-    return node_file.seeds
-
-
-def read_ring(path: Path) -> KeyRing:
-    """Read the key ring, which nobody but its owner may be able to read. Raises ConfigError."""
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        text = path.read_text()
-    except OSError as fault:
-        cure = "make a cluster with 'ha init', or join one with 'ha join'"
-        raise ConfigError(f"{path} cannot be read ({fault.strerror}): {cure}") from None
-    if mode & 0o077:
-        cure = f"chmod 600 {path}"
-        raise ConfigError(f"{path} has mode {mode:04o}, expected 0600: {cure}")
-    return parse_ring(text, str(path))
-
-
 def access_of(groups: list[str], delegates: list[str]) -> Access:
     """Return who may use the control socket. Raises ConfigError for a name that does not exist."""
     return Access(
@@ -237,9 +212,9 @@ def main(arguments: list[str] | None = None) -> int:
     with contextlib.ExitStack() as held:
         try:
             for directory in layout.directories():
-                _make_directory(directory)
+                make_directory(directory)
             os.umask(0o077)  # only now: others must reach the control socket
-            if _lock(layout.lock_file) is None:
+            if lock(layout.lock_file) is None:
                 sys.stderr.write(f"had: another daemon runs on {layout.lib}: stop it first\n")
                 return EXIT_RUNNING
             log_file = layout.lib / "had.log"
@@ -250,13 +225,6 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stderr.write(f"had: {where} cannot be used ({fault.strerror}): {cure}\n")
             return EXIT_CONFIG
         return _serve(layout, options)
-
-
-def _make_directory(path: Path) -> None:
-    """Make a directory that everyone may enter: secrets are files of mode 0600 in it."""
-    if not path.is_dir():
-        path.mkdir(parents=True)
-        path.chmod(0o755)
 
 
 def _serve(layout: Layout, options: argparse.Namespace) -> int:
@@ -312,19 +280,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _lock(path: Path) -> int | None:
-    """Return a descriptor that holds the root's lock for the life of the process, or None."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
-    return descriptor
-
-
 def _claim_priority() -> None:
     """Ask for real-time scheduling and memory that stays; carry on without, and say so."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -341,24 +296,6 @@ def _claim_priority() -> None:
         _MCL_CURRENT_FUTURE_ONFAULT
     ):
         log.info("memory is not locked (%s)", os.strerror(ctypes.get_errno()))
-
-
-def _tell_service_manager(state: str) -> None:
-    """Speak systemd's readiness protocol. Source: sd_notify(3)."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    # 'ha start' hears that the daemon is ready, and then listens no more.
-    ignored = contextlib.suppress(OSError)
-    with ignored, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.connect("\0" + address[1:] if address.startswith("@") else address)
-        sock.sendall(state.encode())
-
-
-def _product() -> str:
-    from importlib.metadata import version
-
-    return f"Beatkeeper {version('beatkeeper')}"
 
 
 if __name__ == "__main__":
