@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from ha_core.commands import Command
+from ha_core.gates import Gates
 from ha_core.ids import LinkName, Millis, NodeName
 from ha_core.messages import Message
 
@@ -89,6 +90,22 @@ class ResourceDied:
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """What ends this node's resources with the lease; told once, before anything else."""
+
+    gates: Gates
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """The shell has noticed something about this node that belongs into the journal."""
+
+    kind: str
+    text: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """The service manager wants the daemon to end: drain, then say so by `Stopped`."""
 
@@ -102,5 +119,7 @@ Event: TypeAlias = (
     | CommandGiven
     | OperationDone
     | ResourceDied
+    | Declared
+    | Noticed
     | StopAsked
 )

@@ -1,8 +1,10 @@
 """What a node knows, gathered for one summary. Fields as in `ClusterSnapshot`; no behaviour."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ha_core.config.model import Configuration
+from ha_core.gates import Gates
 from ha_core.ids import Millis, NodeName, ResourceId, Term
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.snapshot import LinkSummary
@@ -30,3 +32,5 @@ class Facts:
     wall_ms: Millis
     superseded_by: int = 0
     """A later start of this node that others remember; 0 if this is the newest."""
+    gates: Mapping[NodeName, Gates] = field(default_factory=dict)
+    """What each node has said of its gates."""

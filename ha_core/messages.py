@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from ha_core.commands import Command, Outcome
+from ha_core.gates import Gates
 from ha_core.ids import Generation, Index, Millis, ResourceId, Term
 from ha_core.journal import JournalEvent
 from ha_core.policy.transition import ActionKind
@@ -102,6 +103,8 @@ class LeaseRequest:
     """Newest view received in this term."""
     events_through: int
     """Newest cluster event sequence this node holds."""
+    gates: Gates | None = None
+    """What ends its resources with the lease; said until the log has admitted this incarnation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from ha_core.membership.farewell import Farewell
 from ha_core.membership.stay import Leader
 from ha_core.node_parts import NodeParts
 from ha_core.recovered import Recovered
+from ha_core.replication.entries import ADMITTED
 from ha_core.replication.signals import Applied, Deposed, Elected, LeaderHeard, SnapshotInstalled
 from ha_core.timers import timers
 from ha_core.transition.telling import Happened, lost_contact
@@ -93,6 +94,10 @@ class Node(NodeParts):
                 wall_ms = self._wall(now_ms)
                 died = self._local.died(ResourceId(resource), reason, wall_ms, held)
                 self._happened(died, now_ms)
+            case ev.Declared(gates=gates):
+                self._gates = gates
+            case ev.Noticed(kind=kind, text=text, why=why):
+                self._tell(kind, self.name, text, why, "", now_ms)
             case ev.StopAsked():
                 self._is_leaving = True
                 self._local.report_id += 1
@@ -226,7 +231,13 @@ class Node(NodeParts):
             self._local.report_id,
             self._view.version if in_term else 0,
             self._notebook.register.last_seq,
+            None if self._is_admitted() and self._lease.is_held(now_ms) else self._gates,
         )
+
+    def _is_admitted(self) -> bool:
+        """Return whether this replica's log has admitted this incarnation, with its gates."""
+        admitted = (ADMITTED, self.name, self.generation)
+        return any((v.method, v.node, v.generation) == admitted for v in self._raft.verdicts)
 
     def _send_commands(self, now_ms: Millis) -> None:
         leader = self._raft.leader

@@ -16,12 +16,14 @@ from ha_core.coordinator.lead import Lead
 from ha_core.coordinator.notebook import Notebook
 from ha_core.effects import Effect
 from ha_core.facts import Facts
+from ha_core.gates import Gates
 from ha_core.ids import Millis, NodeName
 from ha_core.membership.detector import Detector
 from ha_core.membership.farewell import Farewell
 from ha_core.membership.greetings import Greetings
 from ha_core.membership.stay import Stay
 from ha_core.recovered import Recovered
+from ha_core.replication.entries import ADMITTED
 from ha_core.replication.machine import Replication
 from ha_core.snapshot import ClusterSnapshot
 from ha_core.status import NodeState, NodeStatus
@@ -44,6 +46,7 @@ class NodeParts:
         self._timers = timers(self._raft.configuration.options.dead_after_ms)
         self._raft.set_timers(self._timers)
         self._detector = Detector(self._timers.dead_after_ms, now_ms)
+        self._gates = Gates()
         self._stay = Stay(self.generation, self._timers)
         self._lease = self._stay.lease
         self._local = LocalResources(recovered.local)
@@ -140,8 +143,14 @@ class NodeParts:
             version=self.version,
             wall_ms=self._wall(now_ms),
             superseded_by=self._stay.superseded_by,
+            gates=self._gates_by_node(),
         )
         return summarize(facts)
+
+    def _gates_by_node(self) -> dict[NodeName, Gates]:
+        """Return what every node has said of its gates when the log admitted it."""
+        said = {v.node: v.gates for v in self._raft.verdicts if v.method == ADMITTED}
+        return said | {self.name: self._gates}
 
     # --- small things --------------------------------------------------------------------
 

@@ -78,6 +78,8 @@ class Instance:
     started_wall_ms: Millis = 0
     stale: bool = False
     """It runs by a definition that the configuration has replaced: it must restart."""
+    free_after_ms: Millis = 0
+    """Of what is uncertain: a guard ends it so long after its node was lost; 0: nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,42 @@
 """Agent classes: what must be exclusive, and which guard ends it with the run lease.
 
-Owns: the mapping from a primitive to its guard. Pure.
+Owns: the mapping from a primitive, and the gates that its node has declared, to its guard: how
+long after the end of the lease it may still run, and what would shorten that. Pure.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
+from ha_core.agents import address
 from ha_core.config.model import AgentClass, Exclusivity, Primitive
+from ha_core.errors import ConfigError
+from ha_core.gates import Gates
+from ha_core.ids import Millis
 
+LIFETIME_MS: Final = 0
+"""An address is put on its interface for whole seconds beyond the lease, and the kernel looks at
+such times once a second: so long after the lease's end it is gone, whoever stands still.
+"""
+RESET_MS: Final = 1000
+"""Watchdogs count in steps of up to a second."""
 _DEFAULT_EXCLUSIVITY = {
     AgentClass.PROCESS: Exclusivity.PROCESS,
     AgentClass.ADDRESS: Exclusivity.NETWORK,
 }
-_GUARDED = (AgentClass.PROCESS, AgentClass.ADDRESS)
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What keeps a resource from having two owners; `bounded`: gone when the run lease ends."""
+    """What keeps a resource from having two owners; `bounded`: gone `extra_ms` after the end of
+    the run lease at the latest.
+    """
 
     name: str
     sentence: str
     bounded: bool
+    extra_ms: Millis = 0
+    cure: str = ""
+    """What would make a takeover quicker, done to `NODE`; empty if nothing but a lower D."""
 
 
 def exclusivity_of(primitive: Primitive) -> Exclusivity:
@@ -30,12 +46,63 @@ def exclusivity_of(primitive: Primitive) -> Exclusivity:
     return _DEFAULT_EXCLUSIVITY.get(primitive.agent.agent_class, Exclusivity.DEVICE)
 
 
-def guard_of(primitive: Primitive) -> Guard:
-    """Return the guard of a primitive."""
-    if exclusivity_of(primitive) is Exclusivity.NONE:
+def may_run_twice(primitive: Primitive) -> bool:
+    """Return whether the configuration says that two of it do no harm."""
+    return exclusivity_of(primitive) is Exclusivity.NONE
+
+
+def guard_of(primitive: Primitive, gates: Gates = Gates(), *, fenced: bool = False) -> Guard:
+    """Return the guard of a primitive on a node with these gates; `fenced`: a fence device can
+    cut the node off.
+    """
+    if may_run_twice(primitive):
         return Guard("not needed", "the configuration says that it may run twice", True)
-    if primitive.agent.agent_class in _GUARDED:
-        sentence = "the guardian ends it when the node's run lease ends"
+    if primitive.agent.agent_class is AgentClass.PROCESS:
+        return Guard("guardian", "the guardian kills it when the node's run lease ends", True)
+    if primitive.agent.agent_class is AgentClass.ADDRESS:
+        return _guard_of_address(primitive, gates)
+    return _guard_of_device(gates, fenced=fenced)
+
+
+def _guard_of_address(primitive: Primitive, gates: Gates) -> Guard:
+    if is_claim(primitive):
+        sentence = "one process of the machine can hold it, and the guardian lets go in time"
         return Guard("guardian", sentence, True)
+    if gates.kernel:
+        sentence = "the kernel lets nothing to or from it through once the node's run lease ends"
+        return Guard("kernel gate", sentence, True)
+    why = f" ({gates.no_kernel})" if gates.no_kernel else ""
+    sentence = (
+        f"the guardian removes it when the node's run lease ends, and the kernel {LIFETIME_MS} ms"
+        f" later should the guardian stand still; the node has no kernel gate{why}"
+    )
+    cure = "install nftables on NODE and restart its daemon"
+    return Guard("guardian", sentence, True, LIFETIME_MS, cure)
+
+
+def _guard_of_device(gates: Gates, *, fenced: bool) -> Guard:
+    if gates.watchdog_ms:
+        extra_ms = gates.watchdog_ms + RESET_MS
+        sentence = f"the watchdog resets the node {gates.watchdog_ms} ms after its run lease ends"
+        cure = "give the watchdog of NODE a shorter time-out"
+        if not fenced:
+            cure += ", or the cluster a fence device for NODE"
+        return Guard("watchdog", sentence, True, extra_ms, cure)
+    why = f" ({gates.no_watchdog})" if gates.no_watchdog else ""
+    if fenced:
+        sentence = "nothing ends it when its node is lost: a fence device must cut the node off"
+        cure = f"a watchdog on NODE bounds the wait should its fence device fail{why}"
+        return Guard("fencing", sentence, False, 0, cure)
     sentence = "nothing ends it when its node is lost: a takeover waits for an operator"
-    return Guard("none", sentence, False)
+    cure = f"configure a fence device for NODE, or its watchdog{why}"
+    return Guard("none", sentence, False, 0, cure)
+
+
+def is_claim(primitive: Primitive) -> bool:
+    """Return whether it is an address that is held without an interface; a faulty one is not."""
+    if primitive.agent.agent_class is not AgentClass.ADDRESS:
+        return False
+    try:
+        return address.parse(primitive).is_claim
+    except ConfigError:
+        return False

@@ -13,6 +13,7 @@ from ha_core.coordinator.planner import REPLAN_MS, Planner
 from ha_core.coordinator.register import Register
 from ha_core.coordinator.roster import Lost, Roster
 from ha_core.effects import Effect, Send
+from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, NodeName
 from ha_core.messages import Hello, LeaseGrant, LeaseRequest, Report, View
 from ha_core.replication.entries import ADMITTED, LEFT, Entry, Verdict
@@ -111,7 +112,8 @@ class Lead:
             output += self.outdated(sender, generation, newest, now_ms)
         before = self._admission(sender)
         if self.roster.request(sender, generation, message, now_ms, wall_ms):
-            return self._judge(sender, generation, ADMITTED, now_ms, wall_ms)
+            gates = self.roster.gates_of(sender, generation, message.gates)
+            return self._judge(sender, generation, ADMITTED, now_ms, wall_ms, gates)
         if self._admission(sender) != before:
             self._dirty = True
             self.planner.executor.void(sender)
@@ -236,6 +238,9 @@ class Lead:
         self._dirty = self._dirty or changed
         for item in lost:
             output += self._lose(item)
+        for item in self.roster.release(now_ms):
+            self._dirty = True
+            output.append(_released(item))
         output += self._clerk.work(now_ms, wall_ms)
         output += self._clerk.promote(now_ms, wall_ms)
         expiring = self.planner.has_time_limits(self._raft.configuration, self.roster)
@@ -318,10 +323,24 @@ class Lead:
         if lost.uncertain:
             names = ", ".join(lost.uncertain)
             text += f"; nothing proves that it no longer runs {names}"
+        for resource, wait_ms in lost.delayed:
+            text += f"; {resource} ends there within {wait_ms} ms by its guard"
         return [Told("node-lost", lost.node, text, "", incident)]
 
     def _judge(
-        self, node: NodeName, generation: Generation, method: str, now_ms: Millis, wall_ms: Millis
+        self,
+        node: NodeName,
+        generation: Generation,
+        method: str,
+        now_ms: Millis,
+        wall_ms: Millis,
+        gates: Gates = Gates(),
     ) -> list[LeadOutput]:
-        verdict = Verdict(node, generation, method, "cluster", "", wall_ms)
+        verdict = Verdict(node, generation, method, "cluster", "", wall_ms, gates)
         return list(self._clerk.judge(verdict, now_ms))
+
+
+def _released(item: Lost) -> Told:
+    names = ", ".join(item.affected)
+    text = f"{names} has ended on {item.node}: what guards it there has had its time"
+    return Told("guard-waited", item.node, text)

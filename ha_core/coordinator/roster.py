@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from ha_core.agents.registry import guard_of
 from ha_core.config.model import Configuration, Primitive
+from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, NodeName, ResourceId
 from ha_core.messages import LeaseRequest, Report
 from ha_core.replication.entries import ADMITTED, LEFT, Verdict
@@ -41,6 +42,10 @@ class Record:
     """By our clock: no lease of this node can run beyond this."""
     is_leaving: bool = False
     may_hold_lease: bool = False
+    gates: Gates = Gates()
+    """What ends its resources with the lease, by its own word when it was admitted."""
+    lost_ms: Millis = 0
+    """By our clock: when it was found lost; 0 if it is not."""
     since_wall_ms: Millis = 0
     view_version: int = 0
     view_sent_ms: Millis = 0
@@ -58,6 +63,8 @@ class Lost:
     generation: Generation
     affected: tuple[ResourceId, ...]
     uncertain: tuple[ResourceId, ...]
+    delayed: tuple[tuple[ResourceId, Millis], ...] = ()
+    """What a guard ends so long after the loss; it can be taken over then."""
 
 
 class Roster:
@@ -108,6 +115,14 @@ class Roster:
             verdict is not None and verdict.method == ADMITTED and verdict.generation == generation
         )
 
+    def gates_of(self, node: NodeName, generation: Generation, said: Gates | None) -> Gates:
+        """Return the gates of an incarnation: as it says, else as it said when it was admitted;
+        of one that never spoke of them nothing but its guardian is relied on.
+        """
+        record = self.records[node]
+        known = record.gates if record.generation == generation else Gates()
+        return known if said is None else said
+
     # --- input ---------------------------------------------------------------------------
 
     def configure(self, configuration: Configuration, wall_ms: Millis) -> None:
@@ -128,6 +143,8 @@ class Roster:
             return
         self._verdicts[verdict.node] = verdict
         record = self.records.get(verdict.node)
+        if record is not None and verdict.method == ADMITTED:
+            record.gates = verdict.gates
         if record is None or verdict.method == ADMITTED:
             return
         if record.state in (NodeState.LOST, NodeState.LEFT) and (
@@ -247,16 +264,34 @@ class Roster:
             silence = self._silence(record, silent_ms.get(name, 0), now_ms)
             if silence >= self.timers.dead_after_ms and now_ms >= record.lease_bound_ms:
                 ordered = {resource for resource, node in starting if node == name}
-                lost.append(self._lose(record, ordered, wall_ms))
+                lost.append(self._lose(record, ordered, now_ms, wall_ms))
             elif silence >= self.timers.election_ms and record.state is NodeState.ONLINE:
                 record.state, changed = NodeState.SUSPECT, True
             elif silence < self.timers.election_ms and record.state is NodeState.SUSPECT:
                 record.state, changed = NodeState.ONLINE, True
         return lost, changed or bool(lost)
 
+    def release(self, now_ms: Millis) -> list[Lost]:
+        """Take as ended what the guards of lost nodes have ended by now; return it by node."""
+        found = []
+        for _, record in sorted(self.records.items()):
+            ended = [item for at, item in release_times(record) if now_ms >= at]
+            if ended:
+                gone = {item.resource for item in ended}
+                record.instances = tuple(
+                    replace(item, state=InstanceState.STOPPED, free_after_ms=0)
+                    if item.resource in gone
+                    else item
+                    for item in record.instances
+                )
+                found.append(Lost(record.name, record.generation, tuple(sorted(gone)), ()))
+        return found
+
     def deadline_ms(self) -> Millis | None:
-        """Return when the next node would become suspect or lost, unless it asks for its lease."""
-        due = []
+        """Return when a node would become suspect or lost, unless it asks for its lease, or when
+        a guard has ended what a lost one ran.
+        """
+        due = [at for record in self.records.values() for at, _ in release_times(record)]
         for name, record in self.records.items():
             if name == self.name or record.state in (NodeState.LOST, NodeState.LEFT):
                 continue
@@ -289,6 +324,7 @@ class Roster:
             return Record(name, NodeState.LEFT, generation, since_wall_ms=wall_ms)
         remembered = known.instances if known and known.generation == verdict.generation else ()
         record = Record(name, NodeState.PENDING, verdict.generation, since_wall_ms=wall_ms)
+        record.gates = verdict.gates
         record.instances = self._may_run(name, remembered)
         record.lease_bound_ms = self._elected_ms + self.timers.inherited_lease_ms()
         return record
@@ -325,10 +361,15 @@ class Roster:
         node = self._configuration.node(name)
         return node is not None and node.witness
 
-    def _is_bounded(self, resource: ResourceId) -> bool:
-        """Return whether a guard ends the resource with the lease; of a stranger nobody knows."""
+    def _extra_ms(self, resource: ResourceId, gates: Gates) -> Millis | None:
+        """Return how long after the lease a guard has ended the resource at the latest; None if
+        none does, as of a stranger nobody knows.
+        """
         primitive = self._configuration.primitive(resource) or self._former.get(resource)
-        return primitive is not None and guard_of(primitive).bounded
+        guard = guard_of(primitive, gates) if primitive is not None else None
+        if guard is None or not guard.bounded:
+            return None
+        return with_drift(guard.extra_ms) if guard.extra_ms else 0
 
     def _admit(
         self, record: Record, generation: Generation, wall_ms: Millis, *, may_hold_lease: bool
@@ -340,6 +381,7 @@ class Roster:
         record.is_leaving = False
         record.may_hold_lease = may_hold_lease
         record.state = NodeState.PENDING
+        record.lost_ms = 0
         record.since_wall_ms = wall_ms
 
     def _leave(self, record: Record, state: NodeState, wall_ms: Millis) -> None:
@@ -350,8 +392,11 @@ class Roster:
         record.requested_ms = None
         record.since_wall_ms = wall_ms
 
-    def _lose(self, record: Record, ordered: Set[ResourceId], wall_ms: Millis) -> Lost:
-        """Conclude from silence: what a gate ended is gone, the rest is uncertain.
+    def _lose(
+        self, record: Record, ordered: Set[ResourceId], now_ms: Millis, wall_ms: Millis
+    ) -> Lost:
+        """Conclude from silence: what a gate ended is gone, the rest is uncertain for a while or
+        for good.
 
         `ordered`: what the node was told to start, and may have started before it was cut off.
         """
@@ -363,14 +408,27 @@ class Roster:
             may_run = item.state in MAY_BE_ACTIVE or started
             if may_run and (started or item.state is not InstanceState.UNKNOWN):
                 affected.append(item.resource)
-            if may_run and not self._is_bounded(item.resource):
-                kept.append(replace(item, state=InstanceState.UNCERTAIN, pending=""))
-            else:
-                kept.append(replace(item, state=InstanceState.STOPPED, pending=""))
+            extra_ms = self._extra_ms(item.resource, record.gates) if may_run else 0
+            state = InstanceState.STOPPED if extra_ms == 0 else InstanceState.UNCERTAIN
+            kept.append(replace(item, state=state, pending="", free_after_ms=extra_ms or 0))
         record.instances = tuple(kept)
+        record.lost_ms = now_ms
         self._leave(record, NodeState.LOST, wall_ms)
-        uncertain = tuple(i.resource for i in kept if i.state is InstanceState.UNCERTAIN)
-        return Lost(record.name, record.generation, tuple(affected), uncertain)
+        open_ = [item for item in kept if item.state is InstanceState.UNCERTAIN]
+        uncertain = tuple(item.resource for item in open_ if not item.free_after_ms)
+        delayed = tuple((i.resource, i.free_after_ms) for i in open_ if i.free_after_ms)
+        return Lost(record.name, record.generation, tuple(affected), uncertain, delayed)
+
+
+def release_times(record: Record) -> list[tuple[Millis, Instance]]:
+    """Return when a guard has ended each uncertain instance of a lost node."""
+    if record.state is not NodeState.LOST:
+        return []
+    return [
+        (record.lost_ms + item.free_after_ms, item)
+        for item in record.instances
+        if item.state is InstanceState.UNCERTAIN and item.free_after_ms
+    ]
 
 
 def _at_worst(state: InstanceState) -> InstanceState:

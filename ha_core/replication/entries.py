@@ -8,6 +8,7 @@ Source: Ongaro, "Consensus: Bridging Theory and Practice", figure 3.1, chapter 5
 from dataclasses import dataclass
 
 from ha_core.config.model import Configuration
+from ha_core.gates import Gates
 from ha_core.ids import Generation, Index, Millis, NodeName, Revision, Term
 
 ADMITTED = "admitted"
@@ -64,6 +65,8 @@ class Verdict:
     author: str
     reason: str
     at_wall_ms: Millis
+    gates: Gates = Gates()
+    """What the incarnation said of itself when it was admitted."""
 
     def replaces(self, known: "Verdict | None") -> bool:
         """Return whether it is the newer word; a late one on an earlier start changes nothing."""

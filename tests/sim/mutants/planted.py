@@ -59,7 +59,7 @@ def voters_forget_that_they_heard_a_leader(patch: pytest.MonkeyPatch) -> None:
 def every_resource_counts_as_guarded(patch: pytest.MonkeyPatch) -> None:
     """A takeover without proof: nothing ends an unguarded service of a lost node."""
     guard = registry.Guard("guardian", "", True)
-    patch.setattr(roster, "guard_of", lambda primitive: guard)
+    patch.setattr(roster, "guard_of", lambda primitive, gates: guard)
 
 
 def inherited_leases_are_not_waited_for(patch: pytest.MonkeyPatch) -> None:
