@@ -6,6 +6,7 @@ which events belong to one incident. Knows nothing of messages.
 
 from dataclasses import replace
 
+from ha_core.agents.registry import may_run_twice
 from ha_core.config.model import Configuration
 from ha_core.coordinator.roster import Lost, Roster
 from ha_core.ids import Millis, NodeName, ResourceId, Term
@@ -51,7 +52,8 @@ class Planner:
         self._close_incidents(status)
         wanted = with_leaving(configuration, roster.leaving())
         self.transition = schedule(wanted, status, wall_ms)
-        orders = self.executor.next_orders(self.transition, status, self.incidents, now_ms)
+        doubles = {item.id for item in configuration.primitives if may_run_twice(item)}
+        orders = self.executor.next_orders(self.transition, status, self.incidents, now_ms, doubles)
         self._intend(status, orders)
         return orders
 

@@ -6,7 +6,7 @@ run where. Each raises RefusedError with the cure.
 
 from collections.abc import Iterable
 
-from ha_core.agents.registry import guard_of
+from ha_core.agents.registry import guard_of, may_run_twice
 from ha_core.config.model import Configuration, Node
 from ha_core.coordinator.roster import MAY_BE_ACTIVE, Record
 from ha_core.errors import RefusedError
@@ -27,6 +27,7 @@ def refuse_unsafe(
     for record in known:
         _refuse_removal(current, changed, record, given)
     _refuse_new_guards(current, changed, known, given)
+    _refuse_new_exclusivity(current, changed, known, given)
 
 
 def _refuse_new_timers(current: Configuration, changed: Configuration) -> None:
@@ -86,6 +87,27 @@ def _refuse_new_guards(
             text = (
                 f"resource '{primitive.id}' cannot become one that the run lease bounds while it"
                 f" may run unguarded on {', '.join(where)}: stop it first"
+                f" ('ha resource stop {primitive.id}')"
+            )
+            raise RefusedError("unsafe", text)
+
+
+def _refuse_new_exclusivity(
+    current: Configuration,
+    changed: Configuration,
+    records: tuple[Record, ...],
+    orders: tuple[OpenOrder, ...],
+) -> None:
+    """What runs twice in the middle of a move must not be forbidden that very moment."""
+    for primitive in changed.primitives:
+        old = current.primitive(primitive.id)
+        if old is None or not may_run_twice(old) or may_run_twice(primitive):
+            continue
+        where = _where_it_may_run(primitive.id, records, orders)
+        if len(where) > 1:
+            text = (
+                f"resource '{primitive.id}' cannot become exclusive while it may run on"
+                f" {' and '.join(where)}: wait until it runs on one node, or stop it first"
                 f" ('ha resource stop {primitive.id}')"
             )
             raise RefusedError("unsafe", text)

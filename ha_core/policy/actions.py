@@ -7,11 +7,13 @@ repeated nor overtaken. Source: Pacemaker Explained, "Ordering Constraints".
 
 from dataclasses import dataclass
 
+from ha_core.agents.registry import may_run_twice
 from ha_core.config.model import Ordering, OrderKind
 from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.policy.picture import Picture
 from ha_core.policy.placement import Seat
 from ha_core.policy.transition import Action, ActionKey, ActionKind
+from ha_core.policy.warm import make_before_break
 from ha_core.policy.wording import WORDS_CHARACTERS_MAX, brief
 from ha_core.status import Instance, InstanceState, NodeState
 
@@ -260,6 +262,10 @@ class Actions:
         for resource in sorted(self._picture.resources):
             self._collect(resource, wanted, ready)
         after = {key: self._predecessors(key, wanted) for key in wanted}
+        follows = [(edge.first, edge.then) for edge in self._edges]
+        make_before_break(
+            self._picture, follows, lambda r: self._seats[r].node, after, self._is_hopeful
+        )
         return _sorted(wanted, after, ready)
 
     def _collect(
@@ -294,11 +300,23 @@ class Actions:
             where == node and item.pending for where, item in self._picture.instances(resource)
         )
 
+    def _is_hopeful(self, resource: ResourceId) -> bool:
+        """Return whether nothing but time keeps the primitive from starting at its seat."""
+        seat = self._seats[resource]
+        is_open = seat.node is not None and seat.node not in self._picture.closed
+        return is_open and resource not in self.blocked and resource not in self._hopeless
+
     def _predecessors(self, key: ActionKey, wanted: dict[ActionKey, str]) -> set[ActionKey]:
         mine = [other for other in wanted if other.resource == key.resource]
         found: set[ActionKey] = set()
         if key.kind is ActionKind.START:
-            found.update(other for other in mine if other.kind is not ActionKind.START)
+            twice = may_run_twice(self._picture.resources[key.resource].primitive)
+            found.update(
+                other
+                for other in mine
+                if other.kind is ActionKind.PROBE
+                or (other.kind is ActionKind.STOP and not (twice and other.node != key.node))
+            )
             found |= self._avoided(key, wanted)
         for edge in self._edges:
             if (key.kind, key.resource) == (ActionKind.START, edge.then):

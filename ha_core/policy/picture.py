@@ -7,6 +7,7 @@ which nodes may take something new. Decides nothing.
 from dataclasses import dataclass
 from typing import TypeVar
 
+from ha_core.agents.registry import may_run_twice
 from ha_core.config.model import Configuration, Meta, Node, OnFail, Primitive, TargetRole
 from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
 from ha_core.policy.transition import Reason
@@ -94,15 +95,19 @@ class Picture:
         ]
 
     def current(self, resource: ResourceId) -> NodeName | None:
-        """Return the one node where it is active; inactive, where the last plan meant it to be."""
+        """Return the one node where it is active; inactive, or in the middle of a move of what may
+        run twice, where the last plan meant it to be.
+        """
         where = [
             node
             for node, item in self.active(resource)
             if item.state is not InstanceState.UNCERTAIN
         ]
-        if not where:
-            return self._intended.get(resource)
-        return where[0] if len(where) == 1 else None
+        if len(where) == 1:
+            return where[0]
+        intended = self._intended.get(resource)
+        is_moving = may_run_twice(self.resources[resource].primitive) and intended in where
+        return intended if is_moving or not where else None
 
     def unknown(self, resource: ResourceId) -> list[NodeName]:
         """Return the reachable nodes of which nobody knows whether the primitive runs there."""

@@ -7,6 +7,7 @@ begins with its rule. `Judges` hands them what the hosts let be seen.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from ha_core.agents.registry import may_run_twice
 from ha_core.config.model import Primitive
 from ha_core.effects import CommandAnswered, Send
 from ha_core.ids import NodeName, ResourceId, Revision
@@ -41,8 +42,9 @@ class OneOwner:
         """Judge the present moment."""
         owners: dict[ResourceId, list[NodeName]] = {}
         for host in self._hosts:
-            for resource in host.running:
-                owners.setdefault(resource, []).append(host.name)
+            for resource, primitive in host.running.items():
+                if not may_run_twice(primitive):
+                    owners.setdefault(resource, []).append(host.name)
         for resource, names in owners.items():
             if len(names) > 1:
                 text = f"S1: {resource} runs on {' and '.join(sorted(names))}"
@@ -143,7 +145,7 @@ class ProvenTakeover:
     def begins(self, host: Host, primitive: Primitive, now_us: int) -> None:
         """Judge a service that is about to begin on a host."""
         self._heed_operators()
-        for other in self._hosts:
+        for other in () if may_run_twice(primitive) else self._hosts:
             if other is host:
                 continue
             claim = other.claims.standing(primitive.id, other.lease_end_us(), now_us)

@@ -13,6 +13,7 @@ from ha_core.config.model import (
     Colocation,
     Configuration,
     Defaults,
+    Exclusivity,
     Group,
     Link,
     Location,
@@ -149,7 +150,11 @@ def draw_primitive(random: Random, name: str) -> Primitive:
         Operation("stop", 0, 800),
     )
     threshold = random.choice((None, 2))
-    meta = Meta(migration_threshold=threshold, failure_timeout_ms=random.choice((None, 3000)))
+    meta = Meta(
+        migration_threshold=threshold,
+        failure_timeout_ms=random.choice((None, 3000)),
+        exclusivity=random.choice((None, None, None, Exclusivity.NONE)),
+    )
     return Primitive(ResourceId(name), ref, parameters, operations, meta)
 
 

@@ -5,7 +5,7 @@ no start is ordered while any other node may have the resource, counting
 orders that are out. Knows nothing of why actions are wanted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
 from ha_core.config.model import Configuration
@@ -94,11 +94,15 @@ class Executor:
         status: ClusterStatus,
         incidents: Mapping[ResourceId, str],
         now_ms: Millis,
+        doubles: Set[ResourceId] = frozenset(),
     ) -> list[OpenOrder]:
-        """Return the orders to give now, in plan order; they are remembered as open."""
+        """Return the orders to give now, in plan order; they are remembered as open.
+
+        `doubles`: what may run on several nodes at once without harm.
+        """
         given = []
         for action in transition.actions:
-            if not action.after and self._may(action, status):
+            if not action.after and self._may(action, status, doubles):
                 order = self._open(action, incidents.get(action.key.resource, ""), now_ms)
                 given.append(order)
         return given
@@ -136,7 +140,7 @@ class Executor:
         self.open[(key.resource, key.node)] = order
         return order
 
-    def _may(self, action: Action, status: ClusterStatus) -> bool:
+    def _may(self, action: Action, status: ClusterStatus, doubles: Set[ResourceId]) -> bool:
         key = action.key
         if (key.resource, key.node) in self.open:
             return False
@@ -146,7 +150,9 @@ class Executor:
         instance = node.instance(key.resource)
         if instance is not None and instance.pending:
             return False
-        return key.kind is not ActionKind.START or not self._is_elsewhere(action, status)
+        if key.kind is not ActionKind.START or key.resource in doubles:
+            return True
+        return not self._is_elsewhere(action, status)
 
     def _is_elsewhere(self, action: Action, status: ClusterStatus) -> bool:
         """Return whether another node may have the resource; a plan never asks for this start."""

@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 
 from ha_core.commands import AddNode, Apply, Command, Outcome, RemoveNode
-from ha_core.config.model import AgentClass, AgentRef, Configuration, Link, Options, Primitive
+from ha_core.config.model import (
+    AgentClass,
+    AgentRef,
+    Configuration,
+    Exclusivity,
+    Link,
+    Meta,
+    Options,
+    Primitive,
+)
 from ha_core.config.model import Node as Member
 from ha_core.coordinator.desk import edited
 from ha_core.coordinator.refusals import refuse_unsafe
@@ -48,6 +57,18 @@ def test_unguarded_resource_is_not_declared_guarded_while_it_may_run(state: Inst
     assert "stop it first" in refusal(changed, running(state))
     assert refusal(changed, running(InstanceState.STOPPED)) == ""
     assert "stop it first" in refusal(changed, running(InstanceState.STOPPED), ORDER)
+
+
+def test_what_runs_on_two_nodes_does_not_become_exclusive_that_moment() -> None:
+    twice = replace(GUARDED, meta=Meta(exclusivity=Exclusivity.NONE))
+    before, after = (replace(BASE, primitives=(item,)) for item in (twice, GUARDED))
+    both = [
+        Record(n, NodeState.ONLINE, instances=(Instance(DISK, InstanceState.STARTED),))
+        for n in (N1, N2)
+    ]
+    with pytest.raises(RefusedError, match="may run on n1 and n2"):
+        refuse_unsafe(before, after, both, ())
+    refuse_unsafe(before, after, both[:1], ())
 
 
 def test_name_of_a_resource_that_still_stops_is_not_taken_by_a_guarded_one() -> None:

@@ -17,6 +17,7 @@ from ha_core.config.model import (
     Colocation,
     Configuration,
     Defaults,
+    Exclusivity,
     Group,
     Location,
     Meta,
@@ -155,6 +156,7 @@ _META: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "priority": ("priority", score),
     "threshold": ("migration_threshold", score),
     "timeout": ("failure_timeout_ms", int),
+    "exclusivity": ("exclusivity", Exclusivity),
 }
 
 

@@ -52,6 +52,14 @@ def test_order_ids_grow_across_terms() -> None:
     assert later > first
 
 
+def test_only_what_may_run_twice_starts_while_it_runs_elsewhere() -> None:
+    running = status(node(N1, Instance(WEB, InstanceState.STARTED)), node(N2, stopped()))
+    plan, start = Transition((action(ActionKind.START, N2),)), ActionKind.START
+    assert Executor(1).next_orders(plan, running, {}, 1000, {DB}) == []
+    orders = Executor(1).next_orders(plan, running, {}, 1000, {WEB})
+    assert [(o.kind, o.node) for o in orders] == [(start, N2)]
+
+
 def test_what_is_ordered_is_not_ordered_again() -> None:
     executor = Executor(1)
     start = action(ActionKind.START, N1)
