@@ -73,16 +73,24 @@ def require_free(addresses: Iterable[Address]) -> None:
     Raises: RefusedError, ConfigError: a port is taken, or an address is not this machine's.
     """
     for item in addresses:
-        option = f"--address {item.link}=HOST:PORT"
-        try:
-            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                _bind(item, kind)
-        except OSError as fault:
-            if fault.errno == errno.EADDRINUSE:
-                text = f"{item.host} port {item.port} is taken by another program"
-                raise RefusedError("busy", f"{text}: name another port with {option}") from None
-            text = f"this node cannot listen on {item.host} port {item.port} ({fault.strerror})"
-            raise ConfigError(f"{text}: name an address of this machine with {option}") from None
+        if not is_free(item):
+            text = f"{item.host} port {item.port} is taken by another program"
+            cure = f"name another port with --address {item.link}=HOST:PORT"
+            raise RefusedError("busy", f"{text}: {cure}")
+
+
+def is_free(item: Address) -> bool:
+    """Return whether nobody listens there. Raises ConfigError: it is not this machine's."""
+    try:
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            _bind(item, kind)
+    except OSError as fault:
+        if fault.errno == errno.EADDRINUSE:
+            return False
+        text = f"this node cannot listen on {item.host} port {item.port} ({fault.strerror})"
+        cure = f"name an address of this machine with --address {item.link}=HOST:PORT"
+        raise ConfigError(f"{text}: {cure}") from None
+    return True
 
 
 def _bind(item: Address, kind: socket.SocketKind) -> None:

@@ -47,8 +47,8 @@ def when_two(snapshot: ClusterSnapshot) -> str:
     if len(snapshot.configuration.nodes) != 2:
         return ""
     return (
-        "with two votes the loss of either node stops both: let a third one join, even a small"
-        " one that only votes ('witness: true')"
+        "with two votes the loss of either node stops both: let a third node join, or a small"
+        " machine that only votes ('ha witness add TOKEN' there)"
     )
 
 

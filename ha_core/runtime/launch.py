@@ -22,6 +22,8 @@ from ha_core.layout import Layout
 READY_S: Final = 20.0
 END_S: Final = 90.0
 ERROR_CHARACTERS: Final = 2000
+DAEMON: Final = (b"ha_core.runtime.daemon", b"had")
+WITNESS: Final = (b"ha_core.runtime.witness", b"ha")
 
 
 class Starting:
@@ -89,34 +91,48 @@ def start(layout: Layout) -> int:
     return Starting(arguments, layout.run / "had.stderr", "had").wait()
 
 
-def running_pid(layout: Layout) -> int | None:
-    """Return the pid of the daemon that runs on this root, or None.
+def start_witness(root: Path | None, directory: Path) -> int:
+    """Start the witness of this root; return its pid."""
+    arguments = [sys.executable, "-m", "ha_core.runtime.witness"]
+    if root is not None:
+        arguments += ["--root", str(root.absolute())]
+    directory.mkdir(parents=True, exist_ok=True)
+    return Starting(arguments, directory / "witness.stderr", "the witness").wait()
 
-    Whoever holds the lock is the daemon: a number in a file could be anybody's by now.
+
+def running_pid(layout: Layout) -> int | None:
+    """Return the pid of the daemon that runs on this root, or None."""
+    return holder_of(layout.lock_file, DAEMON)
+
+
+def holder_of(lock_file: Path, words: tuple[bytes, bytes]) -> int | None:
+    """Return the pid of the process of ours that holds the lock, or None.
+
+    Whoever holds the lock is it: a number in a file could be anybody's by now. `words` are the
+    module and the command by which it was started.
     Devices are not compared, for some file systems report another one here than there.
     Source: proc(5), /proc/locks.
     """
     try:
-        inode = str(layout.lock_file.stat().st_ino)
+        inode = str(lock_file.stat().st_ino)
         locks = Path("/proc/locks").read_text(encoding="ascii")
     except OSError:
         return None
     for line in locks.splitlines():
         _, kind, _, mode, pid, place, *_ = line.split()
         is_here = (kind, mode) == ("FLOCK", "WRITE") and place.rpartition(":")[2] == inode
-        if is_here and _is_daemon(int(pid)):
+        if is_here and _is_ours(int(pid), words):
             return int(pid)
     return None
 
 
-def _is_daemon(pid: int) -> bool:
+def _is_ours(pid: int, words: tuple[bytes, bytes]) -> bool:
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    return b"ha_core.runtime.daemon" in command or any(
-        part.rpartition(b"/")[2] == b"had" for part in command
-    )
+    module, name = words
+    return module in command or any(part.rpartition(b"/")[2] == name for part in command)
 
 
 def stop(pid: int, timeout_s: float = END_S) -> bool:

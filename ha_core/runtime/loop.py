@@ -78,7 +78,14 @@ class LeaseKeeper(Protocol):
 class Loop:
     """Owns the node; also what the control socket serves (`ControlPort`)."""
 
-    def __init__(self, node: Node, store: Store, codec_transport: Transport | None = None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        store: Store,
+        codec_transport: Transport | None = None,
+        *,
+        events_at_hand: int = EVENTS_AT_HAND,
+    ) -> None:
         self.node = node
         self._store = store
         self.transport = codec_transport
@@ -96,7 +103,7 @@ class Loop:
         self._answers: dict[str, asyncio.Future[Outcome]] = {}
         self._changed = asyncio.Event()
         self._journal: deque[JournalEvent] = deque(
-            store.newest_events(EVENTS_AT_HAND), maxlen=EVENTS_AT_HAND
+            store.newest_events(events_at_hand), maxlen=events_at_hand
         )
         self._unwritten: deque[JournalEvent] = deque(maxlen=EVENTS_UNWRITTEN_MAX)
         self._is_journaling = False
@@ -174,7 +181,7 @@ class Loop:
     async def events(self, since_seq: int, limit: int) -> tuple[JournalEvent, ...]:
         """Return at most `limit` events numbered above `since_seq`, oldest first."""
         oldest = min((event.seq for event in self._journal), default=0)
-        if since_seq + 1 < oldest and len(self._journal) == EVENTS_AT_HAND:
+        if since_seq + 1 < oldest and len(self._journal) == self._journal.maxlen:
             read = self._loop.run_in_executor(self._worker, self._store.events, since_seq, limit)
             return await read
         found = sorted((e for e in self._journal if e.seq > since_seq), key=lambda e: e.seq)
