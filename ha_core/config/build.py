@@ -26,7 +26,10 @@ from ha_core.config.model import (
     Operation,
     Options,
     Ordering,
+    Ping,
+    PingTarget,
     Primitive,
+    Rule,
 )
 from ha_core.config.read import Plain
 from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
@@ -37,7 +40,13 @@ _OPTIONS: Final[_Names] = {
     "dead_after": "dead_after_ms",
     **{name: name for name in ("symmetric", "no_quorum_policy", "maintenance")},
 }
-_LINK: Final[_Names] = {name: name for name in ("port", "medium")}
+_LINK: Final[_Names] = {
+    name: name for name in ("port", "medium", "interface", "group", "ttl", "speed")
+}
+_PING: Final[_Names] = {
+    "multiplier": "multiplier",
+    **{name: f"{name}_ms" for name in ("interval", "timeout", "dampen")},
+}
 _NODE: Final[_Names] = {name: name for name in ("voter", "witness", "standby", "maintenance")}
 _OPERATION: Final[_Names] = {
     "interval": "interval_ms",
@@ -86,6 +95,28 @@ def build(raw: Plain) -> Configuration:
         ),
         fence_devices=tuple(_device(name, part) for name, part in _parts(raw, "fence_devices")),
         defaults=defaults,
+        ping=_ping(_part(raw, "ping")),
+        rules=tuple(
+            _rule(name, part)
+            for name, part in constraints
+            if _has(part, "rule", "attribute", "operation")
+        ),
+    )
+
+
+def _ping(raw: Plain) -> Ping:
+    targets = tuple(PingTarget(name, tuple(hosts)) for name, hosts in _part(raw, "targets").items())
+    return Ping(targets, **_given(raw, _PING))
+
+
+def _rule(name: str, raw: Plain) -> Rule:
+    return Rule(
+        ConstraintId(name),
+        ResourceId(raw["rule"]),
+        raw["attribute"],
+        raw["operation"],
+        raw.get("value", ""),
+        raw.get("score", INFINITY),
     )
 
 

@@ -7,10 +7,15 @@ Knows nothing of YAML, but names places by the keys of the file.
 
 from collections import Counter
 from collections.abc import Iterable
-from ipaddress import ip_address
 
 from ha_core.config import limits
 from ha_core.config.check_constraints import constraint_faults
+from ha_core.config.check_network import (
+    address_faults,
+    is_host,
+    link_faults,
+    ping_faults,
+)
 from ha_core.config.check_resources import bad_meta, bad_parameters, resource_faults
 from ha_core.config.faults import (
     Fault,
@@ -23,20 +28,21 @@ from ha_core.config.faults import (
     shown,
     too_many,
 )
-from ha_core.config.model import Address, Configuration, Node
+from ha_core.config.model import Address, Configuration, Link, Medium, Node
 
-__all__ = ["Fault", "check"]
+__all__ = ["Fault", "check", "is_host"]
 
 
 def check(configuration: Configuration) -> tuple[Fault, ...]:
     """Return every fault of the configuration, in its order; none means it can be applied."""
     return (
         *_options(configuration),
-        *_links(configuration),
+        *link_faults(configuration),
         *_nodes(configuration),
         *resource_faults(configuration),
         *constraint_faults(configuration),
         *_devices(configuration),
+        *ping_faults(configuration),
     )
 
 
@@ -51,18 +57,6 @@ def _options(configuration: Configuration) -> Iterable[Fault]:
         f"{path}.monitor_interval", defaults.monitor_interval_ms, limits.INTERVAL_MS_MIN
     )
     yield from bad_meta("defaults.resource", defaults.meta, is_primitive=False)
-
-
-def _links(configuration: Configuration) -> Iterable[Fault]:
-    links = configuration.links
-    yield from repeated("links", (link.name for link in links))
-    yield from too_many("links", len(links), limits.LINKS_MAX, "links")
-    for link in links:
-        path = f"links.{link.name}"
-        yield from bad_name(path, link.name, _is_id(link.name), limits.ID_ALLOWED)
-        yield from out_of_range(f"{path}.port", link.port, 1, limits.PORT_MAX)
-        if link.medium != "udp":
-            yield Fault(f"{path}.medium", f"is {shown(link.medium)}; allowed: udp")
 
 
 def _nodes(configuration: Configuration) -> Iterable[Fault]:
@@ -87,7 +81,7 @@ def _node(configuration: Configuration, node: Node) -> Iterable[Fault]:
     path = f"nodes.{node.name}"
     is_good = bool(limits.NODE.fullmatch(node.name))
     yield from bad_name(path, node.name, is_good, limits.NODE_ALLOWED)
-    links = [link.name for link in configuration.links]
+    links = {link.name: link for link in configuration.links}
     yield from repeated(f"{path}.addresses", (item.link for item in node.addresses))
     if not node.addresses:
         yield Fault(f"{path}.addresses", "is empty; allowed: an address on at least one link")
@@ -96,9 +90,11 @@ def _node(configuration: Configuration, node: Node) -> Iterable[Fault]:
         if item.link not in links:
             text = f"names the link {shown(item.link)}, which does not exist"
             yield Fault(place, f"{text}; allowed: {listed(links)}")
-        if not is_host(item.host):
-            yield Fault(place, f"is the host {shown(item.host)}; allowed: {limits.HOST_ALLOWED}")
-        yield from out_of_range(f"{place}", item.port, 0, limits.PORT_MAX)
+        yield from address_faults(links.get(item.link, Link(item.link)), item, place)
+    media = {links[item.link].medium for item in node.addresses if item.link in links}
+    if media == {Medium.SERIAL}:
+        text = "has serial links alone, over which nothing large can go"
+        yield Fault(f"{path}.addresses", f"{text}; allowed: with an address on another link, too")
     if node.witness and not node.voter:
         yield Fault(f"{path}.witness", "is true, but the node does not vote; allowed: one of both")
     yield from bad_parameters(f"{path}.attributes", node.attributes)
@@ -115,6 +111,7 @@ def _shared_addresses(configuration: Configuration) -> Iterable[Fault]:
         (place(item), f"nodes.{node.name}.addresses.{item.link}")
         for node in configuration.nodes
         for item in node.addresses
+        if not item.host.startswith("/")
     ]
     counts = Counter(where for where, _ in everywhere)
     first: dict[str, str] = {}
@@ -141,18 +138,6 @@ def _devices(configuration: Configuration) -> Iterable[Fault]:
             if target not in names:
                 text = f"names the node {shown(target)}, which does not exist"
                 yield Fault(f"{path}.targets[{number}]", f"{text}; allowed: {listed(names)}")
-
-
-def is_host(host: str) -> bool:
-    """Return whether it could be the address or the name of a machine."""
-    if len(host) > limits.HOST_MAX:
-        return False
-    try:
-        address = ip_address(host)
-    except ValueError:
-        is_number = host.replace(".", "").isdecimal()
-        return bool(limits.HOST_NAME.fullmatch(host)) and not is_number
-    return not address.is_multicast
 
 
 def _is_id(name: str) -> bool:

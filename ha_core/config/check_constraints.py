@@ -11,13 +11,21 @@ from ha_core.config import limits
 from ha_core.config.faults import (
     Fault,
     bad_name,
+    bad_text,
     listed,
     out_of_range,
     repeated,
     shown,
     too_many,
 )
-from ha_core.config.model import Colocation, Configuration, Location, Ordering
+from ha_core.config.model import (
+    Colocation,
+    Comparison,
+    Configuration,
+    Location,
+    Ordering,
+    Rule,
+)
 from ha_core.ids import INFINITY, ConstraintId, ResourceId
 
 _CYCLES_MAX = 20
@@ -27,8 +35,9 @@ _Edges = dict[tuple[ResourceId, ResourceId], ConstraintId | None]
 
 def constraint_faults(configuration: Configuration) -> Iterable[Fault]:
     """Yield every fault of locations, colocations and orderings."""
-    everything: tuple[Location | Colocation | Ordering, ...] = (
+    everything: tuple[Location | Rule | Colocation | Ordering, ...] = (
         *configuration.locations,
+        *configuration.rules,
         *configuration.colocations,
         *configuration.orderings,
     )
@@ -40,6 +49,7 @@ def constraint_faults(configuration: Configuration) -> Iterable[Fault]:
         allowed = limits.CONSTRAINT_ID_ALLOWED
         yield from bad_name(f"constraints.{item.id}", item.id, is_good, allowed)
     yield from _locations(configuration)
+    yield from _rules(configuration)
     yield from _pairs(configuration)
     yield from _circles(configuration)
 
@@ -60,6 +70,24 @@ def _locations(configuration: Configuration) -> Iterable[Fault]:
         if item.expires_wall_ms is not None:
             moment = item.expires_wall_ms
             yield from out_of_range(f"{path}.expires", moment, 0, limits.MOMENT_MS_MAX, " ms")
+
+
+def _rules(configuration: Configuration) -> Iterable[Fault]:
+    known, names = _resources(configuration)
+    for item in configuration.rules:
+        path = f"constraints.{item.id}"
+        if item.resource not in known:
+            yield _unknown(f"{path}.rule", item.resource, names)
+        is_good = bool(limits.PARAMETER.fullmatch(item.attribute))
+        allowed = limits.PARAMETER_ALLOWED
+        yield from bad_name(f"{path}.attribute", item.attribute, is_good, allowed)
+        yield from bad_text(f"{path}.value", item.value)
+        is_unary = item.operation in (Comparison.DEFINED, Comparison.NOT_DEFINED)
+        if is_unary == bool(item.value):
+            what = "without" if is_unary else "with"
+            text = f"is {shown(item.value)} for the operation {item.operation}"
+            yield Fault(f"{path}.value", f"{text}; allowed: {what} a value")
+        yield from out_of_range(f"{path}.score", item.score, -INFINITY, INFINITY)
 
 
 def _pairs(configuration: Configuration) -> Iterable[Fault]:

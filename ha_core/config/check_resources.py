@@ -69,6 +69,8 @@ def bad_meta(path: str, meta: Meta, is_primitive: bool) -> Iterable[Fault]:
     """Yield the faults of a resource's options; two of them are the primitive's own."""
     for name, score in (("stickiness", meta.stickiness), ("priority", meta.priority)):
         yield from out_of_range(f"{path}.{name}", score or 0, -INFINITY, INFINITY)
+    wish = meta.prefers_connectivity or 0
+    yield from out_of_range(f"{path}.prefers_connectivity", wish, -INFINITY, INFINITY)
     threshold = meta.migration_threshold or 0
     yield from out_of_range(f"{path}.migration_threshold", threshold, 0, INFINITY)
     yield from bad_time(f"{path}.failure_timeout", meta.failure_timeout_ms or 0, 0)

@@ -16,12 +16,14 @@ from ha_core.config.model import (
     Operation,
     Ordering,
     Primitive,
+    Rule,
 )
 
-_SCORES = ("score", "stickiness", "priority", "migration_threshold")
+_SCORES = ("score", "stickiness", "priority", "migration_threshold", "prefers_connectivity")
 _RENAMED = {
     (Location, "resource"): "location",
     (Location, "expires_wall_ms"): "expires",
+    (Rule, "resource"): "rule",
     (Colocation, "resource"): "colocation",
     (Colocation, "with_resource"): "with",
     (Ordering, "first"): "order",
@@ -88,8 +90,9 @@ def _parts(configuration: Configuration) -> Iterable[_Part]:
     for group in configuration.groups:
         facts = {"members": ", ".join(group.members), **_words(group.meta)[0]}
         yield _part(f"group {group.id}", group, facts)
-    constraints: tuple[Location | Colocation | Ordering, ...] = (
+    constraints: tuple[Location | Rule | Colocation | Ordering, ...] = (
         *configuration.locations,
+        *configuration.rules,
         *configuration.colocations,
         *configuration.orderings,
     )
@@ -98,6 +101,8 @@ def _parts(configuration: Configuration) -> Iterable[_Part]:
     for device in configuration.fence_devices:
         facts = {"targets": ", ".join(device.targets), **_pairs("parameters", device.parameters)}
         yield _part(f"fence device {device.id}", device, facts)
+    targets = {f"targets.{item.name}": ", ".join(item.hosts) for item in configuration.ping.targets}
+    yield _part("ping", configuration.ping, targets)
 
 
 def _part(name: str, value: object, facts: dict[str, str] | None = None) -> _Part:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from ha_core.config import kinds, limits
 from ha_core.config.kinds import Kind
 from ha_core.config.model import (
+    Comparison,
     Exclusivity,
+    Medium,
     NoQuorumPolicy,
     OnFail,
     OrderKind,
@@ -89,6 +91,14 @@ META: dict[str, Key] = {
         kinds.duration(0, limits.TIME_MS_MAX),
         "Failures older than this are forgotten; 0: never.",
         "0",
+    ),
+    "needs_connectivity": Key(
+        kinds.FLAG,
+        "With true it leaves a node that reaches no ping target, if another reaches one.",
+        "false",
+    ),
+    "prefers_connectivity": Key(
+        kinds.SCORE, "Score of each ping target that a node reaches; against stickiness.", "0"
     ),
 }
 _OWN_META: dict[str, Key] = {
@@ -176,6 +186,23 @@ LOCATION = Object(
         ),
     }
 )
+RULE = Object(
+    {
+        "rule": Key(kinds.TEXT, "The resource (primitive or group).", needed=True),
+        "attribute": Key(
+            kinds.named(limits.PARAMETER, limits.PARAMETER_ALLOWED),
+            "Attribute of the nodes: one of the configuration, or 'connectivity'.",
+            needed=True,
+        ),
+        "operation": Key(kinds.words(Comparison), "How a node's value is compared.", needed=True),
+        "value": Key(kinds.VALUE, "With what; numbers are compared as numbers."),
+        "score": Key(
+            kinds.SCORE,
+            "What it gives every node of which it is true; -INFINITY must not.",
+            "INFINITY",
+        ),
+    }
+)
 COLOCATION = Object(
     {
         "colocation": Key(kinds.TEXT, "The dependent: it is placed second.", needed=True),
@@ -220,7 +247,41 @@ LINK = Object(
         "port": Key(
             kinds.PORT, "UDP port of messages and TCP port of bulk data between nodes.", "6940"
         ),
-        "medium": Key(kinds.word("udp"), "How messages travel.", "udp"),
+        "medium": Key(
+            kinds.words(Medium),
+            "How small messages travel; bulk data go over TCP in any case.",
+            "udp",
+        ),
+        "interface": Key(kinds.TEXT, "Network interface of a broadcast or multicast link."),
+        "group": Key(kinds.TEXT, "Where to send: the multicast group, or the broadcast address."),
+        "ttl": Key(kinds.natural(limits.TTL_MAX), "How many routers multicasts may pass.", "1"),
+        "speed": Key(kinds.natural(limits.SPEEDS[-1]), "Bits a second of a serial link.", "115200"),
+    }
+)
+PING = Object(
+    {
+        "targets": Key(
+            MapOf(_ID, ListOf(kinds.TEXT)),
+            "What every node should reach, by name; of several hosts one is enough.",
+        ),
+        "interval": Key(
+            kinds.duration(*limits.PING_MS), "How often each host is pinged.", "dead_after / 2"
+        ),
+        "timeout": Key(
+            kinds.duration(*limits.PING_MS),
+            "A host that has not answered for so long is not reached.",
+            "4 intervals",
+        ),
+        "dampen": Key(
+            kinds.duration(*limits.PING_MS),
+            "A change counts when it has lasted so long.",
+            "dead_after, at least 2 intervals",
+        ),
+        "multiplier": Key(
+            kinds.natural(limits.PING_MULTIPLIER_MAX),
+            "Value of the attribute 'connectivity' for each target that is reached.",
+            "1",
+        ),
     }
 )
 DEVICE = Object(
@@ -264,7 +325,9 @@ DEFAULTS = Object(
     }
 )
 RESOURCE = OneOf({"agent": PRIMITIVE, "group": GROUP})
-CONSTRAINT = OneOf({"location": LOCATION, "colocation": COLOCATION, "order": ORDERING})
+CONSTRAINT = OneOf(
+    {"location": LOCATION, "rule": RULE, "colocation": COLOCATION, "order": ORDERING}
+)
 CONFIGURATION = Object(
     {
         "cluster": Key(_ID, "Name of the cluster.", "beatkeeper"),
@@ -286,6 +349,7 @@ CONFIGURATION = Object(
             "Where resources run, together or apart, and in which order; by name.",
         ),
         "fence_devices": Key(MapOf(_ID, DEVICE), "Devices that cut nodes off, by name."),
+        "ping": Key(PING, "Hosts that show whether a node's network works."),
         "defaults": Key(DEFAULTS, "Values for what says nothing itself."),
     }
 )

@@ -91,6 +91,8 @@ def _agent(text: str) -> AgentRef:
 
 
 def _place(text: str) -> Place:
+    if text.startswith("/"):
+        return text, 0  # a device's path may have colons
     host, colon, port = text.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     if not colon or (":" in host and not bracketed):
@@ -145,7 +147,8 @@ AGENT = Kind(
     {"type": "string", "pattern": f"^({'|'.join(AgentClass)})(:[^:]+){{0,2}}$"},
 )
 PLACE = Kind(
-    f"HOST, HOST:PORT or [IPV6]:PORT, with a port of 1 to {limits.PORT_MAX}",
+    f"HOST, HOST:PORT or [IPV6]:PORT, with a port of 1 to {limits.PORT_MAX}; on a serial link "
+    "the path of a device",
     _place,
     {"type": "string"},
 )

@@ -19,6 +19,15 @@ DEVICES_MAX: Final = 256
 LINKS_MAX: Final = 8
 """Every message goes out on every link."""
 
+PING_TARGETS_MAX: Final = 16
+PING_HOSTS_MAX: Final = 16
+"""Every node pings every host at every interval."""
+PING_MS: Final[tuple[Millis, Millis]] = (50, 600_000)
+PING_MULTIPLIER_MAX: Final = 100_000
+TTL_MAX: Final = 255
+SPEEDS: Final = (9_600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600)
+"""What serial drivers know by name, from where a heartbeat fits."""
+BROADCAST_EVERYWHERE: Final = "255.255.255.255"
 DEAD_AFTER_MS: Final = (DEAD_AFTER_MS_MIN, DEAD_AFTER_MS_MAX)
 TIME_MS_MAX: Final[Millis] = 7 * 24 * 3600 * 1000
 """A longer time limit or interval is a slip of the pen."""
@@ -45,6 +54,12 @@ PARAMETER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}")
 PARAMETER_ALLOWED: Final = ID_ALLOWED.replace("_ . -", "_ . : -").replace("64", "128")
 HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 HOST_ALLOWED: Final = "an IPv4 or IPv6 address, or a name of letters, digits, dots and dashes"
+
+INTERFACE: Final = re.compile(r"[^\s/:]{1,15}")
+INTERFACE_ALLOWED: Final = "the name of a network interface (15 characters at most)"
+"""Source: Linux, IFNAMSIZ."""
+DEVICE: Final = re.compile(r"/dev/[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,99}")
+DEVICE_ALLOWED: Final = "the path of a serial device, such as /dev/ttyS0, without a port"
 
 
 def is_text(value: str) -> bool:

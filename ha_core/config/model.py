@@ -6,7 +6,7 @@ milliseconds, all scores are within -INFINITY..INFINITY. Collections are tuples
 sorted as the user wrote them, so that equal inputs give equal values.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from ha_core.ids import ConstraintId, LinkName, Millis, NodeName, ResourceId
@@ -64,6 +64,15 @@ class OrderKind(StrEnum):
     OPTIONAL = "optional"
 
 
+class Medium(StrEnum):
+    """How a link carries small messages; bulk goes over TCP of links that have addresses."""
+
+    UDP = "udp"
+    BROADCAST = "broadcast"
+    MULTICAST = "multicast"
+    SERIAL = "serial"
+
+
 class Origin(StrEnum):
     """Who made a location constraint."""
 
@@ -112,6 +121,10 @@ class Meta:
     exclusivity: Exclusivity | None = None
     accept_risk: str | None = None
     """Words of the administrator that accept a takeover with no proof; empty is not accepted."""
+    needs_connectivity: bool | None = None
+    """It may not run where no ping target is reached while another node reaches one."""
+    prefers_connectivity: int | None = None
+    """Score of each ping target that a node reaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +161,31 @@ class Location:
     expires_wall_ms: Millis | None = None
 
 
+class Comparison(StrEnum):
+    """How a rule compares a node's attribute. Source: Pacemaker Explained, "expression"."""
+
+    LESS = "lt"
+    LESS_OR_EQUAL = "lte"
+    EQUAL = "eq"
+    NOT_EQUAL = "ne"
+    GREATER_OR_EQUAL = "gte"
+    GREATER = "gt"
+    DEFINED = "defined"
+    NOT_DEFINED = "not_defined"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A preference (or ban) of a resource for every node whose attribute compares so."""
+
+    id: ConstraintId
+    resource: ResourceId
+    attribute: str
+    operation: Comparison
+    value: str = ""
+    score: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Colocation:
     """`resource` (the dependent) is placed with (or away from) `with_resource` (the primary)."""
@@ -171,16 +209,26 @@ class Ordering:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A network path between all nodes; `port` is the UDP (and bulk TCP) port nodes listen on."""
+    """A path between all nodes; `port` is the UDP (and bulk TCP) port nodes listen on.
+
+    `group` is the multicast group or broadcast address, `speed` the serial line's in bit/s.
+    """
 
     name: LinkName
     port: int = 6940
-    medium: str = "udp"
+    medium: Medium = Medium.UDP
+    interface: str = ""
+    group: str = ""
+    ttl: int = 1
+    speed: int = 115_200
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a node listens on a link; `port` 0 means the link's port."""
+    """Where a node listens on a link; `port` 0 means the link's port.
+
+    On a serial link `host` is the path of the node's device.
+    """
 
     link: LinkName
     host: str
@@ -210,6 +258,33 @@ class FenceDevice:
     agent: str
     parameters: tuple[tuple[str, str], ...] = ()
     targets: tuple[NodeName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PingTarget:
+    """What a node should reach; of several hosts one that answers is enough."""
+
+    name: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """What every node pings; times of 0 derive from `dead_after_ms`."""
+
+    targets: tuple[PingTarget, ...] = ()
+    interval_ms: Millis = 0
+    timeout_ms: Millis = 0
+    dampen_ms: Millis = 0
+    multiplier: int = 1
+    """Value of the attribute `connectivity` for each target that is reached."""
+
+    def times(self, dead_after_ms: Millis) -> "Ping":
+        """Return it with every time filled in."""
+        interval_ms = self.interval_ms or max(dead_after_ms // 2, 100)
+        timeout_ms = self.timeout_ms or 4 * interval_ms
+        dampen_ms = self.dampen_ms or max(dead_after_ms, 2 * interval_ms)
+        return replace(self, interval_ms=interval_ms, timeout_ms=timeout_ms, dampen_ms=dampen_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +322,8 @@ class Configuration:
     orderings: tuple[Ordering, ...] = ()
     fence_devices: tuple[FenceDevice, ...] = ()
     defaults: Defaults = field(default_factory=Defaults)
+    ping: Ping = Ping()
+    rules: tuple[Rule, ...] = ()
 
     def node(self, name: NodeName) -> Node | None:
         """Return the node of that name, or None."""

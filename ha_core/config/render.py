@@ -21,14 +21,16 @@ from ha_core.config.model import (
     Options,
     Ordering,
     Origin,
+    Ping,
     Primitive,
+    Rule,
 )
 from ha_core.ids import INFINITY
 
 Plain = dict[str, object]
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """The writer in C, where PyYAML was built with it."""
-_SCORES = ("stickiness", "priority", "migration_threshold")
+_SCORES = ("stickiness", "priority", "migration_threshold", "prefers_connectivity")
 
 
 def render(configuration: Configuration) -> str:
@@ -51,6 +53,7 @@ def plain(configuration: Configuration) -> Plain:
         for c in configuration.colocations
     }
     constraints |= {str(item.id): _ordering(item) for item in configuration.orderings}
+    constraints |= {str(item.id): _rule(item) for item in configuration.rules}
     parts: Plain = {
         "cluster": configuration.name,
         "options": _options(configuration.options),
@@ -68,6 +71,7 @@ def plain(configuration: Configuration) -> Plain:
             )
             for device in configuration.fence_devices
         },
+        "ping": _ping(configuration.ping),
         "defaults": _defaults(configuration.defaults),
     }
     needed = ("cluster", "links", "nodes")
@@ -88,8 +92,35 @@ def _options(options: Options) -> Plain:
 
 
 def _link(link: Link) -> Plain:
-    found: Plain = {"port": link.port}
-    return found if link.medium == "udp" else {**found, "medium": link.medium}
+    base, found = Link(link.name), Plain(port=link.port)
+    for name in ("medium", "interface", "group", "ttl", "speed"):
+        value = getattr(link, name)
+        if value != getattr(base, name):
+            found[name] = value if isinstance(value, int) else str(value)
+    return found
+
+
+def _ping(ping: Ping) -> Plain:
+    found = Plain(targets={target.name: list(target.hosts) for target in ping.targets})
+    for name, value_ms in (
+        ("interval", ping.interval_ms),
+        ("timeout", ping.timeout_ms),
+        ("dampen", ping.dampen_ms),
+    ):
+        found[name] = show_duration(value_ms) if value_ms else None
+    found["multiplier"] = ping.multiplier if ping.multiplier != 1 else None
+    return _without_empty(found)
+
+
+def _rule(item: Rule) -> Plain:
+    found: Plain = {
+        "rule": str(item.resource),
+        "attribute": item.attribute,
+        "operation": str(item.operation),
+    }
+    if item.value:
+        found["value"] = item.value
+    return found if item.score == INFINITY else {**found, "score": show_score(item.score)}
 
 
 def _node(node: Node) -> Plain:

@@ -11,6 +11,7 @@ from ha_core.config.model import (
     AgentClass,
     AgentRef,
     Colocation,
+    Comparison,
     Configuration,
     Defaults,
     Exclusivity,
@@ -27,7 +28,10 @@ from ha_core.config.model import (
     Ordering,
     OrderKind,
     Origin,
+    Ping,
+    PingTarget,
     Primitive,
+    Rule,
     TargetRole,
 )
 from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
@@ -68,10 +72,22 @@ def metas(is_primitive: bool) -> st.SearchStrategy[Meta]:
         priority=_maybe(scores),
         migration_threshold=_maybe(st.integers(0, INFINITY)),
         failure_timeout_ms=_maybe(st.integers(0, limits.TIME_MS_MAX)),
+        needs_connectivity=_maybe(st.booleans()),
+        prefers_connectivity=_maybe(scores),
         **(own if is_primitive else {}),
     )
 
 
+pings = st.builds(
+    Ping,
+    st.dictionaries(ids, st.lists(hosts, min_size=1, max_size=2, unique=True), max_size=2).map(
+        lambda found: tuple(PingTarget(name, tuple(given)) for name, given in found.items())
+    ),
+    st.integers(50, 300_000),
+    st.just(600_000),
+    st.just(0) | st.integers(50, 600_000),
+    st.integers(1, limits.PING_MULTIPLIER_MAX),
+)
 agents: st.SearchStrategy[tuple[AgentRef, tuple[tuple[str, str], ...]]] = st.one_of(
     st.tuples(
         st.builds(
@@ -141,6 +157,7 @@ def configurations(draw: Callable[[st.SearchStrategy[T]], T]) -> Configuration:
         primitives=tuple(draw(_primitive(name)) for name in primitives),
         groups=draw(_groups(rest, primitives)),
         **draw(_constraints(names, resources if not rest else primitives)),
+        ping=draw(pings),
         fence_devices=tuple(
             FenceDevice(name, draw(ids), draw(pairs), (NodeName(names[0]),))
             for name in draw(st.lists(ids, max_size=2, unique=True))
@@ -211,11 +228,17 @@ def _constraints(
     draw: Callable[[st.SearchStrategy[T]], T], nodes: list[str], resources: list[ResourceId]
 ) -> dict[str, tuple[object, ...]]:
     """Return constraints; orderings follow the order of the resources, so none is a circle."""
-    found: dict[str, list[object]] = {"locations": [], "colocations": [], "orderings": []}
+    kinds = ("locations", "rules", "colocations", "orderings")
+    found: dict[str, list[object]] = {kind: [] for kind in kinds}
     for name in draw(st.lists(ids, max_size=3, unique=True)):
         one, other = sorted(draw(st.tuples(*[st.integers(0, len(resources) - 1)] * 2)))
         score, key = draw(scores), ConstraintId(name)
-        if one == other:
+        if one == other and draw(st.booleans()):
+            operation = draw(st.sampled_from(Comparison))
+            value = "" if "defined" in operation else draw(texts.filter(bool))
+            rule = Rule(key, resources[one], draw(ids), operation, value, score)
+            found["rules"].append(rule)
+        elif one == other:
             expires = draw(_maybe(st.integers(0, limits.MOMENT_MS_MAX)))
             origin = draw(st.sampled_from(Origin))
             location = Location(key, resources[one], NodeName(nodes[0]), score, origin, expires)

@@ -19,6 +19,7 @@ TABLES: dict[str, dict[str, keys.Key]] = {
     "file": keys.CONFIGURATION.keys,
     "options": keys.OPTIONS.keys,
     "link": keys.LINK.keys,
+    "ping": keys.PING.keys,
     "node": keys.NODE.keys,
     "primitive": OWN,
     "resource options": keys.META,
@@ -27,6 +28,7 @@ TABLES: dict[str, dict[str, keys.Key]] = {
     "monitor": keys.MONITOR.keys,
     "group": {name: key for name, key in keys.GROUP.keys.items() if name not in keys.META},
     "location": keys.LOCATION.keys,
+    "rule": keys.RULE.keys,
     "colocation": keys.COLOCATION.keys,
     "ordering": keys.ORDERING.keys,
     "fence device": keys.DEVICE.keys,
@@ -68,6 +70,8 @@ def _allowed(shape: keys.Shape) -> str:
             return f"{one}, or a list of such"
         case keys.MapOf():
             value = "texts" if isinstance(shape.value, Kind) else "mappings, see below"
+            if isinstance(shape.value, keys.ListOf):
+                value = "texts or lists of such"
             return f"names with {value}"
         case _:
             return "a mapping, see below"

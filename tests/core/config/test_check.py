@@ -17,6 +17,7 @@ from ha_core.config.model import (
     Group,
     Link,
     Location,
+    Medium,
     Meta,
     Node,
     OnFail,
@@ -68,8 +69,9 @@ def test_small_configuration_has_no_faults() -> None:
             "links.ring0.port: is 70000; allowed: 1 to 65535",
         ),
         (
-            replace(BASE, links=(Link(RING0, 1, "carrier pigeon"),)),
-            "links.ring0.medium: is 'carrier pigeon'; allowed: udp",
+            replace(BASE, links=(Link(RING0, 1, Medium.MULTICAST),)),
+            "links.ring0.group: is ''; allowed: a multicast address, such as 239.255.73.1 or "
+            "ff12::7301",
         ),
         (
             replace(BASE, links=(Link(RING0), Link(RING0))),

@@ -2,6 +2,8 @@
 
 import pytest
 
+from ha_core.config.model import Medium
+from ha_core.config.parse import parse_text
 from tests.core.config.samples import HEAD, faults, faults_of_file
 
 AGENTS = "ocf:PROVIDER:TYPE, lsb:NAME, systemd:NAME, service:NAME, heartbeat:NAME, process or "
@@ -21,7 +23,7 @@ PLAIN = "NAME with letters, digits and . _ + -"
         (
             "optoins: {}",
             "1: optoins: is an unknown key (did you mean options?); allowed: cluster, options, "
-            "links, nodes, resources, constraints, fence_devices, defaults",
+            "links, nodes, resources, constraints, fence_devices, ping, defaults",
         ),
         (
             "options: {dead_after: 99ms}",
@@ -139,7 +141,8 @@ PLAIN = "NAME with letters, digits and . _ + -"
         (
             "resources: {r: {agent: lsb:x}, g: {group: [r], exclusivity: none}}",
             "1: resources.g.exclusivity: is an unknown key; allowed: group, description, "
-            "target_role, managed, stickiness, priority, migration_threshold, failure_timeout",
+            "target_role, managed, stickiness, priority, migration_threshold, failure_timeout, "
+            "needs_connectivity, prefers_connectivity",
         ),
         (
             "resources: {r: {agent: lsb:x, operations: {promote: {}}}}",
@@ -202,8 +205,8 @@ PLAIN = "NAME with letters, digits and . _ + -"
         ),
         (
             "constraints: {c: {score: 1}}",
-            "1: constraints.c: has none of 'location', 'colocation', 'order'; "
-            "allowed: a mapping with one of 'location', 'colocation', 'order'",
+            "1: constraints.c: has none of 'location', 'rule', 'colocation', 'order'; "
+            "allowed: a mapping with one of 'location', 'rule', 'colocation', 'order'",
         ),
         (
             "fence_devices: {d: {}}",
@@ -221,7 +224,8 @@ PLAIN = "NAME with letters, digits and . _ + -"
         (
             "defaults: {resource: {accept_risk: yes}}",
             "1: defaults.resource.accept_risk: is an unknown key; allowed: target_role, managed, "
-            "stickiness, priority, migration_threshold, failure_timeout",
+            "stickiness, priority, migration_threshold, failure_timeout, needs_connectivity, "
+            "prefers_connectivity",
         ),
     ],
     ids=lambda value: value[:60],
@@ -351,7 +355,8 @@ def test_every_circle_is_told() -> None:
             (
                 f"n1: {{addresses: {{ring0: '192.0.2.1:{port}'}}}}",
                 f"3: nodes.n1.addresses.ring0: is '192.0.2.1:{port}'; "
-                "allowed: HOST, HOST:PORT or [IPV6]:PORT, with a port of 1 to 65535",
+                "allowed: HOST, HOST:PORT or [IPV6]:PORT, with a port of 1 to 65535; on a serial "
+                "link the path of a device",
             )
             for port in ("0", "70000", "x", "")
         ),
@@ -391,10 +396,118 @@ def test_port_of_a_link_is_a_port(port: str) -> None:
     assert found.endswith("; allowed: a port, 1 to 65535")
 
 
-def test_medium_of_a_link_is_udp() -> None:
-    assert faults_of_file(HEAD.replace("ring0: }", "ring0: {medium: serial}}", 1)) == [
-        "c.yaml:1: links.ring0.medium: is 'serial'; allowed: udp"
+def test_medium_of_a_link_is_one_of_four() -> None:
+    assert faults_of_file(HEAD.replace("ring0: }", "ring0: {medium: pigeon}}", 1)) == [
+        "c.yaml:1: links.ring0.medium: is 'pigeon'; allowed: one of udp, broadcast, multicast, "
+        "serial"
     ]
+
+
+@pytest.mark.parametrize(
+    ("link", "fault"),
+    [
+        (
+            "{medium: multicast, group: 192.0.2.1}",
+            "links.ring0.group: is '192.0.2.1'; allowed: a multicast address, such as "
+            "239.255.73.1 or ff12::7301",
+        ),
+        (
+            "{medium: multicast, group: 'ff12::1'}",
+            "links.ring0.group: is ff12::1 and no interface is named; allowed: with 'interface', "
+            "such as eth1",
+        ),
+        (
+            "{medium: broadcast, group: 'ff12::1'}",
+            "links.ring0.group: is 'ff12::1'; allowed: the network's broadcast address, such as "
+            "192.0.2.255",
+        ),
+        (
+            "{medium: broadcast, group: 255.255.255.255}",
+            "links.ring0.group: is 255.255.255.255 and no interface is named; allowed: with "
+            "'interface', such as eth1",
+        ),
+        (
+            "{group: 239.1.1.1}",
+            "links.ring0.group: is '239.1.1.1' on a udp link; allowed: on broadcast and multicast "
+            "links",
+        ),
+        (
+            "{medium: multicast, group: 239.1.1.1, interface: a/b}",
+            "links.ring0.interface: is 'a/b'; allowed: the name of a network interface "
+            "(15 characters at most)",
+        ),
+        ("{ttl: 0}", "links.ring0.ttl: is 0; allowed: 1 to 255"),
+        (
+            "{speed: 1200}",
+            "links.ring0.speed: is 1200; allowed: 9600, 19200, 38400, 57600, 115200, 230400, "
+            "460800, 921600",
+        ),
+    ],
+)
+def test_link_has_what_its_medium_needs(link: str, fault: str) -> None:
+    text = HEAD.replace("ring0: }", f"ring0: {link}}}", 1)
+    assert faults_of_file(text) == [f"c.yaml:1: {fault}"]
+
+
+SERIAL = (
+    "links: {ring0: , cable: {medium: serial}}\n"
+    "nodes:\n"
+    "  n1: {addresses: {ring0: 192.0.2.1, cable: /dev/ttyS0}}\n"
+    "  n2: {addresses: {ring0: 192.0.2.2, cable: /dev/ttyS0}}\n"
+)
+
+
+def test_serial_devices_of_two_nodes_may_have_one_name() -> None:
+    assert parse_text(SERIAL, "c.yaml").links[1].medium is Medium.SERIAL
+
+
+def test_address_on_a_serial_link_is_a_device() -> None:
+    assert faults_of_file(SERIAL.replace("cable: /dev/ttyS0", "cable: 192.0.2.9", 1)) == [
+        "c.yaml:3: nodes.n1.addresses.cable: is '192.0.2.9'; allowed: the path of a serial "
+        "device, such as /dev/ttyS0, without a port"
+    ]
+
+
+def test_node_with_serial_links_alone_is_refused() -> None:
+    assert faults_of_file(SERIAL.replace("ring0: 192.0.2.1, ", "", 1)) == [
+        "c.yaml:3: nodes.n1.addresses: has serial links alone, over which nothing large can go; "
+        "allowed: with an address on another link, too"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            "ping: {targets: {a: [192.0.2.9, 1.2.3]}}",
+            "ping.targets.a[1]: is the host '1.2.3'; allowed: an IPv4 or IPv6 address, or a name "
+            "of letters, digits, dots and dashes",
+        ),
+        (
+            "ping: {targets: {a: []}}",
+            "ping.targets.a: is empty; allowed: at least one host",
+        ),
+        (
+            "ping: {timeout: 300ms, interval: 200ms}",
+            "ping.timeout: is 300 ms with an interval of 200 ms; allowed: two intervals or more, "
+            "as one answer may be lost",
+        ),
+        ("ping: {multiplier: 0}", "ping.multiplier: is 0; allowed: 1 to 100000"),
+        (
+            "resources: {r: {agent: lsb:r}}\n"
+            "constraints: {c: {rule: r, attribute: a, operation: lt}}",
+            "constraints.c.value: is '' for the operation lt; allowed: with a value",
+        ),
+        (
+            "constraints: {c: {rule: r, attribute: a, operation: defined}}",
+            "constraints.c.rule: names the resource 'r', which does not exist; allowed: none, as "
+            "there is none yet",
+        ),
+    ],
+)
+def test_ping_targets_and_rules_make_sense(text: str, fault: str) -> None:
+    (found,) = faults_of_file(HEAD + text)
+    assert found.partition(": ")[2] == fault
 
 
 def test_service_address_belongs_to_one_resource() -> None:
