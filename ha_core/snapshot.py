@@ -48,6 +48,10 @@ class ResourceSummary:
     fail_count: int
     why: str
     """One sentence: why it is where it is."""
+    guard_text: str = ""
+    """One sentence: how the guard does it, or why there is none."""
+    shorter: tuple[str, ...] = ()
+    """What would make a takeover quicker, one sentence each."""
 
 
 @dataclass(frozen=True, slots=True)

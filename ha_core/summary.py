@@ -5,13 +5,13 @@ replica, so that every node can say why. Knows nothing of sockets or screens.
 """
 
 from ha_core import alarms
-from ha_core.agents.registry import guard_of
 from ha_core.config.model import Primitive, TargetRole
 from ha_core.facts import Facts
 from ha_core.ids import NodeName
 from ha_core.policy.picture import Picture
 from ha_core.policy.schedule import schedule
 from ha_core.policy.transition import Decision
+from ha_core.protection import protection_of
 from ha_core.quorum.votes import votes_needed
 from ha_core.snapshot import (
     ClusterSnapshot,
@@ -20,7 +20,6 @@ from ha_core.snapshot import (
     Timers,
 )
 from ha_core.status import ClusterStatus, Instance, InstanceState, NodeState, NodeStatus
-from ha_core.timers import with_drift
 
 
 def summarize(facts: Facts) -> ClusterSnapshot:
@@ -113,22 +112,24 @@ def _resource(
     state = _state(instances, decision, quorate=facts.quorate, has_failed=has_failed)
     active = (InstanceState.STARTED, InstanceState.FAILED, InstanceState.BLOCKED)
     nodes = tuple(node.name for node, item in instances if item.state in active)
-    guard = guard_of(primitive)
-    wait_ms = None
-    if guard.bounded or primitive.meta.accept_risk:
-        wait_ms = max(facts.timers.dead_after_ms, with_drift(facts.timers.run_lease_ms))
+    may_run = (*active, InstanceState.UNCERTAIN)
+    guarded = protection_of(
+        primitive, facts, (node.name for node, item in instances if item.state in may_run)
+    )
     return ResourceSummary(
         id=primitive.id,
         state=state,
         role="Started" if nodes else "Stopped",
         nodes=nodes,
-        guard=guard.name,
-        takeover_wait_ms=wait_ms,
+        guard=guarded.guard,
+        takeover_wait_ms=guarded.wait_ms,
         group=wish.group,
         managed=picture.acts_on(wish.id),
         target=str(TargetRole.STARTED if wish.is_wanted else TargetRole.STOPPED),
         fail_count=max((picture.fail_count(wish.id, item) for _, item in instances), default=0),
         why=_why(decision),
+        guard_text=guarded.sentence,
+        shorter=guarded.shorter,
     )
 
 

@@ -90,10 +90,10 @@ def _guard_of_device(gates: Gates, *, fenced: bool) -> Guard:
         return Guard("watchdog", sentence, True, extra_ms, cure)
     why = f" ({gates.no_watchdog})" if gates.no_watchdog else ""
     if fenced:
-        sentence = "nothing ends it when its node is lost: a fence device must cut the node off"
+        sentence = "a fence device cuts its node off when that is lost"
         cure = f"a watchdog on NODE bounds the wait should its fence device fail{why}"
         return Guard("fencing", sentence, False, 0, cure)
-    sentence = "nothing ends it when its node is lost: a takeover waits for an operator"
+    sentence = "nothing ends it when its node is lost"
     cure = f"configure a fence device for NODE, or its watchdog{why}"
     return Guard("none", sentence, False, 0, cure)
 

@@ -27,6 +27,10 @@ class Explanation:
     scores: tuple[tuple[str, int], ...]
     changes: tuple[str, ...]
     """What would change it, one sentence each, with the command."""
+    protection: str = ""
+    """Which guard keeps it from a second owner, and how long a takeover must wait."""
+    shorter: tuple[str, ...] = ()
+    """What would make a takeover quicker, one sentence each."""
     weights: tuple[str, ...] = ()
     """Of each reason, how much it counts; empty where it is no score."""
 
@@ -64,6 +68,9 @@ def text(explanation: Explanation, *, with_scores: bool = False) -> str:
         scores = ", ".join(f"{name} {_score(score)}" for name, score in explanation.scores)
         lines.append(f"  scores: {scores}")
     lines += [f"  to change it: {change}" for change in explanation.changes]
+    if explanation.protection:
+        lines.append(f"  protected by {explanation.protection}")
+    lines += [f"  for a quicker takeover: {way}" for way in explanation.shorter]
     return "\n".join(lines)
 
 
@@ -83,6 +90,8 @@ def _explain_one(snapshot: ClusterSnapshot, item: ResourceSummary, node: str | N
         weights=tuple(weight for _, weight in chain),
         scores=decision.scores if decision is not None else (),
         changes=tuple(dict.fromkeys(_changes(snapshot, item, decision, node))),
+        protection=_protection(item) if node is None else "",
+        shorter=item.shorter if node is None else (),
     )
 
 
@@ -101,6 +110,17 @@ def _sentence(
     if not against:
         return f"{item.id} is not on {node}; {here}{why}"
     return f"{item.id} is not on {node}: {against}; {here}"
+
+
+def _protection(item: ResourceSummary) -> str:
+    if not item.guard_text:
+        return ""
+    name = "nothing" if item.guard == "none" else item.guard
+    wait = item.takeover_wait_ms
+    begins = "only after proof or an operator's word"
+    if wait is not None:
+        begins = f"{wait} ms after its node falls silent"
+    return f"{name}: {item.guard_text}; a takeover begins {begins}"
 
 
 def _as_it(item: ResourceSummary) -> str:

@@ -86,6 +86,8 @@ def _resource_value(item: ResourceSummary) -> dict[str, object]:
         "nodes": list(item.nodes),
         "guard": item.guard,
         "takeover_wait_ms": item.takeover_wait_ms,
+        "guard_text": item.guard_text,
+        "shorter": list(item.shorter),
         "group": item.group,
         "managed": item.managed,
         "target": item.target,

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from ha_core.agents.registry import RESET_MS
 from ha_core.config.model import AgentClass, AgentRef, Meta
 from ha_core.facts import Facts
+from ha_core.gates import Gates
 from ha_core.ids import LinkName, NodeName, ResourceId
 from ha_core.snapshot import ClusterSnapshot, LinkSummary
 from ha_core.summary import summarize
@@ -108,6 +110,32 @@ def test_unguarded_resource_waits_for_an_operator_unless_the_risk_is_accepted(
     given = replace(given, configuration=replace(given.configuration, primitives=(item,)))
     found = summarize(given).resources[0]
     assert (found.guard, found.takeover_wait_ms) == ("none", wait)
+
+
+DISK = AgentRef(AgentClass.LSB, "", "nginx")
+WATCHED_MS = 1000 + with_drift(10_000 + RESET_MS)
+
+
+@pytest.mark.parametrize(
+    ("gates", "where", "guard", "wait", "shorter"),
+    [
+        ({}, "", "none", None, "configure a fence device for n2, or its watchdog"),
+        ({"n1": 10_000}, "on n1 a started", "watchdog", WATCHED_MS, "of n1 a shorter time-out"),
+        ({"n1": 10_000}, "", "none", None, "for n2, or its watchdog"),
+        ({"n1": 10_000, "n2": 5000}, "", "watchdog", WATCHED_MS, "a dead_after below 1000 ms"),
+        ({"n1": 10_000}, "on n2 a uncertain", "none", None, "for n2, or its watchdog"),
+    ],
+)
+def test_guard_is_that_of_the_node_where_it_may_run_or_the_weakest_of_all(
+    gates: dict[str, int], where: str, guard: str, wait: int | None, shorter: str
+) -> None:
+    given = facts(f"nodes n1 n2\nprimitive a\n{where}")
+    item = replace(given.configuration.primitives[0], agent=DISK)
+    said = {NodeName(name): Gates(watchdog_ms=ms) for name, ms in gates.items()}
+    changed = replace(given.configuration, primitives=(item,))
+    found = summarize(replace(given, configuration=changed, gates=said)).resources[0]
+    assert (found.guard, found.takeover_wait_ms) == (guard, wait)
+    assert any(shorter in text for text in found.shorter)
 
 
 def test_options_of_a_group_hold_for_its_members() -> None:
