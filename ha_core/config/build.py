@@ -7,6 +7,7 @@ rules can judge the rest. Nothing is applied that was read with faults.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 from ha_core.config import keys
@@ -38,7 +39,8 @@ _Names = dict[str, str]
 """Keys of the file, and the model's fields for them."""
 _OPTIONS: Final[_Names] = {
     "dead_after": "dead_after_ms",
-    **{name: name for name in ("symmetric", "no_quorum_policy", "maintenance")},
+    **{name: name for name in ("symmetric", "no_quorum_policy", "maintenance", "fencing")},
+    "fencing_grace": "fencing_grace_ms",
 }
 _LINK: Final[_Names] = {
     name: name for name in ("port", "medium", "interface", "group", "ttl", "speed")
@@ -48,6 +50,10 @@ _PING: Final[_Names] = {
     **{name: f"{name}_ms" for name in ("interval", "timeout", "dampen")},
 }
 _NODE: Final[_Names] = {name: name for name in ("voter", "witness", "standby", "maintenance")}
+_DEVICE: Final[_Names] = {
+    **{name: name for name in ("action", "unfence")},
+    **{name: f"{name}_ms" for name in ("delay", "random_delay", "settle")},
+}
 _OPERATION: Final[_Names] = {
     "interval": "interval_ms",
     "timeout": "timeout_ms",
@@ -135,6 +141,7 @@ def _node(name: str, raw: Plain) -> Node:
         NodeName(name),
         tuple(Address(LinkName(link), host, port) for link, (host, port) in places),
         attributes=_pairs(raw, "attributes"),
+        fence_levels=tuple(tuple(level) for level in raw.get("fence_levels", ())),
         **_given(raw, _NODE),
     )
 
@@ -198,7 +205,26 @@ def _ordering(name: str, raw: Plain) -> Ordering:
 def _device(name: str, raw: Plain) -> FenceDevice:
     targets = tuple(NodeName(target) for target in raw.get("targets", ()))
     agent = raw.get("agent", str(_STAND_IN))
-    return FenceDevice(name, agent, _pairs(raw, "parameters"), targets)
+    return FenceDevice(
+        name,
+        agent,
+        _pairs(raw, "parameters"),
+        targets,
+        reached_from=tuple(NodeName(node) for node in raw.get("reached_from", ())),
+        plugs=_pairs(raw, "plugs"),
+        delays=tuple(_part(raw, "delays").items()),
+        timeouts=_calls(raw, "timeouts"),
+        retries=_calls(raw, "retries"),
+        **_given(raw, _DEVICE),
+    )
+
+
+def _calls(raw: Plain, name: str) -> tuple[tuple[str, int], ...]:
+    found = []
+    for call, value in _part(raw, name).items():
+        with suppress(ValueError):  # that it is no action is told already
+            found.append((str(keys.CALL.read(call)), value))
+    return tuple(found)
 
 
 # --- plain values ----------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What a configuration must satisfy beyond its shape: names that exist, values that fit together.
 
 Owns: the list of all rules, whoever wrote the configuration (file, command,
-console), and those for the cluster, its links, nodes and fence devices.
+console), and those for the cluster, its links and nodes.
 Knows nothing of YAML, but names places by the keys of the file.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from ha_core.config import limits
 from ha_core.config.check_constraints import constraint_faults
+from ha_core.config.check_fence import fence_faults
 from ha_core.config.check_network import (
     address_faults,
     is_host,
@@ -20,7 +21,6 @@ from ha_core.config.check_resources import bad_meta, bad_parameters, resource_fa
 from ha_core.config.faults import (
     Fault,
     bad_name,
-    bad_text,
     bad_time,
     listed,
     out_of_range,
@@ -41,7 +41,7 @@ def check(configuration: Configuration) -> tuple[Fault, ...]:
         *_nodes(configuration),
         *resource_faults(configuration),
         *constraint_faults(configuration),
-        *_devices(configuration),
+        *fence_faults(configuration),
         *ping_faults(configuration),
     )
 
@@ -119,25 +119,6 @@ def _shared_addresses(configuration: Configuration) -> Iterable[Fault]:
         if counts[where] > 1 and first.setdefault(where, path) != path:
             text = f"is {where}, as is {first[where]}"
             yield Fault(path, f"{text}; allowed: an address and port of its own")
-
-
-def _devices(configuration: Configuration) -> Iterable[Fault]:
-    devices = configuration.fence_devices
-    yield from repeated("fence_devices", (item.id for item in devices))
-    yield from too_many("fence_devices", len(devices), limits.DEVICES_MAX, "devices")
-    names = [node.name for node in configuration.nodes]
-    for device in devices:
-        path = f"fence_devices.{device.id}"
-        yield from bad_name(path, device.id, _is_id(device.id), limits.ID_ALLOWED)
-        if not device.agent:
-            yield Fault(f"{path}.agent", "is empty; allowed: the name of a fence agent")
-        yield from bad_text(f"{path}.agent", device.agent)
-        yield from bad_parameters(f"{path}.parameters", device.parameters)
-        yield from repeated(f"{path}.targets", device.targets)
-        for number, target in enumerate(device.targets):
-            if target not in names:
-                text = f"names the node {shown(target)}, which does not exist"
-                yield Fault(f"{path}.targets[{number}]", f"{text}; allowed: {listed(names)}")
 
 
 def _is_id(name: str) -> bool:

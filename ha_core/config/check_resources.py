@@ -33,7 +33,7 @@ from ha_core.errors import ConfigError
 from ha_core.ids import INFINITY, ResourceId
 
 _ACTIONS = ("start", "stop", "monitor")
-_ON_FAIL_OF_STOP = ("restart", "ignore", "block")
+_ON_FAIL_OF_STOP = ("restart", "ignore", "block", "fence")
 _OWN_PARAMETER = re.compile(r"parameter '([^']+)' (.*)", re.DOTALL)
 
 

@@ -12,12 +12,14 @@ from ha_core.config.model import (
     Colocation,
     Configuration,
     Defaults,
+    FenceDevice,
     Location,
     Operation,
     Ordering,
     Primitive,
     Rule,
 )
+from ha_core.config.secrets import HIDDEN, is_secret
 
 _SCORES = ("score", "stickiness", "priority", "migration_threshold", "prefers_connectivity")
 _RENAMED = {
@@ -60,17 +62,21 @@ def diff(before: Configuration, after: Configuration) -> tuple[str, ...]:
 
 
 def _told(part: _Part) -> str:
-    facts = [f"{key} {_shown(text)}" for key, text in part.facts.items() if key not in part.usual]
+    facts = [
+        f"{key} {_shown(key, text)}" for key, text in part.facts.items() if key not in part.usual
+    ]
     return f": {', '.join(facts)}" if facts else ""
 
 
 def _changed(name: str, old: dict[str, str], new: dict[str, str]) -> Iterable[str]:
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):
-            yield f"{name}: {key} {_shown(old.get(key))} -> {_shown(new.get(key))}"
+            yield f"{name}: {key} {_shown(key, old.get(key))} -> {_shown(key, new.get(key))}"
 
 
-def _shown(text: str | None) -> str:
+def _shown(key: str, text: str | None) -> str:
+    if text is not None and is_secret(key.removeprefix("parameters.")):
+        return HIDDEN
     return "none" if text is None else text or "''"
 
 
@@ -84,7 +90,12 @@ def _parts(configuration: Configuration) -> Iterable[_Part]:
         yield _part(f"link {link.name}", link)
     for node in configuration.nodes:
         places = {f"addresses.{a.link}": _place(a, ports.get(a.link, 0)) for a in node.addresses}
-        yield _part(f"node {node.name}", node, {**places, **_pairs("attributes", node.attributes)})
+        levels = {
+            f"fence_levels.{number}": " and ".join(level)
+            for number, level in enumerate(node.fence_levels, 1)
+        }
+        facts = {**places, **_pairs("attributes", node.attributes), **levels}
+        yield _part(f"node {node.name}", node, facts)
     for item in configuration.primitives:
         yield _part(f"resource {item.id}", item, _primitive_facts(item))
     for group in configuration.groups:
@@ -99,8 +110,7 @@ def _parts(configuration: Configuration) -> Iterable[_Part]:
     for constraint in constraints:
         yield _part(f"constraint {constraint.id}", constraint)
     for device in configuration.fence_devices:
-        facts = {"targets": ", ".join(device.targets), **_pairs("parameters", device.parameters)}
-        yield _part(f"fence device {device.id}", device, facts)
+        yield _part(f"fence device {device.id}", device, _device_facts(device))
     targets = {f"targets.{item.name}": ", ".join(item.hosts) for item in configuration.ping.targets}
     yield _part("ping", configuration.ping, targets)
 
@@ -123,6 +133,17 @@ def _primitive_facts(item: Primitive) -> dict[str, str]:
     operations = dict(map(_operation, item.operations))
     agent = {"agent": str(item.agent)}
     return agent | _pairs("parameters", item.parameters) | operations | _words(item.meta)[0]
+
+
+def _device_facts(device: FenceDevice) -> dict[str, str]:
+    """Return what is not a single value."""
+    times = [(name, show_duration(at_ms)) for name, at_ms in device.timeouts]
+    delays = [(name, show_duration(at_ms)) for name, at_ms in device.delays]
+    found = {"targets": ", ".join(device.targets), **_pairs("parameters", device.parameters)}
+    if device.reached_from:
+        found["reached_from"] = ", ".join(device.reached_from)
+    found |= _pairs("plugs", device.plugs) | _pairs("delays", delays) | _pairs("timeouts", times)
+    return found | _pairs("retries", ((name, str(often)) for name, often in device.retries))
 
 
 def _operation(item: Operation) -> tuple[str, str]:

@@ -12,6 +12,8 @@ from ha_core.config.kinds import Kind
 from ha_core.config.model import (
     Comparison,
     Exclusivity,
+    FenceAction,
+    FenceCall,
     Medium,
     NoQuorumPolicy,
     OnFail,
@@ -68,6 +70,9 @@ Shape = Kind | Object | MapOf | ListOf | OneOf
 
 _ID = kinds.named(limits.ID, limits.ID_ALLOWED)
 _PARAMETERS = MapOf(kinds.named(limits.PARAMETER, limits.PARAMETER_ALLOWED), kinds.VALUE)
+CALL = kinds.switch_words(FenceCall)
+_NODE_NAME = kinds.named(limits.NODE, limits.NODE_ALLOWED)
+_DELAY = kinds.duration(0, limits.TIME_MS_MAX)
 _TIMEOUT = kinds.duration(limits.TIMEOUT_MS_MIN, limits.TIME_MS_MAX)
 _INTERVAL = kinds.duration(limits.INTERVAL_MS_MIN, limits.TIME_MS_MAX)
 
@@ -118,7 +123,9 @@ _OPERATION: dict[str, Key] = {
         _TIMEOUT, "The agent is ended after so long, and has failed.", "defaults.operation.timeout"
     ),
     "on_fail": Key(
-        kinds.words(OnFail), "What its failure leads to.", "restart; a failed stop: block"
+        kinds.words(OnFail),
+        "What its failure leads to.",
+        "restart; a failed stop: fence where nothing else ends it and a device can, else block",
     ),
 }
 OPERATION = Object(_OPERATION)
@@ -240,6 +247,11 @@ NODE = Object(
         ),
         "maintenance": Key(kinds.FLAG, "With true everything on it is left as it is.", "false"),
         "attributes": Key(_PARAMETERS, "Facts about the node, for people and programs."),
+        "fence_levels": Key(
+            ListOf(ListOf(kinds.TEXT)),
+            "Fence devices to try in turn; all of one level must succeed.",
+            "each device that has it as a target, one after another",
+        ),
     }
 )
 LINK = Object(
@@ -286,9 +298,48 @@ PING = Object(
 )
 DEVICE = Object(
     {
-        "agent": Key(kinds.TEXT, "The fence agent.", needed=True),
-        "parameters": Key(_PARAMETERS, "What the agent is told."),
+        "agent": Key(
+            kinds.TEXT,
+            "fence:PROGRAM of the fence-agents, or stonith:external/PLUGIN of cluster-glue.",
+            needed=True,
+        ),
+        "parameters": Key(
+            _PARAMETERS,
+            "What the agent is told; password_file: PATH gives it as password what stands there.",
+        ),
         "targets": Key(ListOf(kinds.TEXT), "The nodes that it can cut off."),
+        "plugs": Key(
+            MapOf(_NODE_NAME, kinds.VALUE),
+            "What the device calls a node: the number of its outlet, for one.",
+            "the node's name",
+        ),
+        "reached_from": Key(ListOf(kinds.TEXT), "The nodes that may use it.", "all nodes"),
+        "action": Key(
+            kinds.switch_words(FenceAction),
+            "With reboot a node is switched on again once it is proved to be off.",
+            "reboot",
+        ),
+        "unfence": Key(
+            kinds.FLAG,
+            "It cuts off storage instead of power, and is switched on for each node that joins.",
+            "false",
+        ),
+        "delay": Key(_DELAY, "How long to wait before a node is cut off.", "0"),
+        "random_delay": Key(_DELAY, "Up to so much more, by chance.", "0"),
+        "delays": Key(MapOf(_NODE_NAME, _DELAY), "Instead of delay, for a node of that name."),
+        "timeouts": Key(
+            MapOf(CALL, _TIMEOUT),
+            "Time limits of the agent's actions.",
+            "1min for off, on and reset, 10s for metadata, 20s for others",
+        ),
+        "retries": Key(
+            MapOf(CALL, kinds.natural(limits.RETRIES_MAX)),
+            "How often an action that failed is repeated.",
+            "1",
+        ),
+        "settle": Key(
+            _DELAY, "How long a node may still be on after its agent has said off.", "10s"
+        ),
     }
 )
 OPTIONS = Object(
@@ -309,6 +360,13 @@ OPTIONS = Object(
             "stop",
         ),
         "maintenance": Key(kinds.FLAG, "With true everything is left as it is.", "false"),
+        "fencing": Key(kinds.FLAG, "With false no fence device is used.", "true"),
+        "fencing_grace": Key(
+            _DELAY,
+            "How long a node may take to start before a new coordinator, which has never heard of"
+            " it, cuts it off.",
+            "30s",
+        ),
     }
 )
 OPERATION_DEFAULTS = Object(

@@ -7,7 +7,7 @@ Schema for editors.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -157,6 +157,18 @@ PLACE = Kind(
 def words(values: type[StrEnum]) -> Kind:
     """Return the kind of a value that is one of the enumeration's words."""
     return Kind("one of " + ", ".join(values), values, {"enum": [str(value) for value in values]})
+
+
+def switch_words(values: type[StrEnum]) -> Kind:
+    """Return the kind of a value that is a word of `values`, among them on or off.
+
+    YAML takes these two, unquoted, for true and false.
+    """
+
+    def read(text: str) -> object:
+        return values({"true": "on", "false": "off"}.get(text.lower(), text))
+
+    return replace(words(values), read=read)
 
 
 def word(only: str) -> Kind:

@@ -36,6 +36,7 @@ TIMEOUT_MS_MIN: Final[Millis] = 10
 INTERVAL_MS_MIN: Final[Millis] = 10
 MOMENT_MS_MAX: Final[Millis] = 253_402_300_799_999
 """The last moment of the year 9999, beyond which no calendar here goes."""
+RETRIES_MAX: Final = 20
 DEPTH_MAX: Final = 1_000
 PORT_MAX: Final = 65_535
 TEXT_MAX: Final = 16_384

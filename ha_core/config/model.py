@@ -32,6 +32,7 @@ class OnFail(StrEnum):
     BLOCK = "block"
     STOP = "stop"
     STANDBY = "standby"
+    FENCE = "fence"
 
 
 class TargetRole(StrEnum):
@@ -248,16 +249,53 @@ class Node:
     standby: bool = False
     maintenance: bool = False
     attributes: tuple[tuple[str, str], ...] = ()
+    fence_levels: tuple[tuple[str, ...], ...] = ()
+    """Fence devices to try in turn, all devices of a level together; none: each one alone."""
+
+
+class FenceCall(StrEnum):
+    """What fence agents are called with; time limits and repeats can be given for each."""
+
+    OFF = "off"
+    ON = "on"
+    RESET = "reset"
+    STATUS = "status"
+    MONITOR = "monitor"
+    LIST = "list"
+    METADATA = "metadata"
+
+
+class FenceAction(StrEnum):
+    """What becomes of a node that was cut off."""
+
+    REBOOT = "reboot"
+    """Off, and on again once it is proved to be off."""
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
 class FenceDevice:
-    """A device that can cut nodes off (used from the fencing machine on)."""
+    """A device that can cut nodes off. `agent`: `fence:PROGRAM` or `stonith:external/PLUGIN`."""
 
     id: str
     agent: str
     parameters: tuple[tuple[str, str], ...] = ()
     targets: tuple[NodeName, ...] = ()
+    plugs: tuple[tuple[str, str], ...] = ()
+    """What the device calls a node, where that is not the node's name."""
+    reached_from: tuple[NodeName, ...] = ()
+    """Nodes that may use it; none named: all."""
+    action: FenceAction = FenceAction.REBOOT
+    unfence: bool = False
+    """It cuts off storage, not power: it is switched on for each node that joins."""
+    delay_ms: Millis = 0
+    random_delay_ms: Millis = 0
+    delays: tuple[tuple[str, Millis], ...] = ()
+    """Delay before a node of that name is cut off, instead of `delay_ms`."""
+    timeouts: tuple[tuple[str, Millis], ...] = ()
+    retries: tuple[tuple[str, int], ...] = ()
+    settle_ms: Millis = 10_000
+    """How long an outlet may still be on after its agent has said that it is off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +334,10 @@ class Options:
     symmetric: bool = True
     no_quorum_policy: NoQuorumPolicy = NoQuorumPolicy.STOP
     maintenance: bool = False
+    fencing: bool = True
+    """Whether fence devices are used."""
+    fencing_grace_ms: Millis = 30_000
+    """How long a node that a new coordinator has never heard of may take to start."""
 
 
 @dataclass(frozen=True, slots=True)

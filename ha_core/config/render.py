@@ -12,6 +12,7 @@ from ha_core.config.kinds import show_duration, show_moment, show_place, show_sc
 from ha_core.config.model import (
     Configuration,
     Defaults,
+    FenceDevice,
     Group,
     Link,
     Location,
@@ -61,21 +62,35 @@ def plain(configuration: Configuration) -> Plain:
         "nodes": {str(node.name): _node(node) for node in configuration.nodes},
         "resources": resources,
         "constraints": constraints,
-        "fence_devices": {
-            device.id: _without_empty(
-                {
-                    "agent": device.agent,
-                    "parameters": dict(device.parameters),
-                    "targets": [str(target) for target in device.targets],
-                }
-            )
-            for device in configuration.fence_devices
-        },
+        "fence_devices": {device.id: _device(device) for device in configuration.fence_devices},
         "ping": _ping(configuration.ping),
         "defaults": _defaults(configuration.defaults),
     }
     needed = ("cluster", "links", "nodes")
     return {key: value for key, value in parts.items() if value or key in needed}
+
+
+def _device(device: FenceDevice) -> Plain:
+    base = FenceDevice(device.id, device.agent)
+    found = _without_empty(
+        {
+            "agent": device.agent,
+            "parameters": dict(device.parameters),
+            "targets": [str(target) for target in device.targets],
+            "plugs": dict(device.plugs),
+            "reached_from": [str(node) for node in device.reached_from],
+            "action": "" if device.action is base.action else str(device.action),
+            "unfence": device.unfence,
+            "delays": {name: show_duration(at_ms) for name, at_ms in device.delays},
+            "timeouts": {call: show_duration(at_ms) for call, at_ms in device.timeouts},
+            "retries": dict(device.retries),
+        }
+    )
+    for name in ("delay", "random_delay", "settle"):
+        value_ms = getattr(device, f"{name}_ms")
+        if value_ms != getattr(base, f"{name}_ms"):
+            found[name] = show_duration(value_ms)
+    return found
 
 
 def _options(options: Options) -> Plain:
@@ -88,6 +103,10 @@ def _options(options: Options) -> Plain:
         found["no_quorum_policy"] = str(options.no_quorum_policy)
     if options.maintenance:
         found["maintenance"] = True
+    if not options.fencing:
+        found["fencing"] = False
+    if options.fencing_grace_ms != base.fencing_grace_ms:
+        found["fencing_grace"] = show_duration(options.fencing_grace_ms)
     return found
 
 
@@ -128,7 +147,8 @@ def _node(node: Node) -> Plain:
     if not node.voter:
         found["voter"] = False
     found |= {flag: True for flag in ("witness", "standby", "maintenance") if getattr(node, flag)}
-    return found | _without_empty({"attributes": dict(node.attributes)})
+    levels = [list(level) for level in node.fence_levels]
+    return found | _without_empty({"attributes": dict(node.attributes), "fence_levels": levels})
 
 
 def _primitive(item: Primitive) -> Plain:

@@ -15,6 +15,8 @@ from ha_core.config.model import (
     Configuration,
     Defaults,
     Exclusivity,
+    FenceAction,
+    FenceCall,
     FenceDevice,
     Group,
     Link,
@@ -119,7 +121,7 @@ monitors = st.builds(
     st.just("monitor"),
     st.just(0) | times_ms,
     times_ms,
-    _maybe(st.sampled_from(OnFail)),
+    _maybe(st.sampled_from([word for word in OnFail if word is not OnFail.FENCE])),
     st.integers(0, limits.DEPTH_MAX),
 )
 
@@ -134,6 +136,27 @@ def operations(draw: Callable[[st.SearchStrategy[T]], T]) -> tuple[Operation, ..
 
 def _distinct(draw: Callable[[st.SearchStrategy[T]], T], most: int) -> list[str]:
     return draw(st.lists(ids, min_size=1, max_size=most, unique=True))
+
+
+def _device(name: str, target: NodeName) -> st.SearchStrategy[FenceDevice]:
+    calls = st.sampled_from([str(call) for call in FenceCall])
+    return st.builds(
+        FenceDevice,
+        st.just(name),
+        st.sampled_from(["fence:fence_apc", "fence:/opt/x/fence_y", "stonith:external/ipmi"]),
+        pairs,
+        st.just((target,)),
+        st.sampled_from([(), ((str(target), "7"),)]),
+        st.sampled_from([(), (target,)]),
+        st.sampled_from(FenceAction),
+        st.booleans(),
+        times_ms,
+        times_ms,
+        st.sampled_from([(), ((str(target), 5000),)]),
+        st.dictionaries(calls, times_ms, max_size=2).map(lambda found: tuple(found.items())),
+        st.dictionaries(calls, st.integers(0, 5), max_size=2).map(lambda f: tuple(f.items())),
+        times_ms,
+    )
 
 
 @st.composite
@@ -159,7 +182,7 @@ def configurations(draw: Callable[[st.SearchStrategy[T]], T]) -> Configuration:
         **draw(_constraints(names, resources if not rest else primitives)),
         ping=draw(pings),
         fence_devices=tuple(
-            FenceDevice(name, draw(ids), draw(pairs), (NodeName(names[0]),))
+            draw(_device(name, NodeName(names[0])))
             for name in draw(st.lists(ids, max_size=2, unique=True))
         ),
         defaults=Defaults(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ha_core.config import keys
+from ha_core.config import keys, kinds
 from ha_core.config.heartbeat.directives import WITHOUT_COUNTERPART
 from ha_core.config.heartbeat.scripts import PARAMETERS
 from ha_core.config.kinds import Kind
@@ -65,11 +65,16 @@ def _allowed(shape: keys.Shape) -> str:
     match shape:
         case Kind():
             return shape.allowed
+        case keys.ListOf(value=keys.ListOf()):
+            return "a list of texts, or of lists of texts"
         case keys.ListOf():
             one = "a text" if isinstance(shape.value, Kind) else "a mapping, see below"
             return f"{one}, or a list of such"
         case keys.MapOf():
-            value = "texts" if isinstance(shape.value, Kind) else "mappings, see below"
+            value = "mappings, see below"
+            if isinstance(shape.value, Kind):
+                is_text = shape.value.allowed == kinds.TEXT.allowed
+                value = "texts" if is_text or shape.value is kinds.PLACE else shape.value.allowed
             if isinstance(shape.value, keys.ListOf):
                 value = "texts or lists of such"
             return f"names with {value}"

@@ -52,7 +52,7 @@ constraints:
   here: {location: shop, node: n1, score: 10}
   near: {colocation: db, with: shop, score: 5}
 fence_devices:
-  pdu: {agent: fence_apc, targets: [n1, n2]}
+  pdu: {agent: "fence:fence_apc", targets: [n1, n2]}
 """,
     "base.yaml",
 )
@@ -335,3 +335,14 @@ def test_no_value_changes_in_silence() -> None:
     assert len(variants) > 100
     silent = [found for found in variants if diff(whole, found) == ()]  # type: ignore[arg-type]  # configurations
     assert silent == []
+
+
+def test_new_password_of_a_fence_device_shows_in_no_difference() -> None:
+    (device,) = BASE.fence_devices
+    old = replace(device, parameters=(("password", "alpha"), ("password_file", "/a")))
+    new = replace(device, parameters=(("password", "bravo"), ("password_file", "/b")))
+    changed = diff(replace(BASE, fence_devices=(old,)), replace(BASE, fence_devices=(new,)))
+    assert changed == (
+        "fence device pdu: parameters.password (hidden) -> (hidden)",
+        "fence device pdu: parameters.password_file /a -> /b",
+    )

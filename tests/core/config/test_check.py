@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ha_core.config.check import check, is_host
+from ha_core.config.check_fence import AGENT_ALLOWED
 from ha_core.config.model import (
     Address,
     AgentClass,
@@ -210,10 +211,10 @@ def test_small_configuration_has_no_faults() -> None:
         ),
         (
             replace(BASE, fence_devices=(FenceDevice("d", ""),)),
-            "fence_devices.d.agent: is empty; allowed: the name of a fence agent",
+            f"fence_devices.d.agent: is ''; allowed: {AGENT_ALLOWED}",
         ),
         (
-            replace(BASE, fence_devices=(FenceDevice("d", "x", targets=(N1, N1)),)),
+            replace(BASE, fence_devices=(FenceDevice("d", "fence:x", targets=(N1, N1)),)),
             "fence_devices.d.targets: 'n1' stands there 2 times; allowed: once",
         ),
     ],
@@ -237,7 +238,7 @@ def test_every_bound_on_numbers_of_things_is_kept() -> None:
     assert faults(replace(BASE, orderings=orderings)) == [
         "constraints: 5001 constraints; allowed: 5000 at most"
     ]
-    devices = tuple(FenceDevice(f"d{n}", "x") for n in range(257))
+    devices = tuple(FenceDevice(f"d{n}", "fence:x") for n in range(257))
     assert faults(replace(BASE, fence_devices=devices)) == [
         "fence_devices: 257 devices; allowed: 256 at most"
     ]
@@ -305,3 +306,17 @@ def test_number_of_circles_told_is_bounded() -> None:
 )
 def test_host_is_an_address_or_a_name(host: str, is_good: bool) -> None:
     assert is_host(host) is is_good
+
+
+def test_level_names_devices_that_can_cut_the_node_off() -> None:
+    (first,) = BASE.nodes
+    devices = (FenceDevice("d", "fence:x"),)
+    nodes = (replace(first, fence_levels=(("d",), ("e", "d"))),)
+    path = f"nodes.{first.name}.fence_levels"
+    told = f"names the device 'd', which does not have {first.name} as a target"
+    cure = "allowed: a device with it under targets"
+    assert faults(replace(BASE, nodes=nodes, fence_devices=devices)) == [
+        f"{path}[0]: {told}; {cure}",
+        f"{path}[1]: names the device 'e', which does not exist; allowed: d",
+        f"{path}[1]: {told}; {cure}",
+    ]

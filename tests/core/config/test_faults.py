@@ -2,6 +2,7 @@
 
 import pytest
 
+from ha_core.config.check_fence import AGENT_ALLOWED
 from ha_core.config.model import Medium
 from ha_core.config.parse import parse_text
 from tests.core.config.samples import HEAD, faults, faults_of_file
@@ -41,7 +42,7 @@ PLAIN = "NAME with letters, digits and . _ + -"
         (
             "options: [a]",
             "1: options: is a list; allowed: a mapping of dead_after, symmetric, "
-            "no_quorum_policy, maintenance",
+            "no_quorum_policy, maintenance, fencing, fencing_grace",
         ),
         (
             "resources: {a b: {agent: lsb:x}}",
@@ -156,7 +157,7 @@ PLAIN = "NAME with letters, digits and . _ + -"
         (
             "resources: {r: {agent: lsb:x, operations: {stop: {on_fail: standby}}}}",
             "1: resources.r.operations.stop.on_fail: is standby; "
-            "allowed for stop: restart, ignore, block",
+            "allowed for stop: restart, ignore, block, fence",
         ),
         (
             "resources: {r: {agent: lsb:x, operations: {start: {timeout: 9ms}}}}",
@@ -213,9 +214,38 @@ PLAIN = "NAME with letters, digits and . _ + -"
             "1: fence_devices.d: has no 'agent', which it needs",
         ),
         (
-            "fence_devices: {d: {agent: x, targets: [n1, n3]}}",
+            "fence_devices: {d: {agent: 'fence:x', targets: [n1, n3]}}",
             "1: fence_devices.d.targets[1]: names the node 'n3', which does not exist; "
             "allowed: n1, n2, w",
+        ),
+        (
+            "fence_devices: {d: {agent: fence_apc}}",
+            f"1: fence_devices.d.agent: is 'fence_apc'; allowed: {AGENT_ALLOWED}",
+        ),
+        (
+            "fence_devices: {d: {agent: 'fence:x', timeouts: {kill: 5s}}}",
+            "1: fence_devices.d.timeouts.kill: is the name 'kill'; allowed: one of off, on, reset, "
+            "status, monitor, list, metadata",
+        ),
+        (
+            "fence_devices: {d: {agent: 'fence:x', plugs: {n7: 3}}}",
+            "1: fence_devices.d.plugs.n7: names the node 'n7', which does not exist; "
+            "allowed: n1, n2, w",
+        ),
+        (
+            "fence_devices: {d: {agent: 'fence:x', parameters: {port: 3}}}",
+            "1: fence_devices.d.parameters.port: is given by the cluster for each call; "
+            "allowed: plugs",
+        ),
+        (
+            "fence_devices: {d: {agent: 'fence:x', parameters: {password_file: secret}}}",
+            "1: fence_devices.d.parameters.password_file: is 'secret'; allowed: the whole path of "
+            "a file",
+        ),
+        (
+            "resources: {r: {agent: lsb:x, operations: {monitor: {on_fail: fence}}}}",
+            "1: resources.r.operations.monitor.on_fail: is fence, but there is no fence device; "
+            "allowed: another word, or a device that cuts nodes off",
         ),
         (
             "defaults: {operation: {timeout: 8d}}",

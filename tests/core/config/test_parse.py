@@ -77,7 +77,7 @@ constraints:
   near: {colocation: web, with: ip, score: 10}
   after: {order: ip, then: web, kind: optional, symmetrical: false}
 fence_devices:
-  pdu: {agent: fence_apc, parameters: {ip: 192.0.2.200}, targets: n1}
+  pdu: {agent: "fence:fence_apc", parameters: {ip: 192.0.2.200}, targets: n1}
 defaults:
   resource: {stickiness: 7}
   operation: {timeout: 40s, monitor_interval: 15s}
@@ -124,7 +124,7 @@ def test_every_key_reaches_the_model() -> None:
         (Location(ConstraintId("here"), shop, n1, -INFINITY, Origin.BAN, 86_400_000),),
         (Colocation(ConstraintId("near"), web, ip, 10),),
         (Ordering(ConstraintId("after"), ip, web, OrderKind.OPTIONAL, False),),
-        (FenceDevice("pdu", "fence_apc", (("ip", "192.0.2.200"),), (n1,)),),
+        (FenceDevice("pdu", "fence:fence_apc", (("ip", "192.0.2.200"),), (n1,)),),
         Defaults(Meta(stickiness=7), 40_000, 15_000),
     )
 

@@ -1,0 +1,1 @@
+"""Fencing: cutting off a node by a device, proved, sans-IO. docs/protocols/fencing.md."""
