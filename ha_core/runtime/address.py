@@ -23,10 +23,11 @@ from ha_core.errors import ConfigError
 from ha_core.ids import Millis
 from ha_core.runtime import address_frames as frames
 from ha_core.runtime import netlink
+from ha_core.runtime.gate import Place
 
 OWNER_S: Final = 0.2
 OWNER_BYTES_MAX: Final = 200
-ANNOUNCE_PAUSE_S: Final = 0.2
+_HOPS: Final = 255  # RFC 4861 section 7.1.2
 _SIOCGIFHWADDR: Final = 0x8927  # netdevice(7)
 _IFREQ: Final = struct.Struct("16s24s")
 _NO_MAC: Final = b"\0" * 6
@@ -50,6 +51,11 @@ class Seat:
     def remove(self) -> bytes:
         """Request that takes it away."""
         return netlink.remove_request(self.present)
+
+    @property
+    def place(self) -> Place:
+        """The same for the kernel gate."""
+        return Place(self.present.address, self.present.interface, self.remove)
 
 
 def seat_of(spec: AddressSpec) -> Seat:
@@ -153,21 +159,27 @@ async def other_owner(seat: Seat, probe_ms: Millis) -> str:
             return ""
 
 
-async def announce(seat: Seat, times: int) -> None:
-    """Tell the link where the address is now, several times because frames get lost."""
+def announce(seat: Seat) -> None:
+    """Tell the link where the address is now. Raises OSError.
+
+    The advertisement of IPv6 goes the way of all packets, through the gate; a frame of ARP meets
+    the gate's hook for outgoing frames, where the kernel has one.
+    """
     address, interface = seat.present.address, seat.present.interface
     mac = hardware_address(interface)
     if mac == _NO_MAC:
         return
     if isinstance(address, IPv4Address):
-        frame, protocol = frames.arp_announcement(mac, address), frames.ETH_P_ARP
-    else:
-        frame, protocol = frames.neighbour_announcement(mac, address), frames.ETH_P_IPV6
-    with _packet_socket(interface, protocol) as link:
-        for number in range(times):
-            if number:
-                await asyncio.sleep(ANNOUNCE_PAUSE_S)
-            link.send(frame)
+        with _packet_socket(interface, frames.ETH_P_ARP) as link:
+            link.send(frames.arp_announcement(mac, address))
+        return
+    kind, protocol = socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_ICMPV6
+    with socket.socket(socket.AF_INET6, kind, protocol) as raw:
+        raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, _HOPS)
+        raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, seat.present.index)
+        raw.bind((str(address), 0))
+        group = (str(frames.ALL_NODES), 0, 0, seat.present.index)
+        raw.sendto(frames.neighbour_announcement(mac, address), group)
 
 
 def _packet_socket(interface: str, protocol: int) -> socket.socket:

@@ -22,7 +22,7 @@ _ICMPV6: Final = 58
 _SOLICITATION: Final = 135
 _ADVERTISEMENT: Final = 136
 _OVERRIDE: Final = 0x20000000
-_ALL_NODES: Final = IPv6Address("ff02::1")
+ALL_NODES: Final = IPv6Address("ff02::1")
 _UNSPECIFIED: Final = IPv6Address("::")
 
 
@@ -58,10 +58,13 @@ def neighbour_probe(mac: bytes, address: IPv6Address) -> bytes:
 
 
 def neighbour_announcement(mac: bytes, address: IPv6Address) -> bytes:
-    """Return an unasked advertisement that replaces what neighbours remember."""
+    """Return an unasked advertisement that replaces what neighbours remember, for a raw socket.
+
+    The kernel adds the headers below and the checksum.
+    """
     head = struct.pack("!BBHI", _ADVERTISEMENT, 0, 0, _OVERRIDE)
     option = struct.pack("!BB", 2, 1) + mac  # target link-layer address
-    return _icmp(mac, address, _ALL_NODES, head + address.packed + option)
+    return head + address.packed + option
 
 
 def _icmp(mac: bytes, source: IPv6Address, group: IPv6Address, body: bytes) -> bytes:

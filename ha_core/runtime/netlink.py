@@ -82,6 +82,21 @@ def remove_request(present: Present) -> bytes:
     return _message(_RTM_DELADDR, _REQUEST_ACK, body)
 
 
+def carry_out(request: bytes) -> int:
+    """Have the kernel carry out one request; return the number of its error, or 0.
+
+    Raises:
+        OSError: there is no netlink, or it does not answer.
+    """
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as netlink:
+        netlink.settimeout(1.0)
+        netlink.send(request)
+        answer = netlink.recv(ANSWER_BYTES_MAX)
+    (code,) = struct.unpack_from("=i", answer, _HEADER.size)
+    assert isinstance(code, int)
+    return -code
+
+
 def addresses() -> tuple[Present, ...]:
     """Return every address of every interface of this network namespace.
 

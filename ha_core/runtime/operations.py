@@ -21,6 +21,7 @@ from ha_core.errors import ConfigError
 from ha_core.events import LEASE_RAN_OUT, OperationDone, ResourceDied
 from ha_core.layout import Layout
 from ha_core.runtime import process
+from ha_core.runtime.gate import AddressGate
 from ha_core.runtime.guardian import Guardian, boottime_ms
 from ha_core.runtime.operations_address import Addresses
 from ha_core.runtime.operations_agents import Directories, MissingError, describe, operate
@@ -45,6 +46,7 @@ class Operations:
         node: str = "",
         ocf_root: str = ocf.DEFAULT_ROOT,
         directories: Directories | None = None,
+        gate: AddressGate | None = None,
     ) -> None:
         self._done = done
         self._died = died
@@ -55,7 +57,7 @@ class Operations:
         )
         self._directories = directories or Directories()
         self._processes = Processes(guardian, layout.lib.absolute() / "log", node)
-        self._addresses = Addresses(guardian, layout.run.absolute() / "addresses")
+        self._addresses = Addresses(guardian, layout.run.absolute() / "addresses", gate)
         self._tasks: dict[int, asyncio.Task[OperationDone]] = {}
         guardian.on_died = self._take_death
         guardian.leftovers = self._addresses.leftovers
@@ -64,6 +66,10 @@ class Operations:
         """End what an earlier daemon of this node left at work when it was killed."""
         for pid in process.sweep(self._place.scratch):
             log.warning("process %d, an agent of this daemon's predecessor, was killed", pid)
+
+    def leftovers(self) -> tuple[bytes, ...]:
+        """Return requests that remove addresses which an earlier daemon may have left."""
+        return self._addresses.leftovers()
 
     def run(self, operation: RunOperation) -> None:
         """Begin an operation; `done` is called once, later."""
@@ -158,6 +164,7 @@ class Operations:
         )
 
     def _take_death(self, resource: str, reason: str) -> None:
+        self._addresses.ended(resource)
         if not self._processes.died(resource, reason):
             words = self._processes.last_words(resource)
             with_lease = reason.startswith(_LEASE_REASONS)

@@ -1,9 +1,10 @@
 """Operations of class `address`: start, stop and monitor of a service address under the guardian.
 
-Owns: the order of steps: look, ask the neighbours, note, claim, announce.
+Owns: the order of steps: look, ask the neighbours, note, gate, claim, announce.
 """
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,8 @@ from ha_core.effects import RunOperation
 from ha_core.errors import ConfigError
 from ha_core.events import OperationDone
 from ha_core.runtime import address
+from ha_core.runtime.gate import AddressGate, GateError, Ungated
+from ha_core.runtime.gate_announce import Announcer
 from ha_core.runtime.guardian import LATE, Answer, Claim, Guardian
 from ha_core.runtime.operations_process import FaultError
 
@@ -25,20 +28,33 @@ _EXISTS: Final = "EEXIST"
 class Addresses:
     """Carries out operations of class `address`; `notes` is where removals are noted."""
 
-    def __init__(self, guardian: Guardian, notes: Path) -> None:
+    def __init__(self, guardian: Guardian, notes: Path, gate: AddressGate | None = None) -> None:
         self._guardian = guardian
         self._notes = address.Notes(notes)
-        self._announcing: set[asyncio.Task[None]] = set()
+        self._gate = gate or Ungated()
+        self._announcer = Announcer(self._gate.is_open)
+        self._gate.on_opened = self._announcer.again
+        self._uncovering: set[asyncio.Task[None]] = set()
 
     def leftovers(self) -> tuple[bytes, ...]:
         """Return what an earlier guardian may have left on interfaces."""
         return tuple(self._notes.all().values())
 
+    def announce_again(self) -> None:
+        """Tell the neighbours of everything that is held here: some may not have heard it."""
+        self._announcer.again()
+
+    def ended(self, resource: str) -> None:
+        """Take note that the guardian has let go of a resource of its own accord."""
+        self._announcer.end(resource)
+        task = asyncio.get_running_loop().create_task(self._gate.uncover(resource))
+        self._uncovering.add(task)
+        task.add_done_callback(self._uncovering.discard)
+
     async def close(self) -> None:
         """End announcements that are under way."""
-        for task in sorted(self._announcing, key=id):
-            task.cancel()
-        await asyncio.gather(*self._announcing, return_exceptions=True)
+        await self._announcer.close()
+        await asyncio.gather(*self._uncovering)
 
     async def operate(self, operation: RunOperation) -> OperationDone:
         """Carry out the operation.
@@ -84,11 +100,16 @@ class Addresses:
         held = await self._guardian.check(resource, operation.timeout_ms)
         if held.held:
             return
-        other = await address.other_owner(seat, spec.probe_ms)
+        # What this cluster had until now is nobody else's, and is missed while we ask.
+        other = "" if operation.handover else await address.other_owner(seat, spec.probe_ms)
         if other:
             reason = f"address {spec.address} is in use on {_link(seat)} by the host with {other}"
             raise FaultError(ocf.GENERIC, reason)
         self._notes.write(resource, seat.remove)
+        try:
+            await self._gate.cover(resource, seat.place)
+        except GateError as error:
+            raise FaultError(ocf.GENERIC, str(error)) from error
         claim = Claim(
             resource, add=seat.add, remove=seat.remove, not_after_ms=operation.not_after_ms
         )
@@ -97,31 +118,24 @@ class Addresses:
             reason = f"address {spec.address} is on {_link(seat)} already, put there by others"
             raise FaultError(ocf.GENERIC, reason)
         _require(answer)
-        self._announce(seat, spec.announcements)
-
-    def _announce(self, seat: address.Seat, times: int) -> None:
-        task = asyncio.create_task(address.announce(seat, times))
-        self._announcing.add(task)
-        task.add_done_callback(self._announced)
-
-    def _announced(self, task: asyncio.Task[None]) -> None:
-        self._announcing.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            address.log.warning("an address was not announced: %s", task.exception())
+        self._announcer.begin(resource, seat, spec.announcements)
 
     async def _stop(self, operation: RunOperation, spec: AddressSpec) -> None:
         resource = operation.primitive.id
+        self._announcer.end(resource)
         answer = await self._guardian.release(resource, b"", operation.timeout_ms)
         _require(answer)
         for seat in () if spec.is_claim else address.find(spec):
             answer = await self._guardian.release(resource, seat.remove, operation.timeout_ms)
             _require(answer)
+        await self._gate.uncover(resource)
         self._notes.drop(resource)
 
     async def _monitor(self, operation: RunOperation, spec: AddressSpec) -> None:
         answer = await self._guardian.check(operation.primitive.id, operation.timeout_ms)
         _require(answer)
         seats = () if spec.is_claim else address.find(spec)
+        await self._make_ready(spec)
         if answer.held and not spec.is_claim and not seats:
             reason = f"address {spec.address} was taken from its interface by others"
             raise FaultError(ocf.GENERIC, reason)
@@ -130,6 +144,13 @@ class Addresses:
             raise FaultError(ocf.GENERIC, reason)
         if not answer.held:
             raise FaultError(ocf.NOT_RUNNING, "the guardian does not hold it")
+
+    async def _make_ready(self, spec: AddressSpec) -> None:
+        """Whoever may have to take an address has its gate ready: making one takes its time."""
+        if spec.is_claim or os.geteuid() != 0:
+            return
+        with contextlib.suppress(ConfigError, GateError):  # a start will tell
+            await self._gate.prepare(address.seat_of(spec).present.interface)
 
 
 def _link(seat: address.Seat) -> str:

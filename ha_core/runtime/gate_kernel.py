@@ -1,0 +1,194 @@
+"""The kernel's side of the gate: one transaction at a time, and whether others have touched it.
+
+Owns: the socket, the state of the ruleset that we left, and the comparison that
+tells whether our tables are still as we made them. Called in one thread beside
+the event loop, because whoever loads a large ruleset makes the kernel keep
+everybody else waiting. Knows no lease. The kernel numbers the states of the
+whole ruleset, and refuses a transaction that names an older one: so whatever
+others change is noticed with the next transaction, and costs one look.
+"""
+
+import errno
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from ha_core.ids import Millis
+from ha_core.runtime import netlink, nft
+from ha_core.runtime.clock import monotonic_ms
+from ha_core.runtime.gate_ladder import Rung
+from ha_core.runtime.netlink import IPAddress
+from ha_core.runtime.nft import Family, Kind, Message, NftError
+from ha_core.runtime.nft_gate import HELD4, HELD6, OPEN, Tables
+
+TRIES: Final = 5
+"""Transactions that may be refused because others work on the ruleset all the time."""
+_COARSE_CLOCK: Final = 6  # CLOCK_MONOTONIC_COARSE moves with the kernel's timer tick
+_ROUNDING_MS: Final = 2
+_NOT_THERE: Final = (errno.EADDRNOTAVAIL, errno.ENODEV, errno.ENXIO)
+
+log = logging.getLogger(__name__)
+
+
+class TamperedError(Exception):
+    """Our tables are not as we left them."""
+
+
+def timer_margin_ms() -> Millis:
+    """Return how late the kernel may drop an element: two ticks, and the clock's rounding."""
+    tick_s = time.clock_getres(_COARSE_CLOCK)
+    return max(round(2 * tick_s * 1000), 1) + _ROUNDING_MS
+
+
+class Kernel:
+    """Tables of one daemon in the kernel."""
+
+    def __init__(self, make_tables: Callable[[tuple[Family, ...]], Tables]) -> None:
+        self._make = make_tables
+        self.tables = make_tables((Family.INET, Family.ARP))
+        self._netlink: socket.socket | None = None
+        self._generation = 0
+        self._signature: tuple[bytes, ...] = ()
+
+    def begin(self, leftovers: Iterable[bytes]) -> None:
+        """Remove what an earlier daemon has left, addresses first, and try out that tables can be.
+
+        Raises:
+            OSError: they cannot.
+        """
+        run_as_often_as_possible()
+        for request in leftovers:
+            self.take_away(request)
+        self._netlink = nft.open_socket()
+        every = (Family.INET, Family.ARP, Family.NETDEV)
+        for families in (every, every[:2]):
+            self.tables = self._make(families)
+            try:
+                nft.exchange(self._socket, nft.batch(self.tables.remove(), None))
+                trial = nft.batch(self.tables.install((), ()), None, commits=False)
+                nft.exchange(self._socket, trial)
+            except NftError:
+                if families is not every:
+                    raise
+                log.info("this kernel has no hook for outgoing frames: announcements check alone")
+            else:
+                return
+
+    def install(
+        self, held: Iterable[IPAddress], interfaces: Iterable[str], rungs: Sequence[Rung]
+    ) -> Millis:
+        """Make the tables anew, closed; return a moment when that had been done. Raises OSError."""
+        messages = self.tables.install(held, rungs)
+        for interface in interfaces:
+            messages += self.tables.watch_egress(interface)
+        nft.exchange(self._socket, nft.batch(messages, None))
+        done_ms = monotonic_ms()
+        self._look()
+        return done_ms
+
+    def change(self, messages: Sequence[Message], *, is_structure: bool = False) -> Millis:
+        """Carry out a change, or only look if there is none; return a moment when it was done.
+
+        `is_structure`: it changes more than what is armed and chosen.
+
+        Raises:
+            TamperedError: others have changed our tables.
+            OSError: the kernel refuses.
+        """
+        for _ in range(TRIES):
+            try:
+                return self._try(messages, is_structure=is_structure)
+            except NftError as fault:
+                if fault.errno != errno.ERESTART:
+                    raise
+        raise NftError(errno.ERESTART, os.strerror(errno.ERESTART))
+
+    def _try(self, messages: Sequence[Message], *, is_structure: bool) -> Millis:
+        if not messages:
+            self._compare()
+            return monotonic_ms()
+        try:
+            nft.exchange(self._socket, nft.batch(messages, self._generation))
+        except NftError as fault:
+            if fault.errno == errno.ERESTART:
+                self._compare()
+            elif fault.errno == errno.ENOENT:
+                raise TamperedError from fault
+            raise
+        done_ms = monotonic_ms()
+        self._generation = self._generation % 0xFFFFFFFF + 1
+        if is_structure:
+            self._look()
+        return done_ms
+
+    def _compare(self) -> None:
+        known, signature = self._generation, self._signature
+        now = nft.generation(self._socket)
+        if now != known:
+            self._look()
+            if self._signature != signature:
+                raise TamperedError
+
+    def _look(self) -> None:
+        """Take our tables as they are for what we made; a change in between is seen later."""
+        for _ in range(TRIES):
+            generation = nft.generation(self._socket)
+            signature = self._dumped()
+            if nft.generation(self._socket) == generation:
+                self._generation, self._signature = generation, signature
+                return
+        raise NftError(errno.ERESTART, os.strerror(errno.ERESTART))
+
+    def _dumped(self) -> tuple[bytes, ...]:
+        """Return everything of our tables but what changes with every renewal."""
+        mine = nft.text(1, self.tables.name)
+        volatile = mine + nft.text(2, OPEN)
+        found: list[bytes] = []
+        for family in self.tables.families:
+            for kind in (Kind.GETTABLE, Kind.GETCHAIN, Kind.GETRULE):
+                bodies = nft.ask(self._socket, Message(kind, family, b""))
+                found += [
+                    body
+                    for body in bodies
+                    if body.startswith(mine)
+                    and not (kind is Kind.GETRULE and body.startswith(volatile))
+                ]
+            for name in (HELD4, HELD6) if family is Family.INET else (HELD4,):
+                question = Message(Kind.GETSETELEM, family, mine + nft.text(2, name))
+                try:
+                    found += nft.ask(self._socket, question)
+                except NftError as fault:
+                    if fault.errno != errno.ENOENT:
+                        raise
+        return tuple(found)
+
+    def take_away(self, address: bytes) -> None:
+        """Carry out the request that takes an address from its interface; one that is not there
+        is no fault. Raises OSError.
+        """
+        fault = netlink.carry_out(address)
+        if fault not in (0, *_NOT_THERE):
+            raise OSError(fault, os.strerror(fault))
+
+    def remove(self) -> None:
+        """Remove the tables. Raises OSError."""
+        try:
+            nft.exchange(self._socket, nft.batch(self.tables.remove(), None))
+        finally:
+            self._socket.close()
+
+    @property
+    def _socket(self) -> socket.socket:
+        assert self._netlink is not None, "begin() comes first"
+        return self._netlink
+
+
+def run_as_often_as_possible() -> None:
+    """Ask for this thread what the daemon has: children of its scheduling class are ordinary."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    except OSError as fault:
+        log.info("no real-time priority for the gate (%s)", fault.strerror)
