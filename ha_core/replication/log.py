@@ -84,6 +84,12 @@ class Log:
             self._voters = (members, members.voters())
         return self._voters[1]
 
+    @property
+    def ranked(self) -> tuple[NodeName, ...]:
+        """The voters in the order in which they campaign: a witness would plan for others."""
+        nodes = {node.name: node for node in self.members.nodes}
+        return tuple(sorted(self.voters, key=lambda name: (nodes[name].witness, name)))
+
     def voters_ever(self) -> set[NodeName]:
         """Return all voters of the snapshot's configuration and of every entry above it."""
         changes = [entry.change for entry in self._entries if entry.change is not None]

@@ -76,7 +76,7 @@ class Replication:
         self._progress: dict[NodeName, Progress] = {}
         self._first_of_term: Index = 0
         self._out: list[Output] = []
-        self._election.be_patient(self._voters(), self.leader, now_ms)
+        self._election.be_patient(self._log.ranked, self.leader, now_ms)
         if self._log.voters_ever() == {name}:
             # Nobody else can hold a lease. (If one more voter stands in our log, it may be the
             # leader that is just removing itself: wait for the end of its lease like all.)
@@ -242,7 +242,7 @@ class Replication:
         if term > self.term or self.role is not Role.FOLLOWER or self.leader != sender:
             self._become_follower(term, sender, f"{sender} leads", now_ms)
         self._election.heard_ms = now_ms
-        self._election.be_patient(self._voters(), self.leader, now_ms)
+        self._election.be_patient(self._log.ranked, self.leader, now_ms)
         return True
 
     def _beat(self, sender: NodeName, message: Beat, now_ms: Millis) -> None:
@@ -435,7 +435,7 @@ class Replication:
             self.term, self._voted_for = term, None
             self._save_hard_state()
         self._agreed = self._commit
-        self._election.be_patient(self._voters(), self.leader, now_ms)
+        self._election.be_patient(self._log.ranked, self.leader, now_ms)
         if was_leader:
             self._out.append(Deposed(self.term))
 
