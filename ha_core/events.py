@@ -54,6 +54,20 @@ class Outdated:
 
 
 @dataclass(frozen=True, slots=True)
+class PingAnswered:
+    """A host that is pinged has answered; told at most once in an interval."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class PingRefused:
+    """This node may not ping at all; `reason` is one sentence with the cure."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CommandGiven:
     """A local client gives a command; answered by a `CommandAnswered` effect with the same id."""
 
@@ -116,6 +130,8 @@ Event: TypeAlias = (
     | Received
     | LinkHeard
     | Outdated
+    | PingAnswered
+    | PingRefused
     | CommandGiven
     | OperationDone
     | ResourceDied

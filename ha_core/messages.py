@@ -10,11 +10,11 @@ from typing import Final, TypeAlias
 
 from ha_core.commands import Command, Outcome
 from ha_core.gates import Gates
-from ha_core.ids import Generation, Index, Millis, ResourceId, Term
+from ha_core.ids import Generation, Index, Millis, NodeName, ResourceId, Term
 from ha_core.journal import JournalEvent
 from ha_core.policy.transition import ActionKind
 from ha_core.replication.entries import Entry, Snapshot
-from ha_core.status import Instance, NodeStatus
+from ha_core.status import Connectivity, Instance, NodeStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,17 @@ class BeatReply:
     term: Term
     echo_ms: Millis
     match: Index
+
+
+@dataclass(frozen=True, slots=True)
+class StepAside:
+    """A leader has stopped leading, for the sake of a voter that more nodes can talk to.
+
+    It changes nobody's right to vote: the successor campaigns first, when all may vote again.
+    """
+
+    term: Term
+    successor: NodeName
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +157,10 @@ class Report:
     """Events of this node that the coordinator has not numbered yet, oldest first (bounded)."""
     leaving: bool = False
     """The node wants to stop: move everything away."""
+    connectivity: Connectivity | None = None
+    """What the sender measured of its ping targets; None: nothing is known."""
+    hears: tuple[NodeName, ...] = ()
+    """The other nodes that the sender hears and that hear it, sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +230,7 @@ Message: TypeAlias = (
     | VoteReply
     | Beat
     | BeatReply
+    | StepAside
     | Append
     | AppendReply
     | InstallSnapshot
@@ -233,6 +249,7 @@ RAFT_MESSAGES: Final = (
     VoteReply,
     Beat,
     BeatReply,
+    StepAside,
     Append,
     AppendReply,
     InstallSnapshot,

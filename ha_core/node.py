@@ -7,12 +7,14 @@ one) are handled within the same call.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from random import Random
 
 from ha_core import events as ev
 from ha_core import messages as msg
 from ha_core.config.model import Configuration, NoQuorumPolicy
-from ha_core.coordinator.lead import Lead, LeadOutput, Told
+from ha_core.coordinator.lead import Lead, LeadOutput
+from ha_core.coordinator.told import Told
 from ha_core.effects import (
     ConfigurationApplied,
     Effect,
@@ -67,8 +69,8 @@ class Node(NodeParts):
 
     def _take(self, event: ev.Event, now_ms: Millis) -> None:
         match event:
-            case ev.Tick():
-                pass
+            case ev.Tick() | ev.PingAnswered() | ev.PingRefused():
+                self._reachability.take(event, now_ms)
             case ev.WallClock(offset_ms=offset_ms):
                 self._wall_offset_ms = offset_ms
             case ev.Received(sender=self.name):
@@ -163,7 +165,8 @@ class Node(NodeParts):
             leaving=self._is_leaving,
         )
         if report is not None and self._raft.leader is not None:
-            self._send(self._raft.leader, report)
+            reach = self._reachability.measured
+            self._send(self._raft.leader, replace(report, connectivity=reach))
 
     def _obey(self, sender: NodeName, message: msg.Order, now_ms: Millis) -> None:
         if not self._stay.is_bound_by(self._leader(), sender, message):
@@ -209,6 +212,8 @@ class Node(NodeParts):
             silent = self._detector.silences(now_ms)
             self._route(self._lead.tick(silent, now_ms, wall_ms), now_ms)
             self._drain_loopback(now_ms)
+        if self._reachability.maybe_change(now_ms):
+            self._local.report_id += 1
         if self._stay.owes_report(self._local.report_id):
             self._report()
         if self._lead is not None:
@@ -363,6 +368,8 @@ class Node(NodeParts):
         peers = [node for node in configuration.nodes if node.name != self.name]
         self._detector.set_peers({n.name: [a.link for a in n.addresses] for n in peers}, now_ms)
         self._greetings.set_peers(node.name for node in peers)
+        ping = configuration.ping.times(configuration.options.dead_after_ms)
+        self._reachability.configure(ping, now_ms)
         own = configuration.node(self.name)
         hosts = own is not None and not own.witness
         wanted = configuration if hosts else Configuration(options=configuration.options)

@@ -21,6 +21,7 @@ from ha_core.ids import Millis, NodeName
 from ha_core.membership.detector import Detector
 from ha_core.membership.farewell import Farewell
 from ha_core.membership.greetings import Greetings
+from ha_core.membership.reachability import Reachability
 from ha_core.membership.stay import Stay
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import ADMITTED
@@ -50,6 +51,7 @@ class NodeParts:
         self._stay = Stay(self.generation, self._timers)
         self._lease = self._stay.lease
         self._local = LocalResources(recovered.local)
+        self._reachability = Reachability()
         self._greetings = Greetings(self._timers.dead_after_ms // 4)
         self._notebook = Notebook(name, recovered.generation, recovered.last_event_seq)
         self._inbox = Inbox()
@@ -114,6 +116,7 @@ class NodeParts:
             self._lease.deadline_ms(),
             self._local.deadline_ms(),
             self._inbox.deadline_ms(),
+            self._reachability.deadline_ms(),
             self._greetings.deadline_ms(),
             self._farewell.deadline_ms() if self._farewell and not self._has_stopped else None,
             self._lead.deadline_ms() if self._lead else None,
@@ -159,6 +162,9 @@ class NodeParts:
 
     def _alone(self, view: tuple[NodeStatus, ...], now_ms: Millis) -> tuple[NodeStatus, ...]:
         state = next((node.state for node in view if node.name == self.name), NodeState.PENDING)
-        own = NodeStatus(self.name, state, self.generation, self._local.instances())
+        reach = self._reachability.measured
+        own = NodeStatus(
+            self.name, state, self.generation, self._local.instances(), connectivity=reach
+        )
         silent = partial(self._detector.silent_ms, now_ms=now_ms)
         return seen_alone(view, own, silent, self._timers.dead_after_ms)

@@ -83,6 +83,15 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class Connectivity:
+    """Which ping targets a node reaches; with `fault` it may not ping, and nothing is known."""
+
+    reached: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeStatus:
     """One node as the coordinator sees it; `instances` is sorted by resource id."""
 
@@ -91,6 +100,8 @@ class NodeStatus:
     generation: Generation = 0
     instances: tuple[Instance, ...] = ()
     since_wall_ms: Millis = 0
+    connectivity: Connectivity | None = None
+    """What counts of what it reaches; None if nothing is known."""
 
     def instance(self, resource: ResourceId) -> Instance | None:
         """Return what is known of the primitive here; None where nothing was ever reported."""

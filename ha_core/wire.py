@@ -63,6 +63,7 @@ TYPES: Final[dict[int, type[Message]]] = {
     13: msg.Hello,
     14: msg.CommandRequest,
     15: msg.CommandReply,
+    16: msg.StepAside,
 }
 """Type numbers on the wire; never renumbered, never used again."""
 assert set(TYPES.values()) == set(get_args(Message))

@@ -5,13 +5,14 @@ act only while the replication machine holds the coordinator's lease.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ha_core.commands import Command
 from ha_core.coordinator.clerk import Clerk
 from ha_core.coordinator.planner import REPLAN_MS, Planner
+from ha_core.coordinator.reach import Reach
 from ha_core.coordinator.register import Register
 from ha_core.coordinator.roster import Lost, Roster
+from ha_core.coordinator.told import Told
 from ha_core.effects import Effect, Send
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, NodeName
@@ -20,18 +21,6 @@ from ha_core.replication.entries import ADMITTED, LEFT, Entry, Verdict
 from ha_core.replication.machine import Output, Replication
 from ha_core.status import InstanceState, NodeState, NodeStatus
 from ha_core.timers import RaftTimers
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An event for the journal, noticed by the coordinator."""
-
-    kind: str
-    subject: str
-    text: str
-    why: str = ""
-    incident: str = ""
-
 
 LeadOutput = Output | Effect | Told
 
@@ -57,6 +46,7 @@ class Lead:
         self._register = register
         self.roster = Roster(name, generation, timers, raft.verdicts, known, now_ms)
         self.roster.configure(self._raft.configuration, wall_ms)
+        self._reach = Reach(self.roster.records, known, now_ms)
         self.planner = Planner(self.term)
         self._clerk = Clerk(raft, self.roster, self.planner)
         self._dirty = True
@@ -75,7 +65,7 @@ class Lead:
 
     def deadline_ms(self) -> Millis | None:
         """Return when the roster or the plan must be looked at again."""
-        due = [self.roster.deadline_ms()]
+        due = [self.roster.deadline_ms(), self._reach.deadline_ms()]
         if self.planner.has_time_limits(self._raft.configuration, self.roster):
             due.append(self._replan_ms + REPLAN_MS)
         return min((at for at in due if at is not None), default=None)
@@ -241,6 +231,9 @@ class Lead:
         for item in self.roster.release(now_ms):
             self._dirty = True
             output.append(_released(item))
+        told, changed = self._reach.tick(self.roster.records, self._raft.configuration, now_ms)
+        self._dirty = self._dirty or changed
+        output += told
         output += self._clerk.work(now_ms, wall_ms)
         output += self._clerk.promote(now_ms, wall_ms)
         expiring = self.planner.has_time_limits(self._raft.configuration, self.roster)

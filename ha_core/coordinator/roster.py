@@ -16,7 +16,7 @@ from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, NodeName, ResourceId
 from ha_core.messages import LeaseRequest, Report
 from ha_core.replication.entries import ADMITTED, LEFT, Verdict
-from ha_core.status import Instance, InstanceState, NodeState, NodeStatus
+from ha_core.status import Connectivity, Instance, InstanceState, NodeState, NodeStatus
 from ha_core.timers import RaftTimers, with_drift
 
 MAY_BE_ACTIVE = (
@@ -53,6 +53,12 @@ class Record:
     request: LeaseRequest | None = None
     requested_ms: Millis | None = None
     """When it last asked for its lease: it hears us, and we hear it."""
+    connectivity: Connectivity | None = None
+    """What counts of what it reaches (`reach`)."""
+    measured: Connectivity | None = None
+    """What it reported last of what it reaches."""
+    hears: tuple[NodeName, ...] = ()
+    """The other nodes with which it said last that it can talk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,7 @@ class Roster:
     def statuses(self) -> tuple[NodeStatus, ...]:
         """Return every node's status, sorted by name."""
         return tuple(
-            NodeStatus(r.name, r.state, r.generation, r.instances, r.since_wall_ms)
+            NodeStatus(r.name, r.state, r.generation, r.instances, r.since_wall_ms, r.connectivity)
             for _, r in sorted(self.records.items())
         )
 
@@ -224,6 +230,8 @@ class Roster:
         record.report_id = message.report_id
         record.instances = self._with_omitted(record, message.instances)
         record.is_leaving = message.leaving
+        record.measured = message.connectivity
+        record.hears = message.hears
         record.may_hold_lease = True
         if record.state is not NodeState.ONLINE:
             record.state = NodeState.ONLINE

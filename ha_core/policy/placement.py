@@ -10,6 +10,12 @@ from typing import Final
 
 from ha_core.config.model import Colocation
 from ha_core.ids import INFINITY, NodeName, ResourceId
+from ha_core.policy.attributes import (
+    CONNECTIVITY,
+    connectivity_reasons,
+    listed_by_rules,
+    rule_reasons,
+)
 from ha_core.policy.picture import Picture, Resolved
 from ha_core.policy.scores import add, share, text
 from ha_core.policy.transition import Reason
@@ -35,13 +41,27 @@ class Seat:
 
 
 def place(picture: Picture) -> dict[ResourceId, Seat]:
-    """Return every primitive's seat, all final."""
-    return _Placement(picture).run()
+    """Return every primitive's seat, all final.
+
+    What would run nowhere for want of a ping target need not reach one: it is placed again.
+    """
+    lifted: frozenset[ResourceId] = frozenset()
+    while True:
+        seats = _Placement(picture, lifted).run()
+        more = {
+            resource
+            for resource, seat in seats.items()
+            if seat.node is None and any(item.code == CONNECTIVITY for item in seat.reasons)
+        }
+        if more <= lifted:
+            return seats
+        lifted |= more
 
 
 class _Placement:
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: Picture, lifted: frozenset[ResourceId]) -> None:
         self._picture = picture
+        self._lifted = lifted
         self._load = dict.fromkeys(picture.nodes, 0)
         self._listed: dict[ResourceId, set[NodeName]] = {}
         self._leaning: dict[ResourceId, list[tuple[ResourceId, int]]] = {}
@@ -68,6 +88,11 @@ class _Placement:
             group = self._picture.configuration.group(location.resource)
             for resource in group.members if group else (location.resource,):
                 self._listed.setdefault(resource, set()).add(location.node)
+        for rule in self._picture.configuration.rules:
+            group = self._picture.configuration.group(rule.resource)
+            found = set(listed_by_rules(self._picture, (rule.resource,)))
+            for resource in group.members if group else (rule.resource,):
+                self._listed.setdefault(resource, set()).update(found)
 
     def _seat(self, item: Resolved) -> Seat:
         picture = self._picture
@@ -86,6 +111,12 @@ class _Placement:
             ban = picture.ban(item.id, node, instance)
             if ban is not None:
                 self._count(seat, ban)
+        is_lifted = item.id in self._lifted
+        wishes = connectivity_reasons(picture, item, dict(seat.scores), is_lifted=is_lifted)
+        for wish in wishes:
+            self._count(seat, wish)
+            if wish.node is None:
+                seat.reasons.append(wish)
         return seat
 
     def _locate(self, seat: Seat, item: Resolved) -> None:
@@ -106,6 +137,8 @@ class _Placement:
             if location.score <= -INFINITY:
                 words = f"{what} forbids {location.node}"
             self._count(seat, Reason("location", words, location.node, location.score))
+        for reason in rule_reasons(self._picture, names):
+            self._count(seat, reason)
 
     def _stick(self, seat: Seat, item: Resolved) -> None:
         node = self._picture.current(item.id)

@@ -15,7 +15,7 @@ WHY_CHARACTERS_MAX: Final = 200
 WORDS_CHARACTERS_MAX: Final = 100
 """Longest part of an agent's own words in a sentence; the whole stands in the failure."""
 _HERE: Final = "\0"
-_PLURALS: Final = {" is ": " are ", " has ": " have "}
+_PLURALS: Final = {" is ": " are ", " has ": " have ", " reaches ": " reach "}
 
 
 def listed(names: Sequence[str]) -> str:

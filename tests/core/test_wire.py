@@ -31,6 +31,7 @@ MESSAGES: tuple[Message, ...] = (
     msg.VoteReply(3, True, False),
     msg.Beat(3, 1000, 7),
     msg.BeatReply(3, 1000, 7),
+    msg.StepAside(3, NodeName("n2")),
     msg.Append(
         3, 6, 2, (Entry(3, 7, CHANGE), Entry(3, 8, verdict=Verdict(A, 1, "x", "y", "", 1))), 6
     ),

@@ -1,0 +1,149 @@
+"""What attributes of nodes do to placement: rules, and the wish for a working network.
+
+Owns: the value of each attribute, comparisons, and the scores with their
+reasons. Source: Pacemaker Explained, "Rules"; undefined attributes compare as
+there. docs/protocols/connectivity.md says what connectivity may do.
+"""
+
+from collections.abc import Iterable
+from operator import eq, ge, gt, le, lt
+from typing import Final
+
+from ha_core.config.model import Comparison, Meta, Rule
+from ha_core.ids import INFINITY, NodeName, ResourceId
+from ha_core.policy.picture import Picture, Resolved
+from ha_core.policy.scores import text
+from ha_core.policy.transition import Reason
+from ha_core.status import Connectivity
+
+CONNECTIVITY: Final = "connectivity"
+_ORDERED: Final = {
+    Comparison.LESS: lt,
+    Comparison.LESS_OR_EQUAL: le,
+    Comparison.EQUAL: eq,
+    Comparison.GREATER_OR_EQUAL: ge,
+    Comparison.GREATER: gt,
+}
+
+
+def rule_reasons(picture: Picture, names: tuple[ResourceId, ...]) -> Iterable[Reason]:
+    """Yield what the rules on these resources give to each node."""
+    for rule in picture.configuration.rules:
+        if rule.resource not in names:
+            continue
+        for node in picture.nodes:
+            value = attribute(picture, node, rule.attribute)
+            if is_true(rule, value):
+                yield _told(rule, node, value)
+
+
+def listed_by_rules(picture: Picture, names: tuple[ResourceId, ...]) -> Iterable[NodeName]:
+    """Yield the nodes that a rule allows where only listed ones may be used."""
+    for reason in rule_reasons(picture, names):
+        if reason.node is not None and (reason.score or 0) > -INFINITY:
+            yield reason.node
+
+
+def attribute(picture: Picture, node: NodeName, name: str) -> str | None:
+    """Return a node's attribute: what was observed, else what is configured; None if neither."""
+    if name == CONNECTIVITY:
+        known = _known(picture, node)
+        if known is not None:
+            return str(len(known.reached) * picture.configuration.ping.multiplier)
+    return dict(picture.nodes[node].attributes).get(name)
+
+
+def is_true(rule: Rule, value: str | None) -> bool:
+    """Return whether the rule holds for a node with that value; None: it has no such attribute."""
+    match rule.operation:
+        case Comparison.DEFINED:
+            return value is not None
+        case Comparison.NOT_DEFINED:
+            return value is None
+        case Comparison.NOT_EQUAL:
+            return value is None or not _compare(Comparison.EQUAL, value, rule.value)
+        case _:
+            return value is not None and _compare(rule.operation, value, rule.value)
+
+
+def connectivity_reasons(
+    picture: Picture, item: Resolved, scores: dict[NodeName, int], *, is_lifted: bool
+) -> Iterable[Reason]:
+    """Yield what a resource's wish for a working network gives to the nodes.
+
+    `scores` are those so far: a node that is out already is no better place.
+    `is_lifted`: where it would then run nowhere, it need not be reached.
+    """
+    total = len(picture.configuration.ping.targets)
+    counts = {
+        node: len(known.reached)
+        for node in picture.nodes
+        if (known := _known(picture, node)) is not None
+    }
+    if not total or not counts:
+        return
+    wish = _prefers(picture, item)
+    if wish and len(set(counts.values())) > 1:
+        for node, count in counts.items():
+            words = f"{node} reaches {count} of {total} ping targets, each counts {text(wish)}"
+            yield Reason(CONNECTIVITY, words, node, max(-INFINITY, min(INFINITY, wish * count)))
+    if not _needs(picture, item) or min(counts.values()) > 0:
+        return
+    able = [node for node in counts if scores[node] > -INFINITY and picture.may_keep(item.id, node)]
+    best = max(able, key=lambda node: counts[node], default=None)
+    if best is None or counts[best] == 0 or is_lifted:
+        words = "no node that may run it reaches a ping target, which is no reason to move"
+        yield Reason("alike", words)
+        return
+    for node, count in counts.items():
+        if count == 0:
+            words = f"{node} reaches 0 of {total} ping targets, {best} reaches {counts[best]}"
+            yield Reason(CONNECTIVITY, words, node, -INFINITY)
+
+
+def _told(rule: Rule, node: NodeName, value: str | None) -> Reason:
+    what = f"has no {rule.attribute}" if value is None else f"has {rule.attribute} {value}"
+    words = f"rule {rule.id} gives {node} {text(rule.score)}: it {what}"
+    if rule.score <= -INFINITY:
+        words = f"rule {rule.id} forbids {node}: it {what}"
+    return Reason("rule", words, node, rule.score)
+
+
+def _known(picture: Picture, node: NodeName) -> Connectivity | None:
+    observed = picture.observed.get(node)
+    known = observed.connectivity if observed is not None else None
+    return None if known is None or known.fault else known
+
+
+def _needs(picture: Picture, item: Resolved) -> bool:
+    for meta in _metas(picture, item):
+        if meta.needs_connectivity is not None:
+            return meta.needs_connectivity
+    return False
+
+
+def _prefers(picture: Picture, item: Resolved) -> int:
+    """Return the score of each target; a group's wish counts once, for its first member."""
+    group = picture.groups.get(item.id)
+    own, rest = item.primitive.meta, picture.configuration.defaults.meta
+    if own.prefers_connectivity is not None:
+        return own.prefers_connectivity
+    if group is not None and group.meta.prefers_connectivity is not None:
+        return group.meta.prefers_connectivity if group.members[0] == item.id else 0
+    return rest.prefers_connectivity or 0
+
+
+def _metas(picture: Picture, item: Resolved) -> Iterable[Meta]:
+    group = picture.groups.get(item.id)
+    yield item.primitive.meta
+    if group is not None:
+        yield group.meta
+    yield picture.configuration.defaults.meta
+
+
+def _compare(operation: Comparison, left: str, right: str) -> bool:
+    compare = _ORDERED[operation]
+    try:
+        return bool(compare(float(left), float(right)))
+    except ValueError:
+        return bool(compare(left, right))
