@@ -68,6 +68,8 @@ class RunOperation:
     depth: int = 0
     interval_ms: Millis = 0
     not_after_ms: Millis | None = None
+    handover: bool = False
+    """Of a start: as in `messages.Order`."""
 
 
 @dataclass(frozen=True, slots=True)

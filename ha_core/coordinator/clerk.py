@@ -254,6 +254,7 @@ class Clerk:
             order.cleanup,
             order.reason,
             order.incident,
+            order.handover,
         )
         return Send(order.node, message)
 

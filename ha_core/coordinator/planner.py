@@ -29,6 +29,8 @@ class Planner:
         self.restarts: set[ResourceId] = set()
         self.incidents: dict[ResourceId, str] = {}
         self._intended: dict[ResourceId, NodeName] = {}
+        self._ours: set[ResourceId] = set()
+        """What ran by its present definition and is wanted on: nobody outside can have it."""
 
     def status(self, roster: Roster, configuration: Configuration) -> ClusterStatus:
         """Return the policy engine's input: reports, overlaid with orders that are out."""
@@ -53,7 +55,10 @@ class Planner:
         wanted = with_leaving(configuration, roster.leaving())
         self.transition = schedule(wanted, status, wall_ms)
         doubles = {item.id for item in configuration.primitives if may_run_twice(item)}
-        orders = self.executor.next_orders(self.transition, status, self.incidents, now_ms, doubles)
+        self._remember(status, configuration)
+        orders = self.executor.next_orders(
+            self.transition, status, self.incidents, now_ms, doubles, self._ours
+        )
         self._intend(status, orders)
         return orders
 
@@ -68,6 +73,19 @@ class Planner:
         if any(item.expires_wall_ms is not None for item in configuration.locations):
             return True
         return any(i.failure for record in roster.records.values() for i in record.instances)
+
+    def _remember(self, status: ClusterStatus, configuration: Configuration) -> None:
+        wanted = {item.resource for item in self.transition.decisions if item.node is not None}
+        runs = {
+            item.resource
+            for node in status.nodes
+            for item in node.instances
+            if item.state is InstanceState.STARTED
+        }
+        anew = set(status.restarts)
+        for group in configuration.groups:
+            anew |= set(group.members) if group.id in anew else set()
+        self._ours = ((self._ours | runs) & wanted) - anew
 
     def _intend(self, status: ClusterStatus, orders: list[OpenOrder]) -> None:
         """Remember where what is on its way was meant to go, so that a move is not undone half-way.

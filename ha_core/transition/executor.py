@@ -38,6 +38,7 @@ class OpenOrder:
     incident: str = ""
     cleanup: bool = False
     sent_ms: Millis = 0
+    handover: bool = False
 
 
 class Executor:
@@ -95,16 +96,18 @@ class Executor:
         incidents: Mapping[ResourceId, str],
         now_ms: Millis,
         doubles: Set[ResourceId] = frozenset(),
+        ours: Set[ResourceId] = frozenset(),
     ) -> list[OpenOrder]:
         """Return the orders to give now, in plan order; they are remembered as open.
 
-        `doubles`: what may run on several nodes at once without harm.
+        `doubles`: what may run on several nodes at once without harm. `ours`:
+        what ran in this cluster until now.
         """
         given = []
         for action in transition.actions:
             if not action.after and self._may(action, status, doubles):
-                order = self._open(action, incidents.get(action.key.resource, ""), now_ms)
-                given.append(order)
+                incident = incidents.get(action.key.resource, "")
+                given.append(self._open(action, incident, now_ms, ours))
         return given
 
     def cleanup(
@@ -131,11 +134,20 @@ class Executor:
                 again.append(self.open[key])
         return again
 
-    def _open(self, action: Action, incident: str, now_ms: Millis) -> OpenOrder:
+    def _open(
+        self, action: Action, incident: str, now_ms: Millis, ours: Set[ResourceId]
+    ) -> OpenOrder:
         self._next_id += 1
         key = action.key
         order = OpenOrder(
-            self._next_id, key.node, key.resource, key.kind, action.reason, incident, False, now_ms
+            self._next_id,
+            key.node,
+            key.resource,
+            key.kind,
+            action.reason,
+            incident,
+            sent_ms=now_ms,
+            handover=key.kind is ActionKind.START and key.resource in ours,
         )
         self.open[(key.resource, key.node)] = order
         return order

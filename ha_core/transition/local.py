@@ -87,9 +87,7 @@ class LocalResources:
         )
 
     def deadline_ms(self) -> Millis | None:
-        """Return when the next monitor can begin; a busy resource's monitor waits for its
-        operation.
-        """
+        """Return when the next monitor can begin; that of a busy resource waits."""
         due = (
             self._recurring.next_due_ms(resource)
             for resource in self._recurring.resources()
@@ -399,6 +397,7 @@ class LocalResources:
             operation.depth,
             interval_ms,
             not_after_ms,
+            handover=order is not None and order.handover,
         )
 
     def _watch(self, local: _Local, now_ms: Millis) -> None:

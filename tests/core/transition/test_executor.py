@@ -60,6 +60,12 @@ def test_only_what_may_run_twice_starts_while_it_runs_elsewhere() -> None:
     assert [(o.kind, o.node) for o in orders] == [(start, N2)]
 
 
+def test_start_of_what_ran_here_until_now_is_a_handover() -> None:
+    plan = Transition((action(ActionKind.START, N1), action(ActionKind.START, N2, of=DB)))
+    orders = Executor(1).next_orders(plan, ALL_STOPPED, {}, 1000, ours={WEB})
+    assert {o.resource: o.handover for o in orders} == {WEB: True, DB: False}
+
+
 def test_what_is_ordered_is_not_ordered_again() -> None:
     executor = Executor(1)
     start = action(ActionKind.START, N1)
