@@ -148,12 +148,14 @@ class Gate:
         self._held: dict[str, Place] = {}
         self._interfaces: set[str] = set()
         self._is_installed = False
+        self._is_lost = False
         self._until_ms: Millis = 0
         self._span_ms: Millis = 0
         self._token = CLOSED
         self._open_until_ms: Millis = 0
         self._is_due = False
-        self._renewing: asyncio.Task[None] | None = None
+        self.renewing: asyncio.Task[None] | None = None
+        """What is under way with the kernel of its own accord."""
         self._look: asyncio.TimerHandle | None = None
 
     # --- life ----------------------------------------------------------------------------
@@ -172,8 +174,9 @@ class Gate:
         """Remove everything; addresses must be gone, or go now."""
         if self._look is not None:
             self._look.cancel()
-        if self._renewing is not None:
-            await asyncio.gather(self._renewing, return_exceptions=True)
+            self._look = None
+        if self.renewing is not None:
+            await asyncio.gather(self.renewing, return_exceptions=True)
         if self._is_installed:
             async with self._lock:
                 self._is_installed = False
@@ -203,8 +206,8 @@ class Gate:
 
     def _wake(self) -> None:
         self._is_due = True
-        if self._renewing is None or self._renewing.done():
-            self._renewing = asyncio.get_running_loop().create_task(self._renew())
+        if self.renewing is None or self.renewing.done():
+            self.renewing = asyncio.get_running_loop().create_task(self._renew())
 
     async def _renew(self) -> None:
         while self._is_due and self.available:
@@ -273,8 +276,14 @@ class Gate:
         self._is_installed = True
         self._ladder.armed(rungs, done_ms)
 
+    def _is_used(self) -> bool:
+        """Return whether addresses go behind it. Raises GateError where others count on it."""
+        if self._is_lost:
+            raise GateError(f"the kernel gate is lost: {self.reason}")
+        return self.available
+
     def _lose(self, reason: str) -> None:
-        self.available, self.reason = False, reason
+        self.available, self.reason, self._is_lost = False, reason, True
         self.on_lost(GateError(f"the kernel gate is lost: {reason}"))
 
     # --- addresses -----------------------------------------------------------------------
@@ -285,7 +294,7 @@ class Gate:
         Raises:
             GateError: the gate is lost.
         """
-        if not self.available or interface in self._interfaces:
+        if not self._is_used() or interface in self._interfaces:
             return
         async with self._lock:
             self._interfaces.add(interface)
@@ -296,11 +305,11 @@ class Gate:
                 await self._install()
             except OSError as fault:
                 self._lose(_why_not(fault))
-                raise GateError(self.reason) from None
+        self._is_used()
 
     async def cover(self, resource: str, place: Place) -> None:
         """Put an address behind the gate, open as long as the lease runs. Raises GateError."""
-        if not self.available:
+        if not self._is_used():
             return
         await self.prepare(place.interface)
         async with self._lock:
@@ -310,8 +319,7 @@ class Gate:
                 self._is_due = False
                 await self._step()
         self._look_later()
-        if not self.available:
-            raise GateError(self.reason)
+        self._is_used()
 
     async def uncover(self, resource: str) -> None:
         """Take an address out; it goes from its interface if it is still there."""
