@@ -32,7 +32,7 @@ class Violations:
 
 
 class OneOwner:
-    """S1: no service runs on two machines at once."""
+    """S1: no service that must not exist twice is seen on two machines at once."""
 
     def __init__(self, hosts: Sequence[Host], violations: Violations) -> None:
         self._hosts = hosts
@@ -43,7 +43,7 @@ class OneOwner:
         owners: dict[ResourceId, list[NodeName]] = {}
         for host in self._hosts:
             for resource, primitive in host.running.items():
-                if not may_run_twice(primitive):
+                if host.machine.owns(primitive):
                     owners.setdefault(resource, []).append(host.name)
         for resource, names in owners.items():
             if len(names) > 1:
@@ -110,7 +110,8 @@ class OneCoordinator:
     def __init__(self, violations: Violations) -> None:
         self._violations = violations
         self._of_term: dict[int, NodeName] = {}
-        self._lease_end_us: dict[NodeName, int] = {}
+        self._leads: dict[NodeName, tuple[Host, int]] = {}
+        """Who has led, and until when it may act by its own clock."""
 
     def leads(self, host: Host, now_us: int) -> bool:
         """Judge a node that leads, after each event it handled; return whether the term is new."""
@@ -120,19 +121,20 @@ class OneCoordinator:
         first = self._of_term.setdefault(term, host.name)
         if first != host.name:
             self._violations.add(f"S3: {first} and {host.name} both led term {term}")
-        end_us = host.coordinator_lease_end_us()
-        if end_us == self._lease_end_us.get(host.name) or end_us <= now_us:
+        until_ms = host.node.coordinator_lease_until_ms
+        known = self._leads.get(host.name)
+        if (known is not None and until_ms == known[1]) or until_ms <= host.now_ms():
             return is_new
-        self._lease_end_us[host.name] = end_us
-        for other, other_end_us in self._lease_end_us.items():
-            if other != host.name and other_end_us > now_us:
-                names = " and ".join(sorted((other, host.name)))
+        self._leads[host.name] = (host, until_ms)
+        for name, (other, other_until_ms) in self._leads.items():
+            if name != host.name and other_until_ms > other.now_ms():
+                names = " and ".join(sorted((name, host.name)))
                 self._violations.add(f"S3: {names} may both act at {now_us // 1000} ms")
         return is_new
 
     def ended(self, host: Host) -> None:
         """A daemon has ended, and cannot act."""
-        self._lease_end_us.pop(host.name, None)
+        self._leads.pop(host.name, None)
 
 
 class ProvenTakeover:
@@ -148,7 +150,10 @@ class ProvenTakeover:
         for other in () if may_run_twice(primitive) else self._hosts:
             if other is host:
                 continue
-            claim = other.claims.standing(primitive.id, other.lease_end_us(), now_us)
+            machine = other.machine
+            claim = other.claims.standing(
+                primitive.id, machine.lease_until_ms, machine.clock.now_ms(), machine.gates
+            )
             if claim is not None and not primitive.meta.accept_risk:
                 text = f"{primitive.id} begins on {host.name}, and nothing proves that"
                 text += f" {other.name} (start {claim.generation}) has ended it"
@@ -241,34 +246,48 @@ class Placed:
 
     def look(self, when: str) -> ClusterSnapshot | None:
         """Judge a cluster that has had its time; return the coordinator's picture."""
+        faults, snapshot = self._faults()
+        for fault in faults:
+            self._violations.add(f"S5: {when}: {fault}")
+        return snapshot
+
+    def is_met(self) -> bool:
+        """Return whether a judgement would find nothing."""
+        return not self._faults()[0]
+
+    def _faults(self) -> tuple[list[str], ClusterSnapshot | None]:
         leads = [host for host in self._hosts if host.node is not None and host.node.is_coordinator]
         if len(leads) != 1:
             names = ", ".join(host.name for host in leads) or "none"
-            self._violations.add(f"S5: coordinators {when}: {names}")
-            return None
+            return [f"coordinators: {names}"], None
         node = leads[0].node
         assert node is not None
         snapshot = node.snapshot(leads[0].now_ms())
-        for summary in snapshot.nodes:
-            if summary.state != "online":
-                self._violations.add(f"S5: {summary.name} is {summary.state} {when}")
+        faults = [
+            f"{summary.name} is {summary.state}"
+            for summary in snapshot.nodes
+            if summary.state != "online"
+        ]
         waiting = node.replication.revisions[-1].will_vote
         if waiting:
-            self._violations.add(f"S5: {', '.join(waiting)} may not vote {when}")
+            faults.append(f"{', '.join(waiting)} may not vote")
+        return faults + self._misplaced(snapshot), snapshot
+
+    def _misplaced(self, snapshot: ClusterSnapshot) -> list[str]:
+        faults = []
         running = {resource for host in self._hosts for resource in host.running}
         for decision in snapshot.decisions:
             if decision.blocked.startswith(f"{decision.resource} waits for "):
                 continue  # what it waits for is judged itself, and may rightly run nowhere
             is_running = ResourceId(decision.resource) in running
             if decision.node is not None and not is_running:
-                self._violations.add(f"S5: {decision.resource} does not run {when}")
+                faults.append(f"{decision.resource} does not run")
             if decision.node is None and is_running:
-                self._violations.add(f"S5: {decision.resource} should not run {when}")
+                faults.append(f"{decision.resource} should not run")
             if decision.blocked:
-                self._violations.add(f"S5: {decision.resource} {when}: {decision.blocked}")
-        for resource in sorted(running - {item.resource for item in snapshot.decisions}):
-            self._violations.add(f"S5: {resource} runs and is not configured {when}")
-        return snapshot
+                faults.append(decision.blocked)
+        strange = running - {item.resource for item in snapshot.decisions}
+        return faults + [f"{item} runs and is not configured" for item in sorted(strange)]
 
 
 class Judges:
@@ -297,6 +316,10 @@ class Judges:
     def changed(self, host: Host) -> None:
         """Services of a host have begun or ended."""
         self.changes += 1
+        self.one_owner.look(self._now_us())
+
+    def shown(self) -> None:
+        """What was there and not seen may be seen again."""
         self.one_owner.look(self._now_us())
 
     def leads(self, host: Host) -> None:

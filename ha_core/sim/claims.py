@@ -10,16 +10,18 @@ from dataclasses import dataclass
 
 from ha_core.agents.registry import guard_of
 from ha_core.config.model import Primitive
-from ha_core.ids import Generation, ResourceId
+from ha_core.gates import Gates
+from ha_core.ids import Generation, Millis, ResourceId
 
 
 @dataclass(slots=True)
 class Claim:
-    """A service that was begun; `lease_end_us` is fixed when its daemon ends."""
+    """A service that was begun; `lease_until_ms` (by the machine's clock) is fixed when its
+    daemon ends."""
 
     primitive: Primitive
     generation: Generation
-    lease_end_us: int | None = None
+    lease_until_ms: Millis | None = None
 
 
 class Claims:
@@ -36,22 +38,27 @@ class Claims:
         """The daemon has heard that the service is not there."""
         self._open.pop(resource, None)
 
-    def daemon_ended(self, lease_end_us: int) -> None:
+    def daemon_ended(self, lease_until_ms: Millis) -> None:
         """Nothing renews the lease any more."""
         for claim in self._open.values():
-            if claim.lease_end_us is None:
-                claim.lease_end_us = lease_end_us
+            if claim.lease_until_ms is None:
+                claim.lease_until_ms = lease_until_ms
 
     def operator_said(self, generation: Generation) -> None:
         """An operator's word on this incarnation, and so on all before it, is in the log."""
         self._open = {r: c for r, c in self._open.items() if c.generation > generation}
 
-    def standing(self, resource: ResourceId, lease_end_us: int, now_us: int) -> Claim | None:
-        """Return the claim if nothing proves its end; `lease_end_us`: of the running daemon."""
+    def standing(
+        self, resource: ResourceId, lease_until_ms: Millis, now_ms: Millis, gates: Gates
+    ) -> Claim | None:
+        """Return the claim if nothing proves its end; `lease_until_ms`: of the running daemon,
+        `gates`: what the machine has beside its guardian.
+        """
         claim = self._open.get(resource)
         if claim is None:
             return None
-        end_us = lease_end_us if claim.lease_end_us is None else claim.lease_end_us
-        if guard_of(claim.primitive).bounded and now_us >= end_us:
+        until_ms = lease_until_ms if claim.lease_until_ms is None else claim.lease_until_ms
+        guard = guard_of(claim.primitive, gates)
+        if guard.bounded and now_ms >= until_ms + guard.extra_ms:
             return None
         return claim

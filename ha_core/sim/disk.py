@@ -28,6 +28,7 @@ class Disk:
         self._local = LocalState()
         self._undo: tuple[HardState, Snapshot | None, list[Entry], LocalState] | None = None
         self.last_event_seq = 0
+        self.is_full = False
 
     def commit(self, record: Persist) -> None:
         """Finish one transaction."""

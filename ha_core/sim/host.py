@@ -1,16 +1,16 @@
-"""One simulated machine: power, clock, the daemon with its effect queue, guardian, running
-services.
+"""The daemon of one simulated machine: the shipped `Node`, its effect queue, its disk, its pauses.
 
 Owns: how effects become deeds, strictly in order and with `Persist` as a
 barrier, and what each kind of failure leaves behind: a killed daemon loses
 its guardian, which ends what it guards; unguarded services live on until the
-machine loses power; a paused daemon is still watched by its guardian.
+machine loses power; a frozen daemon is still watched by its guardian. It can
+be frozen or killed before every single effect, and between the check of a
+lease and the deed.
 """
 
 from collections import deque
 from random import Random
 
-from ha_core.agents.registry import guard_of
 from ha_core.config.model import Primitive
 from ha_core.effects import (
     CancelOperation,
@@ -25,8 +25,8 @@ from ha_core.effects import (
     Stopped,
 )
 from ha_core.events import (
-    LEASE_RAN_OUT,
     CommandGiven,
+    Declared,
     Event,
     LinkHeard,
     OperationDone,
@@ -36,83 +36,80 @@ from ha_core.events import (
     Tick,
     WallClock,
 )
-from ha_core.ids import LinkName, NodeName, ResourceId
+from ha_core.ids import LinkName, Millis, NodeName, ResourceId
 from ha_core.journal import JournalEvent
 from ha_core.messages import Hello, Message, Order
 from ha_core.node import Node
+from ha_core.sim.agents import Agents
 from ha_core.sim.claims import Claims
 from ha_core.sim.disk import Disk
+from ha_core.sim.machine import Machine, is_held
 from ha_core.sim.network import Network
-from ha_core.sim.observer import Observer, Services
+from ha_core.sim.observer import Observer
+from ha_core.sim.window import Window
 from ha_core.sim.world import US_PER_MS, World
 
 WALL_EPOCH_MS = 1_700_000_000_000
-SEEN_MAX = 4096
+WAITING_MAX = 1000
+"""What a frozen daemon finds in its sockets at most."""
 
 
 class Host:
     """A machine with its daemon."""
 
     def __init__(
-        self,
-        world: World,
-        network: Network,
-        name: NodeName,
-        disk: Disk,
-        rate_ppm: int,
+        self, world: World, network: Network, machine: Machine, disk: Disk, name: NodeName
     ) -> None:
         self._world = world
         self._network = network
+        self.machine = machine
         self.name = name
         self.disk = disk
-        self._rate_ppm = rate_ppm
-        self._offset_us = world.random.randrange(10_000_000)
         self.observer: Observer | None = None
         self.claims = Claims()
-        self.services = Services()
+        self.agents = Agents(world, machine, self._done, self._begins)
         self.disk_us = 2 * US_PER_MS
+        self.alarm_late_us = 0
+        """By how much the daemon's timers may be late."""
+        self.wall_ms = WALL_EPOCH_MS
         self.node: Node | None = None
-        self.is_paused = False
         self.is_unplugged = False
         """Off, and nobody may boot it."""
-        self.running: dict[ResourceId, Primitive] = {}
         self.answers: dict[str, CommandAnswered] = {}
         self.restarts = False
         """Whether the service manager starts the daemon again after it has stopped in order."""
+        self._frozen: set[str] = set()
         self._epoch = 0
-        self._lease_until_ms = 0
         self._queue: deque[Effect] = deque()
+        self._checked: RunOperation | None = None
         self._writing: Persist | None = None
         self._unwritten_seq = 0
         self._waiting: list[Event] = []
-        self._operations: dict[int, ResourceId] = {}
-        self._ended_operations: dict[int, ResourceId] = {}
-        self._seen: deque[tuple[NodeName, int, int]] = deque(maxlen=SEEN_MAX)
-        self._seen_set: set[tuple[NodeName, int, int]] = set()
+        self._window = Window()
         self._crash_in: int | None = None
+        self._freeze_in: int | None = None
         self._lapsed_ms = 0
         self._wake_us = -1
-        self._newest_of: dict[tuple[NodeName, LinkName], int] = {}
+        machine.on_change = self._changed
+        machine.on_shown = self._shown
+        machine.on_end = self._guardian_ended
         network.attach(name, self._deliver)
 
-    # --- clock ---------------------------------------------------------------------------
+    # --- reading -------------------------------------------------------------------------
 
-    def now_ms(self) -> int:
-        """Return the machine's monotonic clock, which runs at its own rate."""
-        return (self._offset_us + self._world.now_us * self._rate_ppm // 1_000_000) // US_PER_MS
+    @property
+    def running(self) -> dict[ResourceId, Primitive]:
+        """What is there on the machine."""
+        return self.machine.running
 
-    def _true_us(self, local_ms: int) -> int:
-        """Return the first microsecond of true time at which the clock shows `local_ms`."""
-        span_us = local_ms * US_PER_MS - self._offset_us
-        return -(-span_us * 1_000_000 // self._rate_ppm)
+    def now_ms(self) -> Millis:
+        """Return the machine's monotonic clock."""
+        return self.machine.clock.now_ms()
 
-    def lease_end_us(self) -> int:
-        """Return the true time at which the guardian ends what runs under the lease."""
-        return self._true_us(self._lease_until_ms)
-
-    def coordinator_lease_end_us(self) -> int:
-        """Return the true time until which this node may act as coordinator."""
-        return self._true_us(self.node.coordinator_lease_until_ms) if self.node else 0
+    @property
+    def is_frozen(self) -> bool:
+        """Return whether the daemon does not run at the moment."""
+        return bool(self._frozen)
 
     @property
     def is_writing(self) -> bool:
@@ -123,16 +120,20 @@ class Host:
 
     def boot(self) -> None:
         """Start the daemon (and the machine, if it was off)."""
-        if self.node is not None or self.is_unplugged:
+        if self.node is not None or self.is_unplugged or self.machine.is_stalled:
             return
-        self.is_paused = False
+        if self.disk.is_full:
+            self._world.faults["starts refused by a full disk"] += 1
+            return
         self._epoch += 1
-        self._lease_until_ms = 0
+        self.machine.lease_until_ms = 0
+        self.machine.new_guardian()
         recovered = self.disk.recover()
         self._world.note(f"{self.name} boots, generation {recovered.generation}")
         random = Random(f"{self.name}-{recovered.generation}-{self._world.random.random()}")
         self.node = Node(self.name, recovered, random, self.now_ms())
-        self._handle(WallClock(WALL_EPOCH_MS))
+        self._handle(Declared(self.machine.gates))
+        self._handle(WallClock(self.wall_ms))
 
     def crash(self, *, power: bool) -> None:
         """Kill the daemon at once, or cut the machine's power."""
@@ -141,25 +142,22 @@ class Host:
         self._world.note(f"{self.name} {'loses power' if power else 'daemon dies'}")
         self._epoch += 1
         self.node = None
-        self.is_paused = False
+        self._frozen.clear()
         self._lose_unwritten(power=power)
-        self.claims.daemon_ended(self.lease_end_us())
+        self.claims.daemon_ended(self.machine.lease_until_ms)
         if self.observer is not None:
             self.observer.ended(self)
         self._queue.clear()
+        self._checked = None
         self._waiting.clear()
-        self._operations.clear()
-        self._ended_operations.clear()
-        self._seen.clear()
-        self._seen_set.clear()
-        self._crash_in = None
+        self.agents.forget()
+        self._window.clear()
+        self._crash_in = self._freeze_in = None
         self._wake_us = -1
-        if not power:
-            self._end_guarded()
-            return
-        if self.running:
-            self.running.clear()
-            self._changed()
+        if power:
+            self.machine.lose_power()
+        else:
+            self.machine.guardian.orphaned()
 
     def _lose_unwritten(self, *, power: bool) -> None:
         """Decide what becomes of the write under way; events behind it are lost."""
@@ -189,22 +187,62 @@ class Host:
         """Kill the daemon at an effect boundary: after so many further effects (None: do not)."""
         self._crash_in = effects
 
-    def pause(self) -> None:
-        """Freeze the daemon; its guardian and its services go on."""
-        if self.node is not None:
-            self._world.note(f"{self.name} daemon is frozen")
-            self.is_paused = True
+    def freeze_after(self, effects: int | None) -> None:
+        """Freeze the daemon at an effect boundary, or between the check of a lease and the deed."""
+        self._freeze_in = effects
 
-    def resume(self) -> None:
+    def freeze(self, why: str = "pause") -> None:
+        """Stop the daemon where it is; its guardian and its services go on."""
+        if self.node is not None and why not in self._frozen:
+            self._world.note(f"{self.name} daemon is frozen ({why})")
+            self._frozen.add(why)
+
+    def thaw(self, why: str = "pause") -> None:
         """Let the daemon go on with what has piled up."""
-        if not self.is_paused:
+        if why not in self._frozen:
             return
-        self.is_paused = False
+        self._frozen.discard(why)
+        if self._frozen:
+            return
         waiting, self._waiting = self._waiting, []
+        if self._checked is not None:
+            checked, self._checked = self._checked, None
+            self.agents.run(checked)
         self._perform()
         for event in waiting:
             self._handle(event)
         self._handle(Tick())
+
+    def stall(self, *, suspended: bool) -> None:
+        """Let the whole machine stand still."""
+        word = "is suspended" if suspended else "stands still"
+        self._world.note(f"{self.name} {word}")
+        self.machine.stall(suspended=suspended)
+        self.freeze("stall")
+
+    def unstall(self) -> None:
+        """Let the machine go on: its guardian first, then its services, then the daemon."""
+        if self.machine.is_stalled:
+            self._world.note(f"{self.name} goes on")
+            self.machine.thaw()
+            self.thaw("stall")
+
+    def kill_guardian(self, back_after_us: int) -> None:
+        """Somebody kills the guardian; the daemon starts another one."""
+        if self.node is None or not self.machine.guardian.is_alive:
+            return
+        self._world.note(f"{self.name} guardian dies")
+        for resource in self.machine.lose_guardian():
+            self._tell_death(resource, "the guardian died")
+        epoch = self._epoch
+
+        def again() -> None:
+            if self._epoch == epoch:
+                self.machine.new_guardian()
+                if self.machine.lease_until_ms:
+                    self.machine.guardian.hold(self.machine.lease_until_ms)
+
+        self._world.after(back_after_us, lambda: self.machine.when_awake(again))
 
     def stop(self) -> None:
         """Ask the daemon to end in order."""
@@ -214,56 +252,65 @@ class Host:
         """Give a command at this node."""
         self._handle(given)
 
+    def set_wall(self, offset_ms: Millis) -> None:
+        """Somebody sets the wall clock."""
+        self.wall_ms = offset_ms
+        self._handle(WallClock(offset_ms))
+
     # --- the daemon's loop ---------------------------------------------------------------
 
     def _deliver(
         self, sender: NodeName, generation: int, link: LinkName, number: int, message: Message
     ) -> None:
-        if self.node is None:
+        if self.node is None or self.machine.is_suspended:
             return
-        path = (sender, link)
-        if number < self._newest_of.get(path, 0):
+        if self._window.is_late(sender, link, number):
             self._world.faults["datagrams out of order"] += 1
+        if self._window.is_first(sender, generation, number):
+            self._handle(Received(sender, generation, link, message))
         else:
-            self._newest_of[path] = number
-        key = (sender, generation, number)
-        if key in self._seen_set:
             self._handle(LinkHeard(sender, link))
-            return
-        if len(self._seen) == SEEN_MAX:
-            self._seen_set.discard(self._seen[0])
-        self._seen.append(key)
-        self._seen_set.add(key)
-        self._handle(Received(sender, generation, link, message))
 
     def _handle(self, event: Event) -> None:
-        if self.node is None:
+        node = self.node
+        if node is None:
             return
-        if self.is_paused:
-            if len(self._waiting) < 1000:
+        if self._frozen:
+            if len(self._waiting) < WAITING_MAX:
                 self._waiting.append(event)
             return
         self._hear(event)
-        held = self._belongs()
-        for effect in self.node.handle(event, self.now_ms()):
+        now_ms = self.machine.clock.now_ms()
+        if node.run_lease_until_ms <= now_ms:
+            self._lapsed_ms = now_ms
+        effects = node.handle(event, now_ms)
+        if effects:
+            self._take(effects, now_ms)
+        if node.is_coordinator and self.observer is not None:
+            self.observer.leads(self)
+        if self._queue:
+            self._perform()
+        self._set_alarm()
+
+    def _take(self, effects: list[Effect], now_ms: Millis) -> None:
+        """Queue effects; greetings pass."""
+        for effect in effects:
             if isinstance(effect, Send) and isinstance(effect.message, Hello):
                 self._do(effect)
                 continue
             self._queue.append(effect)
-            if held and isinstance(effect, RunOperation) and effect.action == "stop":
-                self._tell_stop(effect.primitive.id)
-        if self.observer is not None and self.node.is_coordinator:
-            self.observer.leads(self)
-        self._perform()
-        self._set_alarm()
+            if isinstance(effect, RunOperation) and effect.action == "stop":
+                self._tell_stop(effect.primitive.id, now_ms)
 
-    def _belongs(self) -> bool:
-        """Return whether the run lease has been held for a while: what a lapse set off is over."""
+    def _tell_stop(self, resource: ResourceId, now_ms: Millis) -> None:
+        """Tell of a stop, once the run lease has been held for a while: what a lapse set off is
+        over.
+        """
         assert self.node is not None
-        now_ms = self.now_ms()
-        if self.node.run_lease_until_ms <= now_ms:
-            self._lapsed_ms = now_ms
-        return now_ms - self._lapsed_ms > 3 * self.node.configuration.options.dead_after_ms
+        dead_after_ms = self.node.configuration.options.dead_after_ms
+        is_settled = now_ms - self._lapsed_ms > 3 * dead_after_ms
+        if is_settled and self.observer is not None and resource in self.running:
+            self.observer.is_stopped(self, resource)
 
     def _set_alarm(self) -> None:
         if self.node is None:
@@ -271,8 +318,9 @@ class Host:
         deadline_ms = self.node.deadline_ms()
         if deadline_ms is None:
             return
-        when_us = max(self._true_us(deadline_ms), self._world.now_us)
-        if self._world.now_us <= self._wake_us <= when_us:
+        now_us = self._world.now_us
+        when_us = max(self.machine.clock.true_us(deadline_ms), now_us)
+        if now_us <= self._wake_us <= when_us:
             return
         self._wake_us = when_us
         epoch = self._epoch
@@ -282,23 +330,53 @@ class Host:
                 self._wake_us = -1
                 self._handle(Tick())
 
+        if self.alarm_late_us:
+            when_us += self._world.random.randrange(self.alarm_late_us)
+            self._wake_us = when_us
+            self._world.faults["timers that fired late"] += 1
         self._world.at(when_us, wake)
 
     def _perform(self) -> None:
-        while self._queue and self._writing is None and not self.is_paused and self.node:
-            if self._crash_in is not None:
-                self._crash_in -= 1
-                if self._crash_in < 0:
-                    self._world.faults["crashes between two effects"] += 1
-                    self.crash(power=False)
-                    return
+        while self._queue and self._writing is None and not self._frozen and self.node:
+            if self._is_struck():
+                return
             effect = self._queue.popleft()
             if isinstance(effect, Persist):
                 self._sync(effect)
             else:
                 self._do(effect)
 
+    def _is_struck(self) -> bool:
+        """Return whether the daemon is killed or frozen before the next effect."""
+        if self._crash_in is not None:
+            self._crash_in -= 1
+            if self._crash_in < 0:
+                self._world.faults["crashes between two effects"] += 1
+                self.crash(power=False)
+                return True
+        if self._freeze_in is not None:
+            self._freeze_in -= 1
+            if self._freeze_in < 0:
+                self._freeze_in = None
+                self._freeze_here()
+                return True
+        return False
+
+    def _freeze_here(self) -> None:
+        effect = self._queue[0]
+        self._world.faults["freezes between two effects"] += 1
+        self.freeze()
+        if isinstance(effect, RunOperation) and not self.agents.is_late(effect):
+            # The lease was looked at just before; the deed comes whenever the daemon goes on.
+            self._world.faults["freezes between check and deed"] += 1
+            self._queue.popleft()
+            self._checked = effect
+
     def _sync(self, record: Persist) -> None:
+        if self.disk.is_full:
+            self._world.faults["writes refused by a full disk"] += 1
+            self.crash(power=False)
+            return
         self._writing = record
         epoch = self._epoch
 
@@ -326,11 +404,14 @@ class Host:
                 if isinstance(message, Order):
                     self._show(effect)
             case RunOperation():
-                self._run(effect)
+                if self.agents.is_late(effect):
+                    self.agents.refuse(effect)
+                else:
+                    self.agents.run(effect)
             case CancelOperation(operation_id=operation_id):
-                self._finish(operation_id, OperationDone(operation_id, 1, reason="cancelled"))
+                self.agents.cancel(operation_id)
             case HoldLease(until_ms=until_ms):
-                self._hold(until_ms)
+                self.machine.hold(until_ms)
             case CommandAnswered(request_id=request_id):
                 self.answers[request_id] = effect
                 self._world.note(f"{self.name} answers {request_id}: {effect.outcome.code}")
@@ -339,6 +420,7 @@ class Host:
                 self._write_behind(event)
             case StateChanged(machine="replication", new=new, why=why):
                 self._world.note(f"{self.name} becomes {new}: {why}")
+                self._world.states[f"role {new}"] += 1
             case Stopped():
                 self.crash(power=False)
                 if self.restarts:
@@ -365,40 +447,25 @@ class Host:
         if self.observer is not None:
             self.observer.changed(self)
 
-    # --- guardian ------------------------------------------------------------------------
+    def _shown(self) -> None:
+        if self.observer is not None:
+            self.observer.shown()
 
-    def _hold(self, until_ms: int) -> None:
-        if until_ms == 0:
-            self._lease_until_ms = 0
-            self._end_guarded()
-            return
-        self._lease_until_ms = until_ms
-        deadline_ms, epoch = self._lease_until_ms, self._epoch
+    # --- guardian and agents -------------------------------------------------------------
 
-        def expire() -> None:
-            if self._epoch == epoch and self._lease_until_ms <= deadline_ms:
-                self._end_guarded()
-
-        self._world.at(self._true_us(deadline_ms), expire)
-
-    def _end_guarded(self) -> None:
-        """The guardian ends everything under the lease, and tells the daemon if there is one."""
-        for resource in sorted(self.running):
-            if guard_of(self.running[resource]).bounded:
-                self._world.note(f"{self.name} guardian ends {resource}")
-                del self.running[resource]
-                self._tell_death(resource, "the lease ran out", with_lease=True)
-                self._changed()
+    def _guardian_ended(self, resource: ResourceId) -> None:
+        """The guardian has ended something with the lease; it tells the daemon, if there is one."""
+        self._world.note(f"{self.name} guardian ends {resource}")
+        self._tell_death(resource, "the lease ran out", with_lease=True)
 
     def kill_service(self, resource: ResourceId) -> None:
         """A service dies by itself; a guarded one is missed at once."""
-        primitive = self.running.pop(resource, None)
+        primitive = self.machine.end(resource)
         if primitive is None:
             return
         self._world.note(f"{self.name} service {resource} dies")
         self._world.faults["services that died"] += 1
-        self._changed()
-        if guard_of(primitive).bounded:
+        if is_held(primitive):
             self._tell_death(resource, "the process ended")
 
     def _tell_death(self, resource: ResourceId, reason: str, *, with_lease: bool = False) -> None:
@@ -414,85 +481,19 @@ class Host:
         """The daemon learns that a service is not there: that is proof of its end."""
         resource = None
         if isinstance(event, OperationDone):
-            resource = self._ended_operations.pop(event.operation_id, None)
+            resource = self.agents.ended.pop(event.operation_id, None)
         elif isinstance(event, ResourceDied):
             resource = ResourceId(event.resource)
         if resource is not None and resource not in self.running:
             self.claims.prove(resource)
 
-    # --- agents --------------------------------------------------------------------------
+    def _done(self, event: OperationDone) -> None:
+        self._handle(event)
 
-    def _run(self, effect: RunOperation) -> None:
-        if effect.not_after_ms is not None and self.now_ms() >= effect.not_after_ms:
-            done = OperationDone(effect.operation_id, 1, reason=LEASE_RAN_OUT)
-            self._world.after(US_PER_MS, lambda: self._handle(done))
-            return
-        self._operations[effect.operation_id] = effect.primitive.id
-        roll = self._world.random.randrange(1000)
-        fails = roll < self.services.fail_permille
-        hangs = not fails and roll < self.services.fail_permille + self.services.hang_permille
-        base_us = {
-            "start": self.services.start_us,
-            "stop": self.services.stop_us,
-        }.get(effect.action, self.services.monitor_us)
-        spent_us = self._world.random.randrange(base_us // 2, base_us + 1)
-        if fails or hangs:
-            self._world.faults["agents that failed" if fails else "agents that hung"] += 1
-        if hangs:
-            spent_us = effect.timeout_ms * US_PER_MS
-        epoch = self._epoch
-
-        def end() -> None:
-            if self._epoch == epoch and effect.operation_id in self._operations:
-                self._conclude(effect, fails=fails, hangs=hangs)
-
-        if effect.action == "start" and not fails:
-            self._begin_service(effect)
-        self._world.after(spent_us, end)
-
-    def _tell_stop(self, resource: ResourceId) -> None:
-        if self.observer is not None and resource in self.running:
-            self.observer.is_stopped(self, resource)
-
-    def _begin_service(self, effect: RunOperation) -> None:
+    def _begins(self, effect: RunOperation) -> None:
         primitive = effect.primitive
-        if guard_of(primitive).bounded and self.now_ms() >= self._lease_until_ms:
-            return
         self._world.note(f"{self.name} begins {primitive.id}")
         if self.observer is not None and primitive.id not in self.running:
             self.observer.begins(self, primitive)
         assert self.node is not None
         self.claims.begin(primitive, self.node.generation)
-        self.running[primitive.id] = primitive
-        self._changed()
-
-    def _conclude(self, effect: RunOperation, *, fails: bool, hangs: bool) -> None:
-        resource = effect.primitive.id
-        code = 0
-        if hangs or fails:
-            code = 1
-        elif effect.action == "stop":
-            self._end_service(resource)
-        elif resource not in self.running:
-            code = 7 if effect.action == "monitor" else 1
-        if effect.action == "stop" and code and guard_of(effect.primitive).bounded:
-            self._end_service(resource)
-            code = 0
-        done = OperationDone(effect.operation_id, code, hangs, "as the simulator wants")
-        self._finish(effect.operation_id, done)
-
-    def _end_service(self, resource: ResourceId) -> None:
-        if self.running.pop(resource, None) is not None:
-            self._world.note(f"{self.name} ends {resource}")
-            self._changed()
-
-    def _finish(self, operation_id: int, done: OperationDone) -> None:
-        if operation_id in self._operations:
-            self._ended_operations[operation_id] = self._operations.pop(operation_id)
-            epoch = self._epoch
-
-            def tell() -> None:
-                if self._epoch == epoch:
-                    self._handle(done)
-
-            self._world.after(10, tell)

@@ -42,6 +42,10 @@ class Observer(Protocol):
         """Services have begun or ended."""
         ...
 
+    def shown(self) -> None:
+        """Something that was there may be seen again."""
+        ...
+
     def leads(self, host: "Host") -> None:
         """A coordinator has handled an event."""
         ...

@@ -54,7 +54,7 @@ class Operator:
 
     def give(self, command: Command, then: Callable[[Outcome], None] | None = None) -> None:
         """Give a command at some running member; `then` is called with its answer, if any."""
-        hosts = [h for h in self.members() if h.node is not None and not h.is_paused]
+        hosts = [h for h in self.members() if h.node is not None and not h.is_frozen]
         if not hosts:
             return
         host = self._world.random.choice(hosts)
@@ -97,7 +97,7 @@ class Operator:
         host = self._world.random.choice(strangers)
         host.boot()
         is_voter = self._world.random.random() < 0.8
-        self.give(commands.AddNode(host.name, addresses_of(host.name), is_voter))
+        self.give(commands.AddNode(host.name, addresses_of(host.name, self._plan.links), is_voter))
 
     def remove_node(self, _: Host) -> None:
         """Put a node in standby, and remove it once it is empty; its disk may be kept."""

@@ -3,9 +3,12 @@
 Owns: the draw. Knows the model of a configuration, nothing of how a run goes.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 
+from ha_core.config.check import check
+from ha_core.config.limits import VOTERS_MAX
 from ha_core.config.model import (
     Address,
     AgentClass,
@@ -19,30 +22,46 @@ from ha_core.config.model import (
     Location,
     Meta,
     Node,
+    NoQuorumPolicy,
     Operation,
     Options,
     Ordering,
+    OrderKind,
     Primitive,
 )
-from ha_core.ids import ConstraintId, LinkName, NodeName, ResourceId
+from ha_core.gates import Gates
+from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
+from ha_core.sim.clock import DRIFT_PPM_MAX, TRUE_PPM
 from ha_core.sim.world import US_PER_MS
 
-LINKS = (LinkName("ring0"), LinkName("ring1"))
+LINKS = (LinkName("ring0"), LinkName("ring1"), LinkName("ring2"))
+"""Names of links; a run has one to three of them."""
 SPARES = 2
 """Machines that are no members at first."""
+SIZES = (1, 2, 2, 3, 3, 3, 3, 3, 4, 4, 5, 5, 6, 7, 8, 9)
 FAULTS = (
     "crash",
     "power",
     "boundary-crash",
     "pause",
+    "boundary-freeze",
+    "stall",
+    "suspend",
+    "guardian-death",
+    "gate-loss",
+    "late-timers",
+    "clock-rate",
+    "wall-jump",
     "isolate",
     "one-way",
     "split",
     "link",
     "weather",
+    "witness-away",
     "kill-service",
     "agents",
     "slow-disk",
+    "full-disk",
     "stop-node",
     "journal-loss",
     "disk-loss",
@@ -55,12 +74,25 @@ FAULTS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Kit:
+    """What one machine is made of."""
+
+    rate_ppm: int
+    """Rate of its clock: one million is true time."""
+    gates: Gates
+    """What ends its resources with the lease, beside the guardian."""
+
+
+@dataclass(frozen=True, slots=True)
 class Draw:
     """Everything that a seed decides before its run begins."""
 
     configuration: Configuration
-    rates_ppm: tuple[int, ...]
-    """Rates of the nodes' clocks: one million is true time."""
+    kits: tuple[Kit, ...]
+    drift_ppm: int
+    """Clocks run fast or slow by so much at most."""
+    guardian_late_us: int
+    """Guardians are late by so much at most."""
     faults: tuple[str, ...]
     """Kinds of faults that this run may have (a swarm: not every run has all)."""
     fault_gap_ms: int
@@ -74,23 +106,30 @@ class Draw:
         """D in microseconds."""
         return self.configuration.options.dead_after_ms * US_PER_MS
 
+    @property
+    def links(self) -> tuple[LinkName, ...]:
+        """The links of this cluster."""
+        return tuple(link.name for link in self.configuration.links)
 
-def addresses_of(name: NodeName) -> tuple[Address, ...]:
+
+def addresses_of(name: NodeName, links: Iterable[LinkName]) -> tuple[Address, ...]:
     """Return where a machine can be reached."""
-    return tuple(Address(link, f"{name}.{link}.example") for link in LINKS)
+    return tuple(Address(link, f"{name}.{link}.example") for link in links)
 
 
 def draw(random: Random) -> Draw:
     """Draw a run."""
-    size = random.choice((1, 2, 3, 3, 3, 3, 4, 5))
-    dead_after_ms = random.choice((500, 1000, 1000, 2000))
-    kinds = tuple(kind for kind in FAULTS if random.random() < 0.5)
-    drift_ppm = random.choice((0, 100, 4000))
+    size = random.choice(SIZES)
+    dead_after_ms = random.choice((300, 500, 1000, 1000, 2000))
+    share = random.choice((0.15, 0.5, 0.5, 0.9))
+    kinds = tuple(kind for kind in FAULTS if random.random() < share)
+    drift_ppm = random.choice((0, 100, DRIFT_PPM_MAX))
+    gates = random.choice((0.0, 0.5, 1.0))
     return Draw(
         configuration=_configuration(random, size, dead_after_ms),
-        rates_ppm=tuple(
-            1_000_000 + random.randint(-drift_ppm, drift_ppm) for _ in range(size + SPARES)
-        ),
+        kits=tuple(_kit(random, drift_ppm, gates) for _ in range(size + SPARES)),
+        drift_ppm=drift_ppm,
+        guardian_late_us=random.choice((0, 2, 10)) * US_PER_MS,
         faults=kinds or ("crash",),
         fault_gap_ms=random.choice((300, 800, 2000)) * dead_after_ms // 1000,
         storm_ms=random.randint(6, 24) * dead_after_ms,
@@ -98,36 +137,54 @@ def draw(random: Random) -> Draw:
     )
 
 
+def _kit(random: Random, drift_ppm: int, kernel_gates: float) -> Kit:
+    rate_ppm = TRUE_PPM + random.randint(-drift_ppm, drift_ppm)
+    return Kit(rate_ppm, Gates(kernel=random.random() < kernel_gates))
+
+
 def _configuration(random: Random, size: int, dead_after_ms: int) -> Configuration:
-    nodes = tuple(
-        Node(
-            NodeName(f"n{i + 1}"),
-            addresses_of(NodeName(f"n{i + 1}")),
-            witness=size >= 3 and i == size - 1 and random.random() < 0.15,
-        )
-        for i in range(size)
-    )
+    links = LINKS[: random.choice((1, 2, 2, 3))]
+    nodes = tuple(_node(random, number, size, links) for number in range(size))
+    hosts = [node.name for node in nodes if not node.witness]
     primitives = tuple(draw_primitive(random, f"r{i}") for i in range(random.randint(1, 5)))
     ids = [item.id for item in primitives]
-    groups: tuple[Group, ...] = ()
-    rest = ids
-    if len(ids) >= 2 and random.random() < 0.6:
-        members = tuple(ids[: random.randint(2, len(ids))])
-        groups = (Group(ResourceId("group"), members),)
-        rest = ids[len(members) :]
-    top = [*(group.id for group in groups), *rest]
-    return Configuration(
-        name="sim",
-        options=Options(dead_after_ms=dead_after_ms),
+    groups = _groups(random, ids)
+    grouped = {member for group in groups for member in group.members}
+    top = [group.id for group in groups] + [name for name in ids if name not in grouped]
+    symmetric = random.random() < 0.9
+    policy = random.choice((NoQuorumPolicy.STOP, NoQuorumPolicy.STOP, NoQuorumPolicy.FREEZE))
+    result = Configuration(
+        name="simulated",
+        options=Options(dead_after_ms, symmetric=symmetric, no_quorum_policy=policy),
         nodes=nodes,
-        links=tuple(Link(link) for link in LINKS),
+        links=tuple(Link(link) for link in links),
         primitives=primitives,
         groups=groups,
-        locations=_locations(random, top, nodes),
+        locations=_locations(random, top, hosts, symmetric=symmetric),
         colocations=_colocations(random, top),
         orderings=_orderings(random, top),
         defaults=Defaults(meta=Meta(stickiness=random.choice((0, 1, 100)))),
     )
+    assert not check(result), check(result)
+    return result
+
+
+def _node(random: Random, number: int, size: int, links: tuple[LinkName, ...]) -> Node:
+    """Draw a node: the last of three or more may be a witness, the later ones may be learners."""
+    name = NodeName(f"n{number + 1}")
+    is_witness = 3 <= size <= VOTERS_MAX and number == size - 1 and random.random() < 0.25
+    is_learner = not is_witness and number >= 2 and (number >= VOTERS_MAX or random.random() < 0.15)
+    return Node(name, addresses_of(name, links), voter=not is_learner, witness=is_witness)
+
+
+def _groups(random: Random, ids: list[ResourceId]) -> tuple[Group, ...]:
+    if len(ids) < 2 or random.random() < 0.5:
+        return ()
+    first = Group(ResourceId("grp"), tuple(ids[: random.randint(1, min(3, len(ids)))]))
+    rest = ids[len(first.members) :]
+    if len(rest) < 2 or random.random() < 0.5:
+        return (first,)
+    return (first, Group(ResourceId("grp2"), tuple(rest[:2])))
 
 
 def draw_primitive(random: Random, name: str) -> Primitive:
@@ -149,30 +206,53 @@ def draw_primitive(random: Random, name: str) -> Primitive:
         Operation("start", 0, 800),
         Operation("stop", 0, 800),
     )
-    threshold = random.choice((None, 2))
-    meta = Meta(
-        migration_threshold=threshold,
+    return Primitive(ResourceId(name), ref, parameters, operations, _meta(random))
+
+
+def _meta(random: Random) -> Meta:
+    """Draw options; now and then a resource that may run twice, or whose owner takes the risk."""
+    exclusivity, accept_risk = None, None
+    if random.random() < 0.2:
+        exclusivity = random.choice((Exclusivity.NONE, *Exclusivity))
+    elif random.random() < 0.05:
+        accept_risk = "it writes nothing"
+    return Meta(
+        migration_threshold=random.choice((None, 2)),
         failure_timeout_ms=random.choice((None, 3000)),
-        exclusivity=random.choice((None, None, None, Exclusivity.NONE)),
+        priority=random.choice((None, None, 10)),
+        exclusivity=exclusivity,
+        accept_risk=accept_risk,
     )
-    return Primitive(ResourceId(name), ref, parameters, operations, meta)
 
 
 def _locations(
-    random: Random, top: list[ResourceId], nodes: tuple[Node, ...]
+    random: Random, top: list[ResourceId], hosts: list[NodeName], *, symmetric: bool
 ) -> tuple[Location, ...]:
-    if random.random() < 0.6:
-        return ()
-    node = random.choice([item for item in nodes if not item.witness])
-    score = random.choice((50, 200, -50))
-    return (Location(ConstraintId("loc"), random.choice(top), node.name, score),)
+    if not symmetric:
+        # Nothing runs where it is not told to: everything is told, on most nodes.
+        return tuple(
+            Location(ConstraintId(f"loc-{resource}-{node}"), resource, node, 10)
+            for resource in top
+            for node in hosts
+            if node == hosts[0] or random.random() < 0.8
+        )
+    count = random.choice((0, 0, 1, 2))
+    return tuple(
+        Location(
+            ConstraintId(f"loc{number}"),
+            random.choice(top),
+            random.choice(hosts),
+            random.choice((50, 200, -50, -INFINITY)),
+        )
+        for number in range(count)
+    )
 
 
 def _colocations(random: Random, top: list[ResourceId]) -> tuple[Colocation, ...]:
     if len(top) < 2 or random.random() < 0.6:
         return ()
     first, second = random.sample(top, 2)
-    score = random.choice((1_000_000, 100, -100))
+    score = random.choice((INFINITY, 100, -100, -INFINITY))
     return (Colocation(ConstraintId("col"), first, second, score),)
 
 
@@ -180,4 +260,5 @@ def _orderings(random: Random, top: list[ResourceId]) -> tuple[Ordering, ...]:
     if len(top) < 2 or random.random() < 0.6:
         return ()
     first, second = random.sample(top, 2)
-    return (Ordering(ConstraintId("ord"), first, second),)
+    kind = random.choice((OrderKind.MANDATORY, OrderKind.MANDATORY, OrderKind.OPTIONAL))
+    return (Ordering(ConstraintId("ord"), first, second, kind, random.random() < 0.8),)

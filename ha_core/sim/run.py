@@ -15,28 +15,36 @@ from ha_core.replication.entries import ConfigurationChange, Snapshot
 from ha_core.sim.checkers import Judges, Violations
 from ha_core.sim.disk import Disk
 from ha_core.sim.host import Host
+from ha_core.sim.machine import Machine
 from ha_core.sim.nemesis import Nemesis
 from ha_core.sim.network import Network
 from ha_core.sim.operator import Operator
-from ha_core.sim.plan import LINKS, SPARES, draw
+from ha_core.sim.plan import SPARES, Kit, draw
 from ha_core.sim.world import US_PER_MS, World
 
 FORM_D = 6
 """A healthy cluster has formed and placed everything after so many times D."""
-TEASE_D = 4
+TEASE_D = 3
 """A fault that must cost nothing lasts so long, and is watched for as long again."""
 HEAL_D = 8
 """After healing, a coordinator acts and every node has reported."""
 SETTLE_D = 14
 """After the operator's clean-up, everything placeable runs."""
-QUIET_D = 6
+QUIET_D = 4
 """And then nothing moves."""
+HASTE_D = 4
+"""A phase ends early when all is well, but not before so many times D."""
+CALM_D = 2
+"""All is well when the judge of S5 finds nothing and nothing has moved for so long."""
+D_US_MIN = 500 * US_PER_MS
+"""Phases are no shorter than with this D: agents have time limits of their own."""
 LOOK_EVERY_US = 20 * US_PER_MS
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a seed showed; `digest` names its run, `faults` counts what went wrong."""
+    """What a seed showed; `digest` names its run, `faults` counts what went wrong,
+    `states` what the cluster was like."""
 
     seed: int
     events: int
@@ -44,6 +52,7 @@ class Result:
     digest: str
     trace: tuple[str, ...] = ()
     faults: dict[str, int] = field(default_factory=dict)
+    states: dict[str, int] = field(default_factory=dict)
 
 
 def bootstrap(configuration: Configuration) -> Snapshot:
@@ -61,13 +70,13 @@ class Run:
             self.world.trace = []
         self.seed = seed
         self.plan = draw(self.world.random)
-        self.network = Network(self.world, LINKS)
+        self.network = Network(self.world, self.plan.links)
         first = bootstrap(self.plan.configuration)
         names = [node.name for node in self.plan.configuration.nodes]
         spares = [NodeName(f"s{number + 1}") for number in range(SPARES)]
         self.hosts = [
-            Host(self.world, self.network, name, Disk(first if name in names else None), rate)
-            for name, rate in zip([*names, *spares], self.plan.rates_ppm, strict=True)
+            self._host(name, kit, Disk(first if name in names else None))
+            for name, kit in zip([*names, *spares], self.plan.kits, strict=True)
         ]
         self.violations = Violations()
         self.judges = Judges(self.hosts, self.violations, lambda: self.world.now_us)
@@ -78,6 +87,11 @@ class Run:
         retimer = apart if apart.getrandbits(1) else None
         self.operator = Operator(self.world, self.hosts, self.plan, retimer)
         self.nemesis = Nemesis(self.world, self.network, self.hosts, self.plan, self.operator)
+
+    def _host(self, name: NodeName, kit: Kit, disk: Disk) -> Host:
+        machine = Machine(self.world, name, kit.rate_ppm, kit.gates)
+        machine.guardian.late_us = self.plan.guardian_late_us
+        return Host(self.world, self.network, machine, disk, name)
 
     def execute(self) -> None:
         """Run all phases."""
@@ -96,6 +110,7 @@ class Run:
             self.world.digest(),
             tuple(self.world.trace or ()),
             dict(sorted(self.world.faults.items())),
+            dict(sorted(self.world.states.items())),
         )
 
     # --- phases --------------------------------------------------------------------------
@@ -105,7 +120,7 @@ class Run:
         for host in self.operator.members():
             self.world.after(self.world.random.randrange(d_us // 5), host.boot)
         self.world.after(LOOK_EVERY_US, self._look)
-        self._pass(FORM_D)
+        self._pass_until_calm(FORM_D)
         self.judges.placed.look("before any fault")
 
     def _tease(self) -> None:
@@ -126,10 +141,10 @@ class Run:
     def _heal(self) -> None:
         # Faults that end later than the storm (pauses, reboots) end with it.
         self.nemesis.heal()
-        self._pass(HEAL_D)
+        self._pass_until_calm(HEAL_D)
         self.nemesis.heal()
         self.operator.settle()
-        self._pass(SETTLE_D)
+        self._pass_until_calm(SETTLE_D)
         snapshot = self.judges.placed.look("after healing")
         if snapshot is not None:
             members = {node.name for node in snapshot.nodes}
@@ -146,10 +161,22 @@ class Run:
 
     # --- small things --------------------------------------------------------------------
 
-    def _pass(self, times_d: int) -> None:
+    def _d_us(self) -> int:
         now_ms = self.operator.configuration().options.dead_after_ms
-        d_us = max(self.plan.dead_after_us, now_ms * US_PER_MS)
-        self.world.run_until(self.world.now_us + times_d * d_us)
+        return max(self.plan.dead_after_us, now_ms * US_PER_MS, D_US_MIN)
+
+    def _pass(self, times_d: int) -> None:
+        self.world.run_until(self.world.now_us + times_d * self._d_us())
+
+    def _pass_until_calm(self, times_d: int) -> None:
+        """Let so much time pass at most; less if all is well for a while."""
+        calm, changes = 0, self.judges.changes
+        for step in range(1, times_d + 1):
+            self._pass(1)
+            is_calm = self.judges.changes == changes and self.judges.placed.is_met()
+            calm, changes = (calm + 1 if is_calm else 0), self.judges.changes
+            if step >= HASTE_D and calm >= CALM_D:
+                return
 
     def _look(self) -> None:
         self.judges.one_history.look(self.world.now_us)

@@ -26,6 +26,8 @@ class World:
         self.trace: list[str] | None = None
         self.faults: Counter[str] = Counter()
         """What went wrong, by kind: shows that the storm is one."""
+        self.states: Counter[str] = Counter()
+        """What the clusters were like, by kind: shows what the seeds have covered."""
 
     def at(self, when_us: int, action: Callable[[], None]) -> None:
         """Do something at a true time; ties in the order of asking."""

@@ -1,0 +1,44 @@
+"""The replay window of one daemon: each datagram counts once, on whatever link it came first.
+
+Owns: what was heard since the daemon started. As in the real transport, later
+copies show only that their link works.
+"""
+
+from collections import deque
+
+from ha_core.ids import Generation, LinkName, NodeName
+
+SEEN_MAX = 4096
+
+
+class Window:
+    """Datagrams seen, and the newest of each path."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[NodeName, Generation, int]] = deque(maxlen=SEEN_MAX)
+        self._seen_set: set[tuple[NodeName, Generation, int]] = set()
+        self._newest_of: dict[tuple[NodeName, LinkName], int] = {}
+
+    def clear(self) -> None:
+        """A daemon has ended; the next one has seen nothing."""
+        self._seen.clear()
+        self._seen_set.clear()
+
+    def is_late(self, sender: NodeName, link: LinkName, number: int) -> bool:
+        """Return whether a newer datagram came over this path before."""
+        path = (sender, link)
+        if number < self._newest_of.get(path, 0):
+            return True
+        self._newest_of[path] = number
+        return False
+
+    def is_first(self, sender: NodeName, generation: Generation, number: int) -> bool:
+        """Return whether this datagram was not seen before; it is now."""
+        key = (sender, generation, number)
+        if key in self._seen_set:
+            return False
+        if len(self._seen) == SEEN_MAX:
+            self._seen_set.discard(self._seen[0])
+        self._seen.append(key)
+        self._seen_set.add(key)
+        return True
