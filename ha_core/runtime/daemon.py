@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Final
 
 from ha_core.errors import ConfigError, HaError, StoreError
-from ha_core.events import ResourceDied
+from ha_core.events import Declared, Noticed, ResourceDied
+from ha_core.gates import Gates
+from ha_core.ids import Millis
 from ha_core.keyring import KeyRing
 from ha_core.layout import Layout
 from ha_core.node import Node
@@ -30,7 +32,9 @@ from ha_core.runtime.admission import Door
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.control import Access, ControlServer
 from ha_core.runtime.disk import Store
+from ha_core.runtime.gate import Keepers, gate_of
 from ha_core.runtime.guardian import Guardian, GuardianError
+from ha_core.runtime.home import keep_home, require_home
 from ha_core.runtime.logs import logging_to
 from ha_core.runtime.loop import Loop
 from ha_core.runtime.nodefile import NodeFile, read_node_file
@@ -93,16 +97,21 @@ class Daemon:
             lambda: self._node.configuration,
         )
         self._guardian = Guardian(layout)
+        self._gate = gate_of(layout.run, node_file.name)
+        self._gate.on_lost = self._loop.fail
+        self._gate.on_restored = self._gate_was_restored
         self._operations = Operations(
             layout,
             self._guardian,
             self._loop.operation_done,
             self._died,
             node=node_file.name,
+            gate=self._gate,
         )
+        self._guardian.on_paused = self._guardian_paused
         self._loop.transport = self._transport
         self._loop.operations = self._operations
-        self._loop.guardian = self._guardian
+        self._loop.guardian = Keepers((self._gate, self._guardian))
         self._control = ControlServer(
             layout.control_socket, self._loop, access=access, product=product()
         )
@@ -132,9 +141,11 @@ class Daemon:
 
     async def _begin(self) -> None:
         await self._guardian.start()
+        await self._gate.start(self._operations.leftovers())
         self._operations.sweep()
         await self._transport.configure(self._places)
         await self._control.start()
+        self._loop.post(Declared(Gates(self._gate.available, self._gate.reason)))
         self._loop.start()
         # What is there now stays: the collector need not look at it, nor stop the node for it.
         gc.collect()
@@ -146,6 +157,7 @@ class Daemon:
         await self._control.stop()
         await self._operations.close()
         await self._guardian.close()
+        await self._gate.close()
         await self._transport.close()
         await self._loop.close()
         self._store.close()
@@ -157,8 +169,19 @@ class Daemon:
         sys.stderr.write(f"had: {fault}\n")
         return EXIT_STORE if isinstance(fault, StoreError) else EXIT_FAILED
 
+    def _gate_was_restored(self, sentence: str) -> None:
+        log.warning("%s", sentence)
+        self._loop.post(Noticed("gate-restored", sentence))
+
     def _died(self, event: ResourceDied) -> None:
         self._loop.post(event)
+
+    def _guardian_paused(self, paused_ms: Millis, late_ms: Millis) -> None:
+        text = f"the guardian on {self._node.name} did not run for {paused_ms} ms"
+        if late_ms:
+            text += f": what it held outlived the lease by up to {late_ms} ms"
+        why = "it was stopped, or this machine was too busy or asleep"
+        self._loop.post(Noticed("guardian-paused", text, why))
 
     def _ask_to_stop(self) -> None:
         log.info("asked to stop: draining")
@@ -233,7 +256,9 @@ def _serve(layout: Layout, options: argparse.Namespace) -> int:
         access = access_of(options.group, options.delegate)
         node_file = read_node_file(layout.node_file)
         ring = read_ring(layout.keyring_file)
+        require_home(layout)
         store = Store.open(layout.store)
+        keep_home(layout)
         return asyncio.run(_run(layout, node_file, ring, store, access, options.lab))
     except StoreError as fault:
         return _refuse(fault, EXIT_STORE)

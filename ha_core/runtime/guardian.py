@@ -24,6 +24,7 @@ from typing import Final
 from ha_core.errors import HaError
 from ha_core.ids import Millis
 from ha_core.layout import Layout
+from ha_core.runtime.guardian_deputy import Page
 from ha_core.runtime.guardian_main import PACKET_BYTES_MAX
 
 NO_GUARDIAN: Final = "the guardian died"
@@ -108,8 +109,12 @@ class Guardian:
         self._scope = str(layout.run.absolute())
         self._owner = owner or self._scope
         self.on_died: Callable[[str, str], None] = _nobody_cares
+        self.on_paused: Callable[[Millis, Millis], None] = _paused
+        """Called when it did not run for so long, and so ended what it held so late (0: it did
+        not)."""
         self.leftovers: Callable[[], tuple[bytes, ...]] = tuple
         """Called when a guardian starts: requests that remove what an earlier one could not."""
+        self._page = Page.made()
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._started_s = 0.0
@@ -150,6 +155,7 @@ class Guardian:
         self._fail_pending()
         if process is not None:
             await asyncio.to_thread(_end, process)
+            self._page.close()
 
     def _spawn(self) -> None:
         if self._is_closed:
@@ -170,14 +176,14 @@ class Guardian:
 
     def _started(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        fd = theirs.fileno()
-        arguments = [str(_ROOT), str(fd), self._scope, self._owner]
+        fds = (theirs.fileno(), *self._page.descriptors)
+        arguments = [str(_ROOT), *map(str, fds), self._scope, self._owner]
         with contextlib.ExitStack() as undo, theirs:
             undo.callback(ours.close)
             process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _BOOT, *arguments],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(fd,),
+                pass_fds=fds,
                 start_new_session=True,
                 cwd="/",
             )
@@ -227,6 +233,7 @@ class Guardian:
             self._overdue.cancel()
             self._overdue = None
         self._until_ms = until_ms
+        self._page.until_ms = until_ms or boottime_ms()
         self._send({"do": "hold", "until": until_ms, "sent": boottime_ms()})
         self._look_later()
 
@@ -404,6 +411,8 @@ class Guardian:
                 resource = str(message["resource"])
                 self._held.discard(resource)
                 self.on_died(resource, str(message["reason"]))
+            case "paused":
+                self.on_paused(int(str(message["ms"])), int(str(message["late"])))
             case "done":
                 number, pid = message["id"], message.get("pid", 0)
                 assert isinstance(number, int)
@@ -416,6 +425,10 @@ class Guardian:
 
 def _nobody_cares(resource: str, reason: str) -> None:
     log.warning("resource '%s' died, and nobody asked to be told: %s", resource, reason)
+
+
+def _paused(paused_ms: Millis, late_ms: Millis) -> None:
+    log.warning("the guardian did not run for %d ms, %d ms of them too late", paused_ms, late_ms)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -18,6 +18,7 @@ import sys
 from typing import Final
 
 from ha_core.runtime import guardian_os as kernel
+from ha_core.runtime.guardian_deputy import Deputy, Page
 
 KILL_LEAD_MS: Final = 5
 """The guardian strikes so much before the lease ends: a kill takes effect within this time."""
@@ -28,6 +29,10 @@ OUTBOX_MAX: Final = 4096
 CLEAR_EVERY_MS: Final = 2
 CLEAR_MS_MAX: Final = 2000
 """Remnants that survive SIGKILL for so long (uninterruptible sleep) are reported as left over."""
+LOOK_MS: Final = 100
+"""While it holds something, the guardian looks at the clock this often, to find its own pauses."""
+PAUSE_MS: Final = 250
+"""Not having run for so long is worth a word in the journal."""
 OWNER_BACKLOG: Final = 16
 OWNER_BYTES_MAX: Final = 200
 LEASE_OVER: Final = "lease ran out"
@@ -70,8 +75,9 @@ class Claim:
 class Guardian:
     """Does what the daemon asks, and ends everything when the lease or the daemon ends."""
 
-    def __init__(self, channel: socket.socket, scope: str, owner: str) -> None:
+    def __init__(self, channel: socket.socket, page: Page, scope: str, owner: str) -> None:
         self._channel = channel
+        self._page = page
         self._scope = scope
         self._owner = owner.encode()[:OWNER_BYTES_MAX]
         self._timer = kernel.Timer()
@@ -83,13 +89,19 @@ class Guardian:
         self._outbox: list[bytes] = []
         self._is_alone = False
         self._daemon = os.pidfd_open(os.getppid())
+        self._deputy = Deputy(page)
+        self._looked_ms = kernel.now_ms()
+        self._late_ms = 0
+        """How late the last lease's end was noticed; 0 once that was told."""
 
     # --- the loop ------------------------------------------------------------------------
 
     def run(self) -> None:
         """Serve until the daemon is gone and everything has ended."""
         self._channel.setblocking(False)
+        self._page.is_held = False
         kernel.sweep(self._scope)
+        self._deputy.look_after(())
         self._poll.register(self._timer.fd, select.POLLIN)
         self._poll.register(self._daemon, select.POLLIN)
         self._tell({"is": "ready", "pid": os.getpid()})
@@ -97,7 +109,8 @@ class Guardian:
             self._step()
 
     def _step(self) -> None:
-        self._timer.set(self._next_ms())
+        due_ms = self._next_ms()
+        self._timer.set(due_ms)
         interest = select.POLLIN | (select.POLLOUT if self._outbox else 0)
         if not self._is_alone:
             self._poll.register(self._channel, interest)
@@ -109,12 +122,25 @@ class Guardian:
         elif self._channel.fileno() in ready:
             self._take_in()
         self._check_lease()
+        self._tell_pause(due_ms)
         self._look_after(ready)
         queue, self._queue = self._queue, []
         for message in queue:
             self._check_lease()
             self._do(message)
+        self._page.is_held = bool(self._claims) or any(
+            not process.was_killed for process in self._processes.values()
+        )
         self._flush()
+
+    def _tell_pause(self, due_ms: int) -> None:
+        """Say that this process did not run for a while, once the lease has been looked at."""
+        now_ms = kernel.now_ms()
+        paused_ms = now_ms - due_ms if due_ms else 0
+        self._looked_ms = now_ms
+        if paused_ms >= PAUSE_MS:
+            self._tell({"is": "paused", "ms": paused_ms, "late": self._late_ms})
+        self._late_ms = 0
 
     def _next_ms(self) -> int:
         """Return when something is due by time alone, or 0."""
@@ -122,7 +148,7 @@ class Guardian:
         if any(p.status is not None for p in self._processes.values()):
             due.append(kernel.now_ms() + CLEAR_EVERY_MS)
         if self._until_ms and (self._processes or self._claims):
-            due.append(self._until_ms - KILL_LEAD_MS)
+            due.append(min(self._until_ms - KILL_LEAD_MS, self._looked_ms + LOOK_MS))
         return min(due, default=0)
 
     def _take_in(self) -> None:
@@ -170,13 +196,18 @@ class Guardian:
             self._end_all("the lease was given up")
             return
         if sent_ms >= self._until_ms:
-            self._end_all("the lease ran out")
+            self._run_out()
         self._until_ms = until_ms
 
     def _check_lease(self) -> None:
         if self._until_ms and not self._is_leased():
-            self._until_ms = 0
-            self._end_all("the lease ran out")
+            self._run_out()
+
+    def _run_out(self) -> None:
+        if self._processes or self._claims:
+            self._late_ms = max(kernel.now_ms() - self._until_ms, 0)
+        self._end_all("the lease ran out")
+        self._until_ms = 0
 
     def _is_leased(self) -> bool:
         return kernel.now_ms() < self._until_ms - KILL_LEAD_MS
@@ -194,6 +225,7 @@ class Guardian:
             self._answer(number(message, "id"), LEASE_OVER)
         if self._processes:
             self._kill_descendants()
+        self._page.is_held = False
 
     def _abandon(self, why: str) -> None:
         """Nobody is there to answer to: end everything, then this process."""
@@ -262,6 +294,7 @@ class Guardian:
 
     def _forked(self, request: int, resource: str, message: Message) -> Process:
         """Return the process, begun. Raises OSError if this machine has no room for it."""
+        self._page.is_held = True
         reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             parent = os.getpid()
@@ -306,6 +339,7 @@ class Guardian:
         if not self._may_begin(message):
             self._answer(request, LEASE_OVER)
             return
+        self._page.is_held = True
         holder, name = None, str(message.get("name", ""))
         if name:
             try:
@@ -342,7 +376,8 @@ class Guardian:
     def _kill_descendants(self) -> None:
         """Kill every descendant, wherever it hid: as subreaper this process inherits orphans."""
         for _ in range(kernel.WALK_ROUNDS):
-            if not kernel.kill_all(kernel.descendants(os.getpid())):
+            found = [pid for pid in kernel.descendants(os.getpid()) if pid != self._deputy.pid]
+            if not kernel.kill_all(found):
                 return
 
     def _look_after(self, ready: set[int]) -> None:
@@ -351,6 +386,8 @@ class Guardian:
             if claim.holder is not None and claim.holder.fileno() in ready:
                 self._name_owner(claim.holder)
         reaped = kernel.reap()
+        if not self._is_alone:
+            self._deputy.look_after(reaped)
         for process in list(self._processes.values()):
             if process.kill_at_ms and kernel.now_ms() >= process.kill_at_ms:
                 self._kill(process, "")
@@ -421,8 +458,10 @@ def number(message: Message, key: str) -> int:
 
 
 def main() -> None:
-    """Run with CHANNEL-FD SCOPE OWNER as last arguments; the daemon is the parent."""
-    channel = socket.socket(fileno=int(sys.argv[-3]))
-    os.set_inheritable(channel.fileno(), False)
+    """Run with CHANNEL-FD PAGE-FD WAKE-FD SCOPE OWNER as last arguments, by the daemon."""
+    descriptors = [int(word) for word in sys.argv[-5:-2]]
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
     kernel.harden()
-    Guardian(channel, sys.argv[-2], sys.argv[-1]).run()
+    channel, page = socket.socket(fileno=descriptors[0]), Page(*descriptors[1:])
+    Guardian(channel, page, sys.argv[-2], sys.argv[-1]).run()

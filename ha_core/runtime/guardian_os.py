@@ -23,6 +23,8 @@ FAULT_BYTES_MAX: Final = 4000
 SERVICE_UMASK: Final = 0o022
 """As for agents; the daemon's own would hide a service's files from its users."""
 SCOPE_VARIABLE: Final = "BEATKEEPER_GUARDIAN"
+KEEPER_VARIABLE: Final = "BEATKEEPER_KEEPER"
+"""Process id of the guardian that began it: another one of the same node may be at work."""
 RESOURCE_VARIABLE: Final = "BEATKEEPER_RESOURCE"
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -146,9 +148,18 @@ def marker(pid: int, variable: str) -> str:
 
 def sweep(scope: str) -> None:
     """Kill what an earlier guardian of the same node left behind when it was killed itself."""
+    _kill_marked(SCOPE_VARIABLE, scope)
+
+
+def sweep_of(guardian: int) -> None:
+    """Kill what one guardian began."""
+    _kill_marked(KEEPER_VARIABLE, str(guardian))
+
+
+def _kill_marked(variable: str, value: str) -> None:
     for _ in range(WALK_ROUNDS):
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-        if not kill_all([pid for pid in pids if marker(pid, SCOPE_VARIABLE) == scope]):
+        if not kill_all([pid for pid in pids if marker(pid, variable) == value]):
             return
 
 
@@ -198,7 +209,7 @@ def become(message: Mapping[str, object], scope: str, report: int, parent: int) 
         stage = "the guardian died"
         if os.getppid() == parent:
             stage = f"command '{argv[0]}' cannot be run"
-            os.execvpe(argv[0], argv, environment(message, scope))
+            os.execvpe(argv[0], argv, environment(message, scope, parent))
     except OSError as error:
         os.write(report, f"{stage}: {error.strerror}".encode()[:FAULT_BYTES_MAX])
     finally:
@@ -211,11 +222,12 @@ def texts(value: object) -> list[str]:
     return [str(item) for item in value]
 
 
-def environment(message: Mapping[str, object], scope: str) -> dict[str, str]:
+def environment(message: Mapping[str, object], scope: str, keeper: int) -> dict[str, str]:
     """Return the service's environment, with the marks by which its descendants are found."""
     given = message["env"]
     assert isinstance(given, Mapping), f"{given!r} is no table"
     own = {SCOPE_VARIABLE: scope, RESOURCE_VARIABLE: str(message["resource"])}
+    own[KEEPER_VARIABLE] = str(keeper)
     return {str(key): str(value) for key, value in given.items()} | own
 
 

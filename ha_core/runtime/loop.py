@@ -31,7 +31,15 @@ from ha_core.effects import (
     Stopped,
 )
 from ha_core.errors import HaError, StoreError
-from ha_core.events import CommandGiven, Event, OperationDone, StopAsked, Tick, WallClock
+from ha_core.events import (
+    CommandGiven,
+    Event,
+    Noticed,
+    OperationDone,
+    StopAsked,
+    Tick,
+    WallClock,
+)
 from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
 from ha_core.node import Node
@@ -44,6 +52,8 @@ from ha_core.snapshot import ClusterSnapshot
 WALL_CHECK_S: Final = 1.0
 WALL_JUMP_MS: Final = 500
 """A wall clock that moves by more than this against the monotonic one is read anew."""
+PAUSE_MS: Final = 250
+"""Being so late with what was due is worth a word in the journal: it may have cost the lease."""
 EVENTS_AT_HAND: Final = 2000
 """Newest events kept in memory; older ones are read from the store."""
 EVENTS_PER_WRITE: Final = 200
@@ -123,13 +133,21 @@ class Loop:
         if self.ended.is_set():
             return
         with self._ends_at_a_bug(f"handling {type(event).__name__}"):
-            for effect in self.node.handle(event, monotonic_ms()):
-                if isinstance(effect, Send) and isinstance(effect.message, MAY_PASS_PERSIST):
-                    self._do(effect)
-                else:
-                    self._queue.append(effect)
+            now_ms = monotonic_ms()
+            paused_ms = now_ms - self._timer_at_ms if self._timer_at_ms is not None else 0
+            if paused_ms >= PAUSE_MS:
+                self._timer_at_ms = None  # told once
+                self._handle(paused(self.node.name, paused_ms), now_ms)
+            self._handle(event, now_ms)
             self._perform()
             self._set_timer()
+
+    def _handle(self, event: Event, now_ms: Millis) -> None:
+        for effect in self.node.handle(event, now_ms):
+            if isinstance(effect, Send) and isinstance(effect.message, MAY_PASS_PERSIST):
+                self._do(effect)
+            else:
+                self._queue.append(effect)
 
     def operation_done(self, event: OperationDone) -> None:
         """Take an operation's result."""
@@ -224,7 +242,7 @@ class Loop:
             return
         fault = future.exception()
         if isinstance(fault, StoreError):
-            self._fail(fault)
+            self.fail(fault)
             return
         if self.ended.is_set():
             return
@@ -243,9 +261,9 @@ class Loop:
             done = True
         finally:
             if not done:
-                self._fail(HaError(f"a bug in {deed}: the node ends, so that others take over"))
+                self.fail(HaError(f"a bug in {deed}: the node ends, so that others take over"))
 
-    def _fail(self, fault: HaError) -> None:
+    def fail(self, fault: HaError) -> None:
         """Nothing behind the barrier happens: give up the lease and end."""
         log.critical("%s", fault)
         self.failure = fault
@@ -352,3 +370,9 @@ class Loop:
             self.post(WallClock(offset_ms))
         if not self.ended.is_set():
             self._loop.call_later(WALL_CHECK_S, self._check_wall)
+
+
+def paused(name: str, paused_ms: Millis) -> Noticed:
+    """Return the event of a daemon that finds a gap in its own time."""
+    text = f"had on {name} did not run for {paused_ms} ms"
+    return Noticed("daemon-paused", text, "it was stopped, or this machine was too busy or asleep")

@@ -1,0 +1,141 @@
+"""The guardian's deputy: a second process that ends everything should the guardian stand still.
+
+Owns: a page of memory that three processes share, and a wait for what stands in it. The daemon
+writes until when the lease runs, the guardian whether it holds anything; it ends that itself a
+little before. If something is still held a little after, or the guardian dies, the deputy kills
+every process under the guardian, and the guardian. So a process outlives its lease only if both
+are stopped and the process is not. Part of the guardian, hence: the standard library's smallest
+parts alone, and no disk. Source: memfd_create(2), eventfd(2), pidfd_send_signal(2).
+"""
+
+import contextlib
+import mmap
+import os
+import select
+import signal
+import struct
+from collections.abc import Container
+from typing import Final
+
+from ha_core.runtime import guardian_os as kernel
+
+LATE_MS: Final = 25
+"""How long after the lease's end the deputy strikes: the guardian has had its turn, and nobody
+takes over before this where D is 300 ms or more (`timers`: D less R).
+"""
+RESTART_PAUSE_MS: Final = 1000
+"""A deputy that dies young is not replaced at once, so that a broken one does not spin."""
+_WORD: Final = struct.Struct("q")
+_FILES_MAX: Final = 1 << 20
+
+
+class Page:
+    """What daemon, guardian and deputy share: the lease's end, and whether anything is held."""
+
+    def __init__(self, memory: int, wake: int) -> None:
+        self.descriptors = (memory, wake)
+        self._words = mmap.mmap(memory, mmap.PAGESIZE)
+
+    @staticmethod
+    def made() -> "Page":
+        """Return a new page. Raises OSError."""
+        memory = os.memfd_create("beatkeeper-lease", os.MFD_CLOEXEC)
+        os.ftruncate(memory, mmap.PAGESIZE)
+        return Page(memory, os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
+
+    @property
+    def until_ms(self) -> int:
+        """Until when the lease runs."""
+        return int(_WORD.unpack_from(self._words, 0)[0])
+
+    @until_ms.setter
+    def until_ms(self, until_ms: int) -> None:
+        is_shorter = until_ms < self.until_ms
+        _WORD.pack_into(self._words, 0, until_ms)
+        if is_shorter:
+            self._ring()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the guardian holds anything."""
+        return bool(_WORD.unpack_from(self._words, _WORD.size)[0])
+
+    @is_held.setter
+    def is_held(self, is_held: bool) -> None:
+        if is_held != self.is_held:
+            _WORD.pack_into(self._words, _WORD.size, is_held)
+            self._ring()
+
+    def _ring(self) -> None:
+        os.eventfd_write(self.descriptors[1], 1)
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._words.close()
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+
+
+class Deputy:
+    """The guardian's view of its deputy."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._started_ms = 0
+        self.pid = 0
+
+    def look_after(self, reaped: Container[int]) -> None:
+        """Begin a deputy if there is none."""
+        if self.pid in reaped:
+            self.pid = 0
+        if self.pid or kernel.now_ms() < self._started_ms + RESTART_PAUSE_MS:
+            return
+        self._started_ms = kernel.now_ms()
+        guardian = os.getpid()
+        try:
+            self.pid = os.fork()
+        except OSError:
+            return  # no room at the moment
+        if self.pid == 0:
+            try:
+                _close_all_but(self._page.descriptors[1])
+                kernel.harden()
+                _watch(self._page, guardian)
+            finally:
+                os._exit(0)
+
+
+def _close_all_but(kept: int) -> None:
+    """Let go of the guardian's channel and claims, or they would outlive it."""
+    os.closerange(3, kept)
+    os.closerange(kept + 1, min(os.sysconf("SC_OPEN_MAX"), _FILES_MAX))
+
+
+def _watch(page: Page, guardian: int) -> None:
+    """Wait until the guardian is late or dead, and end everything under it."""
+    try:
+        handle = os.pidfd_open(guardian)
+    except ProcessLookupError:
+        kernel.sweep_of(guardian)
+        return
+    wake = page.descriptors[1]
+    timer, poll = kernel.Timer(), select.poll()
+    for fd in (wake, handle, timer.fd):
+        poll.register(fd, select.POLLIN)
+    while True:
+        timer.set(page.until_ms + LATE_MS if page.is_held else 0)
+        ready = {fd for fd, _ in poll.poll()}
+        timer.take()
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(wake)
+        if handle in ready or (page.is_held and _is_over(page)):
+            break
+    # Those that left their group and forgot their marks are known as long as it lives.
+    kernel.kill_all([pid for pid in kernel.descendants(guardian) if pid != os.getpid()])
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+    kernel.sweep_of(guardian)
+
+
+def _is_over(page: Page) -> bool:
+    return kernel.now_ms() >= page.until_ms + LATE_MS
