@@ -15,6 +15,7 @@ from ha_core.config.model import (
     AgentClass,
     AgentRef,
     Colocation,
+    Comparison,
     Configuration,
     Defaults,
     Exclusivity,
@@ -27,7 +28,10 @@ from ha_core.config.model import (
     Ordering,
     OrderKind,
     Origin,
+    Ping,
+    PingTarget,
     Primitive,
+    Rule,
     TargetRole,
 )
 from ha_core.ids import INFINITY, ConstraintId, NodeName, ResourceId
@@ -36,6 +40,7 @@ from ha_core.policy.scores import text as score_text
 from ha_core.policy.transition import Action, Decision, Transition
 from ha_core.status import (
     ClusterStatus,
+    Connectivity,
     Failure,
     FailureKind,
     Instance,
@@ -64,6 +69,7 @@ class Case:
     restarts: list[ResourceId] = field(default_factory=list)
     intended: list[tuple[ResourceId, NodeName]] = field(default_factory=list)
     at_wall_ms: int = 0
+    reached: dict[NodeName, Connectivity] = field(default_factory=dict)
 
     @property
     def status(self) -> ClusterStatus:
@@ -81,7 +87,9 @@ class Case:
             for primitive in self.configuration.primitives:
                 stopped = Instance(primitive.id, InstanceState.STOPPED)
                 here.setdefault(primitive.id, stopped)
-        return NodeStatus(name, self.nodes[name], 1, tuple(here[key] for key in sorted(here)))
+        instances = tuple(here[key] for key in sorted(here))
+        reached = self.reached.get(name)
+        return NodeStatus(name, self.nodes[name], 1, instances, connectivity=reached)
 
     def plan(self) -> Transition:
         """Return the engine's answer."""
@@ -138,7 +146,8 @@ def _node(case: Case, words: list[str]) -> None:
     name = NodeName(words[0])
     case.nodes[name] = next((_STATES[w] for w in words if w in _STATES), NodeState.ONLINE)
     flags = ("standby" in words, "maintenance" in words)
-    node = Node(name, (), witness="witness" in words, standby=flags[0], maintenance=flags[1])
+    pairs = tuple((key, text) for w in words[1:] for key, sign, text in [w.partition("=")] if sign)
+    node = Node(name, (), True, "witness" in words, *flags, attributes=pairs)
     _add(case, "nodes", node)
     if "never" in words:
         del case.nodes[name]
@@ -157,6 +166,8 @@ _META: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "threshold": ("migration_threshold", score),
     "timeout": ("failure_timeout_ms", int),
     "exclusivity": ("exclusivity", Exclusivity),
+    "needs": ("needs_connectivity", lambda text: text == "connectivity"),
+    "prefers": ("prefers_connectivity", score),
 }
 
 
@@ -182,7 +193,8 @@ def _group(case: Case, words: list[str]) -> None:
 
 def _number(case: Case) -> int:
     parts = (case.configuration.locations, case.configuration.colocations)
-    return 1 + sum(map(len, parts)) + len(case.configuration.orderings)
+    rest = (case.configuration.orderings, case.configuration.rules)
+    return 1 + sum(map(len, parts)) + sum(map(len, rest))
 
 
 def _location(case: Case, words: list[str]) -> None:
@@ -191,6 +203,28 @@ def _location(case: Case, words: list[str]) -> None:
     name = ConstraintId(f"c{_number(case)}")
     resource, node = ResourceId(words[0]), NodeName(words[1])
     _add(case, "locations", Location(name, resource, node, score(words[2]), origin, until))
+
+
+def _rule(case: Case, words: list[str]) -> None:
+    """`rule web -INFINITY connectivity lt 1`."""
+    name = ConstraintId(f"c{_number(case)}")
+    value = words[4] if len(words) > 4 else ""
+    rule = Rule(name, ResourceId(words[0]), words[2], Comparison(words[3]), value, score(words[1]))
+    _add(case, "rules", rule)
+
+
+def _ping(case: Case, words: list[str]) -> None:
+    targets = tuple(PingTarget(word, ("192.0.2.1",)) for word in words)
+    case.configuration = replace(case.configuration, ping=Ping(targets))
+
+
+def _reaches(case: Case, words: list[str]) -> None:
+    """`reaches n1 gateway` or, where it may not ping, `reaches n1 ?`."""
+    known = tuple(target.name for target in case.configuration.ping.targets)
+    reached = tuple(name for name in known if name in words[1:])
+    missed = tuple(name for name in known if name not in words[1:])
+    value = Connectivity(fault="may not") if "?" in words else Connectivity(reached, missed)
+    case.reached[NodeName(words[0])] = value
 
 
 def _colocation(case: Case, words: list[str]) -> None:
@@ -255,6 +289,9 @@ _LINES: Final[dict[str, Callable[[Case, list[str]], None]]] = {
     "primitives": _primitives,
     "group": _group,
     "location": _location,
+    "rule": _rule,
+    "ping": _ping,
+    "reaches": _reaches,
     "colocation": _colocation,
     "order": _order,
     "options": _options,
