@@ -40,6 +40,7 @@ from ha_core.replication.entries import ConfigurationChange, Snapshot
 from ha_core.runtime import launch
 from ha_core.runtime.admission import VALID_S, ask_in, invite, wished_places
 from ha_core.runtime.disk import Store
+from ha_core.runtime.home import settle
 from ha_core.runtime.invitation import parse_token
 from ha_core.runtime.nodefile import parse_place, read_node_file, render_node_file
 from ha_core.runtime.peers import endpoints
@@ -219,14 +220,22 @@ def leave(options: Options, force: bool) -> None:
 
 
 @click.command()
+@click.option(
+    "--moved",
+    "is_moved",
+    is_flag=True,
+    help="Say that its disk was moved here, and that nothing runs at its old place any more.",
+)
 @verb
-def start(options: Options) -> None:
+def start(options: Options, is_moved: bool) -> None:
     """Start this node's daemon in the background."""
     layout = Layout(options.root)
     name = read_node_file(layout.node_file).name
     if launch.running_pid(layout) is not None:
         options.show({"code": "done", "node": name}, f"{name} runs already")
         return
+    if is_moved:
+        settle(layout)
     launch.start(layout)
     options.show({"code": "done", "node": name}, f"{name} runs")
 

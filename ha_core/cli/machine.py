@@ -19,6 +19,7 @@ import click
 from ha_core.config.model import Address
 from ha_core.errors import ConfigError, RefusedError
 from ha_core.layout import Layout
+from ha_core.runtime.home import home_file
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?")
 _LINK = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -125,7 +126,8 @@ def taken_back_if_refused(layout: Layout) -> Iterator[None]:
 def forget(layout: Layout) -> None:
     """Remove all that makes this root a node."""
     journal = layout.store.with_name(f"{layout.store.name}-journal")
-    for path in (layout.keyring_file, layout.node_file, layout.store, journal):
+    files = (layout.keyring_file, layout.node_file, layout.store, journal, home_file(layout))
+    for path in files:
         path.unlink(missing_ok=True)
     shutil.rmtree(layout.invitations, ignore_errors=True)
 

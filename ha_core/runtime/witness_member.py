@@ -24,6 +24,7 @@ from ha_core.node import Node
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.control import ControlServer
 from ha_core.runtime.disk import Store
+from ha_core.runtime.home import keep_home, require_home
 from ha_core.runtime.loop import Loop
 from ha_core.runtime.nodefile import read_node_file
 from ha_core.runtime.service import make_directory, newest_places, product, read_ring
@@ -100,8 +101,10 @@ class Member:
             make_directory(directory)
         node_file = read_node_file(layout.node_file)
         ring = read_ring(layout.keyring_file)
+        require_home(layout)
         store = await asyncio.to_thread(Store.open, layout.store)
         with contextlib.closing(store):
+            keep_home(layout)
             recovered = await asyncio.to_thread(store.recover)
             node = Node(node_file.name, recovered, random.SystemRandom(), monotonic_ms())
             codec = Codec(node_file.name, recovered.generation, ring)
