@@ -6,6 +6,7 @@ the *sender's* monotonic clock and are only ever echoed back to it.
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, TypeAlias
 
 from ha_core.commands import Command, Outcome
@@ -179,6 +180,8 @@ class Order:
     reason: str = ""
     incident: str = ""
     """Ties the events of this action to what set it off."""
+    handover: bool = False
+    """Of a start: it ran in this cluster until now, so nobody outside need be asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,49 @@ class View:
     restarts: tuple[ResourceId, ...] = ()
     events: tuple[JournalEvent, ...] = ()
     """Newest numbered events that the receiver lacks, oldest first (bounded)."""
+
+
+class FenceVerb(StrEnum):
+    """What an errand is for."""
+
+    CUT = "cut"
+    RESTORE = "restore"
+    TEST = "test"
+    CANCEL = "cancel"
+    """Ends the errand of that number."""
+
+
+class FenceState(StrEnum):
+    """How far an errand is."""
+
+    WORKING = "working"
+    DONE = "done"
+    """For a cut: proved, so that a verdict may be written."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class FenceOrder:
+    """Coordinator sends a node on an errand with a fence device; repeated until it is over."""
+
+    term: Term
+    errand_id: int
+    verb: FenceVerb
+    device: str
+    target: NodeName
+    action: str = ""
+    """`reboot` or `off` where an operator wants another than the device's."""
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FenceReport:
+    """How an errand stands; the coordinator writes verdicts, this message is none."""
+
+    term: Term
+    errand_id: int
+    state: FenceState
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +284,8 @@ Message: TypeAlias = (
     | LeaseGrant
     | Report
     | Order
+    | FenceOrder
+    | FenceReport
     | View
     | Hello
     | CommandRequest
