@@ -71,8 +71,8 @@ class GateKernel(Protocol):
         """Carry out the request that takes an address from its interface. Raises OSError."""
         ...
 
-    def remove(self) -> None:
-        """Remove the tables. Raises OSError."""
+    def end(self, *, removes: bool) -> None:
+        """Remove the tables or leave them; nothing is asked any more. Raises OSError."""
         ...
 
 
@@ -177,15 +177,18 @@ class Gate:
             self._look = None
         if self.renewing is not None:
             await asyncio.gather(self.renewing, return_exceptions=True)
-        if self._is_installed:
-            async with self._lock:
-                self._is_installed = False
-                try:
-                    for place in self._held.values():
-                        await self._run(self._kernel.take_away, place.remove)
-                    await self._run(self._kernel.remove)
-                except OSError as fault:
-                    log.error("the tables of the kernel gate stay, closed: %s", fault)
+        async with self._lock:
+            removes, self._is_installed = self._is_installed, False
+            try:
+                for place in self._held.values():
+                    await self._run(self._kernel.take_away, place.remove)
+            except OSError as fault:
+                removes = False
+                log.error("the tables of the kernel gate stay, closed: %s", fault)
+            try:
+                await self._run(partial(self._kernel.end, removes=removes))
+            except OSError as fault:
+                log.error("the tables of the kernel gate cannot be removed: %s", fault)
         await asyncio.to_thread(self._worker.shutdown, True)
 
     # --- the lease -----------------------------------------------------------------------

@@ -173,12 +173,14 @@ class Kernel:
         if fault not in (0, *_NOT_THERE):
             raise OSError(fault, os.strerror(fault))
 
-    def remove(self) -> None:
-        """Remove the tables. Raises OSError."""
+    def end(self, *, removes: bool) -> None:
+        """Remove the tables or leave them there, closed by and by. Raises OSError."""
         try:
-            nft.exchange(self._socket, nft.batch(self.tables.remove(), None))
+            if removes:
+                nft.exchange(self._socket, nft.batch(self.tables.remove(), None))
         finally:
-            self._socket.close()
+            if self._netlink is not None:
+                self._netlink.close()
 
     @property
     def _socket(self) -> socket.socket:
