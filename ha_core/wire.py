@@ -64,6 +64,8 @@ TYPES: Final[dict[int, type[Message]]] = {
     14: msg.CommandRequest,
     15: msg.CommandReply,
     16: msg.StepAside,
+    17: msg.FenceOrder,
+    18: msg.FenceReport,
 }
 """Type numbers on the wire; never renumbered, never used again."""
 assert set(TYPES.values()) == set(get_args(Message))

@@ -39,6 +39,7 @@ from ha_core.runtime.logs import logging_to
 from ha_core.runtime.loop import Loop
 from ha_core.runtime.nodefile import NodeFile, read_node_file
 from ha_core.runtime.operations import Operations
+from ha_core.runtime.ping import Pinger
 from ha_core.runtime.service import (
     lock,
     make_directory,
@@ -110,6 +111,7 @@ class Daemon:
         )
         self._guardian.on_paused = self._guardian_paused
         self._loop.transport = self._transport
+        self._pinger = self._loop.pinger = Pinger(self._loop.post)
         self._loop.operations = self._operations
         self._loop.guardian = Keepers((self._gate, self._guardian))
         self._control = ControlServer(
@@ -130,7 +132,8 @@ class Daemon:
         if lab:
             loop.add_signal_handler(signal.SIGUSR1, self._isolate, True)
             loop.add_signal_handler(signal.SIGUSR2, self._isolate, False)
-            await self._transport.isolate(lab == ISOLATED)
+            self._pinger.is_isolated = lab == ISOLATED
+            await self._transport.isolate(self._pinger.is_isolated)
         try:
             await self._begin()
             await self._loop.ended.wait()
@@ -144,6 +147,7 @@ class Daemon:
         await self._gate.start(self._operations.leftovers())
         self._operations.sweep()
         await self._transport.configure(self._places)
+        self._pinger.configure(self._node.configuration)
         await self._control.start()
         self._loop.post(Declared(Gates(self._gate.available, self._gate.reason)))
         self._loop.start()
@@ -158,6 +162,7 @@ class Daemon:
         await self._operations.close()
         await self._guardian.close()
         await self._gate.close()
+        await self._pinger.close()
         await self._transport.close()
         await self._loop.close()
         self._store.close()
@@ -191,6 +196,7 @@ class Daemon:
     def _isolate(self, is_isolated: bool) -> None:
         """Pull every cable out of this node of a lab, or plug them in."""
         log.warning("the lab %s the links", "cuts" if is_isolated else "restores")
+        self._pinger.is_isolated = is_isolated
         task = asyncio.get_running_loop().create_task(self._transport.isolate(is_isolated))
         self._cutting.add(task)
         task.add_done_callback(self._cutting.discard)

@@ -46,6 +46,7 @@ from ha_core.node import Node
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.runtime.clock import monotonic_ms, wall_offset_ms
 from ha_core.runtime.disk import Store
+from ha_core.runtime.ping import Pinger
 from ha_core.runtime.transport import Transport
 from ha_core.snapshot import ClusterSnapshot
 
@@ -99,6 +100,7 @@ class Loop:
         self.node = node
         self._store = store
         self.transport = codec_transport
+        self.pinger: Pinger | None = None
         self.operations: OperationRunner | None = None
         self.guardian: LeaseKeeper | None = None
         self.ended = asyncio.Event()
@@ -338,6 +340,8 @@ class Loop:
             self.transport.send(sends)
 
     def _reconfigure(self) -> None:
+        if self.pinger is not None:
+            self.pinger.configure(self.node.configuration)
         if self.transport is None:
             return
         task = self._loop.create_task(self.transport.configure(self.node.configuration))

@@ -32,6 +32,8 @@ MESSAGES: tuple[Message, ...] = (
     msg.Beat(3, 1000, 7),
     msg.BeatReply(3, 1000, 7),
     msg.StepAside(3, NodeName("n2")),
+    msg.FenceOrder(3, 7, msg.FenceVerb.CUT, "pdu", NodeName("n2"), "off", "n2-lost-1"),
+    msg.FenceReport(3, 7, msg.FenceState.DONE, "is off"),
     msg.Append(
         3, 6, 2, (Entry(3, 7, CHANGE), Entry(3, 8, verdict=Verdict(A, 1, "x", "y", "", 1))), 6
     ),
