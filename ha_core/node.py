@@ -12,7 +12,7 @@ from random import Random
 
 from ha_core import events as ev
 from ha_core import messages as msg
-from ha_core.config.model import Configuration, NoQuorumPolicy
+from ha_core.config.model import Configuration
 from ha_core.coordinator.lead import Lead, LeadOutput
 from ha_core.coordinator.told import Told
 from ha_core.effects import (
@@ -192,7 +192,7 @@ class Node(NodeParts):
         why = "the coordinator could not be reached"
         self._tell("lease-lost", self.name, text, why, "", now_ms)
         policy = self.configuration.options.no_quorum_policy
-        if policy is NoQuorumPolicy.STOP or self._is_leaving:
+        if not policy.keeps or self._is_leaving:
             why = "this node has lost the cluster"
             self._happened(self._local.stop_all(why), now_ms)
 
@@ -292,7 +292,7 @@ class Node(NodeParts):
                         # One by one: what an entry added and the next removed may run here.
                         self._configure(entry.change.configuration, now_ms)
                     if self._lead is not None:
-                        self._route(self._lead.applied(entry, self._wall(now_ms)), now_ms)
+                        self._route(self._lead.applied(entry, now_ms, self._wall(now_ms)), now_ms)
                 case SnapshotInstalled():
                     self._configure(self._raft.configuration, now_ms)
                 case Told():

@@ -40,6 +40,8 @@ _Names = dict[str, str]
 _OPTIONS: Final[_Names] = {
     "dead_after": "dead_after_ms",
     **{name: name for name in ("symmetric", "no_quorum_policy", "maintenance", "fencing")},
+    **{name: name for name in ("no_quorum_acknowledgement", "wait_for_all", "two_node")},
+    "last_man_standing": "last_man_standing_ms",
     "fencing_grace": "fencing_grace_ms",
 }
 _LINK: Final[_Names] = {

@@ -17,6 +17,7 @@ from ha_core.config.check_network import (
     link_faults,
     ping_faults,
 )
+from ha_core.config.check_quorum import quorum_faults
 from ha_core.config.check_resources import bad_meta, bad_parameters, resource_faults
 from ha_core.config.faults import (
     Fault,
@@ -41,6 +42,7 @@ def check(configuration: Configuration) -> tuple[Fault, ...]:
         *_nodes(configuration),
         *resource_faults(configuration),
         *constraint_faults(configuration),
+        *quorum_faults(configuration),
         *fence_faults(configuration),
         *ping_faults(configuration),
     )

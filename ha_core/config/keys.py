@@ -20,6 +20,7 @@ from ha_core.config.model import (
     OrderKind,
     Origin,
     TargetRole,
+    TwoNode,
 )
 
 
@@ -356,8 +357,30 @@ OPTIONS = Object(
         ),
         "no_quorum_policy": Key(
             kinds.words(NoQuorumPolicy),
-            "What nodes without a majority do with their resources.",
+            "What nodes without a majority do with their resources; demote acts as stop.",
             "stop",
+        ),
+        "no_quorum_acknowledgement": Key(
+            kinds.TEXT,
+            "Words that accept 'no_quorum_policy: ignore', which needs them.",
+        ),
+        "wait_for_all": Key(
+            kinds.FLAG,
+            "With true a cluster that was down as a whole starts nothing before every voter was"
+            " seen once, or 'ha quorum release'.",
+            "false",
+        ),
+        "last_man_standing": Key(
+            kinds.duration(0, limits.TIME_MS_MAX),
+            "A voter that is lost for so long loses its vote until it is back, while more than"
+            " three vote; 0: never.",
+            "0",
+        ),
+        "two_node": Key(
+            kinds.words(TwoNode),
+            "What one of two voters does when the other is lost: wait for it, or go on alone once"
+            " a fence device has switched it off.",
+            "wait",
         ),
         "maintenance": Key(kinds.FLAG, "With true everything is left as it is.", "false"),
         "fencing": Key(kinds.FLAG, "With false no fence device is used.", "true"),

@@ -56,6 +56,23 @@ class NoQuorumPolicy(StrEnum):
 
     STOP = "stop"
     FREEZE = "freeze"
+    DEMOTE = "demote"
+    """Stop what is promoted; nothing can be promoted yet, so it acts as `stop`."""
+    IGNORE = "ignore"
+    """Keep what runs, by the words of an administrator; a lease ends all the same."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what runs goes on without a quorum, as far as no lease ends it."""
+        return self in (NoQuorumPolicy.FREEZE, NoQuorumPolicy.IGNORE)
+
+
+class TwoNode(StrEnum):
+    """What one of exactly two voters does when the other is lost."""
+
+    WAIT = "wait"
+    FENCING = "fencing"
+    """It goes on alone once a fence device has proved that the other is off."""
 
 
 class OrderKind(StrEnum):
@@ -338,6 +355,13 @@ class Options:
     """Whether fence devices are used."""
     fencing_grace_ms: Millis = 30_000
     """How long a node that a new coordinator has never heard of may take to start."""
+    no_quorum_acknowledgement: str = ""
+    """Words of the administrator that accept `no_quorum_policy: ignore`."""
+    wait_for_all: bool = False
+    """After a start of the whole cluster nothing starts before every voter was seen once."""
+    last_man_standing_ms: Millis = 0
+    """A voter that is lost for so long loses its vote until it is back; 0: it keeps it."""
+    two_node: TwoNode = TwoNode.WAIT
 
 
 @dataclass(frozen=True, slots=True)

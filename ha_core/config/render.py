@@ -101,6 +101,14 @@ def _options(options: Options) -> Plain:
         found["symmetric"] = False
     if options.no_quorum_policy != base.no_quorum_policy:
         found["no_quorum_policy"] = str(options.no_quorum_policy)
+    if options.no_quorum_acknowledgement:
+        found["no_quorum_acknowledgement"] = options.no_quorum_acknowledgement
+    if options.wait_for_all:
+        found["wait_for_all"] = True
+    if options.last_man_standing_ms:
+        found["last_man_standing"] = show_duration(options.last_man_standing_ms)
+    if options.two_node != base.two_node:
+        found["two_node"] = str(options.two_node)
     if options.maintenance:
         found["maintenance"] = True
     if not options.fencing:

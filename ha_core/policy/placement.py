@@ -312,7 +312,7 @@ class _Placement:
                 why += ", because of maintenance"
             return here, Reason("unmanaged", f"{why}; it {_where(here)}", here)
         if not picture.is_quorate:
-            keeps = picture.configuration.options.no_quorum_policy == "freeze"
+            keeps = picture.configuration.options.no_quorum_policy.keeps
             return here if keeps else None, Reason("no-quorum", "there is no quorum")
         return None
 

@@ -36,13 +36,15 @@ PLAIN = "NAME with letters, digits and . _ + -"
         ),
         ("options: {symmetric: 1}", "1: options.symmetric: is '1'; allowed: true or false"),
         (
-            "options: {no_quorum_policy: ignore}",
-            "1: options.no_quorum_policy: is 'ignore'; allowed: one of stop, freeze",
+            "options: {no_quorum_policy: suicide}",
+            "1: options.no_quorum_policy: is 'suicide'; allowed: one of stop, freeze, demote,"
+            " ignore",
         ),
         (
             "options: [a]",
             "1: options: is a list; allowed: a mapping of dead_after, symmetric, "
-            "no_quorum_policy, maintenance, fencing, fencing_grace",
+            "no_quorum_policy, no_quorum_acknowledgement, wait_for_all, last_man_standing, two_node, "
+            "maintenance, fencing, fencing_grace",
         ),
         (
             "resources: {a b: {agent: lsb:x}}",

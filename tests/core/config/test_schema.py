@@ -59,7 +59,7 @@ def test_whatever_can_be_written_obeys_the_schema(found: Configuration) -> None:
         ("cluster: my shop", "cluster"),
         ("options: {dead_after: 1000}", "options.dead_after"),
         ("options: {dead_after: 1 hour}", "options.dead_after"),
-        ("options: {no_quorum_policy: ignore}", "options.no_quorum_policy"),
+        ("options: {no_quorum_policy: suicide}", "options.no_quorum_policy"),
         ("options: {symmetric: maybe}", "options.symmetric"),
         ("resources: {r: {agent: nonsense}}", "resources.r"),
         ("resources: {r: {agent: lsb:x, colour: red}}", "resources.r"),
