@@ -53,12 +53,16 @@ class Node(NodeParts):
     def handle(self, event: ev.Event, now_ms: Millis) -> list[Effect]:
         """Take one event; return the effects to perform, in order."""
         self._handled_ms = now_ms
-        self._expire(now_ms)
-        self._take(event, now_ms)
-        self._drain_loopback(now_ms)
-        self._run_timers(now_ms)
-        self._drain_loopback(now_ms)
-        self._answer(now_ms)
+        if _is_mere_sign(event) and self._rests(now_ms):
+            self._take(event, now_ms)
+        else:
+            self._is_due_known = False
+            self._expire(now_ms)
+            self._take(event, now_ms)
+            self._drain_loopback(now_ms)
+            self._run_timers(now_ms)
+            self._drain_loopback(now_ms)
+            self._answer(now_ms)
         out, self._out = self._out, []
         for effect in out:
             if isinstance(effect, Send):
@@ -66,6 +70,11 @@ class Node(NodeParts):
         if any(is_news(effect) for effect in out):
             self._touched += 1
         return out
+
+    def _rests(self, now_ms: Millis) -> bool:
+        """Return whether nothing is due by time alone."""
+        due_ms = self.deadline_ms()
+        return due_ms is None or now_ms < due_ms
 
     def _take(self, event: ev.Event, now_ms: Millis) -> None:
         match event:
@@ -385,3 +394,14 @@ class Node(NodeParts):
 
     def _journal(self, events: Iterable[JournalEvent]) -> None:
         self._out += [Journal(event) for event in events]
+
+
+def _is_mere_sign(event: ev.Event) -> bool:
+    """Return whether an event shows only that a peer lives: half of all events, and the timers
+    that it sets back may run out early.
+    """
+    if isinstance(event, ev.LinkHeard):
+        return True
+    if not isinstance(event, ev.Received) or not isinstance(event.message, msg.Hello):
+        return False
+    return not event.message.leaving and not event.message.known

@@ -64,6 +64,8 @@ class NodeParts:
         self._has_stopped = False
         self._touched = 0
         self._handled_ms = now_ms
+        self._due_ms: Millis | None = None
+        self._is_due_known = False
         self._configured = Configuration()
 
     # --- reading -------------------------------------------------------------------------
@@ -110,6 +112,11 @@ class NodeParts:
 
     def deadline_ms(self) -> Millis | None:
         """Return when `handle(Tick(), now_ms)` must be called at the latest."""
+        if not self._is_due_known:
+            self._is_due_known, self._due_ms = True, self._earliest_ms()
+        return self._due_ms
+
+    def _earliest_ms(self) -> Millis | None:
         due = [
             self._raft.deadline_ms(),
             self._detector.deadline_ms(),

@@ -18,10 +18,13 @@ class Greetings:
         self._peers: tuple[NodeName, ...] = ()
         self._sent_ms: dict[NodeName, Millis] = {}
         self._heard_sent_ms: dict[NodeName, Millis] = {}
+        self._next_ms: Millis | None = None
+        """No greeting is due before that; None if it must be looked up."""
 
     def set_peers(self, peers: Iterable[NodeName]) -> None:
         """Greet exactly these."""
         self._peers = tuple(peers)
+        self._next_ms = None
         self._sent_ms = {p: at for p, at in self._sent_ms.items() if p in self._peers}
         self._heard_sent_ms = {p: at for p, at in self._heard_sent_ms.items() if p in self._peers}
 
@@ -41,6 +44,9 @@ class Greetings:
 
     def due(self, now_ms: Millis) -> list[NodeName]:
         """Return the peers to greet now."""
+        if self._next_ms is not None and now_ms < self._next_ms:
+            return []
+        self._next_ms = None
         return [peer for peer in self._peers if now_ms >= self._due_ms(peer)]
 
     def hello(self, peer: NodeName, now_ms: Millis, *, leaving: bool) -> Hello:
@@ -48,8 +54,10 @@ class Greetings:
         return Hello(now_ms, self._heard_sent_ms.get(peer, 0), leaving)
 
     def deadline_ms(self) -> Millis | None:
-        """Return when the next peer is to be greeted."""
-        return min((self._due_ms(peer) for peer in self._peers), default=None)
+        """Return when to look whether a peer is to be greeted."""
+        if self._next_ms is None:
+            self._next_ms = min((self._due_ms(peer) for peer in self._peers), default=None)
+        return self._next_ms
 
     def _due_ms(self, peer: NodeName) -> Millis:
         return self._sent_ms.get(peer, -self.interval_ms) + self.interval_ms

@@ -489,8 +489,9 @@ class Replication:
     def _may_campaign(self) -> bool:
         # Section 4.2.2: a voter whose removal is not known to be final may hold the one log
         # that can win, and nobody else would campaign with it.
-        final = self.configuration.voters()
-        return (self.name in self._voters() or self.name in final) and not self._log.is_empty
+        if self._log.is_empty:
+            return False
+        return self.name in self._voters() or self.name in self.configuration.voters()
 
     def _save_hard_state(self) -> None:
         self._out.append(Persist(hard_state=HardState(self.term, self._voted_for)))

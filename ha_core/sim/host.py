@@ -89,7 +89,8 @@ class Host:
         self._crash_in: int | None = None
         self._freeze_in: int | None = None
         self._lapsed_ms = 0
-        self._wake_us = -1
+        self._leads_until_ms = 0
+        self._wake_us = self._alarm_ms = -1
         machine.on_change = self._changed
         machine.on_shown = self._shown
         machine.on_end = self._guardian_ended
@@ -153,7 +154,7 @@ class Host:
         self.agents.forget()
         self._window.clear()
         self._crash_in = self._freeze_in = None
-        self._wake_us = -1
+        self._wake_us = self._alarm_ms = -1
         if power:
             self.machine.lose_power()
         else:
@@ -286,8 +287,11 @@ class Host:
         effects = node.handle(event, now_ms)
         if effects:
             self._take(effects, now_ms)
-        if node.is_coordinator and self.observer is not None:
-            self.observer.leads(self)
+        leads_until_ms = node.coordinator_lease_until_ms
+        if leads_until_ms != self._leads_until_ms:
+            self._leads_until_ms = leads_until_ms
+            if leads_until_ms and self.observer is not None:
+                self.observer.leads(self)
         if self._queue:
             self._perform()
         self._set_alarm()
@@ -318,16 +322,19 @@ class Host:
         deadline_ms = self.node.deadline_ms()
         if deadline_ms is None:
             return
+        if deadline_ms == self._alarm_ms:
+            return
         now_us = self._world.now_us
         when_us = max(self.machine.clock.true_us(deadline_ms), now_us)
         if now_us <= self._wake_us <= when_us:
             return
+        self._alarm_ms = deadline_ms
         self._wake_us = when_us
         epoch = self._epoch
 
         def wake() -> None:
             if self._epoch == epoch and self._wake_us == when_us:
-                self._wake_us = -1
+                self._wake_us = self._alarm_ms = -1
                 self._handle(Tick())
 
         if self.alarm_late_us:

@@ -7,6 +7,7 @@ only the first of each datagram is delivered.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from ha_core.ids import LinkName, NodeName
 from ha_core.messages import Message
@@ -54,40 +55,35 @@ class Network:
 
     def send(self, sender: NodeName, generation: int, receiver: NodeName, message: Message) -> None:
         """Send one datagram on every link."""
-        self._number += 1
+        self._number = number = self._number + 1
+        deliver = self._receivers.get(receiver)
         for link in self._links:
+            if (sender, receiver, link) in self._cut:
+                is_mutual = (receiver, sender, link) in self._cut
+                kind = "partition" if is_mutual else "one-way partition"
+                self._world.faults[f"datagrams lost in a {kind}"] += 1
+                continue
             copies = 1
             if self._chance(self.weather.repeat_permille):
                 copies = 2
                 self._world.faults["datagrams repeated"] += 1
             for _ in range(copies):
-                self._send_copy(sender, generation, receiver, link, self._number, message)
+                delay_us = self._delay_us()
+                if delay_us is not None and deliver is not None:
+                    arrive = partial(deliver, sender, generation, link, number, message)
+                    self._world.after(delay_us, arrive)
 
-    def _send_copy(
-        self,
-        sender: NodeName,
-        generation: int,
-        receiver: NodeName,
-        link: LinkName,
-        number: int,
-        message: Message,
-    ) -> None:
+    def _delay_us(self) -> int | None:
+        """Draw how long a copy is under way; None if it is lost."""
         weather = self.weather
-        if (sender, receiver, link) in self._cut:
-            is_mutual = (receiver, sender, link) in self._cut
-            kind = "partition" if is_mutual else "one-way partition"
-            self._world.faults[f"datagrams lost in a {kind}"] += 1
-            return
         if self._chance(weather.loss_permille):
             self._world.faults["datagrams lost"] += 1
-            return
-        delay_us = weather.delay_us + self._world.random.randrange(weather.jitter_us + 1)
+            return None
+        delay_us = weather.delay_us + int(self._world.random.random() * weather.jitter_us)
         if self._chance(weather.spike_permille):
             self._world.faults["datagrams delayed"] += 1
             delay_us += self._world.random.randrange(weather.spike_us + 1)
-        deliver = self._receivers.get(receiver)
-        if deliver is not None:
-            self._world.after(delay_us, lambda: deliver(sender, generation, link, number, message))
+        return delay_us
 
     def _chance(self, permille: int) -> bool:
-        return permille > 0 and self._world.random.randrange(1000) < permille
+        return permille > 0 and self._world.random.random() * 1000 < permille

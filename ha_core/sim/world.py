@@ -36,7 +36,8 @@ class World:
 
     def after(self, delay_us: int, action: Callable[[], None]) -> None:
         """Do something after a delay."""
-        self.at(self.now_us + delay_us, action)
+        self._sequence += 1
+        heapq.heappush(self._heap, (self.now_us + max(delay_us, 0), self._sequence, action))
 
     def run_until(self, end_us: int) -> None:
         """Let time pass to `end_us`."""
