@@ -7,7 +7,7 @@ decided by the shell that accepts it (socket peer, WBEM role).
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ha_core.config.model import Address, Configuration, TargetRole
+from ha_core.config.model import Address, Configuration, FenceAction, TargetRole
 from ha_core.ids import Generation, Millis, NodeName, ResourceId, Revision
 
 
@@ -108,6 +108,28 @@ class ConfirmDown:
 
 
 @dataclass(frozen=True, slots=True)
+class FenceNode:
+    """Cut a node off by its fence devices, whatever its state; done once it is accepted."""
+
+    node: NodeName
+    reason: str
+    action: FenceAction | None = None
+    """None: as its devices are configured."""
+    generation: Generation = 0
+    """As in `ConfirmDown`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestFence:
+    """Rehearse fencing, harming nothing: of a node, of a device, or (empty) of everything.
+
+    The outcome's text is the incident that the events of the rehearsal carry.
+    """
+
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AddNode:
     """Admit a node: it becomes a learner, and a voter when it has caught up (unless `voter` is
     false).
@@ -139,6 +161,8 @@ Command: TypeAlias = (
     | SetStandby
     | SetMaintenance
     | ConfirmDown
+    | FenceNode
+    | TestFence
     | AddNode
     | RemoveNode
 )

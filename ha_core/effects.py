@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from ha_core.commands import Outcome
-from ha_core.config.model import Primitive
+from ha_core.config.model import FenceDevice, Primitive
 from ha_core.ids import Index, Millis, NodeName
 from ha_core.journal import JournalEvent
 from ha_core.messages import SIGNS_OF_LIFE, Hello, Message
@@ -80,6 +80,31 @@ class CancelOperation:
 
 
 @dataclass(frozen=True, slots=True)
+class Fence:
+    """Call a fence agent once; answered by exactly one `FenceDone` with the same id.
+
+    The shell refuses to begin after `not_after_ms`, which is the end of the lease, and answers
+    with exit code 1.
+    """
+
+    call_id: int
+    device: FenceDevice
+    action: str
+    """A word of `FenceCall`."""
+    target: NodeName
+    """The node it is about; empty where the call is about the device."""
+    timeout_ms: Millis
+    not_after_ms: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class CancelFence:
+    """Kill a call that is under way; nothing waits for its `FenceDone` any more."""
+
+    call_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class HoldLease:
     """Gates and guardian keep what runs under the lease until `until_ms` and no longer.
 
@@ -134,6 +159,8 @@ Effect: TypeAlias = (
     | Persist
     | RunOperation
     | CancelOperation
+    | Fence
+    | CancelFence
     | HoldLease
     | CommandAnswered
     | Journal

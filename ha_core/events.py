@@ -34,6 +34,8 @@ class Received:
     generation: int
     link: LinkName
     message: Message
+    frame: int = 0
+    """The frame's number, which travelled over every link at once; 0: over this one alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class LinkHeard:
 
     sender: NodeName
     link: LinkName
+    frame: int = 0
+    """As in `Received`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,22 @@ class OperationDone:
 
 
 @dataclass(frozen=True, slots=True)
+class FenceDone:
+    """A call that `Fence` began has ended.
+
+    `exit_code` follows the fence-agents whatever the contract: 0 done (of a status: on), 2 a
+    status that is off, else failed. `text` holds the agent's last words; of metadata, the
+    actions that it knows. Secrets are blotted out.
+    """
+
+    call_id: int
+    exit_code: int
+    timed_out: bool = False
+    text: str = ""
+    duration_ms: Millis = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceDied:
     """A supervised process ended without being asked, or the guardian killed it."""
 
@@ -134,6 +154,7 @@ Event: TypeAlias = (
     | PingRefused
     | CommandGiven
     | OperationDone
+    | FenceDone
     | ResourceDied
     | Declared
     | Noticed

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from ha_core.config.model import Configuration
 from ha_core.gates import Gates
 from ha_core.ids import Millis, NodeName, ResourceId, Term
-from ha_core.replication.entries import ConfigurationChange
+from ha_core.replication.entries import ConfigurationChange, Verdict
 from ha_core.snapshot import LinkSummary
-from ha_core.status import NodeStatus
+from ha_core.status import FencingStatus, NodeStatus
 from ha_core.timers import RaftTimers
 
 
@@ -34,3 +34,6 @@ class Facts:
     """A later start of this node that others remember; 0 if this is the newest."""
     gates: Mapping[NodeName, Gates] = field(default_factory=dict)
     """What each node has said of its gates."""
+    fencing: tuple[FencingStatus, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    """The newest word in the log on each node."""

@@ -15,7 +15,7 @@ from ha_core.ids import Generation, Index, Millis, NodeName, ResourceId, Term
 from ha_core.journal import JournalEvent
 from ha_core.policy.transition import ActionKind
 from ha_core.replication.entries import Entry, Snapshot
-from ha_core.status import Connectivity, Instance, NodeStatus
+from ha_core.status import Connectivity, FencingStatus, Instance, NodeStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +195,7 @@ class View:
     restarts: tuple[ResourceId, ...] = ()
     events: tuple[JournalEvent, ...] = ()
     """Newest numbered events that the receiver lacks, oldest first (bounded)."""
+    fencing: tuple[FencingStatus, ...] = ()
 
 
 class FenceVerb(StrEnum):

@@ -24,9 +24,10 @@ from ha_core.effects import (
     Stopped,
     is_news,
 )
+from ha_core.fencing.steps import Note
 from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.journal import JournalEvent
-from ha_core.membership.detector import LinkChanged
+from ha_core.membership.detector import LinkChanged, shared_links
 from ha_core.membership.farewell import Farewell
 from ha_core.membership.stay import Leader
 from ha_core.node_parts import NodeParts
@@ -85,10 +86,11 @@ class Node(NodeParts):
             case ev.Received(sender=self.name):
                 pass  # our own echo; what we tell ourselves does not pass the network
             case ev.Received():
-                self._links(self._detector.heard(event.sender, event.link, now_ms))
+                heard = self._detector.heard(event.sender, event.link, now_ms, event.frame)
+                self._links(heard, now_ms)
                 self._message(event.sender, event.generation, event.message, now_ms)
-            case ev.LinkHeard(sender=sender, link=link):
-                self._links(self._detector.heard(sender, link, now_ms))
+            case ev.LinkHeard(sender=sender, link=link, frame=frame):
+                self._links(self._detector.heard(sender, link, now_ms, frame), now_ms)
             case ev.Outdated(sender=sender, generation=past, known=known):
                 self._send(sender, msg.Hello(now_ms, 0, known=known))
                 if self._lead is not None:
@@ -96,15 +98,8 @@ class Node(NodeParts):
             case ev.CommandGiven():
                 nodes = self._lead.roster.statuses() if self._lead else self._view.nodes
                 self._out += self._inbox.take(event, nodes, self._timers.dead_after_ms, now_ms)
-            case ev.OperationDone():
-                until_ms = self._lease.until_ms
-                done = self._local.done(event, self._wall(now_ms), until_ms, now_ms)
-                self._happened(done, now_ms)
-            case ev.ResourceDied(resource=resource, reason=reason):
-                held = self._lease.is_held(now_ms) and not event.with_lease
-                wall_ms = self._wall(now_ms)
-                died = self._local.died(ResourceId(resource), reason, wall_ms, held)
-                self._happened(died, now_ms)
+            case ev.OperationDone() | ev.FenceDone() | ev.ResourceDied():
+                self._ended(event, now_ms)
             case ev.Declared(gates=gates):
                 self._gates = gates
             case ev.Noticed(kind=kind, text=text, why=why):
@@ -114,6 +109,21 @@ class Node(NodeParts):
                 self._local.report_id += 1
                 if not self._lease.is_held(now_ms):
                     self._happened(self._local.stop_all("this node ends"), now_ms)
+
+    def _ended(
+        self, event: ev.OperationDone | ev.FenceDone | ev.ResourceDied, now_ms: Millis
+    ) -> None:
+        wall_ms, until_ms = self._wall(now_ms), self._lease.until_ms
+        match event:
+            case ev.OperationDone():
+                self._happened(self._local.done(event, wall_ms, until_ms, now_ms), now_ms)
+            case ev.FenceDone():
+                answered = self._errands.done(event, self.configuration, until_ms, now_ms)
+                self._errand(answered, now_ms)
+            case ev.ResourceDied(resource=resource, reason=reason):
+                held = self._lease.is_held(now_ms) and not event.with_lease
+                died = self._local.died(ResourceId(resource), reason, wall_ms, held)
+                self._happened(died, now_ms)
 
     def _message(
         self, sender: NodeName, generation: int, message: msg.Message, now_ms: Millis
@@ -138,6 +148,10 @@ class Node(NodeParts):
                 self._grant(sender, message, now_ms)
             case msg.Order():
                 self._obey(sender, message, now_ms)
+            case msg.FenceOrder():
+                self._fence(sender, message, now_ms)
+            case msg.FenceReport() if lead is not None:
+                self._route(lead.fence_report(sender, message, now_ms, wall_ms), now_ms)
             case msg.View():
                 self._see(sender, message, now_ms)
             case msg.CommandRequest() if lead is not None:
@@ -185,6 +199,25 @@ class Node(NodeParts):
         output = self._local.order(message, self._lease.until_ms, now_ms)
         self._happened(output, now_ms)
 
+    def _fence(self, sender: NodeName, order: msg.FenceOrder, now_ms: Millis) -> None:
+        """Go on an errand with a fence device, if the coordinator of now says so."""
+        if self._leader() != Leader(sender, order.term):
+            return
+        until_ms = self._lease.until_ms
+        done = self._errands.order(sender, order, self.configuration, until_ms, now_ms)
+        self._errand(done, now_ms)
+
+    def _errand(self, outputs: Iterable[Effect | Note], now_ms: Millis) -> None:
+        for item in outputs:
+            match item:
+                case Note():
+                    told = (item.kind, item.subject, item.text, item.why, item.incident)
+                    self._tell(*told, now_ms)
+                case Send(to=to, message=message):
+                    self._send(to, message)
+                case _:
+                    self._out.append(item)
+
     def _see(self, sender: NodeName, message: msg.View, now_ms: Millis) -> None:
         if sender != self._raft.leader or message.term != self._raft.term:
             return
@@ -213,8 +246,13 @@ class Node(NodeParts):
         if raft_due is not None and now_ms >= raft_due:
             self._route(self._raft.tick(now_ms), now_ms)
             self._request_own_lease(now_ms)
-        self._links(self._detector.check(now_ms))
+        self._links(self._detector.check(now_ms), now_ms)
+        if self._linkbook.is_due(now_ms):
+            for told in self._linkbook.due(self._detector.states(), now_ms):
+                self._tell(told.kind, told.link, told.text, "", "", now_ms)
         self._out += self._local.tick(now_ms)
+        errands = self._errands.tick(self.configuration, self._lease.until_ms, now_ms)
+        self._errand(errands, now_ms)
         self._send_commands(now_ms)
         self._drain_loopback(now_ms)
         if self._lead is not None:
@@ -330,8 +368,10 @@ class Node(NodeParts):
             else:
                 self._out.append(item)
 
-    def _links(self, changes: Iterable[LinkChanged]) -> None:
-        self._out += [item.told() for item in changes]
+    def _links(self, changes: Iterable[LinkChanged], now_ms: Millis) -> None:
+        for item in changes:
+            self._out.append(item.told())
+            self._linkbook.changed(item.link, self._detector.states(), now_ms)
 
     def _heard_leader(self, leader: NodeName | None, now_ms: Millis) -> None:
         if leader is not None and leader != self.name:
@@ -348,6 +388,7 @@ class Node(NodeParts):
             self._notebook.register,
             now_ms,
             wall_ms,
+            self._random,
         )
         text = f"{self.name} is the coordinator (term {self._raft.term})"
         self._tell("coordinator-elected", self.name, text, "", "", now_ms)
@@ -373,9 +414,10 @@ class Node(NodeParts):
             if self._lead is not None:
                 self._lead.set_timers(self._timers)
             self._detector.dead_after_ms = self._timers.dead_after_ms
+            self._linkbook.settle_ms = self._timers.election_ms
             self._greetings.interval_ms = self._timers.dead_after_ms // 4
         peers = [node for node in configuration.nodes if node.name != self.name]
-        self._detector.set_peers({n.name: [a.link for a in n.addresses] for n in peers}, now_ms)
+        self._detector.set_peers(shared_links(configuration, self.name), now_ms)
         self._greetings.set_peers(node.name for node in peers)
         ping = configuration.ping.times(configuration.options.dead_after_ms)
         self._reachability.configure(ping, now_ms)

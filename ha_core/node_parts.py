@@ -16,11 +16,13 @@ from ha_core.coordinator.lead import Lead
 from ha_core.coordinator.notebook import Notebook
 from ha_core.effects import Effect
 from ha_core.facts import Facts
+from ha_core.fencing.errand import Errands
 from ha_core.gates import Gates
 from ha_core.ids import Millis, NodeName
 from ha_core.membership.detector import Detector
 from ha_core.membership.farewell import Farewell
 from ha_core.membership.greetings import Greetings
+from ha_core.membership.linkbook import LinkBook
 from ha_core.membership.reachability import Reachability
 from ha_core.membership.stay import Stay
 from ha_core.recovered import Recovered
@@ -42,15 +44,18 @@ class NodeParts:
     ) -> None:
         self.name = name
         self.generation = recovered.generation
+        self._random = random
         self._wall_offset_ms: Millis = 0
         self._raft = Replication(name, recovered, timers(1000), random, now_ms)
         self._timers = timers(self._raft.configuration.options.dead_after_ms)
         self._raft.set_timers(self._timers)
         self._detector = Detector(self._timers.dead_after_ms, now_ms)
+        self._linkbook = LinkBook(self._timers.election_ms)
         self._gates = Gates()
         self._stay = Stay(self.generation, self._timers)
         self._lease = self._stay.lease
         self._local = LocalResources(recovered.local)
+        self._errands = Errands()
         self._reachability = Reachability()
         self._greetings = Greetings(self._timers.dead_after_ms // 4)
         self._notebook = Notebook(name, recovered.generation, recovered.last_event_seq)
@@ -120,8 +125,10 @@ class NodeParts:
         due = [
             self._raft.deadline_ms(),
             self._detector.deadline_ms(),
+            self._linkbook.deadline_ms(),
             self._lease.deadline_ms(),
             self._local.deadline_ms(),
+            self._errands.deadline_ms(),
             self._inbox.deadline_ms(),
             self._reachability.deadline_ms(),
             self._greetings.deadline_ms(),
@@ -148,12 +155,14 @@ class NodeParts:
             nodes=nodes if connected else self._alone(nodes, now_ms),
             restarts=tuple(sorted(lead.planner.restarts)) if lead else self._view.restarts,
             pending=lead.pending() if lead else (),
-            links=self._detector.links(now_ms),
+            links=self._detector.links(now_ms, self._wall_offset_ms),
             timers=self._timers,
             version=self.version,
             wall_ms=self._wall(now_ms),
             superseded_by=self._stay.superseded_by,
             gates=self._gates_by_node(),
+            fencing=lead.fencer.statuses() if lead else self._view.fencing,
+            verdicts=self._raft.verdicts,
         )
         return summarize(facts)
 

@@ -102,10 +102,27 @@ class NodeStatus:
     since_wall_ms: Millis = 0
     connectivity: Connectivity | None = None
     """What counts of what it reaches; None if nothing is known."""
+    unfenced: bool = False
+    """Its storage was switched on for this incarnation."""
 
     def instance(self, resource: ResourceId) -> Instance | None:
         """Return what is known of the primitive here; None where nothing was ever reported."""
         return next((item for item in self.instances if item.resource == resource), None)
+
+
+@dataclass(frozen=True, slots=True)
+class FencingStatus:
+    """A node that is to be cut off, or to be switched on again, and how far that is."""
+
+    node: NodeName
+    generation: Generation
+    stage: str
+    """`waiting`, `cutting`, `proved`, `restoring` or `resting` (before the next try)."""
+    device: str
+    executor: NodeName
+    reason: str
+    fault: str = ""
+    """What failed last."""
 
 
 @dataclass(frozen=True, slots=True)

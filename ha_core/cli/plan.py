@@ -13,8 +13,8 @@ from ha_core import commands
 from ha_core.cli.options import EXIT_FAILED, Options
 from ha_core.config.difference import diff
 from ha_core.coordinator.desk import NO_QUORUM, edited
+from ha_core.coordinator.record import Record
 from ha_core.coordinator.refusals import refuse_unsafe
-from ha_core.coordinator.roster import Record
 from ha_core.errors import RefusedError
 from ha_core.ids import NodeName, ResourceId
 from ha_core.policy.schedule import schedule

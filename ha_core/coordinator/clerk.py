@@ -14,11 +14,13 @@ from ha_core.config.limits import VOTERS_MAX
 from ha_core.config.model import Configuration
 from ha_core.coordinator import desk as desks
 from ha_core.coordinator.desk import Desk
+from ha_core.coordinator.fencer import Fencer
 from ha_core.coordinator.planner import Planner
 from ha_core.coordinator.refusals import refuse_unsafe
 from ha_core.coordinator.roster import Roster
 from ha_core.effects import Send
 from ha_core.errors import RefusedError
+from ha_core.fencing.rules import words_of
 from ha_core.ids import Generation, Millis, NodeName, ResourceId
 from ha_core.messages import CommandReply, Order
 from ha_core.replication.entries import (
@@ -40,10 +42,11 @@ BACKLOG_MAX = 256
 class Clerk:
     """Commands and verdicts of one coordinator's term."""
 
-    def __init__(self, raft: Replication, roster: Roster, planner: Planner) -> None:
+    def __init__(self, raft: Replication, roster: Roster, planner: Planner, fencer: Fencer) -> None:
         self._raft = raft
         self._roster = roster
         self._planner = planner
+        self._fencer = fencer
         self._desk = Desk()
         self._proposed: set[tuple[NodeName, Generation, str]] = set()
         self._backlog: deque[tuple[str, str, Command]] = deque()
@@ -96,7 +99,7 @@ class Clerk:
             self._proposed.discard((verdict.node, verdict.generation, verdict.method))
             if verdict.method not in (ADMITTED, LEFT):
                 key = (verdict.node, verdict.generation)
-                text = f"{verdict.author} confirmed that {verdict.node} is down: {verdict.reason}"
+                text = words_of(verdict)
                 for request_id in self._confirming.pop(key, []):
                     output += self._settle(request_id, Outcome(text=text))
         change = entry.change
@@ -156,6 +159,10 @@ class Clerk:
                 return self._settle(request_id, Outcome(text=f"{command.resource} will restart"))
             case commands.Cleanup():
                 return self._cleanup(request_id, command, now_ms)
+            case commands.FenceNode():
+                return self._settle(request_id, Outcome(text=self._fencer.ask(command, author)))
+            case commands.TestFence():
+                return self._settle(request_id, Outcome(text=self._fencer.rehearse(command)))
             case commands.ConfirmDown():
                 return self._confirm(request_id, author, command, now_ms, wall_ms)
             case _:

@@ -78,9 +78,9 @@ class Inbox:
             text = "too many commands are under way on this node: try again"
             return [CommandAnswered(given.request_id, Outcome("busy", text))]
         command = given.command
-        if isinstance(command, commands.ConfirmDown) and not command.generation:
+        if isinstance(command, commands.ConfirmDown | commands.FenceNode):
             seen = next((n.generation for n in nodes if n.name == command.node), 0)
-            command = replace(command, generation=seen)
+            command = replace(command, generation=command.generation or seen)
         deadline_ms = now_ms + COMMAND_TIMEOUT_MS
         leader_by_ms = min(now_ms + LEADERLESS_D * dead_after_ms, deadline_ms)
         self._asked[given.request_id] = _Asked(given.author, command, deadline_ms, leader_by_ms)

@@ -4,19 +4,24 @@ Owns: the order in which roster, planner, register and clerk are asked. It may
 act only while the replication machine holds the coordinator's lease.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from random import Random
 
 from ha_core.commands import Command
 from ha_core.coordinator.clerk import Clerk
+from ha_core.coordinator.fencer import Fencer
+from ha_core.coordinator.fencer import Output as FencerOutput
 from ha_core.coordinator.planner import REPLAN_MS, Planner
 from ha_core.coordinator.reach import Reach
+from ha_core.coordinator.record import Lost
 from ha_core.coordinator.register import Register
-from ha_core.coordinator.roster import Lost, Roster
+from ha_core.coordinator.roster import Roster
 from ha_core.coordinator.told import Told
 from ha_core.effects import Effect, Send
+from ha_core.fencing.rules import is_fencing, words_of
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, NodeName
-from ha_core.messages import Hello, LeaseGrant, LeaseRequest, Report, View
+from ha_core.messages import FenceReport, Hello, LeaseGrant, LeaseRequest, Report, View
 from ha_core.replication.entries import ADMITTED, LEFT, Entry, Verdict
 from ha_core.replication.machine import Output, Replication
 from ha_core.status import InstanceState, NodeState, NodeStatus
@@ -38,6 +43,7 @@ class Lead:
         register: Register,
         now_ms: Millis,
         wall_ms: Millis,
+        random: Random,
     ) -> None:
         self.name = name
         self.term = raft.term
@@ -48,7 +54,8 @@ class Lead:
         self.roster.configure(self._raft.configuration, wall_ms)
         self._reach = Reach(self.roster.records, known, now_ms)
         self.planner = Planner(self.term)
-        self._clerk = Clerk(raft, self.roster, self.planner)
+        self.fencer = Fencer(name, self.term, self.roster, timers, random)
+        self._clerk = Clerk(raft, self.roster, self.planner, self.fencer)
         self._dirty = True
         self._replan_ms = now_ms
         self.version = 0
@@ -60,12 +67,13 @@ class Lead:
         """Grant leases and judge silence by other intervals from now on."""
         self._timers = timers
         self.roster.timers = timers
+        self.fencer.timers = timers
 
     # --- reading -------------------------------------------------------------------------
 
     def deadline_ms(self) -> Millis | None:
         """Return when the roster or the plan must be looked at again."""
-        due = [self.roster.deadline_ms(), self._reach.deadline_ms()]
+        due = [self.roster.deadline_ms(), self._reach.deadline_ms(), self.fencer.deadline_ms()]
         if self.planner.has_time_limits(self._raft.configuration, self.roster):
             due.append(self._replan_ms + REPLAN_MS)
         return min((at for at in due if at is not None), default=None)
@@ -100,10 +108,13 @@ class Lead:
         newest = self._generation(sender)
         if generation < newest:
             output += self.outdated(sender, generation, newest, now_ms)
+        if self.fencer.holds(sender, generation, now_ms):
+            return output
         before = self._admission(sender)
+        output += self.fencer.doubts(sender, generation)
         if self.roster.request(sender, generation, message, now_ms, wall_ms):
             gates = self.roster.gates_of(sender, generation, message.gates)
-            return self._judge(sender, generation, ADMITTED, now_ms, wall_ms, gates)
+            return output + self._judge(sender, generation, ADMITTED, now_ms, wall_ms, gates)
         if self._admission(sender) != before:
             self._dirty = True
             self.planner.executor.void(sender)
@@ -179,6 +190,14 @@ class Lead:
             *self._judge(sender, generation, LEFT, now_ms, wall_ms),
         ]
 
+    def fence_report(
+        self, sender: NodeName, report: FenceReport, now_ms: Millis, wall_ms: Millis
+    ) -> list[LeadOutput]:
+        """Take a node's word on its errand with a fence device."""
+        if not self.may_act(now_ms):
+            return []  # the order is repeated, and so is this
+        return self._fencing(self.fencer.report(sender, report, now_ms, wall_ms), now_ms)
+
     # --- from people ---------------------------------------------------------------------
 
     def command(
@@ -194,16 +213,20 @@ class Lead:
         self._dirty = True
         return list(self._clerk.command(request_id, asker, author, command, now_ms, wall_ms))
 
-    def applied(self, entry: Entry, wall_ms: Millis) -> list[LeadOutput]:
+    def applied(self, entry: Entry, now_ms: Millis, wall_ms: Millis) -> list[LeadOutput]:
         """Take a committed entry."""
         self._dirty = True
         output: list[LeadOutput] = []
         verdict, change = entry.verdict, entry.change
         if verdict is not None:
-            self.roster.judged(verdict)
+            lost = self.roster.judged(verdict)
+            if lost is not None:
+                self.planner.lost(lost, f"{lost.node}-fenced-{lost.generation}-{self.term}")
             if verdict.method not in (ADMITTED, LEFT):
-                text = f"{verdict.author} confirmed that {verdict.node} is down: {verdict.reason}"
-                output.append(Told("node-confirmed-down", verdict.node, text))
+                kind = "node-fenced" if is_fencing(verdict.method) else "node-confirmed-down"
+                why = verdict.reason if is_fencing(verdict.method) else ""
+                output.append(Told(kind, verdict.node, words_of(verdict), why))
+            output += self._fencing(self.fencer.judged(verdict, now_ms), now_ms)
         if change is not None:
             for name in sorted(set(self.roster.records)):
                 if change.configuration.node(name) is None:
@@ -236,6 +259,9 @@ class Lead:
         output += told
         output += self._clerk.work(now_ms, wall_ms)
         output += self._clerk.promote(now_ms, wall_ms)
+        fenced = self.fencer.tick(self._raft.configuration, now_ms, wall_ms)
+        self._dirty = self._dirty or bool(fenced)
+        output += self._fencing(fenced, now_ms)
         expiring = self.planner.has_time_limits(self._raft.configuration, self.roster)
         if self._dirty or (expiring and now_ms - self._replan_ms >= REPLAN_MS):
             self._dirty, self._replan_ms = False, now_ms
@@ -249,6 +275,7 @@ class Lead:
             self.roster.statuses(),
             tuple(sorted(self.planner.restarts)),
             self._register.last_seq,
+            self.fencer.statuses(),
         )
         if picture == self._viewed:
             return []
@@ -270,6 +297,7 @@ class Lead:
             True,
             tuple(sorted(self.planner.restarts)),
             self._register.since(events_through),
+            self.fencer.statuses(),
         )
 
     # --- mechanics -----------------------------------------------------------------------
@@ -319,6 +347,15 @@ class Lead:
         for resource, wait_ms in lost.delayed:
             text += f"; {resource} ends there within {wait_ms} ms by its guard"
         return [Told("node-lost", lost.node, text, "", incident)]
+
+    def _fencing(self, found: Iterable[FencerOutput], now_ms: Millis) -> list[LeadOutput]:
+        output: list[LeadOutput] = []
+        for item in found:
+            if isinstance(item, Verdict):
+                output += self._clerk.judge(item, now_ms)
+            else:
+                output.append(item)
+        return output
 
     def _judge(
         self,

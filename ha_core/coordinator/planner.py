@@ -6,12 +6,14 @@ which events belong to one incident. Knows nothing of messages.
 
 from dataclasses import replace
 
-from ha_core.agents.registry import may_run_twice
-from ha_core.config.model import Configuration
-from ha_core.coordinator.roster import Lost, Roster
+from ha_core.agents.registry import exclusivity_of, may_run_twice
+from ha_core.config.model import Configuration, Exclusivity
+from ha_core.coordinator.record import Lost
+from ha_core.coordinator.roster import Roster
+from ha_core.fencing.rules import unfenced_by
 from ha_core.ids import Millis, NodeName, ResourceId, Term
 from ha_core.policy.schedule import schedule
-from ha_core.policy.transition import ActionKind, Transition
+from ha_core.policy.transition import Action, ActionKind, Transition
 from ha_core.status import ClusterStatus, InstanceState, NodeStatus
 from ha_core.transition.executor import Executor, OpenOrder
 
@@ -53,7 +55,7 @@ class Planner:
         )
         self._close_incidents(status)
         wanted = with_leaving(configuration, roster.leaving())
-        self.transition = schedule(wanted, status, wall_ms)
+        self.transition = with_storage(schedule(wanted, status, wall_ms), configuration, status)
         doubles = {item.id for item in configuration.primitives if may_run_twice(item)}
         self._remember(status, configuration)
         orders = self.executor.next_orders(
@@ -141,6 +143,27 @@ class Planner:
                 item = replace(item, state=InstanceState.STOPPED)
             instances.append(item)
         return replace(node, instances=tuple(instances))
+
+
+def with_storage(
+    transition: Transition, configuration: Configuration, status: ClusterStatus
+) -> Transition:
+    """Return the plan without starts of what writes where storage is not switched on yet."""
+    dry = {
+        node.name
+        for node in status.nodes
+        if not node.unfenced and unfenced_by(configuration, node.name)
+    }
+    if not dry:
+        return transition
+
+    def waits(action: Action) -> bool:
+        primitive = configuration.primitive(action.key.resource)
+        writes = primitive is not None and exclusivity_of(primitive) is Exclusivity.DEVICE
+        return writes and action.key.kind is ActionKind.START and action.key.node in dry
+
+    kept = tuple(action for action in transition.actions if not waits(action))
+    return replace(transition, actions=kept)
 
 
 def with_leaving(configuration: Configuration, leaving: frozenset[NodeName]) -> Configuration:

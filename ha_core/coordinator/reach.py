@@ -7,7 +7,7 @@ follows for resources is the policy's.
 from collections.abc import Iterable, Mapping
 
 from ha_core.config.model import Configuration
-from ha_core.coordinator.roster import Record
+from ha_core.coordinator.record import Record
 from ha_core.coordinator.told import Told
 from ha_core.ids import Millis, NodeName
 from ha_core.membership.connectivity import Dampener

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from ha_core.agents.registry import guard_of, may_run_twice
 from ha_core.config.model import Configuration, Node
-from ha_core.coordinator.roster import MAY_BE_ACTIVE, Record
+from ha_core.coordinator.record import MAY_BE_ACTIVE, Record
 from ha_core.errors import RefusedError
 from ha_core.ids import NodeName, ResourceId
 from ha_core.status import InstanceState, NodeState

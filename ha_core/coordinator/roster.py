@@ -8,69 +8,26 @@ Knows nothing of placement.
 """
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from ha_core.agents.registry import guard_of
-from ha_core.config.model import Configuration, Primitive
+from ha_core.agents.registry import exclusivity_of, guard_of
+from ha_core.config.model import Configuration, Exclusivity, Primitive
+from ha_core.coordinator.record import (
+    GONE,
+    MAY_BE_ACTIVE,
+    Lost,
+    Record,
+    at_worst,
+    release_times,
+    without_active,
+)
+from ha_core.fencing import rules
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, NodeName, ResourceId
 from ha_core.messages import LeaseRequest, Report
 from ha_core.replication.entries import ADMITTED, LEFT, Verdict
-from ha_core.status import Connectivity, Instance, InstanceState, NodeState, NodeStatus
+from ha_core.status import Instance, InstanceState, NodeState, NodeStatus
 from ha_core.timers import RaftTimers, with_drift
-
-MAY_BE_ACTIVE = (
-    InstanceState.UNKNOWN,
-    InstanceState.STARTED,
-    InstanceState.FAILED,
-    InstanceState.BLOCKED,
-    InstanceState.UNCERTAIN,
-)
-
-
-@dataclass(slots=True)
-class Record:
-    """One node as the coordinator knows it."""
-
-    name: NodeName
-    state: NodeState
-    generation: Generation = 0
-    admission: int = 0
-    report_id: int = 0
-    instances: tuple[Instance, ...] = ()
-    lease_bound_ms: Millis = 0
-    """By our clock: no lease of this node can run beyond this."""
-    is_leaving: bool = False
-    may_hold_lease: bool = False
-    gates: Gates = Gates()
-    """What ends its resources with the lease, by its own word when it was admitted."""
-    lost_ms: Millis = 0
-    """By our clock: when it was found lost; 0 if it is not."""
-    since_wall_ms: Millis = 0
-    view_version: int = 0
-    view_sent_ms: Millis = 0
-    events_through: int = 0
-    request: LeaseRequest | None = None
-    requested_ms: Millis | None = None
-    """When it last asked for its lease: it hears us, and we hear it."""
-    connectivity: Connectivity | None = None
-    """What counts of what it reaches (`reach`)."""
-    measured: Connectivity | None = None
-    """What it reported last of what it reaches."""
-    hears: tuple[NodeName, ...] = ()
-    """The other nodes with which it said last that it can talk."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A node has become lost; `affected` may have run there."""
-
-    node: NodeName
-    generation: Generation
-    affected: tuple[ResourceId, ...]
-    uncertain: tuple[ResourceId, ...]
-    delayed: tuple[tuple[ResourceId, Millis], ...] = ()
-    """What a guard ends so long after the loss; it can be taken over then."""
 
 
 class Roster:
@@ -106,7 +63,15 @@ class Roster:
     def statuses(self) -> tuple[NodeStatus, ...]:
         """Return every node's status, sorted by name."""
         return tuple(
-            NodeStatus(r.name, r.state, r.generation, r.instances, r.since_wall_ms, r.connectivity)
+            NodeStatus(
+                r.name,
+                r.state,
+                r.generation,
+                r.instances,
+                r.since_wall_ms,
+                r.connectivity,
+                r.generation > 0 and r.unfenced == r.generation,
+            )
             for _, r in sorted(self.records.items())
         )
 
@@ -141,24 +106,36 @@ class Roster:
         for name in set(self.records) - names:
             del self.records[name]
 
-    def judged(self, verdict: Verdict) -> None:
+    def judged(self, verdict: Verdict) -> Lost | None:
         """Take a committed verdict: a lost incarnation is proved to run nothing (or may run
-        again).
+        again). Return the loss, if the verdict says it of a node that was not lost yet.
         """
         if not verdict.replaces(self._verdicts.get(verdict.node)):
-            return
+            return None
         self._verdicts[verdict.node] = verdict
         record = self.records.get(verdict.node)
         if record is not None and verdict.method == ADMITTED:
             record.gates = verdict.gates
-        if record is None or verdict.method == ADMITTED:
-            return
-        if record.state in (NodeState.LOST, NodeState.LEFT) and (
-            record.generation <= verdict.generation
-        ):
-            record.instances = _without_active(record.instances)
+        if record is None or verdict.method == ADMITTED or record.generation > verdict.generation:
+            return None
+        if verdict.method.startswith(rules.FENCED) and record.state not in GONE:
+            return self._ended(record, verdict.at_wall_ms)
+        if record.state in GONE:
+            only = self._on_storage() if verdict.method.startswith(rules.CUT) else None
+            record.instances = without_active(record.instances, only)
             if verdict.method == LEFT:
                 record.state = NodeState.LEFT
+        return None
+
+    def verdict_on(self, node: NodeName) -> Verdict | None:
+        """Return the newest word on the node's incarnations."""
+        return self._verdicts.get(node)
+
+    def is_unheard(self, node: NodeName) -> bool:
+        """Return whether neither this coordinator nor its predecessor's view ever had the node."""
+        record, known = self.records.get(node), self._known.get(node)
+        is_new = record is not None and record.admission == 0
+        return is_new and (known is None or known.state is NodeState.LEFT)
 
     def request(
         self,
@@ -327,14 +304,31 @@ class Roster:
             record.instances = self._may_run(name, ())
             return record
         verdict, known = self._verdicts.get(name), self._known.get(name)
+        if verdict is not None and verdict.method.startswith(rules.CUT):
+            return self._cut_record(verdict)
         if verdict is None or verdict.method != ADMITTED:
             generation = verdict.generation if verdict else 0
             return Record(name, NodeState.LEFT, generation, since_wall_ms=wall_ms)
         remembered = known.instances if known and known.generation == verdict.generation else ()
         record = Record(name, NodeState.PENDING, verdict.generation, since_wall_ms=wall_ms)
         record.gates = verdict.gates
+        if known is not None and known.unfenced and known.generation == verdict.generation:
+            record.unfenced = verdict.generation
         record.instances = self._may_run(name, remembered)
         record.lease_bound_ms = self._elected_ms + self.timers.inherited_lease_ms()
+        return record
+
+    def _cut_record(self, verdict: Verdict) -> Record:
+        """A node without storage: what else nothing bounds may run there on."""
+        record = Record(verdict.node, NodeState.LOST, verdict.generation)
+        record.since_wall_ms = verdict.at_wall_ms
+        harmless = self._on_storage()
+        record.instances = tuple(
+            replace(item, state=InstanceState.STOPPED)
+            if item.resource in harmless or self._extra_ms(item.resource, record.gates) == 0
+            else replace(item, state=InstanceState.UNCERTAIN)
+            for item in self._may_run(verdict.node, ())
+        )
         return record
 
     def _may_run(self, name: NodeName, remembered: tuple[Instance, ...]) -> tuple[Instance, ...]:
@@ -344,7 +338,7 @@ class Roster:
             for primitive in self._configuration.primitives:
                 last.setdefault(primitive.id, Instance(primitive.id, InstanceState.UNKNOWN))
         return tuple(
-            replace(item, pending="", state=_at_worst(item.state))
+            replace(item, pending="", state=at_worst(item.state))
             for _, item in sorted(last.items())
         )
 
@@ -392,6 +386,28 @@ class Roster:
         record.lost_ms = 0
         record.since_wall_ms = wall_ms
 
+    def _ended(self, record: Record, wall_ms: Millis) -> Lost:
+        """A device has ended the node before it was silent for long enough to be lost."""
+        affected = tuple(
+            item.resource
+            for item in record.instances
+            if item.pending == "start" or item.state in MAY_BE_ACTIVE
+        )
+        stopped = InstanceState.STOPPED
+        record.instances = tuple(
+            replace(item, state=stopped, pending="") for item in record.instances
+        )
+        self._leave(record, NodeState.LOST, wall_ms)
+        return Lost(record.name, record.generation, affected, ())
+
+    def _on_storage(self) -> frozenset[ResourceId]:
+        """Return what can do no harm once its node is cut off from its storage."""
+        return frozenset(
+            item.id
+            for item in (*self._former.values(), *self._configuration.primitives)
+            if exclusivity_of(item) is Exclusivity.DEVICE
+        )
+
     def _leave(self, record: Record, state: NodeState, wall_ms: Millis) -> None:
         record.state = state
         record.may_hold_lease = False
@@ -426,27 +442,3 @@ class Roster:
         uncertain = tuple(item.resource for item in open_ if not item.free_after_ms)
         delayed = tuple((i.resource, i.free_after_ms) for i in open_ if i.free_after_ms)
         return Lost(record.name, record.generation, tuple(affected), uncertain, delayed)
-
-
-def release_times(record: Record) -> list[tuple[Millis, Instance]]:
-    """Return when a guard has ended each uncertain instance of a lost node."""
-    if record.state is not NodeState.LOST:
-        return []
-    return [
-        (record.lost_ms + item.free_after_ms, item)
-        for item in record.instances
-        if item.state is InstanceState.UNCERTAIN and item.free_after_ms
-    ]
-
-
-def _at_worst(state: InstanceState) -> InstanceState:
-    return InstanceState.UNKNOWN if state is InstanceState.STOPPED else state
-
-
-def _without_active(instances: tuple[Instance, ...]) -> tuple[Instance, ...]:
-    return tuple(
-        replace(item, state=InstanceState.STOPPED, pending="")
-        if item.state in MAY_BE_ACTIVE
-        else item
-        for item in instances
-    )

@@ -12,6 +12,7 @@ from typing import Final
 
 from ha_core.config.model import Configuration, FenceAction, FenceDevice
 from ha_core.ids import Millis, NodeName
+from ha_core.replication.entries import Verdict
 
 FENCED: Final = "fenced:"
 """Begins the method of a verdict on an incarnation that was powered off; the devices follow."""
@@ -158,3 +159,21 @@ def test_limit_ms(device: FenceDevice, targets: int) -> Millis:
 def with_action(device: FenceDevice, action: FenceAction | None) -> FenceDevice:
     """Return the device as an operator wants it used this once."""
     return device if action is None else replace(device, action=action)
+
+
+def unfenced_by(configuration: Configuration, node: NodeName) -> tuple[FenceDevice, ...]:
+    """Return the devices that must be switched on for the node before it may write."""
+    if not configuration.options.fencing:
+        return ()
+    devices = configuration.fence_devices
+    return tuple(device for device in devices if device.unfence and node in device.targets)
+
+
+def words_of(verdict: Verdict) -> str:
+    """Return in one sentence who vouches that an incarnation runs nothing any more."""
+    if not is_fencing(verdict.method):
+        return f"{verdict.author} confirmed that {verdict.node} is down: {verdict.reason}"
+    names = device_names(verdict.method)
+    if verdict.method.startswith(CUT):
+        return f"{verdict.node} is cut off from its storage, as {names} has proved"
+    return f"{verdict.node} is off, as {names} has proved"

@@ -17,8 +17,8 @@ from ha_core.config.model import (
 )
 from ha_core.config.model import Node as Member
 from ha_core.coordinator.desk import edited
+from ha_core.coordinator.record import Record
 from ha_core.coordinator.refusals import refuse_unsafe
-from ha_core.coordinator.roster import Record
 from ha_core.effects import CommandAnswered, Effect
 from ha_core.errors import RefusedError
 from ha_core.events import CommandGiven, StopAsked

@@ -1,0 +1,375 @@
+"""The fencer: whom the coordinator wants cut off, and why; rehearsals; storage for who joins.
+
+Owns: what of the roster makes a node dangerous, and what people ask for. How a
+node is cut off is `fencing.machine`'s; what a proof frees is the roster's.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import count
+from random import Random
+from typing import Final, TypeAlias
+
+from ha_core import commands
+from ha_core.agents.registry import exclusivity_of
+from ha_core.config.model import Configuration, Exclusivity, FenceDevice, OnFail
+from ha_core.coordinator.record import Record
+from ha_core.coordinator.roster import Roster
+from ha_core.coordinator.told import Told
+from ha_core.effects import Send
+from ha_core.errors import RefusedError
+from ha_core.fencing import machine, rules
+from ha_core.fencing.dispatch import Dispatch, Ended
+from ha_core.fencing.machine import Fencing, GaveUp, Proved, Wish
+from ha_core.fencing.steps import Note
+from ha_core.ids import Generation, Millis, NodeName, Term
+from ha_core.messages import FenceOrder, FenceReport, FenceVerb
+from ha_core.replication.entries import Verdict
+from ha_core.status import FencingStatus, InstanceState, NodeState
+from ha_core.timers import RaftTimers
+
+UNFENCE_REST_MS: Final[Millis] = 10_000
+"""After storage could not be switched on, before that is tried again."""
+
+Output: TypeAlias = Send | Told | Verdict
+
+
+class Fencer:
+    """Fencing of one coordinator's term."""
+
+    def __init__(
+        self, name: NodeName, term: Term, roster: Roster, timers: RaftTimers, random: Random
+    ) -> None:
+        self._term = term
+        self._roster = roster
+        self.timers = timers
+        numbers = count(1)
+        self._next: Callable[[], int] = lambda: next(numbers)
+        self._machine = Fencing(name, term, random, timers.election_ms, self._next)
+        self._dispatch = Dispatch(term, timers.election_ms)
+        self._configuration = Configuration()
+        self._asked: dict[NodeName, Wish] = {}
+        self._drills: dict[str, dict[int, bool | None]] = {}
+        self._drilling: list[tuple[FenceDevice, NodeName, NodeName, str]] = []
+        self._unfencing: dict[NodeName, tuple[int, Generation]] = {}
+        """Position among its devices, and the start that it is done for."""
+        self._unfence_rest_ms: dict[NodeName, Millis] = {}
+        self._fenced_ms: dict[NodeName, tuple[Generation, Millis]] = {}
+        self._doubted: set[tuple[NodeName, Generation]] = set()
+
+    # --- reading -------------------------------------------------------------------------
+
+    def statuses(self) -> tuple[FencingStatus, ...]:
+        """Return every node that is to be cut off, and how far that is."""
+        return self._machine.statuses()
+
+    def deadline_ms(self) -> Millis | None:
+        """Return when something must be looked at again."""
+        due = [self._machine.deadline_ms(), self._dispatch.deadline_ms()]
+        due += self._unfence_rest_ms.values()
+        return min((at for at in due if at is not None), default=None)
+
+    def holds(self, node: NodeName, generation: Generation, now_ms: Millis) -> bool:
+        """Return whether a lost incarnation is under fire, or was cut off just now.
+
+        What was sent before it was cut off arrives within D; it would be taken back in.
+        """
+        record = self._roster.records.get(node)
+        if record is None or record.state is not NodeState.LOST:
+            return False
+        if self._machine.holds(node, generation):
+            return True
+        fenced, at_ms = self._fenced_ms.get(node, (0, 0))
+        return generation <= fenced and now_ms - at_ms < self.timers.dead_after_ms
+
+    def doubts(self, node: NodeName, generation: Generation) -> list[Told]:
+        """Return what is to be told of an incarnation that speaks although it was proved off."""
+        verdict = self._roster.verdict_on(node)
+        key = (node, generation)
+        if verdict is None or key in self._doubted or generation > verdict.generation:
+            return []
+        if not verdict.method.startswith(rules.FENCED):
+            return []
+        self._doubted.add(key)
+        names = rules.device_names(verdict.method)
+        text = (
+            f"{node} speaks, although {names} has proved it to be off: {names} cannot be trusted;"
+            f" look at its plugs, then 'ha fence test {node}'"
+        )
+        return [Told("fence-doubted", node, text)]
+
+    # --- from people ---------------------------------------------------------------------
+
+    def ask(self, command: commands.FenceNode, author: str) -> str:
+        """Note that a person wants a node cut off; return the answer.
+
+        Raises:
+            RefusedError: nothing can, or there is no such node.
+        """
+        record = self._roster.records.get(command.node)
+        if record is None:
+            raise RefusedError("not-found", f"node '{command.node}' is not in the cluster")
+        self._refuse_fencing(command.node)
+        if command.generation not in (0, record.generation):
+            text = f"node '{command.node}' has started again since: look again, then repeat it"
+            raise RefusedError("unsafe", text)
+        if not command.reason.strip():
+            raise RefusedError("invalid", "say why: the reason is kept with the verdict")
+        self._asked[command.node] = Wish(
+            command.node,
+            record.generation,
+            command.reason,
+            f"{command.node}-fence-{self._term}-{self._next()}",
+            author,
+            command.action,
+            power=True,
+            is_asked=True,
+        )
+        return f"{command.node} is to be cut off"
+
+    def _refuse_fencing(self, node: NodeName) -> None:
+        if not self._configuration.options.fencing:
+            text = "fencing is off: set 'options: {fencing: true}' first"
+            raise RefusedError("unsafe", text)
+        if not rules.can_fence(self._configuration, node, power=True):
+            text = (
+                f"no fence device ends node '{node}': give one 'targets: [{node}]' under"
+                " fence_devices (unfence: false)"
+            )
+            raise RefusedError("invalid", text)
+
+    def rehearse(self, command: commands.TestFence) -> str:
+        """Begin a rehearsal; return its incident, which its events carry.
+
+        Raises:
+            RefusedError: nothing is to be tested.
+        """
+        known = self._configuration.fence_devices
+        wanted = command.subject
+        nodes = {node.name for node in self._configuration.nodes}
+        chosen = [d for d in known if wanted in ("", d.id) or wanted in d.targets]
+        if wanted and wanted not in nodes | {d.id for d in known}:
+            text = f"'{wanted}' is neither a node nor a fence device"
+            raise RefusedError("not-found", text)
+        if not chosen:
+            text = "there is no fence device" + (f" for '{wanted}'" if wanted else "")
+            raise RefusedError("invalid", f"{text}: write one under fence_devices")
+        incident = f"fence-rehearsal-{self._term}-{self._next()}"
+        self._drills[incident] = {}
+        target = NodeName(wanted) if wanted in nodes else NodeName("")
+        for device in chosen:
+            for name in self._online():
+                if not device.reached_from or name in device.reached_from:
+                    self._drilling.append((device, name, target, incident))
+        return incident
+
+    # --- input ---------------------------------------------------------------------------
+
+    def report(
+        self, sender: NodeName, report: FenceReport, now_ms: Millis, wall_ms: Millis
+    ) -> list[Output]:
+        """Take an executor's report."""
+        ended = self._dispatch.report(sender, report)
+        if ended is not None:
+            return self._ended(ended, now_ms)
+        return self._outputs(self._machine.report(sender, report, now_ms), wall_ms)
+
+    def judged(self, verdict: Verdict, now_ms: Millis) -> list[Output]:
+        """The log has a verdict."""
+        if not rules.is_fencing(verdict.method):
+            return []
+        asked = self._asked.get(verdict.node)
+        if asked is not None and asked.generation <= verdict.generation:
+            del self._asked[verdict.node]
+        if verdict.method.startswith(rules.FENCED):
+            self._fenced_ms[verdict.node] = (verdict.generation, now_ms)
+        found = self._machine.judged(verdict.node, verdict.generation, now_ms)
+        return self._outputs(found, verdict.at_wall_ms)
+
+    # --- time ----------------------------------------------------------------------------
+
+    def tick(self, configuration: Configuration, now_ms: Millis, wall_ms: Millis) -> list[Output]:
+        """Look whom to cut off now, and go on with what is under way."""
+        self._configuration = configuration
+        online = self._online()
+        again, over = self._dispatch.tick(online, now_ms)
+        output: list[Output] = [*again]
+        for ended in over:
+            output += self._ended(ended, now_ms)
+        output += self._drill(now_ms)
+        output += self._unfence(online, now_ms)
+        wishes = {wish.node: wish for wish in self._wishes()}
+        found = self._machine.tick(wishes, online, configuration, now_ms)
+        return output + self._outputs(found, wall_ms)
+
+    def _wishes(self) -> Iterable[Wish]:
+        for name, record in sorted(self._roster.records.items()):
+            asked = self._asked.get(name)
+            if asked is not None and asked.generation == record.generation:
+                yield asked
+                continue
+            self._asked.pop(name, None)
+            wish = self._automatic(record)
+            if wish is not None:
+                yield wish
+
+    def _automatic(self, record: Record) -> Wish | None:
+        """Return why the cluster itself wants a node cut off, if it does."""
+        configuration, name = self._configuration, record.name
+        node = configuration.node(name)
+        if node is None or node.maintenance or configuration.options.maintenance:
+            return None
+        if record.state is NodeState.LOST:
+            doubtful = [
+                item.resource
+                for item in record.instances
+                if item.state is InstanceState.UNCERTAIN and not item.free_after_ms
+            ]
+            if not doubtful or not rules.can_fence(configuration, name):
+                return None
+            reason = f"{name} is lost and may still run {', '.join(doubtful)}"
+            grace_ms = configuration.options.fencing_grace_ms
+            wait_ms = grace_ms if self._roster.is_unheard(name) else 0
+            return Wish(name, record.generation, reason, self._incident(record), wait_ms=wait_ms)
+        for item in record.instances:
+            failure = item.failure
+            if item.state is not InstanceState.BLOCKED or failure is None:
+                continue
+            if failure.on_fail is OnFail.FENCE and rules.can_fence(configuration, name, power=True):
+                reason = f"{failure.action} of {item.resource} failed there: {failure.reason}"
+                return Wish(name, record.generation, reason, self._incident(record), power=True)
+        return None
+
+    def _incident(self, record: Record) -> str:
+        return f"{record.name}-fence-{record.generation}-{self._term}"
+
+    def _online(self) -> tuple[NodeName, ...]:
+        return tuple(
+            name
+            for name, record in sorted(self._roster.records.items())
+            if record.state is NodeState.ONLINE
+        )
+
+    def _outputs(self, found: Iterable[machine.Output], wall_ms: Millis) -> list[Output]:
+        output: list[Output] = []
+        for item in found:
+            match item:
+                case Send():
+                    output.append(item)
+                case Note():
+                    output.append(Told(item.kind, item.subject, item.text, item.why, item.incident))
+                case Proved(wish=wish, method=method):
+                    output.append(
+                        Verdict(
+                            wish.node, wish.generation, method, wish.author, wish.reason, wall_ms
+                        )
+                    )
+                case GaveUp(wish=wish):
+                    if wish.is_asked:
+                        self._asked.pop(wish.node, None)
+        return output
+
+    # --- rehearsals ----------------------------------------------------------------------
+
+    def _drill(self, now_ms: Millis) -> list[Output]:
+        output: list[Output] = []
+        drilling, self._drilling = self._drilling, []
+        for device, executor, target, incident in drilling:
+            number = self._next()
+            self._drills[incident][number] = None
+            order = FenceOrder(
+                self._term, number, FenceVerb.TEST, device.id, target, incident=incident
+            )
+            limit_ms = rules.test_limit_ms(device, len(device.targets))
+            output += self._dispatch.send(executor, order, limit_ms, now_ms)
+        for incident in [key for key, parts in self._drills.items() if not parts]:
+            del self._drills[incident]
+            text = "rehearsal: no node that is there may use the device"
+            output.append(Told("fence-rehearsed", "fencing", text, "", incident))
+        return output
+
+    def _ended(self, ended: Ended, now_ms: Millis) -> list[Output]:
+        order = ended.order
+        if order.verb is FenceVerb.RESTORE:
+            return self._unfenced(ended, now_ms)
+        parts = self._drills.get(order.incident)
+        if parts is None:
+            return []
+        parts[order.errand_id] = ended.ok
+        output: list[Output] = []
+        if not ended.ok and not ended.text:
+            text = f"rehearsal: {order.device} through {ended.executor}: no answer"
+            output.append(Told("fence-test-failed", order.device, text, "", order.incident))
+        if None not in parts.values():
+            del self._drills[order.incident]
+            good = sum(bool(ok) for ok in parts.values())
+            text = f"rehearsal: {good} of {len(parts)} pairs of device and node are ready"
+            output.append(Told("fence-rehearsed", "fencing", text, "", order.incident))
+        return output
+
+    # --- storage -------------------------------------------------------------------------
+
+    def _unfence(self, online: tuple[NodeName, ...], now_ms: Millis) -> list[Output]:
+        """Give the nodes that have joined their storage, once nothing old can write to it."""
+        output: list[Output] = []
+        self._unfence_rest_ms = {n: at for n, at in self._unfence_rest_ms.items() if at > now_ms}
+        for name in online:
+            record = self._roster.records[name]
+            devices = rules.unfenced_by(self._configuration, name)
+            if not devices or record.unfenced == record.generation:
+                continue
+            if name in self._unfencing or name in self._unfence_rest_ms:
+                continue
+            if self._may_unfence(record):
+                output += self._switch_on(name, devices[0], 0, now_ms)
+        return output
+
+    def _may_unfence(self, record: Record) -> bool:
+        """Return whether what needs the storage there has ended, or runs there alone."""
+        for item in record.instances:
+            primitive = self._configuration.primitive(item.resource)
+            if primitive is None or exclusivity_of(primitive) is not Exclusivity.DEVICE:
+                continue
+            if item.state is InstanceState.STOPPED and not item.pending:
+                continue
+            if item.state is not InstanceState.STARTED or self._is_elsewhere(record, item.resource):
+                return False
+        return True
+
+    def _is_elsewhere(self, own: Record, resource: str) -> bool:
+        return any(
+            item.resource == resource and (item.state is not InstanceState.STOPPED or item.pending)
+            for record in self._roster.records.values()
+            if record.name != own.name
+            for item in record.instances
+        )
+
+    def _switch_on(
+        self, name: NodeName, device: FenceDevice, position: int, now_ms: Millis
+    ) -> list[Output]:
+        self._unfencing[name] = (position, self._roster.records[name].generation)
+        own = not device.reached_from or name in device.reached_from
+        able = rules.executors_of(device, self._online(), NodeName(""), name)
+        executor = name if own else next(iter(able), name)
+        order = FenceOrder(self._term, self._next(), FenceVerb.RESTORE, device.id, name)
+        return [*self._dispatch.send(executor, order, rules.restore_limit_ms(device), now_ms)]
+
+    def _unfenced(self, ended: Ended, now_ms: Millis) -> list[Output]:
+        name, device = ended.order.target, ended.order.device
+        position, generation = self._unfencing.pop(name, (0, 0))
+        record = self._roster.records.get(name)
+        if record is None or record.generation != generation:
+            return []
+        if not ended.ok:
+            self._unfence_rest_ms[name] = now_ms + UNFENCE_REST_MS
+            text = (
+                f"{device} could not give {name} its storage back through {ended.executor}:"
+                f" {ended.text}; what needs it does not start there, the next try is in"
+                f" {UNFENCE_REST_MS // 1000} s"
+            )
+            return [Told("unfence-failed", name, text)]
+        devices = rules.unfenced_by(self._configuration, name)
+        if position + 1 < len(devices):
+            return self._switch_on(name, devices[position + 1], position + 1, now_ms)
+        record.unfenced = record.generation
+        text = f"{name} has its storage: {device} is switched on for it"
+        return [Told("node-unfenced", name, text, "it has joined")]

@@ -1,0 +1,95 @@
+"""What the coordinator knows of one node, and what is lost with it.
+
+Owns: these values, and what follows from one of them alone. `roster` has the rules.
+"""
+
+from dataclasses import dataclass, replace
+
+from ha_core.gates import Gates
+from ha_core.ids import Generation, Millis, NodeName, ResourceId
+from ha_core.messages import LeaseRequest
+from ha_core.status import Connectivity, Instance, InstanceState, NodeState
+
+MAY_BE_ACTIVE = (
+    InstanceState.UNKNOWN,
+    InstanceState.STARTED,
+    InstanceState.FAILED,
+    InstanceState.BLOCKED,
+    InstanceState.UNCERTAIN,
+)
+GONE = (NodeState.LOST, NodeState.LEFT)
+
+
+@dataclass(slots=True)
+class Record:
+    """One node as the coordinator knows it."""
+
+    name: NodeName
+    state: NodeState
+    generation: Generation = 0
+    admission: int = 0
+    report_id: int = 0
+    instances: tuple[Instance, ...] = ()
+    lease_bound_ms: Millis = 0
+    """By our clock: no lease of this node can run beyond this."""
+    is_leaving: bool = False
+    may_hold_lease: bool = False
+    unfenced: Generation = 0
+    """The incarnation for which its storage was switched on."""
+    gates: Gates = Gates()
+    """What ends its resources with the lease, by its own word when it was admitted."""
+    lost_ms: Millis = 0
+    """By our clock: when it was found lost; 0 if it is not."""
+    since_wall_ms: Millis = 0
+    view_version: int = 0
+    view_sent_ms: Millis = 0
+    events_through: int = 0
+    request: LeaseRequest | None = None
+    requested_ms: Millis | None = None
+    """When it last asked for its lease: it hears us, and we hear it."""
+    connectivity: Connectivity | None = None
+    """What counts of what it reaches (`reach`)."""
+    measured: Connectivity | None = None
+    """What it reported last of what it reaches."""
+    hears: tuple[NodeName, ...] = ()
+    """The other nodes with which it said last that it can talk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A node has become lost; `affected` may have run there."""
+
+    node: NodeName
+    generation: Generation
+    affected: tuple[ResourceId, ...]
+    uncertain: tuple[ResourceId, ...]
+    delayed: tuple[tuple[ResourceId, Millis], ...] = ()
+    """What a guard ends so long after the loss; it can be taken over then."""
+
+
+def release_times(record: Record) -> list[tuple[Millis, Instance]]:
+    """Return when a guard has ended each uncertain instance of a lost node."""
+    if record.state is not NodeState.LOST:
+        return []
+    return [
+        (record.lost_ms + item.free_after_ms, item)
+        for item in record.instances
+        if item.state is InstanceState.UNCERTAIN and item.free_after_ms
+    ]
+
+
+def at_worst(state: InstanceState) -> InstanceState:
+    """Return what a state may have become unseen: what was stopped may have been started."""
+    return InstanceState.UNKNOWN if state is InstanceState.STOPPED else state
+
+
+def without_active(
+    instances: tuple[Instance, ...], only: frozenset[ResourceId] | None
+) -> tuple[Instance, ...]:
+    """Return the instances with all that may be active (of `only`, if given) ended."""
+    return tuple(
+        replace(item, state=InstanceState.STOPPED, pending="", free_after_ms=0)
+        if item.state in MAY_BE_ACTIVE and (only is None or item.resource in only)
+        else item
+        for item in instances
+    )
