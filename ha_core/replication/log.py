@@ -135,6 +135,11 @@ class Log:
         start = max(index - self._base_index, 0)
         return any(entry.change is not None for entry in self._entries[start:])
 
+    def changes_after(self, index: Index) -> tuple[Configuration, ...]:
+        """Return the configurations that stand above `index`, oldest first."""
+        later = self._entries[max(index - self._base_index, 0) :]
+        return tuple(entry.change.configuration for entry in later if entry.change is not None)
+
     def apply_through(self, index: Index) -> list[Entry]:
         """Apply committed entries up to `index`; return them in order."""
         fresh = self._entries[self.applied - self._base_index : max(index - self._base_index, 0)]

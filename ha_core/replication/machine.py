@@ -8,10 +8,7 @@ Source: Ongaro, "Consensus: Bridging Theory and Practice", chapters 3, 4, 5,
 6.4.1 (leases), 9.6 (pre-vote).
 """
 
-from random import Random
-
-from ha_core.config.model import Configuration
-from ha_core.effects import Effect, Persist, Send, StateChanged
+from ha_core.effects import Persist, Send, StateChanged
 from ha_core.ids import Index, Millis, NodeName, Term
 from ha_core.messages import (
     Append,
@@ -24,120 +21,26 @@ from ha_core.messages import (
     VoteRequest,
 )
 from ha_core.quorum.votes import has_majority, majority_value, step_fault
-from ha_core.recovered import Recovered
-from ha_core.replication.election import Election, Role
+from ha_core.replication.election import Role
 from ha_core.replication.entries import ConfigurationChange, Entry, HardState, Verdict
-from ha_core.replication.log import Log, is_run
+from ha_core.replication.log import is_run
 from ha_core.replication.progress import Progress
 from ha_core.replication.signals import (
     Applied,
     Deposed,
     Elected,
     LeaderHeard,
-    Signal,
     SnapshotInstalled,
 )
-from ha_core.timers import RaftTimers
-
-Output = Effect | Signal
+from ha_core.replication.standing import Output as Output
+from ha_core.replication.standing import Standing
 
 ENTRIES_PER_APPEND = 64
 """Entries in one message, so that it stays bounded."""
 
 
-class Replication:
+class Replication(Standing):
     """The replication machine of one node."""
-
-    def __init__(
-        self,
-        name: NodeName,
-        recovered: Recovered,
-        timers: RaftTimers,
-        random: Random,
-        now_ms: Millis,
-    ) -> None:
-        self.name = name
-        self._timers = timers
-        self.role = Role.FOLLOWER
-        self.term: Term = max(
-            recovered.hard_state.term, recovered.snapshot.term if recovered.snapshot else 0
-        )
-        self.leader: NodeName | None = None
-        self.acked_round_ms: Millis = 0
-        self.is_established = False
-        self._voted_for = recovered.hard_state.voted_for
-        self._log = Log(recovered)
-        self._commit: Index = self._log.applied
-        self._agreed: Index = self._log.applied
-        self._election = Election(name, timers, random, now_ms)
-        self._beat_due_ms = now_ms
-        self._became_ms = now_ms
-        self._votes: set[NodeName] = set()
-        self._progress: dict[NodeName, Progress] = {}
-        self._first_of_term: Index = 0
-        self._out: list[Output] = []
-        self._election.be_patient(self._log.ranked, self.leader, now_ms)
-        if self._log.voters_ever() == {name}:
-            # Nobody else can hold a lease. (If one more voter stands in our log, it may be the
-            # leader that is just removing itself: wait for the end of its lease like all.)
-            self._election.need_not_wait(now_ms)
-
-    def set_timers(self, timers: RaftTimers) -> None:
-        """Count in other intervals from now on."""
-        self._timers = self._election.timers = timers
-        self._beat_due_ms = min(self._beat_due_ms, self.acked_round_ms + timers.beat_ms)
-
-    @property
-    def commit(self) -> Index:
-        """Index up to which the log is final."""
-        return self._commit
-
-    @property
-    def applied(self) -> tuple[Index, Term]:
-        """Index and term of the newest applied entry."""
-        return self._log.applied, self._log.term_at(self._log.applied) or 0
-
-    @property
-    def revisions(self) -> tuple[ConfigurationChange, ...]:
-        """Newest committed revisions, oldest first."""
-        return self._log.revisions
-
-    @property
-    def verdicts(self) -> tuple[Verdict, ...]:
-        """Standing verdicts, sorted by node."""
-        return self._log.verdicts
-
-    @property
-    def configuration(self) -> Configuration:
-        """Newest committed configuration."""
-        return self._log.configuration
-
-    @property
-    def lease_until_ms(self) -> Millis:
-        """Until when this node may act as the leader; 0 if it does not lead."""
-        if self.role is not Role.LEADER:
-            return 0
-        return self.acked_round_ms + self._timers.coordinator_lease_ms
-
-    def may_act(self, now_ms: Millis) -> bool:
-        """Return whether this node leads, knows what is final, and holds the leader's lease."""
-        return self.is_established and now_ms < self.lease_until_ms
-
-    @property
-    def is_changing(self) -> bool:
-        """Return whether a change of the configuration stands in the log and is not final."""
-        return self._log.has_change_after(self._commit)
-
-    def match_of(self, node: NodeName) -> Index:
-        """Return the highest index that the follower is known to hold."""
-        progress = self._progress.get(node)
-        return progress.match if progress else 0
-
-    def deadline_ms(self) -> Millis | None:
-        """Return when `tick` must be called; None for a node that only follows."""
-        if self.role is Role.LEADER:
-            return self._beat_due_ms
-        return self._election.campaign_ms if self._may_campaign() else None
 
     def may_propose(self, change: ConfigurationChange | None) -> str:
         """Return an empty string if the change may be proposed now, else why not."""
@@ -190,6 +93,23 @@ class Replication:
         assert not self.may_propose(change), self.may_propose(change)
         self._out = []
         self._append_own(Entry(self.term, self._log.last_index + 1, change, verdict), now_ms)
+        return self._take_out()
+
+    def go_alone(
+        self, change: ConfigurationChange, verdict: Verdict, now_ms: Millis
+    ) -> list[Output]:
+        """Lead without the other of two voters, which is proved to be off (see `alone_fault`).
+
+        The entry that begins the term takes its vote: whoever has any entry of this term knows.
+        """
+        fault = self.alone_fault(now_ms)
+        assert not fault, fault
+        self._out = []
+        self._change_role(Role.CANDIDATE, f"{verdict.node} is off")
+        self.term += 1
+        self._voted_for = self.name
+        self._save_hard_state()
+        self._become_leader(now_ms, change, verdict)
         return self._take_out()
 
     # --- votes ---------------------------------------------------------------------------
@@ -304,6 +224,7 @@ class Replication:
             truncate_from = None if keeps else 1
             self._out.append(Persist(truncate_from=truncate_from, snapshot=snapshot))
             self._commit = max(self._commit, snapshot.index)
+            self._is_in_step = self._is_in_step or snapshot.term == self.term
             self._out.append(SnapshotInstalled(snapshot))
         self._agreed = max(self._agreed, snapshot.index)
         self._out.append(Send(sender, AppendReply(self.term, True, self._agreed)))
@@ -314,6 +235,7 @@ class Replication:
         self._commit = index
         for entry in self._log.apply_through(index):
             self._out.append(Applied(entry))
+        self._is_in_step = self._is_in_step or self._log.term_at(index) == self.term
         snapshot = self._log.maybe_compact()
         if snapshot is not None:
             self._out.append(Persist(snapshot=snapshot))
@@ -461,7 +383,12 @@ class Replication:
             return
         self._ask_for_votes(self.term, pre=False)
 
-    def _become_leader(self, now_ms: Millis) -> None:
+    def _become_leader(
+        self,
+        now_ms: Millis,
+        change: ConfigurationChange | None = None,
+        verdict: Verdict | None = None,
+    ) -> None:
         self._change_role(Role.LEADER, "a majority voted")
         self.leader = self.name
         self.acked_round_ms = 0
@@ -469,7 +396,7 @@ class Replication:
         self._progress.clear()
         self._track_peers()
         self._first_of_term = self._log.last_index + 1
-        self._append_own(Entry(self.term, self._first_of_term), now_ms)
+        self._append_own(Entry(self.term, self._first_of_term, change, verdict), now_ms)
         self._send_beats(now_ms)
 
     def _ask_for_votes(self, term: Term, *, pre: bool) -> None:
@@ -482,16 +409,6 @@ class Replication:
         if role is not self.role:
             self._out.append(StateChanged("replication", self.role, role, why))
             self.role = role
-
-    def _voters(self) -> tuple[NodeName, ...]:
-        return self._log.voters
-
-    def _may_campaign(self) -> bool:
-        # Section 4.2.2: a voter whose removal is not known to be final may hold the one log
-        # that can win, and nobody else would campaign with it.
-        if self._log.is_empty:
-            return False
-        return self.name in self._voters() or self.name in self.configuration.voters()
 
     def _save_hard_state(self) -> None:
         self._out.append(Persist(hard_state=HardState(self.term, self._voted_for)))

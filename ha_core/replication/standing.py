@@ -1,0 +1,165 @@
+"""Where a replication machine stands: what it holds, and what others may read of it.
+
+Owns: the state of `machine.Replication`, which alone changes it, and whether a
+voter of two may go on alone; docs/protocols/quorum.md has the argument.
+"""
+
+from random import Random
+
+from ha_core.config.model import Configuration, TwoNode
+from ha_core.effects import Effect
+from ha_core.ids import Index, Millis, NodeName, Term
+from ha_core.recovered import Recovered
+from ha_core.replication.election import Election, Role
+from ha_core.replication.entries import ConfigurationChange, Verdict
+from ha_core.replication.log import Log
+from ha_core.replication.progress import Progress
+from ha_core.replication.signals import Signal
+from ha_core.timers import RaftTimers
+
+Output = Effect | Signal
+
+
+class Standing:
+    """State of a `Replication`, and what may be read of it."""
+
+    def __init__(
+        self,
+        name: NodeName,
+        recovered: Recovered,
+        timers: RaftTimers,
+        random: Random,
+        now_ms: Millis,
+    ) -> None:
+        self.name = name
+        self._timers = timers
+        self.role = Role.FOLLOWER
+        self.term: Term = max(
+            recovered.hard_state.term, recovered.snapshot.term if recovered.snapshot else 0
+        )
+        self.leader: NodeName | None = None
+        self.acked_round_ms: Millis = 0
+        self.is_established = False
+        self._voted_for = recovered.hard_state.voted_for
+        self._log = Log(recovered)
+        self._commit: Index = self._log.applied
+        self._agreed: Index = self._log.applied
+        self._election = Election(name, timers, random, now_ms)
+        self._beat_due_ms = now_ms
+        self._became_ms = now_ms
+        self._votes: set[NodeName] = set()
+        self._progress: dict[NodeName, Progress] = {}
+        self._first_of_term: Index = 0
+        self._out: list[Output] = []
+        self._is_in_step = False
+        """Whether this start has held something final of a leader's own term: then it holds all
+        that was final before, also who has lost his vote.
+        """
+        self._election.be_patient(self._log.ranked, self.leader, now_ms)
+        if self._log.voters_ever() == {name}:
+            # Nobody else can hold a lease. (If one more voter stands in our log, it may be the
+            # leader that is just removing itself: wait for the end of its lease like all.)
+            self._election.need_not_wait(now_ms)
+
+    def set_timers(self, timers: RaftTimers) -> None:
+        """Count in other intervals from now on."""
+        self._timers = self._election.timers = timers
+        self._beat_due_ms = min(self._beat_due_ms, self.acked_round_ms + timers.beat_ms)
+
+    @property
+    def commit(self) -> Index:
+        """Index up to which the log is final."""
+        return self._commit
+
+    @property
+    def applied(self) -> tuple[Index, Term]:
+        """Index and term of the newest applied entry."""
+        return self._log.applied, self._log.term_at(self._log.applied) or 0
+
+    @property
+    def revisions(self) -> tuple[ConfigurationChange, ...]:
+        """Newest committed revisions, oldest first."""
+        return self._log.revisions
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Standing verdicts, sorted by node."""
+        return self._log.verdicts
+
+    @property
+    def configuration(self) -> Configuration:
+        """Newest committed configuration."""
+        return self._log.configuration
+
+    @property
+    def lease_until_ms(self) -> Millis:
+        """Until when this node may act as the leader; 0 if it does not lead."""
+        if self.role is not Role.LEADER:
+            return 0
+        return self.acked_round_ms + self._timers.coordinator_lease_ms
+
+    def may_act(self, now_ms: Millis) -> bool:
+        """Return whether this node leads, knows what is final, and holds the leader's lease."""
+        return self.is_established and now_ms < self.lease_until_ms
+
+    @property
+    def is_changing(self) -> bool:
+        """Return whether a change of the configuration stands in the log and is not final."""
+        return self._log.has_change_after(self._commit)
+
+    def match_of(self, node: NodeName) -> Index:
+        """Return the highest index that the follower is known to hold."""
+        progress = self._progress.get(node)
+        return progress.match if progress else 0
+
+    def deadline_ms(self) -> Millis | None:
+        """Return when `tick` must be called; None for a node that only follows."""
+        if self.role is Role.LEADER:
+            return self._beat_due_ms
+        return self._election.campaign_ms if self._may_campaign() else None
+
+    def _voters(self) -> tuple[NodeName, ...]:
+        return self._log.voters
+
+    def _may_campaign(self) -> bool:
+        # Section 4.2.2: a voter whose removal is not known to be final may hold the one log
+        # that can win, and nobody else would campaign with it.
+        if self._log.is_empty:
+            return False
+        return self.name in self._voters() or self.name in self.configuration.voters()
+
+    # --- two voters ----------------------------------------------------------------------
+
+    @property
+    def other_of_two(self) -> NodeName | None:
+        """The other voter, if exactly two vote, this node is one of them, and the configuration
+        lets one go on when the other was switched off.
+
+        All that our log holds must agree on that, final or not: a change that is under way could
+        give others a majority.
+        """
+        held = (self._log.configuration, *self._log.changes_after(self._commit))
+        voters = held[0].voters()
+        if len(voters) != 2 or self.name not in voters:
+            return None
+        for configuration in held:
+            if configuration.voters() != voters:
+                return None
+            if configuration.options.two_node is not TwoNode.FENCING:
+                return None
+        return next(name for name in voters if name != self.name)
+
+    def alone_fault(self, now_ms: Millis) -> str:
+        """Return why this node may not go on without the other of two voters, or an empty string.
+
+        That the other one is off is for the caller to prove.
+        """
+        if self.other_of_two is None:
+            return "it is not one of two voters that may go on by fencing"
+        if not self._is_in_step:
+            return "it has not seen the other voter since it started"
+        if self.role is Role.LEADER:
+            return "it leads"
+        if self._log.is_empty or self._election.is_bound(now_ms):
+            return "the other voter may still lead"
+        return ""
