@@ -33,6 +33,7 @@ def faults(
         *_resources(facts, resources),
         *_orphans(facts),
         *_links(facts, nodes),
+        *_connectivity(facts, nodes),
     )
 
 
@@ -140,6 +141,25 @@ def _links(facts: Facts, nodes: tuple[NodeSummary, ...]) -> Iterable[str]:
                 f"nothing is heard from {peer}, which the coordinator calls online, over"
                 f" {_names(own)}: mend the way from {peer} to {facts.local}"
             )
+
+
+def _connectivity(facts: Facts, nodes: tuple[NodeSummary, ...]) -> Iterable[str]:
+    """A node that misses what another reaches has a fault; a target that all miss is one."""
+    known = {
+        node.name: node.connectivity
+        for node in nodes
+        if node.connectivity is not None and node.state not in _GONE
+    }
+    for name, reach in known.items():
+        if reach.fault:
+            yield f"nothing is known of what {name} reaches: {reach.fault}"
+    for target in facts.configuration.ping.targets:
+        missing = [name for name, reach in known.items() if target.name in reach.missed]
+        hosts = ", ".join(target.hosts)
+        if missing:
+            who = "no node" if len(missing) == len(known) else f"{', '.join(missing)} does not"
+            verb = "reaches" if who == "no node" else "reach"
+            yield f"{who} {verb} the ping target {target.name} ({hosts}): mend the network there"
 
 
 def _names(links: list[LinkSummary]) -> str:

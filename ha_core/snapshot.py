@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ha_core.config.model import Configuration
 from ha_core.ids import LinkName, Millis, NodeName, ResourceId, Term
 from ha_core.policy.transition import Decision
-from ha_core.status import NodeStatus
+from ha_core.status import Connectivity, NodeStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class NodeSummary:
     unclean: bool = False
     """Lost, and something on it is not proved to be gone."""
     generation: int = 0
+    connectivity: Connectivity | None = None
+    """Which ping targets it reaches; None: there are none, or nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,15 @@ class ResourceSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkMoment:
+    """A change of a link: when, to what, and why."""
+
+    at_wall_ms: Millis
+    up: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class LinkSummary:
     """One path to one peer; `silent_ms` is the time since it was last heard."""
 
@@ -62,6 +73,14 @@ class LinkSummary:
     link: LinkName
     up: bool
     silent_ms: Millis
+    since_ms: Millis = 0
+    """How long it has been up, or down."""
+    changes: int = 0
+    """How often that has changed since this daemon began."""
+    loss_permille: int = 0
+    """Of the newest frames that came over any link, those that did not come over this one."""
+    history: tuple[LinkMoment, ...] = ()
+    """Newest changes, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

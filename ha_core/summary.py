@@ -96,7 +96,8 @@ def _node(name: NodeName, facts: Facts) -> NodeSummary:
         item.state is InstanceState.UNCERTAIN for item in observed.instances
     )
     generation = observed.generation if observed else 0
-    return NodeSummary(name, word, desired.witness, desired.voter, unclean, generation)
+    reach = observed.connectivity if observed and facts.configuration.ping.targets else None
+    return NodeSummary(name, word, desired.witness, desired.voter, unclean, generation, reach)
 
 
 def _resource(

@@ -26,6 +26,7 @@ _VERBS: Final = {
     "leave": ("admission:leave", "Take this node out of its cluster for good."),
     "status": ("show:status", "Show nodes, resources, what is under way, and faults."),
     "events": ("show:events", "Show what happened, one line an event, oldest first."),
+    "links": ("links:links", "Show over which links this node hears its peers, and how well."),
     "why": ("show:why", "Say why RESOURCE is where it is, and what would change that."),
     "apply": ("edit:apply", "Make FILE the configuration of the whole cluster."),
     "export": ("edit:export", "Print the configuration in force."),

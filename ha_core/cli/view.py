@@ -14,6 +14,7 @@ from ha_core.config.model import Location, Origin
 from ha_core.ids import INFINITY
 from ha_core.journal import JournalEvent
 from ha_core.snapshot import ClusterSnapshot, LinkSummary, NodeSummary, ResourceSummary
+from ha_core.status import Connectivity
 
 _COLOURS: Final = {
     "online": "green",
@@ -54,7 +55,7 @@ def status_value(snapshot: ClusterSnapshot) -> dict[str, object]:
         "pending": list(snapshot.pending),
         "faults": list(snapshot.faults),
         "notices": list(snapshot.notices),
-        "links": [_link_value(link) for link in snapshot.links],
+        "links": [link_value(link) for link in snapshot.links],
         "timers": {
             "dead_after_ms": timers.dead_after_ms,
             "beat_ms": timers.beat_ms,
@@ -76,7 +77,14 @@ def _node_value(node: NodeSummary) -> dict[str, object]:
         "voter": node.voter,
         "unclean": node.unclean,
         "generation": node.generation,
+        "connectivity": _connectivity_value(node.connectivity),
     }
+
+
+def _connectivity_value(known: Connectivity | None) -> dict[str, object] | None:
+    if known is None:
+        return None
+    return {"reached": list(known.reached), "missed": list(known.missed), "fault": known.fault}
 
 
 def _resource_value(item: ResourceSummary) -> dict[str, object]:
@@ -106,12 +114,20 @@ def _move_value(item: Location) -> dict[str, object]:
     }
 
 
-def _link_value(link: LinkSummary) -> dict[str, object]:
+def link_value(link: LinkSummary) -> dict[str, object]:
+    """Return what `ha status --json` and `ha links --json` print for one link."""
     return {
         "peer": link.peer,
         "link": link.link,
         "up": link.up,
         "silent_ms": link.silent_ms,
+        "since_ms": link.since_ms,
+        "changes": link.changes,
+        "loss_permille": link.loss_permille,
+        "history": [
+            {"wall_ms": moment.at_wall_ms, "up": moment.up, "reason": moment.reason}
+            for moment in link.history
+        ],
     }
 
 
@@ -177,8 +193,17 @@ def _node_rows(snapshot: ClusterSnapshot) -> Iterable[Sequence[str]]:
             *(["witness"] if node.witness else []),
             *([] if node.voter else ["no vote"]),
             *(["may still run something"] if node.unclean else []),
+            *_reach(node.connectivity),
         ]
         yield [node.name, node.state, ", ".join(notes)]
+
+
+def _reach(known: Connectivity | None) -> Iterable[str]:
+    if known is not None and known.fault:
+        yield "cannot ping"
+    elif known is not None:
+        total = len(known.reached) + len(known.missed)
+        yield f"reaches {len(known.reached)} of {total} ping targets"
 
 
 def _resource_rows(snapshot: ClusterSnapshot) -> Iterable[Sequence[str]]:

@@ -1,15 +1,23 @@
-"""Failure detector: when each peer was last heard, and over which links.
+"""Failure detector: when each peer was last heard, over which links, and each link's history.
 
 Owns: silence and link state. Knows nothing of terms, leases or resources: that
 a peer is silent proves nothing about what runs there.
 """
 
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
+from ha_core.config.model import Configuration
 from ha_core.effects import StateChanged
 from ha_core.ids import LinkName, Millis, NodeName
-from ha_core.snapshot import LinkSummary
+from ha_core.snapshot import LinkMoment, LinkSummary
+
+HISTORY: Final = 20
+"""Changes of each link that are kept."""
+FRAMES: Final = 128
+"""Newest frames of a peer by which the loss of its links is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,36 @@ class LinkChanged:
         return StateChanged(f"link {self.link} to {self.peer}", old, new, why)
 
 
+@dataclass(slots=True)
+class _Path:
+    """One link to one peer."""
+
+    heard_ms: Millis
+    since_ms: Millis
+    is_up: bool = True
+    changes: int = 0
+    loss: float = 0.0
+    history: deque[tuple[Millis, bool, str]] = field(default_factory=lambda: deque(maxlen=HISTORY))
+
+    def become(self, is_up: bool, why: str, now_ms: Millis) -> None:
+        self.is_up, self.since_ms = is_up, now_ms
+        self.changes += 1
+        self.history.append((now_ms, is_up, why))
+
+
+def shared_links(
+    configuration: Configuration, own: NodeName
+) -> dict[NodeName, tuple[LinkName, ...]]:
+    """Return every other node with the links that lead to it from here."""
+    here = configuration.node(own)
+    mine = {item.link for item in here.addresses} if here is not None else None
+    return {
+        node.name: tuple(item.link for item in node.addresses if mine is None or item.link in mine)
+        for node in configuration.nodes
+        if node.name != own
+    }
+
+
 class Detector:
     """Keeps the time of the last sign of life of each peer and of each path to it."""
 
@@ -33,28 +71,39 @@ class Detector:
         self.dead_after_ms = dead_after_ms
         self._started_ms = now_ms
         self._peers: dict[NodeName, Millis] = {}
-        self._links: dict[tuple[NodeName, LinkName], Millis] = {}
-        self._down: set[tuple[NodeName, LinkName]] = set()
+        self._paths: dict[tuple[NodeName, LinkName], _Path] = {}
+        self._frames: dict[NodeName, OrderedDict[int, set[LinkName]]] = {}
+        """Newest frames by number, with the links over which each came."""
 
     def set_peers(self, links: Mapping[NodeName, Iterable[LinkName]], now_ms: Millis) -> None:
         """Watch exactly these peers and links; new ones count as heard just now."""
         wanted = {(peer, link) for peer, names in links.items() for link in names}
         self._peers = {peer: self._peers.get(peer, now_ms) for peer in sorted(links)}
-        self._links = {path: self._links.get(path, now_ms) for path in sorted(wanted)}
-        self._down &= wanted
+        self._paths = {
+            path: self._paths.get(path) or _Path(now_ms, now_ms) for path in sorted(wanted)
+        }
+        self._frames = {peer: found for peer, found in self._frames.items() if peer in links}
 
-    def heard(self, peer: NodeName, link: LinkName | None, now_ms: Millis) -> list[LinkChanged]:
-        """Note a sign of life; return the link's change if it had been down."""
+    def heard(
+        self, peer: NodeName, link: LinkName | None, now_ms: Millis, frame: int = 0
+    ) -> list[LinkChanged]:
+        """Note a sign of life; return the link's change if it had been down.
+
+        `frame` is its number where it travelled over every link at once, else 0.
+        """
         if peer not in self._peers:
             return []
         self._peers[peer] = now_ms
-        if link is None or (peer, link) not in self._links:
+        path = None if link is None else self._paths.get((peer, link))
+        if link is None or path is None:
             return []
-        self._links[(peer, link)] = now_ms
-        if (peer, link) in self._down:
-            self._down.discard((peer, link))
-            return [LinkChanged(peer, link, True)]
-        return []
+        path.heard_ms = now_ms
+        if frame:
+            self._count(peer, link, frame)
+        if path.is_up:
+            return []
+        path.become(True, "heard again", now_ms)
+        return [LinkChanged(peer, link, True)]
 
     def silent_ms(self, peer: NodeName, now_ms: Millis) -> Millis:
         """Return how long the peer has been silent; a stranger has been since our start."""
@@ -71,22 +120,45 @@ class Detector:
     def check(self, now_ms: Millis) -> list[LinkChanged]:
         """Return the links that have just been silent for too long."""
         changes = []
-        for path, heard_ms in self._links.items():
-            if path not in self._down and now_ms - heard_ms >= self.dead_after_ms:
-                self._down.add(path)
-                changes.append(LinkChanged(path[0], path[1], False))
+        for (peer, link), path in self._paths.items():
+            if path.is_up and now_ms - path.heard_ms >= self.dead_after_ms:
+                why = f"nothing was heard for {self.dead_after_ms} ms"
+                path.become(False, why, now_ms)
+                changes.append(LinkChanged(peer, link, False))
         return changes
 
     def deadline_ms(self) -> Millis | None:
         """Return when the next link would count as down."""
-        due = [
-            heard + self.dead_after_ms for p, heard in self._links.items() if p not in self._down
-        ]
+        due = [path.heard_ms + self.dead_after_ms for path in self._paths.values() if path.is_up]
         return min(due, default=None)
 
-    def links(self, now_ms: Millis) -> tuple[LinkSummary, ...]:
-        """Return the state of every path, sorted by peer and link."""
+    def states(self) -> dict[tuple[NodeName, LinkName], bool]:
+        """Return for each path whether it is up."""
+        return {name: path.is_up for name, path in self._paths.items()}
+
+    def links(self, now_ms: Millis, wall_offset_ms: Millis = 0) -> tuple[LinkSummary, ...]:
+        """Return the state and history of every path, sorted by peer and link."""
         return tuple(
-            LinkSummary(peer, link, (peer, link) not in self._down, now_ms - heard_ms)
-            for (peer, link), heard_ms in sorted(self._links.items())
+            LinkSummary(
+                peer,
+                link,
+                path.is_up,
+                now_ms - path.heard_ms,
+                now_ms - path.since_ms,
+                path.changes,
+                round(path.loss * 1000),
+                tuple(LinkMoment(at + wall_offset_ms, up, why) for at, up, why in path.history),
+            )
+            for (peer, link), path in sorted(self._paths.items())
         )
+
+    def _count(self, peer: NodeName, link: LinkName, frame: int) -> None:
+        """Measure loss: a frame that came over one link should have come over all of them."""
+        frames = self._frames.setdefault(peer, OrderedDict())
+        frames.setdefault(frame, set()).add(link)
+        if len(frames) <= FRAMES // 2:
+            return
+        _, came = frames.popitem(last=False)
+        for (name, other), path in self._paths.items():
+            if name == peer:
+                path.loss += ((other not in came) - path.loss) / FRAMES

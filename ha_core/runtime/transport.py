@@ -183,7 +183,8 @@ class Transport:
             return self._codec.refusal() if fault.code in ANSWERED else None
         if fresh and source is not None:
             self._peers.heard(frame.sender, link, source, monotonic_ms())
-        self._pass_on(frame, link, fresh=fresh)
+        # What came over a stream was sent over no other link.
+        self._pass_on(frame, link, frame.sequence if source is not None else 0, fresh=fresh)
         return None
 
     def _taken(self, data: bytes, link: LinkName) -> bool:
@@ -192,13 +193,13 @@ class Transport:
         self.arrived(data, link)
         return self.counters[f"{link}.fresh"] > before
 
-    def _pass_on(self, frame: Frame, link: LinkName, *, fresh: bool) -> None:
+    def _pass_on(self, frame: Frame, link: LinkName, number: int, *, fresh: bool) -> None:
         self.counters[f"{link}.{'fresh' if fresh else 'repeated'}"] += 1
         if not fresh or not frame.messages:
-            self._deliver(LinkHeard(frame.sender, link))
+            self._deliver(LinkHeard(frame.sender, link, number))
             return
         for message in frame.messages:
-            self._deliver(Received(frame.sender, frame.generation, link, message))
+            self._deliver(Received(frame.sender, frame.generation, link, message, number))
 
     def _refused(self, fault: Rejected, link: LinkName) -> None:
         self.counters[f"{link}.{fault.code}"] += 1

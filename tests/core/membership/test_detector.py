@@ -3,9 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ha_core.config.model import Address, Configuration, Node
 from ha_core.ids import LinkName, NodeName
-from ha_core.membership.detector import Detector, LinkChanged
-from ha_core.snapshot import LinkSummary
+from ha_core.membership.detector import HISTORY, Detector, LinkChanged, shared_links
+from ha_core.snapshot import LinkMoment
 
 A, B = NodeName("a"), NodeName("b")
 RING0, RING1 = LinkName("ring0"), LinkName("ring1")
@@ -57,12 +58,13 @@ def test_links_are_summed_up_in_order() -> None:
     found = detector()
     found.heard(A, RING0, 600)
     found.check(DEAD_MS)
-    assert found.links(DEAD_MS) == (
-        LinkSummary(A, RING0, True, 400),
-        LinkSummary(A, RING1, False, 1000),
-        LinkSummary(B, RING0, False, 1000),
-        LinkSummary(B, RING1, False, 1000),
-    )
+    summed = [(item.peer, item.link, item.up, item.silent_ms) for item in found.links(DEAD_MS)]
+    assert summed == [
+        (A, RING0, True, 400),
+        (A, RING1, False, 1000),
+        (B, RING0, False, 1000),
+        (B, RING1, False, 1000),
+    ]
 
 
 def test_new_peers_count_as_heard_and_old_ones_keep_their_silence() -> None:
@@ -90,3 +92,42 @@ def test_next_deadline_lies_ahead_after_every_check(
         assert deadline_ms is None or deadline_ms > now_ms
         states = {(item.peer, item.link): item for item in found.links(now_ms)}
         assert all(item.up is (item.silent_ms < DEAD_MS) for item in states.values())
+
+
+def test_link_keeps_its_newest_changes_with_time_and_reason() -> None:
+    found = detector()
+    for number in range(30):
+        found.check(2000 * number + 1500)
+        found.heard(A, RING0, 2000 * number + 1600)
+    (link,) = [item for item in found.links(60_000, 500) if (item.peer, item.link) == (A, RING0)]
+    assert (link.up, link.changes, link.since_ms, link.silent_ms) == (True, 60, 400, 400)
+    assert len(link.history) == HISTORY
+    assert link.history[-1] == LinkMoment(60_100, True, "heard again")
+    assert link.history[-2] == LinkMoment(60_000, False, "nothing was heard for 1000 ms")
+
+
+def test_loss_of_a_link_is_measured_against_the_others() -> None:
+    found = detector()
+    for frame in range(1, 2000):
+        found.heard(A, RING0, 10, frame)
+        if frame % 4:
+            found.heard(A, RING1, 10, frame)
+    losses = {item.link: item.loss_permille for item in found.links(10) if item.peer == A}
+    assert losses[RING0] == 0
+    assert 230 <= losses[RING1] <= 270
+
+
+def test_frame_that_came_over_a_stream_is_no_loss_of_the_other_links() -> None:
+    found = detector()
+    for _ in range(200):
+        found.heard(A, RING0, 10)
+    assert [item.loss_permille for item in found.links(10)] == [0, 0, 0, 0]
+
+
+def test_link_that_this_node_is_not_on_is_not_watched() -> None:
+    def node(name: NodeName, *links: LinkName) -> Node:
+        return Node(name, tuple(Address(link, f"{name}.example") for link in links))
+
+    configuration = Configuration(nodes=(node(A, RING0), node(B, RING0, RING1)))
+    assert shared_links(configuration, A) == {B: (RING0,)}
+    assert shared_links(configuration, NodeName("new")) == {A: (RING0,), B: (RING0, RING1)}
