@@ -39,6 +39,7 @@ from ha_core.runtime.logs import logging_to
 from ha_core.runtime.loop import Loop
 from ha_core.runtime.nodefile import NodeFile, read_node_file
 from ha_core.runtime.operations import Operations
+from ha_core.runtime.operations_fence import FenceAgents
 from ha_core.runtime.ping import Pinger
 from ha_core.runtime.service import (
     lock,
@@ -109,10 +110,15 @@ class Daemon:
             node=node_file.name,
             gate=self._gate,
         )
+        self._watchdog = node_file.watchdog
+        self._broken: HaError | None = None
+        self._guardian.on_broken = self._watchdog_broke
         self._guardian.on_paused = self._guardian_paused
         self._loop.transport = self._transport
         self._pinger = self._loop.pinger = Pinger(self._loop.post)
         self._loop.operations = self._operations
+        self._fence_agents = FenceAgents(self._operations.scratch, self._loop.post)
+        self._loop.fence_agents = self._fence_agents
         self._loop.guardian = Keepers((self._gate, self._guardian))
         self._control = ControlServer(
             layout.control_socket, self._loop, access=access, product=product()
@@ -149,7 +155,8 @@ class Daemon:
         await self._transport.configure(self._places)
         self._pinger.configure(self._node.configuration)
         await self._control.start()
-        self._loop.post(Declared(Gates(self._gate.available, self._gate.reason)))
+        watched = await self._operations.watched.use(self._watchdog, str(self._layout.node_file))
+        self._loop.post(Declared(Gates(self._gate.available, self._gate.reason, *watched)))
         self._loop.start()
         # What is there now stays: the collector need not look at it, nor stop the node for it.
         gc.collect()
@@ -160,6 +167,7 @@ class Daemon:
     async def _end(self) -> None:
         await self._control.stop()
         await self._operations.close()
+        await self._fence_agents.close()
         await self._guardian.close()
         await self._gate.close()
         await self._pinger.close()
@@ -168,7 +176,7 @@ class Daemon:
         self._store.close()
 
     def _exit_code(self) -> int:
-        fault = self._loop.failure
+        fault = self._loop.failure or self._broken
         if fault is None:
             return EXIT_OK
         sys.stderr.write(f"had: {fault}\n")
@@ -180,6 +188,15 @@ class Daemon:
 
     def _died(self, event: ResourceDied) -> None:
         self._loop.post(event)
+
+    def _watchdog_broke(self, text: str) -> None:
+        """Others count on it: what it guards must go from here, in order, and so must we."""
+        if self._broken is None:
+            self._broken = HaError(text)
+            log.critical("%s: this node moves its resources away and ends", text)
+            why = "this node has told the cluster that its watchdog ends them"
+            self._loop.post(Noticed("watchdog-broken", f"{text}: all moves away from here", why))
+            self._ask_to_stop()
 
     def _guardian_paused(self, paused_ms: Millis, late_ms: Millis) -> None:
         text = f"the guardian on {self._node.name} did not run for {paused_ms} ms"

@@ -18,10 +18,12 @@ from typing import Final, Protocol
 from ha_core.commands import Command, Outcome
 from ha_core.effects import (
     MAY_PASS_PERSIST,
+    CancelFence,
     CancelOperation,
     CommandAnswered,
     ConfigurationApplied,
     Effect,
+    Fence,
     HoldLease,
     Journal,
     Persist,
@@ -78,6 +80,18 @@ class OperationRunner(Protocol):
         ...
 
 
+class FenceRunner(Protocol):
+    """Calls fence agents; answers come back as `FenceDone` events."""
+
+    def run(self, call: Fence) -> None:
+        """Begin a call."""
+        ...
+
+    def cancel(self, call_id: int) -> None:
+        """Kill a call."""
+        ...
+
+
 class LeaseKeeper(Protocol):
     """Whoever ends what runs under the lease when it is over."""
 
@@ -102,6 +116,7 @@ class Loop:
         self.transport = codec_transport
         self.pinger: Pinger | None = None
         self.operations: OperationRunner | None = None
+        self.fence_agents: FenceRunner | None = None
         self.guardian: LeaseKeeper | None = None
         self.ended = asyncio.Event()
         self.failure: HaError | None = None
@@ -285,6 +300,12 @@ class Loop:
             case CancelOperation(operation_id=operation_id):
                 assert self.operations is not None
                 self.operations.cancel(operation_id)
+            case Fence():
+                assert self.fence_agents is not None
+                self.fence_agents.run(effect)
+            case CancelFence(call_id=call_id):
+                assert self.fence_agents is not None
+                self.fence_agents.cancel(call_id)
             case HoldLease(until_ms=until_ms):
                 assert self.guardian is not None
                 self.guardian.hold(until_ms)

@@ -26,6 +26,7 @@ from ha_core.runtime.guardian import Guardian, boottime_ms
 from ha_core.runtime.operations_address import Addresses
 from ha_core.runtime.operations_agents import Directories, MissingError, describe, operate
 from ha_core.runtime.operations_process import FaultError, Processes
+from ha_core.runtime.watched import Watched
 
 CANCELLED: Final = "the operation was cancelled"
 _LEASE_REASONS: Final = (LEASE_RAN_OUT, "the lease ran out", "the lease was given up")
@@ -58,9 +59,16 @@ class Operations:
         self._directories = directories or Directories()
         self._processes = Processes(guardian, layout.lib.absolute() / "log", node)
         self._addresses = Addresses(guardian, layout.run.absolute() / "addresses", gate)
+        self.watched = Watched(guardian, layout.run.absolute() / "watched")
+        """What only the machine's watchdog ends."""
         self._tasks: dict[int, asyncio.Task[OperationDone]] = {}
         guardian.on_died = self._take_death
         guardian.leftovers = self._addresses.leftovers
+
+    @property
+    def scratch(self) -> str:
+        """Directory of what agents keep for a while; marks them as this daemon's."""
+        return self._place.scratch
 
     def sweep(self) -> None:
         """End what an earlier daemon of this node left at work when it was killed."""
@@ -146,7 +154,8 @@ class Operations:
             case AgentClass.ADDRESS:
                 return await self._addresses.operate(operation)
             case _:
-                return await operate(operation, self._place, self._directories)
+                deed = partial(operate, operation, self._place, self._directories)
+                return await self.watched.operate(operation, deed)
 
     def _failed(self, operation: RunOperation, fault: FaultError) -> OperationDone:
         reason = str(fault)

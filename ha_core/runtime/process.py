@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from ha_core.agents.fence import MARK
 from ha_core.agents.output import TAIL_BYTES
 from ha_core.ids import Millis
 
@@ -26,6 +27,7 @@ DRAIN_READS_MAX: Final = 32
 """Reads after the agent's end: a pipe holds no more, and a daemon it left may write for ever."""
 FAILED_CODE: Final = 1
 _AGENT_PLACES: Final = (b"/resource.d/", b"/init.d/")
+_FENCING: Final = f"{MARK}=".encode()
 SERVICE_UMASK: Final = 0o022
 """What services expect; the daemon's own would hide their files from their users."""
 
@@ -103,8 +105,11 @@ async def run_agent(
     environment: Mapping[str, str],
     timeout_ms: Millis,
     output_bytes_max: int = TAIL_BYTES,
+    given: bytes = b"",
 ) -> AgentResult:
     """Run a program to its end or its time limit. Cancelling kills its whole group first.
+
+    `given` is what it reads from standard input.
 
     Raises:
         OSError: it cannot be executed.
@@ -113,7 +118,7 @@ async def run_agent(
     everything, errors = _Tail(output_bytes_max), _Tail(TAIL_BYTES)
     with contextlib.ExitStack() as readers:
         out, err = _reader(readers, everything), _reader(readers, everything, errors)
-        process = _spawn(argv, environment, out.writer, err.writer)
+        process = _spawn(argv, environment, _stdin(readers, given), out.writer, err.writer)
         out.close_writer()
         err.close_writer()
         timed_out = await _wait(process, timeout_ms)
@@ -136,12 +141,23 @@ def _reader(stack: contextlib.ExitStack, *tails: _Tail) -> _Reader:
     return reader
 
 
+def _stdin(stack: contextlib.ExitStack, given: bytes) -> int:
+    """Return a descriptor to read this from: in memory, never on disk."""
+    if not given:
+        return subprocess.DEVNULL
+    descriptor = os.memfd_create("stdin")
+    stack.callback(os.close, descriptor)
+    os.write(descriptor, given)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
 def _spawn(
-    argv: tuple[str, ...], environment: Mapping[str, str], out: int, err: int
+    argv: tuple[str, ...], environment: Mapping[str, str], given: int, out: int, err: int
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         argv,
-        stdin=subprocess.DEVNULL,
+        stdin=given,
         stdout=out,
         stderr=err,
         env=dict(environment),
@@ -234,7 +250,9 @@ def _is_agent(pid: int, mark: bytes) -> bool:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read().rstrip(b"\0").split(b"\0")
         with open(f"/proc/{pid}/environ", "rb") as file:
-            marked = mark in file.read().split(b"\0")
+            settings = file.read().split(b"\0")
     except OSError:
         return False  # it is gone, or another user's
-    return marked and any(place in word for word in words for place in _AGENT_PLACES)
+    is_agent = any(place in word for word in words for place in _AGENT_PLACES)
+    programs = [item.removeprefix(_FENCING) for item in settings if item.startswith(_FENCING)]
+    return mark in settings and (is_agent or any(name in words for name in programs))
