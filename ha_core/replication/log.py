@@ -140,6 +140,11 @@ class Log:
         later = self._entries[max(index - self._base_index, 0) :]
         return tuple(entry.change.configuration for entry in later if entry.change is not None)
 
+    def newest_change(self) -> ConfigurationChange | None:
+        """Return the newest revision, final or not; None if there is none at all."""
+        later = [entry.change for entry in self._entries if entry.change is not None]
+        return later[-1] if later else (self.revisions[-1] if self.revisions else None)
+
     def apply_through(self, index: Index) -> list[Entry]:
         """Apply committed entries up to `index`; return them in order."""
         fresh = self._entries[self.applied - self._base_index : max(index - self._base_index, 0)]

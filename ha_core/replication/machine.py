@@ -50,7 +50,13 @@ class Replication(Standing):
             return ""
         if self.is_changing:
             return "another change of the configuration is under way: try again"
-        return step_fault(self._voters(), change.configuration.voters())
+        fault = step_fault(self._voters(), change.configuration.voters())
+        if not fault and self._is_step_of_two(change.configuration):
+            return (
+                "the votes cannot change while 'two_node: fencing' lets one of two voters go on"
+                " alone, which then may not know of it: apply 'two_node: wait' first"
+            )
+        return fault
 
     # --- the door ------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ Owns: the state of `machine.Replication`, which alone changes it, and whether a
 voter of two may go on alone; docs/protocols/quorum.md has the argument.
 """
 
+from dataclasses import replace
 from random import Random
 
 from ha_core.config.model import Configuration, TwoNode
@@ -163,3 +164,28 @@ class Standing:
         if self._log.is_empty or self._election.is_bound(now_ms):
             return "the other voter may still lead"
         return ""
+
+    def _is_step_of_two(self, later: Configuration) -> bool:
+        """Return whether the votes of two would change while one of them may go on alone: it
+        might not hold that change, and lead beside those who do.
+        """
+        members = self._log.members
+        is_two = len(self._voters()) == 2 and members.options.two_node is TwoNode.FENCING
+        return is_two and later.voters() != self._voters()
+
+    def change_alone(self, verdict: Verdict, wall_ms: Millis) -> ConfigurationChange:
+        """Return the revision by which the other of two voters loses its vote until it is back."""
+        newest = self._log.newest_change()
+        assert newest is not None
+        nodes = tuple(
+            replace(node, voter=False) if node.name == verdict.node else node
+            for node in newest.configuration.nodes
+        )
+        return ConfigurationChange(
+            newest.revision + 1,
+            replace(newest.configuration, nodes=nodes),
+            verdict.author,
+            f"{verdict.node} is off and has no vote until it is back",
+            wall_ms,
+            will_vote=tuple(sorted({*newest.will_vote, verdict.node})),
+        )

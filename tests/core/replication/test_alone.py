@@ -1,0 +1,230 @@
+"""One of two voters goes on alone: only after proof, only in step, and the log never forks."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from ha_core.config.model import Configuration, Options, TwoNode
+from ha_core.replication.election import Role
+from ha_core.replication.entries import Verdict
+from ha_core.replication.machine import Replication
+from tests.core.replication.bench import LONG_MS, TIMERS, Bench, change, configuration, name
+
+
+def two(*learners: int, mode: TwoNode = TwoNode.FENCING) -> Configuration:
+    """Return two voters under that mode, and learners."""
+    plain = configuration(1, 2, learners=learners)
+    return replace(plain, options=Options(two_node=mode))
+
+
+def proof(machine: Replication, off: int) -> Verdict:
+    """Return the word of a device that a node is off."""
+    return Verdict(name(off), 1, "fenced:pdu", machine.name, "", 0)
+
+
+def go_alone(bench: Bench, number: int) -> None:
+    """Let one voter go on, the other being off."""
+    machine, other = bench[number], 3 - number
+    verdict = proof(machine, other)
+    change = machine.change_alone(verdict, 0)
+    bench.perform(name(number), machine.go_alone(change, verdict, bench.now_ms))
+
+
+def led(config: Configuration) -> tuple[Bench, int, int]:
+    """Return a bench with a leader of two in step, the leader's number and the other's."""
+    bench = Bench(config)
+    bench.run(LONG_MS)
+    leader = bench.leader()
+    return bench, leader, 3 - leader
+
+
+@pytest.mark.parametrize("role", ["leader", "follower"])
+def test_voter_in_step_goes_on_alone_and_takes_the_others_vote(role: str) -> None:
+    bench, leader, follower = led(two())
+    here, there = (leader, follower) if role == "leader" else (follower, leader)
+    bench.cut.add(name(there))
+    bench.run(2 * TIMERS.dead_after_ms)
+    assert bench[here].role is not Role.LEADER
+    assert bench[here].alone_fault(bench.now_ms) == ""
+    go_alone(bench, here)
+    bench.run(LONG_MS)
+    assert bench.leader() == here
+    assert bench[here].configuration.voters() == (name(here),)
+    assert bench[here].revisions[-1].will_vote == (name(there),)
+
+
+def test_voter_that_has_just_started_never_goes_on_alone() -> None:
+    bench, leader, follower = led(two())
+    bench.cut.add(name(leader))
+    bench.restart(follower)
+    bench.run(LONG_MS)
+    fault = bench[follower].alone_fault(bench.now_ms)
+    assert fault == "it has not seen the other voter since it started"
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        (two(mode=TwoNode.WAIT), "the option is off"),
+        (replace(configuration(1, 2, 3), options=two().options), "three vote"),
+        (replace(configuration(1), options=two().options), "one votes"),
+    ],
+)
+def test_only_one_of_two_that_may_goes_on_alone(config: Configuration, why: str) -> None:
+    bench = Bench(config)
+    bench.run(LONG_MS)
+    leader = bench.leader()
+    bench.cut |= {name(n) for n in (1, 2, 3) if n != leader}
+    bench.run(2 * TIMERS.dead_after_ms)
+    assert bench[leader].other_of_two is None, why
+
+
+def test_change_of_voters_under_way_keeps_both_from_going_on_alone() -> None:
+    bench, leader, follower = led(two())
+    bench.cut.add(name(leader))
+    bench.run(2 * TIMERS.dead_after_ms)
+    go_alone(bench, follower)
+    bench.propose(follower, two())
+    bench.run(2 * TIMERS.dead_after_ms)
+    assert bench[follower].configuration.voters() == (name(follower),)
+    assert bench[follower].role is not Role.LEADER
+    assert bench[follower].other_of_two is None
+
+
+def test_voter_whose_leader_may_still_lead_is_bound() -> None:
+    bench, _, follower = led(two())
+    assert bench[follower].alone_fault(bench.now_ms) == "the other voter may still lead"
+
+
+def test_voter_that_was_cut_off_comes_back_as_a_learner_and_takes_the_survivors_log() -> None:
+    bench, leader, follower = led(two())
+    bench.cut.add(name(leader))
+    bench.run(2 * TIMERS.dead_after_ms)
+    go_alone(bench, follower)
+    bench.propose(follower, bench[follower].configuration)
+    bench.restart(leader)
+    bench.cut.clear()
+    bench.run(LONG_MS)
+    assert bench.leader() == follower
+    assert bench[leader].applied == bench[follower].applied
+    assert bench[leader].configuration.voters() == (name(follower),)
+
+
+class Storm:
+    """Two machines, a switch that ends one, and whoever may go on alone doing so."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.bench = Bench(two(), seed=seed)
+        self.off: set[int] = set()
+        self.alone = 0
+
+    def step(self) -> None:
+        """Do one thing that can happen."""
+        deed = self.random.choice(
+            (*["time"] * 6, *["deliver"] * 12, "lose", "link", "fence", "power", "propose", "vote")
+        )
+        getattr(self, f"_{deed}")()
+
+    def _time(self) -> None:
+        bench = self.bench
+        bench.now_ms += self.random.randrange(1, TIMERS.dead_after_ms // 3)
+        for number in sorted({1, 2} - self.off):
+            due_ms = bench[number].deadline_ms()
+            if due_ms is not None and due_ms <= bench.now_ms:
+                bench.tick(number)
+
+    def _deliver(self) -> None:
+        letters = self.bench.letters
+        if letters:
+            letter = letters.pop(self.random.randrange(len(letters)))
+            if letter.receiver not in {name(n) for n in self.off}:
+                self.bench.deliver(letter)
+
+    def _lose(self) -> None:
+        del self.bench.letters[: self.random.randrange(8)]
+
+    def _link(self) -> None:
+        self.bench.cut = set() if self.bench.cut else {name(self.random.choice((1, 2)))}
+
+    def _fence(self) -> None:
+        here = self.random.choice((1, 2))
+        machine, other = self.bench[here], 3 - here
+        if here in self.off or machine.alone_fault(self.bench.now_ms):
+            return
+        self.off.add(other)
+        go_alone(self.bench, here)
+        self.alone += 1
+
+    def _power(self) -> None:
+        number = self.random.choice((1, 2))
+        if number in self.off or self.random.random() < 0.2:
+            self.bench.restart(number)
+            self.off.discard(number)
+
+    def _propose(self) -> None:
+        for number in sorted({1, 2} - self.off):
+            machine = self.bench[number]
+            if machine.role is Role.LEADER and machine.is_established and not machine.is_changing:
+                self.bench.propose(number, machine.configuration)
+
+    def _vote(self) -> None:
+        """As the clerk does: give a learner that has caught up its vote back."""
+        for number in sorted({1, 2} - self.off):
+            machine, other = self.bench[number], name(3 - number)
+            if machine.role is not Role.LEADER or not machine.is_established or machine.is_changing:
+                continue
+            if (
+                machine.match_of(other) >= machine.commit
+                and len(machine.configuration.voters()) == 1
+            ):
+                self.bench.propose(number, two())
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_storm_of_losses_fencing_and_restarts_forks_the_log(seed: int) -> None:
+    storm = Storm(seed)
+    for _ in range(1500):
+        storm.step()
+    # Everything is mended: both are on, and agree.
+    for number in sorted(storm.off):
+        storm.bench.restart(number)
+    storm.off.clear()
+    storm.bench.cut.clear()
+    storm.bench.run(LONG_MS)
+    leader = storm.bench.leader()
+    assert storm.bench[3 - leader].applied == storm.bench[leader].applied
+
+
+def test_storms_go_alone_often_enough_to_mean_something() -> None:
+    storm = Storm(1)
+    for _ in range(6000):
+        storm.step()
+    assert storm.alone >= 3
+
+
+def test_voter_that_is_in_step_by_an_old_log_would_fork_it() -> None:
+    """The rule is needed: without it a returning node leads with what it had."""
+    bench, leader, follower = led(two())
+    bench.cut.add(name(leader))
+    bench.run(2 * TIMERS.dead_after_ms)
+    go_alone(bench, follower)
+    bench.propose(follower, bench[follower].configuration)
+    bench.restart(leader)
+    bench.run(LONG_MS)
+    assert bench[leader].alone_fault(bench.now_ms) != ""
+    bench[leader]._is_in_step = True
+    with pytest.raises(AssertionError, match=r"was final in term|both lead"):
+        go_alone(bench, leader)
+
+
+@pytest.mark.parametrize("later", [configuration(1, 2, 3), configuration(1, learners=(2,))])
+def test_votes_of_two_do_not_change_while_one_may_go_on_alone(later: Configuration) -> None:
+    bench, leader, _ = led(two(3))
+    wished = replace(later, options=Options(two_node=TwoNode.WAIT))
+    fault = bench[leader].may_propose(change(2, wished))
+    assert "apply 'two_node: wait' first" in fault
+    bench.propose(leader, two(3, mode=TwoNode.WAIT))
+    bench.run(LONG_MS)
+    assert bench[leader].may_propose(change(3, wished)) == ""
