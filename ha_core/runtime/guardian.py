@@ -16,7 +16,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -112,6 +112,10 @@ class Guardian:
         self.on_paused: Callable[[Millis, Millis], None] = _paused
         """Called when it did not run for so long, and so ended what it held so late (0: it did
         not)."""
+        self.on_broken: Callable[[str], None] = log.error
+        """Called with a sentence when the watchdog does not do its duty any more."""
+        self._watchdog: dict[str, object] = {}
+        self._watched: set[str] = set()
         self.leftovers: Callable[[], tuple[bytes, ...]] = tuple
         """Called when a guardian starts: requests that remove what an earlier one could not."""
         self._page = Page.made()
@@ -171,6 +175,8 @@ class Guardian:
         asyncio.get_running_loop().add_reader(self._channel, self._readable)
         for remove in self.leftovers():
             self._send({"do": "release", "resource": "", "remove": remove.hex()})
+        if self._watchdog:
+            self._send({**self._watchdog, "names": sorted(self._watched)})
         if self._until_ms:
             self.hold(self._until_ms)
 
@@ -314,6 +320,31 @@ class Guardian:
             self._held.discard(resource)
         return answer
 
+    async def use_watchdog(self, path: str, timeout_s: int, wanted: Iterable[str]) -> Answer:
+        """Take this watchdog for what wants it already and what will; a fault says what it lacks.
+
+        Nothing wants it: it is tried out, and disarmed again.
+        """
+        self._watched = set(wanted)
+        self._watchdog = {"do": "watchdog", "path": path, "timeout": timeout_s}
+        answer = await self._ask(
+            {**self._watchdog, "names": sorted(self._watched)}, round(SHUTDOWN_S * 1000)
+        )
+        if answer.fault:
+            self._watchdog = {}
+        return answer
+
+    async def watch(self, resource: str, not_after_ms: Millis | None) -> Answer:
+        """Arm the watchdog before a resource that it guards is started."""
+        self._watched.add(resource)
+        request = {"do": "watch", "resource": resource, "not_after": not_after_ms}
+        return await self._ask(request, round(SHUTDOWN_S * 1000))
+
+    async def unwatch(self, resource: str) -> Answer:
+        """The resource has ended: the last one disarms the watchdog."""
+        self._watched.discard(resource)
+        return await self._ask({"do": "unwatch", "resource": resource}, round(SHUTDOWN_S * 1000))
+
     async def check(self, resource: str, timeout_ms: Millis) -> Answer:
         """Ask whether the guardian holds the resource alive."""
         return await self._ask({"do": "check", "resource": resource}, timeout_ms)
@@ -411,6 +442,8 @@ class Guardian:
                 resource = str(message["resource"])
                 self._held.discard(resource)
                 self.on_died(resource, str(message["reason"]))
+            case "broken":
+                self.on_broken(str(message["text"]))
             case "paused":
                 self.on_paused(int(str(message["ms"])), int(str(message["late"])))
             case "done":

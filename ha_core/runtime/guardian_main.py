@@ -19,6 +19,8 @@ from typing import Final
 
 from ha_core.runtime import guardian_os as kernel
 from ha_core.runtime.guardian_deputy import Deputy, Page
+from ha_core.runtime.guardian_watch import Watch
+from ha_core.runtime.watchdog import WatchdogError
 
 KILL_LEAD_MS: Final = 5
 """The guardian strikes so much before the lease ends: a kill takes effect within this time."""
@@ -90,6 +92,7 @@ class Guardian:
         self._is_alone = False
         self._daemon = os.pidfd_open(os.getppid())
         self._deputy = Deputy(page)
+        self._watch = Watch()
         self._looked_ms = kernel.now_ms()
         self._late_ms = 0
         """How late the last lease's end was noticed; 0 once that was told."""
@@ -122,6 +125,7 @@ class Guardian:
         elif self._channel.fileno() in ready:
             self._take_in()
         self._check_lease()
+        self._tend_watchdog()
         self._tell_pause(due_ms)
         self._look_after(ready)
         queue, self._queue = self._queue, []
@@ -145,6 +149,8 @@ class Guardian:
     def _next_ms(self) -> int:
         """Return when something is due by time alone, or 0."""
         due = [p.kill_at_ms for p in self._processes.values() if p.kill_at_ms]
+        if watch_ms := self._watch.due_ms(self._until_ms):
+            due.append(watch_ms)
         if any(p.status is not None for p in self._processes.values()):
             due.append(kernel.now_ms() + CLEAR_EVERY_MS)
         if self._until_ms and (self._processes or self._claims):
@@ -239,6 +245,12 @@ class Guardian:
             self._queue.clear()
             self._outbox.clear()
 
+    def _tend_watchdog(self) -> None:
+        try:
+            self._watch.tend(self._until_ms)
+        except WatchdogError as fault:
+            self._tell({"is": "broken", "text": str(fault)})
+
     # --- requests ------------------------------------------------------------------------
 
     def _answer(self, request: int, fault: str = "", **more: object) -> None:
@@ -263,8 +275,29 @@ class Guardian:
                 lives = process is not None and process.status is None
                 pid = process.pid if process is not None and lives else 0
                 self._answer(request, held=lives or resource in self._claims, pid=pid)
+            case "watchdog":
+                names = kernel.texts(message["names"])
+                path, timeout_s = str(message["path"]), number(message, "timeout")
+                self._answer(request, self._watch.use(path, timeout_s, names))
+            case "watch":
+                self._arm(request, resource, message)
+            case "unwatch":
+                self._watch.let_go(resource)
+                self._answer(request)
             case unknown:
                 self._answer(request, f"the guardian does not know the request '{unknown}'")
+
+    def _arm(self, request: int, resource: str, message: Message) -> None:
+        if not self._may_begin(message):
+            self._answer(request, LEASE_OVER)
+            return
+        try:
+            self._watch.want(resource, self._until_ms)
+        except WatchdogError as fault:
+            self._tell({"is": "broken", "text": str(fault)})
+            self._answer(request, str(fault))
+        else:
+            self._answer(request)
 
     def _may_begin(self, message: Message) -> bool:
         limit = message.get("not_after")

@@ -16,6 +16,17 @@ from ha_core.ids import LinkName, NodeName
 FILE_BYTES_MAX = 65_536
 PORT_MAX = 65_535
 PORT_DIGITS_MAX = 5
+TIMEOUT_S_DEFAULT = 10
+TIMEOUT_S_MAX = 3600
+TIMEOUT_DIGITS_MAX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class WatchdogPlace:
+    """Which device resets this machine, and how soon unless it is fed."""
+
+    device: str
+    timeout_s: int = TIMEOUT_S_DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,7 @@ class NodeFile:
 
     name: NodeName
     seeds: Configuration
+    watchdog: WatchdogPlace | None = None
 
 
 def render_node_file(name: NodeName, configuration: Configuration) -> str:
@@ -83,18 +95,42 @@ class _Reader:
     def file(self, root: yaml.Node | None) -> NodeFile:
         """Return the file's values, or raise all its faults."""
         found = self._mapping(root, "the file")
-        for key in sorted(set(found) - {"name", "nodes"}):
-            self._fault(found[key], f"'{key}' is not known, expected 'name' and 'nodes'")
+        for key in sorted(set(found) - {"name", "nodes", "watchdog"}):
+            self._fault(found[key], f"'{key}' is not known, expected 'name', 'nodes', 'watchdog'")
         name = self._text(found["name"], "name") if "name" in found else ""
         if "name" not in found and not self._faults:
             self._fault(root, "'name' is missing, expected the name of this node")
         listening = self._mapping(found["nodes"], "'nodes'") if "nodes" in found else {}
         nodes = tuple(self._node(node, places) for node, places in listening.items())
+        watchdog = self._watchdog(found["watchdog"]) if "watchdog" in found else None
         if self._faults:
             raise ConfigError(self._faults)
         links = sorted({item.link for node in nodes for item in node.addresses})
         seeds = Configuration(nodes=nodes, links=tuple(Link(link) for link in links))
-        return NodeFile(NodeName(name), seeds)
+        return NodeFile(NodeName(name), seeds, watchdog)
+
+    def _watchdog(self, node: yaml.Node) -> WatchdogPlace:
+        found = self._mapping(node, "'watchdog'")
+        for key in sorted(set(found) - {"device", "timeout"}):
+            self._fault(found[key], f"'watchdog.{key}' is not known, expected 'device', 'timeout'")
+        device, timeout_s = "", TIMEOUT_S_DEFAULT
+        if "device" in found:
+            device = self._text(found["device"], "'watchdog.device'")
+        elif isinstance(node, yaml.MappingNode):
+            self._fault(node, "'watchdog.device' is missing, expected a path as /dev/watchdog")
+        if device and not device.startswith("/"):
+            text = f"'watchdog.device' is '{device}', expected a path as /dev/watchdog"
+            self._fault(found["device"], text)
+        if "timeout" in found:
+            text = self._text(found["timeout"], "'watchdog.timeout'")
+            digits = text.removesuffix("s")
+            is_number = digits.isdecimal() and len(digits) <= TIMEOUT_DIGITS_MAX
+            if text and not (is_number and 1 <= int(digits) <= TIMEOUT_S_MAX):
+                allowed = f"expected whole seconds, 1s..{TIMEOUT_S_MAX}s"
+                self._fault(found["timeout"], f"'watchdog.timeout' is '{text:.20}', {allowed}")
+            elif text:
+                timeout_s = int(digits)
+        return WatchdogPlace(device, timeout_s)
 
     def _node(self, name: str, places: yaml.Node) -> Node:
         addresses = []

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from ha_core.config.model import Address, Configuration, Link, Node
 from ha_core.errors import ConfigError
 from ha_core.ids import LinkName, NodeName
-from ha_core.runtime.nodefile import parse_place, read_node_file, render_node_file
+from ha_core.runtime.nodefile import (
+    NodeFile,
+    WatchdogPlace,
+    parse_place,
+    read_node_file,
+    render_node_file,
+)
 
 RING0, RING1 = LinkName("ring0"), LinkName("ring1")
 CONFIGURATION = Configuration(
@@ -58,7 +64,7 @@ nodes:
 colour: blue
 """
     assert faults(tmp_path, text) == [
-        "node.yaml:11: 'colour' is not known, expected 'name' and 'nodes'",
+        "node.yaml:11: 'colour' is not known, expected 'name', 'nodes', 'watchdog'",
         "node.yaml:2: name is empty or a list, expected one word",
         "node.yaml:7: 'ring0' stands twice in nodes.n1",
         "node.yaml:5: nodes.n1.ring2: '10.0.0.1:99999' has port '99999', expected 1..65535",
@@ -122,3 +128,37 @@ def test_place_is_host_with_or_without_port(place: str, host: str, port: int) ->
 def test_port_out_of_range_is_refused(port: str) -> None:
     with pytest.raises(ConfigError, match=r"here: .* expected 1\.\.65535"):
         parse_place("ring0", f"host:{port}", "here")
+
+
+def test_watchdog_is_read_with_its_time_out(tmp_path: Path) -> None:
+    path = tmp_path / "node.yaml"
+    text = render_node_file(NodeName("n2"), CONFIGURATION)
+    assert read_node_file_of(path, text).watchdog is None
+    found = read_node_file_of(path, f"{text}watchdog: {{device: /dev/watchdog}}\n")
+    assert found.watchdog == WatchdogPlace("/dev/watchdog", 10)
+    found = read_node_file_of(path, f"{text}watchdog: {{device: /dev/watchdog1, timeout: 5s}}\n")
+    assert found.watchdog == WatchdogPlace("/dev/watchdog1", 5)
+
+
+def read_node_file_of(path: Path, text: str) -> NodeFile:
+    """Return what the file with this text says."""
+    path.write_text(text)
+    return read_node_file(path)
+
+
+@pytest.mark.parametrize(
+    ("watchdog", "fault"),
+    [
+        ("{timeout: 5s}", "'watchdog.device' is missing, expected a path as /dev/watchdog"),
+        ("{device: watchdog}", "'watchdog.device' is 'watchdog', expected a path"),
+        ("{device: /dev/watchdog, timeout: 0s}", "'0s', expected whole seconds, 1s..3600s"),
+        ("{device: /dev/watchdog, timeout: soon}", "'soon', expected whole seconds"),
+        ("{device: /dev/watchdog, feed: 1}", "'watchdog.feed' is not known"),
+        ("/dev/watchdog", "'watchdog' is not a mapping"),
+    ],
+)
+def test_fault_in_the_watchdog_is_told(tmp_path: Path, watchdog: str, fault: str) -> None:
+    text = render_node_file(NodeName("n2"), CONFIGURATION)
+    with pytest.raises(ConfigError) as caught:
+        read_node_file_of(tmp_path / "node.yaml", f"{text}watchdog: {watchdog}\n")
+    assert fault in str(caught.value)
