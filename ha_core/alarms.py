@@ -5,10 +5,11 @@ Owns: these sentences. Pure: facts and summaries in. Knows nothing of screens.
 
 from collections.abc import Iterable
 
+from ha_core.config.secrets import is_secret
 from ha_core.facts import Facts
 from ha_core.ids import NodeName, ResourceId
 from ha_core.snapshot import LinkSummary, NodeSummary, ResourceSummary
-from ha_core.status import Failure, Instance, InstanceState
+from ha_core.status import Failure, FencingStatus, Instance, InstanceState
 from ha_core.transition.failure import OCF_NOT_RUNNING
 
 _GONE = ("lost", "left")
@@ -25,11 +26,8 @@ def faults(
     return (
         *_store(facts),
         *_quorum(facts, is_electing=is_electing),
-        *(
-            f"node {node.name} is lost: start it, or mend its links; it comes back by itself"
-            for node in nodes
-            if node.state == "lost"
-        ),
+        *_lost(nodes),
+        *(_fencing(item) for item in facts.fencing if facts.quorate),
         *_resources(facts, resources),
         *_orphans(facts),
         *_links(facts, nodes),
@@ -39,15 +37,48 @@ def faults(
 
 def notices(facts: Facts, votes: int, needed: int) -> tuple[str, ...]:
     """Return what is not wrong, but would make the next fault a grave one."""
+    found = _clear_secrets(facts)
     if not facts.quorate or not 1 < needed == votes:
-        return ()
+        return found
     expected = len(facts.configuration.voters())
     missing = expected - votes
     cure = "bring back the voters that are missing" if missing else "add a voter or a witness"
     return (
         f"the next loss of a vote stops the cluster: {votes} of {expected} votes are there,"
         f" and {needed} are needed; {cure}",
+        *found,
     )
+
+
+def _clear_secrets(facts: Facts) -> tuple[str, ...]:
+    return tuple(
+        f"whoever may read the configuration can read '{name}' of the fence device {device.id}:"
+        f" keep it in a file of mode 0600 on every node, and write '{name}_file: PATH'"
+        for device in facts.configuration.fence_devices
+        for name, _ in device.parameters
+        if is_secret(name)
+    )
+
+
+def _lost(nodes: tuple[NodeSummary, ...]) -> Iterable[str]:
+    for node in nodes:
+        if node.fenced_by:
+            cure = "find out why, then start it; it comes back by itself"
+            yield f"node {node.name} was cut off by {node.fenced_by}: {cure}"
+        elif node.state == "lost":
+            cure = "start it, or mend its links; it comes back by itself"
+            yield f"node {node.name} is lost: {cure}"
+
+
+def _fencing(item: FencingStatus) -> str:
+    name, by = item.node, f" by {item.device} through {item.executor}" if item.device else ""
+    if item.stage == "restoring":
+        return f"node {name} is being switched on again{by}"
+    if item.stage == "resting":
+        cure = f"if it is down for sure: ha node confirm-down {name} --reason TEXT"
+        return f"node {name} could not be cut off ({item.fault}), and is tried again; {cure}"
+    word = "is to be cut off soon" if item.stage == "waiting" else f"is being cut off{by}"
+    return f"node {name} {word}: {item.reason}"
 
 
 def _store(facts: Facts) -> Iterable[str]:

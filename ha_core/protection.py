@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ha_core.agents.registry import Guard, guard_of
-from ha_core.config.model import Configuration, Primitive
+from ha_core.config.model import Primitive
 from ha_core.facts import Facts
+from ha_core.fencing.rules import can_fence
 from ha_core.gates import Gates
 from ha_core.ids import Millis, NodeName
 from ha_core.timers import with_drift
@@ -43,14 +44,9 @@ def protection_of(primitive: Primitive, facts: Facts, where: Iterable[NodeName])
     )
 
 
-def is_fenced(configuration: Configuration, node: NodeName) -> bool:
-    """Return whether some fence device can cut that node off."""
-    return any(not d.targets or node in d.targets for d in configuration.fence_devices)
-
-
 def _guard(primitive: Primitive, facts: Facts, node: NodeName) -> Guard:
     gates = facts.gates.get(node, Gates())
-    return guard_of(primitive, gates, fenced=is_fenced(facts.configuration, node))
+    return guard_of(primitive, gates, fenced=can_fence(facts.configuration, node))
 
 
 def _weakness(found: tuple[NodeName, Guard]) -> tuple[bool, Millis, str]:

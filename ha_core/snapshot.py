@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ha_core.config.model import Configuration
 from ha_core.ids import LinkName, Millis, NodeName, ResourceId, Term
 from ha_core.policy.transition import Decision
-from ha_core.status import Connectivity, NodeStatus
+from ha_core.status import Connectivity, FencingStatus, NodeStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,10 @@ class NodeSummary:
     generation: int = 0
     connectivity: Connectivity | None = None
     """Which ping targets it reaches; None: there are none, or nothing is known."""
+    fenced_by: str = ""
+    """The devices that have proved its last incarnation to be cut off, in words; empty once it is
+    back.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +130,5 @@ class ClusterSnapshot:
     """No coordinator, though this node hears a majority of voters: that ends by itself."""
     notices: tuple[str, ...] = ()
     """What is not wrong, but would make the next fault a grave one; one sentence each."""
+    fencing: tuple[FencingStatus, ...] = ()
+    """Nodes that are to be cut off, or to be switched on again."""

@@ -7,6 +7,7 @@ replica, so that every node can say why. Knows nothing of sockets or screens.
 from ha_core import alarms
 from ha_core.config.model import Primitive, TargetRole
 from ha_core.facts import Facts
+from ha_core.fencing.rules import device_names, is_fencing
 from ha_core.ids import NodeName
 from ha_core.policy.picture import Picture
 from ha_core.policy.schedule import schedule
@@ -69,6 +70,7 @@ def summarize(facts: Facts) -> ClusterSnapshot:
         votes_expected=len(voters),
         votes_needed=needed,
         electing=is_electing,
+        fencing=facts.fencing if facts.quorate else (),
     )
 
 
@@ -97,7 +99,18 @@ def _node(name: NodeName, facts: Facts) -> NodeSummary:
     )
     generation = observed.generation if observed else 0
     reach = observed.connectivity if observed and facts.configuration.ping.targets else None
-    return NodeSummary(name, word, desired.witness, desired.voter, unclean, generation, reach)
+    devices = _fenced_by(name, state, facts)
+    return NodeSummary(
+        name, word, desired.witness, desired.voter, unclean, generation, reach, devices
+    )
+
+
+def _fenced_by(name: NodeName, state: NodeState, facts: Facts) -> str:
+    """Return the devices that have cut off the node, which has not come back since."""
+    verdict = next((item for item in facts.verdicts if item.node == name), None)
+    if verdict is None or state not in (NodeState.LOST, NodeState.LEFT):
+        return ""
+    return device_names(verdict.method) if is_fencing(verdict.method) else ""
 
 
 def _resource(

@@ -36,6 +36,7 @@ _VERBS: Final = {
     "verify": ("edit:verify", "Check FILE and name every fault; no cluster is needed."),
     "resource": ("resource:resource", "Start, stop, move and mend resources and groups."),
     "node": ("node:node", "Take nodes out of service and bring them back."),
+    "fence": ("fence:fence", "Rehearse fencing, and see what was cut off and why."),
     "witness": ("witness:witness", "Vote in many clusters from one small machine."),
     "import": ("bring:bring", "Turn another cluster manager's configuration into ours."),
     "lab": ("ha_core.lab.commands:lab", "Make a cluster on this machine, break it, and remove it."),

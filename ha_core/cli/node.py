@@ -5,6 +5,7 @@ import click
 from ha_core import commands
 from ha_core.cli import goals
 from ha_core.cli.change import give, give_from
+from ha_core.cli.fence_node import fence
 from ha_core.cli.names import complete_nodes, node_argument
 from ha_core.cli.options import Options, Waiting, verb, waits
 from ha_core.errors import RefusedError
@@ -101,3 +102,6 @@ def confirm_down(options: Options, waiting: Waiting, node: str, reason: str, yes
         click.confirm(question, abort=True, err=True)
     command = commands.ConfirmDown(NodeName(node), reason)
     give(options, waiting, command, lambda _: goals.clean(node))
+
+
+node.add_command(fence)

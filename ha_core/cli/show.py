@@ -67,14 +67,15 @@ async def _events(options: Options, follow: bool, since: int | None, last: int) 
                 newest.append(event)
                 begin = event.seq
             for event in newest:
-                _show_event(options, event)
+                show_event(options, event)
             if not follow:
                 return
         async for event in cluster.events(begin, follow=follow):
-            _show_event(options, event)
+            show_event(options, event)
 
 
-def _show_event(options: Options, event: JournalEvent) -> None:
+def show_event(options: Options, event: JournalEvent) -> None:
+    """Print one event, as the user wants it."""
     if options.as_json:
         click.echo(to_json(view.event_value(event)))
         return

@@ -14,7 +14,7 @@ from ha_core.config.model import Location, Origin
 from ha_core.ids import INFINITY
 from ha_core.journal import JournalEvent
 from ha_core.snapshot import ClusterSnapshot, LinkSummary, NodeSummary, ResourceSummary
-from ha_core.status import Connectivity
+from ha_core.status import Connectivity, FencingStatus
 
 _COLOURS: Final = {
     "online": "green",
@@ -55,6 +55,7 @@ def status_value(snapshot: ClusterSnapshot) -> dict[str, object]:
         "pending": list(snapshot.pending),
         "faults": list(snapshot.faults),
         "notices": list(snapshot.notices),
+        "fencing": [_fencing_value(item) for item in snapshot.fencing],
         "links": [link_value(link) for link in snapshot.links],
         "timers": {
             "dead_after_ms": timers.dead_after_ms,
@@ -76,8 +77,21 @@ def _node_value(node: NodeSummary) -> dict[str, object]:
         "witness": node.witness,
         "voter": node.voter,
         "unclean": node.unclean,
+        "fenced_by": node.fenced_by,
         "generation": node.generation,
         "connectivity": _connectivity_value(node.connectivity),
+    }
+
+
+def _fencing_value(item: FencingStatus) -> dict[str, object]:
+    return {
+        "node": item.node,
+        "generation": item.generation,
+        "stage": item.stage,
+        "device": item.device,
+        "executor": item.executor,
+        "reason": item.reason,
+        "fault": item.fault,
     }
 
 
@@ -129,6 +143,15 @@ def link_value(link: LinkSummary) -> dict[str, object]:
             for moment in link.history
         ],
     }
+
+
+_STAGES: Final = {
+    "waiting": "to be cut off soon",
+    "cutting": "being cut off",
+    "proved": "proved to be off",
+    "restoring": "being switched on",
+    "resting": "could not be cut off, tried again",
+}
 
 
 def event_value(event: JournalEvent) -> dict[str, object]:
@@ -193,6 +216,8 @@ def _node_rows(snapshot: ClusterSnapshot) -> Iterable[Sequence[str]]:
             *(["witness"] if node.witness else []),
             *([] if node.voter else ["no vote"]),
             *(["may still run something"] if node.unclean else []),
+            *([f"cut off by {node.fenced_by}"] if node.fenced_by else []),
+            *(_STAGES[item.stage] for item in snapshot.fencing if item.node == node.name),
             *_reach(node.connectivity),
         ]
         yield [node.name, node.state, ", ".join(notes)]

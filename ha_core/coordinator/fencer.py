@@ -21,7 +21,7 @@ from ha_core.fencing import machine, rules
 from ha_core.fencing.dispatch import Dispatch, Ended
 from ha_core.fencing.machine import Fencing, GaveUp, Proved, Wish
 from ha_core.fencing.steps import Note
-from ha_core.ids import Generation, Millis, NodeName, Term
+from ha_core.ids import Generation, Millis, NodeName, ResourceId, Term
 from ha_core.messages import FenceOrder, FenceReport, FenceVerb
 from ha_core.replication.entries import Verdict
 from ha_core.status import FencingStatus, InstanceState, NodeState
@@ -96,6 +96,21 @@ class Fencer:
             f" look at its plugs, then 'ha fence test {node}'"
         )
         return [Told("fence-doubted", node, text)]
+
+    def to_forgive(self) -> list[tuple[ResourceId, NodeName]]:
+        """Return, once, the failures that a node was cut off for, now that it has come back."""
+        found = []
+        for node, (generation, _) in sorted(self._fenced_ms.items()):
+            record = self._roster.records.get(node)
+            is_back = record is not None and record.generation > generation
+            if record is None or not is_back or record.state is not NodeState.ONLINE:
+                continue
+            del self._fenced_ms[node]
+            for item in record.instances:
+                failure = item.failure
+                if failure is not None and (failure.on_fail in (OnFail.BLOCK, OnFail.FENCE)):
+                    found.append((item.resource, node))
+        return found
 
     # --- from people ---------------------------------------------------------------------
 
@@ -231,11 +246,9 @@ class Fencer:
             wait_ms = grace_ms if self._roster.is_unheard(name) else 0
             return Wish(name, record.generation, reason, self._incident(record), wait_ms=wait_ms)
         for item in record.instances:
-            failure = item.failure
-            if item.state is not InstanceState.BLOCKED or failure is None:
-                continue
-            if failure.on_fail is OnFail.FENCE and rules.can_fence(configuration, name, power=True):
-                reason = f"{failure.action} of {item.resource} failed there: {failure.reason}"
+            if rules.asks_for_fencing(configuration, name, item) and item.failure is not None:
+                failed = item.failure
+                reason = f"{failed.action} of {item.resource} failed there: {failed.reason}"
                 return Wish(name, record.generation, reason, self._incident(record), power=True)
         return None
 

@@ -262,6 +262,7 @@ class Lead:
         fenced = self.fencer.tick(self._raft.configuration, now_ms, wall_ms)
         self._dirty = self._dirty or bool(fenced)
         output += self._fencing(fenced, now_ms)
+        output += self._forgive(now_ms)
         expiring = self.planner.has_time_limits(self._raft.configuration, self.roster)
         if self._dirty or (expiring and now_ms - self._replan_ms >= REPLAN_MS):
             self._dirty, self._replan_ms = False, now_ms
@@ -347,6 +348,15 @@ class Lead:
         for resource, wait_ms in lost.delayed:
             text += f"; {resource} ends there within {wait_ms} ms by its guard"
         return [Told("node-lost", lost.node, text, "", incident)]
+
+    def _forgive(self, now_ms: Millis) -> list[LeadOutput]:
+        """What a node was cut off for says nothing of the node that has come back."""
+        executor = self.planner.executor
+        return [
+            self._clerk.order(executor.cleanup(resource, node, "", now_ms))
+            for resource, node in self.fencer.to_forgive()
+            if (resource, node) not in executor.open
+        ]
 
     def _fencing(self, found: Iterable[FencerOutput], now_ms: Millis) -> list[LeadOutput]:
         output: list[LeadOutput] = []

@@ -10,9 +10,11 @@ from enum import StrEnum
 from random import Random
 from typing import Final
 
-from ha_core.config.model import Configuration, FenceAction, FenceDevice
+from ha_core.agents.registry import guard_of
+from ha_core.config.model import Configuration, FenceAction, FenceDevice, OnFail
 from ha_core.ids import Millis, NodeName
 from ha_core.replication.entries import Verdict
+from ha_core.status import Instance, InstanceState
 
 FENCED: Final = "fenced:"
 """Begins the method of a verdict on an incarnation that was powered off; the devices follow."""
@@ -167,6 +169,25 @@ def unfenced_by(configuration: Configuration, node: NodeName) -> tuple[FenceDevi
         return ()
     devices = configuration.fence_devices
     return tuple(device for device in devices if device.unfence and node in device.targets)
+
+
+def asks_for_fencing(configuration: Configuration, node: NodeName, item: Instance) -> bool:
+    """Return whether what failed of the instance is to be ended with its whole node.
+
+    So says `on_fail: fence`; a stop that failed says it by itself, where nothing else would end
+    the resource with its lease. Source: Pacemaker Explained, "on-fail".
+    """
+    failure = item.failure
+    if item.state is not InstanceState.BLOCKED or failure is None:
+        return False
+    primitive = configuration.primitive(item.resource)
+    if primitive is None or not can_fence(configuration, node, power=True):
+        return False
+    if failure.on_fail is OnFail.FENCE:
+        return True
+    own = [operation.on_fail for operation in primitive.operations if operation.action == "stop"]
+    is_default = failure.action == "stop" and not any(own)
+    return is_default and not guard_of(primitive).bounded
 
 
 def words_of(verdict: Verdict) -> str:

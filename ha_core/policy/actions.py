@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ha_core.agents.registry import may_run_twice
 from ha_core.config.model import Ordering, OrderKind
+from ha_core.fencing.rules import asks_for_fencing, can_fence
 from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.policy.picture import Picture
 from ha_core.policy.placement import Seat
@@ -65,9 +66,10 @@ class Actions:
                     f"{resource} may still run on {node}, which is lost, and nothing proves that "
                     "it has ended there"
                 )
-                self.cures[resource] = (
-                    f"if {node} is down for sure: ha node confirm-down {node} --reason TEXT"
-                )
+                cure = f"if {node} is down for sure: ha node confirm-down {node} --reason TEXT"
+                if can_fence(picture.configuration, node):
+                    cure = f"its fence devices shall cut {node} off (see ha fence history); {cure}"
+                self.cures[resource] = cure
             elif instance.state is InstanceState.BLOCKED:
                 failure = instance.failure
                 what = "it is blocked"
@@ -75,8 +77,12 @@ class Actions:
                     words = brief(failure.reason, WORDS_CHARACTERS_MAX)
                     what = f"{failure.action} failed: {words}"
                 self.blocked[resource] = f"{resource} is left alone on {node} ({what})"
-                self.cures[resource] = f"mend it there, then: ha resource cleanup {resource}"
-                self._hopeless.add(resource)
+                cure = f"mend it there, then: ha resource cleanup {resource}"
+                if asks_for_fencing(picture.configuration, node, instance):
+                    cure = f"{node} shall be cut off for it (see ha fence history); or {cure}"
+                else:
+                    self._hopeless.add(resource)
+                self.cures[resource] = cure
         if seat.head.code == "blocked" or not self._may_act(resource):
             return
         for node, instance in picture.active(resource):

@@ -29,6 +29,7 @@ _ACTIVE = (
     InstanceState.BLOCKED,
     InstanceState.UNCERTAIN,
 )
+_BLOCKING = (OnFail.BLOCK, OnFail.FENCE)
 _REACHABLE = (NodeState.ONLINE, NodeState.PENDING, NodeState.SUSPECT)
 
 
@@ -139,7 +140,8 @@ class Picture:
     def failure(self, resource: ResourceId, instance: Instance) -> Failure | None:
         """Return the failure there, unless its time-out has passed."""
         failure, timeout_ms = instance.failure, self.resources[resource].failure_timeout_ms
-        if failure is None or not timeout_ms or failure.on_fail is OnFail.BLOCK:
+        is_for_good = failure is not None and failure.on_fail in _BLOCKING
+        if failure is None or not timeout_ms or is_for_good:
             return failure
         return None if self.at_wall_ms > failure.at_wall_ms + timeout_ms else failure
 
@@ -151,7 +153,7 @@ class Picture:
         if failure is not None and failure.kind is FailureKind.HARD:
             text = f"{failure.action} on {node} cannot succeed there ({words})"
             return Reason("hard-failure", text, node, -INFINITY, cure)
-        if failure is not None and failure.action == "stop" and failure.on_fail is OnFail.BLOCK:
+        if failure is not None and failure.action == "stop" and failure.on_fail in _BLOCKING:
             text = f"its stop failed on {node} ({words})"
             return Reason("failed-stop", text, node, -INFINITY, cure)
         if failure is not None and failure.on_fail is OnFail.IGNORE:

@@ -332,7 +332,7 @@ class LocalResources:
         record = Failure(action, exit_code, kind, reason, wall_ms, policy)
         count = INFINITY if action == "start" else min(INFINITY, self._count(local, wall_ms) + 1)
         state = InstanceState.FAILED
-        if policy is OnFail.BLOCK:
+        if policy in (OnFail.BLOCK, OnFail.FENCE):
             state = InstanceState.BLOCKED
         elif policy is OnFail.IGNORE and local.instance.state is InstanceState.STARTED:
             state = InstanceState.STARTED

@@ -1,0 +1,107 @@
+"""`ha fence`: rehearse fencing, and see what was cut off. `ha node fence` is in `fence_node`."""
+
+import asyncio
+from typing import Final
+
+import click
+
+from ha_core import commands
+from ha_core.cli.names import complete_nodes
+from ha_core.cli.options import Options, run, verb
+from ha_core.cli.show import show_event
+from ha_core.client import Client
+from ha_core.errors import RefusedError
+from ha_core.journal import JournalEvent
+
+KINDS: Final = ("fence-", "unfence-", "node-fenced", "node-unfenced", "node-confirmed-down")
+"""How the kinds of events begin that `ha fence history` shows."""
+_DONE: Final = "fence-rehearsed"
+_GOOD: Final = "fence-tested"
+
+
+@click.group()
+def fence() -> None:
+    """Rehearse fencing, and see what was cut off, by whom and why."""
+
+
+@fence.command()
+@click.argument("subject", metavar="[NODE|DEVICE]", required=False, shell_complete=complete_nodes)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(1, 3600),
+    default=120.0,
+    show_default=True,
+    help="How many seconds to wait at most.",
+)
+@verb
+def test(options: Options, subject: str | None, timeout_s: float) -> None:
+    """Try every device from every node that may use it, harming nothing.
+
+    Looks whether the agent is there, the device answers and knows its targets. Nothing is
+    switched. All of it, or one NODE as a target, or one DEVICE.
+    """
+    found = run(_test(options, subject or "", timeout_s))
+    rows = [_row(event) for event in found]
+    bad = sum(not row["ok"] for row in rows)
+    lines = [
+        f"{'ok  ' if row['ok'] else 'FAIL'}  {row['device']:<16} {row['target']:<12}"
+        f" from {row['node']:<12} {row['text']}"
+        for row in rows
+    ]
+    options.show({"ok": not bad, "results": rows}, "\n".join(lines))
+    if bad:
+        raise RefusedError("failed", f"{bad} of {len(rows)} tries failed: mend them, try again")
+
+
+async def _test(options: Options, subject: str, timeout_s: float) -> list[JournalEvent]:
+    async with Client(options.root) as cluster:
+        seen = 0
+        async for event in cluster.events():
+            seen = event.seq
+        outcome = await cluster.command(commands.TestFence(subject))
+        if not outcome.ok:
+            raise RefusedError(outcome.code, outcome.text)
+        found: list[JournalEvent] = []
+        try:
+            async with asyncio.timeout(timeout_s):
+                async for event in cluster.events(seen, follow=True):
+                    if event.incident != outcome.text:
+                        continue
+                    if event.kind == _DONE:
+                        break
+                    found.append(event)
+        except TimeoutError:
+            text = f"after {timeout_s:g} s the rehearsal is not over; see 'ha fence history'"
+            raise RefusedError("timeout", text) from None
+        return sorted(found, key=lambda event: (event.subject, event.node))
+
+
+def _row(event: JournalEvent) -> dict[str, object]:
+    device, _, target = event.subject.partition(":")
+    text = event.text.partition(": ")[2].partition(": ")[2] or event.text
+    return {
+        "device": device,
+        "target": target,
+        "node": event.node,
+        "ok": event.kind == _GOOD,
+        "text": text,
+    }
+
+
+@fence.command()
+@click.argument("node", metavar="[NODE]", required=False, shell_complete=complete_nodes)
+@verb
+def history(options: Options, node: str | None) -> None:
+    """Show what was cut off or could not be, oldest first."""
+    run(_history(options, node))
+
+
+async def _history(options: Options, node: str | None) -> None:
+    async with Client(options.root) as cluster:
+        async for event in cluster.events():
+            if not event.kind.startswith(KINDS):
+                continue
+            if node is not None and node not in (event.subject, event.subject.partition(":")[2]):
+                continue
+            show_event(options, event)
