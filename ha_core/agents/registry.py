@@ -13,9 +13,10 @@ from ha_core.errors import ConfigError
 from ha_core.gates import Gates
 from ha_core.ids import Millis
 
-LIFETIME_MS: Final = 0
-"""An address is put on its interface for whole seconds beyond the lease, and the kernel looks at
-such times once a second: so long after the lease's end it is gone, whoever stands still.
+LIFETIME_MS: Final = 4500
+"""An address is on its interface for up to three seconds beyond the lease (`gate_lifetime`), and
+the kernel looks at such times at least a second apart, and rounds: so long after the lease's end
+it is gone, whoever stands still. Source: net/ipv4/devinet.c, check_lifetime.
 """
 RESET_MS: Final = 1000
 """Watchdogs count in steps of up to a second."""
@@ -73,8 +74,8 @@ def _guard_of_address(primitive: Primitive, gates: Gates) -> Guard:
         return Guard("kernel gate", sentence, True)
     why = f" ({gates.no_kernel})" if gates.no_kernel else ""
     sentence = (
-        f"the guardian removes it when the node's run lease ends, and the kernel {LIFETIME_MS} ms"
-        f" later should the guardian stand still; the node has no kernel gate{why}"
+        f"the guardian removes it when the node's run lease ends; should that stand still, the"
+        f" kernel does up to {LIFETIME_MS} ms later, as the node has no kernel gate{why}"
     )
     cure = "install nftables on NODE and restart its daemon"
     return Guard("guardian", sentence, True, LIFETIME_MS, cure)
