@@ -8,12 +8,14 @@ one) are handled within the same call.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from random import Random
 
 from ha_core import events as ev
 from ha_core import messages as msg
 from ha_core.config.model import Configuration
 from ha_core.coordinator.lead import Lead, LeadOutput
+from ha_core.coordinator.lone import GoAlone
 from ha_core.coordinator.told import Told
 from ha_core.effects import (
     ConfigurationApplied,
@@ -24,6 +26,7 @@ from ha_core.effects import (
     Stopped,
     is_news,
 )
+from ha_core.fencing.machine import Output as LoneOutput
 from ha_core.fencing.steps import Note
 from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.journal import JournalEvent
@@ -118,6 +121,7 @@ class Node(NodeParts):
             case ev.OperationDone():
                 self._happened(self._local.done(event, wall_ms, until_ms, now_ms), now_ms)
             case ev.FenceDone():
+                until_ms = self._shoots_until_ms()
                 answered = self._errands.done(event, self.configuration, until_ms, now_ms)
                 self._errand(answered, now_ms)
             case ev.ResourceDied(resource=resource, reason=reason):
@@ -150,8 +154,8 @@ class Node(NodeParts):
                 self._obey(sender, message, now_ms)
             case msg.FenceOrder():
                 self._fence(sender, message, now_ms)
-            case msg.FenceReport() if lead is not None:
-                self._route(lead.fence_report(sender, message, now_ms, wall_ms), now_ms)
+            case msg.FenceReport():
+                self._fence_report(sender, message, now_ms)
             case msg.View():
                 self._see(sender, message, now_ms)
             case msg.CommandRequest() if lead is not None:
@@ -203,9 +207,49 @@ class Node(NodeParts):
         """Go on an errand with a fence device, if the coordinator of now says so."""
         if self._leader() != Leader(sender, order.term):
             return
-        until_ms = self._lease.until_ms
+        until_ms = self._shoots_until_ms()
         done = self._errands.order(sender, order, self.configuration, until_ms, now_ms)
         self._errand(done, now_ms)
+
+    def _fence_report(self, sender: NodeName, report: msg.FenceReport, now_ms: Millis) -> None:
+        wall_ms = self._wall(now_ms)
+        if sender == self.name:
+            self._alone_or_not(self._lone.report(report, now_ms, wall_ms), now_ms)
+        if self._lead is not None:
+            self._route(self._lead.fence_report(sender, report, now_ms, wall_ms), now_ms)
+
+    def _shoots_until_ms(self) -> Millis:
+        """Return until when this node may use fence devices: it holds the lease, or is lone."""
+        return max(self._lease.until_ms, self._lone.until_ms)
+
+    def _stand_alone(self, now_ms: Millis) -> None:
+        """As one of two voters without the other: see whether this node may go on."""
+        if self._is_leaving:
+            return
+        silent_ms = partial(self._detector.silent_ms, now_ms=now_ms)
+        wall_ms = self._wall(now_ms)
+        view = self._view.nodes
+        found = self._lone.tick(self._raft, view, silent_ms, self._timers, now_ms, wall_ms)
+        self._alone_or_not(found, now_ms)
+
+    def _alone_or_not(self, found: Iterable[LoneOutput | GoAlone], now_ms: Millis) -> None:
+        for item in found:
+            match item:
+                case GoAlone(verdict=verdict):
+                    if not self._raft.alone_fault(now_ms):
+                        change = self._raft.change_alone(verdict, self._wall(now_ms))
+                        self._route(self._raft.go_alone(change, verdict, now_ms), now_ms)
+                        self._alone_or_not(self._lone.judged(verdict, now_ms), now_ms)
+                case Send(message=msg.FenceOrder() as order):
+                    until_ms = self._shoots_until_ms()
+                    done = self._errands.order(
+                        self.name, order, self.configuration, until_ms, now_ms
+                    )
+                    self._errand(done, now_ms)
+                case Note():
+                    self._errand((item,), now_ms)
+                case _:
+                    pass  # that it gave up for now is told by a note
 
     def _errand(self, outputs: Iterable[Effect | Note], now_ms: Millis) -> None:
         for item in outputs:
@@ -251,7 +295,8 @@ class Node(NodeParts):
             for told in self._linkbook.due(self._detector.states(), now_ms):
                 self._tell(told.kind, told.link, told.text, "", "", now_ms)
         self._out += self._local.tick(now_ms)
-        errands = self._errands.tick(self.configuration, self._lease.until_ms, now_ms)
+        self._stand_alone(now_ms)
+        errands = self._errands.tick(self.configuration, self._shoots_until_ms(), now_ms)
         self._errand(errands, now_ms)
         self._send_commands(now_ms)
         self._drain_loopback(now_ms)

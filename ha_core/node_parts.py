@@ -13,6 +13,7 @@ from ha_core.alone import seen_alone
 from ha_core.config.model import Configuration
 from ha_core.coordinator.desk import Inbox
 from ha_core.coordinator.lead import Lead
+from ha_core.coordinator.lone import Lone
 from ha_core.coordinator.notebook import Notebook
 from ha_core.effects import Effect
 from ha_core.facts import Facts
@@ -56,6 +57,7 @@ class NodeParts:
         self._lease = self._stay.lease
         self._local = LocalResources(recovered.local)
         self._errands = Errands()
+        self._lone = Lone(name, random)
         self._reachability = Reachability()
         self._greetings = Greetings(self._timers.dead_after_ms // 4)
         self._notebook = Notebook(name, recovered.generation, recovered.last_event_seq)
@@ -131,6 +133,7 @@ class NodeParts:
             self._errands.deadline_ms(),
             self._inbox.deadline_ms(),
             self._reachability.deadline_ms(),
+            self._lone.deadline_ms(),
             self._greetings.deadline_ms(),
             self._farewell.deadline_ms() if self._farewell and not self._has_stopped else None,
             self._lead.deadline_ms() if self._lead else None,

@@ -139,6 +139,8 @@ class Standing:
         All that our log holds must agree on that, final or not: a change that is under way could
         give others a majority.
         """
+        if self._log.configuration.options.two_node is not TwoNode.FENCING:
+            return None
         held = (self._log.configuration, *self._log.changes_after(self._commit))
         voters = held[0].voters()
         if len(voters) != 2 or self.name not in voters:

@@ -1,0 +1,161 @@
+"""The lone voter: one of two that has lost the other, and may go on once that one is off.
+
+Owns: when such a voter shoots, how long the lighter of two waits, and what it
+takes as proof. It has no quorum and no coordinator's lease, so it may do nothing
+else: whether the proof lets it lead is replication's rule (`alone_fault`), and
+docs/protocols/quorum.md has the argument.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+from typing import Final
+
+from ha_core.config.model import Configuration
+from ha_core.fencing.machine import Fencing, Output, Proved, Wish
+from ha_core.fencing.rules import can_fence
+from ha_core.ids import Generation, Millis, NodeName
+from ha_core.messages import FenceReport
+from ha_core.replication.entries import LEFT, Verdict
+from ha_core.replication.machine import Replication
+from ha_core.status import InstanceState, NodeStatus
+from ha_core.timers import RaftTimers
+
+RACE_D: Final = 5
+"""The lighter of two waits for so many D, that the weightier may shoot it first."""
+FIRST_ERRAND: Final = 1_000_000
+"""Above the numbers of a coordinator's errands in the same term."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoAlone:
+    """The other voter is proved to be off: go on without it."""
+
+    verdict: Verdict
+
+
+class Lone:
+    """What one of two voters does about the other while it has no quorum."""
+
+    def __init__(self, name: NodeName, random: Random) -> None:
+        self._name = name
+        self._random = random
+        self._fencing: Fencing | None = None
+        self._target: NodeName | None = None
+        numbers = count(FIRST_ERRAND)
+        self._number: Callable[[], int] = lambda: next(numbers)
+        self.until_ms: Millis = 0
+        """Until when this node may shoot although it holds no lease."""
+
+    def deadline_ms(self) -> Millis | None:
+        """Return when it must be looked at again; the campaigns of replication come sooner."""
+        return self._fencing.deadline_ms() if self._fencing is not None else None
+
+    def tick(
+        self,
+        raft: Replication,
+        view: tuple[NodeStatus, ...],
+        silent_ms: Callable[[NodeName], Millis],
+        timers: RaftTimers,
+        now_ms: Millis,
+        wall_ms: Millis,
+    ) -> list[Output | GoAlone]:
+        """Shoot, go on shooting, or give it up, as things stand now."""
+        other = raft.other_of_two
+        is_lone = other is not None and not raft.alone_fault(now_ms)
+        if is_lone and other is not None and silent_ms(other) >= timers.dead_after_ms:
+            generation, said = _last_word(raft, other)
+            if said == LEFT:
+                return [GoAlone(Verdict(other, generation, LEFT, "cluster", "", wall_ms))]
+            self.until_ms = now_ms + timers.dead_after_ms
+            if not can_fence(raft.configuration, other, power=True):
+                return []
+            return self._shoot(raft, other, generation, view, timers, now_ms, wall_ms)
+        self.until_ms = 0
+        return [] if self._fencing is None else self._end(raft.configuration, now_ms)
+
+    def report(
+        self, report: FenceReport, now_ms: Millis, wall_ms: Millis
+    ) -> list[Output | GoAlone]:
+        """Take this node's own word on its errand; empty if it was a coordinator's."""
+        if self._fencing is None or report.errand_id < FIRST_ERRAND:
+            return []
+        return _with_proof(self._fencing.report(self._name, report, now_ms), wall_ms)
+
+    def judged(self, verdict: Verdict, now_ms: Millis) -> list[Output]:
+        """The log has the verdict: a device that only reboots switches the other on again."""
+        if self._fencing is None or verdict.node != self._target:
+            return []
+        return list(self._fencing.judged(verdict.node, verdict.generation, now_ms))
+
+    def _shoot(
+        self,
+        raft: Replication,
+        other: NodeName,
+        generation: Generation,
+        view: tuple[NodeStatus, ...],
+        timers: RaftTimers,
+        now_ms: Millis,
+        wall_ms: Millis,
+    ) -> list[Output | GoAlone]:
+        if self._fencing is None or self._target != other:
+            self._target = other
+            self._fencing = Fencing(
+                self._name, raft.term, self._random, timers.election_ms, self._number
+            )
+        wait_ms = 0 if _is_weightier(self._name, other, view, raft.configuration) else RACE_D
+        reason = f"{self._name} and {other} have lost each other, and one of them must go on"
+        wish = Wish(
+            other,
+            generation,
+            reason,
+            f"{other}-duel-{generation}",
+            wait_ms=wait_ms * timers.dead_after_ms,
+            power=True,
+        )
+        found = self._fencing.tick({other: wish}, (self._name,), raft.configuration, now_ms)
+        return _with_proof(found, wall_ms)
+
+    def _end(self, configuration: Configuration, now_ms: Millis) -> list[Output | GoAlone]:
+        """There is a coordinator again: nobody is shot, and who was is switched on."""
+        assert self._fencing is not None
+        found = self._fencing.tick({}, (self._name,), configuration, now_ms)
+        if not self._fencing.statuses():
+            self._fencing = self._target = None
+        return [item for item in found if not isinstance(item, Proved)]
+
+
+def _with_proof(found: list[Output], wall_ms: Millis) -> list[Output | GoAlone]:
+    return [_go_alone(item, wall_ms) if isinstance(item, Proved) else item for item in found]
+
+
+def _go_alone(proved: Proved, wall_ms: Millis) -> GoAlone:
+    wish = proved.wish
+    return GoAlone(
+        Verdict(wish.node, wish.generation, proved.method, wish.author, wish.reason, wall_ms)
+    )
+
+
+def _last_word(raft: Replication, node: NodeName) -> tuple[Generation, str]:
+    """Return the newest start of a node that the log knows, and what it says of it."""
+    found = next((item for item in raft.verdicts if item.node == node), None)
+    return (found.generation, found.method) if found is not None else (0, "")
+
+
+def _is_weightier(
+    name: NodeName, other: NodeName, view: tuple[NodeStatus, ...], configuration: Configuration
+) -> bool:
+    """Return whether this node ran more than the other, by the last view; of equals, by name."""
+    weights = {node.name: _weight(node, configuration) for node in view}
+    return (weights.get(name, 0), other) > (weights.get(other, 0), name)
+
+
+def _weight(node: NodeStatus, configuration: Configuration) -> int:
+    """Return the weight of what a node runs: one each, and its priority."""
+    priorities = {item.id: item.meta.priority or 0 for item in configuration.primitives}
+    return sum(
+        1 + max(priorities.get(item.resource, 0), 0)
+        for item in node.instances
+        if item.state is InstanceState.STARTED
+    )
