@@ -2,7 +2,7 @@
 
 Owns: what was told of each link, and when more may be told. A switch that dies
 is one event and not one for each peer; a peer that dies is none, the cluster
-tells that; a link that flaps is one a minute.
+tells that; a link that flaps makes two a minute.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,9 @@ from typing import Final
 from ha_core.ids import LinkName, Millis, NodeName
 
 QUIET_MS: Final = 60_000
-"""After an event of a link the next one of that link comes so much later at the earliest."""
+"""When a link that was down is told to be up again, its next event comes so much later at the
+earliest; so a link that flaps makes two events a minute.
+"""
 
 States = Mapping[tuple[NodeName, LinkName], bool]
 """Whether each path is up."""
@@ -94,7 +96,7 @@ class LinkBook:
             return
         since_s = (now_ms - page.told_ms) // 1000
         page.told, page.told_ms = deaf, now_ms
-        page.quiet_until_ms = now_ms + QUIET_MS
+        page.quiet_until_ms = now_ms + (0 if deaf and not before else QUIET_MS)
         if deaf:
             names = ", ".join(sorted(deaf))
             text = f"nothing is heard from {names} over link {link}; other links carry on{often}"
