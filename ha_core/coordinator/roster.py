@@ -199,8 +199,9 @@ class Roster:
         record = self.records.get(sender)
         if record is None or generation != record.generation:
             return False
-        if record.state is NodeState.LEFT:
-            # Sent before the goodbye, come after it: the node would be back, and then lost.
+        if record.state in (NodeState.LOST, NodeState.LEFT):
+            # Sent before the loss or the goodbye, come after it: it would clear what may still
+            # run there, and renew the lease of a node whose resources run elsewhere by now.
             return False
         if message.admission != record.admission or message.report_id <= record.report_id:
             return False

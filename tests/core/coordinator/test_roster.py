@@ -74,6 +74,20 @@ def test_start_that_was_ordered_counts_as_run_though_nobody_reported_it() -> Non
     assert lose(online(STOPPED), WEB)[DISK] is InstanceState.STOPPED
 
 
+def test_report_that_comes_after_the_loss_proves_nothing() -> None:
+    """The model found it (models/leases.pml, BUG_REPORT_OF_A_LOST_NODE)."""
+    made = online(STARTED)
+    assert lose(made)[DISK] is InstanceState.UNCERTAIN
+    assert not report(made, STOPPED, number=2)
+    assert made.records[N2].state is NodeState.LOST
+    assert made.records[N2].instances[0].state is InstanceState.UNCERTAIN
+    assert not made.may_grant(N2)
+    assert not ask(made)
+    assert report(made, STOPPED, number=1)
+    assert made.records[N2].state is NodeState.ONLINE
+    assert made.may_grant(N2)
+
+
 def test_lease_ends_what_a_guard_watches() -> None:
     states = lose(online(Instance(WEB, InstanceState.STARTED), STARTED))
     assert states == {DISK: InstanceState.UNCERTAIN, WEB: InstanceState.STOPPED}
