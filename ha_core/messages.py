@@ -117,6 +117,8 @@ class LeaseRequest:
     """Newest cluster event sequence this node holds."""
     gates: Gates | None = None
     """What ends its resources with the lease; said until the log has admitted this incarnation."""
+    is_mustered: bool = False
+    """In this start it has known a coordinator that waited for no voter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,8 @@ class View:
     events: tuple[JournalEvent, ...] = ()
     """Newest numbered events that the receiver lacks, oldest first (bounded)."""
     fencing: tuple[FencingStatus, ...] = ()
+    awaited: tuple[NodeName, ...] = ()
+    """Voters without which nothing starts yet."""
 
 
 class FenceVerb(StrEnum):
@@ -239,6 +243,8 @@ class FenceReport:
     errand_id: int
     state: FenceState
     text: str = ""
+    tested: tuple[tuple[NodeName, bool, str], ...] = ()
+    """Of a rehearsal: for each target, whether the device can cut it off, and what was seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,19 +74,13 @@ async def _test(options: Options, subject: str, timeout_s: float) -> list[Journa
         except TimeoutError:
             text = f"after {timeout_s:g} s the rehearsal is not over; see 'ha fence history'"
             raise RefusedError("timeout", text) from None
-        return sorted(found, key=lambda event: (event.subject, event.node))
+        return sorted(found, key=lambda event: event.subject)
 
 
 def _row(event: JournalEvent) -> dict[str, object]:
-    device, _, target = event.subject.partition(":")
-    text = event.text.partition(": ")[2].partition(": ")[2] or event.text
-    return {
-        "device": device,
-        "target": target,
-        "node": event.node,
-        "ok": event.kind == _GOOD,
-        "text": text,
-    }
+    device, target, node = (event.subject.split(":") + ["", ""])[:3]
+    ok = event.kind == _GOOD
+    return {"device": device, "target": target, "node": node, "ok": ok, "text": event.why}
 
 
 @fence.command()
@@ -102,6 +96,6 @@ async def _history(options: Options, node: str | None) -> None:
         async for event in cluster.events():
             if not event.kind.startswith(KINDS):
                 continue
-            if node is not None and node not in (event.subject, event.subject.partition(":")[2]):
+            if node is not None and node not in event.subject.split(":"):
                 continue
             show_event(options, event)

@@ -48,6 +48,11 @@ def status_value(snapshot: ClusterSnapshot) -> dict[str, object]:
             "expected": snapshot.votes_expected,
             "needed": snapshot.votes_needed,
         },
+        "quorum": {
+            "missing": list(snapshot.votes_missing),
+            "outlook": snapshot.outlook,
+            "awaited": list(snapshot.awaited),
+        },
         "nodes": {node.name: _node_value(node) for node in snapshot.nodes},
         "resources": {item.id: _resource_value(item) for item in snapshot.resources},
         "groups": {group.id: list(group.members) for group in snapshot.configuration.groups},
@@ -250,7 +255,12 @@ def _resource_row(item: ResourceSummary, indent: str = "") -> Sequence[str]:
         *([failures(item.fail_count)] if item.fail_count else []),
     ]
     wait = item.takeover_wait_ms
-    takeover = "takeover by an operator's word" if wait is None else f"takeover after {wait} ms"
+    takeover = f"takeover after {wait} ms"
+    if wait is None:
+        is_fenced = item.guard == "fencing"
+        takeover = "takeover once " + (
+            "its node is cut off" if is_fenced else "an operator says so"
+        )
     guard = f"{'no guard' if item.guard == 'none' else item.guard}, {takeover}"
     return [indent + item.id, item.state, ", ".join(item.nodes) or "-", guard, ", ".join(notes)]
 

@@ -253,7 +253,11 @@ class Fencer:
         return None
 
     def _incident(self, record: Record) -> str:
-        return f"{record.name}-fence-{record.generation}-{self._term}"
+        return record.incident or f"{record.name}-fence-{record.generation}-{self._term}"
+
+    def incident_of(self, node: NodeName) -> str:
+        """Return the incident that the cutting off of a node belongs to."""
+        return self._machine.incident_of(node)
 
     def _online(self) -> tuple[NodeName, ...]:
         return tuple(
@@ -308,10 +312,9 @@ class Fencer:
         if parts is None:
             return []
         parts[order.errand_id] = ended.ok
-        output: list[Output] = []
-        if not ended.ok and not ended.text:
-            text = f"rehearsal: {order.device} through {ended.executor}: no answer"
-            output.append(Told("fence-test-failed", order.device, text, "", order.incident))
+        output: list[Output] = [_tested(ended, *item) for item in ended.tested]
+        if not ended.tested:
+            output.append(_tested(ended, order.target, False, ended.text))
         if None not in parts.values():
             del self._drills[order.incident]
             good = sum(bool(ok) for ok in parts.values())
@@ -386,3 +389,12 @@ class Fencer:
         record.unfenced = record.generation
         text = f"{name} has its storage: {device} is switched on for it"
         return [Told("node-unfenced", name, text, "it has joined")]
+
+
+def _tested(ended: Ended, target: NodeName, ok: bool, text: str) -> Told:
+    """Return the event of one rehearsal: a device, a node it can cut off, a node that uses it."""
+    device, through = ended.order.device, ended.executor
+    can = "can" if ok else "cannot"
+    told = f"rehearsal: {device} {can} cut off {target or 'anything'} through {through}: {text}"
+    kind = "fence-tested" if ok else "fence-test-failed"
+    return Told(kind, f"{device}:{target}:{through}", told, text, ended.order.incident)

@@ -11,6 +11,7 @@ from ha_core.commands import Command
 from ha_core.coordinator.clerk import Clerk
 from ha_core.coordinator.fencer import Fencer
 from ha_core.coordinator.fencer import Output as FencerOutput
+from ha_core.coordinator.handover import Handover
 from ha_core.coordinator.planner import REPLAN_MS, Planner
 from ha_core.coordinator.reach import Reach
 from ha_core.coordinator.record import Lost
@@ -22,6 +23,7 @@ from ha_core.fencing.rules import is_fencing, words_of
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, NodeName
 from ha_core.messages import FenceReport, Hello, LeaseGrant, LeaseRequest, Report, View
+from ha_core.quorum.muster import Muster
 from ha_core.replication.entries import ADMITTED, LEFT, Entry, Verdict
 from ha_core.replication.machine import Output, Replication
 from ha_core.status import InstanceState, NodeState, NodeStatus
@@ -44,6 +46,8 @@ class Lead:
         now_ms: Millis,
         wall_ms: Millis,
         random: Random,
+        *,
+        is_mustered: bool = True,
     ) -> None:
         self.name = name
         self.term = raft.term
@@ -53,7 +57,9 @@ class Lead:
         self.roster = Roster(name, generation, timers, raft.verdicts, known, now_ms)
         self.roster.configure(self._raft.configuration, wall_ms)
         self._reach = Reach(self.roster.records, known, now_ms)
+        self._handover = Handover(name, now_ms)
         self.planner = Planner(self.term)
+        self._muster = Muster(is_complete=is_mustered)
         self.fencer = Fencer(name, self.term, self.roster, timers, random)
         self._clerk = Clerk(raft, self.roster, self.planner, self.fencer)
         self._dirty = True
@@ -105,6 +111,8 @@ class Lead:
             # gets from us comes after that, or a successor would find the word alone.
             return []
         output: list[LeadOutput] = []
+        if message.is_mustered:
+            self._muster.is_complete = True
         newest = self._generation(sender)
         if generation < newest:
             output += self.outdated(sender, generation, newest, now_ms)
@@ -220,12 +228,13 @@ class Lead:
         verdict, change = entry.verdict, entry.change
         if verdict is not None:
             lost = self.roster.judged(verdict)
+            incident = self.fencer.incident_of(verdict.node)
             if lost is not None:
-                self.planner.lost(lost, f"{lost.node}-fenced-{lost.generation}-{self.term}")
+                self.planner.lost(lost, incident)
             if verdict.method not in (ADMITTED, LEFT):
                 kind = "node-fenced" if is_fencing(verdict.method) else "node-confirmed-down"
                 why = verdict.reason if is_fencing(verdict.method) else ""
-                output.append(Told(kind, verdict.node, words_of(verdict), why))
+                output.append(Told(kind, verdict.node, words_of(verdict), why, incident))
             output += self._fencing(self.fencer.judged(verdict, now_ms), now_ms)
         if change is not None:
             for name in sorted(set(self.roster.records)):
@@ -254,6 +263,13 @@ class Lead:
         for item in self.roster.release(now_ms):
             self._dirty = True
             output.append(_released(item))
+        better = self._handover.look(
+            self.roster.records, self._raft.configuration, self._raft.complete(), now_ms
+        )
+        if better is not None:
+            told_ = Told("coordinator-hands-over", self.name, better.told(self.name))
+            return [*output, told_, *self._raft.hand_over(better.voter, now_ms)]
+        output += self._see_muster()
         told, changed = self._reach.tick(self.roster.records, self._raft.configuration, now_ms)
         self._dirty = self._dirty or changed
         output += told
@@ -277,6 +293,7 @@ class Lead:
             tuple(sorted(self.planner.restarts)),
             self._register.last_seq,
             self.fencer.statuses(),
+            self.planner.awaited,
         )
         if picture == self._viewed:
             return []
@@ -299,9 +316,30 @@ class Lead:
             tuple(sorted(self.planner.restarts)),
             self._register.since(events_through),
             self.fencer.statuses(),
+            self.planner.awaited,
         )
 
     # --- mechanics -----------------------------------------------------------------------
+
+    def _see_muster(self) -> list[LeadOutput]:
+        """With `wait_for_all` nothing starts before every voter was seen once."""
+        if not self._raft.configuration.options.wait_for_all or self.planner.released_by:
+            self._muster.is_complete = True
+        records = self.roster.records.values()
+        online = [record.name for record in records if record.state is NodeState.ONLINE]
+        awaited = self._muster.look(self._raft.configuration.voters(), online)
+        before, self.planner.awaited = self.planner.awaited, awaited
+        if awaited == before:
+            return []
+        self._dirty = True
+        names = ", ".join(awaited or before)
+        if awaited:
+            text = f"nothing starts before {names} was seen once"
+            return [Told("quorum-waits", "cluster", text, "the cluster has just started")]
+        if self.planner.released_by:
+            text = f"the wait for {names} is over: {self.planner.released_by}"
+            return [Told("quorum-released", "cluster", text)]
+        return [Told("quorum-complete", "cluster", "every voter was seen: the cluster starts")]
 
     def _admission(self, node: NodeName) -> int:
         record = self.roster.records.get(node)
@@ -341,6 +379,7 @@ class Lead:
     def _lose(self, lost: Lost) -> list[LeadOutput]:
         incident = f"{lost.node}-lost-{lost.generation}-{self._register.last_seq}"
         self.planner.lost(lost, incident)
+        self.roster.records[lost.node].incident = incident
         text = f"{lost.node} is lost: no answer for {self._timers.dead_after_ms} ms"
         if lost.uncertain:
             names = ", ".join(lost.uncertain)

@@ -34,6 +34,8 @@ class Record:
     """By our clock: no lease of this node can run beyond this."""
     is_leaving: bool = False
     may_hold_lease: bool = False
+    incident: str = ""
+    """Ties together what follows from its loss."""
     unfenced: Generation = 0
     """The incarnation for which its storage was switched on."""
     gates: Gates = Gates()

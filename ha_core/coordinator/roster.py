@@ -385,6 +385,7 @@ class Roster:
         record.may_hold_lease = may_hold_lease
         record.state = NodeState.PENDING
         record.lost_ms = 0
+        record.incident = ""
         record.since_wall_ms = wall_ms
 
     def _ended(self, record: Record, wall_ms: Millis) -> Lost:

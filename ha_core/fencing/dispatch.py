@@ -20,6 +20,7 @@ class Ended:
     order: FenceOrder
     ok: bool
     text: str
+    tested: tuple[tuple[NodeName, bool, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -57,7 +58,8 @@ class Dispatch:
         if report.state is FenceState.WORKING:
             return None
         del self._out[report.errand_id]
-        return Ended(sender, out.order, report.state is FenceState.DONE, report.text)
+        is_done = report.state is FenceState.DONE
+        return Ended(sender, out.order, is_done, report.text, report.tested)
 
     def tick(self, online: Iterable[NodeName], now_ms: Millis) -> tuple[list[Send], list[Ended]]:
         """Return what must be sent again, and what is over without an answer."""

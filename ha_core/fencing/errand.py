@@ -5,15 +5,15 @@ answers prove. A success of `off` is believed when the outlet's status is off:
 agents lie, and some are done too early. Knows nothing of why a node is cut off.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
 
 from ha_core.config.model import Configuration, FenceAction, FenceCall, FenceDevice
 from ha_core.effects import CancelFence, Effect, Fence, Send
 from ha_core.events import FenceDone
 from ha_core.fencing import rules
 from ha_core.fencing.rehearsal import rehearse
-from ha_core.fencing.steps import Answer, Call, Note, Pause, Result, Steps, repeated
+from ha_core.fencing.steps import Answer, Call, Pause, Result, Steps, repeated
 from ha_core.ids import Millis, NodeName, Term
 from ha_core.messages import FenceOrder, FenceReport, FenceState, FenceVerb
 
@@ -79,7 +79,7 @@ class _Errand:
     report: FenceReport | None = None
 
 
-Output = Effect | Note
+Output: TypeAlias = Effect
 
 
 class Errands:
@@ -170,23 +170,17 @@ class Errands:
         lease_until_ms: Millis,
         now_ms: Millis,
     ) -> list[Output]:
-        output: list[Output] = []
-        while True:
-            try:
-                step = errand.steps.send(answer) if answer is not None else next(errand.steps)
-            except StopIteration as end:
-                return output + self._finish(errand, end.value)
-            if isinstance(step, Note):
-                output.append(step)
-                answer = None
-            elif isinstance(step, Pause):
-                errand.due_ms = now_ms + step.for_ms
-                return output
-            else:
-                if now_ms >= lease_until_ms:
-                    # Who may not run anything may not shoot either.
-                    return output + self._finish(errand, Result(False, "this node lost its lease"))
-                return [*output, self._call(errand, step, device, lease_until_ms)]
+        try:
+            step = errand.steps.send(answer) if answer is not None else next(errand.steps)
+        except StopIteration as end:
+            return self._finish(errand, end.value)
+        if isinstance(step, Pause):
+            errand.due_ms = now_ms + step.for_ms
+            return []
+        if now_ms >= lease_until_ms:
+            # Who may not run anything may not shoot either.
+            return self._finish(errand, Result(False, "this node lost its lease"))
+        return [self._call(errand, step, device, lease_until_ms)]
 
     def _call(
         self, errand: _Errand, step: Call, device: FenceDevice, lease_until_ms: Millis
@@ -200,7 +194,7 @@ class Errands:
 
     def _finish(self, errand: _Errand, result: Result) -> list[Output]:
         state = FenceState.DONE if result.ok else FenceState.FAILED
-        errand.report = _report(errand.order, state, result.text)
+        errand.report = replace(_report(errand.order, state, result.text), tested=result.tested)
         errand.steps.close()
         errand.due_ms, errand.call_id = None, 0
         return [Send(errand.sender, errand.report)]
@@ -234,7 +228,7 @@ def _steps(order: FenceOrder, device: FenceDevice, configuration: Configuration)
         case _:
             targets = [t for t in device.targets if configuration.node(t) is not None]
             wanted = tuple(t for t in targets if order.target in ("", t))
-            return rehearse(device, wanted, order.incident)
+            return rehearse(device, wanted)
 
 
 def _working(order: FenceOrder) -> FenceReport:

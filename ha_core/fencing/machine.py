@@ -135,6 +135,11 @@ class Fencing:
         is_hot = case is not None and case.stage in (Stage.CUTTING, Stage.PROVED)
         return is_hot and case is not None and case.wish.generation == generation
 
+    def incident_of(self, node: NodeName) -> str:
+        """Return the incident that the node's case belongs to, or nothing."""
+        case = self._cases.get(node)
+        return case.wish.incident if case is not None else ""
+
     def statuses(self) -> tuple[FencingStatus, ...]:
         """Return every case, sorted by node."""
         return tuple(self._status(case) for _, case in sorted(self._cases.items()))

@@ -5,35 +5,28 @@ Owns: these calls and what is told of them. Harms nothing: `off`, `on` and
 """
 
 from collections.abc import Generator
-from typing import Final
 
 from ha_core.config.model import FenceCall, FenceDevice
 from ha_core.fencing import rules
-from ha_core.fencing.steps import Answer, Call, Note, Pause, Result, Steps
+from ha_core.fencing.steps import Answer, Call, Pause, Result, Steps
 from ha_core.ids import NodeName
 
-TESTED: Final = "fence-tested"
-TEST_FAILED: Final = "fence-test-failed"
 
-
-def rehearse(device: FenceDevice, targets: tuple[NodeName, ...], incident: str) -> Steps:
-    """Yield the calls of a rehearsal, and one event for each target."""
+def rehearse(device: FenceDevice, targets: tuple[NodeName, ...]) -> Steps:
+    """Yield the calls of a rehearsal."""
     spoken = yield Call(FenceCall.METADATA, NodeName(""))
     fault = _agent_fault(device, spoken)
     if not fault:
         monitored = yield Call(FenceCall.MONITOR, NodeName(""))
         if not (monitored.ok or monitored.is_off):
             fault = f"the device does not answer: {monitored.told(FenceCall.MONITOR)}"
-    failed = 0
+    tested: list[tuple[NodeName, bool, str]] = []
     for target in targets:
-        told, ok = fault, False
+        ok, told = False, fault
         if not fault:
             ok, told = yield from _knows(device, target, spoken.text.split())
-        failed += not ok
-        word = TESTED if ok else TEST_FAILED
-        text = f"rehearsal: {device.id} {'can' if ok else 'cannot'} cut off {target}: {told}"
-        yield Note(word, f"{device.id}:{target}", text, "", incident)
-    return Result(not failed and not fault, fault or f"{len(targets) - failed} targets")
+        tested.append((target, ok, told))
+    return Result(not fault and all(ok for _, ok, _ in tested), fault, tuple(tested))
 
 
 def _agent_fault(device: FenceDevice, spoken: Answer) -> str:
@@ -47,7 +40,7 @@ def _agent_fault(device: FenceDevice, spoken: Answer) -> str:
 
 def _knows(
     device: FenceDevice, target: NodeName, actions: list[str]
-) -> Generator[Call | Pause | Note, Answer, tuple[bool, str]]:
+) -> Generator[Call | Pause, Answer, tuple[bool, str]]:
     """Yield the calls that show whether the device knows the target; return that and the words."""
     plug = rules.plug_of(device, target)
     name = f"it knows {plug}" if plug == target else f"it knows {target} as {plug}"

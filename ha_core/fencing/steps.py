@@ -75,15 +75,17 @@ class Result:
 
     ok: bool
     text: str
+    tested: tuple[tuple[NodeName, bool, str], ...] = ()
+    """As in `messages.FenceReport`."""
 
 
-Steps: TypeAlias = Generator[Call | Pause | Note, Answer, Result]
+Steps: TypeAlias = Generator[Call | Pause, Answer, Result]
 """An errand: yields its steps, is sent the answers to its calls, returns its result."""
 
 
 def repeated(
     device: FenceDevice, action: FenceCall, target: NodeName
-) -> Generator[Call | Pause | Note, Answer, Answer]:
+) -> Generator[Call | Pause, Answer, Answer]:
     """Yield a call until it gives an answer that counts, as often as the device allows."""
     answer = yield Call(action, target)
     for _ in range(rules.retries_of(device, action)):
