@@ -19,9 +19,9 @@ from typing import Final, Protocol, TypeVar
 
 from ha_core.errors import HaError
 from ha_core.ids import Millis, NodeName
+from ha_core.membership.ladder import CLOSED, Ladder, Rung
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.gate_kernel import Kernel, TamperedError, timer_margin_ms
-from ha_core.runtime.gate_ladder import CLOSED, Ladder, Rung
 from ha_core.runtime.netlink import IPAddress
 from ha_core.runtime.nft import Message
 from ha_core.runtime.nft_gate import Tables, tables_for

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from ha_core.ids import Millis
+from ha_core.membership.ladder import Rung
 from ha_core.runtime import netlink, nft
 from ha_core.runtime.clock import monotonic_ms
-from ha_core.runtime.gate_ladder import Rung
 from ha_core.runtime.netlink import IPAddress
 from ha_core.runtime.nft import Family, Kind, Message, NftError
 from ha_core.runtime.nft_gate import HELD4, HELD6, OPEN, Tables

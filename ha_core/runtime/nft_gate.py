@@ -15,7 +15,7 @@ from enum import IntEnum
 from hashlib import sha256
 from typing import Final
 
-from ha_core.runtime.gate_ladder import CLOSED, Rung
+from ha_core.membership.ladder import CLOSED, Rung
 from ha_core.runtime.netlink import IPAddress
 from ha_core.runtime.nft import (
     ACCEPT,

@@ -12,10 +12,10 @@ from ipaddress import ip_address
 
 import pytest
 
+from ha_core.membership.ladder import Rung
 from ha_core.runtime import netlink, nft
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.gate_kernel import Kernel, TamperedError, timer_margin_ms
-from ha_core.runtime.gate_ladder import Rung
 from ha_core.runtime.nft_gate import tables_for
 
 pytestmark = pytest.mark.root

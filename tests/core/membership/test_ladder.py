@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ha_core.runtime.gate_ladder import CLOSED, STEPS, Ladder
+from ha_core.membership.ladder import CLOSED, STEPS, Ladder
 
 MARGIN_MS = 10
 LATE_MS = 8.0
