@@ -78,7 +78,7 @@ async def _test(options: Options, subject: str, timeout_s: float) -> list[Journa
 
 
 def _row(event: JournalEvent) -> dict[str, object]:
-    device, target, node = (event.subject.split(":") + ["", ""])[:3]
+    device, target, node = [*event.subject.split(":"), "", ""][:3]
     ok = event.kind == _GOOD
     return {"device": device, "target": target, "node": node, "ok": ok, "text": event.why}
 

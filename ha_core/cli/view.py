@@ -257,10 +257,7 @@ def _resource_row(item: ResourceSummary, indent: str = "") -> Sequence[str]:
     wait = item.takeover_wait_ms
     takeover = f"takeover after {wait} ms"
     if wait is None:
-        is_fenced = item.guard == "fencing"
-        takeover = "takeover once " + (
-            "its node is cut off" if is_fenced else "an operator says so"
-        )
+        takeover = "takeover by " + ("fencing" if item.guard == "fencing" else "an operator's word")
     guard = f"{'no guard' if item.guard == 'none' else item.guard}, {takeover}"
     return [indent + item.id, item.state, ", ".join(item.nodes) or "-", guard, ", ".join(notes)]
 

@@ -20,6 +20,7 @@ from ha_core.errors import RefusedError
 from ha_core.fencing import machine, rules
 from ha_core.fencing.dispatch import Dispatch, Ended
 from ha_core.fencing.machine import Fencing, GaveUp, Proved, Wish
+from ha_core.fencing.rehearsal import SEEN_OFF
 from ha_core.fencing.steps import Note
 from ha_core.ids import Generation, Millis, NodeName, ResourceId, Term
 from ha_core.messages import FenceOrder, FenceReport, FenceVerb
@@ -312,7 +313,7 @@ class Fencer:
         if parts is None:
             return []
         parts[order.errand_id] = ended.ok
-        output: list[Output] = [_tested(ended, *item) for item in ended.tested]
+        output: list[Output] = [_tested(ended, *self._plausible(*i)) for i in ended.tested]
         if not ended.tested:
             output.append(_tested(ended, order.target, False, ended.text))
         if None not in parts.values():
@@ -321,6 +322,14 @@ class Fencer:
             text = f"rehearsal: {good} of {len(parts)} pairs of device and node are ready"
             output.append(Told("fence-rehearsed", "fencing", text, "", order.incident))
         return output
+
+    def _plausible(self, target: NodeName, ok: bool, text: str) -> tuple[NodeName, bool, str]:
+        """Who is online cannot be off: then the device means another machine by that plug."""
+        record = self._roster.records.get(target)
+        is_there = record is not None and record.state is NodeState.ONLINE
+        if ok and is_there and text.endswith(SEEN_OFF):
+            return target, False, f"{text}, although {target} is online: it has another's plug"
+        return target, ok, text
 
     # --- storage -------------------------------------------------------------------------
 

@@ -202,7 +202,7 @@ class Fencing:
             return []
         output = self._call_off(case)
         if case.stage is Stage.PROVED and case.to_restore:
-            case.stage, case.position, case.tried = Stage.RESTORING, 0, set()
+            case.stage, case.position, case.tried, case.fault = Stage.RESTORING, 0, set(), ""
             return output + self._send(case, now_ms)
         del self._cases[node]
         return output
@@ -356,7 +356,10 @@ class Fencing:
         wish = case.wish
         if case.stage is Stage.RESTORING:
             del self._cases[wish.node]
-            return []
+            if not case.fault:
+                return []
+            text = f"{wish.node} is left off ({case.fault}): switch it on by hand"
+            return [Note("fence-left-off", wish.node, text, "", wish.incident)]
         rest_ms = min(REST_MS * 2**case.rests, REST_MS_MAX)
         case.stage, case.due_ms = Stage.RESTING, now_ms + rest_ms
         case.rests = min(case.rests + 1, 16)

@@ -5,11 +5,14 @@ Owns: these calls and what is told of them. Harms nothing: `off`, `on` and
 """
 
 from collections.abc import Generator
+from typing import Final
 
 from ha_core.config.model import FenceCall, FenceDevice
 from ha_core.fencing import rules
 from ha_core.fencing.steps import Answer, Call, Pause, Result, Steps
 from ha_core.ids import NodeName
+
+SEEN_OFF: Final = ", which is off"
 
 
 def rehearse(device: FenceDevice, targets: tuple[NodeName, ...]) -> Steps:
@@ -51,7 +54,7 @@ def _knows(
         return True, "it answers; its agent can tell no status"
     answer = yield Call(FenceCall.STATUS, target)
     if answer.ok or answer.is_off:
-        return True, f"{name}, which is {'on' if answer.ok else 'off'}"
+        return True, f"{name}{', which is on' if answer.ok else SEEN_OFF}"
     told = answer.told(FenceCall.STATUS)
     if "list" in actions:
         listed = yield Call(FenceCall.LIST, target)
