@@ -41,11 +41,13 @@ class Seat:
 
     present: netlink.Present
     label: str = ""
+    shares_route: bool = False
+    """Another address of the interface is of the same network."""
 
     @property
     def add(self) -> bytes:
         """Request that puts it there."""
-        return netlink.add_request(self.present, self.label)
+        return netlink.add_request(self.present, self.label, shares_route=self.shares_route)
 
     @property
     def remove(self) -> bytes:
@@ -77,7 +79,9 @@ def seat_of(spec: AddressSpec) -> Seat:
     if fitting:
         best = max(fitting, key=lambda item: item.prefix if item.prefix < widest else -1)
         prefix = best.prefix if spec.prefix is None else spec.prefix
-        return Seat(netlink.Present(spec.address, prefix, best.index), spec.label)
+        shares = prefix == best.prefix and best.address != spec.address
+        present_there = netlink.Present(spec.address, prefix, best.index)
+        return Seat(present_there, spec.label, shares)
     if index is None:
         looked = sorted({f"{item.address}/{item.prefix}" for item in present})
         raise ConfigError(

@@ -10,7 +10,7 @@ others count on it. Not for claims of the loopback lab. See docs/protocols/gates
 import asyncio
 import errno
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -156,6 +156,7 @@ class Gate:
         self._is_due = False
         self.renewing: asyncio.Task[None] | None = None
         """What is under way with the kernel of its own accord."""
+        self._deeds: set[asyncio.Task[None]] = set()
         self._look: asyncio.TimerHandle | None = None
 
     # --- life ----------------------------------------------------------------------------
@@ -175,8 +176,8 @@ class Gate:
         if self._look is not None:
             self._look.cancel()
             self._look = None
-        if self.renewing is not None:
-            await asyncio.gather(self.renewing, return_exceptions=True)
+        under_way = [*self._deeds, *([self.renewing] if self.renewing else [])]
+        await asyncio.gather(*under_way, return_exceptions=True)
         async with self._lock:
             removes, self._is_installed = self._is_installed, False
             try:
@@ -297,6 +298,24 @@ class Gate:
         Raises:
             GateError: the gate is lost.
         """
+        await self._in_one_piece(self._prepare(interface))
+
+    async def cover(self, resource: str, place: Place) -> None:
+        """Put an address behind the gate, open as long as the lease runs. Raises GateError."""
+        await self._in_one_piece(self._cover(resource, place))
+
+    async def uncover(self, resource: str) -> None:
+        """Take an address out; it goes from its interface if it is still there."""
+        await self._in_one_piece(self._uncover(resource))
+
+    async def _in_one_piece(self, deed: Coroutine[None, None, None]) -> None:
+        """Do it to its end even if whoever asked is cancelled: the kernel does not go back."""
+        task = asyncio.get_running_loop().create_task(deed)
+        self._deeds.add(task)
+        task.add_done_callback(self._deeds.discard)
+        await asyncio.shield(task)
+
+    async def _prepare(self, interface: str) -> None:
         if not self._is_used() or interface in self._interfaces:
             return
         async with self._lock:
@@ -310,11 +329,10 @@ class Gate:
                 self._lose(_why_not(fault))
         self._is_used()
 
-    async def cover(self, resource: str, place: Place) -> None:
-        """Put an address behind the gate, open as long as the lease runs. Raises GateError."""
+    async def _cover(self, resource: str, place: Place) -> None:
         if not self._is_used():
             return
-        await self.prepare(place.interface)
+        await self._prepare(place.interface)
         async with self._lock:
             self._held[resource] = place
             await self._step(self._kernel.tables.hold(place.address))
@@ -324,8 +342,7 @@ class Gate:
         self._look_later()
         self._is_used()
 
-    async def uncover(self, resource: str) -> None:
-        """Take an address out; it goes from its interface if it is still there."""
+    async def _uncover(self, resource: str) -> None:
         if resource not in self._held or not self.available:
             return
         async with self._lock:

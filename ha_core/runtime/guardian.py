@@ -89,6 +89,8 @@ class Claim:
     name: str = ""
     add: bytes = b""
     remove: bytes = b""
+    lasts: bool = False
+    """The kernel removes it by itself a little after the lease; `add` leaves room for that."""
     not_after_ms: Millis | None = None
 
 
@@ -300,6 +302,7 @@ class Guardian:
             "name": claim.name,
             "add": claim.add.hex(),
             "remove": claim.remove.hex(),
+            "lasts": claim.lasts,
             "not_after": claim.not_after_ms,
         }
         return await self._begin(claim.resource, request, timeout_ms)

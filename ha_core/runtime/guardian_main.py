@@ -18,6 +18,7 @@ import sys
 from typing import Final
 
 from ha_core.runtime import guardian_os as kernel
+from ha_core.runtime.gate_lifetime import Claim
 from ha_core.runtime.guardian_deputy import Deputy, Page
 from ha_core.runtime.guardian_watch import Watch
 from ha_core.runtime.watchdog import WatchdogError
@@ -64,14 +65,6 @@ class Process:
     def is_ending(self) -> bool:
         """Return whether it is dead or about to be, so that another one must wait."""
         return self.status is not None or self.was_killed or self.stop_request != 0
-
-
-class Claim:
-    """An address held: an abstract socket nobody else can bind, or an address on an interface."""
-
-    def __init__(self, holder: socket.socket | None, remove: bytes) -> None:
-        self.holder = holder
-        self.remove = remove
 
 
 class Guardian:
@@ -204,6 +197,8 @@ class Guardian:
         if sent_ms >= self._until_ms:
             self._run_out()
         self._until_ms = until_ms
+        for claim in self._claims.values():
+            claim.keep(until_ms)
 
     def _check_lease(self) -> None:
         if self._until_ms and not self._is_leased():
@@ -382,8 +377,10 @@ class Guardian:
                 return
             holder.listen(OWNER_BACKLOG)
             self._poll.register(holder, select.POLLIN)
-        fault = kernel.send_netlink(bytes.fromhex(str(message.get("add", ""))))
-        self._claims[resource] = Claim(holder, bytes.fromhex(str(message.get("remove", ""))))
+        add, remove = (bytes.fromhex(str(message.get(key, ""))) for key in ("add", "remove"))
+        claim = Claim(holder, add, remove, lasts=bool(message.get("lasts")))
+        self._claims[resource] = claim
+        fault = claim.put(self._until_ms)
         if fault:
             self._release(resource)
         self._answer(request, fault)

@@ -31,6 +31,10 @@ _IFA_ADDRESS: Final = 1
 _IFA_LOCAL: Final = 2
 _IFA_LABEL: Final = 3
 _IFA_BROADCAST: Final = 4
+_IFA_CACHEINFO: Final = 6
+_IFA_FLAGS: Final = 8
+_FOREVER: Final = 0xFFFFFFFF
+_IFA_F_NOPREFIXROUTE: Final = 0x200
 _IFA_F_NODAD: Final = 0x02  # the probe is made before, and takes no second of tentative state
 
 
@@ -61,16 +65,23 @@ def _family(address: IPAddress) -> int:
     return socket.AF_INET if address.version == 4 else socket.AF_INET6
 
 
-def add_request(present: Present, label: str = "") -> bytes:
-    """Return the request that puts the address on its interface; fails if it is there already."""
+def add_request(present: Present, label: str = "", *, shares_route: bool = False) -> bytes:
+    """Return the request that puts the address on its interface; fails if it is there already.
+
+    It ends with the lifetimes: for good, unless they are replaced. `shares_route`: another
+    address has brought the route to this network; a lifetime must not become that route's.
+    """
     address = present.address
-    head = _IFADDR.pack(_family(address), present.prefix, _IFA_F_NODAD, 0, present.index)
+    flags = _IFA_F_NODAD | (_IFA_F_NOPREFIXROUTE if shares_route and address.version == 6 else 0)
+    head = _IFADDR.pack(_family(address), present.prefix, flags & 0xFF, 0, present.index)
     body = head + _attribute(_IFA_LOCAL, address.packed) + _attribute(_IFA_ADDRESS, address.packed)
     if address.version == 4 and present.prefix < 31:
         network = ip_interface(f"{address}/{present.prefix}").network
         body += _attribute(_IFA_BROADCAST, network.broadcast_address.packed)
     if label and address.version == 4:
         body += _attribute(_IFA_LABEL, label.encode() + b"\0")
+    body += _attribute(_IFA_FLAGS, struct.pack("=I", flags))
+    body += _attribute(_IFA_CACHEINFO, struct.pack("=IIII", _FOREVER, _FOREVER, 0, 0))
     return _message(_RTM_NEWADDR, _REQUEST_ACK | _CREATE_EXCLUSIVE, body)
 
 

@@ -111,7 +111,11 @@ class Addresses:
         except GateError as error:
             raise FaultError(ocf.GENERIC, str(error)) from error
         claim = Claim(
-            resource, add=seat.add, remove=seat.remove, not_after_ms=operation.not_after_ms
+            resource,
+            add=seat.add,
+            remove=seat.remove,
+            lasts=True,
+            not_after_ms=operation.not_after_ms,
         )
         answer = await self._guardian.claim(claim, operation.timeout_ms)
         if answer.fault == _EXISTS:

@@ -338,6 +338,24 @@ def test_address_that_two_resources_have_stays_until_both_have_let_go() -> None:
     asyncio.run(claim())
 
 
+def test_start_that_is_cancelled_leaves_a_gate_that_works() -> None:
+    async def claim() -> None:
+        async with bench() as node:
+            await node.renew()
+            covering = asyncio.create_task(node.gate.cover("web", WEB))
+            await asyncio.sleep(0)
+            covering.cancel()
+            await asyncio.wait([covering])
+            await node.gate.cover("mail", MAIL)
+            assert node.kernel.held == {WEB.address, MAIL.address}
+            node.kernel.now_ms += LEASE_MS // 9
+            await node.renew()
+            node.kernel.now_ms += LEASE_MS * 9 // 10
+            assert node.kernel.lets_through()
+
+    asyncio.run(claim())
+
+
 def test_end_removes_addresses_first_and_tables_last() -> None:
     async def claim() -> None:
         async with bench() as node:
