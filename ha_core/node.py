@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from random import Random
+from typing import Final
 
 from ha_core import events as ev
 from ha_core import messages as msg
@@ -39,6 +40,9 @@ from ha_core.replication.entries import ADMITTED
 from ha_core.replication.signals import Applied, Deposed, Elected, LeaderHeard, SnapshotInstalled
 from ha_core.timers import timers
 from ha_core.transition.telling import Happened, lost_contact
+
+OWN_NEWS_ROUNDS: Final = 3
+"""Orders of a coordinator to itself that follow from one another within one event."""
 
 
 class Node(NodeParts):
@@ -285,7 +289,6 @@ class Node(NodeParts):
     # --- time ----------------------------------------------------------------------------
 
     def _run_timers(self, now_ms: Millis) -> None:
-        wall_ms = self._wall(now_ms)
         raft_due = self._raft.deadline_ms()
         if raft_due is not None and now_ms >= raft_due:
             self._route(self._raft.tick(now_ms), now_ms)
@@ -300,19 +303,29 @@ class Node(NodeParts):
         self._errand(errands, now_ms)
         self._send_commands(now_ms)
         self._drain_loopback(now_ms)
-        if self._lead is not None:
-            silent = self._detector.silences(now_ms)
-            self._route(self._lead.tick(silent, now_ms, wall_ms), now_ms)
-            self._drain_loopback(now_ms)
         if self._reachability.maybe_change(now_ms):
             self._local.report_id += 1
-        if self._stay.owes_report(self._local.report_id):
-            self._report()
+        self._report_and_plan(now_ms)
         if self._lead is not None:
-            self._drain_loopback(now_ms)
             self._journal(self._notebook.number_own(self._raft.term))
             self._route(self._lead.share(now_ms), now_ms)
         self._say_hello(now_ms)
+
+    def _report_and_plan(self, now_ms: Millis) -> None:
+        """Tell the news of this node; as the coordinator, plan with them at once: its orders to
+        this node make more.
+        """
+        for _ in range(OWN_NEWS_ROUNDS):
+            if self._stay.owes_report(self._local.report_id):
+                self._report()
+                self._drain_loopback(now_ms)
+            if self._lead is None:
+                return
+            silent = self._detector.silences(now_ms)
+            self._route(self._lead.tick(silent, now_ms, self._wall(now_ms)), now_ms)
+            self._drain_loopback(now_ms)
+            if not self._stay.owes_report(self._local.report_id):
+                return
 
     def _request_own_lease(self, now_ms: Millis) -> None:
         """The coordinator is a node like any other, except that it asks itself."""
