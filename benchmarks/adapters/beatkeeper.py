@@ -3,14 +3,16 @@
 The bench is not part of this project: it gives each node namespaces of its own and finds this
 file by FAILOVER_ADAPTERS. A node runs the shipped daemon with its own --root. The service address
 is of class `address` (the guardian takes it away with the lease); the bench's responder behind it
-is an OCF agent, and may run twice without harm, since only the address leads to it.
+is of class `process`, supervised by the cluster, and may run twice without harm, since only the
+address leads to it: so a move starts it at its new place first. Neither needs the other to start.
 Three nodes are the least: with two, losing one is losing the majority.
 """
 
 import json
 import os
-import shutil
+import shlex
 import subprocess
+import sys
 from typing import ClassVar
 
 from adapters.base import VIP, Adapter, LabError, clock
@@ -18,9 +20,19 @@ from lab import HERE, IFACE, PREFIX
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PYTHON = os.path.join(PROJECT, ".venv", "bin", "python")
-AGENTS = "/usr/lib/ocf/resource.d"
 DEAD_AFTER_MS = {"fast": 500, "default": 1000}
 MONITOR = {"fast": "500ms", "default": "10s"}
+SERVICE = shlex.join(
+    [
+        sys.executable,
+        "-I",
+        "-S",
+        os.path.join(PROJECT, "benchmarks", "foreground.py"),
+        os.path.join(HERE, "responder.py"),
+        "/run/bench/responder.env",
+        "/run/bench/responder.pid",
+    ]
+)
 FOUND = """
 import sys
 from pathlib import Path
@@ -78,11 +90,6 @@ class System(Adapter):
         pairs = []
         for node in nodes:
             pairs += [node.name, os.path.join(node.dir, "root")]
-            agents = os.path.join(node.dir, "resource.d")
-            shutil.copytree(AGENTS, agents, symlinks=True, dirs_exist_ok=True)
-            os.makedirs(os.path.join(agents, "bench"), exist_ok=True)
-            shutil.copy(os.path.join(HERE, "agents", "responder"), os.path.join(agents, "bench"))
-            node.binds = [{"source": agents, "target": AGENTS}]
         subprocess.run([PYTHON, "-c", FOUND, config, *pairs], check=True, cwd=PROJECT)
 
     def _configuration(self, nodes):
@@ -99,12 +106,13 @@ class System(Adapter):
                         "parameters": {"address": f"{VIP}/{PREFIX}", "interface": IFACE},
                     },
                     "svc": {
-                        "agent": "ocf:bench:responder",
+                        "agent": "process",
+                        "parameters": {"command": SERVICE},
                         "exclusivity": "none",
                         "operations": {"monitor": {"interval": monitor, "timeout": "20s"}},
                     },
-                    "service": {"group": ["vip", "svc"]},
                 },
+                "constraints": {"together": {"colocation": "svc", "with": "vip"}},
                 "defaults": {"resource": {"stickiness": 100}},
             }
         )
@@ -141,7 +149,7 @@ class System(Adapter):
         online = {name for name, node in seen["nodes"].items() if node["state"] == "online"}
         resources = seen["resources"].values()
         if any(item["fail_count"] for item in resources):
-            self._ha("resource", "cleanup", "service", check=False)
+            self._ha("resource", "cleanup", "svc", check=False)
             return False
         running = all(item["state"] == "started" for item in resources)
         return seen["quorate"] and live <= online and running and not seen["pending"]
@@ -149,16 +157,16 @@ class System(Adapter):
     def switchover(self, to):
         """Move the group; return when it was asked."""
         start = clock()
-        self._ha("resource", "move", "service", "--to", to, "--no-wait")
+        self._ha("resource", "move", "vip", "--to", to, "--no-wait")
         return start
 
     def after_switchover(self):
         """End the move."""
-        self._ha("resource", "clear", "service")
+        self._ha("resource", "clear", "vip")
 
     def repair_service(self, node):
         """Forget the failure."""
-        self._ha("resource", "cleanup", "service", check=False)
+        self._ha("resource", "cleanup", "svc", check=False)
 
 
 __all__ = ["LabError", "System"]
