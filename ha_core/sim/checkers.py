@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ha_core.agents.registry import may_run_twice
 from ha_core.config.model import Primitive
 from ha_core.effects import CommandAnswered, Send
+from ha_core.fencing.rules import is_fencing
 from ha_core.ids import NodeName, ResourceId, Revision
 from ha_core.journal import JournalEvent
 from ha_core.messages import Order
@@ -146,7 +147,7 @@ class ProvenTakeover:
 
     def begins(self, host: Host, primitive: Primitive, now_us: int) -> None:
         """Judge a service that is about to begin on a host."""
-        self._heed_operators()
+        self._heed_verdicts(now_us)
         for other in () if may_run_twice(primitive) else self._hosts:
             if other is host:
                 continue
@@ -159,12 +160,24 @@ class ProvenTakeover:
                 text += f" {other.name} (start {claim.generation}) has ended it"
                 self._violations.add(f"S4: {text} at {now_us // 1000} ms")
 
-    def _heed_operators(self) -> None:
+    def _heed_verdicts(self, now_us: int) -> None:
+        """What a person or a device has said of an incarnation counts as proof, if it is true."""
         named = {host.name: host for host in self._hosts}
-        for host in self._hosts:
-            for verdict in host.node.replication.verdicts if host.node else ():
-                if verdict.method == OPERATOR and verdict.node in named:
-                    named[verdict.node].claims.operator_said(verdict.generation)
+        verdicts = {
+            (verdict.node, verdict.generation, verdict.method)
+            for host in self._hosts
+            if host.node is not None
+            for verdict in host.node.replication.verdicts
+            if verdict.node in named
+        }
+        for node, generation, method in sorted(verdicts):
+            host = named[node]
+            is_device = is_fencing(method)
+            if is_device and generation > host.ended_generation:
+                text = f"{method} is said to have ended {node} (start {generation})"
+                self._violations.add(f"S4: {text}, which lost no power, at {now_us // 1000} ms")
+            if is_device or method == OPERATOR:
+                host.claims.was_ended(generation)
 
 
 @dataclass(frozen=True, slots=True)

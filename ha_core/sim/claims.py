@@ -3,7 +3,8 @@
 Owns: one claim for each service that a machine began, until there is proof
 that it has ended. That it *has* ended is no proof: somebody must be able to
 know it. Proofs are a stop or a probe that the daemon heard of, a lease that has
-run out in true time, and an operator's word on that incarnation.
+run out in true time, and an operator's or a fence device's word on that
+incarnation.
 """
 
 from dataclasses import dataclass
@@ -44,8 +45,10 @@ class Claims:
             if claim.lease_until_ms is None:
                 claim.lease_until_ms = lease_until_ms
 
-    def operator_said(self, generation: Generation) -> None:
-        """An operator's word on this incarnation, and so on all before it, is in the log."""
+    def was_ended(self, generation: Generation) -> None:
+        """The word of an operator, or of a device, on this incarnation is in the log: it, and all
+        before it, have ended.
+        """
         self._open = {r: c for r, c in self._open.items() if c.generation > generation}
 
     def standing(

@@ -9,6 +9,7 @@ Events of the journal are written behind: a crash loses the newest.
 from dataclasses import replace
 
 from ha_core.effects import LocalState, Persist
+from ha_core.ids import Generation
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import Entry, HardState, Snapshot
 
@@ -29,6 +30,11 @@ class Disk:
         self._undo: tuple[HardState, Snapshot | None, list[Entry], LocalState] | None = None
         self.last_event_seq = 0
         self.is_full = False
+
+    @property
+    def generation(self) -> Generation:
+        """The newest start from this disk."""
+        return self._generation
 
     def commit(self, record: Persist) -> None:
         """Finish one transaction."""

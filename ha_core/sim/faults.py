@@ -1,17 +1,18 @@
 """Each kind of fault: what it does to machines, daemons and network, and how long it lasts.
 
-Owns: the deeds. When which of them happens is the nemesis' to draw. A fault
-that promises less than the product must withstand is not drawn: a machine
-without a kernel gate does not stand still, for nothing else ends an address there.
+Owns: the deeds. When which of them happens is the nemesis' to draw.
 """
 
 from collections.abc import Callable
 
+from ha_core.effects import HoldLease, Journal, RunOperation, Send
+from ha_core.events import StopAsked
 from ha_core.sim.clock import TRUE_PPM
 from ha_core.sim.host import WALL_EPOCH_MS, Host
 from ha_core.sim.network import Network, Weather
 from ha_core.sim.observer import Services
 from ha_core.sim.operator import Operator
+from ha_core.sim.outlets import Manner, Outlets
 from ha_core.sim.plan import Draw
 from ha_core.sim.world import US_PER_MS, World
 
@@ -22,10 +23,17 @@ class Faults:
     """Everything that can go wrong, by name."""
 
     def __init__(
-        self, world: World, network: Network, hosts: list[Host], plan: Draw, operator: Operator
+        self,
+        world: World,
+        network: Network,
+        outlets: Outlets,
+        hosts: list[Host],
+        plan: Draw,
+        operator: Operator,
     ) -> None:
         self._world = world
         self._network = network
+        self._outlets = outlets
         self._hosts = hosts
         self._plan = plan
         self._operator = operator
@@ -38,6 +46,7 @@ class Faults:
             "stall": self._stall,
             "suspend": self._suspend,
             "guardian-death": self._guardian_death,
+            "fence-agents": self._fence_agents,
             "gate-loss": self._gate_loss,
             "late-timers": self._late_timers,
             "clock-rate": self._clock_rate,
@@ -86,14 +95,11 @@ class Faults:
 
     def _boundary_freeze(self, host: Host) -> None:
         """The daemon freezes in the middle of what it does, for up to seconds."""
-        host.freeze_after(self._world.random.randrange(12))
+        host.freeze_at(self._world.random.choice((object, HoldLease, RunOperation, Send, Journal)))
         self._later(host.thaw)
 
     def _stall(self, host: Host) -> None:
         """No process of the machine runs; the kernel answers on."""
-        if host.machine.gate is None:
-            self._pause(host)
-            return
         host.stall(suspended=False)
         self._later(host.unstall)
 
@@ -104,7 +110,7 @@ class Faults:
 
     def _stop_node(self, host: Host) -> None:
         if host.node is not None:
-            host.stop()
+            host.tell(StopAsked())
         self._later(host.boot, 5)
 
     # --- what enforces leases ------------------------------------------------------------
@@ -119,7 +125,11 @@ class Faults:
             return
         self._world.faults["gates deleted"] += 1
         gate.delete()
-        self._world.after(self._world.random.randrange(1000) * US_PER_MS, gate.restore)
+        longest_us = self._plan.dead_after_us // 9
+        self._world.after(self._world.random.randrange(longest_us), host.look_at_gate)
+
+    def _fence_agents(self, host: Host) -> None:
+        self._outlets.manner = self._world.random.choice(tuple(Manner))
 
     # --- clocks --------------------------------------------------------------------------
 
@@ -201,7 +211,7 @@ class Faults:
             each.agents.services = bad
 
     def _slow_disk(self, host: Host) -> None:
-        host.disk_us = self._world.random.choice((2, 100, 600)) * US_PER_MS
+        host.set_disk_speed(self._world.random.choice((2, 100, 600)) * US_PER_MS)
 
     def _full_disk(self, host: Host) -> None:
         """Nothing can be written: the daemon ends at its next write, and starts when there is

@@ -16,6 +16,7 @@ from ha_core.effects import (
     CancelOperation,
     CommandAnswered,
     Effect,
+    Fence,
     HoldLease,
     Journal,
     Persist,
@@ -36,18 +37,21 @@ from ha_core.events import (
     Tick,
     WallClock,
 )
-from ha_core.ids import LinkName, Millis, NodeName, ResourceId
+from ha_core.ids import Generation, LinkName, Millis, NodeName, ResourceId
 from ha_core.journal import JournalEvent
 from ha_core.messages import Hello, Message, Order
 from ha_core.node import Node
 from ha_core.sim.agents import Agents
 from ha_core.sim.claims import Claims
 from ha_core.sim.disk import Disk
+from ha_core.sim.gate import Step
 from ha_core.sim.machine import Machine, is_held
 from ha_core.sim.network import Network
 from ha_core.sim.observer import Observer
+from ha_core.sim.outlets import FenceCalls, Outlets
 from ha_core.sim.window import Window
 from ha_core.sim.world import US_PER_MS, World
+from ha_core.sim.writer import Writer
 
 WALL_EPOCH_MS = 1_700_000_000_000
 WAITING_MAX = 1000
@@ -58,23 +62,27 @@ class Host:
     """A machine with its daemon."""
 
     def __init__(
-        self, world: World, network: Network, machine: Machine, disk: Disk, name: NodeName
+        self, world: World, network: Network, outlets: Outlets, machine: Machine, disk: Disk
     ) -> None:
         self._world = world
         self._network = network
         self.machine = machine
-        self.name = name
-        self.disk = disk
+        self.name = machine.name
+        self._writer = Writer(world, disk)
         self.observer: Observer | None = None
         self.claims = Claims()
-        self.agents = Agents(world, machine, self._done, self._begins)
-        self.disk_us = 2 * US_PER_MS
+        self.agents = Agents(world, machine, self._handle, self._begins)
+        self._fences = FenceCalls(world, machine, outlets, self._handle)
         self.alarm_late_us = 0
         """By how much the daemon's timers may be late."""
         self.wall_ms = WALL_EPOCH_MS
         self.node: Node | None = None
         self.is_unplugged = False
         """Off, and nobody may boot it."""
+        self.is_switched_off = False
+        """Its outlet is off."""
+        self.ended_generation: Generation = 0
+        """Newest start that a loss of power has ended, with all that ran on the machine."""
         self.answers: dict[str, CommandAnswered] = {}
         self.restarts = False
         """Whether the service manager starts the daemon again after it has stopped in order."""
@@ -82,19 +90,19 @@ class Host:
         self._epoch = 0
         self._queue: deque[Effect] = deque()
         self._checked: RunOperation | None = None
-        self._writing: Persist | None = None
-        self._unwritten_seq = 0
+        self._planned: Step | None = None
         self._waiting: list[Event] = []
         self._window = Window()
         self._crash_in: int | None = None
-        self._freeze_in: int | None = None
+        self._freeze_at: type[object] | None = None
         self._lapsed_ms = 0
         self._leads_until_ms = 0
         self._wake_us = self._alarm_ms = -1
         machine.on_change = self._changed
         machine.on_shown = self._shown
         machine.on_end = self._guardian_ended
-        network.attach(name, self._deliver)
+        network.attach(self.name, self._deliver)
+        outlets.plug(self.name, self)
 
     # --- reading -------------------------------------------------------------------------
 
@@ -102,6 +110,15 @@ class Host:
     def running(self) -> dict[ResourceId, Primitive]:
         """What is there on the machine."""
         return self.machine.running
+
+    @property
+    def disk(self) -> Disk:
+        """The disk that is in the machine."""
+        return self._writer.disk
+
+    def set_disk_speed(self, slowest_us: int) -> None:
+        """Let writes take so long at most."""
+        self._writer.slowest_us = slowest_us
 
     def now_ms(self) -> Millis:
         """Return the machine's monotonic clock."""
@@ -115,20 +132,20 @@ class Host:
     @property
     def is_writing(self) -> bool:
         """Return whether the node is ahead of its disk."""
-        return self._writing is not None or any(isinstance(e, Persist) for e in self._queue)
+        return self._writer.is_busy or any(isinstance(e, Persist) for e in self._queue)
 
     # --- power, daemon, pauses -----------------------------------------------------------
 
     def boot(self) -> None:
         """Start the daemon (and the machine, if it was off)."""
-        if self.node is not None or self.is_unplugged or self.machine.is_stalled:
+        is_off = self.is_unplugged or self.is_switched_off
+        if self.node is not None or is_off or self.machine.is_stalled:
             return
         if self.disk.is_full:
             self._world.faults["starts refused by a full disk"] += 1
             return
         self._epoch += 1
-        self.machine.lease_until_ms = 0
-        self.machine.new_guardian()
+        self.machine.new_daemon()
         recovered = self.disk.recover()
         self._world.note(f"{self.name} boots, generation {recovered.generation}")
         random = Random(f"{self.name}-{recovered.generation}-{self._world.random.random()}")
@@ -144,53 +161,39 @@ class Host:
         self._epoch += 1
         self.node = None
         self._frozen.clear()
-        self._lose_unwritten(power=power)
+        self._writer.die()
         self.claims.daemon_ended(self.machine.lease_until_ms)
         if self.observer is not None:
             self.observer.ended(self)
         self._queue.clear()
-        self._checked = None
+        self._checked = self._planned = None
         self._waiting.clear()
         self.agents.forget()
+        self._fences.forget()
         self._window.clear()
-        self._crash_in = self._freeze_in = None
+        self._crash_in = self._freeze_at = None
         self._wake_us = self._alarm_ms = -1
         if power:
+            self.ended_generation = self.disk.generation
             self.machine.lose_power()
         else:
             self.machine.guardian.orphaned()
-
-    def _lose_unwritten(self, *, power: bool) -> None:
-        """Decide what becomes of the write under way; events behind it are lost."""
-        if self._unwritten_seq > self.disk.last_event_seq:
-            self._world.faults["events lost unwritten"] += 1
-        self._unwritten_seq = 0
-        record, self._writing = self._writing, None
-        if record is None:
-            return
-        roll = self._world.random.randrange(10)
-        if roll < 4:
-            self._world.faults["writes lost"] += 1
-        elif roll < 7:
-            self._world.faults["writes done but not acknowledged"] += 1
-            self.disk.commit(record)
-        else:
-            self._world.faults["writes torn"] += 1
-            self.disk.tear(record)
 
     def replace_disk(self) -> None:
         """Give the machine, which is off, an empty disk."""
         assert self.node is None
         self._world.note(f"{self.name} gets an empty disk")
-        self.disk = Disk(None, self.disk.number + 1)
+        self._writer.disk = Disk(None, self.disk.number + 1)
 
     def crash_after(self, effects: int | None) -> None:
         """Kill the daemon at an effect boundary: after so many further effects (None: do not)."""
         self._crash_in = effects
 
-    def freeze_after(self, effects: int | None) -> None:
-        """Freeze the daemon at an effect boundary, or between the check of a lease and the deed."""
-        self._freeze_in = effects
+    def freeze_at(self, kind: type[object] | None) -> None:
+        """Freeze the daemon before its next effect of a kind, or in the midst of that: between
+        clock and kernel, between the check of a lease and the deed (None: do not).
+        """
+        self._freeze_at = kind
 
     def freeze(self, why: str = "pause") -> None:
         """Stop the daemon where it is; its guardian and its services go on."""
@@ -206,6 +209,10 @@ class Host:
         if self._frozen:
             return
         waiting, self._waiting = self._waiting, []
+        if self._planned is not None and self.machine.gate is not None:
+            self.machine.gate.carry_out(self._planned)
+            self._planned = None
+            self._shown()
         if self._checked is not None:
             checked, self._checked = self._checked, None
             self.agents.run(checked)
@@ -228,6 +235,11 @@ class Host:
             self.machine.thaw()
             self.thaw("stall")
 
+    def look_at_gate(self) -> None:
+        """The daemon looks whether the gate is still its own."""
+        if self.node is not None and not self._frozen:
+            self.machine.renew_gate()
+
     def kill_guardian(self, back_after_us: int) -> None:
         """Somebody kills the guardian; the daemon starts another one."""
         if self.node is None or not self.machine.guardian.is_alive:
@@ -245,13 +257,9 @@ class Host:
 
         self._world.after(back_after_us, lambda: self.machine.when_awake(again))
 
-    def stop(self) -> None:
-        """Ask the daemon to end in order."""
-        self._handle(StopAsked())
-
-    def command(self, given: CommandGiven) -> None:
-        """Give a command at this node."""
-        self._handle(given)
+    def tell(self, event: CommandGiven | StopAsked) -> None:
+        """Somebody gives a command at this node, or asks its daemon to end in order."""
+        self._handle(event)
 
     def set_wall(self, offset_ms: Millis) -> None:
         """Somebody sets the wall clock."""
@@ -344,7 +352,7 @@ class Host:
         self._world.at(when_us, wake)
 
     def _perform(self) -> None:
-        while self._queue and self._writing is None and not self._frozen and self.node:
+        while self._queue and not self._writer.is_busy and not self._frozen and self.node:
             if self._is_struck():
                 return
             effect = self._queue.popleft()
@@ -361,18 +369,23 @@ class Host:
                 self._world.faults["crashes between two effects"] += 1
                 self.crash(power=False)
                 return True
-        if self._freeze_in is not None:
-            self._freeze_in -= 1
-            if self._freeze_in < 0:
-                self._freeze_in = None
-                self._freeze_here()
-                return True
+        if self._freeze_at is not None and isinstance(self._queue[0], self._freeze_at):
+            self._freeze_at = None
+            self._freeze_here()
+            return True
         return False
 
     def _freeze_here(self) -> None:
         effect = self._queue[0]
         self._world.faults["freezes between two effects"] += 1
         self.freeze()
+        gate = self.machine.gate
+        if isinstance(effect, HoldLease) and effect.until_ms and gate is not None:
+            # The lease was passed on, and the gate's next step decided; the kernel hears it later.
+            self._world.faults["freezes between clock and gate"] += 1
+            self._queue.popleft()
+            self.machine.hold(effect.until_ms)
+            self._planned = gate.plan()
         if isinstance(effect, RunOperation) and not self.agents.is_late(effect):
             # The lease was looked at just before; the deed comes whenever the daemon goes on.
             self._world.faults["freezes between check and deed"] += 1
@@ -384,23 +397,13 @@ class Host:
             self._world.faults["writes refused by a full disk"] += 1
             self.crash(power=False)
             return
-        self._writing = record
-        epoch = self._epoch
-
-        def synced() -> None:
-            if self._epoch == epoch:
-                self.disk.commit(record)
-                self._writing = None
-                self._perform()
-
-        spent_us = self._world.random.randrange(self.disk_us + 1)
-        self._world.after(spent_us, synced)
+        spent_us = self._writer.write(record, self._perform)
         if self._crash_in is not None and self._world.random.random() < 0.8:
             power = self._world.random.random() < 0.5
             self._world.after(spent_us // 2, lambda: self._crash_in_write(record, power=power))
 
     def _crash_in_write(self, record: Persist, *, power: bool) -> None:
-        if self._writing is record:
+        if self._writer.is_writing(record):
             self.crash(power=power)
 
     def _do(self, effect: Effect) -> None:
@@ -417,6 +420,8 @@ class Host:
                     self.agents.run(effect)
             case CancelOperation(operation_id=operation_id):
                 self.agents.cancel(operation_id)
+            case Fence():
+                self._fences.call(effect)
             case HoldLease(until_ms=until_ms):
                 self.machine.hold(until_ms)
             case CommandAnswered(request_id=request_id):
@@ -424,7 +429,8 @@ class Host:
                 self._world.note(f"{self.name} answers {request_id}: {effect.outcome.code}")
                 self._show(effect)
             case Journal(event=event):
-                self._write_behind(event)
+                self._show(event)
+                self._writer.write_behind(event)
             case StateChanged(machine="replication", new=new, why=why):
                 self._world.note(f"{self.name} becomes {new}: {why}")
                 self._world.states[f"role {new}"] += 1
@@ -438,17 +444,6 @@ class Host:
     def _show(self, effect: Send | CommandAnswered | JournalEvent) -> None:
         if self.observer is not None:
             self.observer.performed(effect)
-
-    def _write_behind(self, event: JournalEvent) -> None:
-        self._show(event)
-        self._unwritten_seq = max(self._unwritten_seq, event.seq)
-        epoch = self._epoch
-
-        def written() -> None:
-            if self._epoch == epoch:
-                self.disk.last_event_seq = max(self.disk.last_event_seq, event.seq)
-
-        self._world.after(self.disk_us, written)
 
     def _changed(self) -> None:
         if self.observer is not None:
@@ -494,13 +489,10 @@ class Host:
         if resource is not None and resource not in self.running:
             self.claims.prove(resource)
 
-    def _done(self, event: OperationDone) -> None:
-        self._handle(event)
-
     def _begins(self, effect: RunOperation) -> None:
         primitive = effect.primitive
+        assert self.node is not None
         self._world.note(f"{self.name} begins {primitive.id}")
         if self.observer is not None and primitive.id not in self.running:
             self.observer.begins(self, primitive)
-        assert self.node is not None
         self.claims.begin(primitive, self.node.generation)

@@ -8,7 +8,7 @@ or not.
 
 from collections.abc import Callable
 
-from ha_core.agents.registry import may_run_twice
+from ha_core.agents.registry import LIFETIME_MS, may_run_twice
 from ha_core.config.model import AgentClass, Primitive
 from ha_core.gates import Gates
 from ha_core.ids import Millis, NodeName, ResourceId
@@ -40,6 +40,7 @@ class Machine:
         """No process of the machine runs; its kernel does."""
         self.is_suspended = False
         """Nor does its kernel."""
+        self._slept_us = 0
         self._thawing: list[Callable[[], None]] = []
 
     # --- seen from outside ---------------------------------------------------------------
@@ -49,14 +50,19 @@ class Machine:
         if self.is_suspended or primitive.meta.accept_risk or may_run_twice(primitive):
             return False
         if primitive.agent.agent_class is AgentClass.ADDRESS:
-            return self.gate is None or self.gate.is_open()
+            if self.gate is not None:
+                return self.gate.is_open()
+            # Put on its interface for a time, which the kernel counts in whole seconds.
+            return self.clock.now_ms() < self.lease_until_ms + LIFETIME_MS
         return not self.is_stalled
 
     # --- what runs -----------------------------------------------------------------------
 
     def begin(self, primitive: Primitive) -> None:
-        """Something runs from now on."""
+        """Something runs from now on; an address is behind the gate before it is there."""
         self.running[primitive.id] = primitive
+        if self.gate is not None and primitive.agent.agent_class is AgentClass.ADDRESS:
+            self.gate.renew()
         self.on_change()
 
     def end(self, resource: ResourceId) -> Primitive | None:
@@ -71,8 +77,19 @@ class Machine:
         self.lease_until_ms = until_ms
         if self.guardian.is_alive:
             self.guardian.hold(until_ms)
-        if self.gate is not None and self.gate.refresh(until_ms):
+        if self.gate is not None:
+            self.gate.hold(until_ms)
+            self.renew_gate()
+
+    def renew_gate(self) -> None:
+        """The daemon looks at the gate, if there is an address behind it."""
+        if self.gate is None or not self._has_address():
+            return
+        if self.gate.renew():
             self.on_shown()
+
+    def _has_address(self) -> bool:
+        return any(p.agent.agent_class is AgentClass.ADDRESS for p in self.running.values())
 
     def lose_guardian(self) -> list[ResourceId]:
         """Somebody kills the guardian: its processes die, its addresses stay; return all."""
@@ -82,6 +99,13 @@ class Machine:
             if self.running[resource].agent.agent_class is not AgentClass.ADDRESS:
                 self.end(resource)
         return held
+
+    def new_daemon(self) -> None:
+        """A daemon starts, with a guardian and a closed gate: no lease runs."""
+        self.lease_until_ms = 0
+        self.new_guardian()
+        if self.gate is not None:
+            self.gate.close()
 
     def new_guardian(self) -> None:
         """A guardian starts: it ends whatever an earlier one has left behind."""
@@ -97,7 +121,7 @@ class Machine:
         self._thawing.clear()
         self.guardian.die()
         if self.gate is not None:
-            self.gate.reset()
+            self.gate.close()
         if self.running:
             self.running.clear()
             self.on_change()
@@ -107,9 +131,12 @@ class Machine:
     def stall(self, *, suspended: bool) -> None:
         """No process runs from now on; suspended, the kernel does not, either."""
         self.is_stalled, self.is_suspended = True, suspended
+        self._slept_us = self._world.now_us
 
     def thaw(self) -> None:
         """Everything goes on: the guardian first, it has priority."""
+        if self.is_suspended and self.gate is not None:
+            self.gate.slept(self._world.now_us - self._slept_us)
         self.guardian.awake()
         self.is_stalled = self.is_suspended = False
         self.on_shown()

@@ -6,11 +6,13 @@ the small faults for which nothing healthy may move.
 
 from collections.abc import Callable
 
+from ha_core.events import StopAsked
 from ha_core.sim.faults import Faults
 from ha_core.sim.host import Host
 from ha_core.sim.network import Network, Weather
 from ha_core.sim.observer import Services
 from ha_core.sim.operator import Operator
+from ha_core.sim.outlets import Outlets
 from ha_core.sim.plan import Draw
 from ha_core.sim.world import US_PER_MS, World
 
@@ -19,15 +21,22 @@ class Nemesis:
     """Draws faults from the world's randomness until `end_us`."""
 
     def __init__(
-        self, world: World, network: Network, hosts: list[Host], plan: Draw, operator: Operator
+        self,
+        world: World,
+        network: Network,
+        outlets: Outlets,
+        hosts: list[Host],
+        plan: Draw,
+        operator: Operator,
     ) -> None:
         self._world = world
         self._network = network
+        self._outlets = outlets
         self._hosts = hosts
         self._plan = plan
         self._operator = operator
         self._end_us = 0
-        self._faults = Faults(world, network, hosts, plan, operator).kinds
+        self._faults = Faults(world, network, outlets, hosts, plan, operator).kinds
 
     def begin(self, end_us: int) -> None:
         """Start the storm."""
@@ -43,19 +52,25 @@ class Nemesis:
         self._world.note("heal")
         self._network.heal()
         self._network.weather = Weather()
+        self._outlets.heal()
         for host in self._hosts:
             host.agents.services = Services()
             host.restarts = True
-            host.disk_us = 2 * US_PER_MS
+            host.set_disk_speed(2 * US_PER_MS)
             host.disk.is_full = False
             host.alarm_late_us = 0
             host.is_unplugged = False
             host.crash_after(None)
-            host.freeze_after(None)
-            if host.machine.gate is not None:
-                host.machine.gate.restore()
+            host.freeze_at(None)
             host.unstall()
             host.thaw()
+            host.look_at_gate()
+            host.boot()
+
+    def look_after_machines(self) -> None:
+        """Somebody switches on what is off: an agent may have had the last word after the storm."""
+        self._outlets.heal()
+        for host in self._hosts:
             host.boot()
 
     def _next(self) -> None:
@@ -89,7 +104,7 @@ class Nemesis:
             kinds["one link is down"] = self._tease_link
         if idle and len(voters) >= 3:
             kinds["a node without services dies"] = lambda: random.choice(idle).crash(power=True)
-            kinds["a node without services leaves"] = lambda: random.choice(idle).stop()
+            kinds["a node without services leaves"] = lambda: random.choice(idle).tell(StopAsked())
         kind = random.choice(sorted(kinds))
         self._world.note(f"tease: {kind}")
         self._world.faults[f"tease {kind}"] += 1

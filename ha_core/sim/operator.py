@@ -62,7 +62,7 @@ class Operator:
         request_id = f"sim-{self._given}"
         self._world.note(f"{request_id}: {type(command).__name__} at {host.name}")
         self._world.faults[f"command {type(command).__name__}"] += 1
-        host.command(CommandGiven(request_id, "operator", command))
+        host.tell(CommandGiven(request_id, "operator", command))
         if then is not None:
             self._await(host, request_id, then, PATIENCE)
 

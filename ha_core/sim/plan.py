@@ -4,7 +4,7 @@ Owns: the draw. Knows the model of a configuration, nothing of how a run goes.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from ha_core.config.check import check
@@ -17,12 +17,16 @@ from ha_core.config.model import (
     Configuration,
     Defaults,
     Exclusivity,
+    FenceAction,
+    FenceCall,
+    FenceDevice,
     Group,
     Link,
     Location,
     Meta,
     Node,
     NoQuorumPolicy,
+    OnFail,
     Operation,
     Options,
     Ordering,
@@ -49,6 +53,7 @@ FAULTS = (
     "suspend",
     "guardian-death",
     "gate-loss",
+    "fence-agents",
     "late-timers",
     "clock-rate",
     "wall-jump",
@@ -151,13 +156,22 @@ def _configuration(random: Random, size: int, dead_after_ms: int) -> Configurati
     groups = _groups(random, ids)
     grouped = {member for group in groups for member in group.members}
     top = [group.id for group in groups] + [name for name in ids if name not in grouped]
+    devices = _fence_devices(random, nodes)
+    if devices:
+        primitives = tuple(_maybe_fencing(random, item) for item in primitives)
     symmetric = random.random() < 0.9
     policy = random.choice((NoQuorumPolicy.STOP, NoQuorumPolicy.STOP, NoQuorumPolicy.FREEZE))
     result = Configuration(
         name="simulated",
-        options=Options(dead_after_ms, symmetric=symmetric, no_quorum_policy=policy),
+        options=Options(
+            dead_after_ms,
+            symmetric=symmetric,
+            no_quorum_policy=policy,
+            fencing_grace_ms=random.choice((0, 2000)),
+        ),
         nodes=nodes,
         links=tuple(Link(link) for link in links),
+        fence_devices=devices,
         primitives=primitives,
         groups=groups,
         locations=_locations(random, top, hosts, symmetric=symmetric),
@@ -175,6 +189,39 @@ def _node(random: Random, number: int, size: int, links: tuple[LinkName, ...]) -
     is_witness = 3 <= size <= VOTERS_MAX and number == size - 1 and random.random() < 0.25
     is_learner = not is_witness and number >= 2 and (number >= VOTERS_MAX or random.random() < 0.15)
     return Node(name, addresses_of(name, links), voter=not is_learner, witness=is_witness)
+
+
+def _fence_devices(random: Random, nodes: tuple[Node, ...]) -> tuple[FenceDevice, ...]:
+    """Draw devices that can switch machines off: none, one for all, or two."""
+    if len(nodes) < 2 or random.random() < 0.5:
+        return ()
+    names = tuple(node.name for node in nodes)
+    return tuple(
+        FenceDevice(
+            f"power{number}",
+            random.choice(("fence:fence_simulated", "stonith:external/simulated")),
+            targets=names,
+            action=random.choice(tuple(FenceAction)),
+            delay_ms=random.choice((0, 200)),
+            random_delay_ms=random.choice((0, 300)),
+            timeouts=tuple((str(call), 500) for call in FenceCall),
+            settle_ms=2000,
+        )
+        for number in range(random.choice((1, 1, 2)))
+    )
+
+
+def _maybe_fencing(random: Random, primitive: Primitive) -> Primitive:
+    """Let a failed stop cut its node off, now and then."""
+    if random.random() < 0.7:
+        return primitive
+    return replace(
+        primitive,
+        operations=tuple(
+            replace(item, on_fail=OnFail.FENCE) if item.action == "stop" else item
+            for item in primitive.operations
+        ),
+    )
 
 
 def _groups(random: Random, ids: list[ResourceId]) -> tuple[Group, ...]:

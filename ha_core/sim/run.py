@@ -19,6 +19,7 @@ from ha_core.sim.machine import Machine
 from ha_core.sim.nemesis import Nemesis
 from ha_core.sim.network import Network
 from ha_core.sim.operator import Operator
+from ha_core.sim.outlets import Outlets
 from ha_core.sim.plan import SPARES, Kit, draw
 from ha_core.sim.world import US_PER_MS, World
 
@@ -71,6 +72,7 @@ class Run:
         self.seed = seed
         self.plan = draw(self.world.random)
         self.network = Network(self.world, self.plan.links)
+        self.outlets = Outlets(self.world)
         first = bootstrap(self.plan.configuration)
         names = [node.name for node in self.plan.configuration.nodes]
         spares = [NodeName(f"s{number + 1}") for number in range(SPARES)]
@@ -86,12 +88,14 @@ class Run:
         apart = Random(f"timers {seed}")
         retimer = apart if apart.getrandbits(1) else None
         self.operator = Operator(self.world, self.hosts, self.plan, retimer)
-        self.nemesis = Nemesis(self.world, self.network, self.hosts, self.plan, self.operator)
+        self.nemesis = Nemesis(
+            self.world, self.network, self.outlets, self.hosts, self.plan, self.operator
+        )
 
     def _host(self, name: NodeName, kit: Kit, disk: Disk) -> Host:
         machine = Machine(self.world, name, kit.rate_ppm, kit.gates)
         machine.guardian.late_us = self.plan.guardian_late_us
-        return Host(self.world, self.network, machine, disk, name)
+        return Host(self.world, self.network, self.outlets, machine, disk)
 
     def execute(self) -> None:
         """Run all phases."""
@@ -173,6 +177,7 @@ class Run:
         calm, changes = 0, self.judges.changes
         for step in range(1, times_d + 1):
             self._pass(1)
+            self.nemesis.look_after_machines()
             is_calm = self.judges.changes == changes and self.judges.placed.is_met()
             calm, changes = (calm + 1 if is_calm else 0), self.judges.changes
             if step >= HASTE_D and calm >= CALM_D:
