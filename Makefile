@@ -17,7 +17,7 @@ SEEDS ?= 100
 WORKERS ?= auto
 ARGS ?=
 
-.PHONY: help run demo test test-root is-root check lint format types imports unit sim bench clean
+.PHONY: help run demo test test-root is-root check lint format types imports unit sim model bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ unit: $(VENV)/.dev
 
 sim: $(VENV)/.dev ## SEEDS runs of the simulator with faults, each checked after every event
 	$(BIN)/ha sim run --seeds $(SEEDS) --from 1 --json
+
+model: ## the lease protocol, searched in every state by spin; sown errors must be found
+	@$(or $(PYTHON),python3) models/check.py $(ARGS)
 
 test-root: is-root $(VENV)/.dev ## tests in network namespaces of their own; needs root
 	$(BIN)/python -m pytest -m root -rs
