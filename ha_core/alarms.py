@@ -5,9 +5,11 @@ Owns: these sentences. Pure: facts and summaries in. Knows nothing of screens.
 
 from collections.abc import Iterable
 
+from ha_core.config.model import NoQuorumPolicy
 from ha_core.config.secrets import is_secret
 from ha_core.facts import Facts
 from ha_core.ids import NodeName, ResourceId
+from ha_core.quorum.outlook import Outlook
 from ha_core.snapshot import LinkSummary, NodeSummary, ResourceSummary
 from ha_core.status import Failure, FencingStatus, Instance, InstanceState
 from ha_core.transition.failure import OCF_NOT_RUNNING
@@ -26,6 +28,8 @@ def faults(
     return (
         *_store(facts),
         *_quorum(facts, is_electing=is_electing),
+        *_awaited(facts),
+        *_ignored(facts),
         *_lost(nodes),
         *(_fencing(item) for item in facts.fencing if facts.quorate),
         *_resources(facts, resources),
@@ -35,19 +39,16 @@ def faults(
     )
 
 
-def notices(facts: Facts, votes: int, needed: int) -> tuple[str, ...]:
+def notices(facts: Facts, seen: Outlook) -> tuple[str, ...]:
     """Return what is not wrong, but would make the next fault a grave one."""
-    found = _clear_secrets(facts)
-    if not facts.quorate or not 1 < needed == votes:
-        return found
-    expected = len(facts.configuration.voters())
-    missing = expected - votes
-    cure = "bring back the voters that are missing" if missing else "add a voter or a witness"
-    return (
-        f"the next loss of a vote stops the cluster: {votes} of {expected} votes are there,"
-        f" and {needed} are needed; {cure}",
-        *found,
-    )
+    tight = (seen.text,) if seen.is_tight else ()
+    return (*tight, *_policy(facts), *_clear_secrets(facts))
+
+
+def _policy(facts: Facts) -> tuple[str, ...]:
+    if facts.configuration.options.no_quorum_policy is not NoQuorumPolicy.DEMOTE:
+        return ()
+    return ("'no_quorum_policy: demote' acts as stop: no resource can be promoted yet",)
 
 
 def _clear_secrets(facts: Facts) -> tuple[str, ...]:
@@ -103,6 +104,27 @@ def _quorum(facts: Facts, *, is_electing: bool) -> Iterable[str]:
         f"{facts.local} sees no working coordinator: no quorum, nothing new is started;"
         " bring back nodes until a majority of voters can talk to each other"
     )
+
+
+def _awaited(facts: Facts) -> Iterable[str]:
+    if facts.quorate and facts.awaited:
+        names = ", ".join(facts.awaited)
+        yield (
+            f"the cluster has just started and waits for {names}: nothing is started before"
+            " ('wait_for_all'); start it, or, if it is down for sure:"
+            " ha quorum release --reason TEXT"
+        )
+
+
+def _ignored(facts: Facts) -> Iterable[str]:
+    """As long as it is configured: a partition that nobody looks at must not do it in silence."""
+    options = facts.configuration.options
+    if options.no_quorum_policy is NoQuorumPolicy.IGNORE:
+        words = options.no_quorum_acknowledgement
+        yield (
+            "without a quorum a node keeps what no lease ends, though the majority may start it as"
+            f" well: 'no_quorum_policy: ignore', accepted with the words '{words}'; 'stop' is safe"
+        )
 
 
 def _resources(facts: Facts, resources: tuple[ResourceSummary, ...]) -> Iterable[str]:

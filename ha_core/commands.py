@@ -108,6 +108,13 @@ class ConfirmDown:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseQuorum:
+    """Operator states in writing that the voters not seen yet run nothing: start without them."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class FenceNode:
     """Cut a node off by its fence devices, whatever its state; done once it is accepted."""
 
@@ -161,6 +168,7 @@ Command: TypeAlias = (
     | SetStandby
     | SetMaintenance
     | ConfirmDown
+    | ReleaseQuorum
     | FenceNode
     | TestFence
     | AddNode

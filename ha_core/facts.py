@@ -30,6 +30,8 @@ class Facts:
     timers: RaftTimers
     version: str
     wall_ms: Millis
+    awaited: tuple[NodeName, ...] = ()
+    """Voters without which nothing starts yet (`wait_for_all`)."""
     superseded_by: int = 0
     """A later start of this node that others remember; 0 if this is the newest."""
     gates: Mapping[NodeName, Gates] = field(default_factory=dict)

@@ -36,7 +36,6 @@ from ha_core.membership.farewell import Farewell
 from ha_core.membership.stay import Leader
 from ha_core.node_parts import NodeParts
 from ha_core.recovered import Recovered
-from ha_core.replication.entries import ADMITTED
 from ha_core.replication.signals import Applied, Deposed, Elected, LeaderHeard, SnapshotInstalled
 from ha_core.timers import timers
 from ha_core.transition.telling import Happened, lost_contact
@@ -73,7 +72,7 @@ class Node(NodeParts):
             self._answer(now_ms)
         out, self._out = self._out, []
         for effect in out:
-            if isinstance(effect, Send):
+            if isinstance(effect, Send) and isinstance(effect.message, msg.SIGNS_OF_LIFE):
                 self._greetings.sent(effect.to, now_ms)
         if any(is_news(effect) for effect in out):
             self._touched += 1
@@ -144,10 +143,12 @@ class Node(NodeParts):
         match message:
             case msg.Hello(leaving=leaving, sent_ms=sent_ms):
                 self._greetings.heard(sender, sent_ms)
+                self._mutual.shown(sender, message.echo_ms, now_ms)
                 self._out += self._stay.remembered(sender, message.known)
                 if leaving and lead is not None:
                     self._route(lead.goodbye(sender, generation, now_ms, wall_ms), now_ms)
             case msg.LeaseRequest() if lead is not None:
+                self._mutual.shown(sender, now_ms, now_ms)
                 self._route(lead.request(sender, generation, message, now_ms, wall_ms), now_ms)
             case msg.Report() if lead is not None:
                 self._journal(self._notebook.number(message.events, self._raft.term))
@@ -179,6 +180,7 @@ class Node(NodeParts):
         return None if leader is None else Leader(leader, self._raft.term)
 
     def _grant(self, sender: NodeName, message: msg.LeaseGrant, now_ms: Millis) -> None:
+        self._mutual.shown(sender, message.request_ms, now_ms)
         granted = self._stay.granted(self._leader(), sender, message, now_ms)
         if granted is None:
             return
@@ -197,7 +199,8 @@ class Node(NodeParts):
         )
         if report is not None and self._raft.leader is not None:
             reach = self._reachability.measured
-            self._send(self._raft.leader, replace(report, connectivity=reach))
+            hears = self._mutual.told
+            self._send(self._raft.leader, replace(report, connectivity=reach, hears=hears))
 
     def _obey(self, sender: NodeName, message: msg.Order, now_ms: Millis) -> None:
         if not self._stay.is_bound_by(self._leader(), sender, message):
@@ -272,6 +275,7 @@ class Node(NodeParts):
         self._journal(event for event in message.events if self._notebook.learn(event))
         if (message.term, message.version) > (self._view.term, self._view.version):
             self._view = message
+            self._is_mustered = self._is_mustered or not message.awaited
             self._touched += 1
 
     def _expire(self, now_ms: Millis) -> None:
@@ -303,7 +307,7 @@ class Node(NodeParts):
         self._errand(errands, now_ms)
         self._send_commands(now_ms)
         self._drain_loopback(now_ms)
-        if self._reachability.maybe_change(now_ms):
+        if self._reaches_others(now_ms):
             self._local.report_id += 1
         self._report_and_plan(now_ms)
         if self._lead is not None:
@@ -331,23 +335,6 @@ class Node(NodeParts):
         """The coordinator is a node like any other, except that it asks itself."""
         if self._lead is not None:
             self._send(self.name, self._lease_request(now_ms))
-
-    def _lease_request(self, now_ms: Millis) -> msg.LeaseRequest:
-        in_term = self._view.term == self._raft.term
-        return msg.LeaseRequest(
-            self._raft.term,
-            now_ms,
-            self.generation,
-            self._local.report_id,
-            self._view.version if in_term else 0,
-            self._notebook.register.last_seq,
-            None if self._is_admitted() and self._lease.is_held(now_ms) else self._gates,
-        )
-
-    def _is_admitted(self) -> bool:
-        """Return whether this replica's log has admitted this incarnation, with its gates."""
-        admitted = (ADMITTED, self.name, self.generation)
-        return any((v.method, v.node, v.generation) == admitted for v in self._raft.verdicts)
 
     def _send_commands(self, now_ms: Millis) -> None:
         leader = self._raft.leader
@@ -447,6 +434,7 @@ class Node(NodeParts):
             now_ms,
             wall_ms,
             self._random,
+            is_mustered=self._is_mustered,
         )
         text = f"{self.name} is the coordinator (term {self._raft.term})"
         self._tell("coordinator-elected", self.name, text, "", "", now_ms)
@@ -456,6 +444,7 @@ class Node(NodeParts):
         if self._lead is None:
             return
         self._view = self._lead.view(self._notebook.register.last_seq)
+        self._is_mustered = self._is_mustered or not self._view.awaited
         self._lead = None
         text = f"{self.name} is not the coordinator any more"
         self._tell("coordinator-resigned", self.name, text, "", "", now_ms)
@@ -473,10 +462,12 @@ class Node(NodeParts):
                 self._lead.set_timers(self._timers)
             self._detector.dead_after_ms = self._timers.dead_after_ms
             self._linkbook.settle_ms = self._timers.election_ms
+            self._mutual.limit_ms = self._timers.dead_after_ms * 3 // 2
             self._greetings.interval_ms = self._timers.dead_after_ms // 4
         peers = [node for node in configuration.nodes if node.name != self.name]
         self._detector.set_peers(shared_links(configuration, self.name), now_ms)
         self._greetings.set_peers(node.name for node in peers)
+        self._mutual.set_peers(self._greetings.peers)
         ping = configuration.ping.times(configuration.options.dead_after_ms)
         self._reachability.configure(ping, now_ms)
         own = configuration.node(self.name)

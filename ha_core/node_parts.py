@@ -24,6 +24,7 @@ from ha_core.membership.detector import Detector
 from ha_core.membership.farewell import Farewell
 from ha_core.membership.greetings import Greetings
 from ha_core.membership.linkbook import LinkBook
+from ha_core.membership.mutual import Mutual
 from ha_core.membership.reachability import Reachability
 from ha_core.membership.stay import Stay
 from ha_core.recovered import Recovered
@@ -59,11 +60,13 @@ class NodeParts:
         self._errands = Errands()
         self._lone = Lone(name, random)
         self._reachability = Reachability()
+        self._mutual = Mutual(self._timers.dead_after_ms * 3 // 2)
         self._greetings = Greetings(self._timers.dead_after_ms // 4)
         self._notebook = Notebook(name, recovered.generation, recovered.last_event_seq)
         self._inbox = Inbox()
         self._lead: Lead | None = None
         self._view = msg.View(0, 0, (), False)
+        self._is_mustered = False
         self._out: list[Effect] = []
         self._loopback: deque[msg.Message] = deque()
         self._is_leaving = False
@@ -163,6 +166,7 @@ class NodeParts:
             version=self.version,
             wall_ms=self._wall(now_ms),
             superseded_by=self._stay.superseded_by,
+            awaited=lead.planner.awaited if lead else self._view.awaited,
             gates=self._gates_by_node(),
             fencing=lead.fencer.statuses() if lead else self._view.fencing,
             verdicts=self._raft.verdicts,
@@ -176,8 +180,30 @@ class NodeParts:
 
     # --- small things --------------------------------------------------------------------
 
+    def _lease_request(self, now_ms: Millis) -> msg.LeaseRequest:
+        in_term = self._view.term == self._raft.term
+        return msg.LeaseRequest(
+            self._raft.term,
+            now_ms,
+            self.generation,
+            self._local.report_id,
+            self._view.version if in_term else 0,
+            self._notebook.register.last_seq,
+            None if self._is_admitted() and self._lease.is_held(now_ms) else self._gates,
+            self._is_mustered,
+        )
+
+    def _is_admitted(self) -> bool:
+        """Return whether this replica's log has admitted this incarnation, with its gates."""
+        admitted = (ADMITTED, self.name, self.generation)
+        return any((v.method, v.node, v.generation) == admitted for v in self._raft.verdicts)
+
     def _wall(self, now_ms: Millis) -> Millis:
         return now_ms + self._wall_offset_ms
+
+    def _reaches_others(self, now_ms: Millis) -> bool:
+        """Measure whom and what this node reaches; return whether it is not as it was."""
+        return self._reachability.maybe_change(now_ms) | self._mutual.maybe_change(now_ms)
 
     def _alone(self, view: tuple[NodeStatus, ...], now_ms: Millis) -> tuple[NodeStatus, ...]:
         state = next((node.state for node in view if node.name == self.name), NodeState.PENDING)

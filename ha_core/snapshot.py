@@ -132,3 +132,9 @@ class ClusterSnapshot:
     """What is not wrong, but would make the next fault a grave one; one sentence each."""
     fencing: tuple[FencingStatus, ...] = ()
     """Nodes that are to be cut off, or to be switched on again."""
+    votes_missing: tuple[NodeName, ...] = ()
+    """Voters that are not there."""
+    outlook: str = ""
+    """What the votes mean: what one more loss would do, or who must come back; one sentence."""
+    awaited: tuple[NodeName, ...] = ()
+    """Voters without which nothing starts yet (`wait_for_all`)."""

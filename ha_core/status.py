@@ -135,6 +135,8 @@ class ClusterStatus:
     """Primitives and groups whose active instances must stop once, and then start again."""
     intended: tuple[tuple[ResourceId, NodeName], ...] = ()
     """Where the coordinator's last plan placed each primitive: half-done moves are not undone."""
+    awaited: tuple[NodeName, ...] = ()
+    """Voters that were not seen since the cluster began: nothing starts before (`wait_for_all`)."""
 
     def node(self, name: NodeName) -> NodeStatus | None:
         """Return the status of that node, or None."""

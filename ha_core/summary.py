@@ -13,6 +13,7 @@ from ha_core.policy.picture import Picture
 from ha_core.policy.schedule import schedule
 from ha_core.policy.transition import Decision
 from ha_core.protection import protection_of
+from ha_core.quorum.outlook import outlook
 from ha_core.quorum.votes import votes_needed
 from ha_core.snapshot import (
     ClusterSnapshot,
@@ -25,7 +26,7 @@ from ha_core.status import ClusterStatus, Instance, InstanceState, NodeState, No
 
 def summarize(facts: Facts) -> ClusterSnapshot:
     """Return the snapshot that these facts amount to."""
-    status = ClusterStatus(facts.nodes, facts.quorate, facts.restarts)
+    status = ClusterStatus(facts.nodes, facts.quorate, facts.restarts, awaited=facts.awaited)
     transition = schedule(facts.configuration, status, facts.wall_ms)
     picture = Picture(facts.configuration, status, facts.wall_ms)
     resources = tuple(
@@ -37,7 +38,9 @@ def summarize(facts: Facts) -> ClusterSnapshot:
     )
     newest = facts.revisions[-1] if facts.revisions else None
     voters = facts.configuration.voters()
-    votes = len(_present(facts) & set(voters))
+    present = _present(facts)
+    votes = len(present & set(voters))
+    seen = outlook(facts.configuration, present, quorate=facts.quorate)
     needed = votes_needed(len(voters)) if voters else 0
     is_electing = not facts.quorate and 0 < needed <= votes and not facts.superseded_by
     return ClusterSnapshot(
@@ -58,7 +61,7 @@ def summarize(facts: Facts) -> ClusterSnapshot:
         decisions=transition.decisions,
         pending=facts.pending or _pending(facts.nodes),
         faults=alarms.faults(facts, nodes, resources, is_electing=is_electing),
-        notices=alarms.notices(facts, votes, needed),
+        notices=alarms.notices(facts, seen),
         links=facts.links,
         timers=Timers(
             facts.timers.dead_after_ms,
@@ -70,6 +73,9 @@ def summarize(facts: Facts) -> ClusterSnapshot:
         votes_expected=len(voters),
         votes_needed=needed,
         electing=is_electing,
+        votes_missing=seen.missing,
+        outlook=seen.text,
+        awaited=facts.awaited if facts.quorate else (),
         fencing=facts.fencing if facts.quorate else (),
     )
 

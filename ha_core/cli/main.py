@@ -37,6 +37,7 @@ _VERBS: Final = {
     "resource": ("resource:resource", "Start, stop, move and mend resources and groups."),
     "node": ("node:node", "Take nodes out of service and bring them back."),
     "fence": ("fence:fence", "Rehearse fencing, and see what was cut off and why."),
+    "quorum": ("quorum:quorum", "Show the votes and what one more loss would mean."),
     "witness": ("witness:witness", "Vote in many clusters from one small machine."),
     "import": ("bring:bring", "Turn another cluster manager's configuration into ours."),
     "lab": ("ha_core.lab.commands:lab", "Make a cluster on this machine, break it, and remove it."),

@@ -163,10 +163,22 @@ class Clerk:
                 return self._settle(request_id, Outcome(text=self._fencer.ask(command, author)))
             case commands.TestFence():
                 return self._settle(request_id, Outcome(text=self._fencer.rehearse(command)))
+            case commands.ReleaseQuorum():
+                return self._settle(request_id, Outcome(text=self._release(command, author)))
             case commands.ConfirmDown():
                 return self._confirm(request_id, author, command, now_ms, wall_ms)
             case _:
                 return self._edit(request_id, author, command, now_ms, wall_ms)
+
+    def _release(self, command: commands.ReleaseQuorum, author: str) -> str:
+        """Let the cluster start although a voter was not seen yet; return the answer."""
+        if not command.reason.strip():
+            raise RefusedError("invalid", "a release needs a reason: say how you know")
+        awaited = ", ".join(self._planner.awaited)
+        if not awaited:
+            raise RefusedError("invalid", "the cluster waits for no voter: nothing to release")
+        self._planner.released_by = f"{author} says: {command.reason}"
+        return f"the cluster starts without {awaited}"
 
     def _edit(
         self, request_id: str, author: str, command: Command, now_ms: Millis, wall_ms: Millis

@@ -31,6 +31,10 @@ class Planner:
         self.restarts: set[ResourceId] = set()
         self.incidents: dict[ResourceId, str] = {}
         self._intended: dict[ResourceId, NodeName] = {}
+        self.awaited: tuple[NodeName, ...] = ()
+        """Voters without which nothing starts yet (`wait_for_all`)."""
+        self.released_by = ""
+        """Who ended that wait in writing, and with what words."""
         self._ours: set[ResourceId] = set()
         """What ran by its present definition and is wanted on: nobody outside can have it."""
 
@@ -40,7 +44,8 @@ class Planner:
             self._accepting(self.executor.overlay(node), configuration)
             for node in roster.statuses()
         )
-        return ClusterStatus(nodes, True, self._restarts(nodes))
+        restarts = self._restarts(nodes)
+        return ClusterStatus(nodes, True, restarts, awaited=self.awaited)
 
     def plan(
         self, roster: Roster, configuration: Configuration, now_ms: Millis, wall_ms: Millis

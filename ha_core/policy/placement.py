@@ -314,6 +314,11 @@ class _Placement:
         if not picture.is_quorate:
             keeps = picture.configuration.options.no_quorum_policy.keeps
             return here if keeps else None, Reason("no-quorum", "there is no quorum")
+        if picture.status.awaited and here is None:
+            names = ", ".join(picture.status.awaited)
+            why = f"the cluster has just started, and has not seen {names} yet"
+            cure = "start it, or, if it is down for sure: ha quorum release --reason TEXT"
+            return None, Reason("awaited", why, cure=cure)
         return None
 
     def _choose(self, resource: ResourceId, seat: Seat) -> tuple[NodeName | None, Reason]:

@@ -52,6 +52,14 @@ class Election:
         spread_ms = self.timers.election_spread_ms
         self.campaign_ms = now_ms + self._random.randrange(spread_ms // 2, 2 * spread_ms) + 1
 
+    def go_first(self) -> None:
+        """Campaign as soon as nobody is bound: our leader has made way for us."""
+        self.campaign_ms = self.heard_ms + self.timers.election_ms + 1
+
+    def make_way(self, now_ms: Millis) -> None:
+        """Campaign only if the voter for whom our leader made way does not."""
+        self.campaign_ms = now_ms + self.timers.election_ms + 2 * self.timers.election_spread_ms
+
     def need_not_wait(self, now_ms: Millis) -> None:
         """Nobody else can hold a lease: vote and campaign at once."""
         self.heard_ms = now_ms - self.timers.election_ms

@@ -17,6 +17,7 @@ from ha_core.messages import (
     BeatReply,
     InstallSnapshot,
     Message,
+    StepAside,
     VoteReply,
     VoteRequest,
 )
@@ -78,6 +79,8 @@ class Replication(Standing):
                 self._append_reply(sender, message, now_ms)
             case InstallSnapshot():
                 self._install(sender, message, now_ms)
+            case StepAside():
+                self._step_aside(sender, message, now_ms)
         return self._take_out()
 
     def tick(self, now_ms: Millis) -> list[Output]:
@@ -117,6 +120,35 @@ class Replication(Standing):
         self._save_hard_state()
         self._become_leader(now_ms, change, verdict)
         return self._take_out()
+
+    def complete(self) -> frozenset[NodeName]:
+        """Return, as the leader, the other voters that hold the whole log."""
+        return frozenset(
+            peer
+            for peer, progress in self._progress.items()
+            if peer in self._voters() and progress.match >= self._log.last_index
+        )
+
+    def hand_over(self, successor: NodeName, now_ms: Millis) -> list[Output]:
+        """Stop leading, and let that voter campaign first.
+
+        Nobody may vote any sooner for it: whoever heard our last round is bound as ever.
+        """
+        assert self.role is Role.LEADER, self.role
+        self._out = []
+        for peer in sorted(self._progress):
+            self._out.append(Send(peer, StepAside(self.term, successor)))
+        self._become_follower(self.term, None, f"{successor} can talk to more nodes", now_ms)
+        self._election.make_way(now_ms)
+        return self._take_out()
+
+    def _step_aside(self, sender: NodeName, message: StepAside, now_ms: Millis) -> None:
+        if message.term != self.term or sender != self.leader:
+            return
+        if message.successor == self.name:
+            self._election.go_first()
+        else:
+            self._election.make_way(now_ms)
 
     # --- votes ---------------------------------------------------------------------------
 

@@ -51,5 +51,5 @@ def test_without_quorum_there_is_nothing_to_lose() -> None:
 
 
 def test_two_nodes_are_told_to_take_a_third_vote() -> None:
-    assert "a third one join" in votes.when_two(cluster(2, 2))
+    assert "a third node join" in votes.when_two(cluster(2, 2))
     assert votes.when_two(cluster(3, 3)) == ""

@@ -218,7 +218,10 @@ def test_node_that_nobody_listens_to_waits_for_no_election() -> None:
         ("nodes n1", ""),
         ("nodes n1 n2 n3", ""),
         ("nodes n1 n2\nquorum lost", ""),
-        ("nodes n1 n2", "2 of 2 votes are there, and 2 are needed; add a voter or a witness"),
+        (
+            "nodes n1 n2 n3\nnode n4 lost",
+            "3 of 4 votes are there, and 3 are needed; bring back the voters that are missing",
+        ),
         (
             "nodes n1 n2\nnode n3 lost",
             "2 of 3 votes are there, and 2 are needed; bring back the voters that are missing",

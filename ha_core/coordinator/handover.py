@@ -1,0 +1,102 @@
+"""Who should lead: the voter with which most nodes can talk.
+
+Owns: this rule (docs/protocols/detector.md). Nodes talk about services with the
+coordinator alone, so its group is whoever it can talk with. If another voter's
+group has been larger for a while, the coordinator steps aside for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ha_core.config.model import Configuration
+from ha_core.coordinator.record import Record
+from ha_core.ids import Millis, NodeName
+from ha_core.quorum.votes import has_majority
+from ha_core.status import NodeState
+
+HOLD: Final = 2
+"""The other group must be larger for so many times `dead_after_ms`: a node that starts is heard
+by some before others.
+"""
+FIRST: Final = 4
+"""A new coordinator keeps its place for so many times `dead_after_ms` at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Better:
+    """A voter with a larger group."""
+
+    voter: NodeName
+    group: tuple[NodeName, ...]
+    own: tuple[NodeName, ...]
+
+    def told(self, name: NodeName) -> str:
+        """Return the sentence for the journal."""
+        more = ", ".join(sorted(set(self.group) - set(self.own)))
+        return f"{name} hands the coordination over to {self.voter}, which can also talk to {more}"
+
+
+class Handover:
+    """One coordinator's comparison of its group with those of the other voters."""
+
+    def __init__(self, name: NodeName, now_ms: Millis) -> None:
+        self._name = name
+        self._began_ms = now_ms
+        self._since: tuple[NodeName, Millis] | None = None
+
+    def look(
+        self,
+        records: Mapping[NodeName, Record],
+        configuration: Configuration,
+        fit: frozenset[NodeName],
+        now_ms: Millis,
+    ) -> Better | None:
+        """Return for whom to step aside now; `fit` are the voters whose logs are complete."""
+        dead_after_ms = configuration.options.dead_after_ms
+        found = self._best(records, configuration, fit, now_ms)
+        if found is None:
+            self._since = None
+            return None
+        if self._since is None or self._since[0] != found.voter:
+            self._since = (found.voter, now_ms)
+        held = now_ms - self._since[1] >= HOLD * dead_after_ms
+        return found if held and now_ms - self._began_ms >= FIRST * dead_after_ms else None
+
+    def _best(
+        self,
+        records: Mapping[NodeName, Record],
+        configuration: Configuration,
+        fit: frozenset[NodeName],
+        now_ms: Millis,
+    ) -> Better | None:
+        voters = configuration.voters()
+        own = self._served(records, configuration.options.dead_after_ms, now_ms)
+        best: Better | None = None
+        for node in configuration.nodes:
+            record = records.get(node.name)
+            if node.witness or node.name not in fit or record is None:
+                continue
+            if record.state is not NodeState.ONLINE or record.is_leaving:
+                continue
+            group = tuple(sorted({node.name, *(peer for peer in record.hears if peer in records)}))
+            if len(group) <= len(best.group if best else own):
+                continue
+            if has_majority(set(group), voters):
+                best = Better(node.name, group, own)
+        return best
+
+    def _served(
+        self, records: Mapping[NodeName, Record], dead_after_ms: Millis, now_ms: Millis
+    ) -> tuple[NodeName, ...]:
+        """Return ourselves and the nodes that have just answered us."""
+        return tuple(
+            sorted(
+                name
+                for name, record in records.items()
+                if name == self._name
+                or (
+                    record.requested_ms is not None and now_ms - record.requested_ms < dead_after_ms
+                )
+            )
+        )

@@ -1,0 +1,42 @@
+"""With whom this node can talk: whom it hears, and who has shown to hear it.
+
+Owns: the newest moment, by our own clock, at which a peer had something of ours.
+A greeting echoes our newest greeting, a grant our request; a lease request
+answers our round. Knows nothing of who leads, nor what follows.
+"""
+
+from collections.abc import Iterable
+
+from ha_core.ids import Millis, NodeName
+
+
+class Mutual:
+    """Peers with which both directions work."""
+
+    def __init__(self, limit_ms: Millis) -> None:
+        self.limit_ms = limit_ms
+        """A peer that has not shown for so long to hear us does not count."""
+        self._shown_ms: dict[NodeName, Millis] = {}
+        self.told: tuple[NodeName, ...] = ()
+        """What `maybe_change` measured last, sorted."""
+
+    def set_peers(self, peers: Iterable[NodeName]) -> None:
+        """Know exactly these."""
+        self._shown_ms = {peer: self._shown_ms.get(peer, 0) for peer in peers}
+
+    def shown(self, peer: NodeName, at_ms: Millis, now_ms: Millis) -> None:
+        """Note that the peer had what we sent at `at_ms`; what was never sent cannot be had."""
+        if peer in self._shown_ms and at_ms <= now_ms:
+            self._shown_ms[peer] = max(self._shown_ms[peer], at_ms)
+
+    def maybe_change(self, now_ms: Millis) -> bool:
+        """Measure anew; return whether the peers are others than at the last time."""
+        before = self.told
+        self.told = tuple(
+            sorted(
+                peer
+                for peer, at_ms in self._shown_ms.items()
+                if at_ms and now_ms - at_ms < self.limit_ms
+            )
+        )
+        return self.told != before

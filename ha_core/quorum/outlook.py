@@ -1,0 +1,86 @@
+"""What the votes mean for people: who is missing, and what one more loss would do.
+
+Owns: these sentences. Pure.
+"""
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+from ha_core.config.model import Configuration, TwoNode
+from ha_core.ids import NodeName
+from ha_core.quorum.votes import votes_needed
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """`text` is one sentence; with `is_tight` it is worth a notice: nothing may be lost."""
+
+    missing: tuple[NodeName, ...]
+    text: str
+    is_tight: bool
+
+
+def outlook(configuration: Configuration, present: Set[NodeName], *, quorate: bool) -> Outlook:
+    """Return what the votes mean; `present` are the nodes that are there."""
+    voters = configuration.voters()
+    missing = tuple(name for name in voters if name not in present)
+    if not voters:
+        return Outlook((), "no configuration is known yet", False)
+    count, expected, needed = len(voters) - len(missing), len(voters), votes_needed(len(voters))
+    if not quorate:
+        return Outlook(missing, _without(missing, count, expected, needed), False)
+    if expected == 1:
+        others = [node for node in configuration.nodes if node.name not in voters]
+        text = f"{voters[0]} alone votes: its loss stops the cluster"
+        return Outlook(missing, text, bool(others))
+    spare = count - needed
+    if spare > 0:
+        witness = _witness(configuration, present)
+        more = "one more vote may be lost" if spare == 1 else f"{spare} more votes may be lost"
+        hint = f"; {witness} only votes, and its loss alone stops nothing" if witness else ""
+        return Outlook(missing, f"{_there(count, expected, needed)}: {more}{hint}", False)
+    return Outlook(missing, _tight(configuration, missing, count, expected, needed), True)
+
+
+def _without(missing: tuple[NodeName, ...], count: int, expected: int, needed: int) -> str:
+    if count >= needed:
+        return f"{_there(count, expected, needed)}: a coordinator is being elected"
+    lacking = needed - count
+    what = "one of" if lacking == 1 < len(missing) else f"{lacking} of" if lacking > 1 else ""
+    names = f"{what} {', '.join(missing)}".strip()
+    return f"{_there(count, expected, needed)}: {names} must come back before anything starts"
+
+
+def _tight(
+    configuration: Configuration,
+    missing: tuple[NodeName, ...],
+    count: int,
+    expected: int,
+    needed: int,
+) -> str:
+    if expected == 2 and configuration.options.two_node is TwoNode.FENCING:
+        return (
+            "two nodes with fencing: if one is lost, the other goes on once a fence device has"
+            " proved that it is off; a witness ('ha witness add TOKEN' on a third machine) would"
+            " make that quicker"
+        )
+    if expected == 2:
+        return (
+            "two nodes and nothing that decides between them: the loss of either stops both; add a"
+            " witness ('ha witness add TOKEN' on a third machine), or fence devices and"
+            " 'two_node: fencing'"
+        )
+    cure = "bring back the voters that are missing" if missing else "add a voter or a witness"
+    return (
+        f"the next loss of a vote stops the cluster: {count} of {expected} votes are there,"
+        f" and {needed} are needed; {cure}"
+    )
+
+
+def _there(count: int, expected: int, needed: int) -> str:
+    return f"{count} of {expected} votes are there, and {needed} are needed"
+
+
+def _witness(configuration: Configuration, present: Set[NodeName]) -> str:
+    found = (node.name for node in configuration.nodes if node.witness and node.voter)
+    return next((name for name in found if name in present), "")
