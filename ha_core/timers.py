@@ -7,8 +7,9 @@ run lease it granted at s + R at the latest. A voter that answered the round
 refuses votes until E after it *heard* it, so nobody is elected before s + E:
 
 * L < E: two coordinators never act at the same time;
-* a new coordinator waits R - E (for drifting clocks: a little more) after its
-  election, then every lease of its predecessor has run out;
+* a new coordinator waits R - E (for drifting clocks and guardians that are not
+  scheduled at once: a little more) after its election, then every lease of its
+  predecessor has run out;
 * E is half of D, so that a new coordinator is elected, and has renewed the run
   leases, before they run out: the loss of a coordinator costs no service.
 
@@ -42,9 +43,17 @@ class RaftTimers:
     run_lease_ms: Millis
     """R: a node may keep exclusive resources for so long after such a round."""
 
+    def guard_late_ms(self) -> Millis:
+        """Return by how much the guardian of a lease may be late: it has priority, and no more."""
+        return max(self.dead_after_ms // 50, 2)
+
+    def lease_bound_ms(self) -> Millis:
+        """Return how long after a round, by another's clock, what was granted by it has ended."""
+        return with_drift(self.run_lease_ms + self.guard_late_ms()) + 1
+
     def inherited_lease_ms(self) -> Millis:
         """Return how long after an election leases granted by the predecessor may still run."""
-        return with_drift(self.run_lease_ms) - self.election_ms + 1
+        return self.lease_bound_ms() - self.election_ms
 
 
 def with_drift(interval_ms: Millis) -> Millis:
@@ -64,5 +73,5 @@ def timers(dead_after_ms: Millis) -> RaftTimers:
         run_lease_ms=dead_after_ms * 9 // 10,
     )
     assert with_drift(result.coordinator_lease_ms) < result.election_ms
-    assert with_drift(result.run_lease_ms) < result.dead_after_ms
+    assert result.lease_bound_ms() < result.dead_after_ms
     return result

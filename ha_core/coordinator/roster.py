@@ -189,7 +189,7 @@ class Roster:
     def granted(self, node: NodeName, acked_ms: Millis) -> None:
         """Remember until when a lease granted now can run."""
         record = self.records[node]
-        bound_ms = acked_ms + with_drift(self.timers.run_lease_ms) + 1
+        bound_ms = acked_ms + self.timers.lease_bound_ms()
         record.lease_bound_ms = max(record.lease_bound_ms, bound_ms)
 
     def report(
