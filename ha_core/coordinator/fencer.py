@@ -93,7 +93,7 @@ class Fencer:
         self._doubted.add(key)
         names = rules.device_names(verdict.method)
         text = (
-            f"{node} speaks, although {names} has proved it to be off: {names} cannot be trusted;"
+            f"{node} speaks, although it was proved to be off by {names}, which cannot be trusted:"
             f" look at its plugs, then 'ha fence test {node}'"
         )
         return [Told("fence-doubted", node, text)]

@@ -195,6 +195,7 @@ def words_of(verdict: Verdict) -> str:
     if not is_fencing(verdict.method):
         return f"{verdict.author} confirmed that {verdict.node} is down: {verdict.reason}"
     names = device_names(verdict.method)
+    proved = f"{names} {'have' if ' and ' in names else 'has'} proved"
     if verdict.method.startswith(CUT):
-        return f"{verdict.node} is cut off from its storage, as {names} has proved"
-    return f"{verdict.node} is off, as {names} has proved"
+        return f"{verdict.node} is cut off from its storage, as {proved}"
+    return f"{verdict.node} is off, as {proved}"
