@@ -15,6 +15,7 @@ from ha_core.config.model import Configuration
 from ha_core.coordinator import desk as desks
 from ha_core.coordinator.desk import Desk
 from ha_core.coordinator.fencer import Fencer
+from ha_core.coordinator.last_man import LastMan
 from ha_core.coordinator.planner import Planner
 from ha_core.coordinator.refusals import refuse_unsafe
 from ha_core.coordinator.roster import Roster
@@ -48,6 +49,7 @@ class Clerk:
         self._planner = planner
         self._fencer = fencer
         self._desk = Desk()
+        self._last_man = LastMan()
         self._proposed: set[tuple[NodeName, Generation, str]] = set()
         self._backlog: deque[tuple[str, str, Command]] = deque()
         self._confirming: dict[tuple[NodeName, Generation], list[str]] = {}
@@ -133,11 +135,7 @@ class Clerk:
                 continue
             if self._raft.match_of(name) < self._raft.commit:
                 continue
-            nodes = tuple(
-                replace(node, voter=True) if node.name == name else node
-                for node in newest.configuration.nodes
-            )
-            changed = replace(newest.configuration, nodes=nodes)
+            changed = _with_vote(newest.configuration, name, voter=True)
             waiting = tuple(other for other in newest.will_vote if other != name)
             reason = f"{name} has caught up and votes"
             change = ConfigurationChange(
@@ -146,6 +144,25 @@ class Clerk:
             if not self._raft.may_propose(change):
                 return list(self._raft.propose(change, None, now_ms))
         return []
+
+    def shrink(self, now_ms: Millis, wall_ms: Millis) -> list[Output]:
+        """Take the vote of a voter that is gone for long, if the options say so."""
+        if not self._raft.revisions or self._raft.is_changing:
+            return []
+        newest = self._raft.revisions[-1]
+        states = {name: record.state for name, record in self._roster.records.items()}
+        gone = self._last_man.look(newest.configuration, states, now_ms)
+        if gone is None:
+            return []
+        changed = _with_vote(newest.configuration, gone, voter=False)
+        reason = f"{gone} is gone for long and has no vote until it is back"
+        waiting = tuple(sorted({*newest.will_vote, gone}))
+        change = ConfigurationChange(
+            newest.revision + 1, changed, "cluster", reason, wall_ms, "", waiting
+        )
+        if self._raft.may_propose(change):
+            return []
+        return list(self._raft.propose(change, None, now_ms))
 
     # --- commands ------------------------------------------------------------------------
 
@@ -308,3 +325,10 @@ class Clerk:
     def _settle(self, request_id: str, outcome: Outcome) -> list[Output]:
         askers = self._desk.settle(request_id, outcome)
         return [Send(asker, CommandReply(request_id, outcome)) for asker in askers]
+
+
+def _with_vote(configuration: Configuration, name: NodeName, *, voter: bool) -> Configuration:
+    nodes = tuple(
+        replace(node, voter=voter) if node.name == name else node for node in configuration.nodes
+    )
+    return replace(configuration, nodes=nodes)

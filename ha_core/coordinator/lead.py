@@ -275,6 +275,7 @@ class Lead:
         output += told
         output += self._clerk.work(now_ms, wall_ms)
         output += self._clerk.promote(now_ms, wall_ms)
+        output += self._clerk.shrink(now_ms, wall_ms)
         fenced = self.fencer.tick(self._raft.configuration, now_ms, wall_ms)
         self._dirty = self._dirty or bool(fenced)
         output += self._fencing(fenced, now_ms)
