@@ -177,7 +177,8 @@ class Clerk:
             case commands.Cleanup():
                 return self._cleanup(request_id, command, now_ms)
             case commands.FenceNode():
-                return self._settle(request_id, Outcome(text=self._fencer.ask(command, author)))
+                told = self._fencer.ask(command, author)
+                return self._settle(request_id, Outcome(text=told)) if told else []
             case commands.TestFence():
                 return self._settle(request_id, Outcome(text=self._fencer.rehearse(command)))
             case commands.ReleaseQuorum():

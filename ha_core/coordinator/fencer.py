@@ -40,7 +40,9 @@ class Fencer:
     def __init__(
         self, name: NodeName, term: Term, roster: Roster, timers: RaftTimers, random: Random
     ) -> None:
+        self._name = name
         self._term = term
+        self._fit: frozenset[NodeName] = frozenset()
         self._roster = roster
         self.timers = timers
         numbers = count(1)
@@ -98,6 +100,22 @@ class Fencer:
         )
         return [Told("fence-doubted", node, text)]
 
+    def makes_way_for(self, fit: frozenset[NodeName]) -> NodeName | None:
+        """Return for whom to step aside, if this very node is to be cut off.
+
+        `fit` are the voters whose logs are complete. Else nobody would write down the proof, and
+        whoever came next would cut it off again, as its devices are configured.
+        """
+        self._fit = fit
+        record = self._roster.records.get(self._name)
+        if record is None:
+            return None
+        is_wanted = self._name in self._asked or self._automatic(record) is not None
+        return self._successor() if is_wanted else None
+
+    def _successor(self) -> NodeName | None:
+        return next((name for name in self._online() if name in self._fit), None)
+
     def to_forgive(self) -> list[tuple[ResourceId, NodeName]]:
         """Return, once, the failures that a node was cut off for, now that it has come back."""
         found = []
@@ -116,7 +134,8 @@ class Fencer:
     # --- from people ---------------------------------------------------------------------
 
     def ask(self, command: commands.FenceNode, author: str) -> str:
-        """Note that a person wants a node cut off; return the answer.
+        """Note that a person wants a node cut off; return the answer, or nothing if it is for our
+        successor to give.
 
         Raises:
             RefusedError: nothing can, or there is no such node.
@@ -140,6 +159,8 @@ class Fencer:
             power=True,
             is_asked=True,
         )
+        if self._successor() is not None and command.node == self._name:
+            return ""  # whoever asked asks our successor again
         return f"{command.node} is to be cut off"
 
     def _refuse_fencing(self, node: NodeName) -> None:

@@ -274,6 +274,11 @@ class Lead:
         self._dirty = self._dirty or changed
         output += told
         output += self._clerk.work(now_ms, wall_ms)
+        successor = self.fencer.makes_way_for(self._raft.complete())
+        if successor is not None:
+            text = f"{self.name} hands the coordination over to {successor}"
+            told_ = Told("coordinator-hands-over", self.name, text, "it is to be cut off itself")
+            return [*output, told_, *self._raft.hand_over(successor, now_ms)]
         output += self._clerk.promote(now_ms, wall_ms)
         output += self._clerk.shrink(now_ms, wall_ms)
         fenced = self.fencer.tick(self._raft.configuration, now_ms, wall_ms)

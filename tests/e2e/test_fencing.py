@@ -161,6 +161,17 @@ def test_operator_cuts_a_healthy_node_off_and_it_stays_off(lab: Laboratory) -> N
     assert "n2 is off, as switch has proved" in history.stdout
 
 
+def test_coordinator_that_is_cut_off_makes_way_first_and_stays_off(tmp_path: Path) -> None:
+    with fenced(tmp_path) as lab:
+        target = str(lab.status("n1")["coordinator"])
+        asked_at = next(name for name in ("n1", "n2", "n3") if name != target)
+        words = ("node", "fence", target, "--off", "--reason", "smoke", "--yes")
+        done = run("--root", str(lab.root(asked_at)), *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        lab.becomes(asked_at, lambda s: states(s)[target] == "lost" and not s.fencing)
+        assert switched(lab) == [f"off {target}"]
+
+
 def test_refusal_to_stop_ends_with_the_node(tmp_path: Path) -> None:
     with fenced(tmp_path, stop_s=60) as lab:
         done = run("--root", str(lab.root("n1")), "node", "standby", "n2", "--no-wait")

@@ -379,3 +379,19 @@ def test_verdict_names_whose_word_it_is() -> None:
     assert rules.words_of(off) == "n2 is off, as pdu-a and pdu-b have proved"
     cut = replace(off, method="cut:san")
     assert rules.words_of(cut) == "n2 is cut off from its storage, as san has proved"
+
+
+def test_coordinator_that_is_to_be_cut_off_makes_way_and_leaves_the_deed_to_its_successor() -> None:
+    bench = Bench()
+    fit = frozenset({N3})
+    assert bench.fencer.makes_way_for(fit) is None
+    assert bench.fencer.ask(commands.FenceNode(N1, "it smokes"), "ann") == ""
+    assert bench.fencer.makes_way_for(fit) == N3
+
+
+def test_coordinator_without_a_successor_is_cut_off_by_others_all_the_same() -> None:
+    bench = Bench()
+    assert bench.fencer.makes_way_for(frozenset()) is None
+    told = bench.fencer.ask(commands.FenceNode(N1, "it smokes"), "ann")
+    assert told == "n1 is to be cut off"
+    assert [order.target for order in orders(bench.tick())] == [N1]
