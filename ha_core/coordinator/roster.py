@@ -292,11 +292,12 @@ class Roster:
     def _silence(self, record: Record, detector_ms: Millis, now_ms: Millis) -> Millis:
         """Return how long the node has not answered us; before its first answer, not been heard.
 
-        A node that can be heard but does not hear us would otherwise never count as lost.
+        A node that can be heard but does not hear us would otherwise never count as lost: it has
+        as long as any other, from our election on.
         """
         if record.requested_ms is not None:
             return now_ms - record.requested_ms
-        return max(detector_ms, now_ms - self._elected_ms - self.timers.dead_after_ms)
+        return max(detector_ms, now_ms - self._elected_ms)
 
     def _first_record(self, name: NodeName, wall_ms: Millis) -> Record:
         if name == self.name:

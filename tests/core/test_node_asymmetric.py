@@ -178,6 +178,20 @@ def test_coordinator_that_is_deaf_or_mute_is_replaced_once(deaf: bool) -> None:
     assert max(mesh.terms()) == term + 1
 
 
+def test_coordinator_that_went_deaf_is_lost_as_soon_as_any_other_node() -> None:
+    mesh = Mesh(3)
+    mesh.run(6)
+    mesh.sever("b>a", "c>a")
+    mesh.run(1.7)
+    (successor,) = mesh.coordinators()
+    elected_ms = mesh.now_ms
+    statuses = {s.name: s.state for s in mesh.nodes[successor].snapshot(elected_ms).instances}
+    assert statuses["a"] is NodeState.PENDING
+    mesh.run(DEAD_MS / 1000)
+    statuses = {s.name: s.state for s in mesh.nodes[successor].snapshot(mesh.now_ms).instances}
+    assert statuses["a"] is NodeState.LOST, "it is heard all the time"
+
+
 def test_node_that_is_heard_and_hears_nobody_is_lost() -> None:
     mesh = Mesh(3)
     mesh.run(6)
