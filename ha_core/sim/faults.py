@@ -211,7 +211,7 @@ class Faults:
             each.agents.services = bad
 
     def _slow_disk(self, host: Host) -> None:
-        host.set_disk_speed(self._world.random.choice((2, 100, 600)) * US_PER_MS)
+        host.writer.slowest_us = self._world.random.choice((2, 100, 600)) * US_PER_MS
 
     def _full_disk(self, host: Host) -> None:
         """Nothing can be written: the daemon ends at its next write, and starts when there is

@@ -54,6 +54,8 @@ from ha_core.sim.world import US_PER_MS, World
 from ha_core.sim.writer import Writer
 
 WALL_EPOCH_MS = 1_700_000_000_000
+RESET_US = 300 * US_PER_MS
+"""A machine that was reset runs its daemon again after so long."""
 WAITING_MAX = 1000
 """What a frozen daemon finds in its sockets at most."""
 
@@ -68,7 +70,7 @@ class Host:
         self._network = network
         self.machine = machine
         self.name = machine.name
-        self._writer = Writer(world, disk)
+        self.writer = Writer(world, disk)
         self.observer: Observer | None = None
         self.claims = Claims()
         self.agents = Agents(world, machine, self._handle, self._begins)
@@ -99,8 +101,9 @@ class Host:
         self._leads_until_ms = 0
         self._wake_us = self._alarm_ms = -1
         machine.on_change = self._changed
-        machine.on_shown = self._shown
+        machine.on_shown = lambda: self.observer.shown() if self.observer else None
         machine.on_end = self._guardian_ended
+        machine.on_reset = self.reset
         network.attach(self.name, self._deliver)
         outlets.plug(self.name, self)
 
@@ -114,11 +117,7 @@ class Host:
     @property
     def disk(self) -> Disk:
         """The disk that is in the machine."""
-        return self._writer.disk
-
-    def set_disk_speed(self, slowest_us: int) -> None:
-        """Let writes take so long at most."""
-        self._writer.slowest_us = slowest_us
+        return self.writer.disk
 
     def now_ms(self) -> Millis:
         """Return the machine's monotonic clock."""
@@ -132,7 +131,7 @@ class Host:
     @property
     def is_writing(self) -> bool:
         """Return whether the node is ahead of its disk."""
-        return self._writer.is_busy or any(isinstance(e, Persist) for e in self._queue)
+        return self.writer.is_busy or any(isinstance(e, Persist) for e in self._queue)
 
     # --- power, daemon, pauses -----------------------------------------------------------
 
@@ -161,7 +160,7 @@ class Host:
         self._epoch += 1
         self.node = None
         self._frozen.clear()
-        self._writer.die()
+        self.writer.die()
         self.claims.daemon_ended(self.machine.lease_until_ms)
         if self.observer is not None:
             self.observer.ended(self)
@@ -179,11 +178,16 @@ class Host:
         else:
             self.machine.guardian.orphaned()
 
+    def reset(self) -> None:
+        """The watchdog has fired: everything ends, and begins again."""
+        self.crash(power=True)
+        self._world.after(RESET_US, self.boot)
+
     def replace_disk(self) -> None:
         """Give the machine, which is off, an empty disk."""
         assert self.node is None
         self._world.note(f"{self.name} gets an empty disk")
-        self._writer.disk = Disk(None, self.disk.number + 1)
+        self.writer.disk = Disk(None, self.disk.number + 1)
 
     def crash_after(self, effects: int | None) -> None:
         """Kill the daemon at an effect boundary: after so many further effects (None: do not)."""
@@ -212,7 +216,7 @@ class Host:
         if self._planned is not None and self.machine.gate is not None:
             self.machine.gate.carry_out(self._planned)
             self._planned = None
-            self._shown()
+            self.machine.on_shown()
         if self._checked is not None:
             checked, self._checked = self._checked, None
             self.agents.run(checked)
@@ -237,7 +241,7 @@ class Host:
 
     def look_at_gate(self) -> None:
         """The daemon looks whether the gate is still its own."""
-        if self.node is not None and not self._frozen:
+        if not self._frozen and self.node is not None:
             self.machine.renew_gate()
 
     def kill_guardian(self, back_after_us: int) -> None:
@@ -352,7 +356,7 @@ class Host:
         self._world.at(when_us, wake)
 
     def _perform(self) -> None:
-        while self._queue and not self._writer.is_busy and not self._frozen and self.node:
+        while self._queue and not self.writer.is_busy and not self._frozen and self.node:
             if self._is_struck():
                 return
             effect = self._queue.popleft()
@@ -397,14 +401,15 @@ class Host:
             self._world.faults["writes refused by a full disk"] += 1
             self.crash(power=False)
             return
-        spent_us = self._writer.write(record, self._perform)
+        spent_us = self.writer.write(record, self._perform)
         if self._crash_in is not None and self._world.random.random() < 0.8:
             power = self._world.random.random() < 0.5
-            self._world.after(spent_us // 2, lambda: self._crash_in_write(record, power=power))
 
-    def _crash_in_write(self, record: Persist, *, power: bool) -> None:
-        if self._writer.is_writing(record):
-            self.crash(power=power)
+            def strike() -> None:
+                if self.writer.is_writing(record):
+                    self.crash(power=power)
+
+            self._world.after(spent_us // 2, strike)
 
     def _do(self, effect: Effect) -> None:
         match effect:
@@ -430,7 +435,7 @@ class Host:
                 self._show(effect)
             case Journal(event=event):
                 self._show(event)
-                self._writer.write_behind(event)
+                self.writer.write_behind(event)
             case StateChanged(machine="replication", new=new, why=why):
                 self._world.note(f"{self.name} becomes {new}: {why}")
                 self._world.states[f"role {new}"] += 1
@@ -448,10 +453,6 @@ class Host:
     def _changed(self) -> None:
         if self.observer is not None:
             self.observer.changed(self)
-
-    def _shown(self) -> None:
-        if self.observer is not None:
-            self.observer.shown()
 
     # --- guardian and agents -------------------------------------------------------------
 

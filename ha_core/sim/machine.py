@@ -15,12 +15,14 @@ from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.sim.clock import Clock
 from ha_core.sim.gate import KernelGate
 from ha_core.sim.guardian import Guardian
+from ha_core.sim.watchdog import Watchdog
 from ha_core.sim.world import World
 
 
 class Machine:
     """`on_change` is told when something began or ended, `on_shown` when what is there answers
-    again, `on_end(resource)` when the guardian has ended something.
+    again, `on_end(resource)` when the guardian has ended something, `on_reset` when the watchdog
+    fires.
     """
 
     def __init__(self, world: World, name: NodeName, rate_ppm: int, gates: Gates) -> None:
@@ -30,11 +32,17 @@ class Machine:
         self.clock = Clock(world, rate_ppm)
         self.gate = KernelGate(world, self.clock) if gates.kernel else None
         self.guardian = Guardian(world, self.clock, self._end_guarded, lambda: self.is_stalled)
+        self.watchdog = (
+            Watchdog(world, self.clock, gates.watchdog_ms, self._may_feed, lambda: self.on_reset())
+            if gates.watchdog_ms
+            else None
+        )
         self.running: dict[ResourceId, Primitive] = {}
         self.lease_until_ms: Millis = 0
         """What the daemon said last."""
         self.on_change: Callable[[], None] = _nobody
         self.on_shown: Callable[[], None] = _nobody
+        self.on_reset: Callable[[], None] = _nobody
         self.on_end: Callable[[ResourceId], None] = _ignored
         self.is_stalled = False
         """No process of the machine runs; its kernel does."""
@@ -63,12 +71,14 @@ class Machine:
         self.running[primitive.id] = primitive
         if self.gate is not None and primitive.agent.agent_class is AgentClass.ADDRESS:
             self.gate.renew()
+        self._want_watchdog()
         self.on_change()
 
     def end(self, resource: ResourceId) -> Primitive | None:
         """Something runs no more; return it if it did."""
         primitive = self.running.pop(resource, None)
         if primitive is not None:
+            self._want_watchdog()
             self.on_change()
         return primitive
 
@@ -124,6 +134,7 @@ class Machine:
             self.gate.close()
         if self.running:
             self.running.clear()
+            self._want_watchdog()
             self.on_change()
 
     # --- standing still ------------------------------------------------------------------
@@ -157,6 +168,13 @@ class Machine:
         if not self.is_stalled:
             self.guardian.awake()
 
+    def _want_watchdog(self) -> None:
+        if self.watchdog is not None:
+            self.watchdog.want(wanted=any(is_watched(item) for item in self.running.values()))
+
+    def _may_feed(self) -> bool:
+        return not self.is_stalled and self.guardian.holds_lease()
+
     def _end_guarded(self) -> None:
         for resource in sorted(self.running):
             if is_held(self.running[resource]):
@@ -167,6 +185,11 @@ class Machine:
 def is_held(primitive: Primitive) -> bool:
     """Return whether the guardian holds it, and ends it with the lease."""
     return primitive.agent.agent_class in (AgentClass.PROCESS, AgentClass.ADDRESS)
+
+
+def is_watched(primitive: Primitive) -> bool:
+    """Return whether only a reset of the machine can end it for sure."""
+    return not is_held(primitive) and not may_run_twice(primitive)
 
 
 def _nobody() -> None:

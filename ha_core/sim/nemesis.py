@@ -56,7 +56,7 @@ class Nemesis:
         for host in self._hosts:
             host.agents.services = Services()
             host.restarts = True
-            host.set_disk_speed(2 * US_PER_MS)
+            host.writer.slowest_us = 2 * US_PER_MS
             host.disk.is_full = False
             host.alarm_late_us = 0
             host.is_unplugged = False

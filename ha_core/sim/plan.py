@@ -37,6 +37,7 @@ from ha_core.gates import Gates
 from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
 from ha_core.sim.clock import DRIFT_PPM_MAX, TRUE_PPM
 from ha_core.sim.world import US_PER_MS
+from ha_core.timers import timers
 
 LINKS = (LinkName("ring0"), LinkName("ring1"), LinkName("ring2"))
 """Names of links; a run has one to three of them."""
@@ -130,11 +131,13 @@ def draw(random: Random) -> Draw:
     kinds = tuple(kind for kind in FAULTS if random.random() < share)
     drift_ppm = random.choice((0, 100, DRIFT_PPM_MAX))
     gates = random.choice((0.0, 0.5, 1.0))
+    watchdogs = random.choice((0.0, 0.0, 0.5, 1.0))
+    late_ms = timers(dead_after_ms).guard_late_ms()
     return Draw(
         configuration=_configuration(random, size, dead_after_ms),
-        kits=tuple(_kit(random, drift_ppm, gates) for _ in range(size + SPARES)),
+        kits=tuple(_kit(random, drift_ppm, gates, watchdogs) for _ in range(size + SPARES)),
         drift_ppm=drift_ppm,
-        guardian_late_us=random.choice((0, 2, 10)) * US_PER_MS,
+        guardian_late_us=random.choice((0, 2, late_ms)) * US_PER_MS,
         faults=kinds or ("crash",),
         fault_gap_ms=random.choice((300, 800, 2000)) * dead_after_ms // 1000,
         storm_ms=random.randint(6, 24) * dead_after_ms,
@@ -142,9 +145,10 @@ def draw(random: Random) -> Draw:
     )
 
 
-def _kit(random: Random, drift_ppm: int, kernel_gates: float) -> Kit:
+def _kit(random: Random, drift_ppm: int, kernel_gates: float, watchdogs: float) -> Kit:
     rate_ppm = TRUE_PPM + random.randint(-drift_ppm, drift_ppm)
-    return Kit(rate_ppm, Gates(kernel=random.random() < kernel_gates))
+    watchdog_ms = random.choice((1000, 2000)) if random.random() < watchdogs else 0
+    return Kit(rate_ppm, Gates(kernel=random.random() < kernel_gates, watchdog_ms=watchdog_ms))
 
 
 def _configuration(random: Random, size: int, dead_after_ms: int) -> Configuration:
