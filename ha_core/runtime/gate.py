@@ -88,6 +88,8 @@ class Place:
 class AddressGate(Protocol):
     """What holds service addresses behind a gate."""
 
+    available: bool
+    """Whether the kernel silences addresses at the lease's end."""
     on_opened: Callable[[], None]
 
     def is_open(self) -> bool:
@@ -111,6 +113,7 @@ class Ungated:
     """No gate: for whoever runs operations without a daemon."""
 
     def __init__(self) -> None:
+        self.available = False
         self.on_opened: Callable[[], None] = _nothing
 
     def is_open(self) -> bool:

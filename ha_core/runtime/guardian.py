@@ -89,8 +89,8 @@ class Claim:
     name: str = ""
     add: bytes = b""
     remove: bytes = b""
-    lasts: bool = False
-    """The kernel removes it by itself a little after the lease; `add` leaves room for that."""
+    spare_s: int = 0
+    """The kernel removes it by itself so long after the lease (0: never); `add` leaves room."""
     not_after_ms: Millis | None = None
 
 
@@ -302,7 +302,7 @@ class Guardian:
             "name": claim.name,
             "add": claim.add.hex(),
             "remove": claim.remove.hex(),
-            "lasts": claim.lasts,
+            "spare": claim.spare_s,
             "not_after": claim.not_after_ms,
         }
         return await self._begin(claim.resource, request, timeout_ms)

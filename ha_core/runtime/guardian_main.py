@@ -378,7 +378,7 @@ class Guardian:
             holder.listen(OWNER_BACKLOG)
             self._poll.register(holder, select.POLLIN)
         add, remove = (bytes.fromhex(str(message.get(key, ""))) for key in ("add", "remove"))
-        claim = Claim(holder, add, remove, lasts=bool(message.get("lasts")))
+        claim = Claim(holder, add, remove, spare_s=number(message, "spare"))
         self._claims[resource] = claim
         fault = claim.put(self._until_ms)
         if fault:

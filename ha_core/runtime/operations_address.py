@@ -21,6 +21,9 @@ from ha_core.runtime.gate_announce import Announcer
 from ha_core.runtime.guardian import LATE, Answer, Claim, Guardian
 from ha_core.runtime.operations_process import FaultError
 
+SPARE_S: Final = 2
+"""Without a gate the kernel removes an address so many seconds after the lease's end."""
+GATED_SPARE_S: Final = 60
 _IN_USE: Final = "EADDRINUSE"
 _EXISTS: Final = "EEXIST"
 
@@ -114,7 +117,7 @@ class Addresses:
             resource,
             add=seat.add,
             remove=seat.remove,
-            lasts=True,
+            spare_s=GATED_SPARE_S if self._gate.available else SPARE_S,
             not_after_ms=operation.not_after_ms,
         )
         answer = await self._guardian.claim(claim, operation.timeout_ms)
