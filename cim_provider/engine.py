@@ -36,6 +36,10 @@ class NodeView:
     attributes: tuple[tuple[str, str], ...] = ()
     links_down: tuple[str, ...] = ()
     """Names of the links over which the local node does not hear it."""
+    can_fence: bool = False
+    """A fence device can end it."""
+    fenced_by: str = ""
+    """The devices that have cut it off, in words; empty once it is back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,10 @@ class PrimitiveView:
     failure_timeout_ms: int = 0
     guard: str = ""
     takeover_wait_ms: int | None = None
+    guard_text: str = ""
+    """How the guard does it, or why there is none, in a sentence."""
+    shorter: tuple[str, ...] = ()
+    """What would make a takeover quicker, one sentence each."""
     instances: tuple[InstanceView, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
     description: str = ""
@@ -112,6 +120,11 @@ class ClusterView:
     votes: int = 0
     votes_expected: int = 0
     votes_needed: int = 0
+    votes_missing: tuple[str, ...] = ()
+    outlook: str = ""
+    """What the votes mean: what one more loss would do, or who must come back."""
+    awaited: tuple[str, ...] = ()
+    """Voters without which nothing is started after a start of the whole cluster."""
     maintenance: bool = False
     symmetric: bool = True
     no_quorum_policy: str = "stop"
@@ -157,7 +170,15 @@ class SetNodeStandby:
     standby: bool
 
 
-Command: TypeAlias = StartResource | StopResource | RestartResource | SetNodeStandby
+@dataclass(frozen=True, slots=True)
+class FenceNode:
+    """Cut a node off by its fence devices; `off`: and leave it off, whatever they would do."""
+
+    node: str
+    off: bool
+
+
+Command: TypeAlias = StartResource | StopResource | RestartResource | SetNodeStandby | FenceNode
 
 
 @dataclass(frozen=True, slots=True)

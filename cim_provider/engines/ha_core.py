@@ -19,6 +19,7 @@ from cim_provider.engine import (
     Command,
     Done,
     EngineState,
+    FenceNode,
     GroupView,
     InstanceView,
     NodeView,
@@ -34,8 +35,17 @@ from cim_provider.engine import (
 from ha_core import commands
 from ha_core.cli import goals
 from ha_core.client import Client
-from ha_core.config.model import Configuration, Group, Link, Meta, Primitive, TargetRole
+from ha_core.config.model import (
+    Configuration,
+    FenceAction,
+    Group,
+    Link,
+    Meta,
+    Primitive,
+    TargetRole,
+)
 from ha_core.errors import ConnectError, HaError, RefusedError, WireError
+from ha_core.fencing.rules import can_fence
 from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
 from ha_core.snapshot import ClusterSnapshot, NodeSummary, ResourceSummary
 from ha_core.status import Instance, InstanceState
@@ -256,6 +266,9 @@ def _translated(command: Command) -> commands.Command:
             return commands.Restart(ResourceId(name))
         case SetNodeStandby(node=node, standby=standby):
             return commands.SetStandby(NodeName(node), standby)
+        case FenceNode(node=node, off=off):
+            action = FenceAction.OFF if off else FenceAction.REBOOT
+            return commands.FenceNode(NodeName(node), "asked for over WBEM", action)
 
 
 def _goal(command: Command, before: ClusterSnapshot) -> goals.Goal:
@@ -270,6 +283,8 @@ def _goal(command: Command, before: ClusterSnapshot) -> goals.Goal:
             return goals.node_is(node, "standby", empty=True)
         case SetNodeStandby(node=node):
             return goals.node_is(node, "online", "maintenance")
+        case FenceNode(node=node):
+            return goals.cut_off(before, node)
 
 
 def view_of(snapshot: ClusterSnapshot, version: str, product: str) -> ClusterView:
@@ -289,6 +304,9 @@ def view_of(snapshot: ClusterSnapshot, version: str, product: str) -> ClusterVie
         votes=snapshot.votes,
         votes_expected=snapshot.votes_expected,
         votes_needed=snapshot.votes_needed,
+        votes_missing=tuple(snapshot.votes_missing),
+        outlook=snapshot.outlook,
+        awaited=tuple(snapshot.awaited),
         maintenance=options.maintenance,
         symmetric=options.symmetric,
         no_quorum_policy=str(options.no_quorum_policy),
@@ -325,6 +343,8 @@ def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeView:
         links_down=tuple(
             str(link.link) for link in snapshot.links if link.peer == item.name and not link.up
         ),
+        can_fence=can_fence(snapshot.configuration, item.name, power=True),
+        fenced_by=item.fenced_by,
     )
 
 
@@ -395,6 +415,8 @@ def _primitive(
         failure_timeout_ms=_first((meta.failure_timeout_ms for meta in metas), 0),
         guard=item.guard,
         takeover_wait_ms=item.takeover_wait_ms,
+        guard_text=item.guard_text,
+        shorter=item.shorter,
         instances=instances,
         parameters=primitive.parameters,
         description=primitive.description,

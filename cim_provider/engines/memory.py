@@ -17,6 +17,7 @@ from cim_provider.engine import (
     Command,
     Done,
     EngineState,
+    FenceNode,
     GroupView,
     InstanceView,
     NodeView,
@@ -103,7 +104,7 @@ class MemoryEngine:
         view = self._view
         if view.engine is not EngineState.RUNNING:
             return Refused("timeout", "the cluster service on this node does not answer")
-        if isinstance(command, SetNodeStandby):
+        if isinstance(command, SetNodeStandby | FenceNode):
             if not any(node.name == command.node for node in view.nodes):
                 return Refused("not-found", f"node '{command.node}' is not in the cluster")
         elif not self._members(command.resource):
@@ -131,6 +132,13 @@ class MemoryEngine:
                     self._start(member, member.nodes)
             case SetNodeStandby(node=name, standby=standby):
                 self.change_node(name, state="standby" if standby else "online")
+            case FenceNode(node=name, off=off):
+                node = next(each for each in self._view.nodes if each.name == name)
+                is_back, starts = not off, node.generation + (not off)
+                state = node.state if is_back else "lost"
+                self.change_node(
+                    name, state=state, generation=starts, fenced_by="" if is_back else "switch"
+                )
         self._place()
 
     def _want(self, name: str, role: str) -> None:
@@ -183,6 +191,8 @@ class MemoryEngine:
             return (
                 Done() if is_empty else Pending(f"accepted, but {command.node} runs {running[0]}")
             )
+        if isinstance(command, FenceNode):
+            return Done()
         wanted = "stopped" if isinstance(command, StopResource) else "started"
         waiting = [each for each in self._members(command.resource) if each.state != wanted]
         return (

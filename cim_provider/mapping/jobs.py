@@ -20,22 +20,26 @@ JOB_CLASS: Final = "HA_ConcreteJob"
 RUNNING, COMPLETED, TERMINATED, EXCEPTION = 4, 7, 8, 10
 """Values of JobState."""
 _PREFIX: Final = ("LinuxHA", "job")
+_SINCE: Final = ("restart", "reset")
 _ON_RESOURCES: Final = ("start", "stop", "restart")
 _STATES: Final = {RUNNING: ((2,), 5), COMPLETED: ((17, 2), 5), TERMINATED: ((14,), 5)}
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What was asked: a verb and its subject; a restart also since when the resource had run."""
+    """What was asked: a verb and its subject.
+
+    A restart also says since when the resource had run, a reset which start of the node it ends.
+    """
 
     verb: str
     subject: str
-    since_ms: int = 0
+    since: int = 0
 
     @property
     def id(self) -> str:
         """Return the name of the job; a subject may hold a colon, so it comes last."""
-        since = (str(self.since_ms),) if self.verb == "restart" else ()
+        since = (str(self.since),) if self.verb in _SINCE else ()
         return ":".join((*_PREFIX, self.verb, *since, self.subject))
 
 
@@ -58,11 +62,11 @@ def job_of(text: str) -> Job | None:
     *prefix, verb, rest = text.split(":", 3) if text.count(":") >= 3 else ("", "", "", "")
     if tuple(prefix) != _PREFIX or not rest:
         return None
-    if verb == "restart":
+    if verb in _SINCE:
         since, _, subject = rest.partition(":")
         is_time = since.isascii() and since.isdigit() and len(since) <= 15
         return Job(verb, subject, int(since)) if is_time and subject else None
-    return Job(verb, rest) if verb in ("start", "stop", "standby", "online") else None
+    return Job(verb, rest) if verb in ("start", "stop", "standby", "online", "off") else None
 
 
 def started_ms(world: World, resource: str) -> int:
@@ -119,7 +123,7 @@ def _of_resource(world: World, job: Job, members: tuple[PrimitiveView, ...]) -> 
     done = [each.state == goal for each in members]
     if job.verb == "restart":
         done = [
-            is_up and any(i.started_wall_ms > job.since_ms for i in each.instances)
+            is_up and any(i.started_wall_ms > job.since for i in each.instances)
             for is_up, each in zip(done, members, strict=True)
         ]
     if all(done):
@@ -135,6 +139,9 @@ def _of_resource(world: World, job: Job, members: tuple[PrimitiveView, ...]) -> 
 
 def _of_node(world: World, job: Job, node: NodeView) -> tuple[int, int]:
     """Return JobState and how much is done, in percent."""
+    if job.verb in ("off", "reset"):
+        is_over = bool(node.fenced_by) or (job.verb == "reset" and node.generation > job.since)
+        return (COMPLETED, 100) if is_over else (RUNNING, 0)
     is_standby = node.state == "standby"
     if job.verb == "standby":
         if is_standby:

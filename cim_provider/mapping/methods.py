@@ -21,6 +21,7 @@ from cim_provider.engine import (
     ClusterEngine,
     Command,
     Done,
+    FenceNode,
     Outcome,
     Pending,
     Refused,
@@ -122,6 +123,13 @@ def _plan(record: Record, given: Mapping[str, object], world: World) -> _Plan | 
 def _on_node(name: str, state: int, world: World) -> _Plan | Code:
     if state not in node.STATES or world.nodes[name].is_witness:
         return Code.NOT_SUPPORTED
+    if state in node.FENCING:
+        view = world.nodes[name]
+        if not view.can_fence:
+            return Code.NOT_SUPPORTED
+        is_off = state == node.OFF
+        job = Job("off", name) if is_off else Job("reset", name, view.generation)
+        return _Plan(FenceNode(name, is_off), job)
     is_standby = state == 6
     return _Plan(SetNodeStandby(name, is_standby), Job("standby" if is_standby else "online", name))
 

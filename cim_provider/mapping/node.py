@@ -26,8 +26,10 @@ from cim_provider.mapping.states import ENABLED_COLUMNS, State, node_state
 from cim_provider.mapping.world import REACHED, World
 
 NODE_CLASS: Final = "HA_ClusterNode"
-STATES: Final = (2, 6)
-"""What RequestStateChange carries out: out of standby, into standby."""
+OFF: Final = 3
+FENCING: Final = (OFF, 11)
+STATES: Final = (2, 3, 6, 11)
+"""What RequestStateChange carries out: out of standby, cut off, into standby, cut off and on."""
 _WANTED: Final = {"standby": 6, "maintenance": 9, "online": 2, "suspect": 2}
 
 
@@ -67,7 +69,9 @@ def _roles(subject: _Node) -> tuple[str, ...]:
 
 
 def _available(subject: _Node) -> tuple[int, ...]:
-    return () if subject.node.is_witness or not subject.world.running else STATES
+    if subject.node.is_witness or not subject.world.running:
+        return ()
+    return tuple(s for s in STATES if subject.node.can_fence or s not in FENCING)
 
 
 def _online(subject: _Node) -> str | None:
@@ -95,7 +99,11 @@ _ELEMENT: Final[tuple[Column[_Node], ...]] = (
     constant("IdentifyingDescriptions", ("Linux-HA:NodeName",)),
     Column("Roles", "member or witness, voter or learner, coordinator", _roles),
     constant("Dedicated", (0,)),
-    constant("ResetCapability", 5),
+    Column(
+        "ResetCapability",
+        "4 if a fence device can end it, else 5",
+        lambda n: 4 if n.node.can_fence else 5,
+    ),
     Column(
         "RequestedState",
         "state of the node",

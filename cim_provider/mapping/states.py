@@ -204,6 +204,8 @@ def node_state(world: World, node: NodeView) -> State:
     if node.state == "online" and node.links_down:
         deaf = f"{', '.join(node.links_down)}; look at that network"
         return _saying(NODE_STATES["a link is down"], deaf)
+    if node.fenced_by and node.state == "lost":
+        return _saying(NODE_STATES["lost"], f"it was cut off by {node.fenced_by}")
     return NODE_STATES.get(node.state, NODE_STATES["unknown"])
 
 

@@ -5,12 +5,10 @@ import click
 from ha_core import commands
 from ha_core.cli import goals
 from ha_core.cli.change import give
-from ha_core.cli.goals import Goal, Progress
 from ha_core.cli.names import node_argument
 from ha_core.cli.options import Options, Waiting, verb, waits
 from ha_core.config.model import FenceAction
 from ha_core.ids import NodeName
-from ha_core.snapshot import ClusterSnapshot
 
 
 @click.command()
@@ -36,29 +34,4 @@ def fence(
             raise click.Abort
     action = FenceAction(wanted) if wanted else None
     command = commands.FenceNode(NodeName(node), reason, action)
-    give(options, waiting, command, lambda before: _cut_off(before, node))
-
-
-def _cut_off(before: ClusterSnapshot, name: str) -> Goal:
-    """The start of the node that was there before is proved to be off."""
-    earlier = next((item.generation for item in before.nodes if item.name == name), 0)
-    begun: list[bool] = []
-
-    def goal(snapshot: ClusterSnapshot) -> Progress:
-        node = next((item for item in snapshot.nodes if item.name == name), None)
-        if node is None:
-            return Progress(False, f"{name} is {goals.GONE}")
-        is_back = node.generation > earlier
-        if node.fenced_by or is_back:
-            by = f"by {node.fenced_by}" if node.fenced_by else "and is back"
-            return Progress(True, f"{name} was cut off {by}")
-        under_way = [item for item in snapshot.fencing if item.node == name]
-        if under_way:
-            begun.append(True)
-            item = under_way[0]
-            through = f" by {item.device} through {item.executor}" if item.device else ""
-            return Progress(False, f"{name} is being cut off{through}")
-        text = f"{name} could not be cut off" if begun else f"{name} is to be cut off"
-        return Progress(False, f"{text}; see 'ha fence history {name}'", bool(begun))
-
-    return goal
+    give(options, waiting, command, lambda before: goals.cut_off(before, node))

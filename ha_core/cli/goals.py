@@ -206,6 +206,31 @@ def clean(name: str) -> Goal:
     return goal
 
 
+def cut_off(before: ClusterSnapshot, name: str) -> Goal:
+    """The start of the node that was there before is proved to be off."""
+    earlier = next((item.generation for item in before.nodes if item.name == name), 0)
+    begun: list[bool] = []
+
+    def goal(snapshot: ClusterSnapshot) -> Progress:
+        node = next((item for item in snapshot.nodes if item.name == name), None)
+        if node is None:
+            return Progress(False, f"{name} is {GONE}")
+        is_back = node.generation > earlier
+        if node.fenced_by or is_back:
+            by = f"by {node.fenced_by}" if node.fenced_by else "and is back"
+            return Progress(True, f"{name} was cut off {by}")
+        under_way = [item for item in snapshot.fencing if item.node == name]
+        if under_way:
+            begun.append(True)
+            item = under_way[0]
+            through = f" by {item.device} through {item.executor}" if item.device else ""
+            return Progress(False, f"{name} is being cut off{through}")
+        text = f"{name} could not be cut off" if begun else f"{name} is to be cut off"
+        return Progress(False, f"{text}; see 'ha fence history {name}'", bool(begun))
+
+    return goal
+
+
 def maintenance(wanted: bool) -> Goal:
     """The whole cluster is in maintenance, or no longer."""
 

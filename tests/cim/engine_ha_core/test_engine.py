@@ -14,6 +14,7 @@ from cim_provider.engine import (
     Command,
     Done,
     EngineState,
+    FenceNode,
     Pending,
     Refused,
     RestartResource,
@@ -24,7 +25,7 @@ from cim_provider.engine import (
 from cim_provider.engines.ha_core import HaCoreEngine, version_of
 from ha_core import commands
 from ha_core.commands import Outcome
-from ha_core.config.model import OnFail, Operation, TargetRole
+from ha_core.config.model import FenceAction, OnFail, Operation, TargetRole
 from ha_core.snapshot import ClusterSnapshot
 from ha_core.status import Failure, FailureKind, Instance, InstanceState
 from tests.fake_cluster import NODES, WALL_MS, FakeCluster, served
@@ -241,6 +242,32 @@ def test_command_is_done_once_its_effect_is_in_the_view(
         assert cluster.given == [(given, "ann")]
         after = await engine.view()
         assert after.revision == before.revision + 1
+
+    with served(tmp_path, cluster):
+        with_engine(tmp_path, test)
+
+
+@pytest.mark.parametrize(("off", "action"), [(True, FenceAction.OFF), (False, FenceAction.REBOOT)])
+def test_node_is_cut_off_in_the_user_s_name_and_done_once_it_is_proved(
+    tmp_path: Path, off: bool, action: FenceAction
+) -> None:
+    cluster = FakeCluster()
+
+    def obey(command: commands.Command) -> Outcome:
+        nodes = tuple(
+            replace(item, state="lost", fenced_by="switch") if item.name == "n2" else item
+            for item in cluster.now.nodes
+        )
+        cluster.become(nodes=nodes)
+        return Outcome("done", "", cluster.now.revision)
+
+    cluster.obey = obey
+
+    async def test(engine: HaCoreEngine) -> None:
+        assert await engine.submit(FenceNode("n2", off), "ann") == Done()
+        wanted = commands.FenceNode("n2", "asked for over WBEM", action)
+        assert cluster.given == [(wanted, "ann")]
+        assert (await engine.view()).nodes[1].fenced_by == "switch"
 
     with served(tmp_path, cluster):
         with_engine(tmp_path, test)

@@ -14,7 +14,7 @@ from cim_provider.wbem.operations import (
     Instances,
     Paths,
 )
-from tests.cim.mapping.views import MODEL, WALL_MS, Provider, cluster, path, primitive
+from tests.cim.mapping.views import MODEL, WALL_MS, Provider, cluster, node, path, primitive
 
 
 def read(view: ClusterView, job: str) -> pywbem.CIMInstance:
@@ -131,7 +131,15 @@ def test_name_of_no_job_is_not_found(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "job", [Job("start", "a:b:c"), Job("restart", "a:b", 5), Job("standby", "n1"), Job("stop", "x")]
+    "job",
+    [
+        Job("start", "a:b:c"),
+        Job("restart", "a:b", 5),
+        Job("standby", "n1"),
+        Job("stop", "x"),
+        Job("off", "n1"),
+        Job("reset", "n1", 3),
+    ],
 )
 def test_name_of_a_job_is_read_back(job: Job) -> None:
     assert job_of(job.id) == job
@@ -157,3 +165,20 @@ def test_enumeration_shows_what_is_under_way() -> None:
     )
     assert under_way(draining) == ["LinuxHA:job:standby:n2"]
     assert under_way(replace(draining, engine=EngineState.STOPPED)) == []
+
+
+@pytest.mark.parametrize(
+    ("job", "changes", "expected"),
+    [
+        ("off:n2", {}, 4),
+        ("off:n2", {"state": "lost", "fenced_by": "switch"}, 7),
+        ("reset:3:n2", {}, 4),
+        ("reset:3:n2", {"state": "lost", "fenced_by": "switch"}, 7),
+        ("reset:3:n2", {"generation": 4}, 7),
+    ],
+)
+def test_job_of_cutting_a_node_off_follows_what_is(
+    job: str, changes: dict[str, object], expected: int
+) -> None:
+    nodes = (node("n1"), node("n2", **changes))
+    assert read(cluster(nodes=nodes), job)["JobState"] == expected

@@ -7,6 +7,7 @@ from cim_provider.engine import (
     Command,
     Done,
     EngineState,
+    FenceNode,
     Outcome,
     Pending,
     Refused,
@@ -65,6 +66,8 @@ def code(
         (GROUP, 10, RestartResource("web")),
         (node_path("n1"), 6, SetNodeStandby("n1", True)),
         (node_path("n1"), 2, SetNodeStandby("n1", False)),
+        (node_path("n2"), 3, FenceNode("n2", True)),
+        (node_path("n2"), 11, FenceNode("n2", False)),
     ],
 )
 def test_state_becomes_a_command_in_the_name_of_the_user(
@@ -119,6 +122,20 @@ def test_state_that_a_node_does_not_have_is_not_supported(provider: Provider, st
     assert code(provider, node_path("n1"), pywbem.Uint16(state)) == 1
     assert code(provider, node_path("w"), pywbem.Uint16(6)) == 1
     assert provider.engine.given == []
+
+
+def test_node_with_a_fence_device_says_that_it_can_be_cut_off_and_what_became_of_it(
+    provider: Provider,
+) -> None:
+    def of(name: str) -> pywbem.CIMInstance:
+        answer = provider.ask(GetInstance(MODEL, node_path(name)))
+        assert isinstance(answer, Instances)
+        return answer.items[0]
+
+    assert (of("n1")["AvailableRequestedStates"], of("n1")["ResetCapability"]) == ([2, 6], 5)
+    assert (of("n2")["AvailableRequestedStates"], of("n2")["ResetCapability"]) == ([2, 3, 6, 11], 4)
+    assert code(provider, node_path("n2"), pywbem.Uint16(3)) == 0
+    assert "it was cut off by switch" in of("n2")["StatusDescriptions"][0]
 
 
 def test_cluster_and_jobs_carry_out_no_state(provider: Provider) -> None:

@@ -64,6 +64,8 @@ def primitive(name: str, on: str = "", **changes: object) -> PrimitiveView:
         stickiness=100,
         guard="guardian",
         takeover_wait_ms=1000,
+        guard_text="the guardian kills it when the node's run lease ends",
+        shorter=("a dead_after below 1000 ms",),
         instances=(InstanceView(on, "started", started_wall_ms=WALL_MS),) if on else (),
         parameters=(("state", f"/run/{name}"), ("password", "sesame")),
         description=f"the {name}",
@@ -91,7 +93,7 @@ def cluster(**changes: object) -> ClusterView:
         last_change_wall_ms=WALL_MS,
         nodes=(
             node("n1", is_coordinator=True, is_local=True),
-            node("n2"),
+            node("n2", can_fence=True),
             node("n3"),
             node("w", is_witness=True),
         ),
