@@ -24,13 +24,15 @@ def sim() -> None:
 def run_verb(options: Options, seeds: int, first: int) -> None:
     """Run seeds; every violated invariant is named with the command that shows it again.
 
-    With --json also `faults`: how often each kind of fault happened.
+    With --json also `faults`: how often each kind of fault happened, and `states`: what the
+    clusters were like and what they went through.
     """
     report = run_seeds(first, seeds)
     found = report["violations"]
     lines = [f"seed {item['seed']}: {item['text']} ({item['replay']})" for item in found]
     rate = f"{report['events']} events, {report['events_per_s']} a second"
-    lines.append(f"{report['seeds']} seeds, {rate}, {len(found)} violations")
+    kinds = f"{len(report['faults'])} kinds of faults, {len(report['states'])} of states"
+    lines.append(f"{report['seeds']} seeds, {rate}, {kinds}, {len(found)} violations")
     options.show(report, "\n".join(lines))
     _end(bool(found))
 
@@ -56,6 +58,7 @@ def replay(options: Options, what: str) -> None:
         "digest": result.digest,
         "violations": list(result.violations),
         "faults": result.faults,
+        "states": result.states,
         "trace": list(result.trace),
     }
     lines = [*result.trace, *(list(result.violations) or ["no violation"])]

@@ -432,6 +432,7 @@ class Host:
             case CommandAnswered(request_id=request_id):
                 self.answers[request_id] = effect
                 self._world.note(f"{self.name} answers {request_id}: {effect.outcome.code}")
+                self._world.states[f"answer {effect.outcome.code}"] += 1
                 self._show(effect)
             case Journal(event=event):
                 self._show(event)

@@ -16,7 +16,8 @@ from ha_core.sim.run import Result, run_seed
 
 class Report(TypedDict):
     """`violations` lists `{"seed", "text", "replay"}`; `events_per_s` is over all cores; `faults`
-    counts what went wrong; equal digests mean equal runs.
+    counts what went wrong, `states` what clusters were like and went through; equal digests mean
+    equal runs.
     """
 
     seeds: int
@@ -24,8 +25,10 @@ class Report(TypedDict):
     events: int
     violations: list[dict[str, str | int]]
     events_per_s: int
+    seeds_per_s: float
     digest: str
     faults: dict[str, int]
+    states: dict[str, int]
 
 
 def run_seeds(first: int, count: int, workers: int | None = None) -> Report:
@@ -50,14 +53,18 @@ def _report(first: int, results: list[Result], seconds: float) -> Report:
     ]
     combined = blake2b("".join(result.digest for result in results).encode(), digest_size=12)
     faults: Counter[str] = Counter()
+    states: Counter[str] = Counter()
     for result in results:
         faults.update(result.faults)
+        states.update(result.states)
     return {
         "seeds": len(results),
         "first": first,
         "events": events,
         "violations": found,
         "events_per_s": int(events / max(seconds, 0.001)),
+        "seeds_per_s": round(len(results) / max(seconds, 0.001), 2),
         "digest": combined.hexdigest(),
         "faults": dict(sorted(faults.items())),
+        "states": dict(sorted(states.items())),
     }

@@ -9,6 +9,7 @@ time limit.
 from dataclasses import dataclass, field
 from random import Random
 
+from ha_core.agents.registry import exclusivity_of
 from ha_core.config.model import Configuration
 from ha_core.ids import NodeName
 from ha_core.replication.entries import ConfigurationChange, Snapshot
@@ -80,6 +81,7 @@ class Run:
             self._host(name, kit, Disk(first if name in names else None))
             for name, kit in zip([*names, *spares], self.plan.kits, strict=True)
         ]
+        self._describe()
         self.violations = Violations()
         self.judges = Judges(self.hosts, self.violations, lambda: self.world.now_us)
         for host in self.hosts:
@@ -96,6 +98,22 @@ class Run:
         machine = Machine(self.world, name, kit.rate_ppm, kit.gates)
         machine.guardian.late_us = self.plan.guardian_late_us
         return Host(self.world, self.network, self.outlets, machine, disk)
+
+    def _describe(self) -> None:
+        """Count what this cluster is like."""
+        states, configuration = self.world.states, self.plan.configuration
+        options = configuration.options
+        states[f"nodes {len(configuration.nodes)}"] += 1
+        states[f"links {len(configuration.links)}"] += 1
+        states[f"dead_after {options.dead_after_ms}"] += 1
+        states[f"no_quorum_policy {options.no_quorum_policy}"] += 1
+        states["with a witness"] += any(node.witness for node in configuration.nodes)
+        states["with learners"] += len(configuration.voters()) < len(configuration.nodes)
+        states["with fence devices"] += bool(configuration.fence_devices)
+        states["with kernel gates"] += any(kit.gates.kernel for kit in self.plan.kits)
+        states["with watchdogs"] += any(kit.gates.watchdog_ms for kit in self.plan.kits)
+        for primitive in configuration.primitives:
+            states[f"resource {exclusivity_of(primitive)}"] += 1
 
     def execute(self) -> None:
         """Run all phases."""

@@ -50,6 +50,7 @@ class Writer:
 
     def write_behind(self, event: JournalEvent) -> None:
         """Write an event when there is time."""
+        self._world.states[f"event {event.kind}"] += 1
         self._unwritten_seq = max(self._unwritten_seq, event.seq)
         life = self._life
 
