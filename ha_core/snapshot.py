@@ -8,6 +8,7 @@ from this node's own replica; equal `version` means equal content.
 from dataclasses import dataclass
 
 from ha_core.config.model import Configuration
+from ha_core.gates import Gates
 from ha_core.ids import LinkName, Millis, NodeName, ResourceId, Term
 from ha_core.policy.transition import Decision
 from ha_core.status import Connectivity, FencingStatus, NodeStatus
@@ -30,6 +31,8 @@ class NodeSummary:
     """The devices that have proved its last incarnation to be cut off, in words; empty once it is
     back.
     """
+    gates: Gates = Gates()
+    """What ends its resources with the lease, by its own word."""
 
 
 @dataclass(frozen=True, slots=True)

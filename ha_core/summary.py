@@ -8,6 +8,7 @@ from ha_core import alarms
 from ha_core.config.model import Primitive, TargetRole
 from ha_core.facts import Facts
 from ha_core.fencing.rules import device_names, is_fencing
+from ha_core.gates import Gates
 from ha_core.ids import NodeName
 from ha_core.policy.picture import Picture
 from ha_core.policy.schedule import schedule
@@ -107,7 +108,15 @@ def _node(name: NodeName, facts: Facts) -> NodeSummary:
     reach = observed.connectivity if observed and facts.configuration.ping.targets else None
     devices = _fenced_by(name, state, facts)
     return NodeSummary(
-        name, word, desired.witness, desired.voter, unclean, generation, reach, devices
+        name,
+        word,
+        desired.witness,
+        desired.voter,
+        unclean,
+        generation,
+        reach,
+        devices,
+        facts.gates.get(name, Gates()),
     )
 
 

@@ -262,6 +262,12 @@ _PRIMITIVE: Final[tuple[Column[_Primitive], ...]] = (
         "wait before a takeover",
         lambda r: r.primitive.takeover_wait_ms,
     ),
+    Column(
+        "ProtectionDescription",
+        "sentence of the guard",
+        lambda r: r.primitive.guard_text or None,
+    ),
+    Column("QuickerTakeover", "what would shorten the wait", lambda r: r.primitive.shorter),
     Column("MigrationThreshold", "migration threshold", lambda r: r.primitive.migration_threshold),
     Column(
         "FailureTimeoutMilliseconds", "failure time-out", lambda r: r.primitive.failure_timeout_ms

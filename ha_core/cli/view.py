@@ -85,6 +85,12 @@ def _node_value(node: NodeSummary) -> dict[str, object]:
         "fenced_by": node.fenced_by,
         "generation": node.generation,
         "connectivity": _connectivity_value(node.connectivity),
+        "gates": {
+            "kernel": node.gates.kernel,
+            "no_kernel": node.gates.no_kernel,
+            "watchdog_ms": node.gates.watchdog_ms,
+            "no_watchdog": node.gates.no_watchdog,
+        },
     }
 
 

@@ -67,6 +67,12 @@ class Actions:
                     "it has ended there"
                 )
                 cure = f"if {node} is down for sure: ha node confirm-down {node} --reason TEXT"
+                if instance.free_after_ms:
+                    self.blocked[resource] = (
+                        f"{resource} may still run on {node}, which is lost, until its guard has "
+                        f"ended it there: {instance.free_after_ms} ms after the loss"
+                    )
+                    cure = f"wait for that; or {cure}"
                 if can_fence(picture.configuration, node):
                     cure = f"its fence devices shall cut {node} off (see ha fence history); {cure}"
                 self.cures[resource] = cure

@@ -138,6 +138,16 @@ def test_guard_is_that_of_the_node_where_it_may_run_or_the_weakest_of_all(
     assert any(shorter in text for text in found.shorter)
 
 
+def test_what_a_guard_still_has_to_end_says_when_that_will_be() -> None:
+    given = facts("node n1\nnode n2 lost\nprimitive a\non n2 a uncertain")
+    n1, n2 = given.nodes
+    timed = replace(n2, instances=(replace(n2.instances[0], free_after_ms=5000),))
+    found = summarize(replace(given, nodes=(n1, timed)))
+    assert found.resources[0].state == "blocked"
+    assert "until its guard has ended it there: 5000 ms after the loss" in found.faults[-1]
+    assert "nothing proves" in summarize(given).faults[-1]
+
+
 def test_options_of_a_group_hold_for_its_members() -> None:
     found = picture("nodes n1\nprimitives a b\ngroup g a b target=stopped managed=false")
     assert [(r.group, r.target, r.managed) for r in found.resources] == [
