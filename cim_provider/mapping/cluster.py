@@ -23,7 +23,7 @@ from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, REACHED, Wor
 
 HIDDEN: Final = "hidden"
 """What is told instead of a secret."""
-_POLICIES: Final = {"stop": 2, "freeze": 3}
+_POLICIES: Final = {"stop": 2, "freeze": 3, "demote": 4, "ignore": 5}
 _BAD: Final = ("failed", "blocked")
 
 
@@ -154,6 +154,9 @@ _TYPED: Final[tuple[Column[_Cluster], ...]] = (
     Column("UnicastLinks", "the links", lambda c: c.view.links),
     _known("VotesExpected", "votes there are", lambda v: v.votes_expected),
     _known("VotesNeededForQuorum", "votes that quorum takes", lambda v: v.votes_needed),
+    _live("VotesMissing", "voters that are not there", lambda v: v.votes_missing),
+    _live("QuorumOutlook", "what the votes mean", lambda v: plain(v.outlook) or None),
+    _live("VotersAwaited", "voters without which nothing starts", lambda v: v.awaited),
     _known("ConfigurationRevision", "revision of the configuration", lambda v: v.revision),
     _known(
         "LastConfigurationChange",

@@ -16,6 +16,7 @@ from ha_core.config.model import Configuration
 from ha_core.config.parse import parse_text
 from ha_core.config.render import render
 from ha_core.config.schema import json_schema
+from ha_core.quorum.outlook import outlook
 
 _file = click.argument(
     "file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path)
@@ -85,4 +86,7 @@ def verify(options: Options, file: Path | None, schema: bool) -> None:
     wanted = _read(file)
     resources = len(wanted.primitives)
     text = f"{file} is valid: {len(wanted.nodes)} nodes, {resources} resources"
-    options.show({"code": "done", "text": text, "faults": []}, text)
+    seen = outlook(wanted, frozenset(wanted.voters()), quorate=True)
+    notes = [seen.text] if seen.is_tight else []
+    value = {"code": "done", "text": text, "faults": [], "notes": notes}
+    options.show(value, "\n".join((text, *(f"note: {note}" for note in notes))))

@@ -89,6 +89,7 @@ def cluster(**changes: object) -> ClusterView:
         votes=4,
         votes_expected=4,
         votes_needed=3,
+        outlook="4 of 4 votes are there, and 3 are needed: one more vote may be lost",
         last_change_author="root",
         last_change_wall_ms=WALL_MS,
         nodes=(
