@@ -40,6 +40,9 @@ def address_faults(link: Link, item: Address, place: str) -> Iterable[Fault]:
         return
     if not is_host(item.host):
         yield Fault(place, f"is the host {shown(item.host)}; allowed: {limits.HOST_ALLOWED}")
+    if link.medium is Medium.MULTICAST and not link.interface and not _address(item.host):
+        text = f"is the name {shown(item.host)} on a multicast link without an interface"
+        yield Fault(place, f"{text}; allowed: an address, which says on which interface")
     if item.port and link.medium is not Medium.UDP:
         text = f"has the port {item.port} on a {link.medium} link"
         yield Fault(place, f"{text}; allowed: the link's port, which all share")

@@ -32,6 +32,11 @@ def endpoints(configuration: Configuration, name: NodeName) -> tuple[Endpoint, .
     return tuple(sorted(found, key=lambda item: item.link))
 
 
+def is_device(endpoint: Endpoint) -> bool:
+    """Return whether it is a serial device: nothing listens there, and no stream can go there."""
+    return endpoint.host.startswith("/")
+
+
 class Peers:
     """The book of one node."""
 

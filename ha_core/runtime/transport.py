@@ -12,17 +12,21 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
-from ha_core.config.model import Configuration
+from ha_core.config.model import Configuration, Link
 from ha_core.effects import Send
 from ha_core.events import Event, LinkHeard, Outdated, Received
 from ha_core.ids import LinkName, Millis, NodeName
 from ha_core.runtime.clock import monotonic_ms
+from ha_core.runtime.media import SocketAddress, destination, is_shared, open_shared, spec_of
 from ha_core.runtime.names import Names
-from ha_core.runtime.peers import Peers, endpoints
+from ha_core.runtime.peers import Peers, endpoints, is_device
+from ha_core.runtime.serial import SerialLine
 from ha_core.runtime.streams import Doorkeeper, Endpoint, Incoming, Outgoing
 from ha_core.wire import (
+    CLUSTER_BYTES,
     SALT_BYTES,
     Codec,
     Frame,
@@ -31,6 +35,7 @@ from ha_core.wire import (
     StaleGenerationError,
     batches,
     encode_message,
+    parse_header,
 )
 
 DATAGRAM_BYTES_MAX: Final = 1400
@@ -48,9 +53,14 @@ log = logging.getLogger(__name__)
 
 
 class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, owner: "Transport", link: LinkName) -> None:
+    """A socket of one link; `group` is where all of it goes on a shared medium."""
+
+    def __init__(
+        self, owner: "Transport", link: LinkName, group: SocketAddress | None = None
+    ) -> None:
         self._owner = owner
         self._link = link
+        self.group = group
         self.transport: asyncio.DatagramTransport | None = None
         self.family = 0
         self.is_full = False
@@ -65,7 +75,15 @@ class _Datagrams(asyncio.DatagramProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost.set()
 
+    async def close(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+            await self.lost.wait()
+
     def datagram_received(self, data: bytes, addr: tuple[str | int, int]) -> None:
+        if self.group is not None:
+            self._owner.overheard(data, self._link)
+            return
         source = (str(addr[0]), int(addr[1]))
         answer = self._owner.arrived(data, self._link, source)
         if answer is not None and self.transport is not None:
@@ -84,8 +102,9 @@ class Transport:
         self._deliver = deliver
         self._window = ReplayWindow()
         self._own: tuple[Endpoint, ...] = ()
-        self._links: dict[Endpoint, _Datagrams] = {}
-        self._by_link: dict[LinkName, _Datagrams] = {}
+        self._specs: dict[LinkName, Link] = {}
+        self._links: dict[tuple[Endpoint, Link], _Datagrams | SerialLine] = {}
+        self._by_link: dict[LinkName, _Datagrams | SerialLine] = {}
         self._names = Names()
         self._peers = Peers(codec.name, self._names)
         self._servers: dict[Endpoint, asyncio.Server] = {}
@@ -111,6 +130,7 @@ class Transport:
     async def configure(self, configuration: Configuration) -> None:
         """Listen and send as the configuration says from now on."""
         async with self._changing:
+            self._specs = {link.name: link for link in configuration.links}
             self._peers.configure(configuration, monotonic_ms())
             for peer in sorted(self._outgoing):
                 if not self._peers.targets(peer, monotonic_ms()):
@@ -166,11 +186,16 @@ class Transport:
         await self._names.close()
 
     def arrived(
-        self, data: bytes, link: LinkName, source: tuple[str, int] | None = None
+        self,
+        data: bytes,
+        link: LinkName,
+        source: tuple[str, int] | None = None,
+        *,
+        is_stream: bool = False,
     ) -> bytes | None:
         """Take a frame; return what to answer a sender that this node cannot understand.
 
-        `source` is where a datagram came from.
+        `source` is where a datagram came from that was sent to this node's own address.
         """
         if self._is_isolated:
             return None
@@ -184,13 +209,31 @@ class Transport:
         if fresh and source is not None:
             self._peers.heard(frame.sender, link, source, monotonic_ms())
         # What came over a stream was sent over no other link.
-        self._pass_on(frame, link, frame.sequence if source is not None else 0, fresh=fresh)
+        self._pass_on(frame, link, 0 if is_stream else frame.sequence, fresh=fresh)
         return None
+
+    def overheard(self, data: bytes, link: LinkName) -> None:
+        """Take a frame off a medium where everybody hears everything, if it is for this node.
+
+        The header is in the clear: what is for others, from this node itself, or of another
+        cluster on the same group costs no cryptography and no line in the log.
+        """
+        try:
+            header = parse_header(data)
+        except Rejected as fault:
+            self._refused(fault, link)
+            return
+        own = self._codec.name
+        is_ours = header.cluster == self._codec.ring.cluster_id[:CLUSTER_BYTES]
+        if not is_ours or header.receiver != own or header.sender == own:
+            self.counters[f"{link}.others"] += 1
+            return
+        self.arrived(data, link)
 
     def _taken(self, data: bytes, link: LinkName) -> bool:
         """Take a frame of a stream; return whether it came from a node of the cluster."""
         before = self.counters[f"{link}.fresh"]
-        self.arrived(data, link)
+        self.arrived(data, link, is_stream=True)
         return self.counters[f"{link}.fresh"] > before
 
     def _pass_on(self, frame: Frame, link: LinkName, number: int, *, fresh: bool) -> None:
@@ -221,13 +264,21 @@ class Transport:
         if len(frame) > DATAGRAM_BYTES_MAX:
             self._send_stream(peer, targets, frame)
             return
+        shared: set[LinkName] = set()
         for target in targets:
-            datagrams = self._by_link.get(target.link)
-            if datagrams is not None:
-                self._send_datagram(datagrams, target, frame)
+            medium = self._by_link.get(target.link)
+            if isinstance(medium, SerialLine):
+                way = "sent" if medium.send(frame) else "full"
+                self.counters[f"{target.link}.{way}"] += 1
+            elif medium is not None and target.link not in shared:
+                if medium.group is not None:
+                    shared.add(target.link)
+                self._send_datagram(medium, target, frame)
 
     def _send_datagram(self, datagrams: _Datagrams, target: Endpoint, frame: bytes) -> None:
-        address = self._names.address(target.host, target.port, datagrams.family)
+        address = datagrams.group
+        if address is None:
+            address = self._names.address(target.host, target.port, datagrams.family)
         if address is None or datagrams.transport is None:
             self.counters[f"{target.link}.unknown-host"] += 1
         elif datagrams.is_full:
@@ -238,6 +289,7 @@ class Transport:
             datagrams.transport.sendto(frame, address)
 
     def _send_stream(self, peer: NodeName, targets: tuple[Endpoint, ...], frame: bytes) -> None:
+        targets = tuple(target for target in targets if not is_device(target))
         stream = self._outgoing.get(peer)
         if stream is not None:
             stream.targets = targets
@@ -255,7 +307,10 @@ class Transport:
                 await self._bind(endpoint)
             except OSError as fault:
                 done = False
-                text = f"cannot listen on {endpoint.host} port {endpoint.port} ({fault.strerror})"
+                text = f"cannot listen on {endpoint.host} port {endpoint.port}"
+                if is_device(endpoint):
+                    text = f"cannot use the serial device {endpoint.host}"
+                text += f" ({fault.strerror or fault})"
                 self._refused(
                     Rejected("unbound", f"{text}; the other links carry on"), endpoint.link
                 )
@@ -264,9 +319,11 @@ class Transport:
         return done
 
     async def _unbind_others(self) -> None:
-        bound = self._links.keys() | self._servers.keys()
-        for endpoint in sorted(bound - set(self._own), key=lambda e: (e.link, e.host, e.port)):
-            await self._unbind(endpoint)
+        wanted = {(endpoint, self._spec(endpoint)) for endpoint in self._own}
+        for key in [key for key in self._links if key not in wanted]:
+            await self._unbind(key)
+        for endpoint in [item for item in self._servers if item not in self._own]:
+            self._servers.pop(endpoint).close()
 
     async def _bind_again(self) -> None:
         """Addresses may come up after the daemon, and ports be given free."""
@@ -279,29 +336,62 @@ class Transport:
                     self._binding = None
                     log.info("every link of this node listens now")
 
+    def _spec(self, endpoint: Endpoint) -> Link:
+        return spec_of(self._specs, endpoint.link, endpoint.host)
+
     async def _bind(self, endpoint: Endpoint) -> None:
-        where = (endpoint.host, endpoint.port)
-        if endpoint not in self._links:
-            made = await asyncio.get_running_loop().create_datagram_endpoint(
-                lambda: _Datagrams(self, endpoint.link), local_addr=where
-            )
-            sock: socket.socket = made[0].get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
-            made[1].family = sock.family
-            made[1].transport, self._links[endpoint] = made
-            self._by_link[endpoint.link] = made[1]
-        if endpoint not in self._servers:
+        link = self._spec(endpoint)
+        if (endpoint, link) not in self._links:
+            made = await self._open(endpoint, link)
+            self._links[(endpoint, link)] = self._by_link[endpoint.link] = made
+        if endpoint not in self._servers and not is_device(endpoint):
             self._servers[endpoint] = await asyncio.start_server(
-                lambda r, w: self._incoming.accept(endpoint.link, r, w), *where
+                lambda r, w: self._incoming.accept(endpoint.link, r, w),
+                endpoint.host,
+                endpoint.port,
             )
 
-    async def _unbind(self, endpoint: Endpoint) -> None:
-        server = self._servers.pop(endpoint, None)
-        if server is not None:
-            server.close()
-        datagrams = self._links.pop(endpoint, None)
-        if self._by_link.get(endpoint.link) is datagrams:
+    async def _open(self, endpoint: Endpoint, link: Link) -> _Datagrams | SerialLine:
+        if is_device(endpoint):
+            return SerialLine(
+                endpoint.host,
+                link.speed,
+                partial(self._took_off_line, link.name),
+                partial(self._line_is_gone, endpoint, link),
+            )
+        loop = asyncio.get_running_loop()
+        if is_shared(link):
+            shared = open_shared(link, endpoint.host)
+            transport, found = await loop.create_datagram_endpoint(
+                lambda: _Datagrams(self, endpoint.link, destination(link)), sock=shared
+            )
+        else:
+            transport, found = await loop.create_datagram_endpoint(
+                lambda: _Datagrams(self, endpoint.link), local_addr=(endpoint.host, endpoint.port)
+            )
+        sock: socket.socket = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+        found.family, found.transport = sock.family, transport
+        return found
+
+    def _took_off_line(self, link: LinkName, frame: bytes) -> None:
+        self.arrived(frame, link)
+
+    def _line_is_gone(self, endpoint: Endpoint, link: Link, why: str) -> None:
+        """A serial device was pulled out, or the port is down: open it again when it is back."""
+        text = f"the serial device {endpoint.host} is gone ({why}); the other links carry on"
+        self._refused(Rejected("unbound", text), endpoint.link)
+        line = self._links.pop((endpoint, link), None)
+        if self._by_link.get(endpoint.link) is line:
             self._by_link.pop(endpoint.link, None)
-        if datagrams is not None and datagrams.transport is not None:
-            datagrams.transport.close()
-            await datagrams.lost.wait()
+        if self._binding is None:
+            self._binding = asyncio.get_running_loop().create_task(self._bind_again())
+
+    async def _unbind(self, key: tuple[Endpoint, Link]) -> None:
+        medium = self._links.pop(key)
+        if self._by_link.get(key[0].link) is medium:
+            self._by_link.pop(key[0].link, None)
+        if isinstance(medium, SerialLine):
+            medium.close()
+        else:
+            await medium.close()
