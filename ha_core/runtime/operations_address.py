@@ -50,6 +50,9 @@ class Addresses:
     def ended(self, resource: str) -> None:
         """Take note that the guardian has let go of a resource of its own accord."""
         self._announcer.end(resource)
+        self._uncover(resource)
+
+    def _uncover(self, resource: str) -> None:
         task = asyncio.get_running_loop().create_task(self._gate.uncover(resource))
         self._uncovering.add(task)
         task.add_done_callback(self._uncovering.discard)
@@ -100,14 +103,12 @@ class Addresses:
         except ConfigError as error:
             raise FaultError(ocf.NOT_INSTALLED, str(error)) from error
         resource = operation.primitive.id
-        held = await self._guardian.check(resource, operation.timeout_ms)
-        if held.held:
-            return
         # What this cluster had until now is nobody else's, and is missed while we ask.
-        other = "" if operation.handover else await address.other_owner(seat, spec.probe_ms)
-        if other:
-            reason = f"address {spec.address} is in use on {_link(seat)} by the host with {other}"
-            raise FaultError(ocf.GENERIC, reason)
+        if not operation.handover:
+            held = await self._guardian.check(resource, operation.timeout_ms)
+            if held.held:
+                return
+            await self._ask_outside(seat, spec)
         self._notes.write(resource, seat.remove)
         try:
             await self._gate.cover(resource, seat.place)
@@ -127,6 +128,12 @@ class Addresses:
         _require(answer)
         self._announcer.begin(resource, seat, spec.announcements)
 
+    async def _ask_outside(self, seat: address.Seat, spec: AddressSpec) -> None:
+        other = await address.other_owner(seat, spec.probe_ms)
+        if other:
+            reason = f"address {spec.address} is in use on {_link(seat)} by the host with {other}"
+            raise FaultError(ocf.GENERIC, reason)
+
     async def _stop(self, operation: RunOperation, spec: AddressSpec) -> None:
         resource = operation.primitive.id
         self._announcer.end(resource)
@@ -135,7 +142,7 @@ class Addresses:
         for seat in () if spec.is_claim else address.find(spec):
             answer = await self._guardian.release(resource, seat.remove, operation.timeout_ms)
             _require(answer)
-        await self._gate.uncover(resource)
+        self._uncover(resource)  # its next owner need not wait for that: it is gone
         self._notes.drop(resource)
 
     async def _monitor(self, operation: RunOperation, spec: AddressSpec) -> None:
