@@ -107,3 +107,12 @@ def test_heartbeat_sample_becomes_a_cluster_of_two_whose_shop_is_an_address_and_
     address = found.primitive(ResourceId("ip-192.0.2.100"))
     assert address is not None
     assert guard_of(address).name == "guardian"
+
+
+def test_fence_devices_that_a_sample_offers_are_valid_once_their_marks_are_removed() -> None:
+    text = (ETC / "two-node-with-witness.yaml").read_text(encoding="utf-8")
+    begin = text.index("# fence_devices:")
+    end = text.index("\n\n", begin)
+    block = "".join(line[2:] + "\n" for line in text[begin:end].split("\n"))
+    found = parse_text(text[:begin] + block + text[end:], "sample")
+    assert [str(device.targets[0]) for device in found.fence_devices] == ["north", "south"]

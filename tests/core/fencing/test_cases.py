@@ -11,7 +11,9 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.parametrize("path", datadriven.paths(HERE / "machine"), ids=lambda path: path.stem)
-def test_machine(path: Path, request: pytest.FixtureRequest) -> None:
+def test_coordinator_sends_and_concludes_as_the_case_says(
+    path: Path, request: pytest.FixtureRequest
+) -> None:
     def answer(question: str) -> str:
         lines = lines_of(question)
         return MachineCase(lines).run(lines)
@@ -20,7 +22,9 @@ def test_machine(path: Path, request: pytest.FixtureRequest) -> None:
 
 
 @pytest.mark.parametrize("path", datadriven.paths(HERE / "errands"), ids=lambda path: path.stem)
-def test_errand(path: Path, request: pytest.FixtureRequest) -> None:
+def test_node_calls_and_reports_as_the_case_says(
+    path: Path, request: pytest.FixtureRequest
+) -> None:
     def answer(question: str) -> str:
         lines = lines_of(question)
         return ErrandCase(lines).run(lines)
