@@ -43,7 +43,7 @@ def address_faults(link: Link, item: Address, place: str) -> Iterable[Fault]:
     if link.medium is Medium.MULTICAST and not link.interface and not _address(item.host):
         text = f"is the name {shown(item.host)} on a multicast link without an interface"
         yield Fault(place, f"{text}; allowed: an address, which says on which interface")
-    if item.port and link.medium is not Medium.UDP:
+    if link.medium is not Medium.UDP and item.port not in (0, link.port):
         text = f"has the port {item.port} on a {link.medium} link"
         yield Fault(place, f"{text}; allowed: the link's port, which all share")
     yield from out_of_range(place, item.port, 0, limits.PORT_MAX)

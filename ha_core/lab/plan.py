@@ -17,7 +17,15 @@ from typing import Final
 from ha_core.agents import address as address_agent
 from ha_core.config.check import check
 from ha_core.config.limits import VOTERS_MAX
-from ha_core.config.model import Address, AgentClass, Configuration, Link, Node, Primitive
+from ha_core.config.model import (
+    Address,
+    AgentClass,
+    Configuration,
+    Link,
+    Medium,
+    Node,
+    Primitive,
+)
 from ha_core.errors import ConfigError
 from ha_core.ids import LinkName, NodeName
 from ha_core.lab.state import Moved
@@ -67,7 +75,14 @@ def with_nodes(wanted: Configuration, count: int | None) -> tuple[Configuration,
         f"constraint {item.id} is left out: the lab has no node {item.node}" for item in left_out
     )
     locations = tuple(item for item in wanted.locations if item not in left_out)
-    links = wanted.links or tuple(Link(LinkName(name)) for name in LINKS_DEFAULT)
+    links = tuple(Link(link.name, link.port) for link in wanted.links) or tuple(
+        Link(LinkName(name)) for name in LINKS_DEFAULT
+    )
+    notes += tuple(
+        f"link {link.name} is a udp link in the lab, not {link.medium}"
+        for link in wanted.links
+        if link.medium is not Medium.UDP
+    )
     return replace(wanted, nodes=kept, links=links, locations=locations), notes
 
 
