@@ -282,10 +282,13 @@ class Fencer:
         return self._machine.incident_of(node)
 
     def _online(self) -> tuple[NodeName, ...]:
+        """Return who may be sent on errands; a witness runs no agents unless a device names it."""
+        named = {name for d in self._configuration.fence_devices for name in d.reached_from}
+        idle = {node.name for node in self._configuration.nodes if node.witness} - named
         return tuple(
             name
             for name, record in sorted(self._roster.records.items())
-            if record.state is NodeState.ONLINE
+            if record.state is NodeState.ONLINE and name not in idle
         )
 
     def _outputs(self, found: Iterable[machine.Output], wall_ms: Millis) -> list[Output]:

@@ -395,3 +395,16 @@ def test_coordinator_without_a_successor_is_cut_off_by_others_all_the_same() -> 
     told = bench.fencer.ask(commands.FenceNode(N1, "it smokes"), "ann")
     assert told == "n1 is to be cut off"
     assert [order.target for order in orders(bench.tick())] == [N1]
+
+
+@pytest.mark.parametrize(("reached_from", "expected"), [((), [N1]), ((N3,), [N3])])
+def test_witness_is_sent_on_errands_only_where_a_device_names_it(
+    reached_from: tuple[NodeName, ...], expected: list[NodeName]
+) -> None:
+    nodes = (Member(N1, ()), Member(N2, ()), Member(N3, (), witness=True))
+    device = replace(PDU, reached_from=reached_from)
+    bench = Bench(replace(BASE, nodes=nodes, fence_devices=(device,)))
+    bench.lose(N2)
+    found = bench.tick()
+    assert [item.to for item in found if isinstance(item, Send)] == expected
+    assert kinds(found) == ["fence-wanted"]
