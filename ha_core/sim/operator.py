@@ -11,7 +11,7 @@ from random import Random
 
 from ha_core import commands
 from ha_core.commands import Command, Outcome
-from ha_core.config.model import Configuration, Group, Primitive, TargetRole
+from ha_core.config.model import Configuration, Group, Primitive, TargetRole, TwoNode
 from ha_core.events import CommandGiven
 from ha_core.ids import NodeName, ResourceId
 from ha_core.sim.host import Host
@@ -181,6 +181,7 @@ class Operator:
         for node in configuration.nodes:
             if node.standby:
                 self.give(commands.SetStandby(node.name, False))
+        self._let_vote(configuration)
         for resource in tops_of(configuration):
             self.give(commands.Clear(resource))
             self.give(commands.SetTargetRole(resource, None))
@@ -188,6 +189,22 @@ class Operator:
             self.give(commands.Cleanup(resource))
         if self._retimer is not None:
             self._world.after(2 * self._plan.dead_after_us, self._retime)
+
+    def _let_vote(self, before: Configuration) -> None:
+        """Two that fence each other let no third vote: whoever adds one says so first."""
+        known = [host.node for host in self._hosts if host.node is not None and host.node.revision]
+        newest = max(known, key=lambda node: node.revision, default=None)
+        waiting = newest.replication.revisions[-1].will_vote if newest is not None else ()
+        if not waiting or before.options.two_node is not TwoNode.FENCING:
+            return
+        nodes = tuple(
+            replace(node, voter=node.voter or node.name in waiting, standby=False)
+            for node in before.nodes
+        )
+        changed = replace(
+            before, nodes=nodes, options=replace(before.options, two_node=TwoNode.WAIT)
+        )
+        self.give(commands.Apply(changed, "others are to vote"))
 
     def _retime(self) -> None:
         """A healed cluster of one gets another dead time; it must run on, or run again."""

@@ -32,6 +32,7 @@ from ha_core.config.model import (
     Ordering,
     OrderKind,
     Primitive,
+    TwoNode,
 )
 from ha_core.gates import Gates
 from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
@@ -164,15 +165,9 @@ def _configuration(random: Random, size: int, dead_after_ms: int) -> Configurati
     if devices:
         primitives = tuple(_maybe_fencing(random, item) for item in primitives)
     symmetric = random.random() < 0.9
-    policy = random.choice((NoQuorumPolicy.STOP, NoQuorumPolicy.STOP, NoQuorumPolicy.FREEZE))
     result = Configuration(
         name="simulated",
-        options=Options(
-            dead_after_ms,
-            symmetric=symmetric,
-            no_quorum_policy=policy,
-            fencing_grace_ms=random.choice((0, 2000)),
-        ),
+        options=_options(random, dead_after_ms, symmetric=symmetric, with_devices=bool(devices)),
         nodes=nodes,
         links=tuple(Link(link) for link in links),
         fence_devices=devices,
@@ -185,6 +180,20 @@ def _configuration(random: Random, size: int, dead_after_ms: int) -> Configurati
     )
     assert not check(result), check(result)
     return result
+
+
+def _options(random: Random, dead_after_ms: int, *, symmetric: bool, with_devices: bool) -> Options:
+    policies = (NoQuorumPolicy.STOP, NoQuorumPolicy.FREEZE, NoQuorumPolicy.DEMOTE)
+    by_fencing = with_devices and random.random() < 0.6
+    return Options(
+        dead_after_ms,
+        symmetric=symmetric,
+        no_quorum_policy=random.choice(policies),
+        fencing_grace_ms=random.choice((0, 2000)),
+        wait_for_all=random.random() < 0.2,
+        last_man_standing_ms=random.choice((0, 0, 0, 2 * dead_after_ms)),
+        two_node=TwoNode.FENCING if by_fencing else TwoNode.WAIT,
+    )
 
 
 def _node(random: Random, number: int, size: int, links: tuple[LinkName, ...]) -> Node:

@@ -107,6 +107,9 @@ class Run:
         states[f"links {len(configuration.links)}"] += 1
         states[f"dead_after {options.dead_after_ms}"] += 1
         states[f"no_quorum_policy {options.no_quorum_policy}"] += 1
+        states[f"two_node {options.two_node}"] += len(configuration.voters()) == 2
+        states["wait_for_all"] += options.wait_for_all
+        states["last_man_standing"] += bool(options.last_man_standing_ms)
         states["with a witness"] += any(node.witness for node in configuration.nodes)
         states["with learners"] += len(configuration.voters()) < len(configuration.nodes)
         states["with fence devices"] += bool(configuration.fence_devices)
