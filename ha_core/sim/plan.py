@@ -32,11 +32,11 @@ from ha_core.config.model import (
     Ordering,
     OrderKind,
     Primitive,
-    TwoNode,
 )
 from ha_core.gates import Gates
 from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
 from ha_core.sim.clock import DRIFT_PPM_MAX, TRUE_PPM
+from ha_core.sim.plan_quorum import with_quorum_options
 from ha_core.sim.world import US_PER_MS
 from ha_core.timers import timers
 
@@ -167,7 +167,7 @@ def _configuration(random: Random, size: int, dead_after_ms: int) -> Configurati
     symmetric = random.random() < 0.9
     result = Configuration(
         name="simulated",
-        options=_options(random, dead_after_ms, symmetric=symmetric, with_devices=bool(devices)),
+        options=_options(random, dead_after_ms, symmetric=symmetric),
         nodes=nodes,
         links=tuple(Link(link) for link in links),
         fence_devices=devices,
@@ -178,21 +178,16 @@ def _configuration(random: Random, size: int, dead_after_ms: int) -> Configurati
         orderings=_orderings(random, top),
         defaults=Defaults(meta=Meta(stickiness=random.choice((0, 1, 100)))),
     )
+    result = with_quorum_options(random, result)
     assert not check(result), check(result)
     return result
 
 
-def _options(random: Random, dead_after_ms: int, *, symmetric: bool, with_devices: bool) -> Options:
-    policies = (NoQuorumPolicy.STOP, NoQuorumPolicy.FREEZE, NoQuorumPolicy.DEMOTE)
-    by_fencing = with_devices and random.random() < 0.6
+def _options(random: Random, dead_after_ms: int, *, symmetric: bool) -> Options:
+    policy = random.choice((NoQuorumPolicy.STOP, NoQuorumPolicy.FREEZE))
+    grace_ms = random.choice((0, 2000))
     return Options(
-        dead_after_ms,
-        symmetric=symmetric,
-        no_quorum_policy=random.choice(policies),
-        fencing_grace_ms=random.choice((0, 2000)),
-        wait_for_all=random.random() < 0.2,
-        last_man_standing_ms=random.choice((0, 0, 0, 2 * dead_after_ms)),
-        two_node=TwoNode.FENCING if by_fencing else TwoNode.WAIT,
+        dead_after_ms, symmetric=symmetric, no_quorum_policy=policy, fencing_grace_ms=grace_ms
     )
 
 
