@@ -310,7 +310,7 @@ class Guardian:
     async def stop(self, resource: str, grace_ms: Millis) -> Answer:
         """Ask a process to end, kill it after `grace_ms`; answered when nothing of it is left."""
         request = {"do": "stop", "resource": resource, "grace": grace_ms}
-        answer = await self._ask(request, grace_ms + round(SHUTDOWN_S * 1000))
+        answer = await self._ask_whoever_lives(request, grace_ms + round(SHUTDOWN_S * 1000))
         if not answer.fault:
             self._held.discard(resource)
         return answer
@@ -318,7 +318,7 @@ class Guardian:
     async def release(self, resource: str, remove: bytes, timeout_ms: Millis) -> Answer:
         """Give up an address; `remove` is carried out even if the guardian does not hold it."""
         request = {"do": "release", "resource": resource, "remove": remove.hex()}
-        answer = await self._ask(request, timeout_ms)
+        answer = await self._ask_whoever_lives(request, timeout_ms)
         if not answer.fault:
             self._held.discard(resource)
         return answer
@@ -362,6 +362,19 @@ class Guardian:
         if answer.fault:
             self._held.discard(resource)
         return answer
+
+    async def _ask_whoever_lives(self, request: Mapping[str, object], timeout_ms: Millis) -> Answer:
+        """Ask for an end, and the next guardian if this one dies of it: it sweeps, and then knows.
+
+        The end of something is no failure because the guardian ended with it.
+        """
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + timeout_ms / 1000
+        while True:
+            left_ms = max(round((deadline_s - loop.time()) * 1000), 1)
+            answer = await self._ask(request, left_ms)
+            if answer.fault != NO_GUARDIAN or self._is_closed or loop.time() >= deadline_s:
+                return answer
 
     async def _ask(self, request: Mapping[str, object], timeout_ms: Millis) -> Answer:
         if self._is_closed:

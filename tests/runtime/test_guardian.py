@@ -19,6 +19,7 @@ from tests.runtime.operations_bench import (
     ends_within,
     passed,
     script,
+    stands_still,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -283,6 +284,24 @@ def test_guardian_that_does_not_answer_is_replaced(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_stop_is_done_although_its_guardian_dies_of_it(tmp_path: Path) -> None:
+    """What it held ended with it, and the next one has swept: nothing was left running."""
+
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            node.hold(60_000)
+            pidfd = await started(node)
+            stands_still(node.guardian.pid)
+            stop = asyncio.ensure_future(node.run(SLEEPER, "stop"))
+            await asyncio.sleep(0)
+            os.kill(node.guardian.pid, signal.SIGKILL)
+            done = await stop
+            assert (done.exit_code, done.reason) == (0, "")
+            assert ends_within(pidfd, 0)
+
+    asyncio.run(scenario())
+
+
 def test_guardian_is_small(tmp_path: Path) -> None:
     async def scenario() -> str:
         async with bench(tmp_path) as node:
@@ -321,6 +340,21 @@ def test_guardian_without_open_files_left_refuses_one_start_and_keeps_the_others
     asyncio.run(scenario())
 
 
+def test_guardian_that_was_stopped_goes_on_by_itself_when_the_lease_ends(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            node.guardian.hold(0)
+            node.hold(400)
+            pidfd = await started(node)
+            first = node.guardian.pid
+            os.kill(first, signal.SIGSTOP)
+            assert (await node.death()).reason == "the lease ran out"
+            assert ends_within(pidfd)
+            assert node.guardian.pid == first
+
+    asyncio.run(scenario())
+
+
 def test_guardian_that_stands_still_at_the_lease_s_end_is_killed_with_all_it_holds(
     tmp_path: Path,
 ) -> None:
@@ -331,7 +365,7 @@ def test_guardian_that_stands_still_at_the_lease_s_end_is_killed_with_all_it_hol
             pidfd = await started(node)
             node.hold(400)
             first = node.guardian.pid
-            os.kill(first, signal.SIGSTOP)
+            stands_still(first)
             assert (await node.death()).reason == "the guardian died"
             assert ends_within(pidfd)
             assert node.guardian.pid != first
