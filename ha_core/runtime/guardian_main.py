@@ -20,6 +20,7 @@ from typing import Final
 from ha_core.runtime import guardian_os as kernel
 from ha_core.runtime.gate_lifetime import Claim
 from ha_core.runtime.guardian_deputy import Deputy, Page
+from ha_core.runtime.guardian_waker import Waker
 from ha_core.runtime.guardian_watch import Watch
 from ha_core.runtime.watchdog import WatchdogError
 
@@ -76,6 +77,7 @@ class Guardian:
         self._scope = scope
         self._owner = owner.encode()[:OWNER_BYTES_MAX]
         self._timer = kernel.Timer()
+        self._waker = Waker()
         self._poll = select.poll()
         self._until_ms = 0
         self._processes: dict[str, Process] = {}
@@ -190,6 +192,7 @@ class Guardian:
         that was given after its end does not undo that end: somebody else may have had the right
         since.
         """
+        self._waker.set(until_ms - KILL_LEAD_MS)
         if until_ms == 0:
             self._until_ms = 0
             self._end_all("the lease was given up")

@@ -1,6 +1,8 @@
 """A real guardian and real operations for tests: one operation, one death, one lease at a time."""
 
 import asyncio
+import ctypes
+import os
 import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +20,7 @@ from ha_core.runtime.operations import Operations
 from ha_core.runtime.operations_agents import Directories
 
 PATIENCE_S = 20.0
+PTRACE_ATTACH = 16  # linux/ptrace.h
 
 
 @dataclass
@@ -138,6 +141,14 @@ def address(resource: str, **parameters: str) -> Primitive:
 async def passed(at_ms: int) -> None:
     """Wait until the clock of leases has passed a moment."""
     await asyncio.sleep(max(at_ms - boottime_ms() + 1, 0) / 1000)
+
+
+def stands_still(pid: int) -> None:
+    """Make a process stand still so that no signal but SIGKILL ends it: as one that is traced."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.ptrace(PTRACE_ATTACH, pid, None, None):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    os.waitpid(pid, 0)
 
 
 def ends_within(pidfd: int, seconds: float = PATIENCE_S) -> bool:

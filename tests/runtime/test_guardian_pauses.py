@@ -11,7 +11,7 @@ import psutil
 
 from ha_core.ids import Millis
 from ha_core.runtime.guardian import boottime_ms
-from ha_core.runtime.guardian_main import PAUSE_MS
+from ha_core.runtime.guardian_main import KILL_LEAD_MS, PAUSE_MS
 from tests.runtime.operations_bench import Bench, bench, command, ends_within, passed, script
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,7 +88,7 @@ def test_service_ends_with_the_lease_though_daemon_and_guardian_are_both_frozen(
     daemon.stop_all()
     assert not ends_within(daemon.service, 0), "not before the lease ends"
     assert ends_within(daemon.service)
-    assert boottime_ms() >= daemon.until_ms
+    assert boottime_ms() >= daemon.until_ms - KILL_LEAD_MS
     daemon.end()
 
 
