@@ -81,6 +81,12 @@ def is_host(host: str) -> bool:
     return not address.is_multicast
 
 
+def is_multicast(text: str) -> bool:
+    """Return whether it is a multicast address, of IPv4 or IPv6."""
+    address = _address(text)
+    return address is not None and address.is_multicast
+
+
 def _ping_times(ping: Ping, dead_after_ms: int) -> Iterable[Fault]:
     least_ms, most_ms = limits.PING_MS
     for name, value_ms in (
@@ -119,11 +125,10 @@ def _medium(link: Link, path: str) -> Iterable[Fault]:
 
 
 def _multicast(link: Link, path: str) -> Iterable[Fault]:
-    address = _address(link.group)
-    if address is None or not address.is_multicast:
+    if not is_multicast(link.group):
         allowed = "a multicast address, such as 239.255.73.1 or ff12::7301"
         yield Fault(f"{path}.group", f"is {shown(link.group)}; allowed: {allowed}")
-    elif address.version == 6 and not link.interface:
+    elif ":" in link.group and not link.interface:
         text = f"is {link.group} and no interface is named"
         yield Fault(f"{path}.group", f"{text}; allowed: with 'interface', such as eth1")
 

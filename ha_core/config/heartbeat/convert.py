@@ -7,7 +7,7 @@ meaning is left out with a note, so that one odd line does not keep the rest.
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ha_core.agents.registry import guard_of
@@ -17,6 +17,7 @@ from ha_core.config.faults import printable
 from ha_core.config.heartbeat.ha_cf import HaCf, Network
 from ha_core.config.heartbeat.haresources import Line, Script
 from ha_core.config.heartbeat.lines import HA_CF, HARESOURCES, Word
+from ha_core.config.heartbeat.reach import WEIGHT
 from ha_core.config.heartbeat.scripts import Agent, agent
 from ha_core.config.model import (
     Address,
@@ -27,6 +28,7 @@ from ha_core.config.model import (
     Group,
     Link,
     Location,
+    Medium,
     Meta,
     Node,
     Options,
@@ -58,18 +60,27 @@ class Draft:
         lines = list(lines)
         self._name_nodes(ha_cf, lines)
         links = self._links(ha_cf)
-        nodes = self._place_nodes(links)
+        nodes, cables = self._cables(ha_cf, self._place_nodes(links), len(links))
+        ping = ha_cf.pinged.ping()
+        weight = WEIGHT if ping.targets and ha_cf.pinged.has_ipfail else None
         primitives, groups, locations = self._resources(lines, own)
         cluster = limits.ID.fullmatch(ha_cf.cluster)
         return Configuration(
             name=ha_cf.cluster if cluster else "heartbeat",
             options=Options() if ha_cf.dead_after_ms is None else Options(ha_cf.dead_after_ms),
             nodes=nodes,
-            links=tuple(Link(name, _port(network)) for name, network in links),
+            links=tuple(network.link(name) for name, network in links) + cables,
+            ping=ping,
             primitives=primitives,
             groups=groups,
             locations=locations,
-            defaults=Defaults(Meta(stickiness=STAY if ha_cf.failback is False else 0), TIMEOUT_MS),
+            defaults=Defaults(
+                Meta(
+                    stickiness=STAY if ha_cf.failback is False else 0,
+                    prefers_connectivity=weight,
+                ),
+                TIMEOUT_MS,
+            ),
         )
 
     # --- nodes and links -----------------------------------------------------------------
@@ -138,6 +149,32 @@ class Draft:
             Node(name, tuple(addresses), voter=number < limits.VOTERS_MAX)
             for number, (name, addresses) in enumerate(places.items())
         )
+
+    def _cables(
+        self, ha_cf: HaCf, nodes: tuple[Node, ...], links: int
+    ) -> tuple[tuple[Node, ...], tuple[Link, ...]]:
+        """Return the nodes with their serial devices, and the links of these."""
+        cables: list[Link] = []
+        for device in ha_cf.serials:
+            name = _clean(device.text.rpartition("/")[2])
+            if len(nodes) != 2:
+                text = f"{device.text} is left out: a serial link is a cable between two nodes"
+                self.notes.append(device.note(f"{text}; write one for each pair"))
+            elif not limits.DEVICE.fullmatch(device.text):
+                text = f"'{device.text}' is no device: left out; allowed: {limits.DEVICE_ALLOWED}"
+                self.notes.append(device.note(text))
+            elif links + len(cables) == limits.LINKS_MAX:
+                text = f"{device.text} is left out; allowed: {limits.LINKS_MAX} links"
+                self.notes.append(device.note(text))
+            elif any(a.host == device.text for a in nodes[0].addresses):
+                continue
+            else:
+                taken = [a.link for a in nodes[0].addresses]
+                link = Link(LinkName(_free(name, taken)), medium=Medium.SERIAL, speed=ha_cf.speed)
+                cables.append(link)
+                place = Address(link.name, device.text)
+                nodes = tuple(replace(n, addresses=(*n.addresses, place)) for n in nodes)
+        return nodes, tuple(cables)
 
     def _known_hosts(self, link: LinkName, network: Network) -> dict[NodeName, str]:
         """Return whose the peers' addresses are: by their names, else by the order of the lines."""

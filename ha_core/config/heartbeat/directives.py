@@ -9,9 +9,8 @@ from typing import Final
 
 _TIMERS: Final = "all timers derive from options.dead_after"
 _WIRE: Final = "messages between nodes have a form of their own, encrypted and authenticated"
-_PING: Final = "a majority of the nodes decides who may run resources, not a router"
-_SERIAL: Final = "messages travel by UDP; give each node a second network instead"
-_EXOTIC: Final = "messages travel by UDP"
+_PING: Final = "a ping target is an address; a host adapter is seen by the monitors of what uses it"
+_EXOTIC: Final = "links are udp, broadcast, multicast or serial"
 _IDENTITY: Final = "a node is known by its name, and counts its starts by itself"
 _CRM: Final = "there is no separate resource manager"
 _LOG: Final = "each node writes had.log, and 'ha events' tells what happened in the cluster"
@@ -30,17 +29,11 @@ WITHOUT_COUNTERPART: Final = MappingProxyType(
         "keepalive": _TIMERS,
         "warntime": _TIMERS,
         "initdead": "nothing starts before a majority of the nodes is there, however long it takes",
-        "deadping": _PING,
         "max_rexmit_delay": _TIMERS,
         "autojoin": "a node joins by 'ha join TOKEN' alone",
         "uuidfrom": _IDENTITY,
         "hbgenmethod": _IDENTITY,
         "quorum_server": "add a witness: a node with 'witness: true'",
-        "serial": _SERIAL,
-        "baud": _SERIAL,
-        "ping": _PING,
-        "ping6": _PING,
-        "ping_group": _PING,
         "hbaping": _PING,
         "tipc": _EXOTIC,
         "rds": _EXOTIC,
@@ -79,4 +72,4 @@ WITHOUT_COUNTERPART: Final = MappingProxyType(
         "normalpoll": _PROCESS,
     }
 )
-IPFAIL: Final = "a node that loses its networks loses the majority, and with it its resources"
+IPFAIL: Final = "resources prefer the node that reaches more ping targets, see 'ping'"

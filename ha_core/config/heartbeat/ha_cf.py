@@ -9,17 +9,23 @@ from typing import Final
 
 from ha_core.config import limits
 from ha_core.config.check import is_host
+from ha_core.config.check_network import is_multicast
 from ha_core.config.heartbeat.directives import IPFAIL, WITHOUT_COUNTERPART
 from ha_core.config.heartbeat.lines import HA_CF, Word, Words, lines, shown
-from ha_core.ids import Millis
+from ha_core.config.heartbeat.reach import PingNodes
+from ha_core.config.model import Link, Medium
+from ha_core.ids import LinkName, Millis
 
 _TIME: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})(ms|msec|us|usec)?")
 _PER_MS: Final = {"ms": 1.0, "msec": 1.0, "us": 0.001, "usec": 0.001}
 _TRUE: Final = ("true", "on", "yes", "y", "1")
 _FALSE: Final = ("false", "off", "no", "n", "0")
 _STONITH_WORDS: Final = 3
+SPEED_DEFAULT: Final = 19_200
+"""Source: Heartbeat 3, `heartbeat/config.c`."""
 _CHILDREN: Final = ("respawn", "failfast")
 _UNICAST: Final = ("ucast", "ucast6")
+_REACH: Final = ("serial", "baud", "ping", "ping6", "ping_group", "deadping")
 _MULTICAST: Final = ("mcast", "mcast6")
 
 
@@ -30,6 +36,16 @@ class Network:
     interface: Word
     port: int = 0
     peers: list[Word] = field(default_factory=list)
+    medium: Medium = Medium.UDP
+    group: str = ""
+    ttl: int = 1
+
+    def link(self, name: LinkName) -> Link:
+        """Return the link that it becomes."""
+        port = self.port or Link(name).port
+        if self.medium is Medium.UDP:
+            return Link(name, port)
+        return Link(name, port, self.medium, self.interface.text, self.group, self.ttl)
 
 
 @dataclass(slots=True)
@@ -42,6 +58,9 @@ class HaCf:
     dead_after_ms: Millis | None = None
     failback: bool | None = None
     has_crm: bool = False
+    serials: list[Word] = field(default_factory=list)
+    speed: int = SPEED_DEFAULT
+    pinged: PingNodes = field(default_factory=PingNodes)
     notes: list[str] = field(default_factory=list)
     _port: int = 0
 
@@ -54,13 +73,17 @@ class HaCf:
             is_secret = words[0].text == "stonith_host" and len(words) > _STONITH_WORDS
             line = f"{shown(words[:_STONITH_WORDS])} ..." if is_secret else shown(words)
             found._take(words[0], words[1:], line)
+        found.notes += found.pinged.notes
         return found
 
     def _take(self, name: Word, values: Words, line: str) -> None:
         if name.text in WITHOUT_COUNTERPART:
             programs = [word.text.rpartition("/")[2] for word in values[1:2]]
-            is_ipfail = name.text in _CHILDREN and programs == ["ipfail"]
-            reason = IPFAIL if is_ipfail else WITHOUT_COUNTERPART[name.text]
+            if name.text in _CHILDREN and programs == ["ipfail"]:
+                self.pinged.has_ipfail = True
+                self.notes.append(name.note(f"'{line}': {IPFAIL}"))
+                return
+            reason = WITHOUT_COUNTERPART[name.text]
             self.notes.append(name.note(f"'{line}' has no counterpart: {reason}"))
             return
         # Ordinary directives take commas for blanks, and run once for each value.
@@ -78,7 +101,9 @@ class HaCf:
                 self._udp_port(name, plain, line)
             case "bcast" | "udp":
                 for word in plain:
-                    self._network(word)
+                    self._broadcast(word)
+            case _ if name.text in _REACH:
+                self._reach(name, plain, values, line)
             case _ if name.text in _UNICAST and len(values) == 2:
                 self._unicast(values)
             case _ if name.text in _MULTICAST and len(values) >= 3:
@@ -117,6 +142,39 @@ class HaCf:
         # Directives take effect in order: the port must stand before the medium.
         return self.networks.setdefault(interface.text, Network(interface, self._port))
 
+    def _broadcast(self, interface: Word) -> None:
+        network = self._network(interface)
+        if limits.INTERFACE.fullmatch(interface.text) and network.medium is Medium.UDP:
+            network.medium = Medium.BROADCAST
+            network.group = limits.BROADCAST_EVERYWHERE
+
+    def _reach(self, name: Word, plain: Words, values: Words, line: str) -> None:
+        match name.text:
+            case "serial":
+                self.serials += plain
+            case "baud":
+                self._baud(name, plain, line)
+            case "deadping":
+                self._dead_ping(name, plain, line)
+            case "ping_group":
+                self.pinged.group(name, values)
+            case _:
+                self.pinged.hosts(name, plain)
+
+    def _baud(self, name: Word, values: Words, line: str) -> None:
+        text = values[-1].text if values else ""
+        if text not in map(str, limits.SPEEDS):
+            self.notes.append(name.note(f"'{line}' is no speed: serial links have {self.speed}"))
+            return
+        self.speed = int(text)
+
+    def _dead_ping(self, name: Word, values: Words, line: str) -> None:
+        value_ms = _time_ms(values[-1].text) if values else None
+        if value_ms is None:
+            self.notes.append(name.note(f"'{line}' is no time: ping.timeout keeps its default"))
+            return
+        self.pinged.timeout_ms = value_ms
+
     def _unicast(self, values: Words) -> None:
         network, peer = self._network(values[0]), values[1]
         if not is_host(peer.text):
@@ -125,11 +183,18 @@ class HaCf:
             network.peers.append(peer)
 
     def _multicast(self, name: Word, values: Words, line: str) -> None:
-        network, port = self._network(values[0]), values[2].text
+        network, group, port = self._network(values[0]), values[1].text, values[2].text
         if re.fullmatch("[0-9]{1,5}", port) and 1 <= int(port) <= limits.PORT_MAX:
             network.port = int(port)
-        text = f"'{line}': the link is kept, but each message is sent to each node's address"
-        self.notes.append(name.note(text))
+        has_interface = bool(limits.INTERFACE.fullmatch(values[0].text))
+        if not has_interface or not is_multicast(group):
+            text = f"'{line}': {group[:60]} on {values[0].text[:60]} is no multicast group"
+            self.notes.append(name.note(f"{text}: messages go to each node's address"))
+            return
+        network.medium, network.group = Medium.MULTICAST, group
+        ttl = values[3].text if len(values) > 3 else ""
+        if re.fullmatch("[0-9]{1,3}", ttl):
+            network.ttl = min(max(int(ttl), 1), limits.TTL_MAX)
 
     def _failback(self, name: Word, values: Words, line: str) -> None:
         word = values[-1].text.lower() if values else ""

@@ -3,9 +3,10 @@
 import pytest
 
 from ha_core.config.heartbeat import Imported, import_directory
-from ha_core.config.model import Configuration
+from ha_core.config.model import Configuration, Link, Medium, PingTarget
 from ha_core.config.parse import parse_text
 from ha_core.errors import ConfigError
+from ha_core.ids import LinkName
 
 NODES = "node alpha bravo\n"
 
@@ -175,8 +176,93 @@ def test_ninth_network_is_left_out_and_told() -> None:
 
 def test_without_a_network_there_is_one_to_fill_in() -> None:
     text = f"{NODES}serial /dev/ttyS0\n"
-    assert places(text) == {"alpha": {"ring0": "alpha"}, "bravo": {"ring0": "bravo"}}
+    assert places(text) == {
+        "alpha": {"ring0": "alpha", "ttyS0": "/dev/ttyS0"},
+        "bravo": {"ring0": "bravo", "ttyS0": "/dev/ttyS0"},
+    }
     assert "ha.cf: names no IP network: the nodes have one link, ring0" in imported(text).notes
+
+
+def test_broadcast_and_multicast_stay_what_they_are() -> None:
+    text = f"{NODES}udpport 700\nbcast eth1\nmcast eth2 225.0.0.1 694 2 0\n"
+    text += "mcast6 eth3 ff12::1 695 1 0\nucast eth0 192.0.2.1\n"
+    assert configured(text).links == (
+        Link(LinkName("eth1"), 700, Medium.BROADCAST, "eth1", "255.255.255.255"),
+        Link(LinkName("eth2"), 694, Medium.MULTICAST, "eth2", "225.0.0.1", 2),
+        Link(LinkName("eth3"), 695, Medium.MULTICAST, "eth3", "ff12::1"),
+        Link(LinkName("eth0"), 700),
+    )
+
+
+def test_multicast_to_what_is_no_group_is_told() -> None:
+    text = f"{NODES}mcast eth2 192.0.2.1 694 1 0\n"
+    assert configured(text).links == (Link(LinkName("eth2"), 694),)
+    assert notes(text)[0] == (
+        "ha.cf:2: 'mcast eth2 192.0.2.1 694 1 0': 192.0.2.1 on eth2 is no multicast group: "
+        "messages go to each node's address"
+    )
+
+
+def test_serial_lines_of_two_nodes_are_links_with_the_speed_of_the_file() -> None:
+    text = f"{NODES}bcast eth0\nbaud 38400\nserial /dev/ttyS0 /dev/ttyS1\n"
+    assert [(link.name, link.speed) for link in configured(text).links[1:]] == [
+        ("ttyS0", 38_400),
+        ("ttyS1", 38_400),
+    ]
+    assert configured(f"{NODES}serial /dev/ttyS0").links[1].speed == 19_200
+    three = "node a b c\nbcast eth0\nserial /dev/ttyS0\nbaud 7\n"
+    assert notes(three)[:2] == [
+        "ha.cf:4: 'baud 7' is no speed: serial links have 19200",
+        "ha.cf:3: /dev/ttyS0 is left out: a serial link is a cable between two nodes; write one "
+        "for each pair",
+    ]
+
+
+# --- ping nodes ------------------------------------------------------------------------------
+
+PINGS = "ping 192.0.2.1 gw\nping6 2001:db8::1\nping_group out 192.0.2.8 192.0.2.9\n"
+
+
+def test_ping_nodes_become_targets_and_a_group_is_one() -> None:
+    assert configured(NODES + PINGS).ping.targets == (
+        PingTarget("192.0.2.1", ("192.0.2.1",)),
+        PingTarget("gw", ("gw",)),
+        PingTarget("2001-db8--1", ("2001:db8::1",)),
+        PingTarget("out", ("192.0.2.8", "192.0.2.9")),
+    )
+    assert configured(NODES + PINGS).defaults.meta.prefers_connectivity is None
+
+
+def test_ipfail_makes_resources_prefer_who_reaches_more() -> None:
+    text = f"{NODES}{PINGS}respawn hacluster /usr/lib/heartbeat/ipfail\n"
+    assert configured(text).defaults.meta.prefers_connectivity == 10_000
+    assert notes(text)[0] == (
+        "ha.cf:5: 'respawn hacluster /usr/lib/heartbeat/ipfail': resources prefer the node that "
+        "reaches more ping targets, see 'ping'"
+    )
+    without = f"{NODES}respawn hacluster /usr/lib/heartbeat/ipfail\n"
+    assert configured(without).defaults.meta.prefers_connectivity is None
+
+
+def test_dead_time_of_ping_nodes_is_their_time_out() -> None:
+    found = configured(f"{NODES}ping gw\ndeadping 10\n").ping
+    assert (found.interval_ms, found.timeout_ms) == (2_500, 10_000)
+    assert notes(f"{NODES}ping gw\ndeadping soon\n")[0] == (
+        "ha.cf:3: 'deadping soon' is no time: ping.timeout keeps its default"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("ping 1.2.3", "'1.2.3' is no host: left out"),
+        ("ping", "'ping' names no host: left out"),
+        ("ping_group alone", "'ping_group' needs a name and a host: left out"),
+        ("ping gw gw", "ping target gw is left out; allowed: 16, each name once"),
+    ],
+)
+def test_ping_node_that_makes_no_sense_is_told(line: str, why: str) -> None:
+    assert notes(f"{NODES}{line}\n")[0] == f"ha.cf:2: {why}"
 
 
 def test_unicast_addresses_follow_the_order_of_the_lines_and_say_so() -> None:
@@ -248,15 +334,11 @@ def test_what_must_be_filled_in_is_told_and_stands_at_the_top_of_the_file() -> N
         ("keepalive 2", "all timers derive from options.dead_after"),
         ("warntime 10", "all timers derive from options.dead_after"),
         ("initdead 60", "nothing starts before a majority of the nodes is there"),
-        ("ping 192.0.2.254", "a majority of the nodes decides"),
-        ("ping_group routers 192.0.2.253 192.0.2.254", "a majority of the nodes decides"),
+        ("hbaping fc-card", "a ping target is an address"),
         ("hopfudge 1", "messages are not passed on from node to node"),
         ("logfile /var/log/ha-log", "each node writes had.log"),
         ("logfacility local0", "each node writes had.log"),
         ("use_logd yes", "each node writes had.log"),
-        ("baud 19200", "give each node a second network instead"),
-        ("serial /dev/ttyS0", "give each node a second network instead"),
-        ("respawn hacluster /usr/lib/heartbeat/ipfail", "a node that loses its networks loses"),
         ("respawn root /usr/sbin/feed -x", "start it by the system's service manager"),
         ("apiauth ipfail uid=hacluster", "the node's control socket"),
         ("stonith_host * meatware", "write a device under fence_devices"),

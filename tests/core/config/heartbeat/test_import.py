@@ -37,7 +37,13 @@ def test_sample_of_a_shop_becomes_two_groups_on_two_networks() -> None:
         "apache-group": "alpha",
         "orderfeed-group": "bravo",
     }
-    assert [(link.name, link.port) for link in found.links] == [("eth1", 694), ("eth0", 694)]
+    assert [(link.name, link.medium, link.port) for link in found.links] == [
+        ("eth1", "broadcast", 694),
+        ("eth0", "udp", 694),
+        ("ttyS0", "serial", 6940),
+    ]
+    assert [target.hosts for target in found.ping.targets] == [("192.0.2.1",)]
+    assert found.defaults.meta.prefers_connectivity == 10_000
     assert (found.options.dead_after_ms, found.defaults.meta.stickiness) == (5_000, 1_000)
 
 
@@ -47,6 +53,7 @@ def test_every_line_of_the_sample_is_kept_or_told() -> None:
         note.split(":")[1] for note in import_directory(files).notes if note.startswith("ha.cf:")
     }
     kept = ("node", "deadtime", "bcast", "ucast", "auto_failback")
+    kept += ("baud", "serial", "ping", "deadping")
     for number, line in enumerate(files["ha.cf"].splitlines(), 1):
         words = line.partition("#")[0].split()
         if words:
