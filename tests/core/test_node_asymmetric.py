@@ -10,10 +10,10 @@ from random import Random
 
 import pytest
 
-from ha_core.config.model import Address, Configuration, Link
+from ha_core.config.model import Address, Configuration, Link, Ping
 from ha_core.config.model import Node as Member
 from ha_core.effects import Journal, Send
-from ha_core.events import Received, Tick
+from ha_core.events import Event, Received, Tick
 from ha_core.ids import LinkName, NodeName
 from ha_core.journal import JournalEvent
 from ha_core.messages import Message
@@ -23,6 +23,7 @@ from ha_core.replication.entries import ConfigurationChange, Snapshot
 from ha_core.status import NodeState
 
 LINK = LinkName("ring0")
+NOTHING = Ping()
 STEP_MS = 10
 DEAD_MS = 1000
 
@@ -30,11 +31,11 @@ DEAD_MS = 1000
 class Mesh:
     """Nodes a, b, c … with a way from each to each, until it is cut."""
 
-    def __init__(self, size: int, seed: int = 1) -> None:
+    def __init__(self, size: int, seed: int = 1, ping: Ping = NOTHING) -> None:
         self.names = [NodeName(name) for name in "abcdefg"[:size]]
         members = tuple(Member(name, (Address(LINK, f"{name}.example"),)) for name in self.names)
         change = ConfigurationChange(
-            1, Configuration(nodes=members, links=(Link(LINK),)), "", "", 0
+            1, Configuration(nodes=members, links=(Link(LINK),), ping=ping), "", "", 0
         )
         first = Recovered(1, snapshot=Snapshot(1, 1, (change,)))
         self.now_ms = 1000
@@ -56,7 +57,7 @@ class Mesh:
             for name in self.names:
                 self._give(name, Tick())
 
-    def _give(self, name: NodeName, event: Received | Tick) -> None:
+    def _give(self, name: NodeName, event: Event) -> None:
         for effect in self.nodes[name].handle(event, self.now_ms):
             if isinstance(effect, Send):
                 self.letters.append((name, effect.to, effect.message))
