@@ -126,6 +126,8 @@ class Loop:
         self._sends: list[Send] = []
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at_ms: Millis | None = None
+        self._due_ms: Millis | None = None
+        """When the node had to be called at the latest."""
         self._wall_offset_ms = 0
         self._answers: dict[str, asyncio.Future[Outcome]] = {}
         self._changed = asyncio.Event()
@@ -151,9 +153,9 @@ class Loop:
             return
         with self._ends_at_a_bug(f"handling {type(event).__name__}"):
             now_ms = monotonic_ms()
-            paused_ms = now_ms - self._timer_at_ms if self._timer_at_ms is not None else 0
+            paused_ms = now_ms - self._due_ms if self._due_ms is not None else 0
+            self._due_ms = None
             if paused_ms >= PAUSE_MS:
-                self._timer_at_ms = None  # told once
                 self._handle(paused(self.node.name, paused_ms), now_ms)
             self._handle(event, now_ms)
             self._perform()
@@ -375,7 +377,7 @@ class Loop:
             log.error("the new configuration's links: %s", task.exception())
 
     def _set_timer(self) -> None:
-        deadline_ms = self.node.deadline_ms()
+        deadline_ms = self._due_ms = self.node.deadline_ms()
         if deadline_ms is None or deadline_ms == self._timer_at_ms:
             return
         if self._timer is not None:

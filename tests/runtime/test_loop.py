@@ -22,7 +22,7 @@ from ha_core.node import Node as Machine
 from ha_core.replication.entries import ConfigurationChange, Snapshot
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.disk import Store
-from ha_core.runtime.loop import EVENTS_AT_HAND, Loop
+from ha_core.runtime.loop import EVENTS_AT_HAND, PAUSE_MS, Loop
 
 N1 = NodeName("n1")
 CONFIGURATION = Configuration(
@@ -226,3 +226,18 @@ def test_events_that_cannot_be_written_are_said_and_cost_nothing_else(
 
     assert run(body()) == []
     assert "events are not kept: the disk is full" in caplog.text
+
+
+def test_gap_in_the_daemons_own_time_is_told(
+    tmp_path: Path,
+) -> None:
+    async def body() -> None:
+        async with looping(tmp_path) as (loop, _):
+            while loop.snapshot().coordinator != N1:
+                await loop.changed(loop.node.version, 100)
+            threading.Event().wait((PAUSE_MS + 250) / 1000)  # the whole process stands still
+            while not (told := [e for e in await loop.events(0, 100) if "paused" in e.kind]):
+                await loop.changed(loop.node.version, 100)
+            assert told[0].text.startswith("had on n1 did not run for ")
+
+    run(body())
