@@ -74,6 +74,8 @@ class Detector:
         self._paths: dict[tuple[NodeName, LinkName], _Path] = {}
         self._frames: dict[NodeName, OrderedDict[int, set[LinkName]]] = {}
         """Newest frames by number, with the links over which each came."""
+        self._next_ms: Millis | None = None
+        """No path can count as down before that; None if it must be looked up."""
 
     def set_peers(self, links: Mapping[NodeName, Iterable[LinkName]], now_ms: Millis) -> None:
         """Watch exactly these peers and links; new ones count as heard just now."""
@@ -83,6 +85,7 @@ class Detector:
             path: self._paths.get(path) or _Path(now_ms, now_ms) for path in sorted(wanted)
         }
         self._frames = {peer: found for peer, found in self._frames.items() if peer in links}
+        self._next_ms = None
 
     def heard(
         self, peer: NodeName, link: LinkName | None, now_ms: Millis, frame: int = 0
@@ -103,6 +106,7 @@ class Detector:
         if path.is_up:
             return []
         path.become(True, "heard again", now_ms)
+        self._next_ms = None
         return [LinkChanged(peer, link, True)]
 
     def silent_ms(self, peer: NodeName, now_ms: Millis) -> Millis:
@@ -119,6 +123,9 @@ class Detector:
 
     def check(self, now_ms: Millis) -> list[LinkChanged]:
         """Return the links that have just been silent for too long."""
+        if self._next_ms is not None and now_ms < self._next_ms:
+            return []
+        self._next_ms = None
         changes = []
         for (peer, link), path in self._paths.items():
             if path.is_up and now_ms - path.heard_ms >= self.dead_after_ms:
@@ -128,9 +135,11 @@ class Detector:
         return changes
 
     def deadline_ms(self) -> Millis | None:
-        """Return when the next link would count as down."""
-        due = [path.heard_ms + self.dead_after_ms for path in self._paths.values() if path.is_up]
-        return min(due, default=None)
+        """Return when to look whether a link counts as down."""
+        if self._next_ms is None:
+            heard = [path.heard_ms for path in self._paths.values() if path.is_up]
+            self._next_ms = min(heard) + self.dead_after_ms if heard else None
+        return self._next_ms
 
     def states(self) -> dict[tuple[NodeName, LinkName], bool]:
         """Return for each path whether it is up."""
