@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from ha_core.config.model import NoQuorumPolicy
 from ha_core.config.secrets import is_secret
 from ha_core.facts import Facts
+from ha_core.fencing.rules import unfenced_by
 from ha_core.ids import NodeName, ResourceId
 from ha_core.quorum.outlook import Outlook
 from ha_core.snapshot import LinkSummary, NodeSummary, ResourceSummary
-from ha_core.status import Failure, FencingStatus, Instance, InstanceState
+from ha_core.status import Failure, FencingStatus, Instance, InstanceState, NodeState
 from ha_core.transition.failure import OCF_NOT_RUNNING
 
 _GONE = ("lost", "left")
@@ -32,6 +33,7 @@ def faults(
         *_ignored(facts),
         *_lost(nodes),
         *(_fencing(item) for item in facts.fencing if facts.quorate),
+        *_without_storage(facts),
         *_resources(facts, resources),
         *_orphans(facts),
         *_links(facts, nodes),
@@ -69,6 +71,17 @@ def _lost(nodes: tuple[NodeSummary, ...]) -> Iterable[str]:
         elif node.state == "lost":
             cure = "start it, or mend its links; it comes back by itself"
             yield f"node {node.name} is lost: {cure}"
+
+
+def _without_storage(facts: Facts) -> Iterable[str]:
+    for node in facts.nodes if facts.quorate else ():
+        devices = unfenced_by(facts.configuration, node.name)
+        if devices and node.state is NodeState.ONLINE and not node.unfenced:
+            names = ", ".join(device.id for device in devices)
+            yield (
+                f"node {node.name} is without its storage, which {names} has not switched on yet:"
+                f" what needs it does not start there; see 'ha fence history {node.name}'"
+            )
 
 
 def _fencing(item: FencingStatus) -> str:

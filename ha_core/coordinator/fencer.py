@@ -43,6 +43,7 @@ class Fencer:
         self._name = name
         self._term = term
         self._fit: frozenset[NodeName] = frozenset()
+        self._now_ms: Millis = 0
         self._roster = roster
         self.timers = timers
         numbers = count(1)
@@ -226,7 +227,7 @@ class Fencer:
 
     def tick(self, configuration: Configuration, now_ms: Millis, wall_ms: Millis) -> list[Output]:
         """Look whom to cut off now, and go on with what is under way."""
-        self._configuration = configuration
+        self._configuration, self._now_ms = configuration, now_ms
         online = self._online()
         again, over = self._dispatch.tick(online, now_ms)
         output: list[Output] = [*again]
@@ -282,13 +283,18 @@ class Fencer:
         return self._machine.incident_of(node)
 
     def _online(self) -> tuple[NodeName, ...]:
-        """Return who may be sent on errands; a witness runs no agents unless a device names it."""
+        """Return who may be sent on errands: who holds a lease, or refuses them.
+
+        A witness runs no agents unless a device names it.
+        """
         named = {name for d in self._configuration.fence_devices for name in d.reached_from}
         idle = {node.name for node in self._configuration.nodes if node.witness} - named
         return tuple(
             name
             for name, record in sorted(self._roster.records.items())
-            if record.state is NodeState.ONLINE and name not in idle
+            if record.state is NodeState.ONLINE
+            and record.lease_bound_ms > self._now_ms
+            and name not in idle
         )
 
     def _outputs(self, found: Iterable[machine.Output], wall_ms: Millis) -> list[Output]:

@@ -54,7 +54,7 @@ class Lead:
         self._raft = raft
         self._timers = timers
         self._register = register
-        self.roster = Roster(name, generation, timers, raft.verdicts, known, now_ms)
+        self.roster = Roster(name, generation, timers, raft.verdicts, known, raft.led_since_ms)
         self.roster.configure(self._raft.configuration, wall_ms)
         self._reach = Reach(self.roster.records, known, now_ms)
         self._handover = Handover(name, now_ms)
@@ -204,6 +204,7 @@ class Lead:
         """Take a node's word on its errand with a fence device."""
         if not self.may_act(now_ms):
             return []  # the order is repeated, and so is this
+        self._dirty = True
         return self._fencing(self.fencer.report(sender, report, now_ms, wall_ms), now_ms)
 
     # --- from people ---------------------------------------------------------------------

@@ -40,13 +40,15 @@ class Roster:
         timers: RaftTimers,
         verdicts: Iterable[Verdict],
         known: Iterable[NodeStatus],
-        now_ms: Millis,
+        elected_ms: Millis,
     ) -> None:
         self.name = name
         self.timers = timers
         self._generation = generation
-        self._elected_ms = now_ms
-        self._checked_ms = now_ms
+        self._elected_ms = elected_ms
+        self._checked_ms = elected_ms
+        self._due: dict[NodeName, Millis] = {}
+        """When each node that is there would be lost if nothing more were heard of it."""
         self._verdicts = {item.node: item for item in verdicts}
         self._known = {item.name: item for item in known}
         self._configuration = Configuration()
@@ -122,6 +124,7 @@ class Roster:
             return self._ended(record, verdict.at_wall_ms)
         if record.state in GONE:
             only = self._on_storage() if verdict.method.startswith(rules.CUT) else None
+            record.unfenced = 0
             record.instances = without_active(record.instances, only)
             if verdict.method == LEFT:
                 record.state = NodeState.LEFT
@@ -244,10 +247,13 @@ class Roster:
         """
         lost, changed = [], False
         self._checked_ms = now_ms
+        self._due.clear()
         for name, record in sorted(self.records.items()):
             if name == self.name or record.state in (NodeState.LOST, NodeState.LEFT):
                 continue
             silence = self._silence(record, silent_ms.get(name, 0), now_ms)
+            dead_ms = now_ms - silence + self.timers.dead_after_ms
+            self._due[name] = max(dead_ms, record.lease_bound_ms)
             if silence >= self.timers.dead_after_ms and now_ms >= record.lease_bound_ms:
                 ordered = {resource for resource, node in starting if node == name}
                 lost.append(self._lose(record, ordered, now_ms, wall_ms))
@@ -278,12 +284,7 @@ class Roster:
         a guard has ended what a lost one ran.
         """
         due = [at for record in self.records.values() for at, _ in release_times(record)]
-        for name, record in self.records.items():
-            if name == self.name or record.state in (NodeState.LOST, NodeState.LEFT):
-                continue
-            if record.requested_ms is not None:
-                dead_ms = record.requested_ms + self.timers.dead_after_ms
-                due.append(max(dead_ms, record.lease_bound_ms))
+        due += self._due.values()
         # What was due at the last check and could not be decided is looked at with every beat.
         return min((at for at in due if at > self._checked_ms), default=None)
 

@@ -51,6 +51,9 @@ fence_devices:
 """
 
 
+LAST = ("resource-stopped", "node-unfenced", "resource-started")
+
+
 def configured(directory: Path, fault: str = "", stop_s: int = 0) -> Path:
     """Write the configuration of a lab, and the command that its switch starts nodes with."""
     ha = directory / "ha"
@@ -220,6 +223,30 @@ def test_success_that_comes_too_early_is_waited_for(tmp_path: Path) -> None:
         lab.told("freeze", "n2")
         lab.becomes("n1", lambda s: owner(s, "disk") in ("n1", "n3"))
         assert not alive(before)
+
+
+def test_storage_is_open_before_use_and_opened_again_only_when_old_users_have_ended(
+    tmp_path: Path,
+) -> None:
+    ways, log = tmp_path / "ways", tmp_path / "san.log"
+    ways.mkdir()
+    head, _, _ = configured(tmp_path).read_text().partition("fence_devices:")
+    given = f"parameters: {{ways: {ways}, log: {log}}}, targets: [n1, n2, n3], unfence: true"
+    device = f"san: {{agent: 'fence:{SWITCH.with_name('fence_san')}', {given}}}"
+    file = tmp_path / "storage.yaml"
+    file.write_text(f"{head}fence_devices:\n  {device}\n")
+    with laboratory(tmp_path / "lab", "--no-wbem", "--config", str(file)) as lab:
+        lab.becomes("n1", lambda s: all_run(s) and owner(s, "disk") == "n2")
+        assert sorted(log.read_text().splitlines()) == ["on n1", "on n2", "on n3"]
+        lab.told("freeze", "n2")
+        lab.becomes("n1", lambda s: owner(s, "disk") in ("n1", "n3"))
+        assert not (ways / "n2").exists()
+        assert log.read_text().splitlines()[3:] == ["off n2"]
+        lab.told("heal", "n2")
+        lab.becomes("n1", lambda s: all_run(s) and owner(s, "disk") == "n2")
+        assert log.read_text().splitlines()[3:] == ["off n2", "on n2"]
+        told = [item["kind"] for item in events(lab, *LAST) if item["subject"] in ("disk", "n2")]
+        assert told[-2:] == ["node-unfenced", "resource-started"]
 
 
 def hung_children() -> list[int]:

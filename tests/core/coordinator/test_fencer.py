@@ -96,10 +96,12 @@ class Bench:
         number = record.report_id + 1
         message = Report(7, record.admission, generation, number, instances)
         assert self.roster.report(name, generation, message, 0)
+        record.lease_bound_ms = 1_000_000
 
     def lose(self, name: NodeName) -> None:
         """Let a node fall silent for long enough."""
         self.now_ms += 2000
+        self.roster.records[name].lease_bound_ms = self.now_ms
         for other in (N1, N2, N3):
             if other not in (N1, name):
                 self.roster.records[other].requested_ms = self.now_ms
@@ -293,6 +295,21 @@ def test_storage_is_switched_on_through_the_node_itself_once_for_each_start() ->
     assert kinds(bench.answer(order, FenceState.DONE)) == ["node-unfenced"]
     assert bench.roster.statuses()[0].unfenced
     assert N1 not in {order.target for order in orders(bench.tick(500))}
+
+
+def test_node_that_was_cut_off_from_its_storage_needs_it_switched_on_again() -> None:
+    bench = Bench(replace(BASE, fence_devices=(SAN,)))
+    bench.roster.records[N2].unfenced = 3
+    bench.lose(N2)
+    bench.judge(Verdict(N2, 3, "cut:san", "cluster", "", 0))
+    assert not bench.roster.statuses()[1].unfenced
+
+
+def test_node_without_a_lease_is_sent_on_no_errand() -> None:
+    bench = Bench()
+    bench.roster.records[N1].lease_bound_ms = 0
+    bench.lose(N2)
+    assert [item.to for item in bench.tick() if isinstance(item, Send)] == [N3]
 
 
 def test_storage_that_cannot_be_switched_on_is_told_and_tried_again() -> None:
