@@ -40,6 +40,7 @@ class Faults:
         self.kinds: dict[str, Callable[[Host], None]] = {
             "crash": self._crash,
             "power": self._power,
+            "blackout": self._blackout,
             "boundary-crash": self._boundary_crash,
             "pause": self._pause,
             "boundary-freeze": self._boundary_freeze,
@@ -84,6 +85,13 @@ class Faults:
     def _power(self, host: Host) -> None:
         host.crash(power=True)
         self._later(host.boot)
+
+    def _blackout(self, host: Host) -> None:
+        """Power fails for most machines at once, and comes back for each at its own time."""
+        for each in self._hosts:
+            if self._world.random.random() < 0.8:
+                each.crash(power=True)
+                self._later(each.boot)
 
     def _boundary_crash(self, host: Host) -> None:
         host.crash_after(self._world.random.randrange(40))

@@ -45,39 +45,17 @@ LINKS = (LinkName("ring0"), LinkName("ring1"), LinkName("ring2"))
 SPARES = 2
 """Machines that are no members at first."""
 SIZES = (1, 2, 2, 3, 3, 3, 3, 3, 4, 4, 5, 5, 6, 7, 8, 9)
-FAULTS = (
-    "crash",
-    "power",
-    "boundary-crash",
-    "pause",
-    "boundary-freeze",
-    "stall",
-    "suspend",
-    "guardian-death",
-    "gate-loss",
-    "fence-agents",
-    "late-timers",
-    "clock-rate",
-    "wall-jump",
-    "isolate",
-    "one-way",
-    "split",
-    "link",
-    "weather",
-    "witness-away",
-    "kill-service",
-    "agents",
-    "slow-disk",
-    "full-disk",
-    "stop-node",
-    "journal-loss",
-    "disk-loss",
-    "command",
-    "apply",
-    "add-node",
-    "remove-node",
-    "confirm-down",
+THEMES = (
+    ("crash", "power", "boundary-crash", "blackout", "journal-loss", "slow-disk", "full-disk"),
+    ("disk-loss", "blackout", "crash", "split", "stop-node"),
+    ("pause", "boundary-freeze", "stall", "suspend", "late-timers", "clock-rate", "wall-jump"),
+    ("guardian-death", "gate-loss", "stall", "isolate", "fence-agents", "crash"),
+    ("isolate", "one-way", "split", "link", "weather", "witness-away", "stall"),
+    ("kill-service", "agents", "stop-node", "command", "power"),
+    ("command", "apply", "add-node", "remove-node", "confirm-down", "stop-node", "crash"),
 )
+"""Kinds of faults that show more together than among all others."""
+FAULTS = tuple(sorted({kind for theme in THEMES for kind in theme}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +106,6 @@ def draw(random: Random) -> Draw:
     """Draw a run."""
     size = random.choice(SIZES)
     dead_after_ms = random.choice((300, 500, 1000, 1000, 2000))
-    share = random.choice((0.15, 0.5, 0.5, 0.9))
-    kinds = tuple(kind for kind in FAULTS if random.random() < share)
     drift_ppm = random.choice((0, 100, DRIFT_PPM_MAX))
     gates = random.choice((0.0, 0.5, 1.0))
     watchdogs = random.choice((0.0, 0.0, 0.5, 1.0))
@@ -139,11 +115,21 @@ def draw(random: Random) -> Draw:
         kits=tuple(_kit(random, drift_ppm, gates, watchdogs) for _ in range(size + SPARES)),
         drift_ppm=drift_ppm,
         guardian_late_us=random.choice((0, 2, late_ms)) * US_PER_MS,
-        faults=kinds or ("crash",),
+        faults=_faults(random),
         fault_gap_ms=random.choice((300, 800, 2000)) * dead_after_ms // 1000,
         storm_ms=random.randint(6, 24) * dead_after_ms,
         weather=(random.choice((0, 0, 20, 100)), random.choice((0, 50)), random.choice((0, 20))),
     )
+
+
+def _faults(random: Random) -> tuple[str, ...]:
+    """Draw which faults a run may have: those of one theme or two, or a part of all."""
+    themes = random.choice((0, 1, 1, 2))
+    if themes:
+        chosen = random.sample(THEMES, themes)
+        return tuple(sorted({kind for theme in chosen for kind in theme}))
+    share = random.choice((0.2, 0.5, 0.9))
+    return tuple(kind for kind in FAULTS if random.random() < share) or ("crash",)
 
 
 def _kit(random: Random, drift_ppm: int, kernel_gates: float, watchdogs: float) -> Kit:

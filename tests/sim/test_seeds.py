@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from ha_core.cli.main import ha
 from ha_core.sim.many import run_seeds
+from ha_core.sim.plan import FAULTS
 from ha_core.sim.run import run_seed
 
 FOUND = (
@@ -34,7 +35,8 @@ FOUND = (
     7645,
 )
 """Seeds that once found something; see found.md."""
-FAULTS = (
+FIRST, SEEDS = 1000, 60
+EFFECTS = (
     "agents that failed",
     "agents that hung",
     "command AddNode",
@@ -50,21 +52,48 @@ FAULTS = (
     "datagrams repeated",
     "disks lost",
     "events lost unwritten",
-    "fault crash",
-    "fault journal-loss",
-    "fault pause",
-    "fault power",
-    "fault slow-disk",
-    "fault stop-node",
+    "freezes between check and deed",
+    "freezes between two effects",
+    "gates deleted",
     "nodes confirmed down",
+    "nodes cut off by a device",
     "nodes removed",
     "services that died",
+    "starts refused by a full disk",
+    "timers that fired late",
     "voters promoted",
+    "witnesses lost",
     "writes done but not acknowledged",
     "writes lost",
+    "writes refused by a full disk",
     "writes torn",
 )
-"""What a range of seeds must show to have happened."""
+"""What the faults of a range of seeds must have led to, beside having struck."""
+STATES = (
+    "event node-lost",
+    "event node-left",
+    "event node-joined",
+    "event lease-lost",
+    "event resource-failed",
+    "nodes 1",
+    "nodes 2",
+    "nodes 3",
+    "nodes 9",
+    "links 1",
+    "links 3",
+    "resource device",
+    "resource network",
+    "resource none",
+    "resource process",
+    "role candidate",
+    "role leader",
+    "with a witness",
+    "with fence devices",
+    "with kernel gates",
+    "with learners",
+    "with watchdogs",
+)
+"""What the clusters of a range of seeds must have been like, and have gone through."""
 
 
 @pytest.mark.parametrize("seed", FOUND)
@@ -73,11 +102,13 @@ def test_seed_that_once_found_a_fault_is_clean(seed: int) -> None:
 
 
 def test_a_range_of_seeds_is_clean_and_every_kind_of_fault_occurs_in_it() -> None:
-    report = run_seeds(1000, 30, workers=2)
+    report = run_seeds(FIRST, SEEDS, workers=2)
     assert report["violations"] == []
-    assert report["seeds"] == 30
+    assert report["seeds"] == SEEDS
     assert report["events"] > 100_000
-    assert [kind for kind in FAULTS if not report["faults"].get(kind)] == []
+    expected = [*EFFECTS, *(f"fault {kind}" for kind in FAULTS)]
+    assert [kind for kind in expected if not report["faults"].get(kind)] == []
+    assert [state for state in STATES if not report["states"].get(state)] == []
 
 
 def test_a_seed_gives_the_same_run_under_different_hash_seeds() -> None:
