@@ -138,6 +138,10 @@ class ClusterView:
     primitives: tuple[PrimitiveView, ...] = ()
     groups: tuple[GroupView, ...] = ()
     links: tuple[str, ...] = ()
+    media: tuple[str, ...] = ()
+    """How each of the links carries messages: udp, broadcast, multicast or serial."""
+    ping_targets: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """What every node should reach, by name, with the hosts of which one is enough."""
     capabilities: frozenset[str] = field(default_factory=frozenset)
 
 

@@ -40,6 +40,7 @@ from ha_core.config.model import (
     FenceAction,
     Group,
     Link,
+    Medium,
     Meta,
     Primitive,
     TargetRole,
@@ -323,6 +324,8 @@ def view_of(snapshot: ClusterSnapshot, version: str, product: str) -> ClusterVie
             for item in sorted(configuration.groups, key=lambda group: group.id)
         ),
         links=tuple(_link(item, configuration) for item in configuration.links),
+        media=tuple(str(item.medium) for item in configuration.links),
+        ping_targets=tuple((item.name, item.hosts) for item in configuration.ping.targets),
         capabilities=CAPABILITIES,
     )
 
@@ -339,7 +342,7 @@ def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeView:
         unclean=item.unclean,
         generation=item.generation,
         addresses=tuple(address.host for address in desired.addresses) if desired else (),
-        attributes=desired.attributes if desired else (),
+        attributes=(*(desired.attributes if desired else ()), *_reach(item, snapshot)),
         links_down=tuple(
             str(link.link) for link in snapshot.links if link.peer == item.name and not link.up
         ),
@@ -348,9 +351,18 @@ def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeView:
     )
 
 
+def _reach(item: NodeSummary, snapshot: ClusterSnapshot) -> tuple[tuple[str, str], ...]:
+    """Return the attribute that rules compare, where it is known."""
+    known = item.connectivity
+    if known is None or known.fault:
+        return ()
+    return (("connectivity", str(len(known.reached) * snapshot.configuration.ping.multiplier)),)
+
+
 def _link(link: Link, configuration: Configuration) -> str:
     ends = [
-        f"{node.name} {address.host} port {address.port or link.port}"
+        f"{node.name} {address.host}"
+        + ("" if link.medium is Medium.SERIAL else f" port {address.port or link.port}")
         for node in configuration.nodes
         for address in node.addresses
         if address.link == link.name

@@ -104,12 +104,38 @@ _ELEMENT: Final[tuple[Column[_Cluster], ...]] = (
     ),
 )
 
+
+def _path(name: str, medium: str) -> Column[_Cluster]:
+    """Return the column of the links of one medium."""
+
+    def joined(cluster: _Cluster) -> str | None:
+        view = cluster.view
+        media = (*view.media, *("udp" for _ in view.links[len(view.media) :]))
+        pairs = zip(view.links, media, strict=True)
+        return "; ".join(link for link, kind in pairs if kind == medium) or None
+
+    return Column(name, f"the {medium} links, joined", joined)
+
+
 _LEGACY: Final[tuple[Column[_Cluster], ...]] = (
     Column("HBVersion", "version of the daemon", lambda c: c.view.product_version or None),
     Column("Node", "names of the nodes", lambda c: tuple(n.name for n in c.view.nodes)),
     constant("WithCrm", "true"),
     constant("AuthKey", HIDDEN),
-    Column("UniCastPath", "the links, joined", lambda c: "; ".join(c.view.links) or None),
+    _path("UniCastPath", "udp"),
+    _path("BroadCastPath", "broadcast"),
+    _path("MultiCastPath", "multicast"),
+    _path("SerialPath", "serial"),
+    Column(
+        "PingNode",
+        "ping targets with one host",
+        lambda c: tuple(hosts[0] for _, hosts in c.view.ping_targets if len(hosts) == 1),
+    ),
+    Column(
+        "PingGroup",
+        "ping targets with several hosts: name and hosts",
+        lambda c: tuple(" ".join((n, *h)) for n, h in c.view.ping_targets if len(h) > 1),
+    ),
     _live("HaveQuorum", "whether there is quorum", lambda v: yes(v.quorate)),
     _known(
         "AutoFailBack",
@@ -129,11 +155,11 @@ _LEGACY: Final[tuple[Column[_Cluster], ...]] = (
     constant("GenMethod", "file"),
     constant("MsgFmt", "classic"),
     *unfilled(
-        *("APIAuth", "Aping", "AuthMethod", "BaudRate", "BroadCastPath", "CoreDump"),
+        *("APIAuth", "Aping", "AuthMethod", "BaudRate", "CoreDump"),
         *("CoreRootDir", "DeadPing", "DebugFile", "DebugLevel", "HOPFudge", "InitDead"),
-        *("LogBadPack", "LogFacility", "LogFile", "MultiCastPath", "NiceFailBack"),
-        *("NormalPoll", "PingGroup", "PingNode", "RTPriority", "RealTime", "Respawn"),
-        *("SerialPath", "Stonith", "StonithEnabled", "StonithHost", "TransitionIdleTimeout"),
+        *("LogBadPack", "LogFacility", "LogFile", "NiceFailBack"),
+        *("NormalPoll", "RTPriority", "RealTime", "Respawn"),
+        *("Stonith", "StonithEnabled", "StonithHost", "TransitionIdleTimeout"),
         *("UDPPort", "UseLogd", "WarnTime", "WatchdogTimer"),
     ),
 )

@@ -25,9 +25,9 @@ from cim_provider.engine import (
 from cim_provider.engines.ha_core import HaCoreEngine, version_of
 from ha_core import commands
 from ha_core.commands import Outcome
-from ha_core.config.model import FenceAction, OnFail, Operation, TargetRole
+from ha_core.config.model import FenceAction, OnFail, Operation, Ping, PingTarget, TargetRole
 from ha_core.snapshot import ClusterSnapshot
-from ha_core.status import Failure, FailureKind, Instance, InstanceState
+from ha_core.status import Connectivity, Failure, FailureKind, Instance, InstanceState
 from tests.fake_cluster import NODES, WALL_MS, FakeCluster, served
 
 BOUND_S = 10.0
@@ -304,4 +304,26 @@ def test_views_of_many_readers_wait_for_one_first_snapshot(tmp_path: Path) -> No
         assert all(view.engine is EngineState.RUNNING for view in views)
 
     with served(tmp_path, FakeCluster()):
+        with_engine(tmp_path, test)
+
+
+def test_view_has_media_ping_targets_and_what_each_node_reaches(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    now = cluster.now
+    ping = Ping((PingTarget("gateway", ("192.0.2.254",)),), multiplier=100)
+    nodes = (
+        replace(now.nodes[0], connectivity=Connectivity(("gateway",), ())),
+        replace(now.nodes[1], connectivity=Connectivity((), ("gateway",))),
+        replace(now.nodes[2], connectivity=Connectivity(fault="may not")),
+    )
+    cluster.now = replace(now, nodes=nodes, configuration=replace(now.configuration, ping=ping))
+
+    async def test(engine: HaCoreEngine) -> None:
+        view = await engine.view()
+        assert view.media == ("udp",) * len(view.links)
+        assert view.ping_targets == (("gateway", ("192.0.2.254",)),)
+        reached = [dict(node.attributes).get("connectivity") for node in view.nodes]
+        assert reached == ["100", "0", None]
+
+    with served(tmp_path, cluster):
         with_engine(tmp_path, test)

@@ -271,3 +271,21 @@ def test_secrets_are_never_told(provider: Provider) -> None:
     assert hidden["Value"] == "hidden"
     assert hidden["IsSecret"] is True
     assert get(provider, cluster_path())["AuthKey"] == "hidden"
+
+
+def test_cluster_shows_links_by_their_medium_and_what_is_pinged() -> None:
+    view = cluster(
+        links=("ring0: n1 a port 1", "wide: n1 a port 2", "many: n1 a port 3", "cable: n1 /dev/b"),
+        media=("udp", "broadcast", "multicast", "serial"),
+        ping_targets=(("gateway", ("10.0.0.254",)), ("out", ("192.0.2.1", "192.0.2.2"))),
+    )
+    found = get(Provider(view), cluster_path())
+    wanted = {
+        "UniCastPath": "ring0: n1 a port 1",
+        "BroadCastPath": "wide: n1 a port 2",
+        "MultiCastPath": "many: n1 a port 3",
+        "SerialPath": "cable: n1 /dev/b",
+        "PingNode": ["10.0.0.254"],
+        "PingGroup": ["out 192.0.2.1 192.0.2.2"],
+    }
+    assert {name: found[name] for name in wanted} == wanted

@@ -131,6 +131,14 @@ def all_views() -> Iterator[tuple[str, ClusterView]]:
             changed = replace(well.nodes[0], state=state, unclean=unclean)
             yield f"node {state} unclean {unclean}", cluster(nodes=(changed, *well.nodes[1:]))
     deaf = replace(well.nodes[1], links_down=("ring0",))
+    yield (
+        "every medium",
+        cluster(
+            links=("ring0: n1 a port 1", "wide: n1 a port 2", "many: n1 a port 3", "cable: n1 b"),
+            media=("udp", "broadcast", "multicast", "serial"),
+            ping_targets=(("gateway", ("10.0.0.254",)), ("out", ("192.0.2.1", "192.0.2.2"))),
+        ),
+    )
     yield "link down", cluster(nodes=(well.nodes[0], deaf, *well.nodes[2:]))
     for state in PRIMITIVE_STATES:
         for managed in (True, False):
