@@ -241,7 +241,7 @@ class Guardian:
             self._overdue.cancel()
             self._overdue = None
         self._until_ms = until_ms
-        self._page.until_ms = until_ms or boottime_ms()
+        self._page.let_run(until_ms or boottime_ms())
         self._send({"do": "hold", "until": until_ms, "sent": boottime_ms()})
         self._look_later()
 

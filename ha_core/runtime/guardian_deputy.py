@@ -48,8 +48,8 @@ class Page:
         """Until when the lease runs."""
         return int(_WORD.unpack_from(self._words, 0)[0])
 
-    @until_ms.setter
-    def until_ms(self, until_ms: int) -> None:
+    def let_run(self, until_ms: int) -> None:
+        """Set the lease's end; the deputy learns of an earlier one at once."""
         is_shorter = until_ms < self.until_ms
         _WORD.pack_into(self._words, 0, until_ms)
         if is_shorter:
@@ -60,8 +60,8 @@ class Page:
         """Whether the guardian holds anything."""
         return bool(_WORD.unpack_from(self._words, _WORD.size)[0])
 
-    @is_held.setter
-    def is_held(self, is_held: bool) -> None:
+    def note(self, is_held: bool) -> None:
+        """Say whether the guardian holds anything."""
         if is_held != self.is_held:
             _WORD.pack_into(self._words, _WORD.size, is_held)
             self._ring()

@@ -97,7 +97,7 @@ class Guardian:
     def run(self) -> None:
         """Serve until the daemon is gone and everything has ended."""
         self._channel.setblocking(False)
-        self._page.is_held = False
+        self._page.note(False)
         kernel.sweep(self._scope)
         self._deputy.look_after(())
         self._poll.register(self._timer.fd, select.POLLIN)
@@ -127,9 +127,8 @@ class Guardian:
         for message in queue:
             self._check_lease()
             self._do(message)
-        self._page.is_held = bool(self._claims) or any(
-            not process.was_killed for process in self._processes.values()
-        )
+        lives = any(not process.was_killed for process in self._processes.values())
+        self._page.note(bool(self._claims) or lives)
         self._flush()
 
     def _tell_pause(self, due_ms: int) -> None:
@@ -229,7 +228,7 @@ class Guardian:
             self._answer(number(message, "id"), LEASE_OVER)
         if self._processes:
             self._kill_descendants()
-        self._page.is_held = False
+        self._page.note(False)
 
     def _abandon(self, why: str) -> None:
         """Nobody is there to answer to: end everything, then this process."""
@@ -325,7 +324,7 @@ class Guardian:
 
     def _forked(self, request: int, resource: str, message: Message) -> Process:
         """Return the process, begun. Raises OSError if this machine has no room for it."""
-        self._page.is_held = True
+        self._page.note(True)
         reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             parent = os.getpid()
@@ -370,7 +369,7 @@ class Guardian:
         if not self._may_begin(message):
             self._answer(request, LEASE_OVER)
             return
-        self._page.is_held = True
+        self._page.note(True)
         holder, name = None, str(message.get("name", ""))
         if name:
             try:

@@ -21,7 +21,7 @@ _FENCE: Final = (
     "here they stand in the order of the plug-in's getconfignames"
 )
 _WATCHDOG: Final = (
-    "what has a guard ends with its node's lease; the watchdog of the hardware is not used"
+    "name it in each node's node.yaml: 'watchdog: {device: /dev/watchdog, timeout: 10s}'"
 )
 
 WITHOUT_COUNTERPART: Final = MappingProxyType(

@@ -342,7 +342,7 @@ def test_what_must_be_filled_in_is_told_and_stands_at_the_top_of_the_file() -> N
         ("respawn root /usr/sbin/feed -x", "start it by the system's service manager"),
         ("apiauth ipfail uid=hacluster", "the node's control socket"),
         ("stonith_host * meatware", "write a device under fence_devices"),
-        ("watchdog /dev/watchdog", "ends with its node's lease"),
+        ("watchdog /dev/watchdog", "name it in each node's node.yaml"),
         ("compression bz2", "messages between nodes have a form of their own"),
         ("autojoin none", "a node joins by 'ha join TOKEN' alone"),
         ("realtime on", "the daemon sees to that by itself"),
