@@ -248,10 +248,13 @@ class Roster:
         lost, changed = [], False
         self._checked_ms = now_ms
         self._due.clear()
+        self._due.clear()
         for name, record in sorted(self.records.items()):
             if name == self.name or record.state in (NodeState.LOST, NodeState.LEFT):
                 continue
             silence = self._silence(record, silent_ms.get(name, 0), now_ms)
+            dead_ms = now_ms - silence + self.timers.dead_after_ms
+            self._due[name] = max(dead_ms, record.lease_bound_ms)
             dead_ms = now_ms - silence + self.timers.dead_after_ms
             self._due[name] = max(dead_ms, record.lease_bound_ms)
             if silence >= self.timers.dead_after_ms and now_ms >= record.lease_bound_ms:

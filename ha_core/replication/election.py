@@ -52,6 +52,11 @@ class Election:
         spread_ms = self.timers.election_spread_ms
         self.campaign_ms = now_ms + self._random.randrange(spread_ms // 2, 2 * spread_ms) + 1
 
+    def let_vote(self, now_ms: Millis) -> None:
+        """A vote is on its way through two disks: a campaign meanwhile would only undo it."""
+        spread_ms = self.timers.election_spread_ms
+        self.campaign_ms = now_ms + self._random.randrange(2 * spread_ms, 4 * spread_ms) + 1
+
     def go_first(self) -> None:
         """Campaign as soon as nobody is bound: our leader has made way for us."""
         self.campaign_ms = self.heard_ms + self.timers.election_ms + 1

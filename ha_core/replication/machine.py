@@ -87,7 +87,7 @@ class Replication(Standing):
         """Let time pass: beat as a leader, campaign as a voter that hears nobody."""
         self._out = []
         if self.role is Role.LEADER:
-            if now_ms - max(self._became_ms, self.acked_round_ms) >= self._timers.dead_after_ms:
+            if now_ms - max(self.led_since_ms, self.acked_round_ms) >= self._timers.dead_after_ms:
                 self._become_follower(self.term, None, "no majority answers", now_ms)
             elif now_ms >= self._beat_due_ms:
                 self._send_beats(now_ms)
@@ -172,7 +172,7 @@ class Replication(Standing):
             if grant and self._voted_for is None:
                 self._voted_for = sender
                 self._save_hard_state()
-                self._election.retry(now_ms)
+                self._election.let_vote(now_ms)
         term = message.term if grant else self.term
         self._out.append(Send(sender, VoteReply(term, message.pre, grant)))
 
@@ -415,7 +415,7 @@ class Replication(Standing):
         self._voted_for = self.name
         self._votes = {self.name}
         self._save_hard_state()
-        self._election.retry(now_ms)
+        self._election.let_vote(now_ms)
         if has_majority(self._votes, self._voters()):
             self._become_leader(now_ms)
             return
@@ -430,7 +430,7 @@ class Replication(Standing):
         self._change_role(Role.LEADER, "a majority voted")
         self.leader = self.name
         self.acked_round_ms = 0
-        self._became_ms = now_ms
+        self.led_since_ms = now_ms
         self._progress.clear()
         self._track_peers()
         self._first_of_term = self._log.last_index + 1

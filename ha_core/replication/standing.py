@@ -47,7 +47,8 @@ class Standing:
         self._agreed: Index = self._log.applied
         self._election = Election(name, timers, random, now_ms)
         self._beat_due_ms = now_ms
-        self._became_ms = now_ms
+        self.led_since_ms = now_ms
+        """As a leader: when a majority had voted."""
         self._votes: set[NodeName] = set()
         self._progress: dict[NodeName, Progress] = {}
         self._first_of_term: Index = 0
