@@ -1,8 +1,8 @@
 """Who should lead: the voter with which most nodes can talk.
 
 Owns: this rule (docs/protocols/detector.md). Nodes talk about services with the
-coordinator alone, so its group is whoever it can talk with. If another voter's
-group has been larger for a while, the coordinator steps aside for it.
+coordinator alone, so its circle is whoever it can talk with. If another voter's
+circle has been larger for a while, the coordinator steps aside for it.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from ha_core.quorum.votes import has_majority
 from ha_core.status import NodeState
 
 HOLD: Final = 2
-"""The other group must be larger for so many times `dead_after_ms`: a node that starts is heard
+"""The other circle must be larger for so many times `dead_after_ms`: a node that starts is heard
 by some before others.
 """
 FIRST: Final = 4
@@ -25,20 +25,20 @@ FIRST: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Better:
-    """A voter with a larger group."""
+    """A voter with a larger circle."""
 
     voter: NodeName
-    group: tuple[NodeName, ...]
+    circle: tuple[NodeName, ...]
     own: tuple[NodeName, ...]
 
     def told(self, name: NodeName) -> str:
         """Return the sentence for the journal."""
-        more = ", ".join(sorted(set(self.group) - set(self.own)))
+        more = ", ".join(sorted(set(self.circle) - set(self.own)))
         return f"{name} hands the coordination over to {self.voter}, which can also talk to {more}"
 
 
 class Handover:
-    """One coordinator's comparison of its group with those of the other voters."""
+    """One coordinator's comparison of its circle with those of the other voters."""
 
     def __init__(self, name: NodeName, now_ms: Millis) -> None:
         self._name = name
@@ -79,11 +79,11 @@ class Handover:
                 continue
             if record.state is not NodeState.ONLINE or record.is_leaving:
                 continue
-            group = tuple(sorted({node.name, *(peer for peer in record.hears if peer in records)}))
-            if len(group) <= len(best.group if best else own):
+            circle = tuple(sorted({node.name, *(peer for peer in record.hears if peer in records)}))
+            if len(circle) <= len(best.circle if best else own):
                 continue
-            if has_majority(set(group), voters):
-                best = Better(node.name, group, own)
+            if has_majority(set(circle), voters):
+                best = Better(node.name, circle, own)
         return best
 
     def _served(
