@@ -462,7 +462,7 @@ class Node(NodeParts):
                 self._lead.set_timers(self._timers)
             self._detector.dead_after_ms = self._timers.dead_after_ms
             self._linkbook.settle_ms = self._timers.election_ms
-            self._mutual.limit_ms = self._timers.dead_after_ms * 3 // 2
+            self._mutual.limit_ms = self._timers.dead_after_ms
             self._greetings.interval_ms = self._timers.dead_after_ms // 4
         peers = [node for node in configuration.nodes if node.name != self.name]
         self._detector.set_peers(shared_links(configuration, self.name), now_ms)

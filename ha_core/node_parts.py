@@ -60,7 +60,7 @@ class NodeParts:
         self._errands = Errands()
         self._lone = Lone(name, random)
         self._reachability = Reachability()
-        self._mutual = Mutual(self._timers.dead_after_ms * 3 // 2)
+        self._mutual = Mutual(self._timers.dead_after_ms)
         self._greetings = Greetings(self._timers.dead_after_ms // 4)
         self._notebook = Notebook(name, recovered.generation, recovered.last_event_seq)
         self._inbox = Inbox()
@@ -136,6 +136,7 @@ class NodeParts:
             self._errands.deadline_ms(),
             self._inbox.deadline_ms(),
             self._reachability.deadline_ms(),
+            self._mutual.deadline_ms(),
             self._lone.deadline_ms(),
             self._greetings.deadline_ms(),
             self._farewell.deadline_ms() if self._farewell and not self._has_stopped else None,

@@ -59,6 +59,8 @@ class Fencer:
         self._unfence_rest_ms: dict[NodeName, Millis] = {}
         self._fenced_ms: dict[NodeName, tuple[Generation, Millis]] = {}
         self._doubted: set[tuple[NodeName, Generation]] = set()
+        self.spared: frozenset[NodeName] = frozenset()
+        """Lost nodes that are not cut off yet: a voter that can talk to them is about to lead."""
 
     # --- reading -------------------------------------------------------------------------
 
@@ -257,6 +259,8 @@ class Fencer:
         if node is None or node.maintenance or configuration.options.maintenance:
             return None
         if record.state is NodeState.LOST:
+            if name in self.spared:
+                return None
             doubtful = [
                 item.resource
                 for item in record.instances

@@ -44,6 +44,8 @@ class Handover:
         self._name = name
         self._began_ms = now_ms
         self._since: tuple[NodeName, Millis] | None = None
+        self.spared: frozenset[NodeName] = frozenset()
+        """Nodes that are lost to us, but not to a better voter: nobody need cut them off."""
 
     def look(
         self,
@@ -55,6 +57,7 @@ class Handover:
         """Return for whom to step aside now; `fit` are the voters whose logs are complete."""
         dead_after_ms = configuration.options.dead_after_ms
         found = self._best(records, configuration, fit, now_ms)
+        self.spared = frozenset(set(found.circle) - set(found.own) if found else ())
         if found is None:
             self._since = None
             return None

@@ -29,6 +29,10 @@ class Mutual:
         if peer in self._shown_ms and at_ms <= now_ms:
             self._shown_ms[peer] = max(self._shown_ms[peer], at_ms)
 
+    def deadline_ms(self) -> Millis | None:
+        """Return when a peer that counts would count no more."""
+        return min((self._shown_ms.get(p, 0) + self.limit_ms for p in self.told), default=None)
+
     def maybe_change(self, now_ms: Millis) -> bool:
         """Measure anew; return whether the peers are others than at the last time."""
         before = self.told

@@ -159,6 +159,15 @@ def test_lost_node_that_may_run_something_unbounded_is_cut_off_and_freed_by_the_
     assert set(states(bench).values()) == {InstanceState.STOPPED}
 
 
+def test_lost_node_that_the_next_coordinator_can_talk_to_is_not_cut_off_meanwhile() -> None:
+    bench = Bench()
+    bench.fencer.spared = frozenset((N2,))
+    bench.lose(N2)
+    assert orders(bench.tick()) == []
+    bench.fencer.spared = frozenset()
+    assert [order.target for order in orders(bench.tick())] == [N2]
+
+
 def test_lost_node_whose_resources_are_all_bounded_is_left_alone() -> None:
     guarded = replace(BASE, primitives=(Primitive(WEB, AgentRef(AgentClass.PROCESS)),))
     bench = Bench(guarded)
