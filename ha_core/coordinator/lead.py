@@ -393,7 +393,8 @@ class Lead:
             names = ", ".join(lost.uncertain)
             text += f"; nothing proves that it no longer runs {names}"
         for resource, wait_ms in lost.delayed:
-            text += f"; {resource} ends there within {wait_ms} ms by its guard"
+            if resource in lost.affected:
+                text += f"; the guard of {resource} ends it there within {wait_ms} ms"
         return [Told("node-lost", lost.node, text, "", incident)]
 
     def _forgive(self, now_ms: Millis) -> list[LeadOutput]:
@@ -429,5 +430,5 @@ class Lead:
 
 def _released(item: Lost) -> Told:
     names = ", ".join(item.affected)
-    text = f"{names} has ended on {item.node}: what guards it there has had its time"
+    text = f"{item.node} does not run {names} any more: what guards that has had its time"
     return Told("guard-waited", item.node, text)

@@ -8,10 +8,8 @@ a write that held a 'V', or after WDIOS_DISABLECARD; a time-out it cannot do is 
 
 import errno
 import select
-import shutil
 import socket
 import struct
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,11 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import pytest
+from tests.standin.library import library
 
 SETTIMEOUT, MAGICCLOSE, KEEPALIVEPING = 0x80, 0x100, 0x8000
 _PACKET: Final = struct.Struct("=iI40s")
-_SOURCE: Final = Path(__file__).with_suffix(".c")
 
 
 @dataclass
@@ -161,13 +158,7 @@ def _now_s() -> float:
 
 def preload(directory: Path) -> Path:
     """Return the library that carries the calls; skip the test where there is no compiler."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("needs a C compiler for the watchdog's stand-in")
-    library = directory / "watchdog.so"
-    words = [compiler, "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, _SOURCE, "-ldl"]
-    subprocess.run(list(map(str, words)), check=True)
-    return library
+    return library("watchdog.c", directory)
 
 
 @contextmanager
