@@ -5,6 +5,7 @@ node is cut off is `fencing.machine`'s; what a proof frees is the roster's.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import count
 from random import Random
 from typing import Final, TypeAlias
@@ -25,13 +26,28 @@ from ha_core.fencing.steps import Note
 from ha_core.ids import Generation, Millis, NodeName, ResourceId, Term
 from ha_core.messages import FenceOrder, FenceReport, FenceVerb
 from ha_core.replication.entries import Verdict
-from ha_core.status import FencingStatus, InstanceState, NodeState
+from ha_core.status import FencingStatus, Instance, InstanceState, NodeState
 from ha_core.timers import RaftTimers
 
 UNFENCE_REST_MS: Final[Millis] = 10_000
 """After storage could not be switched on, before that is tried again."""
 
 Output: TypeAlias = Send | Told | Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """What follows from a node's instances, kept until they change: there may be thousands."""
+
+    instances: tuple[Instance, ...]
+    state: NodeState
+    configuration: Configuration
+    reason: str
+
+    def is_of(self, record: Record, configuration: Configuration) -> bool:
+        """Return whether nothing has changed since."""
+        is_same = self.instances is record.instances and self.configuration is configuration
+        return is_same and self.state is record.state
 
 
 class Fencer:
@@ -58,6 +74,7 @@ class Fencer:
         """Position among its devices, and the start that it is done for."""
         self._unfence_rest_ms: dict[NodeName, Millis] = {}
         self._fenced_ms: dict[NodeName, tuple[Generation, Millis]] = {}
+        self._causes: dict[NodeName, _Cause] = {}
         self._doubted: set[tuple[NodeName, Generation]] = set()
         self.spared: frozenset[NodeName] = frozenset()
         """Lost nodes that are not cut off yet: a voter that can talk to them is about to lead."""
@@ -258,26 +275,42 @@ class Fencer:
         node = configuration.node(name)
         if node is None or node.maintenance or configuration.options.maintenance:
             return None
+        is_lost = record.state is NodeState.LOST
+        if is_lost and name in self.spared:
+            return None
+        known = self._causes.get(name)
+        if known is None or not known.is_of(record, configuration):
+            known = _Cause(record.instances, record.state, configuration, self._cause(record))
+            self._causes[name] = known
+        if not known.reason:
+            return None
+        grace_ms = configuration.options.fencing_grace_ms
+        return Wish(
+            name,
+            record.generation,
+            known.reason,
+            self._incident(record),
+            wait_ms=grace_ms if is_lost and self._roster.is_unheard(name) else 0,
+            power=not is_lost,
+        )
+
+    def _cause(self, record: Record) -> str:
+        """Return why what a node runs, or may run, wants it cut off; nothing if it does not."""
+        configuration, name = self._configuration, record.name
         if record.state is NodeState.LOST:
-            if name in self.spared:
-                return None
             doubtful = [
                 item.resource
                 for item in record.instances
                 if item.state is InstanceState.UNCERTAIN and not item.free_after_ms
             ]
             if not doubtful or not rules.can_fence(configuration, name):
-                return None
-            reason = f"{name} is lost and may still run {', '.join(doubtful)}"
-            grace_ms = configuration.options.fencing_grace_ms
-            wait_ms = grace_ms if self._roster.is_unheard(name) else 0
-            return Wish(name, record.generation, reason, self._incident(record), wait_ms=wait_ms)
+                return ""
+            return f"{name} is lost and may still run {', '.join(doubtful)}"
         for item in record.instances:
             if rules.asks_for_fencing(configuration, name, item) and item.failure is not None:
                 failed = item.failure
-                reason = f"{failed.action} of {item.resource} failed there: {failed.reason}"
-                return Wish(name, record.generation, reason, self._incident(record), power=True)
-        return None
+                return f"{failed.action} of {item.resource} failed there: {failed.reason}"
+        return ""
 
     def _incident(self, record: Record) -> str:
         return record.incident or f"{record.name}-fence-{record.generation}-{self._term}"
