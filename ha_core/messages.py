@@ -48,6 +48,8 @@ class Beat:
     sent_ms: Millis
     commit: Index
     """Commit index, never beyond what the leader knows this follower to hold."""
+    start: Generation = 0
+    """Newest start of the receiver that has answered a beat of this term; 0 if none has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class BeatReply:
     term: Term
     echo_ms: Millis
     match: Index
+    start: Generation = 0
+    """The start of the sender."""
 
 
 @dataclass(frozen=True, slots=True)

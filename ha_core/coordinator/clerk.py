@@ -141,9 +141,37 @@ class Clerk:
             change = ConfigurationChange(
                 newest.revision + 1, changed, newest.author, reason, wall_ms, "", waiting
             )
+            if self._raft.must_agree_first(change):
+                reason = f"{name} is to vote: neither of two goes on alone before"
+                return self._remark(newest, reason, True, now_ms, wall_ms)
             if not self._raft.may_propose(change):
                 return list(self._raft.propose(change, None, now_ms))
+        if newest.none_alone:
+            reason = "one of two may go on alone again"
+            return self._remark(newest, reason, False, now_ms, wall_ms)
         return []
+
+    def _remark(
+        self,
+        newest: ConfigurationChange,
+        reason: str,
+        none_alone: bool,
+        now_ms: Millis,
+        wall_ms: Millis,
+    ) -> list[Output]:
+        """Change nothing but whether one of two voters may go on alone."""
+        change = replace(
+            newest,
+            revision=newest.revision + 1,
+            author="cluster",
+            reason=reason,
+            at_wall_ms=wall_ms,
+            request_id="",
+            none_alone=none_alone,
+        )
+        if self._raft.may_propose(change):
+            return []
+        return list(self._raft.propose(change, None, now_ms))
 
     def shrink(self, now_ms: Millis, wall_ms: Millis) -> list[Output]:
         """Take the vote of a voter that is gone for long, if the options say so."""

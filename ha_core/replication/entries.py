@@ -32,6 +32,8 @@ class ConfigurationChange:
     """Names the command that asked for it, so that a repeated command is recognised."""
     will_vote: tuple[NodeName, ...] = ()
     """Learners that become voters when they have caught up, whoever leads then."""
+    none_alone: bool = False
+    """While it is the newest, neither of two voters goes on alone: the votes are to change."""
 
 
 def size_of(change: ConfigurationChange) -> int:

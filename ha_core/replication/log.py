@@ -135,10 +135,10 @@ class Log:
         start = max(index - self._base_index, 0)
         return any(entry.change is not None for entry in self._entries[start:])
 
-    def changes_after(self, index: Index) -> tuple[Configuration, ...]:
-        """Return the configurations that stand above `index`, oldest first."""
+    def changes_after(self, index: Index) -> tuple[ConfigurationChange, ...]:
+        """Return the revisions that stand above `index`, oldest first."""
         later = self._entries[max(index - self._base_index, 0) :]
-        return tuple(entry.change.configuration for entry in later if entry.change is not None)
+        return tuple(entry.change for entry in later if entry.change is not None)
 
     def newest_change(self) -> ConfigurationChange | None:
         """Return the newest revision, final or not; None if there is none at all."""

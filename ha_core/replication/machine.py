@@ -207,7 +207,11 @@ class Replication(Standing):
         if not self._accept_leader(sender, message.term, now_ms):
             return
         self._commit_through(min(message.commit, self._agreed))
-        self._out.append(Send(sender, BeatReply(self.term, message.sent_ms, self._agreed)))
+        if message.start == self._generation:
+            self._fresh_term = self.term
+            self._see_whether_in_step()
+        reply = BeatReply(self.term, message.sent_ms, self._agreed, self._generation)
+        self._out.append(Send(sender, reply))
         self._out.append(LeaderHeard(sender, self.term))
 
     def _append(self, sender: NodeName, message: Append, now_ms: Millis) -> None:
@@ -262,7 +266,7 @@ class Replication(Standing):
             truncate_from = None if keeps else 1
             self._out.append(Persist(truncate_from=truncate_from, snapshot=snapshot))
             self._commit = max(self._commit, snapshot.index)
-            self._is_in_step = self._is_in_step or snapshot.term == self.term
+            self._see_whether_in_step()
             self._out.append(SnapshotInstalled(snapshot))
         self._agreed = max(self._agreed, snapshot.index)
         self._out.append(Send(sender, AppendReply(self.term, True, self._agreed)))
@@ -273,7 +277,7 @@ class Replication(Standing):
         self._commit = index
         for entry in self._log.apply_through(index):
             self._out.append(Applied(entry))
-        self._is_in_step = self._is_in_step or self._log.term_at(index) == self.term
+        self._see_whether_in_step()
         snapshot = self._log.maybe_compact()
         if snapshot is not None:
             self._out.append(Persist(snapshot=snapshot))
@@ -286,6 +290,7 @@ class Replication(Standing):
             return
         # A round that was never sent cannot have been answered, whatever the peer says.
         progress.acked_ms = max(progress.acked_ms, min(message.echo_ms, self._election.heard_ms))
+        progress.start = max(progress.start, message.start)
         progress.succeeded(message.match)
         self._count_round()
         # What it says and not what we noted: after a restart it has all, and does not know
@@ -340,7 +345,7 @@ class Replication(Standing):
         self._track_peers()
         for peer, progress in sorted(self._progress.items()):
             commit = min(self._commit, progress.match)
-            self._out.append(Send(peer, Beat(self.term, now_ms, commit)))
+            self._out.append(Send(peer, Beat(self.term, now_ms, commit, progress.start)))
             if progress.match < self._log.last_index and self._is_quiet(progress, now_ms):
                 progress.next = progress.match + 1
                 self._send_append(peer, now_ms)

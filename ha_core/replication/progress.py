@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ha_core.ids import Index, Millis
+from ha_core.ids import Generation, Index, Millis
 
 
 @dataclass(slots=True)
@@ -12,6 +12,8 @@ class Progress:
     next: Index
     match: Index = 0
     sent_ms: Millis = -1
+    start: Generation = 0
+    """Newest start of the follower that has answered in this term."""
     acked_ms: Millis = 0
     """Sending time of the newest beat that it answered in this term."""
 

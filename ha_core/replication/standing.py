@@ -53,9 +53,12 @@ class Standing:
         self._progress: dict[NodeName, Progress] = {}
         self._first_of_term: Index = 0
         self._out: list[Output] = []
+        self._generation = recovered.generation
+        self._fresh_term: Term = -1
+        """Newest term whose leader is known to have spoken to this very start."""
         self._is_in_step = False
-        """Whether this start has held something final of a leader's own term: then it holds all
-        that was final before, also who has lost his vote.
+        """Whether this start, while its leader of a term knew of it, has held something final of
+        that very term: then it holds all that was final before, also who has lost his vote.
         """
         self._election.be_patient(self._log.ranked, self.leader, now_ms)
         if self._log.voters_ever() == {name}:
@@ -130,6 +133,15 @@ class Standing:
             return False
         return self.name in self._voters() or self.name in self.configuration.voters()
 
+    def _see_whether_in_step(self) -> None:
+        """Note it for good: what comes later cannot leave this start out, unless it is off.
+
+        A leader's old messages do not count: it may have gone alone since it sent them.
+        """
+        is_fresh = self.role is Role.LEADER or self._fresh_term == self.term
+        if is_fresh and self._log.term_at(self._commit) == self.term:
+            self._is_in_step = True
+
     # --- two voters ----------------------------------------------------------------------
 
     @property
@@ -142,14 +154,15 @@ class Standing:
         """
         if self._log.configuration.options.two_node is not TwoNode.FENCING:
             return None
-        held = (self._log.configuration, *self._log.changes_after(self._commit))
-        voters = held[0].voters()
+        held = (*self._log.revisions[-1:], *self._log.changes_after(self._commit))
+        voters = held[0].configuration.voters()
         if len(voters) != 2 or self.name not in voters:
             return None
-        for configuration in held:
-            if configuration.voters() != voters:
+        for change in held:
+            wanted = change.configuration
+            if wanted.voters() != voters or change.none_alone:
                 return None
-            if configuration.options.two_node is not TwoNode.FENCING:
+            if wanted.options.two_node is not TwoNode.FENCING:
                 return None
         return next(name for name in voters if name != self.name)
 
@@ -172,9 +185,16 @@ class Standing:
         """Return whether the votes of two would change while one of them may go on alone: it
         might not hold that change, and lead beside those who do.
         """
-        members = self._log.members
+        newest = self._log.newest_change()
+        if newest is None or newest.none_alone:
+            return False
+        members = newest.configuration
         is_two = len(self._voters()) == 2 and members.options.two_node is TwoNode.FENCING
         return is_two and later.voters() != self._voters()
+
+    def must_agree_first(self, change: ConfigurationChange) -> bool:
+        """Return whether both of two voters must first hold that neither goes on alone."""
+        return not self.is_changing and self._is_step_of_two(change.configuration)
 
     def change_alone(self, verdict: Verdict, wall_ms: Millis) -> ConfigurationChange:
         """Return the revision by which the other of two voters loses its vote until it is back."""

@@ -6,6 +6,8 @@ from random import Random
 import pytest
 
 from ha_core.config.model import Configuration, Options, TwoNode
+from ha_core.ids import NodeName
+from ha_core.messages import Beat
 from ha_core.replication.election import Role
 from ha_core.replication.entries import Verdict
 from ha_core.replication.machine import Replication
@@ -112,13 +114,15 @@ def test_voter_that_was_cut_off_comes_back_as_a_learner_and_takes_the_survivors_
 
 
 class Storm:
-    """Two machines, a switch that ends one, and whoever may go on alone doing so."""
+    """Machines, a switch that ends one, and whoever may go on alone doing so; votes come and go."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *learners: int) -> None:
         self.random = Random(seed)
-        self.bench = Bench(two(), seed=seed)
+        self.bench = Bench(two(*learners), seed=seed)
+        self.numbers = (1, 2, *learners)
         self.off: set[int] = set()
         self.alone = 0
+        self.widened = 0
 
     def step(self) -> None:
         """Do one thing that can happen."""
@@ -127,10 +131,17 @@ class Storm:
         )
         getattr(self, f"_{deed}")()
 
+    def living(self) -> list[int]:
+        """Return the machines that are on."""
+        return sorted(set(self.numbers) - self.off)
+
     def _time(self) -> None:
         bench = self.bench
         bench.now_ms += self.random.randrange(1, TIMERS.dead_after_ms // 3)
-        for number in sorted({1, 2} - self.off):
+        while len(bench.letters) > 20:
+            # Any of them: old ones that come late are what this is about.
+            bench.letters.pop(self.random.randrange(len(bench.letters)))
+        for number in self.living():
             due_ms = bench[number].deadline_ms()
             if due_ms is not None and due_ms <= bench.now_ms:
                 bench.tick(number)
@@ -146,45 +157,72 @@ class Storm:
         del self.bench.letters[: self.random.randrange(8)]
 
     def _link(self) -> None:
-        self.bench.cut = set() if self.bench.cut else {name(self.random.choice((1, 2)))}
+        cut = {name(self.random.choice(self.numbers))}
+        self.bench.cut = set() if self.bench.cut else cut
 
     def _fence(self) -> None:
-        here = self.random.choice((1, 2))
-        machine, other = self.bench[here], 3 - here
-        if here in self.off or machine.alone_fault(self.bench.now_ms):
+        here = self.random.choice(self.living() or [0])
+        machine = self.bench[here] if here else None
+        if machine is None or machine.alone_fault(self.bench.now_ms):
             return
-        self.off.add(other)
-        go_alone(self.bench, here)
+        other = machine.other_of_two
+        assert other is not None
+        self.off.add(int(other[1:]))
+        verdict = proof(machine, int(other[1:]))
+        change = machine.change_alone(verdict, 0)
+        self.bench.perform(name(here), machine.go_alone(change, verdict, self.bench.now_ms))
         self.alone += 1
 
     def _power(self) -> None:
-        number = self.random.choice((1, 2))
+        number = self.random.choice(self.numbers)
         if number in self.off or self.random.random() < 0.2:
             self.bench.restart(number)
             self.off.discard(number)
 
+    def leaders(self) -> list[int]:
+        """Return who leads and may change something now."""
+        machines = ((n, self.bench[n]) for n in self.living())
+        return [
+            n
+            for n, machine in machines
+            if machine.role is Role.LEADER and machine.is_established and not machine.is_changing
+        ]
+
     def _propose(self) -> None:
-        for number in sorted({1, 2} - self.off):
-            machine = self.bench[number]
-            if machine.role is Role.LEADER and machine.is_established and not machine.is_changing:
-                self.bench.propose(number, machine.configuration)
+        for number in self.leaders():
+            self.bench.propose(number, self.bench[number].configuration)
 
     def _vote(self) -> None:
-        """As the clerk does: give a learner that has caught up its vote back."""
-        for number in sorted({1, 2} - self.off):
-            machine, other = self.bench[number], name(3 - number)
-            if machine.role is not Role.LEADER or not machine.is_established or machine.is_changing:
-                continue
-            if (
-                machine.match_of(other) >= machine.commit
-                and len(machine.configuration.voters()) == 1
-            ):
-                self.bench.propose(number, two())
+        """As the clerk does: give a learner that has caught up its vote; now and then take one."""
+        for number in self.leaders():
+            machine = self.bench[number]
+            voters = set(machine.configuration.voters())
+            others = [name(n) for n in self.numbers if n != number]
+            ready = [n for n in others if n not in voters and machine.match_of(n) >= machine.commit]
+            wanted = voters | set(ready[:1])
+            if wanted == voters and len(voters) == 3:
+                wanted = voters - {self.random.choice(others)}
+            self._change_votes(number, machine, wanted)
+
+    def _change_votes(self, number: int, machine: Replication, wanted: set[NodeName]) -> None:
+        config = machine.configuration
+        nodes = tuple(replace(node, voter=node.name in wanted) for node in config.nodes)
+        wished = change(machine.revisions[-1].revision + 1, replace(config, nodes=nodes))
+        if wished.configuration == config:
+            return
+        if machine.must_agree_first(wished):
+            wished = replace(wished, configuration=config, none_alone=True)
+        if not machine.may_propose(wished):
+            self.widened += len(wished.configuration.voters()) == 3
+            self.bench.perform(name(number), machine.propose(wished, None, self.bench.now_ms))
 
 
+@pytest.mark.parametrize("learners", [(), (3,)], ids=["two", "three"])
 @pytest.mark.parametrize("seed", range(60))
-def test_no_storm_of_losses_fencing_and_restarts_forks_the_log(seed: int) -> None:
-    storm = Storm(seed)
+def test_no_storm_of_losses_fencing_and_restarts_forks_the_log(
+    seed: int, learners: tuple[int, ...]
+) -> None:
+    storm = Storm(seed, *learners)
     for _ in range(1500):
         storm.step()
     # Everything is mended: both are on, and agree.
@@ -194,14 +232,36 @@ def test_no_storm_of_losses_fencing_and_restarts_forks_the_log(seed: int) -> Non
     storm.bench.cut.clear()
     storm.bench.run(LONG_MS)
     leader = storm.bench.leader()
-    assert storm.bench[3 - leader].applied == storm.bench[leader].applied
+    for number in storm.numbers:
+        assert storm.bench[number].applied == storm.bench[leader].applied
 
 
 def test_storms_go_alone_often_enough_to_mean_something() -> None:
-    storm = Storm(1)
-    for _ in range(6000):
-        storm.step()
-    assert storm.alone >= 3
+    storms = [Storm(seed, 3) for seed in range(1, 5)]
+    for storm in storms:
+        for _ in range(6000):
+            storm.step()
+    assert sum(storm.alone for storm in storms) >= 10
+    assert sum(storm.widened for storm in storms) >= 2
+
+
+def test_old_words_of_a_leader_that_has_gone_alone_since_put_nobody_in_step() -> None:
+    bench, leader, follower = led(two())
+    bench.propose(leader, two())
+    old = [letter for letter in bench.letters if letter.receiver == name(follower)]
+    bench.run(TIMERS.dead_after_ms // 2)
+    bench.cut.add(name(follower))
+    bench.run(3 * TIMERS.dead_after_ms)
+    go_alone(bench, leader)
+    term = bench[leader].term
+    bench.restart(follower)
+    heard = Beat(term - 1, 1, bench[follower]._log.last_index)
+    for message in (*(letter.message for letter in old), heard, heard):
+        bench.perform(name(follower), bench[follower].receive(name(leader), message, bench.now_ms))
+    bench.now_ms += 3 * TIMERS.dead_after_ms
+    assert bench[follower].commit == bench[follower]._log.last_index
+    fault = bench[follower].alone_fault(bench.now_ms)
+    assert fault == "it has not seen the other voter since it started"
 
 
 def test_voter_that_is_in_step_by_an_old_log_would_fork_it() -> None:

@@ -303,7 +303,8 @@ def test_beat_makes_nothing_final_that_may_differ_from_the_leaders_log() -> None
     out = bench[3].receive(name(2), Beat(3, 7, 3), bench.now_ms)
     bench.perform(name(3), out)
     assert bench[3].commit == 1
-    assert Send(name(2), BeatReply(3, 7, 1)) in out
+    start = bench.members[name(3)].disk.generation
+    assert Send(name(2), BeatReply(3, 7, 1, start)) in out
 
 
 def test_message_of_an_earlier_term_is_answered_with_ours() -> None:
