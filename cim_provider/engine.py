@@ -175,6 +175,22 @@ class SetNodeStandby:
 
 
 @dataclass(frozen=True, slots=True)
+class SetNodeMaintenance:
+    """Leave everything on a node alone, or act on it again."""
+
+    node: str
+    maintenance: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetResourceManaged:
+    """Let the cluster act on a resource, or only watch it."""
+
+    resource: str
+    managed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FenceNode:
     """Cut a node off by its fence devices; `off`: and leave it off, whatever they would do."""
 
@@ -182,7 +198,15 @@ class FenceNode:
     off: bool
 
 
-Command: TypeAlias = StartResource | StopResource | RestartResource | SetNodeStandby | FenceNode
+Command: TypeAlias = (
+    StartResource
+    | StopResource
+    | RestartResource
+    | SetNodeStandby
+    | SetNodeMaintenance
+    | SetResourceManaged
+    | FenceNode
+)
 
 
 @dataclass(frozen=True, slots=True)

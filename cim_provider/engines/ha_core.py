@@ -28,7 +28,9 @@ from cim_provider.engine import (
     PrimitiveView,
     Refused,
     RestartResource,
+    SetNodeMaintenance,
     SetNodeStandby,
+    SetResourceManaged,
     StartResource,
     StopResource,
 )
@@ -267,6 +269,10 @@ def _translated(command: Command) -> commands.Command:
             return commands.Restart(ResourceId(name))
         case SetNodeStandby(node=node, standby=standby):
             return commands.SetStandby(NodeName(node), standby)
+        case SetNodeMaintenance(node=node, maintenance=maintenance):
+            return commands.SetMaintenance(NodeName(node), maintenance)
+        case SetResourceManaged(resource=name, managed=managed):
+            return commands.SetManaged(ResourceId(name), managed)
         case FenceNode(node=node, off=off):
             action = FenceAction.OFF if off else FenceAction.REBOOT
             return commands.FenceNode(NodeName(node), "asked for over WBEM", action)
@@ -284,6 +290,12 @@ def _goal(command: Command, before: ClusterSnapshot) -> goals.Goal:
             return goals.node_is(node, "standby", empty=True)
         case SetNodeStandby(node=node):
             return goals.node_is(node, "online", "maintenance")
+        case SetNodeMaintenance(node=node, maintenance=True):
+            return goals.node_is(node, "maintenance")
+        case SetNodeMaintenance(node=node):
+            return goals.node_is(node, "online", "standby")
+        case SetResourceManaged(resource=name, managed=managed):
+            return goals.managed(name, managed)
         case FenceNode(node=node):
             return goals.cut_off(before, node)
 

@@ -26,7 +26,9 @@ from cim_provider.engine import (
     PrimitiveView,
     Refused,
     RestartResource,
+    SetNodeMaintenance,
     SetNodeStandby,
+    SetResourceManaged,
     StartResource,
     StopResource,
 )
@@ -104,7 +106,7 @@ class MemoryEngine:
         view = self._view
         if view.engine is not EngineState.RUNNING:
             return Refused("timeout", "the cluster service on this node does not answer")
-        if isinstance(command, SetNodeStandby | FenceNode):
+        if isinstance(command, SetNodeStandby | SetNodeMaintenance | FenceNode):
             if not any(node.name == command.node for node in view.nodes):
                 return Refused("not-found", f"node '{command.node}' is not in the cluster")
         elif not self._members(command.resource):
@@ -132,6 +134,10 @@ class MemoryEngine:
                     self._start(member, member.nodes)
             case SetNodeStandby(node=name, standby=standby):
                 self.change_node(name, state="standby" if standby else "online")
+            case SetNodeMaintenance(node=name, maintenance=maintenance):
+                self.change_node(name, state="maintenance" if maintenance else "online")
+            case SetResourceManaged(resource=name, managed=managed):
+                self._manage(name, managed)
             case FenceNode(node=name, off=off):
                 node = next(each for each in self._view.nodes if each.name == name)
                 is_back, starts = not off, node.generation + (not off)
@@ -153,13 +159,26 @@ class MemoryEngine:
             ),
         )
 
+    def _manage(self, name: str, managed: bool) -> None:
+        changes: dict[str, dict[str, object]] = {
+            member.id: {"managed": managed} for member in self._members(name)
+        }
+        self.become(
+            primitives=_changed(self._view.primitives, changes),
+            groups=tuple(
+                replace(group, managed=managed) if group.id == name else group
+                for group in self._view.groups
+            ),
+        )
+
     def _place(self) -> None:
         """Stop what is not wanted or where it may not be, and start what is wanted elsewhere."""
         free = [node.name for node in self._view.nodes if _may_run(node)]
+        left_alone = {node.name for node in self._view.nodes if node.state == "maintenance"}
         for primitive in self._view.primitives:
             wanted = primitive.target_role != "stopped"
             nodes = tuple(node for node in primitive.nodes if node in free)[:1]
-            if not primitive.managed:
+            if not primitive.managed or left_alone & set(primitive.nodes):
                 continue
             if not wanted or not (nodes or free):
                 self.change_primitive(primitive.id, state="stopped", nodes=(), instances=())
@@ -191,7 +210,7 @@ class MemoryEngine:
             return (
                 Done() if is_empty else Pending(f"accepted, but {command.node} runs {running[0]}")
             )
-        if isinstance(command, FenceNode):
+        if isinstance(command, FenceNode | SetNodeMaintenance | SetResourceManaged):
             return Done()
         wanted = "stopped" if isinstance(command, StopResource) else "started"
         waiting = [each for each in self._members(command.resource) if each.state != wanted]

@@ -26,7 +26,9 @@ from cim_provider.engine import (
     Pending,
     Refused,
     RestartResource,
+    SetNodeMaintenance,
     SetNodeStandby,
+    SetResourceManaged,
     StartResource,
     StopResource,
 )
@@ -96,6 +98,11 @@ async def invoke(
         refuse(Status.INVALID_PARAMETER, text)
     record = locate(catalog, namespace, target, world, unknown_class=Status.NOT_FOUND)
     given = _arguments(method, asked.parameters)
+    wish = _wish(record, method.name, given, world)
+    if isinstance(wish, Code):
+        return _result(wish)
+    if wish is not None:
+        return _written(await engine.submit(wish, user))
     if method.name != "RequestStateChange" or info.name not in _STATE_CHANGES:
         refuse(Status.METHOD_NOT_AVAILABLE, f"{info.name}.{method.name} does nothing here")
     plan = _plan(record, given, world)
@@ -103,6 +110,35 @@ async def invoke(
         return _result(plan)
     outcome = await engine.submit(plan.command, user)
     return _answer(outcome, plan.job, namespace.name)
+
+
+def _wish(
+    record: Record, method: str, given: Mapping[str, object], world: World
+) -> Command | Code | None:
+    """Return the command of a method that only writes a wish down; None of any other."""
+    keys = dict(record.ref.keys)
+    match record.ref.class_name, method:
+        case node.NODE_CLASS, "SetMaintenance":
+            name, value = str(keys["Name"]), given.get("IsInMaintenance")
+            if not isinstance(value, bool):
+                return Code.INVALID_PARAMETER
+            is_witness = world.nodes[name].is_witness
+            return Code.NOT_SUPPORTED if is_witness else SetNodeMaintenance(name, value)
+        case resource.PRIMITIVE_CLASS | resource.GROUP_CLASS, "SetManaged":
+            value = given.get("Managed")
+            if not isinstance(value, bool):
+                return Code.INVALID_PARAMETER
+            return SetResourceManaged(str(keys["Id"]), value)
+    return None
+
+
+def _written(outcome: Outcome) -> MethodResult:
+    """A wish that is written down is done, though a node that is lost cannot follow it yet."""
+    if isinstance(outcome, Refused):
+        if outcome.code in _CODES:
+            return _result(_CODES[outcome.code])
+        refuse(_STATUSES.get(outcome.code, Status.FAILED), outcome.text)
+    return _result(Code.COMPLETED)
 
 
 def _plan(record: Record, given: Mapping[str, object], world: World) -> _Plan | Code:

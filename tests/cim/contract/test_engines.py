@@ -16,7 +16,9 @@ from cim_provider.engine import (
     Pending,
     Refused,
     RestartResource,
+    SetNodeMaintenance,
     SetNodeStandby,
+    SetResourceManaged,
     StartResource,
     StopResource,
 )
@@ -106,6 +108,11 @@ def test_reader_that_is_behind_is_told_of_a_change_at_once(on: Try) -> None:
     on(claim)
 
 
+def managed(view: ClusterView) -> dict[str, bool]:
+    """Return whether the cluster acts on each primitive."""
+    return {each.id: each.managed for each in view.primitives}
+
+
 @pytest.mark.parametrize(
     ("command", "reached"),
     [
@@ -114,6 +121,10 @@ def test_reader_that_is_behind_is_told_of_a_change_at_once(on: Try) -> None:
         (StartResource("db"), lambda v: states(v)["db"][0] == "started"),
         (SetNodeStandby("n1", True), lambda v: not any("n1" in n for _, n in states(v).values())),
         (SetNodeStandby("n1", False), lambda v: v.nodes[0].state == "online"),
+        (SetNodeMaintenance("n1", True), lambda v: v.nodes[0].state == "maintenance"),
+        (SetNodeMaintenance("n1", False), lambda v: v.nodes[0].state == "online"),
+        (SetResourceManaged("db", False), lambda v: not managed(v)["db"]),
+        (SetResourceManaged("shop", False), lambda v: not managed(v)["web"] and managed(v)["db"]),
     ],
 )
 def test_command_that_is_done_is_seen_in_the_next_view(
@@ -166,6 +177,8 @@ def test_stopped_resource_starts_again(on: Try) -> None:
         RestartResource("unheard"),
         SetNodeStandby("n9", True),
         SetNodeStandby("n9", False),
+        SetNodeMaintenance("n9", True),
+        SetResourceManaged("unheard", False),
     ],
 )
 def test_command_on_what_is_not_there_is_refused_by_its_name(on: Try, command: Command) -> None:

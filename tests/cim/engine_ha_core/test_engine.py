@@ -18,7 +18,9 @@ from cim_provider.engine import (
     Pending,
     Refused,
     RestartResource,
+    SetNodeMaintenance,
     SetNodeStandby,
+    SetResourceManaged,
     StartResource,
     StopResource,
 )
@@ -229,6 +231,8 @@ def test_daemon_that_does_not_answer_is_noticed_within_bounds(tmp_path: Path) ->
         (RestartResource("db"), commands.Restart("db")),
         (SetNodeStandby("n2", True), commands.SetStandby("n2", True)),
         (SetNodeStandby("n2", False), commands.SetStandby("n2", False)),
+        (SetNodeMaintenance("n2", True), commands.SetMaintenance("n2", True)),
+        (SetResourceManaged("db", False), commands.SetManaged("db", False)),
     ],
 )
 def test_command_is_done_once_its_effect_is_in_the_view(

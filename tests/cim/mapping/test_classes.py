@@ -55,7 +55,7 @@ def test_local_only_leaves_what_the_class_declares_itself(provider: Provider) ->
     assert "OnLine" in found.properties
     assert "Status" in found.properties
     assert "Caption" not in found.properties
-    assert list(found.methods) == ["RequestStateChange"]
+    assert list(found.methods) == ["RequestStateChange", "SetMaintenance"]
     bare = provider.ask(GetClass(MODEL, "HA_SoftwareIdentity", LOCAL))
     assert isinstance(bare, Classes)
     assert not bare.items[0].properties
@@ -66,7 +66,7 @@ def test_property_list_chooses_of_a_class_and_leaves_its_methods(provider: Provi
     answer = provider.ask(GetClass(MODEL, "HA_ClusterNode", chosen))
     assert isinstance(answer, Classes)
     assert list(answer.items[0].properties) == ["OnLine"]
-    assert list(answer.items[0].methods) == ["RequestStateChange"]
+    assert list(answer.items[0].methods) == ["RequestStateChange", "SetMaintenance"]
     none = provider.ask(GetClass(MODEL, "HA_ClusterNode", Selection(properties=())))
     assert isinstance(none, Classes)
     assert not none.items[0].properties

@@ -12,7 +12,9 @@ from cim_provider.engine import (
     Pending,
     Refused,
     RestartResource,
+    SetNodeMaintenance,
     SetNodeStandby,
+    SetResourceManaged,
     StartResource,
     StopResource,
 )
@@ -75,6 +77,34 @@ def test_state_becomes_a_command_in_the_name_of_the_user(
 ) -> None:
     assert code(provider, target, pywbem.Uint16(state)) == 0
     assert provider.engine.given == [(command, "ann")]
+
+
+@pytest.mark.parametrize(
+    ("target", "method", "name", "command"),
+    [
+        (node_path("n1"), "SetMaintenance", "IsInMaintenance", SetNodeMaintenance("n1", True)),
+        (resource_path("db"), "SetManaged", "Managed", SetResourceManaged("db", True)),
+        (GROUP, "setmanaged", "managed", SetResourceManaged("web", True)),
+    ],
+)
+def test_wish_is_written_down_in_the_name_of_the_user(
+    provider: Provider, target: pywbem.CIMInstanceName, method: str, name: str, command: Command
+) -> None:
+    answer = provider.ask(InvokeMethod(MODEL, target, method, ((name, "true"),)))
+    assert isinstance(answer, MethodResult)
+    assert (answer.value, answer.outputs) == (0, ())
+    missing = provider.ask(InvokeMethod(MODEL, target, method, ()))
+    assert isinstance(missing, MethodResult)
+    assert missing.value == 5
+    assert provider.engine.given == [(command, "ann")]
+
+
+def test_witness_has_no_maintenance(provider: Provider) -> None:
+    asked = InvokeMethod(MODEL, node_path("w"), "SetMaintenance", (("IsInMaintenance", True),))
+    answer = provider.ask(asked)
+    assert isinstance(answer, MethodResult)
+    assert answer.value == 1
+    assert provider.engine.given == []
 
 
 def test_effect_is_seen_by_the_next_reader(provider: Provider) -> None:
