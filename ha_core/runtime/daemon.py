@@ -117,6 +117,7 @@ class Daemon:
         self._loop.transport = self._transport
         self._pinger = self._loop.pinger = Pinger(self._loop.post)
         self._loop.operations = self._operations
+        self._loop.on_link_up = self._operations.announce_again
         self._fence_agents = FenceAgents(self._operations.scratch, self._loop.post)
         self._loop.fence_agents = self._fence_agents
         self._loop.guardian = Keepers((self._gate, self._guardian))

@@ -9,7 +9,7 @@ that lost its thread half-way must not go on. No decision lives here.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
@@ -117,6 +117,8 @@ class Loop:
         self.pinger: Pinger | None = None
         self.operations: OperationRunner | None = None
         self.fence_agents: FenceRunner | None = None
+        self.on_link_up: Callable[[], None] = _nothing
+        """Called when a peer is heard again over a link: some may have missed what was told."""
         self.guardian: LeaseKeeper | None = None
         self.ended = asyncio.Event()
         self.failure: HaError | None = None
@@ -321,6 +323,8 @@ class Loop:
                 self._reconfigure()
             case StateChanged():
                 log.info("%s: %s -> %s (%s)", effect.machine, effect.old, effect.new, effect.why)
+                if effect.machine.startswith("link ") and effect.new == "up":
+                    self.on_link_up()
             case Stopped():
                 self._flush()
                 self.ended.set()
@@ -403,3 +407,7 @@ def paused(name: str, paused_ms: Millis) -> Noticed:
     """Return the event of a daemon that finds a gap in its own time."""
     text = f"had on {name} did not run for {paused_ms} ms"
     return Noticed("daemon-paused", text, "it was stopped, or this machine was too busy or asleep")
+
+
+def _nothing() -> None:
+    return

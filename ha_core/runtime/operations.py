@@ -75,6 +75,10 @@ class Operations:
         for pid in process.sweep(self._place.scratch):
             log.warning("process %d, an agent of this daemon's predecessor, was killed", pid)
 
+    def announce_again(self) -> None:
+        """Tell the neighbours once more of every address that is held here."""
+        self._addresses.announce_again()
+
     def leftovers(self) -> tuple[bytes, ...]:
         """Return requests that remove addresses which an earlier daemon may have left."""
         return self._addresses.leftovers()

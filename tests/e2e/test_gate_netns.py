@@ -20,9 +20,10 @@ import pytest
 
 from ha_core.lab import state
 from ha_core.runtime import address_frames as frames
+from ha_core.runtime.gate_announce import NEXT_PAUSE_S, SLOW_PAUSE_S
 from ha_core.runtime.operations_address import GATED_SPARE_S
 from ha_core.snapshot import ClusterSnapshot
-from tests.e2e.laboratory import PATIENCE_S, Laboratory, all_run, laboratory, run
+from tests.e2e.laboratory import PATIENCE_S, Laboratory, all_run, laboratory, run, states
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
@@ -404,22 +405,58 @@ def test_announcement_that_a_late_owner_had_under_way_never_leaves(
             assert asker.newest(before) < since + DEAD_AFTER_S
 
 
+class Announcements:
+    """Hears what an owner announces."""
+
+    def __init__(self, lab: Laboratory, node: str) -> None:
+        four, _ = addresses(lab)
+        self._frame = frames.arp_announcement(hardware(lab, node), four)
+        self._link = socket.socket(
+            socket.AF_PACKET, socket.SOCK_RAW, socket.htons(frames.ETH_P_ARP)
+        )
+        self._link.bind((state.known(lab.directory).namespaces, frames.ETH_P_ARP))
+
+    def __enter__(self) -> "Announcements":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._link.close()
+
+    def next(self, within_s: float) -> float | None:
+        """Return when one was heard; None if there was none in time."""
+        until = time.monotonic() + within_s
+        while (left := until - time.monotonic()) > 0:
+            is_heard = select.select([self._link], [], [], left)[0]
+            if is_heard and self._link.recv(2048)[: len(self._frame)] == self._frame:
+                return time.monotonic()
+        return None
+
+
 def test_new_owner_announces_itself_at_once_and_goes_on(lab: Laboratory) -> None:
     owner = owner_of(lab)
-    four, _ = addresses(lab)
-    link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(frames.ETH_P_ARP))
-    with link:
-        link.bind((state.known(lab.directory).namespaces, frames.ETH_P_ARP))
-        link.settimeout(PATIENCE_S)
-        heir = next(name for name in NODES if name != owner)
-        frame = frames.arp_announcement(hardware(lab, heir), four)
-        assert run("--root", str(lab.root("n1")), "resource", "move", "both", "--to", heir)
-        heard: list[float] = []
-        while len(heard) < 4:
-            if link.recv(2048)[: len(frame)] == frame:
-                heard.append(time.monotonic())
-    assert heard[-1] - heard[0] > 1
+    heir = next(name for name in NODES if name != owner)
+    with Announcements(lab, heir) as heard:
+        run("--root", str(lab.root("n1")), "resource", "move", "both", "--to", heir)
+        times = [heard.next(PATIENCE_S) for _ in range(4)]
     run("--root", str(lab.root("n1")), "resource", "clear", "both")
+    assert times[0] is not None
+    assert times[3] is not None
+    assert times[3] - times[0] > 1
+
+
+def test_owner_announces_itself_anew_when_a_peer_is_heard_again(lab: Laboratory) -> None:
+    owner = owner_of(lab)
+    other = next(name for name in NODES if name != owner)
+    with Announcements(lab, owner) as heard:
+        while heard.next(3 * NEXT_PAUSE_S):
+            pass  # those of its start
+        lab.told("isolate", other)
+        lab.becomes(owner, lambda seen: states(seen)[other] == "lost")
+        lab.told("heal")
+        lab.becomes(owner, all_run)
+        assert owner_of(lab) == owner
+        assert heard.next(SLOW_PAUSE_S / 2)
+        assert heard.next(3 * NEXT_PAUSE_S), "not one of those that come now and then"
 
 
 def test_tables_that_somebody_flushes_are_back_and_the_journal_says_so(lab: Laboratory) -> None:
