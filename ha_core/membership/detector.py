@@ -43,6 +43,8 @@ class _Path:
     is_up: bool = True
     changes: int = 0
     loss: float = 0.0
+    frames: int = 0
+    """Frames that were measured; those that came while it was new may have missed it."""
     history: deque[tuple[Millis, bool, str]] = field(default_factory=lambda: deque(maxlen=HISTORY))
 
     def become(self, is_up: bool, why: str, now_ms: Millis) -> None:
@@ -169,5 +171,9 @@ class Detector:
             return
         _, came = frames.popitem(last=False)
         for (name, other), path in self._paths.items():
-            if name == peer:
-                path.loss += ((other not in came) - path.loss) / FRAMES
+            if name != peer:
+                continue
+            path.frames += 1
+            known = path.frames - FRAMES // 2
+            if known > 0:
+                path.loss += ((other not in came) - path.loss) / min(known, FRAMES)

@@ -190,7 +190,7 @@ class Pinger:
         group = os.getegid()
         reason = (
             f"group {group} is outside of net.ipv4.ping_group_range: run"
-            f" 'sysctl -w net.ipv4.ping_group_range=\"{group} {group}\"', or had as root"
+            f" 'sysctl -w net.ipv4.ping_group_range=\"0 2147483647\"', or had as root"
         )
         if reason != self._refused:
             self._refused = reason

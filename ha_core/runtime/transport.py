@@ -46,6 +46,7 @@ BUFFER_BYTES: Final = 1024 * 1024
 LOG_EVERY_MS: Final = 60_000
 ANSWER_EVERY_MS: Final = 500
 BIND_AGAIN_S: Final = 2.0
+DEAF_MS: Final = 5_000
 ANSWERED: Final = ("version", "feature")
 """Refusals that the peer is told; others could be anybody's, and silence is the better answer."""
 
@@ -61,6 +62,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._owner = owner
         self._link = link
         self.group = group
+        self.heard_ms = monotonic_ms()
         self.transport: asyncio.DatagramTransport | None = None
         self.family = 0
         self.is_full = False
@@ -82,6 +84,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str | int, int]) -> None:
         if self.group is not None:
+            self.heard_ms = monotonic_ms()
             self._owner.overheard(data, self._link)
             return
         source = (str(addr[0]), int(addr[1]))
@@ -115,6 +118,9 @@ class Transport:
         self._changing = asyncio.Lock()
         self._binding: asyncio.Task[None] | None = None
         self._is_isolated = False
+        self._renewing: set[asyncio.Task[None]] = set()
+        self.deaf_ms: Millis = DEAF_MS
+        """A shared medium that does not even hear this node for so long is opened anew."""
         self.counters: Counter[str] = Counter()
 
     @property
@@ -173,9 +179,10 @@ class Transport:
 
     async def close(self) -> None:
         """Close every socket."""
-        if self._binding is not None:
-            self._binding.cancel()
-            await asyncio.gather(self._binding, return_exceptions=True)
+        tasks = [*self._renewing, *([self._binding] if self._binding is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         async with self._changing:
             self._own = ()
             await self._unbind_others()
@@ -277,6 +284,8 @@ class Transport:
 
     def _send_datagram(self, datagrams: _Datagrams, target: Endpoint, frame: bytes) -> None:
         address = datagrams.group
+        if address is not None and monotonic_ms() - datagrams.heard_ms >= self.deaf_ms:
+            self._renew(target)
         if address is None:
             address = self._names.address(target.host, target.port, datagrams.family)
         if address is None or datagrams.transport is None:
@@ -335,6 +344,24 @@ class Transport:
                 if done:
                     self._binding = None
                     log.info("every link of this node listens now")
+
+    def _renew(self, endpoint: Endpoint) -> None:
+        """Open a shared medium anew: its interface may have gone and come back.
+
+        The kernel forgets who belongs to a group with the interface, and says nothing.
+        """
+        if not self._renewing:
+            task = asyncio.get_running_loop().create_task(self._open_anew(endpoint.link))
+            self._renewing.add(task)
+            task.add_done_callback(self._renewing.discard)
+
+    async def _open_anew(self, link: LinkName) -> None:
+        async with self._changing:
+            self.counters[f"{link}.renewed"] += 1
+            for key in [key for key in self._links if key[0].link == link]:
+                await self._unbind(key)
+            if not await self._bind_all() and self._binding is None:
+                self._binding = asyncio.get_running_loop().create_task(self._bind_again())
 
     def _spec(self, endpoint: Endpoint) -> Link:
         return spec_of(self._specs, endpoint.link, endpoint.host)

@@ -1,6 +1,8 @@
 """Broadcast, multicast and serial links with real sockets and pseudo-terminals."""
 
 import os
+import socket
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +30,8 @@ from tests.runtime.test_transport import (
     sentences,
 )
 
+IP_MULTICAST_ALL, IPV6_MULTICAST_ALL = 49, 29
+"""Of Linux: with 0 a socket hears its own groups alone; not named in Python's module."""
 WIDE, CABLE = LinkName("wide"), LinkName("cable")
 SHARED: dict[str, Callable[[int], Link]] = {
     "broadcast": lambda port: Link(WIDE, port, Medium.BROADCAST, group="127.255.255.255"),
@@ -172,6 +176,47 @@ def test_medium_of_a_link_can_change_while_messages_pass() -> None:
             await pair_works(a, b)
 
     scenario(body())
+
+
+@pytest.mark.parametrize("kind", ["multicast", "multicast over IPv6"])
+def test_medium_whose_interface_went_and_came_back_is_opened_anew(kind: str) -> None:
+    async def body() -> None:
+        link = SHARED[kind](free_port())
+        config, a, b = on_one_link(link, A, B), Peer(A), Peer(B)
+        async with running(config, a, b):
+            await pair_works(a, b)
+            b.transport.deaf_ms = 50
+            forget_group(b, link)
+
+            def is_renewed() -> bool:
+                b.send(A, HELLO)
+                return b.counters["wide.renewed"] > 0
+
+            await b.until(is_renewed)
+            b.transport.deaf_ms = 5_000
+            await pair_works(a, b)
+
+    scenario(body())
+
+
+def forget_group(peer: Peer, link: Link) -> None:
+    """Let the kernel forget that the peer's socket belongs to the group, as it does with the
+    interface.
+    """
+    medium = peer.transport._by_link[link.name]
+    assert not isinstance(medium, SerialLine)
+    assert medium.transport is not None
+    sock = medium.transport.get_extra_info("socket")
+    if ":" in link.group:
+        whom = socket.inet_pton(socket.AF_INET6, link.group)
+        index = struct.pack("=I", socket.if_nametoindex(link.interface))
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_LEAVE_GROUP, whom + index)
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0)
+    else:
+        host = socket.inet_aton(f"127.0.0.{2 if peer.name == B else 1}")
+        whom = socket.inet_aton(link.group) + host
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_DROP_MEMBERSHIP, whom)
+        sock.setsockopt(socket.IPPROTO_IP, IP_MULTICAST_ALL, 0)
 
 
 # --- serial ----------------------------------------------------------------------------------
