@@ -67,9 +67,9 @@ def test_cluster_is_begun_with_what_cannot_change_later(name: str) -> None:
         assert place == f"{item.link}={item.host}{suffix}"
 
 
-def test_witness_is_emptied_before_the_file_makes_it_one() -> None:
+def test_witness_joins_as_one_before_the_file_is_applied() -> None:
     text = (ETC / "two-node-with-witness.yaml").read_text(encoding="utf-8")
-    assert 0 < text.index("ha node standby judge") < text.index("ha apply")
+    assert 0 < text.index("ha witness add TOKEN --node judge") < text.index("ha apply")
 
 
 @pytest.mark.parametrize("name", NAMES)
