@@ -13,7 +13,7 @@ from random import Random
 from typing import Final
 
 from ha_core.config.model import Configuration
-from ha_core.fencing.machine import Fencing, Output, Proved, Wish
+from ha_core.fencing.machine import Fencing, Output, Proved, Stage, Wish
 from ha_core.fencing.rules import can_fence
 from ha_core.ids import Generation, Millis, NodeName
 from ha_core.messages import FenceReport
@@ -121,6 +121,10 @@ class Lone:
         """There is a coordinator again: nobody is shot, and who was is switched on."""
         assert self._fencing is not None
         found = self._fencing.tick({}, (self._name,), configuration, now_ms)
+        for item in self._fencing.statuses():
+            if item.stage == Stage.PROVED:
+                # It came too late to be used, and must not count when the two part again.
+                found += self._fencing.judged(item.node, item.generation, now_ms)
         if not self._fencing.statuses():
             self._fencing = self._target = None
         return [item for item in found if not isinstance(item, Proved)]

@@ -21,6 +21,8 @@ class Pair(Cluster):
         self.is_cut = False
         self.shots: list[tuple[NodeName, str, NodeName]] = []
         self.answers = True
+        self.holds_back = False
+        self.held: list[Event] = []
         self.generations = {A: 1, B: 1}
         first = Configuration(
             nodes=(member("a"), member("b")),
@@ -50,6 +52,9 @@ class Pair(Cluster):
     def called(self, sender: NodeName, call: Fence) -> list[tuple[NodeName, Event]]:
         """Answer as a switch does; `off` ends the target."""
         self.shots.append((sender, call.action, call.target))
+        if self.holds_back:
+            self.held.append(FenceDone(call.call_id, 0))
+            return []
         if not self.answers:
             return [(sender, FenceDone(call.call_id, 1, text="no route"))]
         if call.action == "off":
@@ -142,3 +147,22 @@ def test_after_an_orderly_stop_the_other_goes_on_and_nobody_is_shot() -> None:
     pair.run(5000)
     assert pair.leaders() == [leader]
     assert pair.shots == []
+
+
+def test_a_proof_that_came_too_late_does_not_count_when_the_two_part_again() -> None:
+    pair = Pair()
+    pair.run(3000)
+    pair.is_cut, pair.holds_back = True, True
+    pair.run(2000)
+    assert pair.held
+    pair.is_cut = False
+    pair.run(1000)
+    assert len(pair.leaders()) == 1
+    for event in pair.held:
+        pair.give(A, event)
+    pair.run(1000)
+    shots = len(pair.shots)
+    pair.is_cut, pair.answers, pair.holds_back = True, False, False
+    pair.run(20_000)
+    assert len(pair.shots) > shots
+    assert pair.leaders() == []
