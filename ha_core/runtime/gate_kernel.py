@@ -149,7 +149,8 @@ class Kernel:
         found: list[bytes] = []
         for family in self.tables.families:
             for kind in (Kind.GETTABLE, Kind.GETCHAIN, Kind.GETRULE):
-                bodies = nft.ask(self._socket, Message(kind, family, b""))
+                only = mine if kind is Kind.GETRULE else b""  # others may have thousands
+                bodies = nft.ask(self._socket, Message(kind, family, only))
                 found += [
                     body
                     for body in bodies

@@ -209,6 +209,15 @@ def test_changes_of_others_elsewhere_are_nobodys_business(kernel: Kernel) -> Non
     assert passes(SERVICE)
 
 
+def test_large_rulesets_of_others_are_read_past(kernel: Kernel) -> None:
+    rules = "".join(f"add rule inet firewall input tcp dport {n} accept\n" for n in range(1, 5000))
+    chains = "".join(f"add chain inet firewall c{n}\n" for n in range(2000))
+    text = f"add table inet firewall\nadd chain inet firewall input\n{chains}{rules}"
+    subprocess.run(["nft", "-f", "-"], input=text, text=True, check=True)
+    kernel.change([*kernel.tables.arm([Rung(7, 60_000)]), *kernel.tables.choose(7)])
+    assert passes(SERVICE)
+
+
 @pytest.mark.parametrize(
     "deed",
     [
