@@ -80,7 +80,10 @@ class Nemesis:
             return
 
         def strike() -> None:
-            host = self._world.random.choice(self._hosts)
+            members = self._operator.members()
+            # Mostly a member: what befalls a machine outside shows little.
+            is_member = members and self._world.random.random() < 0.9
+            host = self._world.random.choice(members if is_member else self._hosts)
             kind = self._world.random.choice(self._plan.faults)
             self._world.note(f"fault {kind} {host.name}")
             self._world.faults[f"fault {kind}"] += 1
