@@ -28,6 +28,8 @@ class Election:
         self.timers = timers
         self.heard_ms = now_ms
         self.campaign_ms = now_ms
+        self._favours: NodeName | None = None
+        self._favours_until_ms: Millis = 0
         self._name = name
         self._random = random
 
@@ -45,25 +47,37 @@ class Election:
         rank = others.index(self._name) if self._name in others else 0
         step_ms = self.timers.election_spread_ms // max(len(others), 1)
         jitter_ms = self._random.randrange(max(step_ms // 4, 1))
-        self.campaign_ms = now_ms + self.timers.election_ms + rank * step_ms + jitter_ms
+        # The leader's last words may have reached others a little later, who are bound as long.
+        later_ms = self.timers.election_spread_ms // 10
+        self.campaign_ms = now_ms + self.timers.election_ms + later_ms + rank * step_ms + jitter_ms
 
     def retry(self, now_ms: Millis) -> None:
-        """A campaign that leads nowhere is tried again soon: the leases of the dead leader run."""
+        """Asking who would vote costs nothing, and others may have been bound for a moment longer:
+        ask again soon, for the leases of the dead leader run.
+        """
         spread_ms = self.timers.election_spread_ms
-        self.campaign_ms = now_ms + self._random.randrange(spread_ms // 2, 2 * spread_ms) + 1
+        self.campaign_ms = now_ms + self._random.randrange(spread_ms // 4, spread_ms) + 1
 
     def let_vote(self, now_ms: Millis) -> None:
         """A vote is on its way through two disks: a campaign meanwhile would only undo it."""
         spread_ms = self.timers.election_spread_ms
         self.campaign_ms = now_ms + self._random.randrange(2 * spread_ms, 4 * spread_ms) + 1
 
-    def go_first(self) -> None:
-        """Campaign as soon as nobody is bound: our leader has made way for us."""
-        self.campaign_ms = self.heard_ms + self.timers.election_ms + 1
+    def make_way(self, successor: NodeName, now_ms: Millis) -> None:
+        """Our leader has made way for that voter: it campaigns as soon as nobody is bound, we only
+        if it does not, and until then we vote for nobody else.
 
-    def make_way(self, now_ms: Millis) -> None:
-        """Campaign only if the voter for whom our leader made way does not."""
-        self.campaign_ms = now_ms + self.timers.election_ms + 2 * self.timers.election_spread_ms
+        Without the latter a voter that did not hear our leader, and asks all the time, wins.
+        """
+        election_ms, spread_ms = self.timers.election_ms, self.timers.election_spread_ms
+        self._favours, self._favours_until_ms = successor, now_ms + election_ms + 3 * spread_ms
+        self.campaign_ms = now_ms + election_ms + 2 * spread_ms
+        if successor == self._name:
+            self.campaign_ms = self.heard_ms + election_ms + spread_ms // 10 + 1
+
+    def refuses(self, candidate: NodeName, now_ms: Millis) -> bool:
+        """Return whether another voter has been promised our vote, for a moment."""
+        return now_ms < self._favours_until_ms and candidate != self._favours
 
     def need_not_wait(self, now_ms: Millis) -> None:
         """Nobody else can hold a lease: vote and campaign at once."""

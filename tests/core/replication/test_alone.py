@@ -237,7 +237,7 @@ def test_no_storm_of_losses_fencing_and_restarts_forks_the_log(
 
 
 def test_storms_go_alone_often_enough_to_mean_something() -> None:
-    storms = [Storm(seed, 3) for seed in range(1, 5)]
+    storms = [Storm(seed, 3) for seed in range(1, 13)]
     for storm in storms:
         for _ in range(6000):
             storm.step()
