@@ -27,6 +27,7 @@ ASK_EVERY_S: Final = 0.005
 SILENCE_MS: Final = 12
 """Longer stretches without an answer count as silence: three questions in a row."""
 WAIT_S: Final = 120.0
+VOTERS: Final = 7
 CONFIGURATION: Final = """\
 cluster: figures
 options: {{dead_after: {dead_after}ms}}
@@ -114,7 +115,8 @@ def _ask(place: tuple[str, int], pipe: Connection) -> None:
 def cluster(size: int, dead_after_ms: int) -> Iterator[tuple[dict[str, Any], tuple[str, int]]]:
     """Make a cluster; yield what `ha lab up` said, and where the service is."""
     nodes = "\n".join(
-        f"  n{n}: {{addresses: {{ring0: 192.0.2.{n}, ring1: 198.51.100.{n}}}}}"
+        f"  n{n}: {{addresses: {{ring0: 192.0.2.{n}, ring1: 198.51.100.{n}}}"
+        + (", voter: false}" if n > VOTERS else "}")
         for n in range(1, size + 1)
     )
     with tempfile.TemporaryDirectory(prefix="bk-figures-") as scratch:
