@@ -92,14 +92,13 @@ class Fencer:
         return min((at for at in due if at is not None), default=None)
 
     def holds(self, node: NodeName, generation: Generation, now_ms: Millis) -> bool:
-        """Return whether a lost incarnation is under fire, or was cut off just now.
+        """Return whether a lost incarnation is under fire, or one was cut off just now.
 
         What was sent before it was cut off arrives within D; it would be taken back in.
         """
         record = self._roster.records.get(node)
-        if record is None or record.state is not NodeState.LOST:
-            return False
-        if self._machine.holds(node, generation):
+        is_lost = record is not None and record.state is NodeState.LOST
+        if is_lost and self._machine.holds(node, generation):
             return True
         fenced, at_ms = self._fenced_ms.get(node, (0, 0))
         return generation <= fenced and now_ms - at_ms < self.timers.dead_after_ms
@@ -260,6 +259,8 @@ class Fencer:
 
     def _wishes(self) -> Iterable[Wish]:
         for name, record in sorted(self._roster.records.items()):
+            if self._roster.is_off(record):
+                continue  # it is proved, and lost as soon as its lease has run out
             asked = self._asked.get(name)
             if asked is not None and asked.generation == record.generation:
                 yield asked

@@ -228,10 +228,11 @@ class Lead:
         output: list[LeadOutput] = []
         verdict, change = entry.verdict, entry.change
         if verdict is not None:
-            lost = self.roster.judged(verdict)
             incident = self.fencer.incident_of(verdict.node)
-            if lost is not None:
-                self.planner.lost(lost, incident)
+            self.roster.judged(verdict)
+            record = self.roster.records.get(verdict.node)
+            if record is not None and is_fencing(verdict.method):
+                record.incident = record.incident or incident
             if verdict.method not in (ADMITTED, LEFT):
                 kind = "node-fenced" if is_fencing(verdict.method) else "node-confirmed-down"
                 why = verdict.reason if is_fencing(verdict.method) else ""
@@ -385,10 +386,14 @@ class Lead:
         return [Send(node, self.view(record.events_through))]
 
     def _lose(self, lost: Lost) -> list[LeadOutput]:
-        incident = f"{lost.node}-lost-{lost.generation}-{self._register.last_seq}"
+        record = self.roster.records[lost.node]
+        fresh = f"{lost.node}-lost-{lost.generation}-{self._register.last_seq}"
+        incident = record.incident = record.incident or fresh
         self.planner.lost(lost, incident)
-        self.roster.records[lost.node].incident = incident
-        text = f"{lost.node} is lost: no answer for {self._timers.dead_after_ms} ms"
+        why = f"no answer for {self._timers.dead_after_ms} ms"
+        if self.roster.is_off(record):
+            why = "it was cut off"
+        text = f"{lost.node} is lost: {why}"
         if lost.uncertain:
             names = ", ".join(lost.uncertain)
             text += f"; nothing proves that it no longer runs {names}"

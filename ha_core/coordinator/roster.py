@@ -108,27 +108,24 @@ class Roster:
         for name in set(self.records) - names:
             del self.records[name]
 
-    def judged(self, verdict: Verdict) -> Lost | None:
+    def judged(self, verdict: Verdict) -> None:
         """Take a committed verdict: a lost incarnation is proved to run nothing (or may run
-        again). Return the loss, if the verdict says it of a node that was not lost yet.
+        again). A node that was not lost yet is lost when its lease has run out (`check`).
         """
         if not verdict.replaces(self._verdicts.get(verdict.node)):
-            return None
+            return
         self._verdicts[verdict.node] = verdict
         record = self.records.get(verdict.node)
         if record is not None and verdict.method == ADMITTED:
             record.gates = verdict.gates
         if record is None or verdict.method == ADMITTED or record.generation > verdict.generation:
-            return None
-        if verdict.method.startswith(rules.FENCED) and record.state not in GONE:
-            return self._ended(record, verdict.at_wall_ms)
+            return
         if record.state in GONE:
             only = self._on_storage() if verdict.method.startswith(rules.CUT) else None
             record.unfenced = 0
             record.instances = without_active(record.instances, only)
             if verdict.method == LEFT:
                 record.state = NodeState.LEFT
-        return None
 
     def verdict_on(self, node: NodeName) -> Verdict | None:
         """Return the newest word on the node's incarnations."""
@@ -248,13 +245,16 @@ class Roster:
         lost, changed = [], False
         self._checked_ms = now_ms
         self._due.clear()
-        self._due.clear()
         for name, record in sorted(self.records.items()):
             if name == self.name or record.state in (NodeState.LOST, NodeState.LEFT):
                 continue
+            if self.is_off(record):
+                # Should the device have lied: what a guard ends has ended all the same by then.
+                self._due[name] = record.lease_bound_ms
+                if now_ms >= record.lease_bound_ms:
+                    lost.append(self._ended(record, wall_ms))
+                continue
             silence = self._silence(record, silent_ms.get(name, 0), now_ms)
-            dead_ms = now_ms - silence + self.timers.dead_after_ms
-            self._due[name] = max(dead_ms, record.lease_bound_ms)
             dead_ms = now_ms - silence + self.timers.dead_after_ms
             self._due[name] = max(dead_ms, record.lease_bound_ms)
             if silence >= self.timers.dead_after_ms and now_ms >= record.lease_bound_ms:
@@ -392,6 +392,12 @@ class Roster:
         record.lost_ms = 0
         record.incident = ""
         record.since_wall_ms = wall_ms
+
+    def is_off(self, record: Record) -> bool:
+        """Return whether a device has proved this incarnation to be off."""
+        verdict = self._verdicts.get(record.name)
+        is_fenced = verdict is not None and verdict.method.startswith(rules.FENCED)
+        return is_fenced and verdict is not None and record.generation <= verdict.generation
 
     def _ended(self, record: Record, wall_ms: Millis) -> Lost:
         """A device has ended the node before it was silent for long enough to be lost."""

@@ -214,9 +214,25 @@ def test_failure_that_asks_for_it_cuts_an_online_node_off_and_the_proof_ends_the
     (order,) = orders(bench.tick())
     (proof,) = [v for v in bench.answer(order, FenceState.DONE) if isinstance(v, Verdict)]
     assert bench.roster.records[N2].state is NodeState.ONLINE
+    bench.roster.records[N2].lease_bound_ms = bench.now_ms + 900
     bench.judge(proof)
+    # Should the device have lied, what runs under the lease would still run.
+    assert bench.roster.check({}, set(), bench.now_ms + 899, 0)[0] == []
+    assert states(bench)[WEB] is InstanceState.STARTED
+    (lost,), _ = bench.roster.check({}, set(), bench.now_ms + 900, 0)
+    assert (lost.node, lost.affected, lost.uncertain) == (N2, (DISK, MAIL, WEB), ())
     assert bench.roster.records[N2].state is NodeState.LOST
     assert set(states(bench).values()) == {InstanceState.STOPPED}
+
+
+def test_node_that_is_proved_to_be_off_is_not_cut_off_again_while_its_lease_runs_out() -> None:
+    bench = Bench()
+    bench.report(N2, failed("monitor", OnFail.FENCE))
+    (order,) = orders(bench.tick())
+    (proof,) = [v for v in bench.answer(order, FenceState.DONE) if isinstance(v, Verdict)]
+    bench.judge(proof)
+    assert [o.verb for o in orders(bench.tick(500))] != [FenceVerb.CUT]
+    assert bench.fencer.holds(N2, 3, bench.now_ms)
 
 
 def test_stop_that_fails_cuts_the_node_off_where_nothing_else_ends_the_resource() -> None:
