@@ -82,6 +82,8 @@ class Handover:
                 continue
             if record.state is not NodeState.ONLINE or record.is_leaving:
                 continue
+            if len(record.hears) < len(best.circle if best else own):
+                continue
             circle = tuple(sorted({node.name, *(peer for peer in record.hears if peer in records)}))
             if len(circle) <= len(best.circle if best else own):
                 continue

@@ -68,11 +68,14 @@ class LinkBook:
     def due(self, states: States, now_ms: Millis) -> list[LinkTold]:
         """Return what is to be told now, by link."""
         told: list[LinkTold] = []
+        links = {link for _, link in states}
+        self._pages = {link: page for link, page in self._pages.items() if link in links}
         for link, page in sorted(self._pages.items()):
             due_ms = self._due_ms(page)
             if due_ms is None or now_ms < due_ms:
                 continue
             page.dirty_ms = None
+            page.told = frozenset(peer for peer in page.told if (peer, link) in states)
             told += self._tell(link, page, _deaf(link, page.told, states), now_ms)
         return told
 

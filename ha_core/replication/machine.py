@@ -139,21 +139,19 @@ class Replication(Standing):
         for peer in sorted(self._progress):
             self._out.append(Send(peer, StepAside(self.term, successor)))
         self._become_follower(self.term, None, f"{successor} can talk to more nodes", now_ms)
-        self._election.make_way(now_ms)
+        self._election.make_way(successor, now_ms)
         return self._take_out()
 
     def _step_aside(self, sender: NodeName, message: StepAside, now_ms: Millis) -> None:
         if message.term != self.term or sender != self.leader:
             return
-        if message.successor == self.name:
-            self._election.go_first()
-        else:
-            self._election.make_way(now_ms)
+        self._election.make_way(message.successor, now_ms)
 
     # --- votes ---------------------------------------------------------------------------
 
     def _vote_request(self, sender: NodeName, message: VoteRequest, now_ms: Millis) -> None:
-        if self._election.is_bound(now_ms) or message.term < self.term:
+        is_bound = self._election.is_bound(now_ms) or self._election.refuses(sender, now_ms)
+        if is_bound or message.term < self.term:
             self._out.append(Send(sender, VoteReply(self.term, message.pre, False)))
             return
         if self._log.is_empty:

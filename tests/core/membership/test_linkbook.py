@@ -91,3 +91,16 @@ def test_single_short_flap_within_the_quiet_time_is_left_to_the_history() -> Non
     bench.set(A, RING0, False, 1000)
     bench.set(A, RING0, True, 1100)
     assert bench.kinds(200_000) == []
+
+
+def test_peer_or_link_that_is_configured_away_is_not_told_to_be_back() -> None:
+    bench = Bench()
+    bench.set(A, RING0, False, 1000)
+    bench.run(2000)
+    del bench.states[(A, RING0)]
+    bench.set(B, RING1, False, 3000)
+    assert bench.kinds(100_000) == [(1500, "link-down", "ring0"), (3500, "link-down", "ring1")]
+    for peer in (A, B):
+        bench.states.pop((peer, RING1))
+    bench.set(B, RING0, True, 110_000)
+    assert len(bench.kinds(300_000)) == 2
