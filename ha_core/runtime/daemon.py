@@ -222,7 +222,9 @@ class Daemon:
     def _read_ring_again(self) -> None:
         """A rotated key ring is taken up without a restart; a faulty one changes nothing."""
         try:
-            self._codec.ring = read_ring(self._layout.keyring_file)
+            ring = read_ring(self._layout.keyring_file)
+            require_home(self._layout)  # keys of another cluster are none of ours
+            self._codec.ring = ring
             log.info("the key ring was read again: key %d seals", self._codec.ring.active)
         except ConfigError as fault:
             log.error("the old key ring stays in use: %s", fault)

@@ -1,9 +1,11 @@
 """Where a node's memory lives: a copied disk is noticed before it says a word.
 
-Owns: the note `lib/home` that ties a node's database to one machine and one
-file. A node that is cloned with its disk would vote a second time and be taken
-for the original; no message could tell the two apart for certain. So the copy
-does not start, and the original never hears of it.
+Owns: the note `lib/home` that ties a node's database to one machine, one
+file and the keys of one cluster. A node that is cloned with its disk would vote
+a second time and be taken for the original; no message could tell the two apart
+for certain. So the copy does not start, and the original never hears of it. So
+it is with keys copied from another cluster: its members would take this node's
+log for theirs.
 """
 
 import hashlib
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from ha_core.errors import ConfigError, ConnectError
+from ha_core.keyring import parse_ring
 from ha_core.layout import Layout
 
 MACHINE_FILES: Final = {
@@ -48,6 +51,12 @@ def require_home(layout: Layout) -> None:
     differing = [what for what, value in own.items() if known.get(what, value) != value]
     if not differing:
         return
+    if "cluster" in differing:
+        raise ConfigError(
+            f"{layout.keyring_file} is of another cluster than {layout.store}: with foreign keys"
+            " this node would lead, or follow, members of both; put its own key ring back, or"
+            " remove the database and 'ha join'"
+        )
     where = "at another place of this machine" if differing == ["file"] else "on another machine"
     raise ConfigError(
         f"{layout.store} was made {where}: a node that exists twice would own things twice, so"
@@ -57,8 +66,9 @@ def require_home(layout: Layout) -> None:
 
 
 def keep_home(layout: Layout) -> None:
-    """Write the note if there is none: this is the first start."""
-    if not home_file(layout).exists():
+    """Write the note if there is none, or one that says less: this is the first start."""
+    note = home_file(layout)
+    if not note.exists() or _home(layout).keys() - json.loads(note.read_text(encoding="utf-8")):
         settle(layout)
 
 
@@ -72,8 +82,11 @@ def settle(layout: Layout) -> None:
 
 
 def _home(layout: Layout) -> dict[str, str]:
-    """Return what names this machine and the database's file, however often it is started."""
+    """Return what names this machine, the database's file and its cluster, at every start."""
     found = {"file": str(layout.store.stat().st_ino)}
+    if layout.keyring_file.exists():
+        text = layout.keyring_file.read_text(encoding="utf-8")
+        found["cluster"] = parse_ring(text, str(layout.keyring_file)).cluster_id.hex()
     for what, path in MACHINE_FILES.items():
         try:
             raw = path.read_bytes().strip()

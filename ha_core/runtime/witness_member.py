@@ -71,7 +71,9 @@ class Member:
         if self._codec is None:
             return
         try:
-            self._codec.ring = read_ring(self._layout.keyring_file)
+            ring = read_ring(self._layout.keyring_file)
+            require_home(self._layout)  # keys of another cluster are none of ours
+            self._codec.ring = ring
         except ConfigError as fault:
             log.error("%s: the old key ring stays in use: %s", self.label, fault)
 

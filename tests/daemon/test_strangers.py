@@ -65,9 +65,23 @@ def test_node_of_another_cluster_is_refused_by_both(fleet: Fleet) -> None:
     first, second = fleet.cluster(2)
     second.done("stop")
     changed_ring(second, cluster_id=os.urandom(16).hex())
+    refused = second.ha("start")
+    assert refused.returncode == 3
+    assert "is of another cluster than" in refused.stderr
+    assert "put its own key ring back" in refused.stderr
+    (second.layout.lib / "home").unlink()  # as if it had been founded with that key ring
     second.start()
     first.logs("a frame from 'n2' is for another cluster")
     second.logs("a frame from 'n1' is for another cluster")
+
+
+def test_foreign_key_ring_is_not_taken_up_at_sighup(fleet: Fleet) -> None:
+    nodes = fleet.cluster(2)
+    changed_ring(nodes[1], cluster_id=os.urandom(16).hex())
+    os.kill(nodes[1].pid, 1)
+    nodes[1].logs("the old key ring stays in use")
+    assert answers(nodes[0])
+    assert answers(nodes[1])
 
 
 def test_rotated_key_is_taken_up_at_sighup_without_an_outage(fleet: Fleet) -> None:

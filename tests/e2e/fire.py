@@ -13,12 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from ha_core.client import Client
-from ha_core.lab import machines, processes, state
+from ha_core.lab import machines, network, processes, state
 from ha_core.lab.processes import HAD
+from ha_core.lab.state import Lab, LabNode
 from ha_core.snapshot import ClusterSnapshot
 from tests.e2e import timeline
 from tests.e2e.cuts import Cuts
@@ -32,6 +34,7 @@ PATIENCE_S: Final = 60.0
 ADDRESS: Final = "service-ip"
 SERVICE: Final = "service"
 WHOLE: Final = "whole"
+STRANGER: Final = "x1"
 PROBER: Final = Path(__file__).with_name("prober.py")
 
 CONFIGURATION: Final = """
@@ -66,6 +69,15 @@ while True:
 """
 
 
+def stranger(known: Lab, name: str = STRANGER) -> LabNode:
+    """Return a machine on the same network that the cluster does not know."""
+    places = tuple(
+        replace(place, host=f"{place.host.rpartition('.')[0]}.100")
+        for place in known.nodes[0].places
+    )
+    return LabNode(name, places)
+
+
 class Watch:
     """The prober's process, and what it has told so far."""
 
@@ -78,7 +90,7 @@ class Watch:
             "client": f"{base}.253",
             "nodes": {
                 node.name: [f"n{number}-0", node.places[0].host]
-                for number, node in enumerate(known.nodes, 1)
+                for number, node in enumerate((*known.nodes, stranger(known)), 1)
             },
         }
         switch = f"/run/netns/{known.namespaces}_switch"
@@ -145,6 +157,8 @@ class Fire:
         self.known = state.known(lab.directory)
         self.cuts = Cuts(self.known)
         self.marks: list[tuple[int, str]] = []
+        self.names_taken: set[str] = set()
+        """Names of nodes under which the stranger may answer."""
 
     # --- faults --------------------------------------------------------------------------
 
@@ -233,6 +247,26 @@ class Fire:
             assert done.returncode == 0, done.stdout + done.stderr
         assert self.watch.wait_for(lambda now: now == node), self.account()
 
+    def plug_in(self, node: LabNode) -> None:
+        """Connect a machine that is none of the lab's to its network, and start its daemon.
+
+        Raises: ConnectError: it does not start; the text has its own words.
+        """
+        self.mark(f"{node.name} is plugged in")
+        wider = replace(self.known, nodes=(*self.known.nodes, node))
+        network.add(wider, node, is_plugged=True)
+        machines.start(wider, [(node, HAD)])
+
+    def signal_stranger(self, node: LabNode, number: signal.Signals) -> None:
+        """Send the stranger's daemon a signal."""
+        here = processes.of(self.known.root(node.name))
+        processes.send([item for item in here if item.role == HAD], number)
+
+    def unplug(self, node: LabNode) -> None:
+        """Cut the stranger's power and take its cables away."""
+        self.mark(f"{node.name} is unplugged")
+        machines.cut_power(replace(self.known, nodes=(*self.known.nodes, node)), [node])
+
     # --- what must be so -----------------------------------------------------------------
 
     def is_well(self) -> None:
@@ -258,6 +292,13 @@ class Fire:
             self.pause(0.05)
         return False
 
+    def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait until it is so. Fails if it is not in time."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not is_so():
+            assert time.monotonic() < deadline, self.account()
+            self.pause(0.2)
+
     def is_served(self) -> None:
         """Wait until the service answers now. Fails if it does not."""
         assert self.answers_after(self.mark("does it answer?")), self.account()
@@ -276,7 +317,8 @@ class Fire:
         """Fail if two nodes were ever active at once; return the answers since then."""
         answers = [item for item in self.watch.answers() if item.sent_ns >= since_ns]
         assert answers, "the prober heard nobody"
-        strangers = {item.kind for item in answers} - {"udp", "arp"}
+        known = {"udp", "arp", *(f"udp-of-{name}" for name in self.names_taken)}
+        strangers = {item.kind for item in answers} - known
         assert not strangers, f"a node answers in another's name: {strangers}"
         found = timeline.overlaps(timeline.stretches(answers))
         told = "; ".join(f"{item.nodes} for {item.length_ns / MS:.1f} ms" for item in found)

@@ -196,8 +196,7 @@ class Prober:
         _, _, _, _, operation, mac, sender, _, target = ARP.unpack_from(frame, 14)
         if operation == 1 and target == self._client and sender != target:
             self._send(cable, arp(CLIENT_MAC, 2, self._client, mac, sender))
-        if operation == 2 and sender == cable.own:
-            cable.mac = mac
+        cable.mac = mac  # whatever comes in here comes from that node
         if operation == 2 and sender == self._address and frame[:4] == NUMBERED:
             (number,) = struct.unpack_from("!H", frame, 4)
             sent_ns = cable.asked_ns.pop(number, None)
