@@ -7,7 +7,7 @@
 #define ELECTION (DEAD_AFTER / 2)
 #define COORDINATOR_LEASE (DEAD_AFTER * 45 / 100)
 #define RUN_LEASE (DEAD_AFTER * 9 / 10)
-#define DRIFT 1 /* a lease may last so long beyond what its holder counts */
+#define DRIFT 1 /* a lease may last so long beyond what its holder counts: slow clocks, late guardians */
 #define INHERITED (RUN_LEASE + DRIFT - ELECTION)
 
 /* What a run shows when spin replays it. */

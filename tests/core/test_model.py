@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ha_core.timers import DEAD_AFTER_MS_MAX, DEAD_AFTER_MS_MIN, DRIFT_PERMILLE, timers, with_drift
+from ha_core.timers import DEAD_AFTER_MS_MAX, DEAD_AFTER_MS_MIN, DRIFT_PERMILLE, timers
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 DEAD_AFTER = st.integers(DEAD_AFTER_MS_MIN, DEAD_AFTER_MS_MAX)
@@ -55,11 +55,14 @@ def test_model_counts_by_the_product_s_own_arithmetic(dead_after_ms: int) -> Non
 
 
 @given(DEAD_AFTER)
-def test_model_s_unit_is_longer_than_any_drift_of_a_lease(dead_after_ms: int) -> None:
-    """One unit (DRIFT) stands for it, at the finest scale that is searched."""
-    finest = max(int(word.partition("=")[2]) for item in check.HOLDS for word in item.defines[:1])
-    drift = with_drift(timers(dead_after_ms).run_lease_ms) - timers(dead_after_ms).run_lease_ms
-    assert drift <= dead_after_ms / finest
+@example(DEAD_AFTER_MS_MIN)
+@example(DEAD_AFTER_MS_MAX)
+def test_model_s_unit_is_longer_than_any_excess_of_a_lease(dead_after_ms: int) -> None:
+    """One unit (DRIFT) stands for it, at the finest scale at which leases are searched."""
+    leases = [item for item in (*check.HOLDS, *check.DEEP) if item.model == "leases"]
+    finest = max(int(item.defines[0].partition("=")[2]) for item in leases)
+    found = timers(dead_after_ms)
+    assert found.lease_bound_ms() - found.run_lease_ms <= dead_after_ms / finest
 
 
 @given(DEAD_AFTER)
@@ -71,9 +74,9 @@ def test_inequalities_of_the_protocol_hold_at_the_worst_rates_of_clocks(dead_aft
     earliest_election = found.election_ms / RATE
     assert found.coordinator_lease_ms < earliest_election
     inherited_over = earliest_election + found.inherited_lease_ms() / RATE
-    assert found.run_lease_ms < inherited_over
-    bound_over = (with_drift(found.run_lease_ms) + 1) / RATE
-    assert found.run_lease_ms < bound_over
+    ended = found.run_lease_ms + found.guard_late_ms()
+    assert ended < inherited_over
+    assert ended < found.lease_bound_ms() / RATE
 
 
 def test_every_sown_error_is_in_its_model_and_on_its_page_and_is_searched_for() -> None:
