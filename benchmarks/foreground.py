@@ -7,6 +7,7 @@ is otherwise the same program with the arguments that the bench's own agent give
 """
 
 import os
+import runpy
 import sys
 
 responder, environment, pidfile = sys.argv[1:4]
@@ -15,5 +16,4 @@ with open(environment) as handle:
 os.fork = lambda: 0
 os.setsid = lambda: None
 sys.argv = [responder, given["NODE"], given["VIP"], given["PORT"], pidfile]
-with open(responder) as handle:
-    exec(compile(handle.read(), responder, "exec"))
+runpy.run_path(responder, run_name="__main__")

@@ -38,8 +38,8 @@ def kill_one(lab: dict[str, Any], name: str, every_s: float) -> dict[str, Any]:
     begun = time.monotonic()
     asked = next(other for other in names(lab) if other != name)
     first = max(event["seq"] for event in events(lab, asked))
-    ha("lab", "kill", name, "--dir", lab["dir"])
     killed = time.time()
+    ha("lab", "kill", name, "--dir", lab["dir"])
     while status(lab, asked)["nodes"][name]["state"] != "lost":
         if time.monotonic() - begun > every_s:
             break

@@ -20,8 +20,8 @@ from lab import HERE, IFACE, PREFIX
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PYTHON = os.path.join(PROJECT, ".venv", "bin", "python")
-DEAD_AFTER_MS = {"fast": 500, "default": 1000}
-MONITOR = {"fast": "500ms", "default": "10s"}
+DEAD_AFTER_MS = {"fast": 500, "default": 1000, "tight": 300}
+MONITOR = {"fast": "500ms", "default": "10s", "tight": "500ms"}
 SERVICE = shlex.join(
     [
         sys.executable,
@@ -53,7 +53,7 @@ class System(Adapter):
     """Three nodes or more, one address, one service."""
 
     name = "beatkeeper"
-    settings = ("fast", "default")
+    settings = ("fast", "default", "tight")
     milestones: ClassVar = {"detect": r"node-lost"}
     service_milestones: ClassVar = {"detect": r"resource-failed svc"}
     fencing = "not needed: the guardian ends the address with the lease"
