@@ -1,6 +1,8 @@
 """Fence agents as processes: bounded in time and output, their secrets read from files."""
 
 import asyncio
+import os
+import select
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,6 @@ from ha_core.events import LEASE_RAN_OUT, FenceDone
 from ha_core.ids import NodeName
 from ha_core.runtime.guardian import boottime_ms
 from ha_core.runtime.operations_fence import FenceAgents
-from tests.e2e.laboratory import alive
 
 N2, NOBODY = NodeName("n2"), NodeName("")
 STAND_IN = Path(__file__).parents[1] / "fencing" / "fence_lab"
@@ -71,6 +72,18 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
+def ends(pid: int) -> bool:
+    """Wait for the end of a process that was killed; one that nobody has reaped has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], 10.0)[0])
+    finally:
+        os.close(descriptor)
+
+
 @needs_fence_agents
 def test_debian_s_dummy_is_switched_off_and_says_so(tmp_path: Path) -> None:
     device = FenceDevice(
@@ -108,7 +121,7 @@ def test_agent_that_hangs_is_killed_with_what_it_has_started(tmp_path: Path) -> 
     agent = script(tmp_path / "hangs", f"sleep 1000 & echo $! >{pid_file}; echo dialing; wait")
     done = called(tmp_path, device_of(agent), FenceCall.OFF, timeout_ms=300)
     assert (done.exit_code, done.timed_out, done.text) == (1, True, "dialing")
-    assert not alive([int(pid_file.read_text())])
+    assert ends(int(pid_file.read_text()))
 
 
 def test_garbage_is_bounded_and_harmless(tmp_path: Path) -> None:
