@@ -261,7 +261,7 @@ def test_daemon_that_is_back_feeds_only_under_a_lease_of_its_own(
         async with bench(tmp_path / "n1") as node:
             await used(node, stand_in, 2)
             await node.guardian.watch("disk", None)
-            notes_of(node).write("disk", b"watched")
+            notes_of(node).write("disk", b"2")
 
     async def second() -> None:
         async with bench(tmp_path / "n1") as node:
@@ -314,3 +314,16 @@ def test_watchdog_that_cannot_be_fed_is_told_once(
     assert asyncio.run(scenario()) == [
         f"watchdog {stand_in.path} fails at call 5 of its interface (Input/output error)"
     ]
+
+
+def test_longer_time_out_of_an_earlier_start_is_declared_while_something_of_it_may_run(
+    tmp_path: Path, stand_in: WatchdogStandIn
+) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path / "n1") as node:
+            node.guardian.hold(0)
+            notes_of(node).write("disk", b"30")
+            place = WatchdogPlace(str(stand_in.path), 5)
+            assert await node.operations.watched.use(place, "node.yaml") == (30_000, "")
+
+    asyncio.run(scenario())
