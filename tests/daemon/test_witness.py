@@ -1,5 +1,6 @@
 """`ha witness` with real processes: one vote in each of many clusters, and none stops another."""
 
+import base64
 import json
 import os
 import signal
@@ -199,7 +200,7 @@ def test_broken_store_and_flood_of_one_cluster_stop_no_other(
     assert "move it away" in broken["text"]
 
 
-def test_witness_with_another_clusters_key_is_told_in_a_sentence_at_both_sides(
+def test_witness_with_another_clusters_key_does_not_speak_and_says_why(
     fleet: Fleet, witness: WitnessUnderTest, other: Fleet
 ) -> None:
     alpha, beta = fleet.init(), other.init("m1")
@@ -210,10 +211,29 @@ def test_witness_with_another_clusters_key_is_told_in_a_sentence_at_both_sides(
     there = layouts(witness.directory)
     there["alpha"].keyring_file.write_text(there["beatkeeper"].keyring_file.read_text())
     witness.start()
-    alpha.logs("a frame from 'w' is for another cluster")
-    sentence = "alpha: dropped on link ring0: a frame from 'n1' is for another cluster"
-    eventually("the witness says so", lambda: sentence in witness.log())
+    down = eventually(
+        "alpha is named", lambda: (item := witness.clusters()["alpha"])["state"] == "down" and item
+    )
+    assert "is of another cluster than" in down["text"]
+    assert "remove the database and 'ha join'" in down["text"]
     witness.votes_in("beatkeeper")
+    assert not alpha.status()["quorate"]
+    eventually("alpha misses it", lambda: "w" in alpha.status()["quorum"]["missing"])
+
+
+def test_frames_under_another_clusters_key_are_told_once_a_minute_at_both_sides(
+    fleet: Fleet, witness: WitnessUnderTest
+) -> None:
+    alpha = fleet.init()
+    witness.add(alpha)
+    alpha.end()
+    ring = json.loads(alpha.layout.keyring_file.read_text())
+    ring["keys"] = {"1": base64.b64encode(os.urandom(32)).decode()}
+    alpha.layout.keyring_file.write_text(json.dumps(ring))
+    alpha.start()
+    alpha.logs("a frame that says it is from 'w' was not made with our key 1, or was changed")
+    sentence = "beatkeeper: dropped on link ring0: a frame that says it is from 'n1' was not made"
+    eventually("the witness says so", lambda: sentence in witness.log())
     assert witness.log().count(sentence) == 1
 
 
