@@ -140,7 +140,7 @@ def _read(call: Fence, action: FenceCall, ended: AgentResult) -> tuple[int, str]
     if action is FenceCall.METADATA and not ended.timed_out and not ended.exit_code:
         raw = ended.output.decode("utf-8", "replace")
         return fence.result(call.device, action, call.target, ended.exit_code, raw)
-    text = clean(ended.output)
+    text = clean(ended.output).replace("\t", " ")
     if ended.timed_out:
         return fence.FAILED, last_line(text)
     if ended.signal:
