@@ -28,6 +28,7 @@ SILENCE_MS: Final = 12
 """Longer stretches without an answer count as silence: three questions in a row."""
 WAIT_S: Final = 120.0
 VOTERS: Final = 7
+NEIGHBOURS: Final = Path("/proc/sys/net/ipv4/neigh/default/gc_thresh3")
 CONFIGURATION: Final = """\
 cluster: figures
 options: {{dead_after: {dead_after}ms}}
@@ -112,6 +113,19 @@ def _ask(place: tuple[str, int], pipe: Connection) -> None:
 
 
 @contextmanager
+def room_for_neighbours(size: int) -> Iterator[None]:
+    """Let the kernel remember so many nodes' neighbours: all namespaces share one ARP table, and
+    what does not fit into it is not heard. As after `sysctl net.ipv4.neigh.default.gc_thresh3`.
+    """
+    given = int(NEIGHBOURS.read_text())
+    NEIGHBOURS.write_text(str(max(given, 4 * size * size)))
+    try:
+        yield
+    finally:
+        NEIGHBOURS.write_text(str(given))
+
+
+@contextmanager
 def cluster(size: int, dead_after_ms: int) -> Iterator[tuple[dict[str, Any], tuple[str, int]]]:
     """Make a cluster; yield what `ha lab up` said, and where the service is."""
     nodes = "\n".join(
@@ -119,7 +133,10 @@ def cluster(size: int, dead_after_ms: int) -> Iterator[tuple[dict[str, Any], tup
         + (", voter: false}" if n > VOTERS else "}")
         for n in range(1, size + 1)
     )
-    with tempfile.TemporaryDirectory(prefix="bk-figures-") as scratch:
+    with (
+        room_for_neighbours(size),
+        tempfile.TemporaryDirectory(prefix="bk-figures-") as scratch,
+    ):
         file, directory = Path(scratch, "figures.yaml"), str(Path(scratch, "lab"))
         text = CONFIGURATION.format(
             dead_after=dead_after_ms,
