@@ -10,9 +10,10 @@ from tests.e2e.laboratory import HA, Laboratory, all_run, laboratory, run, state
 
 pytestmark = pytest.mark.slow
 SWITCH = Path(__file__).parents[1] / "fencing" / "fence_lab"
+# The lighter of two waits 5 D for the shot of the other: long enough where machines are slow.
 CONFIGURATION = """
 cluster: pair
-options: {{dead_after: 1s, two_node: fencing}}
+options: {{dead_after: 2s, two_node: fencing}}
 links: {{ring0: }}
 nodes:
   n1: {{addresses: {{ring0: 127.0.1.1}}}}
