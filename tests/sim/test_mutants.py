@@ -1,15 +1,23 @@
 """Planted faults are found: a simulator that finds nothing proves nothing."""
 
+from pathlib import Path
+
 import pytest
 
 from ha_core.sim.run import run_seed
 from tests.sim.mutants.planted import PLANTED, Planted
 
-SEEDS = 30
-"""Seeds tried for a planted fault whose own seed does not show it any more."""
+SEEDS = 40
+"""Seeds tried for a planted fault whose own seed does not show it any more: a minute at most."""
+LIST = Path(__file__).parent / "mutants" / "README.md"
 
 
-@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.plant.__name__)
+def name_of(planted: Planted) -> str:
+    """Return what the list calls it."""
+    return f"{planted.plant.__module__.rpartition('.')[2]}.{planted.plant.__name__}"
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=name_of)
 def test_planted_fault_is_noticed_by_the_judge_of_its_rule(
     planted: Planted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -21,4 +29,10 @@ def test_planted_fault_is_noticed_by_the_judge_of_its_rule(
 
 
 def test_every_rule_has_a_planted_fault() -> None:
-    assert {planted.rule for planted in PLANTED} == {"S1", "S2", "S3", "S4", "S5", "S6"}
+    assert {planted.rule for planted in PLANTED} >= {"S1", "S2", "S3", "S4", "S5", "S6"}
+
+
+def test_the_list_names_every_planted_fault_and_no_other() -> None:
+    rows = [line.split("`")[1] for line in LIST.read_text().splitlines() if line.startswith("| `")]
+    assert rows == [name_of(planted) for planted in PLANTED]
+    assert len(rows) >= 20

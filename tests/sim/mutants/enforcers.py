@@ -1,0 +1,32 @@
+"""Planted faults in what enforces a lease: guardian, kernel gate, declared gates, operators."""
+
+import pytest
+
+from ha_core.agents import registry
+from ha_core.coordinator import roster
+from ha_core.sim.guardian import Guardian
+
+
+def guardian_forgets_the_lease(patch: pytest.MonkeyPatch) -> None:
+    """The guardian ends what it holds when its daemon dies, and not when the lease does."""
+    patch.setattr(Guardian, "_look", lambda self: self.until_ms or self._end())
+
+
+def guardian_sleeps_on_after_the_machine(patch: pytest.MonkeyPatch) -> None:
+    """The guardian's timer does not count while the machine sleeps: it looks later."""
+
+    def later(self: Guardian) -> None:
+        self._look_at(self._world.now_us + 200_000)
+
+    patch.setattr(Guardian, "awake", later)
+
+
+def guardian_outlives_its_daemon(patch: pytest.MonkeyPatch) -> None:
+    """A dead daemon's services run on; nobody holds their lease."""
+    patch.setattr(Guardian, "orphaned", lambda self: self.die())
+
+
+def unguarded_counts_as_guarded(patch: pytest.MonkeyPatch) -> None:
+    """A takeover without proof: nothing ends an unguarded service of a lost node."""
+    guard = registry.Guard("guardian", "", True)
+    patch.setattr(roster, "guard_of", lambda primitive, gates=None, **rest: guard)

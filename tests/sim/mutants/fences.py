@@ -1,0 +1,1 @@
+"""Planted faults in fencing: what counts as a proof, and on which incarnation."""
