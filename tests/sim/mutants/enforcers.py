@@ -4,7 +4,9 @@ import pytest
 
 from ha_core.agents import registry
 from ha_core.coordinator import roster
+from ha_core.sim.gate import KernelGate
 from ha_core.sim.guardian import Guardian
+from ha_core.sim.machine import Machine
 
 
 def guardian_forgets_the_lease(patch: pytest.MonkeyPatch) -> None:
@@ -26,7 +28,17 @@ def guardian_outlives_its_daemon(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Guardian, "orphaned", lambda self: self.die())
 
 
+def gate_stays_open(patch: pytest.MonkeyPatch) -> None:
+    """The kernel's elements never end."""
+    patch.setattr(KernelGate, "is_open", lambda self: True)
+
+
 def unguarded_counts_as_guarded(patch: pytest.MonkeyPatch) -> None:
     """A takeover without proof: nothing ends an unguarded service of a lost node."""
     guard = registry.Guard("guardian", "", True)
     patch.setattr(roster, "guard_of", lambda primitive, gates=None, **rest: guard)
+
+
+def watchdog_is_fed_without_a_lease(patch: pytest.MonkeyPatch) -> None:
+    """The guardian feeds the watchdog as long as it lives."""
+    patch.setattr(Machine, "_may_feed", lambda self: self.guardian.is_alive)

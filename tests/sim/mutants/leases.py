@@ -4,6 +4,7 @@ import pytest
 
 from ha_core.coordinator import roster
 from ha_core.coordinator.lead import Lead
+from ha_core.coordinator.record import Record
 from ha_core.effects import Send
 from ha_core.ids import Millis, NodeName
 from ha_core.membership.lease import RunLease
@@ -67,7 +68,7 @@ def inherited_leases_are_not_waited_for(patch: pytest.MonkeyPatch) -> None:
     """A new coordinator, and the old one, take over without waiting for leases to run out."""
     silence = roster.Roster._silence
 
-    def hasty(self: roster.Roster, record: roster.Record, silent: Millis, now: Millis) -> Millis:
+    def hasty(self: roster.Roster, record: Record, silent: Millis, now: Millis) -> Millis:
         record.lease_bound_ms = 0
         return silence(self, record, silent, now) * 3
 
@@ -85,7 +86,7 @@ def nodes_count_as_lost_after_half_the_time(patch: pytest.MonkeyPatch) -> None:
 
     silence = roster.Roster._silence
 
-    def doubled(self: roster.Roster, record: roster.Record, silent: Millis, now: Millis) -> Millis:
+    def doubled(self: roster.Roster, record: Record, silent: Millis, now: Millis) -> Millis:
         return 2 * silence(self, record, silent, now)
 
     patch.setattr(roster.Roster, "check", hasty)
@@ -116,12 +117,12 @@ def new_coordinators_inherit_no_lease(patch: pytest.MonkeyPatch) -> None:
     """The leases of a predecessor are taken for over at once, and nobody is given time to ask."""
     first = roster.Roster._first_record
 
-    def forgetful(self: roster.Roster, name: NodeName, wall_ms: Millis) -> roster.Record:
+    def forgetful(self: roster.Roster, name: NodeName, wall_ms: Millis) -> Record:
         record = first(self, name, wall_ms)
         record.lease_bound_ms = 0
         return record
 
-    def silent(self: roster.Roster, record: roster.Record, seen: Millis, now: Millis) -> Millis:
+    def silent(self: roster.Roster, record: Record, seen: Millis, now: Millis) -> Millis:
         if record.requested_ms is not None:
             return now - record.requested_ms
         return self.timers.dead_after_ms

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.sim.mutants import enforcers, leases, moves, stays, storage, votes
+from tests.sim.mutants import enforcers, fences, leases, moves, stays, storage, votes
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Planted:
 
 PLANTED: tuple[Planted, ...] = (
     Planted(leases.lease_runs_half_again_as_long, "S4", 5),
-    Planted(leases.lease_runs_from_the_arrival_of_the_grant, "S1", 4),
-    Planted(leases.grants_do_not_say_how_old_their_round_is, "S1", 4),
-    Planted(leases.inherited_leases_are_not_waited_for, "S1", 1),
-    Planted(leases.nodes_count_as_lost_after_half_the_time, "S1", 1),
+    Planted(leases.lease_runs_from_the_arrival_of_the_grant, "S4", 4),
+    Planted(leases.grants_do_not_say_how_old_their_round_is, "S4", 4),
+    Planted(leases.inherited_leases_are_not_waited_for, "S4", 1),
+    Planted(leases.nodes_count_as_lost_after_half_the_time, "S4", 1),
     Planted(leases.coordinator_acts_for_a_whole_d, "S3", 4),
-    Planted(leases.rounds_count_when_they_are_sent, "S1", 4),
+    Planted(leases.rounds_count_when_they_are_sent, "S4", 4),
     Planted(leases.new_coordinators_inherit_no_lease, "S4", 4),
     Planted(votes.candidates_need_not_know_what_is_final, "the core broke off", 10),
     Planted(votes.voters_forget_that_they_heard_a_leader, "S3", 11),
@@ -37,11 +37,14 @@ PLANTED: tuple[Planted, ...] = (
     Planted(storage.log_entries_are_lost_in_a_crash, "S2", 2),
     Planted(storage.votes_are_not_kept, "S3", 2),
     Planted(storage.starts_are_not_counted, "S5", 3),
+    Planted(enforcers.gate_stays_open, "S1", 28),
+    Planted(enforcers.watchdog_is_fed_without_a_lease, "S1", 83),
     Planted(enforcers.guardian_forgets_the_lease, "S1", 12),
     Planted(enforcers.guardian_sleeps_on_after_the_machine, "S1", 9),
     Planted(enforcers.guardian_outlives_its_daemon, "S1", 7),
     Planted(enforcers.unguarded_counts_as_guarded, "S4", 10),
-    Planted(stays.nobody_is_admitted_by_the_log, "S1", 1),
+    Planted(fences.failed_agents_have_done_it, "S4", 369),
+    Planted(stays.nobody_is_admitted_by_the_log, "S4", 1),
     Planted(stays.lost_nodes_are_never_admitted_again, "S5", 8),
     Planted(stays.learners_are_forgotten, "S5", 18),
     Planted(stays.new_coordinators_believe_that_nothing_runs, "S4", 10),
