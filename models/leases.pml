@@ -215,15 +215,10 @@ inline take_report(i, is_running) {
         known[i] = STOPPED; standing[i] = LOST; tidy() }
 
 /* The node and its coordinator agree on a new stay; a report must follow before its lease is renewed. */
-#ifdef BUG_LEASE_BEFORE_THE_REPORT
-#define BEFORE_REPORT MEMBER
-#else
-#define BEFORE_REPORT PENDING
-#endif
 #define ADMIT(i) \
     :: d_step { acts && follows[i] && (fresh[i] || standing[i] == LOST) && admission[i] < STAYS -> \
         say("%d begins another stay with %d", i, 0); \
-        admission[i]++; standing[i] = BEFORE_REPORT; \
+        admission[i]++; standing[i] = PENDING; \
         if :: fresh[i] -> known[i] = MAY_RUN :: else fi; \
         fresh[i] = false; stay[i] = admission[i]; end_what_lapsed(i); tidy() }
 
