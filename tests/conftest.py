@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, settings
 
 from tests.fake_cluster import FakeCluster, served
 
-
 # How long drawing takes says more of the machine's other work than of the test.
 settings.register_profile(
     "shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
