@@ -7,8 +7,8 @@ configuration and what every node has declared of its gates.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ha_core.agents.registry import Guard, guard_of
-from ha_core.config.model import Primitive
+from ha_core.agents.registry import Guard, exclusivity_of, guard_of
+from ha_core.config.model import Exclusivity, Primitive
 from ha_core.facts import Facts
 from ha_core.fencing.rules import can_fence
 from ha_core.gates import Gates
@@ -46,7 +46,9 @@ def protection_of(primitive: Primitive, facts: Facts, where: Iterable[NodeName])
 
 def _guard(primitive: Primitive, facts: Facts, node: NodeName) -> Guard:
     gates = facts.gates.get(node, Gates())
-    return guard_of(primitive, gates, fenced=can_fence(facts.configuration, node))
+    # Without its storage a node goes on with all that writes nothing.
+    power = exclusivity_of(primitive) is not Exclusivity.DEVICE
+    return guard_of(primitive, gates, fenced=can_fence(facts.configuration, node, power=power))
 
 
 def _weakness(found: tuple[NodeName, Guard]) -> tuple[bool, Millis, str]:

@@ -43,6 +43,8 @@ class _Cause:
     state: NodeState
     configuration: Configuration
     reason: str
+    power: bool
+    """Nothing less than the end of its machine would do."""
 
     def is_of(self, record: Record, configuration: Configuration) -> bool:
         """Return whether nothing has changed since."""
@@ -281,7 +283,7 @@ class Fencer:
             return None
         known = self._causes.get(name)
         if known is None or not known.is_of(record, configuration):
-            known = _Cause(record.instances, record.state, configuration, self._cause(record))
+            known = _Cause(record.instances, record.state, configuration, *self._cause(record))
             self._causes[name] = known
         if not known.reason:
             return None
@@ -292,11 +294,13 @@ class Fencer:
             known.reason,
             self._incident(record),
             wait_ms=grace_ms if is_lost and self._roster.is_unheard(name) else 0,
-            power=not is_lost,
+            power=known.power,
         )
 
-    def _cause(self, record: Record) -> str:
-        """Return why what a node runs, or may run, wants it cut off; nothing if it does not."""
+    def _cause(self, record: Record) -> tuple[str, bool]:
+        """Return why what a node runs, or may run, wants it cut off (nothing if it does not), and
+        whether its machine must end: without its storage it goes on with all that writes nothing.
+        """
         configuration, name = self._configuration, record.name
         if record.state is NodeState.LOST:
             doubtful = [
@@ -304,14 +308,15 @@ class Fencer:
                 for item in record.instances
                 if item.state is InstanceState.UNCERTAIN and not item.free_after_ms
             ]
-            if not doubtful or not rules.can_fence(configuration, name):
-                return ""
-            return f"{name} is lost and may still run {', '.join(doubtful)}"
+            power = self._roster.on_storage().isdisjoint(doubtful)
+            if not doubtful or not rules.can_fence(configuration, name, power=power):
+                return "", power
+            return f"{name} is lost and may still run {', '.join(doubtful)}", power
         for item in record.instances:
             if rules.asks_for_fencing(configuration, name, item) and item.failure is not None:
                 failed = item.failure
-                return f"{failed.action} of {item.resource} failed there: {failed.reason}"
-        return ""
+                return f"{failed.action} of {item.resource} failed there: {failed.reason}", True
+        return "", True
 
     def _incident(self, record: Record) -> str:
         return record.incident or f"{record.name}-fence-{record.generation}-{self._term}"

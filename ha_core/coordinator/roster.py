@@ -121,7 +121,7 @@ class Roster:
         if record is None or verdict.method == ADMITTED or record.generation > verdict.generation:
             return
         if record.state in GONE:
-            only = self._on_storage() if verdict.method.startswith(rules.CUT) else None
+            only = self.on_storage() if verdict.method.startswith(rules.CUT) else None
             record.unfenced = 0
             record.instances = without_active(record.instances, only)
             if verdict.method == LEFT:
@@ -328,7 +328,7 @@ class Roster:
         """A node without storage: what else nothing bounds may run there on."""
         record = Record(verdict.node, NodeState.LOST, verdict.generation)
         record.since_wall_ms = verdict.at_wall_ms
-        harmless = self._on_storage()
+        harmless = self.on_storage()
         record.instances = tuple(
             replace(item, state=InstanceState.STOPPED)
             if item.resource in harmless or self._extra_ms(item.resource, record.gates) == 0
@@ -413,7 +413,7 @@ class Roster:
         self._leave(record, NodeState.LOST, wall_ms)
         return Lost(record.name, record.generation, affected, ())
 
-    def _on_storage(self) -> frozenset[ResourceId]:
+    def on_storage(self) -> frozenset[ResourceId]:
         """Return what can do no harm once its node is cut off from its storage."""
         return frozenset(
             item.id

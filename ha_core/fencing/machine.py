@@ -219,7 +219,7 @@ class Fencing:
             return []
         if case.stage is Stage.PROVED:
             return []  # it is a fact, whatever is wanted now: the log shall have it
-        if wish is not None and wish.generation == case.wish.generation:
+        if wish is not None and _covers(case.wish, wish):
             if wish.is_asked and not case.wish.is_asked:
                 case.wish = wish
                 case.due_ms = min(case.due_ms, now_ms)
@@ -373,3 +373,8 @@ class Fencing:
         text += f"; the next try is in {rest_ms // 1000} s; {cure}"
         note = Note("fence-gave-up", wish.node, text, wish.reason, wish.incident)
         return [note, GaveUp(wish, case.due_ms)]
+
+
+def _covers(known: Wish, wish: Wish) -> bool:
+    """Return whether what is done for a wish that is known serves this one as well."""
+    return wish.generation == known.generation and (known.power or not wish.power)

@@ -291,6 +291,28 @@ def test_storage_device_frees_what_writes_and_nothing_else() -> None:
     assert states(bench)[MAIL] is InstanceState.UNCERTAIN
 
 
+def test_node_is_cut_off_from_its_storage_once_and_then_by_what_ends_the_rest() -> None:
+    bench = Bench(replace(BASE, fence_devices=(SAN, PDU)))
+    bench.lose(N2)
+    (order,) = [order for order in orders(bench.tick()) if order.verb is FenceVerb.CUT]
+    assert order.device == "san"
+    (proof,) = [v for v in bench.answer(order, FenceState.DONE) if isinstance(v, Verdict)]
+    bench.judge(proof)
+    (order,) = [order for order in orders(bench.tick()) if order.verb is FenceVerb.CUT]
+    assert order.device == "pdu", "what writes nothing runs on without storage"
+    (proof,) = [v for v in bench.answer(order, FenceState.DONE) if isinstance(v, Verdict)]
+    bench.judge(proof)
+    assert set(states(bench).values()) == {InstanceState.STOPPED}
+
+
+def test_node_is_not_cut_off_from_its_storage_for_what_writes_nothing() -> None:
+    bench = Bench(replace(BASE, fence_devices=(SAN,)))
+    bench.lose(N2)
+    bench.judge(Verdict(N2, 3, "cut:san", "cluster", "", 0))
+    assert states(bench)[MAIL] is InstanceState.UNCERTAIN
+    assert [order for order in orders(bench.tick(500)) if order.verb is FenceVerb.CUT] == []
+
+
 def test_successor_knows_that_a_node_without_storage_may_still_run_the_rest() -> None:
     verdicts = [Verdict(N2, 3, "cut:san", "cluster", "", 0)]
     roster = Roster(N1, 3, timers(1000), verdicts, (), BEGIN_MS)
