@@ -52,7 +52,6 @@ EFFECTS = (
     "datagrams repeated",
     "disks lost",
     "events lost unwritten",
-    "freezes between check and deed",
     "freezes between two effects",
     "gates deleted",
     "nodes confirmed down",

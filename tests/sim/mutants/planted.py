@@ -23,7 +23,7 @@ class Planted:
 
 PLANTED: tuple[Planted, ...] = (
     Planted(leases.lease_runs_half_again_as_long, "S4", 5),
-    Planted(leases.lease_runs_from_the_arrival_of_the_grant, "S4", 4),
+    Planted(leases.lease_runs_from_the_arrival_of_the_grant, "S4", 160),
     Planted(leases.grants_do_not_say_how_old_their_round_is, "S4", 4),
     Planted(leases.inherited_leases_are_not_waited_for, "S4", 1),
     Planted(leases.nodes_count_as_lost_after_half_the_time, "S4", 1),
