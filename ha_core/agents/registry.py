@@ -24,6 +24,8 @@ _DEFAULT_EXCLUSIVITY = {
     AgentClass.PROCESS: Exclusivity.PROCESS,
     AgentClass.ADDRESS: Exclusivity.NETWORK,
 }
+_ADDRESS_AGENTS: Final = frozenset({"IPaddr", "IPaddr2", "IPv6addr"})
+"""Scripts that put an address on an interface: a node without its storage still answers for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ def exclusivity_of(primitive: Primitive) -> Exclusivity:
     """Return what must never exist twice: the configuration's word, else the agent class's."""
     if primitive.meta.exclusivity is not None:
         return primitive.meta.exclusivity
+    if primitive.agent.type in _ADDRESS_AGENTS:
+        return Exclusivity.NETWORK
     return _DEFAULT_EXCLUSIVITY.get(primitive.agent.agent_class, Exclusivity.DEVICE)
 
 

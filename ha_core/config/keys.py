@@ -111,7 +111,7 @@ _OWN_META: dict[str, Key] = {
     "exclusivity": Key(
         kinds.words(Exclusivity),
         "What must never exist twice, and so which guard it needs; none: it may run twice.",
-        "network for address, process for process, device for all others",
+        "network for address, IPaddr, IPaddr2, IPv6addr; process for process; else device",
     ),
     "accept_risk": Key(
         kinds.TEXT,

@@ -1,9 +1,18 @@
 """What a lost node's declared gates are worth: each resource becomes free at its own time."""
 
+from dataclasses import replace
+
 import pytest
 
-from ha_core.agents.registry import RESET_MS, guard_of
-from ha_core.config.model import AgentClass, AgentRef, Configuration, Primitive
+from ha_core.agents.registry import RESET_MS, exclusivity_of, guard_of
+from ha_core.config.model import (
+    AgentClass,
+    AgentRef,
+    Configuration,
+    Exclusivity,
+    Meta,
+    Primitive,
+)
 from ha_core.config.model import Node as Member
 from ha_core.coordinator.roster import Roster
 from ha_core.gates import Gates
@@ -125,3 +134,12 @@ def test_guard_follows_from_class_and_gates(
 ) -> None:
     guard = guard_of(Primitive(DISK, AgentRef(agent_class)), gates, fenced=fenced)
     assert (guard.name, guard.bounded, guard.extra_ms) == expected
+
+
+@pytest.mark.parametrize("agent", ["IPaddr", "IPaddr2", "IPv6addr"])
+def test_script_that_sets_an_address_is_not_ended_by_taking_storage(agent: str) -> None:
+    primitive = Primitive(DISK, AgentRef(AgentClass.OCF, "heartbeat", agent))
+    assert exclusivity_of(primitive) is Exclusivity.NETWORK
+    assert not guard_of(primitive, Gates(kernel=True)).bounded, "the gate does not know of it"
+    own = replace(primitive, meta=Meta(exclusivity=Exclusivity.DEVICE))
+    assert exclusivity_of(own) is Exclusivity.DEVICE
