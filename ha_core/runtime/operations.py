@@ -177,7 +177,7 @@ class Operations:
         )
 
     def _take_death(self, resource: str, reason: str) -> None:
-        self._addresses.ended(resource)
+        self._addresses.ended(resource, reason)
         if not self._processes.died(resource, reason):
             words = self._processes.last_words(resource)
             with_lease = reason.startswith(_LEASE_REASONS)

@@ -6,6 +6,7 @@ Owns: the order of steps: look, ask the neighbours, note, gate, claim, announce.
 import asyncio
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from ha_core.agents.address import AddressSpec
 from ha_core.effects import RunOperation
 from ha_core.errors import ConfigError
 from ha_core.events import OperationDone
+from ha_core.ids import Millis
 from ha_core.runtime import address
 from ha_core.runtime.gate import AddressGate, GateError, Ungated
 from ha_core.runtime.gate_announce import Announcer
@@ -38,6 +40,8 @@ class Addresses:
         self._announcer = Announcer(self._gate.is_open)
         self._gate.on_opened = self._announcer.again
         self._uncovering: set[asyncio.Task[None]] = set()
+        self._claiming: dict[str, str] = {}
+        """Claims that are asked for, and why the guardian has let go of one again."""
 
     def leftovers(self) -> tuple[bytes, ...]:
         """Return what an earlier guardian may have left on interfaces."""
@@ -47,8 +51,10 @@ class Addresses:
         """Tell the neighbours of everything that is held here: some may not have heard it."""
         self._announcer.again()
 
-    def ended(self, resource: str) -> None:
+    def ended(self, resource: str, reason: str) -> None:
         """Take note that the guardian has let go of a resource of its own accord."""
+        if resource in self._claiming:
+            self._claiming[resource] = reason
         self._announcer.end(resource)
         self._uncover(resource)
 
@@ -84,12 +90,26 @@ class Addresses:
         claim = Claim(
             operation.primitive.id, name=spec.claim_name, not_after_ms=operation.not_after_ms
         )
-        answer = await self._guardian.claim(claim, operation.timeout_ms)
+        answer = await self._claimed(claim, operation.timeout_ms)
         if answer.fault == _IN_USE:
             owner = await address.claim_owner(spec.claim_name)
             reason = f"address {spec.address} is already claimed on this machine by {owner}"
             raise FaultError(ocf.GENERIC, reason)
         _require(answer)
+
+    async def _claimed(self, claim: Claim, timeout_ms: Millis) -> Answer:
+        """Have it claimed. A daemon that stood still may read that, and at once that the lease has
+        ended it: then nothing is held, and nobody may be told that it is here.
+        """
+        self._claiming[claim.resource] = ""
+        try:
+            answer = await self._guardian.claim(claim, timeout_ms)
+        finally:
+            ended = self._claiming.pop(claim.resource)
+        if answer.fault or not ended:
+            return answer
+        await self._guardian.release(claim.resource, claim.remove, timeout_ms)
+        return replace(answer, fault=ended)
 
     async def _seat(self, operation: RunOperation, spec: AddressSpec) -> None:
         if os.geteuid() != 0:
@@ -121,7 +141,7 @@ class Addresses:
             spare_s=GATED_SPARE_S if self._gate.available else SPARE_S,
             not_after_ms=operation.not_after_ms,
         )
-        answer = await self._guardian.claim(claim, operation.timeout_ms)
+        answer = await self._claimed(claim, operation.timeout_ms)
         if answer.fault == _EXISTS:
             reason = f"address {spec.address} is on {_link(seat)} already, put there by others"
             raise FaultError(ocf.GENERIC, reason)
