@@ -94,6 +94,7 @@ class Node(NodeParts):
             case ev.Received():
                 heard = self._detector.heard(event.sender, event.link, now_ms, event.frame)
                 self._links(heard, now_ms)
+                self._lone.heard(event.sender, event.generation)
                 self._message(event.sender, event.generation, event.message, now_ms)
             case ev.LinkHeard(sender=sender, link=link, frame=frame):
                 self._links(self._detector.heard(sender, link, now_ms, frame), now_ms)

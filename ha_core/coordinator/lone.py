@@ -42,6 +42,8 @@ class Lone:
         self._name = name
         self._random = random
         self._fencing: Fencing | None = None
+        self._heard: dict[NodeName, Generation] = {}
+        """Newest start of each node that has spoken to this one."""
         self._target: NodeName | None = None
         numbers = count(FIRST_ERRAND)
         self._number: Callable[[], int] = lambda: next(numbers)
@@ -51,6 +53,11 @@ class Lone:
     def deadline_ms(self) -> Millis | None:
         """Return when it must be looked at again; the campaigns of replication come sooner."""
         return self._fencing.deadline_ms() if self._fencing is not None else None
+
+    def heard(self, node: NodeName, generation: Generation) -> None:
+        """Note which start of a node speaks: the log need not know it yet."""
+        if generation > self._heard.get(node, 0):
+            self._heard[node] = generation
 
     def tick(
         self,
@@ -66,7 +73,7 @@ class Lone:
         is_lone = other is not None and not raft.alone_fault(now_ms)
         if is_lone and other is not None and silent_ms(other) >= timers.dead_after_ms:
             generation, said = _last_word(raft, other)
-            if said == LEFT:
+            if said == LEFT and self._heard.get(other, 0) <= generation:
                 return [GoAlone(Verdict(other, generation, LEFT, "cluster", "", wall_ms))]
             self.until_ms = now_ms + timers.dead_after_ms
             if not can_fence(raft.configuration, other, power=True):

@@ -6,6 +6,7 @@ from ha_core.config.model import Configuration, FenceDevice, Link, Options, TwoN
 from ha_core.effects import Effect, Fence, Send
 from ha_core.events import Event, FenceDone, Received, StopAsked
 from ha_core.ids import NodeName
+from ha_core.messages import LeaseRequest, Message
 from ha_core.node import Node
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import ConfigurationChange, Snapshot
@@ -19,6 +20,7 @@ class Pair(Cluster):
 
     def __init__(self, mode: TwoNode = TwoNode.FENCING) -> None:
         self.is_cut = False
+        self.loses: tuple[NodeName, type[Message]] | None = None
         self.shots: list[tuple[NodeName, str, NodeName]] = []
         self.answers = True
         self.holds_back = False
@@ -45,6 +47,8 @@ class Pair(Cluster):
         if isinstance(effect, Fence):
             return self.called(sender, effect)
         if not isinstance(effect, Send) or self.is_cut:
+            return []
+        if self.loses == (sender, type(effect.message)):
             return []
         generation = self.generations[sender]
         return [(effect.to, Received(sender, generation, LINK, effect.message))]
@@ -147,6 +151,21 @@ def test_after_an_orderly_stop_the_other_goes_on_and_nobody_is_shot() -> None:
     pair.run(5000)
     assert pair.leaders() == [leader]
     assert pair.shots == []
+
+
+def test_the_goodbye_of_an_earlier_start_lets_nobody_go_on_beside_the_start_that_followed() -> None:
+    pair = Pair()
+    pair.run(3000)
+    pair.give(B, StopAsked())
+    pair.run(200)
+    pair.generations[B] += 1
+    pair.start(B)
+    pair.loses = (B, LeaseRequest)  # so that the log does not admit it
+    pair.run(600)
+    pair.is_cut, pair.answers = True, False
+    pair.run(10_000)
+    assert pair.shots
+    assert pair.leaders() == []
 
 
 def test_a_proof_that_came_too_late_does_not_count_when_the_two_part_again() -> None:
