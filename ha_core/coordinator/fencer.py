@@ -23,6 +23,7 @@ from ha_core.fencing.dispatch import Dispatch, Ended
 from ha_core.fencing.machine import Fencing, GaveUp, Proved, Wish
 from ha_core.fencing.rehearsal import SEEN_OFF
 from ha_core.fencing.steps import Note
+from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, NodeName, ResourceId, Term
 from ha_core.messages import FenceOrder, FenceReport, FenceVerb
 from ha_core.replication.entries import Verdict
@@ -349,15 +350,19 @@ class Fencer:
                 case Note():
                     output.append(Told(item.kind, item.subject, item.text, item.why, item.incident))
                 case Proved(wish=wish, method=method):
-                    output.append(
-                        Verdict(
-                            wish.node, wish.generation, method, wish.author, wish.reason, wall_ms
-                        )
-                    )
+                    output.append(self._verdict(wish, method, wall_ms))
                 case GaveUp(wish=wish):
                     if wish.is_asked:
                         self._asked.pop(wish.node, None)
         return output
+
+    def _verdict(self, wish: Wish, method: str, wall_ms: Millis) -> Verdict:
+        """Return the proof for the log; without its storage, gates still end what it runs."""
+        record = self._roster.records.get(wish.node)
+        is_known = record is not None and record.generation == wish.generation
+        gates = record.gates if record is not None and is_known else Gates()
+        node, generation = wish.node, wish.generation
+        return Verdict(node, generation, method, wish.author, wish.reason, wall_ms, gates)
 
     # --- rehearsals ----------------------------------------------------------------------
 

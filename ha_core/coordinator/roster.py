@@ -328,13 +328,16 @@ class Roster:
         """A node without storage: what else nothing bounds may run there on."""
         record = Record(verdict.node, NodeState.LOST, verdict.generation)
         record.since_wall_ms = verdict.at_wall_ms
+        record.gates = verdict.gates
+        record.lost_ms = self._elected_ms  # it was before, or nobody would have cut it off
         harmless = self.on_storage()
-        record.instances = tuple(
-            replace(item, state=InstanceState.STOPPED)
-            if item.resource in harmless or self._extra_ms(item.resource, record.gates) == 0
-            else replace(item, state=InstanceState.UNCERTAIN)
-            for item in self._may_run(verdict.node, ())
-        )
+        found = []
+        for item in self._may_run(verdict.node, ()):
+            is_harmless = item.resource in harmless
+            extra_ms = 0 if is_harmless else self._extra_ms(item.resource, record.gates)
+            state = InstanceState.STOPPED if extra_ms == 0 else InstanceState.UNCERTAIN
+            found.append(replace(item, state=state, free_after_ms=extra_ms or 0))
+        record.instances = tuple(found)
         return record
 
     def _may_run(self, name: NodeName, remembered: tuple[Instance, ...]) -> tuple[Instance, ...]:

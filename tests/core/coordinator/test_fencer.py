@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from ha_core import commands
+from ha_core.agents.registry import LIFETIME_MS, RESET_MS
 from ha_core.config.model import (
     AgentClass,
     AgentRef,
@@ -26,6 +27,7 @@ from ha_core.coordinator.told import Told
 from ha_core.effects import Send
 from ha_core.errors import RefusedError
 from ha_core.fencing import rules
+from ha_core.gates import Gates
 from ha_core.ids import NodeName, ResourceId
 from ha_core.messages import (
     FenceOrder,
@@ -46,10 +48,10 @@ from ha_core.status import (
     NodeState,
     NodeStatus,
 )
-from ha_core.timers import timers
+from ha_core.timers import timers, with_drift
 
 N1, N2, N3 = NodeName("n1"), NodeName("n2"), NodeName("n3")
-DISK, MAIL, WEB = ResourceId("disk"), ResourceId("mail"), ResourceId("web")
+DISK, IP, MAIL, WEB = (ResourceId(name) for name in ("disk", "ip", "mail", "web"))
 OCF = AgentRef(AgentClass.OCF, "heartbeat", "Dummy")
 PDU = FenceDevice("pdu", "fence:x", targets=(N1, N2, N3))
 SAN = FenceDevice("san", "fence:y", targets=(N1, N2, N3), unfence=True)
@@ -322,6 +324,35 @@ def test_successor_knows_that_a_node_without_storage_may_still_run_the_rest() ->
     found = {item.resource: item.state for item in record.instances}
     stopped, open_ = InstanceState.STOPPED, InstanceState.UNCERTAIN
     assert found == {DISK: stopped, MAIL: open_, WEB: stopped}
+
+
+def test_proof_of_a_storage_device_keeps_what_the_node_declared_of_its_gates() -> None:
+    bench = Bench(replace(BASE, fence_devices=(SAN,)))
+    bench.roster.records[N2].gates = Gates(kernel=True)
+    bench.lose(N2)
+    (order,) = [order for order in orders(bench.tick()) if order.verb is FenceVerb.CUT]
+    (proof,) = [v for v in bench.answer(order, FenceState.DONE) if isinstance(v, Verdict)]
+    assert proof.gates == Gates(kernel=True)
+
+
+def test_successor_waits_for_the_guards_of_a_node_without_storage_and_no_longer() -> None:
+    address = Primitive(IP, AgentRef(AgentClass.ADDRESS), (("address", "192.0.2.7/24"),))
+    verdict = Verdict(N2, 3, "cut:san", "cluster", "", 0, Gates(watchdog_ms=10_000))
+    roster = Roster(N1, 3, timers(1000), [verdict], (), BEGIN_MS)
+    primitives = (*BASE.primitives, address)
+    roster.configure(replace(BASE, primitives=primitives, fence_devices=(SAN,)), 0)
+
+    def uncertain() -> list[ResourceId]:
+        found = roster.records[N2].instances
+        return [item.resource for item in found if item.state is InstanceState.UNCERTAIN]
+
+    assert uncertain() == [IP, MAIL]
+    roster.release(BEGIN_MS + with_drift(LIFETIME_MS) - 1)
+    assert uncertain() == [IP, MAIL]
+    roster.release(BEGIN_MS + with_drift(LIFETIME_MS))
+    assert uncertain() == [MAIL], "its watchdog ends that"
+    roster.release(BEGIN_MS + with_drift(10_000 + RESET_MS))
+    assert uncertain() == []
 
 
 def test_storage_is_switched_on_for_a_node_only_when_nothing_old_can_write_there() -> None:
