@@ -19,6 +19,7 @@ from ha_core.messages import FenceOrder, FenceReport, FenceState, FenceVerb
 
 KEPT: Final = 64
 """Finished errands that are remembered, to answer an order that comes again."""
+CALLED_OFF: Final = "it was called off"
 
 
 def cut_off(device: FenceDevice, target: NodeName) -> Steps:
@@ -104,6 +105,12 @@ class Errands:
         """Take an order of the coordinator; one that is known is answered, not done again."""
         key = (order.term, order.errand_id)
         known = self._errands.get(key)
+        if order.verb is FenceVerb.CANCEL and known is None:
+            # It has overtaken its order, which must do nothing when it comes.
+            report = _report(order, FenceState.FAILED, CALLED_OFF)
+            self._errands[key] = _Errand(order, sender, _none(), report=report)
+            self._forget()
+            return []
         if order.verb is FenceVerb.CANCEL:
             return self._cancel(known)
         if known is not None:
@@ -203,7 +210,7 @@ class Errands:
         if errand is None or errand.report is not None:
             return []
         running = [CancelFence(errand.call_id)] if errand.call_id else []
-        return [*running, *self._finish(errand, Result(False, "it was called off"))]
+        return [*running, *self._finish(errand, Result(False, CALLED_OFF))]
 
     def _end_older(self, term: Term) -> list[Output]:
         """What an earlier coordinator wanted is over: its successor decides anew."""
@@ -229,6 +236,11 @@ def _steps(order: FenceOrder, device: FenceDevice, configuration: Configuration)
             targets = [t for t in device.targets if configuration.node(t) is not None]
             wanted = tuple(t for t in targets if order.target in ("", t))
             return rehearse(device, wanted)
+
+
+def _none() -> Steps:
+    yield from ()
+    return Result(False, CALLED_OFF)
 
 
 def _working(order: FenceOrder) -> FenceReport:
