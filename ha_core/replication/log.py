@@ -140,6 +140,11 @@ class Log:
         later = self._entries[max(index - self._base_index, 0) :]
         return tuple(entry.change for entry in later if entry.change is not None)
 
+    def applied_after(self, index: Index) -> tuple[Entry, ...]:
+        """Return the applied entries above `index` that are still here."""
+        start = max(index - self._base_index, 0)
+        return tuple(self._entries[start : max(self.applied - self._base_index, 0)])
+
     def newest_change(self) -> ConfigurationChange | None:
         """Return the newest revision, final or not; None if there is none at all."""
         later = [entry.change for entry in self._entries if entry.change is not None]

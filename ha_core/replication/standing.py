@@ -12,7 +12,7 @@ from ha_core.effects import Effect
 from ha_core.ids import Index, Millis, NodeName, Term
 from ha_core.recovered import Recovered
 from ha_core.replication.election import Election, Role
-from ha_core.replication.entries import ConfigurationChange, Verdict
+from ha_core.replication.entries import ConfigurationChange, Entry, Verdict
 from ha_core.replication.log import Log
 from ha_core.replication.progress import Progress
 from ha_core.replication.signals import Signal
@@ -80,6 +80,10 @@ class Standing:
     def applied(self) -> tuple[Index, Term]:
         """Index and term of the newest applied entry."""
         return self._log.applied, self._log.term_at(self._log.applied) or 0
+
+    def applied_after(self, index: Index) -> tuple[Entry, ...]:
+        """Return the applied entries above `index` that are in memory, for checkers."""
+        return self._log.applied_after(index)
 
     @property
     def revisions(self) -> tuple[ConfigurationChange, ...]:

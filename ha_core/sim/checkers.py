@@ -4,7 +4,7 @@ Owns: safety rules S1 to S6. Each judge says what it saw in one sentence that
 begins with its rule. `Judges` hands them what the hosts let be seen.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from ha_core.agents.registry import may_run_twice
@@ -15,7 +15,7 @@ from ha_core.ids import NodeName, ResourceId, Revision
 from ha_core.journal import JournalEvent
 from ha_core.messages import Order
 from ha_core.policy.transition import ActionKind
-from ha_core.replication.entries import OPERATOR
+from ha_core.replication.entries import OPERATOR, Verdict
 from ha_core.sim.host import Host
 from ha_core.snapshot import ClusterSnapshot
 
@@ -144,6 +144,19 @@ class ProvenTakeover:
     def __init__(self, hosts: Sequence[Host], violations: Violations) -> None:
         self._hosts = hosts
         self._violations = violations
+        self._applied: dict[NodeName, int] = {}
+
+    def leads(self, host: Host, now_us: int) -> None:
+        """Heed what has become final at a coordinator: a later start's admission may come in the
+        same moment and take the verdict's place.
+        """
+        assert host.node is not None
+        raft = host.node.replication
+        seen, (applied, _) = self._applied.get(host.name, 0), raft.applied
+        if applied > seen:
+            self._applied[host.name] = applied
+            entries = raft.applied_after(seen)
+            self._heed({item.verdict for item in entries if item.verdict is not None}, now_us)
 
     def begins(self, host: Host, primitive: Primitive, now_us: int) -> None:
         """Judge a service that is about to begin on a host."""
@@ -162,15 +175,13 @@ class ProvenTakeover:
 
     def _heed_verdicts(self, now_us: int) -> None:
         """What a person or a device has said of an incarnation counts as proof, if it is true."""
+        nodes = [host.node for host in self._hosts if host.node is not None]
+        self._heed({item for node in nodes for item in node.replication.verdicts}, now_us)
+
+    def _heed(self, verdicts: Set[Verdict], now_us: int) -> None:
         named = {host.name: host for host in self._hosts}
-        verdicts = {
-            (verdict.node, verdict.generation, verdict.method)
-            for host in self._hosts
-            if host.node is not None
-            for verdict in host.node.replication.verdicts
-            if verdict.node in named
-        }
-        for node, generation, method in sorted(verdicts):
+        said = {(v.node, v.generation, v.method) for v in verdicts if v.node in named}
+        for node, generation, method in sorted(said):
             host = named[node]
             is_device = is_fencing(method)
             if is_device and generation > host.ended_generation:
@@ -339,6 +350,7 @@ class Judges:
         """A coordinator has handled an event."""
         if self.one_coordinator.leads(host, self._now_us()):
             self.one_history.led(host, self._now_us())
+        self.proven_takeover.leads(host, self._now_us())
 
     def ended(self, host: Host) -> None:
         """A daemon has ended."""
