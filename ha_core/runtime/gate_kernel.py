@@ -82,7 +82,8 @@ class Kernel:
     ) -> Millis:
         """Make the tables anew, closed; return a moment when that had been done. Raises OSError."""
         messages = self.tables.install(held, rungs)
-        for interface in interfaces:
+        present = {name for _, name in socket.if_nameindex()}
+        for interface in present.intersection(interfaces):  # older kernels refuse one that is gone
             messages += self.tables.watch_egress(interface)
         nft.exchange(self._socket, nft.batch(messages, None))
         done_ms = monotonic_ms()

@@ -243,6 +243,13 @@ def test_change_of_our_tables_is_noticed_with_the_next_word(kernel: Kernel, deed
     assert passes(SERVICE)
 
 
+def test_interface_that_is_gone_is_no_hindrance_to_make_the_tables_anew(kernel: Kernel) -> None:
+    kernel.install([ip_address(SERVICE)], ["gone0", "lo"], [Rung(7, 60_000)])
+    chains = run("nft", "list", "chains")
+    assert "out_lo" in chains
+    assert "out_gone0" not in chains, "kernels before 6.16 would refuse all of it"
+
+
 def test_later_daemon_removes_what_an_earlier_one_left(kernel: Kernel) -> None:
     (present,) = (item for item in netlink.addresses() if str(item.address) == SERVICE)
     with kernel_of("/run/one", "n1", (netlink.remove_request(present),)):
