@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from ha_core.config.model import AgentClass
+from ha_core.sim.plan import Draw
 from tests.sim.mutants import enforcers, fences, leases, moves, stays, storage, votes
 
 
@@ -19,6 +21,28 @@ class Planted:
     plant: Callable[[pytest.MonkeyPatch], None]
     rule: str
     seed: int
+    suits: Callable[[Draw], bool] = lambda plan: True
+    """Whether a run has what the fault needs to show: others are not tried."""
+
+
+def _has(plan: Draw, kind: AgentClass, *faults: str) -> bool:
+    is_there = any(item.agent.agent_class is kind for item in plan.configuration.primitives)
+    return is_there and len(plan.configuration.nodes) >= 3 and set(faults) <= set(plan.faults)
+
+
+def _gated(plan: Draw) -> bool:
+    has_gates = all(kit.gates.kernel for kit in plan.kits)
+    return has_gates and _has(plan, AgentClass.ADDRESS, "stall")
+
+
+def _watched(plan: Draw) -> bool:
+    has_watchdogs = all(kit.gates.watchdog_ms for kit in plan.kits)
+    return has_watchdogs and _has(plan, AgentClass.OCF, "isolate")
+
+
+def _fenced(plan: Draw) -> bool:
+    devices = plan.configuration.fence_devices
+    return bool(devices) and _has(plan, AgentClass.OCF, "fence-agents", "isolate")
 
 
 PLANTED: tuple[Planted, ...] = (
@@ -37,13 +61,13 @@ PLANTED: tuple[Planted, ...] = (
     Planted(storage.log_entries_are_lost_in_a_crash, "S2", 2),
     Planted(storage.votes_are_not_kept, "S3", 2),
     Planted(storage.starts_are_not_counted, "S5", 3),
-    Planted(enforcers.gate_stays_open, "S1", 28),
-    Planted(enforcers.watchdog_is_fed_without_a_lease, "S1", 83),
+    Planted(enforcers.gate_stays_open, "S1", 28, _gated),
+    Planted(enforcers.watchdog_is_fed_without_a_lease, "S1", 83, _watched),
     Planted(enforcers.guardian_forgets_the_lease, "S1", 12),
     Planted(enforcers.guardian_sleeps_on_after_the_machine, "S1", 9),
     Planted(enforcers.guardian_outlives_its_daemon, "S1", 7),
     Planted(enforcers.unguarded_counts_as_guarded, "S4", 10),
-    Planted(fences.failed_agents_have_done_it, "S4", 369),
+    Planted(fences.failed_agents_have_done_it, "S4", 369, _fenced),
     Planted(stays.nobody_is_admitted_by_the_log, "S4", 1),
     Planted(stays.lost_nodes_are_never_admitted_again, "S5", 8),
     Planted(stays.learners_are_forgotten, "S5", 18),
