@@ -60,6 +60,8 @@ class Lead:
         self._handover = Handover(name, now_ms)
         self.planner = Planner(self.term)
         self._muster = Muster(is_complete=is_mustered)
+        self._told_awaited: tuple[NodeName, ...] = ()
+        self._count_voters()
         self.fencer = Fencer(name, self.term, self.roster, timers, random)
         self._clerk = Clerk(raft, self.roster, self.planner, self.fencer)
         self._dirty = True
@@ -332,12 +334,9 @@ class Lead:
 
     def _see_muster(self) -> list[LeadOutput]:
         """With `wait_for_all` nothing starts before every voter was seen once."""
-        if not self._raft.configuration.options.wait_for_all or self.planner.released_by:
-            self._muster.is_complete = True
-        records = self.roster.records.values()
-        online = [record.name for record in records if record.state is NodeState.ONLINE]
-        awaited = self._muster.look(self._raft.configuration.voters(), online)
-        before, self.planner.awaited = self.planner.awaited, awaited
+        self._count_voters()
+        before, awaited = self._told_awaited, self.planner.awaited
+        self._told_awaited = awaited
         if awaited == before:
             return []
         self._dirty = True
@@ -349,6 +348,16 @@ class Lead:
             text = f"the wait for {names} is over: {self.planner.released_by}"
             return [Told("quorum-released", "cluster", text)]
         return [Told("quorum-complete", "cluster", "every voter was seen: the cluster starts")]
+
+    def _count_voters(self) -> None:
+        """Note whom the cluster waits for: from the first view on, or a node would believe that
+        it waits for nobody.
+        """
+        if not self._raft.configuration.options.wait_for_all or self.planner.released_by:
+            self._muster.is_complete = True
+        records = self.roster.records.values()
+        online = [record.name for record in records if record.state is NodeState.ONLINE]
+        self.planner.awaited = self._muster.look(self._raft.configuration.voters(), online)
 
     def _admission(self, node: NodeName) -> int:
         record = self.roster.records.get(node)

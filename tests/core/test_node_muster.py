@@ -8,7 +8,8 @@ from ha_core.commands import Outcome, ReleaseQuorum
 from ha_core.config.model import AgentClass, AgentRef, Configuration, Link, Options, Primitive
 from ha_core.effects import CommandAnswered, Effect, RunOperation, Send
 from ha_core.events import CommandGiven, Event, OperationDone, Received
-from ha_core.ids import NodeName, ResourceId
+from ha_core.ids import Millis, NodeName, ResourceId
+from ha_core.messages import BeatReply, Message
 from ha_core.node import Node
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import ConfigurationChange, Snapshot
@@ -34,6 +35,8 @@ class Begun(Cluster):
         self.ran: list[tuple[NodeName, str]] = []
         self.outcomes: list[Outcome] = []
         self.dead = {NodeName(name) for name in NAMES}
+        self.loses: tuple[type[Message], ...] = ()
+        self.loses_until_ms: Millis = 0
         for name in started:
             self.start(name)
 
@@ -51,6 +54,9 @@ class Begun(Cluster):
         if isinstance(effect, CommandAnswered):
             self.outcomes.append(effect.outcome)
         if not isinstance(effect, Send):
+            return []
+        is_lost = isinstance(effect.message, self.loses)
+        if is_lost and self.now_ms < self.loses_until_ms:
             return []
         return [(effect.to, Received(sender, 1, LINK, effect.message))]
 
@@ -124,3 +130,12 @@ def test_node_that_restarts_into_a_running_cluster_waits_for_nobody() -> None:
     cluster.run(4000)
     assert cluster.seen().quorate
     assert cluster.seen().awaited == ()
+
+
+@pytest.mark.parametrize("until_ms", [2500, 2800, 3500])
+def test_coordinator_that_never_could_act_has_not_seen_the_cluster(until_ms: int) -> None:
+    cluster = Begun("a", "b")
+    cluster.loses, cluster.loses_until_ms = (BeatReply,), until_ms
+    cluster.run(8000)
+    assert cluster.seen().awaited == ("c",)
+    assert cluster.starts == 0
