@@ -312,7 +312,7 @@ class Roster:
         verdict, known = self._verdicts.get(name), self._known.get(name)
         if verdict is not None and verdict.method.startswith(rules.CUT):
             return self._cut_record(verdict)
-        if verdict is None or verdict.method != ADMITTED:
+        if verdict is None or not (verdict.method == ADMITTED or _is_just_off(verdict, known)):
             generation = verdict.generation if verdict else 0
             return Record(name, NodeState.LEFT, generation, since_wall_ms=wall_ms)
         remembered = known.instances if known and known.generation == verdict.generation else ()
@@ -458,3 +458,12 @@ class Roster:
         uncertain = tuple(item.resource for item in open_ if not item.free_after_ms)
         delayed = tuple((i.resource, i.free_after_ms) for i in open_ if i.free_after_ms)
         return Lost(record.name, record.generation, tuple(affected), uncertain, delayed)
+
+
+def _is_just_off(verdict: Verdict, known: NodeStatus | None) -> bool:
+    """Return whether a device's word stands against a node that our predecessor still had: should
+    the device have lied, its lease may run for a moment.
+    """
+    if known is None or not verdict.method.startswith(rules.FENCED):
+        return False
+    return known.generation == verdict.generation and known.state not in GONE

@@ -275,6 +275,19 @@ def test_what_a_dead_node_sent_before_is_not_taken_for_its_return() -> None:
     assert not bench.fencer.holds(N2, 3, bench.now_ms + 1000)
 
 
+def test_successor_takes_a_device_s_word_when_the_lease_of_its_node_has_run_out() -> None:
+    verdict = Verdict(N2, 3, "fenced:pdu", "cluster", "", 0)
+    view = (NodeStatus(N2, NodeState.ONLINE, 3, RUNNING),)
+    roster = Roster(N1, 3, timers(1000), [verdict], view, BEGIN_MS)
+    roster.configure(BASE, 0)
+    over_ms = BEGIN_MS + timers(1000).inherited_lease_ms()
+    assert roster.check({}, set(), over_ms - 1, 0) == ([], False)
+    assert {item.state for item in roster.records[N2].instances} == {InstanceState.STARTED}
+    (lost,) = roster.check({}, set(), over_ms, 0)[0]
+    assert (lost.node, lost.affected) == (N2, (DISK, MAIL, WEB))
+    assert {item.state for item in roster.records[N2].instances} == {InstanceState.STOPPED}
+
+
 def test_node_that_speaks_although_it_was_proved_off_is_told_once() -> None:
     bench = Bench()
     bench.lose(N2)
