@@ -129,14 +129,16 @@ class Fencer:
         whoever came next would cut it off again, as its devices are configured.
         """
         self._fit = fit
-        record = self._roster.records.get(self._name)
-        if record is None:
-            return None
-        is_wanted = self._name in self._asked or self._automatic(record) is not None
-        return self._successor() if is_wanted else None
+        return self._successor() if self._is_wanted(self._name) else None
+
+    def _is_wanted(self, node: NodeName) -> bool:
+        record = self._roster.records.get(node)
+        return record is not None and (node in self._asked or self._automatic(record) is not None)
 
     def _successor(self) -> NodeName | None:
-        return next((name for name in self._online() if name in self._fit), None)
+        """Return a voter that need not make way itself: two such would do nothing else."""
+        able = (name for name in self._online() if name in self._fit)
+        return next((name for name in able if not self._is_wanted(name)), None)
 
     def to_forgive(self) -> list[tuple[ResourceId, NodeName]]:
         """Return, once, the failures that a node was cut off for, now that it has come back."""

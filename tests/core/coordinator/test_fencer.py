@@ -497,6 +497,15 @@ def test_coordinator_that_is_to_be_cut_off_makes_way_and_leaves_the_deed_to_its_
     assert bench.fencer.makes_way_for(fit) == N3
 
 
+def test_coordinator_makes_way_for_nobody_who_is_to_be_cut_off_too() -> None:
+    bench = Bench()
+    for name in (N1, N2):
+        bench.fencer.ask(commands.FenceNode(name, "it smokes"), "ann")
+    assert bench.fencer.makes_way_for(frozenset({N2, N3})) == N3
+    assert bench.fencer.makes_way_for(frozenset({N2})) is None
+    assert {order.target for order in orders(bench.tick())} == {N1, N2}
+
+
 def test_coordinator_without_a_successor_is_cut_off_by_others_all_the_same() -> None:
     bench = Bench()
     assert bench.fencer.makes_way_for(frozenset()) is None
