@@ -7,6 +7,7 @@ read the result back with nft itself. Source: linux/netfilter/nf_tables.h,
 linux/netfilter/nfnetlink.h, netlink(7).
 """
 
+import contextlib
 import errno
 import os
 import socket
@@ -18,6 +19,8 @@ from typing import Final
 
 ANSWER_BYTES_MAX: Final = 256 * 1024
 ANSWERS_MAX: Final = 4096
+BATCH_BYTES_MAX: Final = 8 * 1024 * 1024
+"""A transaction is one packet; each service address takes 230 bytes of it."""
 
 _HEADER: Final = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _FAMILY: Final = struct.Struct("!BBH")  # nfgenmsg: family, version, resource
@@ -37,6 +40,7 @@ _ERROR: Final = 2
 _DONE: Final = 3
 _CAP_ACK: Final = 10  # NETLINK_CAP_ACK: an error need not bring the whole request back
 _SOL_NETLINK: Final = 270
+_SNDBUFFORCE: Final = 32  # SO_SNDBUFFORCE goes beyond net.core.wmem_max
 
 
 class Family(IntEnum):
@@ -212,6 +216,8 @@ def open_socket() -> socket.socket:
     netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETFILTER)
     netlink.setblocking(False)
     netlink.setsockopt(_SOL_NETLINK, _CAP_ACK, 1)
+    with contextlib.suppress(PermissionError):  # root of a user namespace has to do without
+        netlink.setsockopt(socket.SOL_SOCKET, _SNDBUFFORCE, BATCH_BYTES_MAX)
     return netlink
 
 

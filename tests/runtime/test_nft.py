@@ -250,6 +250,17 @@ def test_interface_that_is_gone_is_no_hindrance_to_make_the_tables_anew(kernel: 
     assert "out_gone0" not in chains, "kernels before 6.16 would refuse all of it"
 
 
+def test_tables_of_a_node_with_thousands_of_addresses_are_made_anew_at_once(
+    kernel: Kernel,
+) -> None:
+    many = [ip_address("198.18.0.0") + number for number in range(3000)]
+    rungs = [Rung(number, 60_000) for number in range(1, 70)]
+    kernel.install([*many, ip_address(SERVICE)], ["lo"], rungs)
+    assert not passes(SERVICE)
+    kernel.change(kernel.tables.choose(7))
+    assert passes(SERVICE)
+
+
 def test_later_daemon_removes_what_an_earlier_one_left(kernel: Kernel) -> None:
     (present,) = (item for item in netlink.addresses() if str(item.address) == SERVICE)
     with kernel_of("/run/one", "n1", (netlink.remove_request(present),)):
