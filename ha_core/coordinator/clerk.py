@@ -141,6 +141,7 @@ class Clerk:
             change = ConfigurationChange(
                 newest.revision + 1, changed, newest.author, reason, wall_ms, "", waiting
             )
+            change = replace(change, taken=_still(newest.taken, waiting))
             if self._raft.must_agree_first(change):
                 reason = f"{name} is to vote: neither of two goes on alone before"
                 return self._remark(newest, reason, True, now_ms, wall_ms)
@@ -188,6 +189,7 @@ class Clerk:
         change = ConfigurationChange(
             newest.revision + 1, changed, "cluster", reason, wall_ms, "", waiting
         )
+        change = replace(change, taken=_still((*newest.taken, gone), waiting))
         if self._raft.may_propose(change):
             return []
         return list(self._raft.propose(change, None, now_ms))
@@ -232,11 +234,12 @@ class Clerk:
         newest = self._raft.revisions[-1] if self._raft.revisions else None
         revision = newest.revision if newest else 0
         waiting = newest.will_vote if newest else ()
+        taken = newest.taken if newest else ()
         if isinstance(command, commands.Apply) and command.base not in (None, revision):
             text = f"the configuration is at revision {revision}, not {command.base}: look again"
             raise RefusedError("stale", text)
         active = self._active_nodes(getattr(command, "resource", None))
-        changed, will_vote = desks.edited(self._configuration, waiting, command, active)
+        changed, will_vote = desks.edited(self._configuration, waiting, command, active, taken)
         if changed == self._configuration and will_vote == waiting:
             return self._settle(request_id, Outcome(text="nothing changes", revision=revision))
         orders = self._planner.executor.open.values()
@@ -245,6 +248,7 @@ class Clerk:
         change = ConfigurationChange(
             revision + 1, changed, author, reason, wall_ms, request_id, will_vote
         )
+        change = replace(change, taken=_still(taken, will_vote))
         obstacle = self._raft.may_propose(change)
         if obstacle:
             raise RefusedError("busy", obstacle)
@@ -354,6 +358,10 @@ class Clerk:
     def _settle(self, request_id: str, outcome: Outcome) -> list[Output]:
         askers = self._desk.settle(request_id, outcome)
         return [Send(asker, CommandReply(request_id, outcome)) for asker in askers]
+
+
+def _still(taken: tuple[NodeName, ...], waiting: tuple[NodeName, ...]) -> tuple[NodeName, ...]:
+    return tuple(sorted(set(taken) & set(waiting)))
 
 
 def _with_vote(configuration: Configuration, name: NodeName, *, voter: bool) -> Configuration:

@@ -147,11 +147,14 @@ def edited(
     waiting: tuple[NodeName, ...],
     command: Command,
     active_nodes: tuple[NodeName, ...],
+    taken: tuple[NodeName, ...] = (),
 ) -> tuple[Configuration, tuple[NodeName, ...]]:
     """Return the configuration after a command that edits it, and the learners that are to vote.
 
     New voters begin as learners: an empty one that counts for the majority could stop the cluster.
-    `waiting` are those whom an earlier command made so.
+    `waiting` are those whom an earlier command made so; a file that lists them without a vote
+    ends that, except for those whose votes the cluster took (`taken`): the file is then a copy of
+    what stands.
 
     Raises:
         RefusedError: the result would not be acceptable; code `invalid` or `not-found`.
@@ -168,7 +171,8 @@ def edited(
             waiting = (*waiting, command.node)
         command = replace(command, voter=False)
     changed = apply_command(configuration, command, active_nodes)
-    earlier = () if isinstance(command, commands.Apply) else waiting
+    is_whole = isinstance(command, commands.Apply)
+    earlier = tuple(name for name in waiting if name in taken or not is_whole)
     # What is judged is what is wanted: a witness that does not vote yet is no fault.
     faults = check(_with_votes(changed, earlier, True))
     if faults:

@@ -34,6 +34,8 @@ class ConfigurationChange:
     """Learners that become voters when they have caught up, whoever leads then."""
     none_alone: bool = False
     """While it is the newest, neither of two voters goes on alone: the votes are to change."""
+    taken: tuple[NodeName, ...] = ()
+    """Of `will_vote`: whose votes the cluster itself took while they were gone."""
 
 
 def size_of(change: ConfigurationChange) -> int:

@@ -215,4 +215,5 @@ class Standing:
             f"{verdict.node} is off and has no vote until it is back",
             wall_ms,
             will_vote=tuple(sorted({*newest.will_vote, verdict.node})),
+            taken=tuple(sorted({*newest.taken, verdict.node})),
         )

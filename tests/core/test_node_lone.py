@@ -1,10 +1,12 @@
 """Two nodes with fencing: who goes on, who waits, and what a node that returns may not do."""
 
+from dataclasses import replace
 from random import Random
 
+from ha_core.commands import Apply
 from ha_core.config.model import Configuration, FenceDevice, Link, Options, TwoNode
 from ha_core.effects import Effect, Fence, Send
-from ha_core.events import Event, FenceDone, Received, StopAsked
+from ha_core.events import CommandGiven, Event, FenceDone, Received, StopAsked
 from ha_core.ids import NodeName
 from ha_core.messages import LeaseRequest, Message
 from ha_core.node import Node
@@ -29,7 +31,7 @@ class Pair(Cluster):
         first = Configuration(
             nodes=(member("a"), member("b")),
             links=(Link(LINK),),
-            fence_devices=(FenceDevice("pdu", "fence_x", targets=(A, B)),),
+            fence_devices=(FenceDevice("pdu", "fence:x", targets=(A, B)),),
             options=Options(two_node=mode),
         )
         super().__init__("a", "b")
@@ -138,6 +140,26 @@ def test_the_one_that_was_shot_returns_as_a_learner_and_gets_its_vote_back() -> 
     for name in (A, B):
         assert pair.nodes[name].configuration.voters() == (A, B)
     assert pair.nodes[lost].replication.applied == pair.nodes[survivor].replication.applied
+
+
+def test_an_edit_of_what_stands_while_the_other_is_off_does_not_cost_it_its_vote() -> None:
+    pair = Pair()
+    pair.run(3000)
+    pair.is_cut = True
+    pair.run(12_000)
+    (survivor,) = pair.leaders()
+    (lost,) = pair.dead
+    stands = pair.nodes[survivor].configuration
+    assert stands.voters() == (survivor,)
+    options = replace(stands.options, last_man_standing_ms=60_000)
+    pair.give(survivor, CommandGiven("1", "ann", Apply(replace(stands, options=options))))
+    pair.run(1000)
+    assert pair.nodes[survivor].configuration.options == options
+    pair.is_cut = False
+    pair.generations[lost] += 1
+    pair.start(lost)
+    pair.run(5000)
+    assert pair.nodes[survivor].configuration.voters() == (A, B)
 
 
 def test_after_an_orderly_stop_the_other_goes_on_and_nobody_is_shot() -> None:

@@ -112,6 +112,8 @@ def test_new_voter_in_a_file_begins_as_a_learner() -> None:
     again, waiting = edited(changed, waiting, Apply(changed), ())
     assert again == changed
     assert waiting == (), "who applies it without a vote has changed his mind"
+    again, waiting = edited(changed, (NodeName("b"),), Apply(changed), (), (NodeName("b"),))
+    assert waiting == ("b",), "its vote was taken by the cluster, not by the file"
 
 
 def answers(cluster: Cluster, name: str, command: Command) -> list[Outcome]:
