@@ -7,6 +7,7 @@ through the log; a successor finds it there.
 
 from collections import deque
 from dataclasses import replace
+from typing import Final
 
 from ha_core import commands
 from ha_core.commands import Command, Outcome
@@ -40,6 +41,10 @@ BACKLOG_MAX = 256
 """Commands that wait for the change before them; a person would not wait for more."""
 
 
+LAG_D: Final = 5
+"""Neither of two goes on alone for so many D while a third one is to vote and lags a little."""
+
+
 class Clerk:
     """Commands and verdicts of one coordinator's term."""
 
@@ -50,6 +55,8 @@ class Clerk:
         self._fencer = fencer
         self._desk = Desk()
         self._last_man = LastMan()
+        self._marked_ms: Millis | None = None
+        """Since when `none_alone` stands."""
         self._proposed: set[tuple[NodeName, Generation, str]] = set()
         self._backlog: deque[tuple[str, str, Command]] = deque()
         self._confirming: dict[tuple[NodeName, Generation], list[str]] = {}
@@ -129,11 +136,17 @@ class Clerk:
         newest = self._raft.revisions[-1]
         if len(newest.configuration.voters()) >= VOTERS_MAX:
             return []
+        if not newest.none_alone:
+            self._marked_ms = None
+        elif self._marked_ms is None:
+            self._marked_ms = now_ms
+        is_lagging = False
         for name in newest.will_vote:
             record = self._roster.records.get(name)
             if record is None or record.state is not NodeState.ONLINE:
                 continue
             if self._raft.match_of(name) < self._raft.commit:
+                is_lagging = True
                 continue
             changed = _with_vote(newest.configuration, name, voter=True)
             waiting = tuple(other for other in newest.will_vote if other != name)
@@ -147,6 +160,9 @@ class Clerk:
                 return self._remark(newest, reason, True, now_ms, wall_ms)
             if not self._raft.may_propose(change):
                 return list(self._raft.propose(change, None, now_ms))
+        lag_ms = LAG_D * newest.configuration.options.dead_after_ms
+        if is_lagging and self._marked_ms is not None and now_ms - self._marked_ms < lag_ms:
+            return []  # the very revision that makes room for its vote is on its way to it
         if newest.none_alone:
             reason = "one of two may go on alone again"
             return self._remark(newest, reason, False, now_ms, wall_ms)
