@@ -75,10 +75,9 @@ class Lone:
             generation, said = _last_word(raft, other)
             if said == LEFT and self._heard.get(other, 0) <= generation:
                 return [GoAlone(Verdict(other, generation, LEFT, "cluster", "", wall_ms))]
-            self.until_ms = now_ms + timers.dead_after_ms
-            if not can_fence(raft.configuration, other, power=True):
-                return []
-            return self._shoot(raft, other, generation, view, timers, now_ms, wall_ms)
+            if _may_shoot(raft.configuration, other):
+                self.until_ms = now_ms + timers.dead_after_ms
+                return self._shoot(raft, other, generation, view, timers, now_ms, wall_ms)
         self.until_ms = 0
         return [] if self._fencing is None else self._end(raft.configuration, now_ms)
 
@@ -146,6 +145,13 @@ def _go_alone(proved: Proved, wall_ms: Millis) -> GoAlone:
     return GoAlone(
         Verdict(wish.node, wish.generation, proved.method, wish.author, wish.reason, wall_ms)
     )
+
+
+def _may_shoot(configuration: Configuration, other: NodeName) -> bool:
+    node = configuration.node(other)
+    if node is None or node.maintenance or configuration.options.maintenance:
+        return False
+    return can_fence(configuration, other, power=True)
 
 
 def _last_word(raft: Replication, node: NodeName) -> tuple[Generation, str]:

@@ -20,7 +20,7 @@ A, B = NodeName("a"), NodeName("b")
 class Pair(Cluster):
     """Two voters from the beginning, a switch that ends one of them, and a cable between both."""
 
-    def __init__(self, mode: TwoNode = TwoNode.FENCING) -> None:
+    def __init__(self, mode: TwoNode = TwoNode.FENCING, *, maintenance: bool = False) -> None:
         self.is_cut = False
         self.loses: tuple[NodeName, type[Message]] | None = None
         self.shots: list[tuple[NodeName, str, NodeName]] = []
@@ -32,7 +32,7 @@ class Pair(Cluster):
             nodes=(member("a"), member("b")),
             links=(Link(LINK),),
             fence_devices=(FenceDevice("pdu", "fence:x", targets=(A, B)),),
-            options=Options(two_node=mode),
+            options=Options(two_node=mode, maintenance=maintenance),
         )
         super().__init__("a", "b")
         self.first = Snapshot(1, 1, (ConfigurationChange(1, first, "test", "first", 0),))
@@ -97,6 +97,15 @@ def test_of_two_that_lost_each_other_one_shoots_and_the_other_is_shot() -> None:
 
 def test_without_the_option_nobody_shoots_and_nobody_leads() -> None:
     pair = Pair(TwoNode.WAIT)
+    pair.run(3000)
+    pair.is_cut = True
+    pair.run(20_000)
+    assert pair.shots == []
+    assert pair.leaders() == []
+
+
+def test_in_maintenance_nobody_shoots() -> None:
+    pair = Pair(maintenance=True)
     pair.run(3000)
     pair.is_cut = True
     pair.run(20_000)
