@@ -96,8 +96,8 @@ class FenceAgents:
             most,
             how.given,
         )
-        code, text = _read(call, action, ended)
-        text = fence.blotted(text, device, secrets)
+        # Before anything is cut off: half of a secret would be found by nobody.
+        code, text = _read(call, action, ended, lambda text: fence.blotted(text, device, secrets))
         return FenceDone(call.call_id, code, ended.timed_out, text, ended.duration_ms)
 
 
@@ -135,12 +135,14 @@ def read_secret(path: str) -> str:
     return raw.decode("utf-8", "replace").split("\n")[0].rstrip("\r")
 
 
-def _read(call: Fence, action: FenceCall, ended: AgentResult) -> tuple[int, str]:
+def _read(
+    call: Fence, action: FenceCall, ended: AgentResult, blotted: Callable[[str], str]
+) -> tuple[int, str]:
     """Return the answer's code and words; of an agent that was killed, nothing is taken as done."""
     if action is FenceCall.METADATA and not ended.timed_out and not ended.exit_code:
-        raw = ended.output.decode("utf-8", "replace")
+        raw = blotted(ended.output.decode("utf-8", "replace"))
         return fence.result(call.device, action, call.target, ended.exit_code, raw)
-    text = clean(ended.output).replace("\t", " ")
+    text = blotted(clean(ended.output)).replace("\t", " ")
     if ended.timed_out:
         return fence.FAILED, last_line(text)
     if ended.signal:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ha_core.agents.output import REASON_CHARACTERS_MAX
 from ha_core.config.model import FenceCall, FenceDevice
 from ha_core.effects import Fence
 from ha_core.events import LEASE_RAN_OUT, FenceDone
@@ -145,6 +146,15 @@ def test_secret_comes_from_its_file_and_is_blotted_out_of_what_the_agent_says(
     device = stand_in(tmp_path, "deaf", password_file=str(secret))
     done = called(tmp_path, device, FenceCall.STATUS)
     assert (done.exit_code, done.text) == (1, "login with (hidden) refused")
+
+
+def test_secret_at_the_end_of_what_is_kept_is_blotted_out_as_a_whole(tmp_path: Path) -> None:
+    agent = script(
+        tmp_path / "agent", f"echo {'x' * (REASON_CHARACTERS_MAX - 8)}hunter2hunter2; exit 1"
+    )
+    done = called(tmp_path, device_of(agent, ("password", "hunter2hunter2")), FenceCall.OFF)
+    assert done.text.startswith("x")
+    assert "h" not in done.text.removesuffix("(hidden)")
 
 
 def test_secret_that_others_may_read_is_not_used(tmp_path: Path) -> None:
