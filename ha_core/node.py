@@ -436,6 +436,7 @@ class Node(NodeParts):
             wall_ms,
             self._random,
             is_mustered=self._is_mustered,
+            talks=self._mutual.told,
         )
         text = f"{self.name} is the coordinator (term {self._raft.term})"
         self._tell("coordinator-elected", self.name, text, "", "", now_ms)

@@ -5,7 +5,7 @@ coordinator alone, so its circle is whoever it can talk with. If another voter's
 circle has been larger for a while, the coordinator steps aside for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,12 @@ by some before others.
 """
 FIRST: Final = 4
 """A new coordinator keeps its place for so many times `dead_after_ms` at least."""
+
+
+DEAF: Final = 60
+"""Whom a coordinator could talk to when it was elected, and cannot serve, no other could: for so
+many times `dead_after_ms` nobody is preferred for that node's sake. Its disk may hang.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +46,10 @@ class Better:
 class Handover:
     """One coordinator's comparison of its circle with those of the other voters."""
 
-    def __init__(self, name: NodeName, now_ms: Millis) -> None:
+    def __init__(self, name: NodeName, now_ms: Millis, talks: Iterable[NodeName] = ()) -> None:
+        """`talks`: the nodes with which this one could talk when it was elected."""
         self._name = name
+        self._deaf = set(talks)
         self._began_ms = now_ms
         self._since: tuple[NodeName, Millis] | None = None
         self.spared: frozenset[NodeName] = frozenset()
@@ -56,7 +64,11 @@ class Handover:
     ) -> Better | None:
         """Return for whom to step aside now; `fit` are the voters whose logs are complete."""
         dead_after_ms = configuration.options.dead_after_ms
-        found = self._best(records, configuration, fit, now_ms)
+        own = self._served(records, dead_after_ms, now_ms)
+        self._deaf.difference_update(own)
+        if now_ms - self._began_ms >= DEAF * dead_after_ms:
+            self._deaf.clear()
+        found = self._best(records, configuration, fit, own)
         self.spared = frozenset(set(found.circle) - set(found.own) if found else ())
         if found is None:
             self._since = None
@@ -71,10 +83,9 @@ class Handover:
         records: Mapping[NodeName, Record],
         configuration: Configuration,
         fit: frozenset[NodeName],
-        now_ms: Millis,
+        own: tuple[NodeName, ...],
     ) -> Better | None:
         voters = configuration.voters()
-        own = self._served(records, configuration.options.dead_after_ms, now_ms)
         best: Better | None = None
         for node in configuration.nodes:
             record = records.get(node.name)
@@ -84,7 +95,8 @@ class Handover:
                 continue
             if len(record.hears) < len(best.circle if best else own):
                 continue
-            circle = tuple(sorted({node.name, *(peer for peer in record.hears if peer in records)}))
+            heard = (peer for peer in record.hears if peer in records and peer not in self._deaf)
+            circle = tuple(sorted({node.name, *heard}))
             if len(circle) <= len(best.circle if best else own):
                 continue
             if has_majority(set(circle), voters):

@@ -48,6 +48,7 @@ class Lead:
         random: Random,
         *,
         is_mustered: bool = True,
+        talks: Iterable[NodeName] = (),
     ) -> None:
         self.name = name
         self.term = raft.term
@@ -57,7 +58,7 @@ class Lead:
         self.roster = Roster(name, generation, timers, raft.verdicts, known, raft.led_since_ms)
         self.roster.configure(self._raft.configuration, wall_ms)
         self._reach = Reach(self.roster.records, known, now_ms)
-        self._handover = Handover(name, now_ms)
+        self._handover = Handover(name, now_ms, talks)
         self.planner = Planner(self.term)
         self._muster = Muster(is_complete=is_mustered)
         self._told_awaited: tuple[NodeName, ...] = ()

@@ -12,7 +12,7 @@ import pytest
 
 from ha_core.config.model import Address, Configuration, Link, Ping
 from ha_core.config.model import Node as Member
-from ha_core.effects import Journal, Send
+from ha_core.effects import MAY_PASS_PERSIST, Journal, Send
 from ha_core.events import Event, Received, Tick
 from ha_core.ids import LinkName, NodeName
 from ha_core.journal import JournalEvent
@@ -40,6 +40,8 @@ class Mesh:
         first = Recovered(1, snapshot=Snapshot(1, 1, (change,)))
         self.now_ms = 1000
         self.cut: set[tuple[NodeName, NodeName]] = set()
+        self.hanging: NodeName | None = None
+        """Its disk hangs: greetings leave it, and nothing else."""
         self.nodes = {
             name: Node(name, first, Random(f"{seed}{name}"), self.now_ms) for name in self.names
         }
@@ -60,7 +62,8 @@ class Mesh:
     def _give(self, name: NodeName, event: Event) -> None:
         for effect in self.nodes[name].handle(event, self.now_ms):
             if isinstance(effect, Send):
-                self.letters.append((name, effect.to, effect.message))
+                if name != self.hanging or isinstance(effect.message, MAY_PASS_PERSIST):
+                    self.letters.append((name, effect.to, effect.message))
             elif isinstance(effect, Journal) and name == effect.event.node:
                 self.events.append(effect.event)
 
@@ -120,6 +123,19 @@ def test_coordinator_of_a_bare_majority_makes_way_for_who_can_talk_to_all() -> N
     assert mesh.served() == ["a", "b", "c", "d", "e"]
     told = [event.text for event in mesh.events if event.kind == "coordinator-hands-over"]
     assert told == ["a hands the coordination over to b, which can also talk to d, e"]
+
+
+@pytest.mark.parametrize("size", [3, 5])
+def test_node_whose_disk_hangs_does_not_send_the_coordination_to_and_fro(size: int) -> None:
+    mesh = Mesh(size)
+    mesh.run(8)
+    mesh.hanging = mesh.names[-1]
+    mesh.run(30)
+    told = [event.text for event in mesh.events if event.kind == "coordinator-hands-over"]
+    assert len(told) <= 1
+    (leader,) = mesh.coordinators()
+    statuses = mesh.nodes[leader].snapshot(mesh.now_ms).instances
+    assert [s.name for s in statuses if s.state is NodeState.LOST] == [mesh.hanging]
 
 
 def test_middle_of_a_chain_leads_it() -> None:
