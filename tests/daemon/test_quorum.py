@@ -18,8 +18,8 @@ def test_cluster_that_was_down_waits_for_every_voter_or_a_release_in_writing(fle
         node.end()
     first.start()
     second.start()
-    seen = eventually("they wait", lambda: (s := first.status()).get("quorate") and s)
-    assert seen["quorum"]["awaited"] == ["n3"]
+    eventually("they wait for n3", lambda: first.status()["quorum"]["awaited"] == ["n3"])
+    seen = first.status()
     assert first.resource("web")["state"] == "stopped"
     assert any("waits for n3: nothing is started before" in fault for fault in seen["faults"])
     told = first.done("quorum", "show")
