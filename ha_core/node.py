@@ -445,7 +445,7 @@ class Node(NodeParts):
     def _resign(self, now_ms: Millis) -> None:
         if self._lead is None:
             return
-        self._view = self._lead.view(self._notebook.register.last_seq)
+        self._view = self._lead.last_view(self._notebook.register.last_seq)
         self._is_mustered = self._is_mustered or not self._view.awaited
         self._lead = None
         text = f"{self.name} is not the coordinator any more"

@@ -5,6 +5,7 @@ act only while the replication machine holds the coordinator's lease.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from random import Random
 
 from ha_core.commands import Command
@@ -69,6 +70,7 @@ class Lead:
         self._replan_ms = now_ms
         self.version = 0
         self._viewed: tuple[object, ...] = ()
+        self._in_charge: tuple[NodeStatus, ...] = ()
         self._outdated: dict[tuple[NodeName, Generation], Millis | None] = {}
         """Earlier starts that still speak, and since when; None once that was told."""
 
@@ -307,6 +309,8 @@ class Lead:
             self.fencer.statuses(),
             self.planner.awaited,
         )
+        if self.may_act(now_ms):
+            self._in_charge = picture[0]
         if picture == self._viewed:
             return []
         self._viewed = picture
@@ -330,6 +334,13 @@ class Lead:
             self.fencer.statuses(),
             self.planner.awaited,
         )
+
+    def last_view(self, events_through: int) -> View:
+        """Return the view as it was while this node could act: what it has ended since, for want of
+        others, does not count, or of two the wrong one would shoot first.
+        """
+        last = self.view(events_through)
+        return replace(last, nodes=self._in_charge or last.nodes)
 
     # --- mechanics -----------------------------------------------------------------------
 
