@@ -40,11 +40,18 @@ ACCEPTED_BUT: Final = 1
 def members(directory: Path, wanted: Configuration, dead_after_ms: int) -> Iterator[Laboratory]:
     """Make a cluster that has the configuration's nodes and links, and nothing else of it."""
     founding = directory / "founding.yaml"
+    networks = [link for link in wanted.links if link.medium != "serial"]
     bare = {
         "cluster": wanted.name,
-        "links": {link.name: {"port": link.port} for link in wanted.links},
+        "links": {link.name: {"port": link.port} for link in networks},
         "nodes": {
-            node.name: {"addresses": {item.link: item.host for item in node.addresses}}
+            node.name: {
+                "addresses": {
+                    item.link: item.host
+                    for item in node.addresses
+                    if item.link in {link.name for link in networks}
+                }
+            }
             for node in wanted.nodes
         },
     }
@@ -60,6 +67,8 @@ def seated(text: str, wanted: Configuration, lab: Laboratory) -> str:
     for node in wanted.nodes:
         places = lab.value["nodes"][node.name]["addresses"]
         for listening in node.addresses:
+            if listening.link not in places:
+                continue  # a serial line: none is in the lab, and none is missed
             place = places[listening.link]
             substitutes[listening.host] = f"{place['host']}:{place['port']}"
     block = lab.value["nodes"][wanted.nodes[0].name]["address"].rpartition(".")[0]
@@ -67,7 +76,7 @@ def seated(text: str, wanted: Configuration, lab: Laboratory) -> str:
         substitutes[str(address.parse(item).address)] = f"{block}.{number}"
     for given, own in substitutes.items():
         text = re.sub(rf"(?<![\w.-]){re.escape(given)}(/\d+)?(?![\w.-])", own, text)
-    text = re.sub(r", interface: \w+|^ +(interface|label): .*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r", interface: \w+|^ {6,}(interface|label): .*\n", "", text, flags=re.MULTILINE)
     return text.replace("/srv/", f"{lab.value['shared']}/")
 
 
