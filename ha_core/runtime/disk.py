@@ -84,6 +84,7 @@ class Store:
         with contextlib.ExitStack() as undo:
             undo.callback(store.close)
             store._check()
+            store._require_whole_pages()
             undo.pop_all()
         return store
 
@@ -153,6 +154,17 @@ class Store:
         return tuple(self._unseal("event", row[0], JournalEvent) for row in rows)
 
     # --- opening -------------------------------------------------------------------------
+
+    def _require_whole_pages(self) -> None:
+        """Refuse a file that ends within a page: SQLite would read nothing but zeros there.
+
+        Looked at when an interrupted transaction, which may leave such an end, is rolled back.
+        """
+        with self._mapped():
+            (page_bytes,) = self._db.execute("PRAGMA page_size").fetchone()
+        rest = self._path.stat().st_size % page_bytes
+        if rest:
+            raise self._damaged(f"its last page has {rest} of {page_bytes} bytes")
 
     def _check(self) -> None:
         with self._mapped():
