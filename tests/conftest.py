@@ -1,5 +1,6 @@
 """Fixtures that several areas share: a fake cluster behind a real control socket."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.fake_cluster import FakeCluster, served
+
+# Whoever runs the tests in the background may have had SIGINT ignored, which children inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long drawing takes says more of the machine's other work than of the test.
 settings.register_profile(

@@ -161,6 +161,7 @@ def test_witness_that_lost_its_disk_does_not_vote_as_if_it_remembered(
     witness.end()
     first.end()
     layouts(witness.directory)["beatkeeper"].store.unlink()
+    eventually("n2 misses n1", lambda: not second.status()["quorate"])
     witness.start()
     stays("n2 is not elected by a vote without memory", lambda: not second.status()["quorate"])
     first.start()
