@@ -11,10 +11,10 @@ from ha_core.config.model import Configuration, Exclusivity
 from ha_core.coordinator.record import Lost
 from ha_core.coordinator.roster import Roster
 from ha_core.fencing.rules import unfenced_by
-from ha_core.ids import Millis, NodeName, ResourceId, Term
+from ha_core.ids import Generation, Millis, NodeName, ResourceId, Term
 from ha_core.policy.schedule import schedule
 from ha_core.policy.transition import Action, ActionKind, Transition
-from ha_core.status import ClusterStatus, InstanceState, NodeStatus
+from ha_core.status import ClusterStatus, InstanceState, NodeState, NodeStatus
 from ha_core.transition.executor import Executor, OpenOrder
 
 _DOWN = (InstanceState.STOPPED, InstanceState.UNKNOWN)
@@ -36,6 +36,7 @@ class Planner:
         self.released_by = ""
         """Who ended that wait in writing, and with what words."""
         self._ours: set[ResourceId] = set()
+        self._generations: dict[NodeName, Generation] = {}
         """What ran by its present definition and is wanted on: nobody outside can have it."""
 
     def status(self, roster: Roster, configuration: Configuration) -> ClusterStatus:
@@ -86,13 +87,20 @@ class Planner:
         runs = {
             item.resource
             for node in status.nodes
+            if node.state is not NodeState.PENDING
             for item in node.instances
             if item.state is InstanceState.STARTED
         }
         anew = set(status.restarts)
         for group in configuration.groups:
             anew |= set(group.members) if group.id in anew else set()
-        self._ours = ((self._ours | runs) & wanted) - anew
+        generations = {node.name: node.generation for node in status.nodes}
+        if generations.items() <= self._generations.items():
+            runs |= self._ours
+        # Else a node has started again. Should it be a clone of one that runs, the original shows
+        # only where it is asked: what does not run now is not handed over.
+        self._generations = generations
+        self._ours = (runs & wanted) - anew
 
     def _intend(self, status: ClusterStatus, orders: list[OpenOrder]) -> None:
         """Remember where what is on its way was meant to go, so that a move is not undone half-way.
