@@ -1,6 +1,7 @@
 """`ha quorum` and the options of quorum with real daemons."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -41,9 +42,11 @@ def test_two_nodes_hear_what_the_next_loss_would_mean_and_what_helps(fleet: Flee
     assert shown["outlook"] in first.status()["notices"]
     second.end()
     eventually("n1 alone has no quorum", lambda: not first.status()["quorate"])
-    missing = lambda: json.loads(first.done("quorum", "show", "--json"))["missing"]  # noqa: E731
-    eventually("n2 is missed", lambda: missing() == ["n2"])
-    shown = json.loads(first.done("quorum", "show", "--json"))
+
+    def show() -> Any:
+        return json.loads(first.done("quorum", "show", "--json"))
+
+    shown = eventually("n2 is missed", lambda: (seen := show())["missing"] == ["n2"] and seen)
     assert "n2 must come back before anything starts" in shown["outlook"]
 
 
