@@ -28,7 +28,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-HA: Final = (sys.executable, "-c", "from ha_core.cli.main import main; main()")
+from _verbs import HA, ha
+
 ASK_EVERY_S: Final = 0.005
 ADDRESS: Final = "127.83.7.1"
 SLACK_MS: Final = 300
@@ -48,14 +49,6 @@ resources:
     parameters: {{command: "{python} {responder} {address} {port}"}}
   service: {{group: [ip, responder]}}
 """
-
-
-def ha(*arguments: str) -> Any:
-    """Run a verb with --json and return what it printed."""
-    done = subprocess.run([*HA, *arguments, "--json"], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"ha {' '.join(arguments)}: {done.stdout}{done.stderr}")
-    return json.loads(done.stdout) if done.stdout.strip() else None
 
 
 class Prober:

@@ -20,7 +20,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
-HA: Final = (sys.executable, "-c", "from ha_core.cli.main import main; main()")
+from _verbs import HA, ha
+
 ADDRESS: Final = "192.0.2.100"
 PORT: Final = 7777
 ASK_EVERY_S: Final = 0.005
@@ -45,14 +46,6 @@ resources:
 constraints:
   together: {{colocation: responder, with: ip}}
 """
-
-
-def ha(*arguments: str) -> Any:
-    """Run a verb with --json and return what it printed."""
-    done = subprocess.run([*HA, *arguments, "--json"], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"ha {' '.join(arguments)}: {done.stdout}{done.stderr}")
-    return json.loads(done.stdout) if done.stdout.strip() else None
 
 
 class Asker:
