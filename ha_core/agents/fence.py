@@ -25,7 +25,7 @@ GLUE_SHARE: Final = "/usr/share/cluster-glue"
 """Plug-ins that are shell scripts find their helpers there, by PATH."""
 MARK: Final = "HA_FENCING"
 """In an agent's environment: its program, so that a restarted daemon finds what still works."""
-DONE, FAILED, OFF = 0, 1, 2
+DONE, FAILED = 0, 1
 METADATA_BYTES_MAX: Final = 256 * 1024
 _ABOUT_TARGET: Final = (FenceCall.OFF, FenceCall.ON, FenceCall.RESET, FenceCall.STATUS)
 _ACTION: Final = re.compile(r"<action\s[^>]*?name=[\"']([\w-]{1,40})[\"']")

@@ -121,7 +121,3 @@ def _shared_addresses(configuration: Configuration) -> Iterable[Fault]:
         if counts[where] > 1 and first.setdefault(where, path) != path:
             text = f"is {where}, as is {first[where]}"
             yield Fault(path, f"{text}; allowed: an address and port of its own")
-
-
-def _is_id(name: str) -> bool:
-    return bool(limits.ID.fullmatch(name))

@@ -171,17 +171,6 @@ def switch_words(values: type[StrEnum]) -> Kind:
     return replace(words(values), read=read)
 
 
-def word(only: str) -> Kind:
-    """Return the kind of a value for which there is one word so far."""
-
-    def read(text: str) -> str:
-        if text != only:
-            raise ValueError
-        return text
-
-    return Kind(only, read, {"const": only})
-
-
 def natural(most: int) -> Kind:
     """Return the kind of a whole number from 0."""
 

@@ -135,7 +135,7 @@ class Lead:
         if message.view_version != self.version or (
             message.events_through < self._register.last_seq
         ):
-            output += self._view_to(sender, now_ms)
+            output += self._view_to(sender)
         record = self.roster.records.get(sender)
         if record is not None and record.state is NodeState.ONLINE and self.may_act(now_ms):
             status = next(s for s in self.roster.statuses() if s.name == sender)
@@ -319,7 +319,7 @@ class Lead:
         for name, record in sorted(self.roster.records.items()):
             if name == self.name or record.requested_ms is None:
                 continue
-            output += self._view_to(name, now_ms)
+            output += self._view_to(name)
         return output
 
     def view(self, events_through: int) -> View:
@@ -399,11 +399,10 @@ class Lead:
         )
         return [Send(node, grant)]
 
-    def _view_to(self, node: NodeName, now_ms: Millis) -> list[LeadOutput]:
+    def _view_to(self, node: NodeName) -> list[LeadOutput]:
         record = self.roster.records.get(node)
         if record is None or node == self.name:
             return []
-        record.view_sent_ms = now_ms
         return [Send(node, self.view(record.events_through))]
 
     def _lose(self, lost: Lost) -> list[LeadOutput]:

@@ -44,7 +44,6 @@ class Record:
     """By our clock: when it was found lost; 0 if it is not."""
     since_wall_ms: Millis = 0
     view_version: int = 0
-    view_sent_ms: Millis = 0
     events_through: int = 0
     request: LeaseRequest | None = None
     requested_ms: Millis | None = None

@@ -39,10 +39,6 @@ class Dispatch:
         self._resend_ms = resend_ms
         self._out: dict[int, _Out] = {}
 
-    def is_out(self, errand_id: int) -> bool:
-        """Return whether the errand is not over."""
-        return errand_id in self._out
-
     def send(
         self, executor: NodeName, order: FenceOrder, limit_ms: Millis, now_ms: Millis
     ) -> list[Send]:

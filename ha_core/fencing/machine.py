@@ -63,10 +63,9 @@ class Proved:
 
 @dataclass(frozen=True, slots=True)
 class GaveUp:
-    """All levels have failed; `again_ms`: when they are tried anew, None: they are not."""
+    """All levels have failed; a wish that no person asked for is tried anew after a rest."""
 
     wish: Wish
-    again_ms: Millis | None
 
 
 Output: TypeAlias = Send | Note | Proved | GaveUp
@@ -368,11 +367,11 @@ class Fencing:
         if wish.is_asked:
             del self._cases[wish.node]
             note = Note("fence-gave-up", wish.node, text, wish.reason, wish.incident)
-            return [note, GaveUp(wish, None)]
+            return [note, GaveUp(wish)]
         cure = f"if it is down for sure: ha node confirm-down {wish.node} --reason TEXT"
         text += f"; the next try is in {rest_ms // 1000} s; {cure}"
         note = Note("fence-gave-up", wish.node, text, wish.reason, wish.incident)
-        return [note, GaveUp(wish, case.due_ms)]
+        return [note, GaveUp(wish)]
 
 
 def _covers(known: Wish, wish: Wish) -> bool:
