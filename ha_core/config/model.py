@@ -6,6 +6,7 @@ milliseconds, all scores are within -INFINITY..INFINITY. Collections are tuples
 sorted as the user wrote them, so that equal inputs give equal values.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -410,3 +411,10 @@ class Configuration:
     def voters(self) -> tuple[NodeName, ...]:
         """Return the names of all voting nodes, sorted."""
         return tuple(sorted(node.name for node in self.nodes if node.voter))
+
+    def with_votes(self, names: Collection[NodeName], *, voter: bool) -> "Configuration":
+        """Return it with these nodes voting, or not; the others as they are."""
+        nodes = tuple(
+            replace(node, voter=voter) if node.name in names else node for node in self.nodes
+        )
+        return replace(self, nodes=nodes)

@@ -148,7 +148,7 @@ class Clerk:
             if self._raft.match_of(name) < self._raft.commit:
                 is_lagging = True
                 continue
-            changed = _with_vote(newest.configuration, name, voter=True)
+            changed = newest.configuration.with_votes((name,), voter=True)
             waiting = tuple(other for other in newest.will_vote if other != name)
             reason = f"{name} has caught up and votes"
             change = ConfigurationChange(
@@ -199,7 +199,7 @@ class Clerk:
         gone = self._last_man.look(newest.configuration, states, now_ms)
         if gone is None:
             return []
-        changed = _with_vote(newest.configuration, gone, voter=False)
+        changed = newest.configuration.with_votes((gone,), voter=False)
         reason = f"{gone} is gone for long and has no vote until it is back"
         waiting = tuple(sorted({*newest.will_vote, gone}))
         change = ConfigurationChange(
@@ -378,10 +378,3 @@ class Clerk:
 
 def _still(taken: tuple[NodeName, ...], waiting: tuple[NodeName, ...]) -> tuple[NodeName, ...]:
     return tuple(sorted(set(taken) & set(waiting)))
-
-
-def _with_vote(configuration: Configuration, name: NodeName, *, voter: bool) -> Configuration:
-    nodes = tuple(
-        replace(node, voter=voter) if node.name == name else node for node in configuration.nodes
-    )
-    return replace(configuration, nodes=nodes)

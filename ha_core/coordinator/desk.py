@@ -174,21 +174,12 @@ def edited(
     is_whole = isinstance(command, commands.Apply)
     earlier = tuple(name for name in waiting if name in taken or not is_whole)
     # What is judged is what is wanted: a witness that does not vote yet is no fault.
-    faults = check(_with_votes(changed, earlier, True))
+    faults = check(changed.with_votes(earlier, voter=True))
     if faults:
         raise RefusedError("invalid", "; ".join(str(fault) for fault in faults[:20]))
-    new = tuple(set(changed.voters()) - set(configuration.voters()))
+    new = set(changed.voters()) - set(configuration.voters())
     wished = {name for name in (*earlier, *new) if changed.node(name) is not None}
-    return _with_votes(changed, new, False), tuple(sorted(wished))
-
-
-def _with_votes(
-    configuration: Configuration, names: tuple[NodeName, ...], voter: bool
-) -> Configuration:
-    nodes = tuple(
-        replace(node, voter=voter) if node.name in names else node for node in configuration.nodes
-    )
-    return replace(configuration, nodes=nodes)
+    return changed.with_votes(new, voter=False), tuple(sorted(wished))
 
 
 def _listen_alike(

@@ -4,7 +4,6 @@ Owns: the state of `machine.Replication`, which alone changes it, and whether a
 voter of two may go on alone; docs/protocols/quorum.md has the argument.
 """
 
-from dataclasses import replace
 from random import Random
 
 from ha_core.config.model import Configuration, TwoNode
@@ -204,13 +203,9 @@ class Standing:
         """Return the revision by which the other of two voters loses its vote until it is back."""
         newest = self._log.newest_change()
         assert newest is not None
-        nodes = tuple(
-            replace(node, voter=False) if node.name == verdict.node else node
-            for node in newest.configuration.nodes
-        )
         return ConfigurationChange(
             newest.revision + 1,
-            replace(newest.configuration, nodes=nodes),
+            newest.configuration.with_votes((verdict.node,), voter=False),
             verdict.author,
             f"{verdict.node} is off and has no vote until it is back",
             wall_ms,
