@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from operator import eq, ge, gt, le, lt
 from typing import Final
 
-from ha_core.config.model import Comparison, Meta, Rule
+from ha_core.config.model import Comparison, Rule
 from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.policy.picture import Picture, Resolved
 from ha_core.policy.scores import text
@@ -87,7 +87,7 @@ def connectivity_reasons(
         for node, count in counts.items():
             words = f"{node} reaches {count} of {total} ping targets, each counts {text(wish)}"
             yield Reason(CONNECTIVITY, words, node, max(-INFINITY, min(INFINITY, wish * count)))
-    if not _needs(picture, item) or min(counts.values()) > 0:
+    if not item.needs_connectivity or min(counts.values()) > 0:
         return
     able = [node for node in counts if scores[node] > -INFINITY and picture.may_keep(item.id, node)]
     best = max(able, key=lambda node: counts[node], default=None)
@@ -115,13 +115,6 @@ def _known(picture: Picture, node: NodeName) -> Connectivity | None:
     return None if known is None or known.fault else known
 
 
-def _needs(picture: Picture, item: Resolved) -> bool:
-    for meta in _metas(picture, item):
-        if meta.needs_connectivity is not None:
-            return meta.needs_connectivity
-    return False
-
-
 def _prefers(picture: Picture, item: Resolved) -> int:
     """Return the score of each target; a group's wish counts once, for its first member."""
     group = picture.groups.get(item.id)
@@ -131,14 +124,6 @@ def _prefers(picture: Picture, item: Resolved) -> int:
     if group is not None and group.meta.prefers_connectivity is not None:
         return group.meta.prefers_connectivity if group.members[0] == item.id else 0
     return rest.prefers_connectivity or 0
-
-
-def _metas(picture: Picture, item: Resolved) -> Iterable[Meta]:
-    group = picture.groups.get(item.id)
-    yield item.primitive.meta
-    if group is not None:
-        yield group.meta
-    yield picture.configuration.defaults.meta
 
 
 def _compare(operation: Comparison, left: str, right: str) -> bool:

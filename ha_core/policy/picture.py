@@ -45,6 +45,7 @@ class Resolved:
     priority: int
     threshold: int
     failure_timeout_ms: Millis
+    needs_connectivity: bool
 
     @property
     def id(self) -> ResourceId:
@@ -244,6 +245,7 @@ class Picture:
             priority=_first([meta.priority for meta in metas], 0),
             threshold=_first([meta.migration_threshold for meta in metas], INFINITY),
             failure_timeout_ms=_first([meta.failure_timeout_ms for meta in metas], 0),
+            needs_connectivity=_first([meta.needs_connectivity for meta in metas], False),
         )
 
 
