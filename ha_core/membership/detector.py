@@ -74,6 +74,7 @@ class Detector:
         self._started_ms = now_ms
         self._peers: dict[NodeName, Millis] = {}
         self._paths: dict[tuple[NodeName, LinkName], _Path] = {}
+        self._by_peer: dict[NodeName, list[tuple[LinkName, _Path]]] = {}
         self._frames: dict[NodeName, OrderedDict[int, set[LinkName]]] = {}
         """Newest frames by number, with the links over which each came."""
         self._next_ms: Millis | None = None
@@ -86,6 +87,9 @@ class Detector:
         self._paths = {
             path: self._paths.get(path) or _Path(now_ms, now_ms) for path in sorted(wanted)
         }
+        self._by_peer = {}
+        for (peer, link), path in self._paths.items():
+            self._by_peer.setdefault(peer, []).append((link, path))
         self._frames = {peer: found for peer, found in self._frames.items() if peer in links}
         self._next_ms = None
 
@@ -170,9 +174,7 @@ class Detector:
         if len(frames) <= FRAMES // 2:
             return
         _, came = frames.popitem(last=False)
-        for (name, other), path in self._paths.items():
-            if name != peer:
-                continue
+        for other, path in self._by_peer[peer]:
             path.frames += 1
             known = path.frames - FRAMES // 2
             if known > 0:
