@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from ha_core.config.model import Configuration
+from ha_core.coordinator.record import GONE
 from ha_core.ids import Millis, NodeName
 from ha_core.status import NodeState
 
 VOTERS_LEFT: Final = 3
 """No vote is taken where only so many are left: with two, the loss of either stops both."""
-_GONE: Final = (NodeState.LOST, NodeState.LEFT)
 
 
 class LastMan:
@@ -29,7 +29,7 @@ class LastMan:
     ) -> NodeName | None:
         """Return whose vote is to be taken now: of who is gone longest, if for long enough."""
         voters = configuration.voters()
-        gone = [name for name in voters if states.get(name) in _GONE]
+        gone = [name for name in voters if states.get(name) in GONE]
         self._gone_ms = {name: self._gone_ms.get(name, now_ms) for name in gone}
         after_ms = configuration.options.last_man_standing_ms
         if not after_ms or len(voters) <= VOTERS_LEFT:

@@ -7,13 +7,11 @@ follows for resources is the policy's.
 from collections.abc import Iterable, Mapping
 
 from ha_core.config.model import Configuration
-from ha_core.coordinator.record import Record
+from ha_core.coordinator.record import GONE, Record
 from ha_core.coordinator.told import Told
 from ha_core.ids import Millis, NodeName
 from ha_core.membership.connectivity import Dampener
-from ha_core.status import Connectivity, NodeState, NodeStatus
-
-_GONE = (NodeState.LOST, NodeState.LEFT)
+from ha_core.status import Connectivity, NodeStatus
 
 
 class Reach:
@@ -26,7 +24,7 @@ class Reach:
         self._looked_ms = now_ms
         for status in known:
             record = records.get(status.name)
-            if record is not None and status.state not in _GONE:
+            if record is not None and status.state not in GONE:
                 record.connectivity = status.connectivity
                 self._dampener.inherit(status.name, status.connectivity)
 
@@ -37,7 +35,7 @@ class Reach:
         self._looked_ms = now_ms
         ping = configuration.ping.times(configuration.options.dead_after_ms)
         self._dampener.dampen_ms = ping.dampen_ms
-        there = {name: item for name, item in records.items() if item.state not in _GONE}
+        there = {name: item for name, item in records.items() if item.state not in GONE}
         self._dampener.keep(there)
         for name, record in records.items():
             if name not in there:

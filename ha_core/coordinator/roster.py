@@ -160,7 +160,7 @@ class Roster:
         if not self.is_admitted(sender, generation):
             return True
         restarted = generation != record.generation
-        if record.admission == 0 or restarted or record.state in (NodeState.LOST, NodeState.LEFT):
+        if record.admission == 0 or restarted or record.state in GONE:
             unseen = record.admission == 0 and record.state is NodeState.PENDING and not restarted
             if restarted:
                 # What the last start of the daemon left behind may run on, ordered or reported
@@ -199,7 +199,7 @@ class Roster:
         record = self.records.get(sender)
         if record is None or generation != record.generation:
             return False
-        if record.state in (NodeState.LOST, NodeState.LEFT):
+        if record.state in GONE:
             # Sent before the loss or the goodbye, come after it: it would clear what may still
             # run there, and renew the lease of a node whose resources run elsewhere by now.
             return False
@@ -246,7 +246,7 @@ class Roster:
         self._checked_ms = now_ms
         self._due.clear()
         for name, record in sorted(self.records.items()):
-            if name == self.name or record.state in (NodeState.LOST, NodeState.LEFT):
+            if name == self.name or record.state in GONE:
                 continue
             if self.is_off(record):
                 # Should the device have lied: what a guard ends has ended all the same by then.
