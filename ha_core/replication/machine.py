@@ -138,7 +138,7 @@ class Replication(Standing):
         self._out = []
         for peer in sorted(self._progress):
             self._out.append(Send(peer, StepAside(self.term, successor)))
-        self._become_follower(self.term, None, f"{successor} can talk to more nodes", now_ms)
+        self._become_follower(self.term, None, f"it makes way for {successor}", now_ms)
         self._election.make_way(successor, now_ms)
         return self._take_out()
 
