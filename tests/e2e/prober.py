@@ -128,8 +128,10 @@ class Prober:
                     self._read(self._by_fd[fd])
 
     def _ask(self, cable: Cable, now_ns: int) -> None:
-        if cable.tap is None and (now_ns < cable.retry_ns or not self._open(cable)):
-            cable.retry_ns = max(cable.retry_ns, now_ns + RETRY_NS)
+        if cable.tap is None and now_ns < cable.retry_ns:
+            return
+        if cable.tap is None and not self._open(cable):
+            cable.retry_ns = now_ns + RETRY_NS
             return
         try:
             # From nobody's address, as RFC 5227 probes: nobody learns anything from it. The
