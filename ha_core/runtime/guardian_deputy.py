@@ -131,7 +131,7 @@ def _watch(page: Page, guardian: int) -> None:
         if handle in ready or (page.is_held and _is_over(page)):
             break
     # Those that left their group and forgot their marks are known as long as it lives.
-    kernel.kill_all([pid for pid in kernel.descendants(guardian) if pid != os.getpid()])
+    kernel.kill_descendants(guardian, but=os.getpid())
     with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(handle, signal.SIGKILL)
     kernel.sweep_of(guardian)

@@ -227,7 +227,7 @@ class Guardian:
         for message in refused:
             self._answer(number(message, "id"), LEASE_OVER)
         if self._processes:
-            self._kill_descendants()
+            kernel.kill_descendants(os.getpid(), but=self._deputy.pid)
         self._page.note(False)
 
     def _abandon(self, why: str) -> None:
@@ -404,13 +404,6 @@ class Guardian:
         process.why = process.why or why
         if process.status is None and not kernel.signal_group(process.pid, signal.SIGKILL):
             kernel.kill_one(process.pid)  # forked, but not yet leader of a group
-
-    def _kill_descendants(self) -> None:
-        """Kill every descendant, wherever it hid: as subreaper this process inherits orphans."""
-        for _ in range(kernel.WALK_ROUNDS):
-            found = [pid for pid in kernel.descendants(os.getpid()) if pid != self._deputy.pid]
-            if not kernel.kill_all(found):
-                return
 
     def _look_after(self, ready: set[int]) -> None:
         """Answer for what started, died, or is over its time."""

@@ -17,6 +17,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 WALK_ROUNDS: Final = 20
+WALK_MS: Final = 100
+"""How long what was killed is waited for: what hangs in the kernel may take for ever."""
 ENVIRON_BYTES_MAX: Final = 256 * 1024
 CHILDREN_BYTES_MAX: Final = 1024 * 1024
 FAULT_BYTES_MAX: Final = 4000
@@ -135,6 +137,22 @@ def descendants(pid: int) -> list[int]:
             found += children
             queue += children
     return found
+
+
+def kill_descendants(pid: int, but: int) -> None:
+    """Kill all descendants of a process, one of them excepted, wherever they hid.
+
+    While a process dies its children pass to their reaper, and a walk may meet them in neither
+    place: so only a walk counts that finds nothing but what had ended before it began.
+    """
+    ended: set[int] = {but}
+    give_up_ms = now_ms() + WALK_MS
+    while fresh := [found for found in descendants(pid) if found not in ended]:
+        kill_all(fresh)
+        ended.update(found for found in fresh if is_zombie(found))
+        if now_ms() >= give_up_ms:
+            return
+        time.sleep(0.001)  # lets them die also where this process goes ahead of all others
 
 
 def marker(pid: int, variable: str) -> str:
