@@ -14,3 +14,19 @@ def ha(*arguments: str) -> Any:
     if done.returncode:
         raise SystemExit(f"ha {' '.join(arguments)}: {done.stdout}{done.stderr}")
     return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+def status(lab: dict[str, Any], asked: str) -> dict[str, Any]:
+    """Return a node's `ha status`."""
+    found = ha("--root", lab["nodes"][asked]["root"], "status")
+    assert isinstance(found, dict)
+    return found
+
+
+def events(lab: dict[str, Any], asked: str) -> list[dict[str, Any]]:
+    """Return the journal as a node has it."""
+    root = lab["nodes"][asked]["root"]
+    done = subprocess.run(
+        [*HA, "--root", root, "events", "--json"], capture_output=True, text=True, check=True
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]

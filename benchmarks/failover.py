@@ -15,10 +15,8 @@ how many nodes were lost, services moved and coordinators changed; exits with 1 
 
 import argparse
 import json
-import multiprocessing
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -28,7 +26,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from _verbs import HA, ha
+from _load import loaded
+from _verbs import events, ha, status
 
 ASK_EVERY_S: Final = 0.005
 ADDRESS: Final = "127.83.7.1"
@@ -136,12 +135,6 @@ def cluster(dead_after_ms: int) -> Iterator[tuple[dict[str, Any], tuple[str, int
             ha("lab", "down", "--dir", directory)
 
 
-def status(lab: dict[str, Any], asked: str) -> dict[str, Any]:
-    found = ha("--root", lab["nodes"][asked]["root"], "status")
-    assert isinstance(found, dict)
-    return found
-
-
 def wait_until_whole(lab: dict[str, Any]) -> str:
     """Wait until every node is online and the service runs; return its node."""
     end = time.monotonic() + WAIT_S
@@ -163,25 +156,6 @@ def kill_owner(lab: dict[str, Any], prober: Prober) -> float:
     outage_ms = prober.outage_s(process) * 1000
     ha("lab", "restart", owner, "--dir", lab["dir"])
     return outage_ms
-
-
-def burn() -> None:
-    while True:
-        pass
-
-
-@contextmanager
-def loaded(processes: int) -> Iterator[None]:
-    """Keep that many processors busy."""
-    burners = [multiprocessing.Process(target=burn, daemon=True) for _ in range(processes)]
-    for burner in burners:
-        burner.start()
-    try:
-        yield
-    finally:
-        for burner in burners:
-            burner.kill()
-            burner.join()
 
 
 def measure_kills(kills: int, dead_after_ms: int) -> dict[str, object]:
@@ -206,12 +180,11 @@ def measure_steady(seconds: float, load: int, dead_after_ms: int) -> dict[str, o
     """Return what happened in a loaded cluster that nobody touched."""
     with cluster(dead_after_ms) as (lab, place), Prober(place) as prober:
         wait_until_whole(lab)
-        root = lab["nodes"]["n1"]["root"]
         process = prober.serving()
-        first = max((event["seq"] for event in events(root)), default=0)
+        first = max((event["seq"] for event in events(lab, "n1")), default=0)
         with loaded(load):
             time.sleep(seconds)
-        happened = [event for event in events(root) if event["seq"] > first]
+        happened = [event for event in events(lab, "n1") if event["seq"] > first]
         same = prober.serving() == process
     kinds = [event["kind"] for event in happened]
     lost, moved = kinds.count("node-lost"), kinds.count("resource-started")
@@ -224,13 +197,6 @@ def measure_steady(seconds: float, load: int, dead_after_ms: int) -> dict[str, o
         "coordinators_elected": kinds.count("coordinator-elected"),
         "ok": same and not lost and not moved,
     }
-
-
-def events(root: str) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [*HA, "--root", root, "events", "--json"], capture_output=True, text=True, check=True
-    )
-    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def main() -> int:

@@ -10,7 +10,6 @@ that ended or started, elections; ends with 1 if a service was touched or a node
 
 import argparse
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -21,18 +20,15 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from netlab import cluster, events, names, wait_until_whole
+from _load import loaded
+from _verbs import events
+from netlab import cluster, names, wait_until_whole
 
 from ha_core.layout import Layout
 from ha_core.runtime import launch
 
 TOUCHED = ("node-lost", "lease-lost", "resource-started", "resource-stopped", "resource-failed")
 BETWEEN_S = 1.0
-
-
-def burn() -> None:
-    while True:
-        pass
 
 
 def worsen(lab: dict[str, Any], percent: float) -> None:
@@ -89,16 +85,9 @@ def main() -> int:
         wait_until_whole(lab, asked)
         first = max(event["seq"] for event in events(lab, asked))
         worsen(lab, options.loss)
-        burners = [multiprocessing.Process(target=burn, daemon=True) for _ in range(options.load)]
-        for burner in burners:
-            burner.start()
-        try:
+        with loaded(options.load):
             chance = random.Random(options.seed)
             pauses = disturb(lab, options.minutes * 60, options.pause, chance)
-        finally:
-            for burner in burners:
-                burner.kill()
-                burner.join()
         wait_until_whole(lab, asked)
         happened = [event for event in events(lab, asked) if event["seq"] > first]
     kinds = [event["kind"] for event in happened]

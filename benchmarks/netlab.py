@@ -6,11 +6,9 @@ runs as a process of its own, ahead of others, so that silence is the service's 
 """
 
 import contextlib
-import json
 import multiprocessing
 import os
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
-from _verbs import HA, ha
+from _verbs import ha, status
 
 ADDRESS: Final = "192.0.2.100"
 PORT: Final = 7777
@@ -147,22 +145,6 @@ def cluster(size: int, dead_after_ms: int) -> Iterator[tuple[dict[str, Any], tup
             yield lab, (given.get(ADDRESS, ADDRESS), PORT)
         finally:
             ha("lab", "down", "--dir", directory)
-
-
-def status(lab: dict[str, Any], asked: str) -> dict[str, Any]:
-    """Return a node's `ha status`."""
-    found = ha("--root", lab["nodes"][asked]["root"], "status")
-    assert isinstance(found, dict)
-    return found
-
-
-def events(lab: dict[str, Any], asked: str) -> list[dict[str, Any]]:
-    """Return the journal as a node has it."""
-    root = lab["nodes"][asked]["root"]
-    done = subprocess.run(
-        [*HA, "--root", root, "events", "--json"], capture_output=True, text=True, check=True
-    )
-    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def wait_until_whole(lab: dict[str, Any], asked: str) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import json
 import sys
 import time
 
-from _verbs import ha
-from netlab import Asker, cluster, events, names, wait_until_whole
+from _verbs import events, ha
+from netlab import Asker, cluster, names, wait_until_whole
 
 
 def main() -> int:

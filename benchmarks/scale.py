@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from _verbs import ha
-from netlab import cluster, events, names, status, wait_until_whole
+from _verbs import events, ha, status
+from netlab import cluster, names, wait_until_whole
 
 from ha_core.layout import Layout
 from ha_core.runtime import launch
