@@ -29,6 +29,7 @@ from ha_core.cli.machine import (
 )
 from ha_core.cli.options import Options, run, verb
 from ha_core.client import Client
+from ha_core.config.kinds import show_place
 from ha_core.config.model import Address, Configuration, Link, Node
 from ha_core.config.model import Options as ClusterOptions
 from ha_core.coordinator.desk import NO_QUORUM
@@ -354,10 +355,7 @@ async def _drained(client: Client, name: NodeName) -> None:
 
 def _invite(layout: Layout, name: str, configuration: Configuration, valid_s: int) -> str:
     places = tuple(
-        (
-            str(item.link),
-            f"[{item.host}]:{item.port}" if ":" in item.host else f"{item.host}:{item.port}",
-        )
+        (str(item.link), show_place(item.host, item.port))
         for item in endpoints(configuration, NodeName(name))
     )
     return invite(layout.invitations, places, valid_s)

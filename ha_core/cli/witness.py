@@ -31,6 +31,7 @@ from ha_core.cli.machine import (
 )
 from ha_core.cli.options import Options, run, verb
 from ha_core.client import Client
+from ha_core.config.kinds import show_place
 from ha_core.config.model import Address
 from ha_core.errors import ConnectError, HaError, RefusedError
 from ha_core.ids import LinkName
@@ -217,7 +218,7 @@ def _places(
         port = wanted.port if has_port else _free_port(wanted.link, wanted.host, taken)
         require_free([Address(wanted.link, wanted.host, port)])
         taken.add((wanted.host, port))
-        found[link] = f"[{wanted.host}]:{port}" if ":" in wanted.host else f"{wanted.host}:{port}"
+        found[link] = show_place(wanted.host, port)
     return found
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from ha_core import commands
+from ha_core.config.kinds import show_place
 from ha_core.config.model import Address, Configuration, Node
 from ha_core.errors import ConfigError, ConnectError, HaError, RefusedError, WireError
 from ha_core.ids import NodeName
@@ -246,7 +247,7 @@ def wished_places(
         there = parse_place(link, place, "token")
         own = parse_place(link, given[link], f"--address {link}") if link in given else None
         host = own.host if own else _own_host(there)
-        places[link] = _shown(host, (own.port if own else 0) or port or there.port)
+        places[link] = show_place(host, (own.port if own else 0) or port or there.port)
     unknown = sorted(set(given) - set(places))
     if unknown:
         known = ", ".join(places)
@@ -317,10 +318,6 @@ def _own_host(there: Address) -> str:
         raise ConfigError(
             f"{text}: name its own address with --address {there.link}=HOST"
         ) from None
-
-
-def _shown(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:

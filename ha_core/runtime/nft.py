@@ -1,10 +1,10 @@
 """nftables over netlink: messages, batches and the socket, as bytes built by hand.
 
-Owns: the encoding and one exchange with the kernel. Knows nothing of leases or
-of what the tables are for. By hand because a batch goes out with every renewal
-of a lease, and because a netlink library would cost the daemon 14 MB; tests
-read the result back with nft itself. Source: linux/netfilter/nf_tables.h,
-linux/netfilter/nfnetlink.h, netlink(7).
+Owns: the encoding above `netlink`'s, and one exchange with the kernel. Knows
+nothing of leases or of what the tables are for. By hand because a batch goes
+out with every renewal of a lease, and because a netlink library would cost the
+daemon 14 MB; tests read the result back with nft itself.
+Source: linux/netfilter/nf_tables.h, linux/netfilter/nfnetlink.h, netlink(7).
 """
 
 import contextlib
@@ -17,14 +17,21 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-ANSWER_BYTES_MAX: Final = 256 * 1024
+from ha_core.runtime.netlink import (
+    ANSWER_BYTES_MAX,
+    ATTRIBUTE,
+    HEADER,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    attribute,
+    split,
+)
+
 ANSWERS_MAX: Final = 4096
 BATCH_BYTES_MAX: Final = 8 * 1024 * 1024
 """A transaction is one packet; each service address takes 230 bytes of it."""
 
-_HEADER: Final = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _FAMILY: Final = struct.Struct("!BBH")  # nfgenmsg: family, version, resource
-_ATTRIBUTE: Final = struct.Struct("=HH")
 _NESTED: Final = 0x8000
 _SUBSYSTEM: Final = 10  # NFNL_SUBSYS_NFTABLES
 _NETFILTER: Final = 12  # NETLINK_NETFILTER
@@ -36,8 +43,6 @@ _ACK: Final = 0x4
 _DUMP: Final = 0x300
 _CREATE: Final = 0x400
 _APPEND: Final = 0x800
-_ERROR: Final = 2
-_DONE: Final = 3
 _CAP_ACK: Final = 10  # NETLINK_CAP_ACK: an error need not bring the whole request back
 _SOL_NETLINK: Final = 270
 _SNDBUFFORCE: Final = 32  # SO_SNDBUFFORCE goes beyond net.core.wmem_max
@@ -81,12 +86,6 @@ class Message:
 # --- encoding ----------------------------------------------------------------------------------
 
 
-def attribute(kind: int, value: bytes) -> bytes:
-    """Return one attribute, padded."""
-    padding = b"\0" * (-len(value) % 4)
-    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value + padding
-
-
 def nest(kind: int, *parts: bytes) -> bytes:
     """Return an attribute made of attributes."""
     return attribute(kind | _NESTED, b"".join(parts))
@@ -110,8 +109,8 @@ def long_number(kind: int, value: int) -> bytes:
 def _packed(message: Message, flags: int, sequence: int) -> bytes:
     head = _FAMILY.pack(message.family, 0, 0)
     kind = _SUBSYSTEM << 8 | message.kind
-    length = _HEADER.size + len(head) + len(message.body)
-    return _HEADER.pack(length, kind, flags, sequence, 0) + head + message.body
+    length = HEADER.size + len(head) + len(message.body)
+    return HEADER.pack(length, kind, flags, sequence, 0) + head + message.body
 
 
 def batch(messages: Sequence[Message], generation: int | None, *, commits: bool = True) -> bytes:
@@ -123,7 +122,7 @@ def batch(messages: Sequence[Message], generation: int | None, *, commits: bool 
     begin = _FAMILY.pack(0, 0, _SUBSYSTEM)
     if generation is not None:
         begin += number(_BATCH_GENERATION, generation)
-    parts = [_HEADER.pack(_HEADER.size + len(begin), _BATCH_BEGIN, _REQUEST, 0, 0), begin]
+    parts = [HEADER.pack(HEADER.size + len(begin), _BATCH_BEGIN, _REQUEST, 0, 0), begin]
     for place, message in enumerate(messages, 1):
         flags = _REQUEST | _CREATE
         if place == len(messages):
@@ -133,18 +132,11 @@ def batch(messages: Sequence[Message], generation: int | None, *, commits: bool 
         parts.append(_packed(message, flags, place))
     if commits:
         end = _FAMILY.pack(0, 0, _SUBSYSTEM)
-        parts += [_HEADER.pack(_HEADER.size + len(end), _BATCH_END, _REQUEST, 0, 0), end]
+        parts += [HEADER.pack(HEADER.size + len(end), _BATCH_END, _REQUEST, 0, 0), end]
     return b"".join(parts)
 
 
 # --- rules -------------------------------------------------------------------------------------
-
-
-class Base(IntEnum):
-    """Where a payload begins."""
-
-    NETWORK = 1
-    TRANSPORT = 2
 
 
 class Meta(IntEnum):
@@ -152,7 +144,6 @@ class Meta(IntEnum):
 
     PROTOCOL = 1
     NFPROTO = 15
-    L4PROTO = 16
 
 
 ACCEPT: Final = 1
@@ -160,17 +151,17 @@ DROP: Final = 0
 JUMP: Final = -3
 GOTO: Final = -4
 FIRST: Final = 1
-"""Registers of 16 bytes."""
-SECOND: Final = 2
+"""The one register of 16 bytes that is used."""
+_NETWORK_HEADER: Final = 1
 
 
 def _expression(name: str, *parts: bytes) -> bytes:
     return nest(1, text(1, name), nest(2, *parts))
 
 
-def payload(base: Base, offset: int, length: int) -> bytes:
-    """Load bytes of the packet into the first register."""
-    parts = (number(1, FIRST), number(2, base), number(3, offset), number(4, length))
+def payload(offset: int, length: int) -> bytes:
+    """Load bytes of the packet, counted from its network header, into the first register."""
+    parts = (number(1, FIRST), number(2, _NETWORK_HEADER), number(3, offset), number(4, length))
     return _expression("payload", *parts)
 
 
@@ -235,7 +226,7 @@ def exchange(netlink: socket.socket, packet: bytes) -> None:
             answer = netlink.recv(ANSWER_BYTES_MAX)
         except BlockingIOError:
             break
-        codes += [_code(body) for kind, _, body in _parts(answer) if kind == _ERROR]
+        codes += [_code(body) for kind, body in split(answer) if kind == NLMSG_ERROR]
     fault = next((code for code in codes if code), 0)
     if not codes:
         fault = errno.ENODATA
@@ -255,26 +246,13 @@ def ask(netlink: socket.socket, question: Message) -> list[bytes]:
     netlink.send(_packed(question, flags, 1))
     found: list[bytes] = []
     for _ in range(ANSWERS_MAX):
-        for kind, _, body in _parts(netlink.recv(ANSWER_BYTES_MAX)):
-            if kind == _ERROR and _code(body):
+        for kind, body in split(netlink.recv(ANSWER_BYTES_MAX)):
+            if kind == NLMSG_ERROR and _code(body):
                 raise NftError(_code(body), os.strerror(_code(body)))
-            if kind == _ERROR:
-                return found
-            if kind == _DONE:
+            if kind in (NLMSG_ERROR, NLMSG_DONE):
                 return found
             found.append(body[_FAMILY.size :])
     raise NftError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
-
-
-def _parts(answer: bytes) -> list[tuple[int, int, bytes]]:
-    """Split what was received into kind, sequence and body."""
-    found = []
-    at = 0
-    while at + _HEADER.size <= len(answer):
-        length, kind, _, sequence, _ = _HEADER.unpack_from(answer, at)
-        found.append((kind, sequence, answer[at + _HEADER.size : at + length]))
-        at += max(length + -length % 4, _HEADER.size)
-    return found
 
 
 def generation(netlink: socket.socket) -> int:
@@ -284,8 +262,8 @@ def generation(netlink: socket.socket) -> int:
         NftError, OSError: it cannot be asked.
     """
     (body, *_) = ask(netlink, Message(Kind.GETGEN, Family.INET, b""))
-    length, _ = _ATTRIBUTE.unpack_from(body)
+    length, _ = ATTRIBUTE.unpack_from(body)
     assert length == 8, "NFTA_GEN_ID comes first"
-    (found,) = struct.unpack_from("!I", body, _ATTRIBUTE.size)
+    (found,) = struct.unpack_from("!I", body, ATTRIBUTE.size)
     assert isinstance(found, int)
     return found

@@ -16,18 +16,16 @@ from hashlib import sha256
 from typing import Final
 
 from ha_core.membership.ladder import CLOSED, Rung
-from ha_core.runtime.netlink import IPAddress
+from ha_core.runtime.netlink import IPAddress, attribute
 from ha_core.runtime.nft import (
     ACCEPT,
     DROP,
     GOTO,
     JUMP,
-    Base,
     Family,
     Kind,
     Message,
     Meta,
-    attribute,
     equals,
     is_in,
     load,
@@ -139,7 +137,7 @@ class Tables:
         if Family.NETDEV not in self.families:
             return []
         chain = f"out_{interface}"
-        rule = (meta(Meta.PROTOCOL), _IS_ARP, payload(Base.NETWORK, 14, 4), is_in(HELD4))
+        rule = (meta(Meta.PROTOCOL), _IS_ARP, payload(14, 4), is_in(HELD4))
         return [
             self._base_chain(Family.NETDEV, chain, _Hook.EGRESS, 0, interface),
             self._message(Kind.DELRULE, Family.NETDEV, text(2, chain)),
@@ -184,7 +182,7 @@ class Tables:
         Neighbour discovery is within: what announces an address has it as its source.
         """
         goto, family = verdict(GOTO, LEASE), Family.INET
-        place4, place6 = payload(Base.NETWORK, v4, 4), payload(Base.NETWORK, v6, 16)
+        place4, place6 = payload(v4, 4), payload(v6, 16)
         kind = meta(Meta.NFPROTO)
         return [
             self._base_chain(family, chain, hook, priority),
@@ -193,7 +191,7 @@ class Tables:
         ]
 
     def _resolution(self, chain: str, hook: _Hook, place: int) -> list[Message]:
-        rule = (payload(Base.NETWORK, place, 4), is_in(HELD4), verdict(GOTO, LEASE))
+        rule = (payload(place, 4), is_in(HELD4), verdict(GOTO, LEASE))
         return [
             self._base_chain(Family.ARP, chain, hook, 0),
             self._rule(Family.ARP, chain, *rule),

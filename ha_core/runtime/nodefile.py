@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from ha_core.config.kinds import show_place
 from ha_core.config.model import Address, Configuration, Link, Node
 from ha_core.errors import ConfigError
 from ha_core.ids import LinkName, NodeName
@@ -172,5 +173,4 @@ class _Reader:
 
 def _place(address: Address, configuration: Configuration) -> str:
     ports = {link.name: link.port for link in configuration.links}
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"{host}:{address.port or ports.get(address.link, 6940)}"
+    return show_place(address.host, address.port or ports.get(address.link, 6940))

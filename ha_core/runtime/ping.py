@@ -3,7 +3,7 @@
 Owns: the sockets, one for each address family, and when each host is asked.
 Whether silence means anything is decided in `membership.reachability`. Needs no
 privilege where `net.ipv4.ping_group_range` holds our group; else root.
-Source: RFC 792 and RFC 4443 (echo), icmp(7) (ping_group_range), RFC 1071 (checksum).
+Source: RFC 792 and RFC 4443 (echo), icmp(7) (ping_group_range).
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from typing import Final
 
 from ha_core.config.model import Configuration, Ping
 from ha_core.events import Event, PingAnswered, PingRefused
+from ha_core.runtime.address_frames import checksum
 from ha_core.runtime.names import Names
 
 _ECHO: Final = struct.Struct("!BBHHH")
@@ -90,7 +91,7 @@ class EchoSocket:
         head = _ECHO.pack(self._types[0], 0, 0, self._identifier, sequence)
         if not (self.is_raw and self.family == socket.AF_INET):
             return head + token  # the kernel fills in the checksum
-        sum_ = _checksum(head + token)
+        sum_ = checksum(head + token)
         return _ECHO.pack(self._types[0], 0, sum_, self._identifier, sequence) + token
 
 
@@ -215,10 +216,3 @@ class Pinger:
         host = self._asked.pop(key, None) or self._former.pop(key, None)
         if host is not None and not self.is_isolated:
             self._deliver(PingAnswered(host))
-
-
-def _checksum(data: bytes) -> int:
-    """Return the Internet checksum of data of even length."""
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    total = (total & 0xFFFF) + (total >> 16)
-    return ~(total + (total >> 16)) & 0xFFFF

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Final
 
+from ha_core.agents import ocf
 from ha_core.effects import RunOperation
 from ha_core.errors import ConfigError, HaError
 from ha_core.events import OperationDone
@@ -35,8 +36,6 @@ AGAIN_S: Final = 30.0
 """A cluster whose store, keys or node failed is tried again after so long."""
 EVENTS_AT_HAND: Final = 100
 """Newest events of each cluster in memory; older ones are read from its store."""
-NOT_RUNNING: Final = 7
-NOT_INSTALLED: Final = 5
 NO_RESOURCES: Final = "this is a witness and can run no resources: give the node 'witness: true'"
 
 CLUSTER: ContextVar[str] = ContextVar("CLUSTER", default="")
@@ -148,8 +147,8 @@ class _NoOperations:
         self._loop = loop
 
     def run(self, operation: RunOperation) -> None:
-        code = NOT_INSTALLED if operation.action == "start" else NOT_RUNNING
-        code = 0 if operation.action == "stop" else code
+        codes = {"start": ocf.NOT_INSTALLED, "stop": ocf.SUCCESS}
+        code = codes.get(operation.action, ocf.NOT_RUNNING)
         done = OperationDone(operation.operation_id, code, reason=NO_RESOURCES)
         asyncio.get_running_loop().call_soon(self._loop.operation_done, done)
 
