@@ -4,7 +4,6 @@ Owns: making it, each fault, waiting until all is well again, and the judgement:
 nodes at once. Faults that take the cables away use `cuts`, which the nodes cannot see.
 """
 
-import asyncio
 import json
 import signal
 import subprocess
@@ -17,14 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from ha_core.client import Client
 from ha_core.lab import machines, network, processes, state
 from ha_core.lab.processes import HAD
 from ha_core.lab.state import Lab, LabNode
 from ha_core.snapshot import ClusterSnapshot
 from tests.e2e import timeline
 from tests.e2e.cuts import Cuts
-from tests.e2e.laboratory import POLL_MS, Laboratory, all_run, laboratory, run
+from tests.e2e.laboratory import Laboratory, all_run, laboratory, run
 from tests.e2e.timeline import MS, Answer
 
 NODES: Final = ("n1", "n2", "n3")
@@ -278,7 +276,7 @@ class Fire:
     def becomes(self, node: str, is_so: Callable[[ClusterSnapshot], bool]) -> ClusterSnapshot:
         """Wait until the node sees the cluster so."""
         try:
-            return asyncio.run(_becomes(self.lab.root(node), is_so))
+            return self.lab.becomes(node, is_so, PATIENCE_S)
         except TimeoutError:
             raise AssertionError(f"{node} does not see it in time:\n{self.account()}") from None
 
@@ -338,13 +336,6 @@ class Fire:
         cut_ns = self.marks[-min(len(self.marks), 30)][0] if self.marks else 0
         answers = [item for item in self.watch.answers() if item.sent_ns >= cut_ns]
         return timeline.told(answers, [item for item in self.marks if item[0] >= cut_ns])
-
-
-async def _becomes(root: Path, is_so: Callable[[ClusterSnapshot], bool]) -> ClusterSnapshot:
-    async with asyncio.timeout(PATIENCE_S), Client(root) as client:
-        while not is_so(snapshot := await client.snapshot()):
-            await client.changed(snapshot.version, POLL_MS)
-        return snapshot
 
 
 @contextmanager

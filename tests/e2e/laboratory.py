@@ -100,17 +100,49 @@ class Laboratory:
             str(item["address"]) for item in self.value["services"] if item["resource"] == resource
         )
 
-    def becomes(self, node: str, is_so: Callable[[ClusterSnapshot], bool]) -> ClusterSnapshot:
+    def becomes(
+        self,
+        node: str,
+        is_so: Callable[[ClusterSnapshot], bool],
+        within_s: float = PATIENCE_S,
+    ) -> ClusterSnapshot:
         """Wait until the node sees the cluster so; return how it sees it."""
-        return asyncio.run(_becomes(self.root(node), is_so))
+        return asyncio.run(_becomes(self.root(node), is_so, within_s))
+
+    def mend(self) -> None:
+        """Put everything in order again, and wait until every node says so."""
+        self.told("heal")
+        nodes = self.told("status")["nodes"]
+        down = [name for name, node in nodes.items() if node["faults"]]
+        if down:
+            self.told("restart", *down)
+        for name in nodes:
+            self.becomes(name, all_run)
+
+    def inside(self, node: str, *words: str) -> str:
+        """Run a command in the node's own network; return what it prints."""
+        command = ["ip", "netns", "exec", str(self.value["nodes"][node]["namespace"]), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    def hardware(self, node: str) -> bytes:
+        """Return the hardware address of the first interface in the node's own network."""
+        text = self.inside(node, "cat", "/sys/class/net/eth0/address")
+        return bytes.fromhex(text.strip().replace(":", ""))
+
+    def events(self, node: str) -> list[dict[str, Any]]:
+        """Return the events that the node knows, oldest first."""
+        done = run("--root", str(self.root(node)), "events", "--json")
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def owner(self, node: str, resource: str) -> str:
         """Return where the resource runs, as that node knows."""
         return str(self.status(node)["resources"][resource]["nodes"][0])
 
 
-async def _becomes(root: Path, is_so: Callable[[ClusterSnapshot], bool]) -> ClusterSnapshot:
-    async with asyncio.timeout(PATIENCE_S), Client(root) as client:
+async def _becomes(
+    root: Path, is_so: Callable[[ClusterSnapshot], bool], within_s: float
+) -> ClusterSnapshot:
+    async with asyncio.timeout(within_s), Client(root) as client:
         while not is_so(snapshot := await client.snapshot()):
             await client.changed(snapshot.version, POLL_MS)
         return snapshot
@@ -127,6 +159,15 @@ def all_run(snapshot: ClusterSnapshot) -> bool:
         snapshot.quorate
         and set(states(snapshot).values()) == {"online"}
         and all(item.state == "started" for item in snapshot.resources)
+    )
+
+
+def moved_from(node: str, snapshot: ClusterSnapshot) -> bool:
+    """Return whether everything runs, and nothing of it on that node."""
+    return (
+        states(snapshot)[node] == "lost"
+        and all(item.state == "started" for item in snapshot.resources)
+        and not any(node in item.nodes for item in snapshot.resources)
     )
 
 

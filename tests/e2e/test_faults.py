@@ -8,8 +8,16 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from ha_core.snapshot import ClusterSnapshot
-from tests.e2e.laboratory import Laboratory, alive, all_run, laboratory, run, states, visited
+from tests.e2e.laboratory import (
+    Laboratory,
+    alive,
+    all_run,
+    laboratory,
+    moved_from,
+    run,
+    states,
+    visited,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -26,26 +34,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
 @pytest.fixture
 def lab(shared: Laboratory) -> Laboratory:
     """Return the lab with everything in order again."""
-    shared.told("heal")
-    down = [name for name, node in shared.told("status")["nodes"].items() if node["faults"]]
-    if down:
-        shared.told("restart", *down)
-    for name in NODES:
-        shared.becomes(name, all_run)
+    shared.mend()
     return shared
 
 
 def others(node: str) -> list[str]:
     return [name for name in NODES if name != node]
-
-
-def moved_from(node: str, snapshot: ClusterSnapshot) -> bool:
-    """Return whether everything runs, and nothing of it on that node."""
-    return (
-        states(snapshot)[node] == "lost"
-        and all(item.state == "started" for item in snapshot.resources)
-        and not any(node in item.nodes for item in snapshot.resources)
-    )
 
 
 def test_killed_node_dies_whole_and_its_service_answers_from_another(lab: Laboratory) -> None:

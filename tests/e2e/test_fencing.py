@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ha_core.snapshot import ClusterSnapshot, NodeSummary
-from tests.e2e.laboratory import HA, Laboratory, alive, all_run, laboratory, run, states
+from tests.e2e.laboratory import Laboratory, alive, all_run, laboratory, run, states
+from tests.e2e.power import LOG, SWITCH, starter, switched
 
 pytestmark = [
     pytest.mark.slow,
@@ -20,7 +21,6 @@ pytestmark = [
     ),
 ]
 
-SWITCH = Path(__file__).parents[1] / "fencing" / "fence_lab"
 CONFIGURATION = """
 cluster: fenced
 options: {{dead_after: 1s, fencing_grace: 60s}}
@@ -56,14 +56,11 @@ LAST = ("resource-stopped", "node-unfenced", "resource-started")
 
 def configured(directory: Path, fault: str = "", stop_s: int = 0) -> Path:
     """Write the configuration of a lab, and the command that its switch starts nodes with."""
-    ha = directory / "ha"
-    ha.write_text(f'#!/bin/sh\nexec {" ".join(HA)} "$@"\n')
-    ha.chmod(0o755)
     text = CONFIGURATION.format(
         switch=SWITCH,
         lab=directory / "lab",
-        ha=ha,
-        log=directory / "switch.log",
+        ha=starter(directory),
+        log=directory / LOG,
         fault=fault,
         stop_s=stop_s,
     )
@@ -92,18 +89,9 @@ def node(snapshot: ClusterSnapshot, name: str) -> NodeSummary:
     return next(item for item in snapshot.nodes if item.name == name)
 
 
-def switched(lab: Laboratory) -> list[str]:
-    """Return what the switch was called with, without mere looks."""
-    log = lab.directory.parent / "switch.log"
-    lines = log.read_text().splitlines() if log.exists() else []
-    return [line for line in lines if line.split()[0] in ("off", "on", "reboot")]
-
-
 def events(lab: Laboratory, *kinds: str) -> list[dict[str, Any]]:
     """Return the events of these kinds, oldest first."""
-    done = run("--root", str(lab.root("n1")), "events", "--json")
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    return [item for item in found if item["kind"] in kinds]
+    return [item for item in lab.events("n1") if item["kind"] in kinds]
 
 
 @pytest.fixture(

@@ -68,27 +68,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
 @pytest.fixture
 def lab(shared: Laboratory) -> Laboratory:
     """Return the lab with everything in order again."""
-    shared.told("heal")
-    down = [name for name, node in shared.told("status")["nodes"].items() if node["faults"]]
-    if down:
-        shared.told("restart", *down)
-    for name in NODES:
-        shared.becomes(name, all_run)
+    shared.mend()
     return shared
 
 
 def called(*words: str) -> str:
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout
-
-
-def inside(lab: Laboratory, node: str, *words: str) -> str:
-    """Run a command in the node's network."""
-    return called("ip", "netns", "exec", str(lab.value["nodes"][node]["namespace"]), *words)
-
-
-def hardware(lab: Laboratory, node: str) -> bytes:
-    text = inside(lab, node, "cat", "/sys/class/net/eth0/address")
-    return bytes.fromhex(text.strip().replace(":", ""))
 
 
 def pids(lab: Laboratory, node: str, *roles: str) -> list[int]:
@@ -183,7 +168,7 @@ class Pinger:
     def __init__(self, lab: Laboratory, node: str, address: IPv4Address | IPv6Address) -> None:
         self._interface = state.known(lab.directory).namespaces
         self._address = address
-        self._mac = hardware(lab, node).hex(":")
+        self._mac = lab.hardware(node).hex(":")
         self._is_four = address.version == 4
         family = socket.AF_INET if self._is_four else socket.AF_INET6
         protocol = socket.IPPROTO_ICMP if self._is_four else socket.IPPROTO_ICMPV6
@@ -277,7 +262,7 @@ def heir_of(lab: Laboratory, owner: str) -> str:
 
 def lifetime_s(lab: Laboratory, node: str, address: IPv4Address | IPv6Address) -> int:
     """Return for how long the kernel would keep the address on the node if nobody did anything."""
-    links = json.loads(inside(lab, node, "ip", "-j", "address", "show", "dev", "eth0"))
+    links = json.loads(lab.inside(node, "ip", "-j", "address", "show", "dev", "eth0"))
     found = [item for link in links for item in link["addr_info"]]
     (one,) = (item for item in found if item["local"] == str(address))
     return int(one["valid_life_time"])
@@ -285,7 +270,7 @@ def lifetime_s(lab: Laboratory, node: str, address: IPv4Address | IPv6Address) -
 
 def tables(lab: Laboratory, node: str) -> list[dict[str, Any]]:
     """Return what nft lists of our tables on the node."""
-    listed = json.loads(inside(lab, node, "nft", "-j", "list", "ruleset"))["nftables"]
+    listed = json.loads(lab.inside(node, "nft", "-j", "list", "ruleset"))["nftables"]
     return [item for item in listed if "beatkeeper_" in json.dumps(item)]
 
 
@@ -300,7 +285,7 @@ def test_frozen_owner_neither_resolves_nor_answers_once_its_lease_is_over(
 ) -> None:
     owner = owner_of(lab)
     address = next(item for item in addresses(lab) if item.version == version)
-    before = hardware(lab, owner)
+    before = lab.hardware(owner)
     with asking(lab, address) as asker, Pinger(lab, owner, address) as pinger:
         asker.waits_for(before, 0)
         assert pinger.answers()
@@ -308,7 +293,7 @@ def test_frozen_owner_neither_resolves_nor_answers_once_its_lease_is_over(
             answered = since
             while (asked := time.monotonic()) < since + DEAD_AFTER_S:
                 answered = asked if pinger.answers() else answered
-            after = asker.waits_for(hardware(lab, heir_of(lab, owner)), since)
+            after = asker.waits_for(lab.hardware(heir_of(lab, owner)), since)
             assert asker.newest(before) < min(after, since + DEAD_AFTER_S)
             assert since < answered < since + DEAD_AFTER_S
             assert not pinger.answers()
@@ -316,7 +301,7 @@ def test_frozen_owner_neither_resolves_nor_answers_once_its_lease_is_over(
                 assert other.answers(), "other traffic of the frozen node is untouched"
         lab.becomes(owner, all_run)
         assert asker.newest(before) < since + DEAD_AFTER_S
-    assert str(address) not in inside(lab, owner, "ip", "address", "show", "dev", "eth0")
+    assert str(address) not in lab.inside(owner, "ip", "address", "show", "dev", "eth0")
     assert behind_the_gate(lab, owner) == set()
 
 
@@ -326,13 +311,13 @@ def test_killed_daemon_and_guardian_leave_an_address_that_is_silent_and_will_go(
 ) -> None:
     owner = owner_of(lab)
     address = next(item for item in addresses(lab) if item.version == version)
-    before = hardware(lab, owner)
+    before = lab.hardware(owner)
     victims = pids(lab, owner, "guardian", "had")
     with asking(lab, address) as asker:
         asker.waits_for(before, 0)
         since = kill(victims)
-        assert str(address) in inside(lab, owner, "ip", "address", "show", "dev", "eth0")
-        asker.waits_for(hardware(lab, heir_of(lab, owner)), since)
+        assert str(address) in lab.inside(owner, "ip", "address", "show", "dev", "eth0")
+        asker.waits_for(lab.hardware(heir_of(lab, owner)), since)
         assert asker.newest(before) < since + DEAD_AFTER_S
         assert 0 < lifetime_s(lab, owner, address) <= GATED_SPARE_S + 1
         lab.told("restart", owner)
@@ -358,7 +343,7 @@ def test_owner_without_a_majority_is_silent_and_answers_again_when_it_has_one(
 ) -> None:
     owner = owner_of(lab)
     four, _ = addresses(lab)
-    before = hardware(lab, owner)
+    before = lab.hardware(owner)
     others = [pid for name in NODES if name != owner for pid in pids(lab, name)]
     with asking(lab, four) as asker:
         asker.waits_for(before, 0)
@@ -389,18 +374,18 @@ def test_announcement_that_a_late_owner_had_under_way_never_leaves(
 ) -> None:
     owner = owner_of(lab)
     address = next(item for item in addresses(lab) if item.version == version)
-    before = hardware(lab, owner)
+    before = lab.hardware(owner)
     sender = (sys.executable, "-c", SENDER, str(address))
     with asking(lab, address) as asker:
         begun = time.monotonic()
-        inside(lab, owner, *sender)
+        assert lab.inside(owner, *sender) == "", "while the lease runs it leaves"
         asker.waits_for(before, begun)
         daemons, guardians = pids(lab, owner, "had"), pids(lab, owner, "guardian")
         with stopped(daemons):
             since = kill(guardians)
             passed(since + DEAD_AFTER_S)
-            inside(lab, owner, *sender)
-            assert str(address) in inside(lab, owner, "ip", "address", "show", "dev", "eth0")
+            lab.inside(owner, *sender)
+            assert str(address) in lab.inside(owner, "ip", "address", "show", "dev", "eth0")
             assert asker.newest(before) < since + DEAD_AFTER_S
 
 
@@ -409,7 +394,7 @@ class Announcements:
 
     def __init__(self, lab: Laboratory, node: str) -> None:
         four, _ = addresses(lab)
-        self._frame = frames.arp_announcement(hardware(lab, node), four)
+        self._frame = frames.arp_announcement(lab.hardware(node), four)
         self._link = socket.socket(
             socket.AF_PACKET, socket.SOCK_RAW, socket.htons(frames.ETH_P_ARP)
         )
@@ -461,12 +446,12 @@ def test_owner_announces_itself_anew_when_a_peer_is_heard_again(lab: Laboratory)
 def test_tables_that_somebody_flushes_are_back_and_the_journal_says_so(lab: Laboratory) -> None:
     owner = owner_of(lab)
     four, _ = addresses(lab)
-    inside(lab, owner, "nft", "flush", "ruleset")
+    lab.inside(owner, "nft", "flush", "ruleset")
     deadline = time.monotonic() + PATIENCE_S
     while behind_the_gate(lab, owner) != {str(item) for item in addresses(lab)}:
         assert time.monotonic() < deadline
     with asking(lab, four) as asker:
-        asker.waits_for(hardware(lab, owner), time.monotonic())
+        asker.waits_for(lab.hardware(owner), time.monotonic())
     said = run("--root", str(lab.root(owner)), "events", "--json").stdout
     assert "gate-restored" in said
 

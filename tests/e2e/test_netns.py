@@ -16,15 +16,14 @@ import pytest
 
 from ha_core.lab import network, state
 from ha_core.runtime.address_frames import ETH_P_ARP, arp_owner, arp_probe
-from ha_core.snapshot import ClusterSnapshot
 from tests.e2e.laboratory import (
     HA,
     Laboratory,
     alive,
     all_run,
     laboratory,
+    moved_from,
     run,
-    states,
     traces,
     visited,
 )
@@ -47,33 +46,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
 @pytest.fixture
 def lab(shared: Laboratory) -> Laboratory:
     """Return the lab with everything in order again."""
-    shared.told("heal")
-    down = [name for name, node in shared.told("status")["nodes"].items() if node["faults"]]
-    if down:
-        shared.told("restart", *down)
-    for name in NODES:
-        shared.becomes(name, all_run)
+    shared.mend()
     return shared
 
 
 def addresses(lab: Laboratory, node: str) -> set[str]:
     """Return the addresses on the node's interfaces, as the kernel says."""
-    namespace = str(lab.value["nodes"][node]["namespace"])
-    done = subprocess.run(
-        ["ip", "-n", namespace, "-4", "-o", "address", "show"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return {line.split()[3].partition("/")[0] for line in done.stdout.splitlines()}
-
-
-def hardware(lab: Laboratory, node: str) -> bytes:
-    """Return the hardware address of the node's first interface."""
-    namespace = str(lab.value["nodes"][node]["namespace"])
-    command = ["ip", "netns", "exec", namespace, "cat", "/sys/class/net/eth0/address"]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return bytes.fromhex(text.strip().replace(":", ""))
+    lines = lab.inside(node, "ip", "-4", "-o", "address", "show").splitlines()
+    return {line.split()[3].partition("/")[0] for line in lines}
 
 
 class Claims:
@@ -129,15 +109,6 @@ def claims(lab: Laboratory) -> Iterator[Claims]:
         yield asking
 
 
-def moved_from(node: str, snapshot: ClusterSnapshot) -> bool:
-    """Return whether everything runs, and nothing of it on that node."""
-    return (
-        states(snapshot)[node] == "lost"
-        and all(item.state == "started" for item in snapshot.resources)
-        and not any(node in item.nodes for item in snapshot.resources)
-    )
-
-
 def other(node: str) -> str:
     return next(name for name in NODES if name != node)
 
@@ -180,7 +151,7 @@ def test_agents_see_their_node_as_the_machine(lab: Laboratory) -> None:
 
 def test_power_cut_takes_processes_addresses_and_network_at_once(lab: Laboratory) -> None:
     owner = lab.owner("n1", "web")
-    before = hardware(lab, owner)
+    before = lab.hardware(owner)
     pids = lab.told("status")["nodes"][owner]["pids"]
     with claims(lab) as asking, visited(lab.service("site-ip")) as visitor:
         lab.told("kill", owner)
@@ -189,7 +160,7 @@ def test_power_cut_takes_processes_addresses_and_network_at_once(lab: Laboratory
         assert visitor.wait_for(lambda: visitor.node != owner)
         heir = visitor.node
         lab.becomes(heir, lambda seen: moved_from(owner, seen))
-    assert asking.owners() == [before, hardware(lab, heir)]
+    assert asking.owners() == [before, lab.hardware(heir)]
     lab.told("restart", owner)
     lab.becomes(owner, all_run)
     assert lab.service("site-ip") not in addresses(lab, owner)
@@ -209,7 +180,7 @@ def test_isolated_owner_and_its_heir_never_both_answer(lab: Laboratory) -> None:
         answers = visitor.answers
         assert visitor.wait_for(lambda: visitor.answers > answers + 10)
         assert visitor.node == heir
-    assert asking.owners() == [hardware(lab, owner), hardware(lab, heir)]
+    assert asking.owners() == [lab.hardware(owner), lab.hardware(heir)]
 
 
 def test_frozen_owner_and_its_heir_never_both_serve(lab: Laboratory) -> None:

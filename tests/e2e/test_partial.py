@@ -1,16 +1,14 @@
 """Labs whose network works in part: ping targets lost, one direction dead, a link cut."""
 
-import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import pytest
 import yaml
 
-from ha_core.lab import network, state
+from ha_core.lab import state
 from ha_core.snapshot import ClusterSnapshot
+from tests.e2e.cuts import Cuts
 from tests.e2e.laboratory import Laboratory, all_run, laboratory, run, states
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
@@ -44,23 +42,17 @@ def lab(shared: Laboratory) -> Laboratory:
     return shared
 
 
-def inside(lab: Laboratory, node: str, *words: str) -> None:
-    """Run a command in the node's namespace."""
-    namespace = str(lab.value["nodes"][node]["namespace"])
-    subprocess.run(["ip", "netns", "exec", namespace, *words], check=True, timeout=30)
-
-
 @contextmanager
 def dropping(lab: Laboratory, node: str, hook: str, *rule: str) -> Iterator[None]:
     """Let the node's kernel drop what the rule says."""
     chain = f"{{ type filter hook {hook} priority -10; }}"
-    inside(lab, node, "nft", "add", "table", "inet", TABLE)
+    lab.inside(node, "nft", "add", "table", "inet", TABLE)
     try:
-        inside(lab, node, "nft", "add", "chain", "inet", TABLE, "drops", chain)
-        inside(lab, node, "nft", "add", "rule", "inet", TABLE, "drops", *rule, "drop")
+        lab.inside(node, "nft", "add", "chain", "inet", TABLE, "drops", chain)
+        lab.inside(node, "nft", "add", "rule", "inet", TABLE, "drops", *rule, "drop")
         yield
     finally:
-        inside(lab, node, "nft", "delete", "table", "inet", TABLE)
+        lab.inside(node, "nft", "delete", "table", "inet", TABLE)
 
 
 def reached(snapshot: ClusterSnapshot) -> dict[str, bool]:
@@ -74,12 +66,6 @@ def reached(snapshot: ClusterSnapshot) -> dict[str, bool]:
 def places(snapshot: ClusterSnapshot) -> dict[str, tuple[str, ...]]:
     """Return where each resource runs."""
     return {item.id: item.nodes for item in snapshot.resources}
-
-
-def events(lab: Laboratory, node: str) -> list[dict[str, Any]]:
-    """Return the newest events that the node knows."""
-    done = run("--root", str(lab.root(node)), "events", "--json")
-    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def from_address(lab: Laboratory, node: str) -> tuple[str, ...]:
@@ -122,7 +108,7 @@ def test_one_dead_direction_lets_the_node_lead_that_can_talk_to_all(lab: Laborat
         )
         assert all_run(lab.becomes(middle, all_run))
         term = found.term
-        texts = [item["text"] for item in events(lab, middle)]
+        texts = [item["text"] for item in lab.events(middle)]
         assert (
             f"{leader} hands the coordination over to {middle}, which can also talk to {deaf}"
             in (texts)
@@ -132,22 +118,15 @@ def test_one_dead_direction_lets_the_node_lead_that_can_talk_to_all(lab: Laborat
 
 def test_lost_link_beside_another_touches_nothing_and_is_told_once(lab: Laboratory) -> None:
     before = places(lab.becomes("n1", all_run))
-    known = state.known(lab.directory)
-    node = next(item for item in known.nodes if item.name == "n2")
-    switch = f"{known.namespaces}{network.SWITCH}"
-    port = network._port(known, node, 1)  # the name that the lab gave its cable
-
-    def cable(word: str) -> None:
-        subprocess.run(["ip", "-n", switch, "link", "set", port, word], check=True, timeout=30)
-
-    cable("down")
+    cuts = Cuts(state.known(lab.directory))
+    cuts.carrier("n2", 1, is_up=False)
     try:
         lab.becomes("n2", lambda s: sum(not link.up for link in s.links) == 2)
         told = lab.becomes("n1", lambda s: any("other links carry on" in f for f in s.faults))
         assert places(told) == before
         assert set(states(told).values()) == {"online"}
     finally:
-        cable("up")
+        cuts.carrier("n2", 1, is_up=True)
     healed = lab.becomes("n2", lambda s: all(link.up for link in s.links))
     assert places(healed) == before
     (link,) = [item for item in healed.links if (item.peer, item.link) == ("n1", "back")]

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from ha_core.snapshot import ClusterSnapshot
-from tests.e2e.laboratory import HA, Laboratory, all_run, laboratory, run, states
+from tests.e2e.laboratory import Laboratory, all_run, laboratory, run, states
+from tests.e2e.power import LOG, SWITCH, starter, switched
 
 pytestmark = pytest.mark.slow
-SWITCH = Path(__file__).parents[1] / "fencing" / "fence_lab"
 # The lighter of two waits 5 D for the shot of the other: long enough where machines are slow.
 CONFIGURATION = """
 cluster: pair
@@ -37,11 +37,8 @@ fence_devices:
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Laboratory]:
     """Return a lab of two nodes with a power switch; web runs on n2."""
-    ha = tmp_path / "ha"
-    ha.write_text(f'#!/bin/sh\nexec {" ".join(HA)} "$@"\n')
-    ha.chmod(0o755)
     file, place = tmp_path / "pair.yaml", tmp_path / "lab"
-    words = {"switch": SWITCH, "lab": place, "ha": ha, "log": tmp_path / "switch.log"}
+    words = {"switch": SWITCH, "lab": place, "ha": starter(tmp_path), "log": tmp_path / LOG}
     file.write_text(CONFIGURATION.format(**words))
     with laboratory(place, "--no-wbem", "--nodes", "2", "--config", str(file)) as made:
         made.becomes("n1", lambda s: all_run(s) and owner(s) == "n2")
@@ -51,13 +48,6 @@ def pair(tmp_path: Path) -> Iterator[Laboratory]:
 def owner(snapshot: ClusterSnapshot) -> str:
     """Return where web runs, or nothing."""
     return next((n for r in snapshot.resources for n in r.nodes), "")
-
-
-def switched(lab: Laboratory) -> list[str]:
-    """Return what the switch was called with, without mere looks."""
-    log = lab.directory.parent / "switch.log"
-    lines = log.read_text().splitlines() if log.exists() else []
-    return [line for line in lines if line.split()[0] in ("off", "on", "reboot")]
 
 
 def is_whole(snapshot: ClusterSnapshot) -> bool:

@@ -4,6 +4,9 @@ import asyncio
 import ctypes
 import os
 import select
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,14 +16,30 @@ from ha_core.agents import ocf
 from ha_core.config.model import AgentClass, AgentRef, Primitive
 from ha_core.effects import RunOperation
 from ha_core.events import OperationDone, ResourceDied
-from ha_core.ids import ResourceId
+from ha_core.ids import Millis, ResourceId
 from ha_core.layout import Layout
 from ha_core.runtime.guardian import Guardian, boottime_ms
 from ha_core.runtime.operations import Operations
 from ha_core.runtime.operations_agents import Directories
 
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 20.0
 PTRACE_ATTACH = 16  # linux/ptrace.h
+DAEMON = """
+import asyncio, sys
+from pathlib import Path
+from tests.runtime.operations_bench import bench, command
+
+async def main():
+    async with bench(Path(sys.argv[1])) as node:
+        until_ms = node.hold(int(sys.argv[3]))
+        done = await node.run(command("web", sys.argv[2]), "start")
+        pid = await node.pid("web")
+        print(done.exit_code, pid, node.guardian.pid, until_ms, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
 
 
 @dataclass
@@ -131,6 +150,43 @@ def primitive(resource: str, kind: AgentClass, *names: str, **parameters: str) -
 def command(resource: str, line: str, **parameters: str) -> Primitive:
     """Return a primitive of class `process`."""
     return primitive(resource, AgentClass.PROCESS, command=line, **parameters)
+
+
+SLEEPER = command("web", "sleep 600")
+
+
+async def started(node: Bench) -> int:
+    """Start the sleeper; return a pidfd of it."""
+    done = await node.run(SLEEPER, "start")
+    assert (done.exit_code, done.reason) == (0, "")
+    return os.pidfd_open(await node.pid("web"))
+
+
+class Daemon:
+    """A daemon in a process of its own that holds one service under a lease of so long."""
+
+    def __init__(self, directory: Path, line: str, lease_ms: Millis) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", DAEMON, str(directory), line, str(lease_ms)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        words = [int(word) for word in self.process.stdout.readline().split()]
+        code, self.pid, self.guardian, self.until_ms = words
+        assert code == 0
+        self.service = os.pidfd_open(self.pid)
+
+    def stop_all(self) -> None:
+        """Freeze the daemon and its guardian, and nothing else."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        os.kill(self.guardian, signal.SIGSTOP)
+
+    def end(self) -> None:
+        """Kill what is left of it."""
+        self.process.kill()
+        self.process.communicate()
 
 
 def address(resource: str, **parameters: str) -> Primitive:

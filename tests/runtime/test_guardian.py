@@ -4,8 +4,6 @@ import asyncio
 import os
 import resource
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,40 +11,19 @@ from ha_core.events import LEASE_RAN_OUT
 from ha_core.runtime.guardian import SLOW, Launch, boottime_ms
 from ha_core.runtime.guardian_main import KILL_LEAD_MS
 from tests.runtime.operations_bench import (
-    Bench,
+    SLEEPER,
+    Daemon,
     bench,
     command,
     ends_within,
     passed,
     script,
     stands_still,
+    started,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
-SLEEPER = command("web", "sleep 600")
 LATE_MS_MAX = 100
 """How late a kill may be seen on a busy machine; the guardian itself is on time to a few ms."""
-
-PARENT = """
-import asyncio, sys
-from pathlib import Path
-from tests.runtime.operations_bench import bench, command
-
-async def main():
-    async with bench(Path(sys.argv[1])) as node:
-        done = await node.run(command("web", sys.argv[2]), "start")
-        print(done.exit_code, await node.pid("web"), node.guardian.pid, flush=True)
-        await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
-
-async def started(node: Bench) -> int:
-    """Start the sleeper; return a pidfd of it."""
-    done = await node.run(SLEEPER, "start")
-    assert (done.exit_code, done.reason) == (0, "")
-    return os.pidfd_open(await node.pid("web"))
 
 
 def test_process_dies_when_the_lease_ends_and_not_before(tmp_path: Path) -> None:
@@ -141,34 +118,15 @@ def test_renewal_that_was_given_in_time_counts_although_it_is_read_late(tmp_path
     asyncio.run(scenario())
 
 
-def parent(tmp_path: Path, line: str) -> tuple[subprocess.Popen[str], int, int]:
-    """Run a daemon in a process of its own; return it, and pidfds of service and guardian."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(tmp_path), line],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    code, service, guardian = process.stdout.readline().split()
-    assert code == "0"
-    return process, os.pidfd_open(int(service)), os.pidfd_open(int(guardian))
-
-
-def end(process: subprocess.Popen[str]) -> None:
-    """Kill a daemon for good."""
-    process.kill()
-    process.communicate()
-
-
 def test_everything_ends_at_once_when_the_daemon_is_killed(tmp_path: Path) -> None:
-    process, service, guardian = parent(tmp_path, "sleep 600")
+    daemon = Daemon(tmp_path, "sleep 600", 60_000)
+    guardian = os.pidfd_open(daemon.guardian)
     began = time.monotonic()
-    process.kill()
-    assert ends_within(service)
+    daemon.process.kill()
+    assert ends_within(daemon.service)
     assert time.monotonic() - began < 1.0
     assert ends_within(guardian)
-    end(process)
+    daemon.end()
 
 
 def test_frozen_daemon_keeps_nothing_beyond_its_lease(tmp_path: Path) -> None:

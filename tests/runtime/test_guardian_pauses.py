@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import psutil
@@ -12,56 +10,21 @@ import psutil
 from ha_core.ids import Millis
 from ha_core.runtime.guardian import boottime_ms
 from ha_core.runtime.guardian_main import KILL_LEAD_MS, PAUSE_MS
-from tests.runtime.operations_bench import Bench, bench, command, ends_within, passed, script
+from tests.runtime.operations_bench import (
+    SLEEPER,
+    Daemon,
+    bench,
+    command,
+    ends_within,
+    passed,
+    script,
+    started,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
-SLEEPER = command("web", "sleep 600")
 HIDING = """#!/bin/sh
 setsid env -i sh -c 'echo $$ > "'$PLACE'"; exec sleep 600' </dev/null >/dev/null 2>&1 &
 exec sleep 600
 """
-DAEMON = """
-import asyncio, sys
-from pathlib import Path
-from tests.runtime.operations_bench import bench, command
-
-async def main():
-    async with bench(Path(sys.argv[1])) as node:
-        until_ms = node.hold(int(sys.argv[3]))
-        done = await node.run(command("web", sys.argv[2]), "start")
-        pid = await node.pid("web")
-        print(done.exit_code, pid, node.guardian.pid, until_ms, flush=True)
-        await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
-
-class Daemon:
-    """A daemon in a process of its own that holds one service under a lease of so long."""
-
-    def __init__(self, directory: Path, line: str, lease_ms: Millis) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", DAEMON, str(directory), line, str(lease_ms)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        words = [int(word) for word in self.process.stdout.readline().split()]
-        code, self.pid, self.guardian, self.until_ms = words
-        assert code == 0
-        self.service = os.pidfd_open(self.pid)
-
-    def stop_all(self) -> None:
-        """Freeze the daemon and its guardian, and nothing else."""
-        os.kill(self.process.pid, signal.SIGSTOP)
-        os.kill(self.guardian, signal.SIGSTOP)
-
-    def end(self) -> None:
-        """Kill what is left of it."""
-        self.process.kill()
-        self.process.communicate()
 
 
 def deputy_of(guardian: int) -> int:
@@ -72,13 +35,6 @@ def deputy_of(guardian: int) -> int:
     found = [child.pid for child in alive if child.cmdline() == kind]
     assert len(found) <= 1, "one deputy"
     return found[0] if found else 0
-
-
-async def started(node: Bench) -> int:
-    """Start the sleeper; return a pidfd of it."""
-    done = await node.run(SLEEPER, "start")
-    assert (done.exit_code, done.reason) == (0, "")
-    return os.pidfd_open(await node.pid("web"))
 
 
 def test_service_ends_with_the_lease_though_daemon_and_guardian_are_both_frozen(

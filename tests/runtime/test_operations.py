@@ -13,6 +13,7 @@ from ha_core.agents.output import OUTPUT_CHARACTERS_MAX
 from ha_core.config.model import AgentClass
 from ha_core.runtime.process_log import size
 from tests.runtime.operations_bench import (
+    SLEEPER,
     Bench,
     bench,
     command,
@@ -20,8 +21,6 @@ from tests.runtime.operations_bench import (
     primitive,
     script,
 )
-
-SLEEPER = command("web", "sleep 600")
 
 
 def test_command_is_started_watched_and_stopped(tmp_path: Path) -> None:

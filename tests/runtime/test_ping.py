@@ -10,7 +10,8 @@ import pytest
 
 from ha_core.config.model import Configuration, Ping, PingTarget
 from ha_core.events import Event, PingAnswered, PingRefused
-from ha_core.runtime.ping import EchoSocket, Pinger, PingPermissionError, _checksum
+from ha_core.runtime.address_frames import checksum
+from ha_core.runtime.ping import EchoSocket, Pinger, PingPermissionError
 
 PATIENCE_S = 5.0
 
@@ -130,5 +131,5 @@ def test_missing_address_family_is_silence() -> None:
 
 def test_checksum_of_a_packet_with_its_checksum_is_zero() -> None:
     head = struct.pack("!BBHHH", 8, 0, 0, 0x1234, 7) + b"12345678"
-    whole = struct.pack("!BBHHH", 8, 0, _checksum(head), 0x1234, 7) + b"12345678"
-    assert _checksum(whole) == 0
+    whole = struct.pack("!BBHHH", 8, 0, checksum(head), 0x1234, 7) + b"12345678"
+    assert checksum(whole) == 0
