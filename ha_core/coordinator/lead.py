@@ -60,7 +60,7 @@ class Lead:
         self.roster.configure(self._raft.configuration, wall_ms)
         self._reach = Reach(self.roster.records, known, now_ms)
         self._handover = Handover(name, now_ms, talks)
-        self.planner = Planner(self.term)
+        self.planner = Planner(self.term, known)
         self._muster = Muster(is_complete=is_mustered)
         self._told_awaited: tuple[NodeName, ...] = ()
         self._count_voters()

@@ -25,7 +25,8 @@ REPLAN_MS = 1000
 class Planner:
     """Plans and orders of one term."""
 
-    def __init__(self, term: Term) -> None:
+    def __init__(self, term: Term, known: tuple[NodeStatus, ...] = ()) -> None:
+        """Begin with what the coordinator before is known to have seen."""
         self.executor = Executor(term)
         self.transition = Transition()
         self.restarts: set[ResourceId] = set()
@@ -35,9 +36,9 @@ class Planner:
         """Voters without which nothing starts yet (`wait_for_all`)."""
         self.released_by = ""
         """Who ended that wait in writing, and with what words."""
-        self._ours: set[ResourceId] = set()
-        self._generations: dict[NodeName, Generation] = {}
+        self._ours = _running(known)
         """What ran by its present definition and is wanted on: nobody outside can have it."""
+        self._generations = {node.name: node.generation for node in known}
 
     def status(self, roster: Roster, configuration: Configuration) -> ClusterStatus:
         """Return the policy engine's input: reports, overlaid with orders that are out."""
@@ -84,13 +85,7 @@ class Planner:
 
     def _remember(self, status: ClusterStatus, configuration: Configuration) -> None:
         wanted = {item.resource for item in self.transition.decisions if item.node is not None}
-        runs = {
-            item.resource
-            for node in status.nodes
-            if node.state is not NodeState.PENDING
-            for item in node.instances
-            if item.state is InstanceState.STARTED
-        }
+        runs = _running(status.nodes)
         anew = set(status.restarts)
         for group in configuration.groups:
             anew |= set(group.members) if group.id in anew else set()
@@ -188,3 +183,13 @@ def with_leaving(configuration: Configuration, leaving: frozenset[NodeName]) -> 
         for node in configuration.nodes
     )
     return replace(configuration, nodes=nodes)
+
+
+def _running(nodes: tuple[NodeStatus, ...]) -> set[ResourceId]:
+    return {
+        item.resource
+        for node in nodes
+        if node.state is not NodeState.PENDING
+        for item in node.instances
+        if item.state is InstanceState.STARTED
+    }
