@@ -11,7 +11,7 @@ from ha_core.config.model import Configuration, Exclusivity
 from ha_core.coordinator.record import Lost
 from ha_core.coordinator.roster import Roster
 from ha_core.fencing.rules import unfenced_by
-from ha_core.ids import Generation, Millis, NodeName, ResourceId, Term
+from ha_core.ids import Millis, NodeName, ResourceId, Term
 from ha_core.policy.schedule import schedule
 from ha_core.policy.transition import Action, ActionKind, Transition
 from ha_core.status import ClusterStatus, InstanceState, NodeState, NodeStatus
