@@ -1,0 +1,1 @@
+"""The whole policy engine: clones, roles, sets, tickets, utilization, fencing, live migration."""
