@@ -130,7 +130,7 @@ class Loop:
         self._timer_at_ms: Millis | None = None
         self._due_ms: Millis | None = None
         """When the node had to be called at the latest."""
-        self._wall_offset_ms = 0
+        self._wall_offset_ms: Millis | None = None
         self._answers: dict[str, asyncio.Future[Outcome]] = {}
         self._changed = asyncio.Event()
         self._journal: deque[JournalEvent] = deque(
@@ -145,9 +145,9 @@ class Loop:
     # --- events in -----------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin: tell the node the wall time, and let it run."""
-        self._check_wall()
+        """Begin: let the node run, and look at the wall clock from time to time."""
         self.post(Tick())
+        self._check_wall()
 
     def post(self, event: Event) -> None:
         """Give the node an event now and perform what follows."""
@@ -157,6 +157,10 @@ class Loop:
             now_ms = monotonic_ms()
             paused_ms = now_ms - self._due_ms if self._due_ms is not None else 0
             self._due_ms = None
+            if self._wall_offset_ms is None:
+                # Before all else: a node that elects itself at once has news to date.
+                self._wall_offset_ms = wall_offset_ms()
+                self._handle(WallClock(self._wall_offset_ms), now_ms)
             if paused_ms >= PAUSE_MS:
                 self._handle(paused(self.node.name, paused_ms), now_ms)
             self._handle(event, now_ms)
@@ -395,8 +399,8 @@ class Loop:
         self.post(Tick())
 
     def _check_wall(self) -> None:
-        offset_ms = wall_offset_ms()
-        if abs(offset_ms - self._wall_offset_ms) > WALL_JUMP_MS:
+        offset_ms, known_ms = wall_offset_ms(), self._wall_offset_ms
+        if known_ms is not None and abs(offset_ms - known_ms) > WALL_JUMP_MS:
             self._wall_offset_ms = offset_ms
             self.post(WallClock(offset_ms))
         if not self.ended.is_set():

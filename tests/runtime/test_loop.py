@@ -15,12 +15,13 @@ from ha_core import commands
 from ha_core.config.model import Address, Configuration, Link, Node
 from ha_core.effects import Journal, Persist
 from ha_core.errors import StoreError
-from ha_core.events import StopAsked, Tick
+from ha_core.events import Declared, Event, StopAsked, Tick
+from ha_core.gates import Gates
 from ha_core.ids import LinkName, Millis, NodeName
 from ha_core.journal import JournalEvent
 from ha_core.node import Node as Machine
 from ha_core.replication.entries import ConfigurationChange, Snapshot
-from ha_core.runtime.clock import monotonic_ms
+from ha_core.runtime.clock import monotonic_ms, wall_offset_ms
 from ha_core.runtime.disk import Store
 from ha_core.runtime.loop import EVENTS_AT_HAND, PAUSE_MS, Loop
 
@@ -61,8 +62,10 @@ class SlowStore(Store):
 
 
 @asynccontextmanager
-async def looping(path: Path, kind: type[Store] = Store) -> AsyncIterator[tuple[Loop, Keeper]]:
-    """Run a one-node cluster."""
+async def looping(
+    path: Path, kind: type[Store] = Store, early: Event | None = None
+) -> AsyncIterator[tuple[Loop, Keeper]]:
+    """Run a one-node cluster; `early` comes before the loop is told to start."""
     store = kind.open(path / "store.db")
     if not store.recover().snapshot:
         Store.persist(store, Persist(snapshot=FIRST))
@@ -70,6 +73,8 @@ async def looping(path: Path, kind: type[Store] = Store) -> AsyncIterator[tuple[
     loop, keeper = Loop(machine, store), Keeper()
     loop.guardian = keeper
     try:
+        if early is not None:
+            loop.post(early)
         loop.start()
         yield loop, keeper
     finally:
@@ -108,6 +113,18 @@ def test_command_is_done_and_found_by_the_next_start(tmp_path: Path) -> None:
             while loop.snapshot().coordinator != N1:
                 await loop.changed(loop.node.version, 100)
             assert loop.node.configuration == revision
+
+    assert run(body()) == []
+
+
+def test_all_events_have_a_date_of_today_even_if_one_is_early(tmp_path: Path) -> None:
+    async def body() -> None:
+        before_ms = monotonic_ms() + wall_offset_ms()
+        async with looping(tmp_path, early=Declared(Gates())) as (loop, _):
+            while not (told := await loop.events(0, 100)):
+                await loop.changed(loop.node.version, 100)
+            assert told[0].kind == "coordinator-elected"
+            assert [event for event in told if event.at_wall_ms < before_ms] == []
 
     assert run(body()) == []
 
