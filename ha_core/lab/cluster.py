@@ -191,7 +191,7 @@ def _furnish(lab: Lab, configuration: Configuration, config: Path) -> None:
         network.build(lab)
         for node in lab.nodes:
             network.add(lab, node, is_plugged=True)
-    _share(lab, config)
+    share(lab, config)
     ring = render_ring(
         first_ring(secrets.token_bytes(CLUSTER_ID_BYTES), secrets.token_bytes(KEY_BYTES))
     )
@@ -203,13 +203,21 @@ def _furnish(lab: Lab, configuration: Configuration, config: Path) -> None:
     machines.start(lab, [(node, CIMD) for node in lab.nodes if node.https_port])
 
 
-def _share(lab: Lab, config: Path) -> None:
-    """Make the lab's /srv: a copy of the directory beside the configuration that has its name."""
+def share(lab: Lab, config: Path) -> None:
+    """Make the lab's /srv: a copy of the directory beside the configuration that has its name.
+
+    The lab itself is left out of it, which may be that very directory, or lie in it.
+    """
     lab.shared.mkdir()
     lab.shared.chmod(0o755)  # services may run as other users
-    beside = config.with_suffix("")
-    if config.suffix and beside.is_dir():
-        shutil.copytree(beside, lab.shared / beside.name)
+    beside = config.resolve().with_suffix("")
+    if not config.suffix or not beside.is_dir() or beside == lab.directory:
+        return
+
+    def is_lab(directory: str, names: list[str]) -> list[str]:
+        return [name for name in names if Path(directory, name) == lab.directory]
+
+    shutil.copytree(beside, lab.shared / beside.name, ignore=is_lab)
 
 
 def _prepare_wbem(lab: Lab) -> None:

@@ -8,6 +8,7 @@ command left behind is found again. The netlink library is loaded when used:
 it takes longer than most commands. Source: network_namespaces(7), veth(4).
 """
 
+import errno
 import hashlib
 import socket
 from collections.abc import Iterable, Iterator
@@ -108,8 +109,7 @@ def remove(lab: Lab, node: LabNode) -> None:
         # The kernel lets go of a namespace when it has time; its cables must be gone at once.
         with _netlink(_switch(lab)) as switch:
             for number in range(len(node.places)):
-                for index in switch.link_lookup(ifname=_port(lab, node, number)):
-                    switch.link("del", index=index)
+                remove_link(switch, _port(lab, node, number))
         _remove(f"{lab.namespaces}-{node.name}")
 
 
@@ -134,10 +134,25 @@ def demolish(beginning: str) -> list[str]:
         for name in sorted(found, key=lambda name: name.endswith(SWITCH)):
             _remove(name)
         with _netlink() as outside:
-            for index in outside.link_lookup(ifname=beginning):
-                outside.link("del", index=index)
+            if remove_link(outside, beginning):
                 found.append(beginning)
     return found
+
+
+def remove_link(link: _Netlink, name: str) -> bool:
+    """Remove an interface; return whether there was one. One that goes meanwhile is no fault: a
+    cable goes by itself with the namespace of its far end.
+    """
+    from pyroute2.netlink.exceptions import NetlinkError
+
+    found = link.link_lookup(ifname=name)
+    for index in found:
+        try:
+            link.link("del", index=index)
+        except NetlinkError as fault:
+            if fault.code != errno.ENODEV:
+                raise
+    return bool(found)
 
 
 def is_left(beginning: str) -> bool:
