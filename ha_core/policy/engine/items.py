@@ -124,6 +124,16 @@ class Item:
             yield from child.primitives()
 
 
+def is_unique(item: Item) -> bool:
+    """Return whether the item is, or is in, a clone whose instances differ from one another."""
+    above: Item | None = item
+    while above is not None:
+        if above.clone is not None:
+            return above.clone.is_unique
+        above = above.parent
+    return False
+
+
 @dataclass(slots=True)
 class Board:
     """Everything of one question while it is being answered."""
@@ -137,6 +147,16 @@ class Board:
     """Every item by its id; instances of clones as `id:N`, what is in them alike."""
     index: dict[str, int] = field(default_factory=dict)
     """Node names to their numbers."""
+    fail_counts: dict[str, dict[int, int]] = field(default_factory=dict)
+    """Fail counts that are not 0, by primitive and node. The name is the item's of a primitive
+    and of a unique clone's instance (`id:N`), and the plain one for all anonymous instances."""
+    promotion_scores: dict[str, dict[int, int]] = field(default_factory=dict)
+    """Promotion scores that nodes have, by primitive (named alike) and node."""
+
+    def filed(self, item: Item) -> str:
+        """Return the name under which a primitive's `fail_counts` and `promotion_scores` are."""
+        is_anonymous = item.number is not None and not is_unique(item)
+        return item.resource.id if is_anonymous else item.id
 
     def find(self, resource: str) -> Item | None:
         """Return the item that a constraint names: never an instance, unless named so."""
