@@ -138,12 +138,12 @@ class Processes:
         """Wait until the ready port accepts, or the grace has passed; a death ends the start."""
         while True:
             pause = GRACE_S if spec.ready is None else RETRY_S
-            if spec.ready is not None and not await _refusal(*spec.ready):
-                return
-            await asyncio.wait({death}, timeout=pause)
-            if death.done():
+            accepts = spec.ready is not None and not await _refusal(*spec.ready)
+            if not accepts:
+                await asyncio.wait({death}, timeout=pause)
+            if death.done():  # also if somebody else accepts
                 raise FaultError(ocf.GENERIC, death.result() + self.last_words(resource))
-            if spec.ready is None:
+            if accepts or spec.ready is None:
                 return
 
     # --- stop and monitor ----------------------------------------------------------------

@@ -5,7 +5,7 @@ running lease; stops and monitors do not. What is reported to the coordinator
 is exactly `instances()`. Knows nothing of other nodes or of placement.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ha_core.config.model import Configuration, OnFail, Operation, Primitive
 from ha_core.effects import CancelOperation, Effect, LocalState, Persist, RunOperation
@@ -18,35 +18,17 @@ from ha_core.transition import failure as codes
 from ha_core.transition import telling
 from ha_core.transition.recurring import Recurring
 from ha_core.transition.telling import Happened
+from ha_core.transition.under_way import Death, Local, Running
 
 _ACTIVE = (InstanceState.STARTED, InstanceState.FAILED, InstanceState.BLOCKED)
-
-
-@dataclass(slots=True)
-class _Running:
-    operation_id: int
-    action: str
-    interval_ms: Millis
-    on_fail: OnFail | None
-    order: Order | None
-    is_cancelled: bool = False
-
-
-@dataclass(slots=True)
-class _Local:
-    instance: Instance
-    primitive: Primitive | None
-    running: _Running | None = None
-    queued: Order | None = None
-    incident: str = ""
 
 
 class LocalResources:
     """State machine of every primitive on this node."""
 
     def __init__(self, kept: LocalState) -> None:
-        self._items: dict[ResourceId, _Local] = {
-            item.resource: _Local(
+        self._items: dict[ResourceId, Local] = {
+            item.resource: Local(
                 Instance(
                     item.resource,
                     InstanceState.UNKNOWN,
@@ -58,7 +40,7 @@ class LocalResources:
             for item in kept.instances
         }
         for orphan in kept.orphans:
-            unknown = _Local(Instance(orphan.id, InstanceState.UNKNOWN), orphan)
+            unknown = Local(Instance(orphan.id, InstanceState.UNKNOWN), orphan)
             self._items.setdefault(orphan.id, unknown).primitive = orphan
         self._configuration = Configuration()
         self._recurring = Recurring()
@@ -105,7 +87,7 @@ class LocalResources:
         for resource, primitive in wanted.items():
             local = self._items.get(resource)
             if local is None:
-                self._items[resource] = _Local(Instance(resource, InstanceState.UNKNOWN), primitive)
+                self._items[resource] = Local(Instance(resource, InstanceState.UNKNOWN), primitive)
                 self.report_id += 1
             else:
                 self._redefine(local, primitive, now_ms)
@@ -138,14 +120,7 @@ class LocalResources:
         self, event: OperationDone, wall_ms: Millis, lease_until_ms: Millis, now_ms: Millis
     ) -> list[Effect | Happened]:
         """Take the result of an operation."""
-        local = next(
-            (
-                item
-                for item in self._items.values()
-                if item.running is not None and item.running.operation_id == event.operation_id
-            ),
-            None,
-        )
+        local = next((i for i in self._items.values() if i.is_busy_with(event.operation_id)), None)
         if local is None or local.running is None:
             return []
         running, local.running = local.running, None
@@ -156,6 +131,9 @@ class LocalResources:
         elif not running.is_cancelled and (running.order or now_ms < lease_until_ms):
             # What a monitor misses without a lease, the guard may have ended: the next one tells.
             output += self._result(local, running, event, wall_ms, now_ms)
+            if running.death is not None and codes.is_success(event.exit_code):
+                held = running.death.lease_held and now_ms < lease_until_ms
+                output += self.died(local.instance.resource, running.death.reason, wall_ms, held)
         queued, local.queued = local.queued, None
         if queued is not None:
             output += self._begin(local, queued, lease_until_ms)
@@ -171,8 +149,14 @@ class LocalResources:
         local = self._items.get(resource)
         if local is None or local.instance.pending == "stop":
             return []
+        running = local.running
+        if running is not None and running.order is not None:
+            running.death = Death(reason, lease_held)  # of what it finds or begins: see its end
+            return []
         if local.instance.state not in _ACTIVE:
             return []
+        if running is not None:
+            running.is_cancelled = True  # a monitor: what it saw was before
         self._recurring.end(resource)
         if not lease_held:
             self._update(local, state=InstanceState.STOPPED)
@@ -218,8 +202,8 @@ class LocalResources:
 
     def _result(
         self,
-        local: _Local,
-        running: _Running,
+        local: Local,
+        running: Running,
         event: OperationDone,
         wall_ms: Millis,
         now_ms: Millis,
@@ -234,7 +218,7 @@ class LocalResources:
             case _:
                 return self._monitored(local, running, event, wall_ms)
 
-    def _cut_off(self, local: _Local, event: OperationDone) -> list[Effect | Happened]:
+    def _cut_off(self, local: Local, event: OperationDone) -> list[Effect | Happened]:
         """The guard ends a start with the lease, or it never began: no fault of the resource."""
         if event.reason == LEASE_RAN_OUT:
             return []
@@ -245,8 +229,8 @@ class LocalResources:
 
     def _started(
         self,
-        local: _Local,
-        running: _Running,
+        local: Local,
+        running: Running,
         event: OperationDone,
         wall_ms: Millis,
         now_ms: Millis,
@@ -263,7 +247,7 @@ class LocalResources:
         return [Happened("resource-started", resource, text, why, local.incident)]
 
     def _stopped(
-        self, local: _Local, running: _Running, event: OperationDone, wall_ms: Millis
+        self, local: Local, running: Running, event: OperationDone, wall_ms: Millis
     ) -> list[Effect | Happened]:
         resource = local.instance.resource
         self._recurring.end(resource)
@@ -277,7 +261,7 @@ class LocalResources:
         return self._fail(local, "stop", event.exit_code, codes.reason_of(event), on_fail, wall_ms)
 
     def _probed(
-        self, local: _Local, event: OperationDone, wall_ms: Millis, now_ms: Millis
+        self, local: Local, event: OperationDone, wall_ms: Millis, now_ms: Millis
     ) -> list[Effect | Happened]:
         resource = local.instance.resource
         if codes.is_success(event.exit_code):
@@ -296,7 +280,7 @@ class LocalResources:
         return output
 
     def _monitored(
-        self, local: _Local, running: _Running, event: OperationDone, wall_ms: Millis
+        self, local: Local, running: Running, event: OperationDone, wall_ms: Millis
     ) -> list[Effect | Happened]:
         resource, state = local.instance.resource, local.instance.state
         if codes.is_success(event.exit_code):
@@ -317,7 +301,7 @@ class LocalResources:
 
     def _fail(
         self,
-        local: _Local,
+        local: Local,
         action: str,
         exit_code: int,
         reason: str,
@@ -343,7 +327,7 @@ class LocalResources:
         text = text or f"{action} of {resource} failed with exit code {exit_code}: {reason}"
         return [Happened(word, resource, text, "", local.incident)]
 
-    def _count(self, local: _Local, wall_ms: Millis) -> int:
+    def _count(self, local: Local, wall_ms: Millis) -> int:
         """Return the fail count so far, which an expired failure time-out has brought to 0."""
         failure, primitive = local.instance.failure, local.primitive
         if failure is None or primitive is None:
@@ -352,16 +336,14 @@ class LocalResources:
         expired = timeout_ms and wall_ms - failure.at_wall_ms > timeout_ms
         return 0 if expired else local.instance.fail_count
 
-    def _is_watched(self, local: _Local) -> bool:
+    def _is_watched(self, local: Local) -> bool:
         """Return whether the cluster may not act on it: what ends then has not failed."""
         primitive = local.primitive
         return primitive is not None and not codes.resolved(self._configuration, primitive)[0]
 
     # --- mechanics -----------------------------------------------------------------------
 
-    def _begin(
-        self, local: _Local, order: Order, lease_until_ms: Millis
-    ) -> list[Effect | Happened]:
+    def _begin(self, local: Local, order: Order, lease_until_ms: Millis) -> list[Effect | Happened]:
         assert local.primitive is not None
         output: list[Effect | Happened] = []
         if order.cleanup:
@@ -378,7 +360,7 @@ class LocalResources:
 
     def _run(
         self,
-        local: _Local,
+        local: Local,
         operation: Operation,
         order: Order | None,
         not_after_ms: Millis | None,
@@ -386,9 +368,7 @@ class LocalResources:
         assert local.primitive is not None
         self._next_operation += 1
         action, interval_ms = operation.action, operation.interval_ms
-        local.running = _Running(
-            self._next_operation, action, interval_ms, operation.on_fail, order
-        )
+        local.running = Running(self._next_operation, action, interval_ms, operation.on_fail, order)
         return RunOperation(
             self._next_operation,
             local.primitive,
@@ -400,7 +380,7 @@ class LocalResources:
             handover=order is not None and order.handover,
         )
 
-    def _watch(self, local: _Local, now_ms: Millis) -> None:
+    def _watch(self, local: Local, now_ms: Millis) -> None:
         assert local.primitive is not None
         defaults = self._configuration.defaults
         monitors = codes.monitors_of(
@@ -408,7 +388,7 @@ class LocalResources:
         )
         self._recurring.begin(local.instance.resource, monitors, now_ms)
 
-    def _redefine(self, local: _Local, primitive: Primitive, now_ms: Millis) -> None:
+    def _redefine(self, local: Local, primitive: Primitive, now_ms: Millis) -> None:
         old = local.primitive
         active = local.instance.state in _ACTIVE or local.instance.pending == "start"
         if old is None or not active:
@@ -440,7 +420,7 @@ class LocalResources:
         kind = ActionKind.STOP if is_known else ActionKind.PROBE
         return self._act(local, kind, "it was removed from the configuration")
 
-    def _act(self, local: _Local, kind: ActionKind, why: str) -> list[Effect | Happened]:
+    def _act(self, local: Local, kind: ActionKind, why: str) -> list[Effect | Happened]:
         """Do something by ourselves, without an order, after what is under way."""
         instance = local.instance
         order = Order(0, 0, instance.order_id, instance.resource, kind, reason=why)
@@ -451,7 +431,7 @@ class LocalResources:
         local.running.is_cancelled = True  # its end says nothing of the resource
         return [CancelOperation(local.running.operation_id)]
 
-    def _settle_orphan(self, local: _Local, ended: _Running) -> list[Effect | Happened]:
+    def _settle_orphan(self, local: Local, ended: Running) -> list[Effect | Happened]:
         resource = local.instance.resource
         if local.running is not None or self._configuration.primitive(resource) is not None:
             return []
@@ -468,7 +448,7 @@ class LocalResources:
         known = [resource for resource in in_groups if resource in self._items]
         return known + sorted(set(self._items) - set(known))
 
-    def _update(self, local: _Local, **changes: object) -> None:
+    def _update(self, local: Local, **changes: object) -> None:
         changed = replace(local.instance, **changes)  # type: ignore[arg-type]  # names are ours
         if changed.state is InstanceState.STOPPED and not changed.pending:
             # What does not run, runs by no old definition: the next start takes the newest.

@@ -147,6 +147,30 @@ def test_start_with_a_ready_port_is_done_when_it_accepts(tmp_path: Path) -> None
     asyncio.run(scenario())
 
 
+def test_command_that_dies_while_somebody_else_answers_at_its_port_has_not_started(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as other:
+            place = other.getsockname()
+            waiting = socket.create_connection(place)  # the next one must wait until it is served
+            async with bench(tmp_path) as node:
+                fifo = tmp_path / "fifo"
+                os.mkfifo(fifo)
+                service = command("web", f"cat {fifo}", ready_port=str(place[1]))
+                begun = node.begin(service, "start")
+                await asyncio.to_thread(fifo.write_text, "that is all\n")
+                while await node.pid("web"):
+                    pass
+                other.accept()[0].close()
+                waiting.close()
+                done = await begun
+                assert done.exit_code == 1
+                assert "ended with exit code 0; its last words: that is all" in done.reason
+
+    asyncio.run(scenario())
+
+
 def test_start_whose_port_never_accepts_fails_and_leaves_nothing(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with bench(tmp_path) as node:

@@ -321,6 +321,47 @@ def test_process_ended_with_the_lease_has_not_failed() -> None:
     assert (item.state, item.fail_count) == (InstanceState.STOPPED, 0)
 
 
+@pytest.mark.parametrize("kind", [ActionKind.START, ActionKind.PROBE])
+def test_death_that_is_read_before_the_end_of_what_began_or_found_it_counts_after_it(
+    kind: ActionKind,
+) -> None:
+    bench = Bench(primitive(WEB, Operation("monitor", 60_000)))
+    bench.order(kind)
+    assert bench.local.died(WEB, "exit code 3", 5000, lease_held=True) == []
+    bench.done()
+    item = bench.instance()
+    assert (item.state, item.pending, item.fail_count) == (InstanceState.FAILED, "", 1)
+    assert bench.events()[1:] == ["web ended unexpectedly: exit code 3"]
+    bench.tick(60_000)
+    assert bench.out == []
+
+
+def test_death_with_the_lease_that_is_read_before_the_end_of_its_start_is_no_failure() -> None:
+    bench = Bench()
+    bench.order(ActionKind.START)
+    bench.local.died(WEB, "the lease ran out", 5000, lease_held=False)
+    bench.done()
+    assert (bench.instance().state, bench.instance().fail_count) == (InstanceState.STOPPED, 0)
+
+
+def test_failed_start_has_failed_once_whatever_died() -> None:
+    bench = Bench()
+    bench.order(ActionKind.START)
+    bench.local.died(WEB, "exit code 3", 5000, lease_held=True)
+    bench.done(1, output="cannot bind\n")
+    assert bench.events() == ["start of web failed with exit code 1: cannot bind"]
+
+
+def test_monitor_that_saw_a_process_before_its_death_does_not_raise_it() -> None:
+    bench = Bench(primitive(WEB, Operation("monitor", 1000)))
+    bench.start()
+    bench.tick(1000)
+    bench.local.died(WEB, "the lease ran out", 5000, lease_held=False)
+    bench.done()
+    assert bench.instance().state is InstanceState.STOPPED
+    assert bench.events() == []
+
+
 def test_process_that_is_being_stopped_does_not_die() -> None:
     bench = Bench()
     bench.start()

@@ -1,0 +1,49 @@
+"""One primitive on this node, and the operation that is under way with it.
+
+Owns: these values alone; `local` changes them.
+"""
+
+from dataclasses import dataclass
+
+from ha_core.config.model import OnFail, Primitive
+from ha_core.ids import Millis
+from ha_core.messages import Order
+from ha_core.status import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """What was held for the resource has ended; the guard ended it if the lease was not held."""
+
+    reason: str
+    lease_held: bool
+
+
+@dataclass(slots=True)
+class Running:
+    """An operation that was begun and has not answered."""
+
+    operation_id: int
+    action: str
+    interval_ms: Millis
+    on_fail: OnFail | None
+    order: Order | None
+    is_cancelled: bool = False
+    """Its end says nothing of the resource."""
+    death: Death | None = None
+    """Read while its answer was still on the way: what it has begun or found is gone again."""
+
+
+@dataclass(slots=True)
+class Local:
+    """A primitive: what is reported of it, how it is defined, what is done with it."""
+
+    instance: Instance
+    primitive: Primitive | None
+    running: Running | None = None
+    queued: Order | None = None
+    incident: str = ""
+
+    def is_busy_with(self, operation_id: int) -> bool:
+        """Return whether that operation is under way."""
+        return self.running is not None and self.running.operation_id == operation_id
