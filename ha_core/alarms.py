@@ -10,7 +10,7 @@ from ha_core.config.secrets import is_secret
 from ha_core.facts import Facts
 from ha_core.fencing.rules import unfenced_by
 from ha_core.ids import NodeName, ResourceId
-from ha_core.quorum.outlook import Outlook
+from ha_core.quorum.outlook import Outlook, waiting
 from ha_core.snapshot import LinkSummary, NodeSummary, ResourceSummary
 from ha_core.status import Failure, FencingStatus, Instance, InstanceState, NodeState
 from ha_core.transition.failure import OCF_NOT_RUNNING
@@ -44,7 +44,16 @@ def faults(
 def notices(facts: Facts, seen: Outlook) -> tuple[str, ...]:
     """Return what is not wrong, but would make the next fault a grave one."""
     tight = (seen.text,) if seen.is_tight else ()
-    return (*tight, *_policy(facts), *_clear_secrets(facts))
+    return (*tight, *_votes_to_come(facts), *_policy(facts), *_clear_secrets(facts))
+
+
+def _votes_to_come(facts: Facts) -> tuple[str, ...]:
+    if not facts.quorate or not facts.revisions:
+        return ()
+    newest = facts.revisions[-1]
+    there = (NodeState.ONLINE, NodeState.PENDING)
+    present = {node.name for node in facts.nodes if node.state in there}
+    return waiting(facts.configuration, newest.will_vote, present, none_alone=newest.none_alone)
 
 
 def _policy(facts: Facts) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 Owns: these sentences. Pure.
 """
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from ha_core.config.model import Configuration, TwoNode
@@ -40,6 +40,39 @@ def outlook(configuration: Configuration, present: Set[NodeName], *, quorate: bo
         hint = f"; {witness} only votes, and its loss alone stops nothing" if witness else ""
         return Outlook(missing, f"{_there(count, expected, needed)}: {more}{hint}", False)
     return Outlook(missing, _tight(configuration, missing, count, expected, needed), True)
+
+
+def waiting(
+    configuration: Configuration,
+    will_vote: Iterable[NodeName],
+    present: Set[NodeName],
+    *,
+    none_alone: bool,
+) -> tuple[str, ...]:
+    """Return what each node waits for that is to vote and does not yet, one sentence each.
+
+    `none_alone`: it is final that neither of two voters goes on alone (docs/protocols/quorum.md).
+    """
+    return tuple(_wait(configuration, name, present, none_alone) for name in will_vote)
+
+
+def _wait(
+    configuration: Configuration, name: NodeName, present: Set[NodeName], none_alone: bool
+) -> str:
+    voters = configuration.voters()
+    if name not in present:
+        return f"{name} has no vote: it gets it when it is back and has caught up"
+    if len(voters) != 2 or configuration.options.two_node is not TwoNode.FENCING:
+        return f"{name} has no vote yet: it gets it as soon as it has caught up"
+    if none_alone:
+        return (
+            f"{name} has no vote yet: it gets it as soon as it has caught up, and until then"
+            f" neither {voters[0]} nor {voters[1]} goes on without the other"
+        )
+    return (
+        f"{name} has no vote yet: first both {voters[0]} and {voters[1]} must have it on disk that"
+        " neither goes on without the other ('two_node: fencing')"
+    )
 
 
 def _without(missing: tuple[NodeName, ...], count: int, expected: int, needed: int) -> str:

@@ -9,6 +9,7 @@ from ha_core.config.model import AgentClass, AgentRef, Meta
 from ha_core.facts import Facts
 from ha_core.gates import Gates
 from ha_core.ids import LinkName, NodeName, ResourceId
+from ha_core.replication.entries import ConfigurationChange
 from ha_core.snapshot import ClusterSnapshot, LinkSummary
 from ha_core.summary import summarize
 from ha_core.timers import timers, with_drift
@@ -326,3 +327,13 @@ def test_fail_count_is_the_highest_of_all_nodes() -> None:
     )
     assert found.resources[0].fail_count == 2
     assert found.resources[0].id == ResourceId("a")
+
+
+def test_learner_that_is_to_vote_is_noticed_until_it_votes() -> None:
+    text = "nodes n1 n2 n3"
+    change = ConfigurationChange(4, facts(text).configuration, "ann", "", 0)
+    waits = replace(change, will_vote=(NodeName("n3"),))
+    (notice,) = picture(text, revisions=(waits,)).notices
+    assert notice.startswith("n3 has no vote yet: ")
+    assert picture(text, revisions=(change,)).notices == ()
+    assert picture(text, revisions=(waits,), quorate=False).notices == ()

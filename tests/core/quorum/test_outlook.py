@@ -6,7 +6,7 @@ import pytest
 
 from ha_core.config.model import Configuration, Node, Options, TwoNode
 from ha_core.ids import NodeName
-from ha_core.quorum.outlook import outlook
+from ha_core.quorum.outlook import outlook, waiting
 from ha_core.quorum.votes import votes_needed
 
 CASES = [
@@ -74,3 +74,25 @@ def test_notice_stands_exactly_where_nothing_may_be_lost(count: int, lost: int) 
     quorate = len(present) >= votes_needed(count)
     found = outlook(cluster(" ".join(names)), present, quorate=quorate)
     assert found.is_tight == (quorate and count > 1 and len(present) == votes_needed(count))
+
+
+@pytest.mark.parametrize(
+    ("voters", "present", "mode", "none_alone", "sentence"),
+    [
+        ("a b", "a b c", TwoNode.WAIT, False, "c has no vote yet: it gets it as soon as it has"),
+        ("a b", "a b", TwoNode.FENCING, False, "c has no vote: it gets it when it is back and"),
+        ("a b", "a b c", TwoNode.FENCING, False, "first both a and b must have it on disk that"),
+        ("a b", "a c", TwoNode.FENCING, True, "until then neither a nor b goes on without the ot"),
+        ("a", "a c", TwoNode.FENCING, False, "c has no vote yet: it gets it as soon as it has"),
+    ],
+)
+def test_node_that_waits_for_its_vote_is_told_of_with_what_it_waits_for(
+    voters: str, present: str, mode: TwoNode, none_alone: bool, sentence: str
+) -> None:
+    configuration = cluster(voters, mode=mode)
+    (found,) = waiting(configuration, [NodeName("c")], there(present), none_alone=none_alone)
+    assert sentence in found
+
+
+def test_nobody_waits_where_nobody_is_to_vote() -> None:
+    assert waiting(cluster("a b"), [], there("a b"), none_alone=False) == ()
