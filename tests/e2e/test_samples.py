@@ -236,8 +236,8 @@ def sample(name: str) -> str:
 
 
 def test_every_sample_is_tried_here() -> None:
-    tried = {"one-node.yaml", "two-node-with-witness.yaml", "three-node.yaml"}
-    assert {path.name for path in ETC.glob("*.yaml")} - {"demo.yaml"} == tried
+    tried = {"one-node", "two-node-with-witness", "two-node-with-fencing", "three-node"}
+    assert {path.stem for path in ETC.glob("*.yaml")} - {"demo"} == tried
 
 
 def test_sample_of_one_node_runs_and_serves_its_pages(tmp_path: Path) -> None:
@@ -270,6 +270,20 @@ def test_sample_of_two_nodes_has_a_witness_that_votes_and_runs_nothing(tmp_path:
         assert {item["link"] for item in status["links"] if item["peer"] == "judge"} == {"office"}
         why = json.loads(said(lab, "north", "why", "ledger-ip", "--on", "judge", "--json"))
         assert "witness" in json.dumps(why)
+
+
+def test_sample_of_two_nodes_with_fencing_says_what_the_loss_of_one_would_do(
+    tmp_path: Path,
+) -> None:
+    with applied(tmp_path, sample("two-node-with-fencing")) as (lab, status):
+        assert status["votes"] == {"present": 2, "expected": 2, "needed": 2}
+        assert "once a fence device has proved that it is off" in status["notices"][0]
+        assert status["resources"]["mail-ip"]["nodes"] in (["east"], [])
+        rehearsal = run("--root", str(lab.root("east")), "fence", "test", "--json")
+        tried = {
+            item["device"] for item in json.loads(rehearsal.stdout.partition("\n")[0])["results"]
+        }
+        assert tried == {"board-east", "board-west", "strip"}
 
 
 def test_sample_of_three_nodes_puts_the_shop_where_it_is_liked_best(tmp_path: Path) -> None:

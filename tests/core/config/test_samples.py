@@ -7,14 +7,16 @@ import pytest
 
 from ha_core.agents.registry import guard_of
 from ha_core.config.heartbeat import import_directory
-from ha_core.config.model import Configuration
+from ha_core.config.model import Configuration, TwoNode
 from ha_core.config.parse import parse_text
 from ha_core.config.render import render
+from ha_core.coordinator.lone import RACE_D
+from ha_core.fencing.rules import is_power, levels_of, timeout_ms
 from ha_core.ids import ResourceId
 from ha_core.runtime.peers import DEFAULT_PORT
 
 ETC = Path(__file__).parents[3] / "etc"
-NAMES = ("one-node", "two-node-with-witness", "three-node")
+NAMES = ("one-node", "two-node-with-witness", "two-node-with-fencing", "three-node")
 
 
 def sample(name: str) -> Configuration:
@@ -31,7 +33,12 @@ def test_every_configuration_in_etc_is_valid_and_comes_back_from_an_export(path:
 
 @pytest.mark.parametrize(
     ("name", "voters", "witnesses", "links"),
-    [("one-node", 1, 0, 1), ("two-node-with-witness", 3, 1, 2), ("three-node", 3, 0, 2)],
+    [
+        ("one-node", 1, 0, 1),
+        ("two-node-with-witness", 3, 1, 2),
+        ("two-node-with-fencing", 2, 0, 2),
+        ("three-node", 3, 0, 2),
+    ],
 )
 def test_sample_has_the_machines_of_its_name(
     name: str, voters: int, witnesses: int, links: int
@@ -50,7 +57,7 @@ def test_sample_is_commented_from_the_first_line_to_the_last_part(name: str) -> 
     assert f"ha verify {name}.yaml" in text or f"apply {name}.yaml" in text
 
 
-@pytest.mark.parametrize("name", ["one-node", "two-node-with-witness"])
+@pytest.mark.parametrize("name", ["one-node", "two-node-with-witness", "two-node-with-fencing"])
 def test_cluster_is_begun_with_what_cannot_change_later(name: str) -> None:
     text = (ETC / f"{name}.yaml").read_text(encoding="utf-8")
     found = sample(name)
@@ -94,6 +101,18 @@ def test_shared_disk_waits_for_proof_and_the_rest_of_its_group_does_not() -> Non
     assert unguarded == ["ledger-disk"]
     text = (ETC / "two-node-with-witness.yaml").read_text(encoding="utf-8")
     assert "ha node confirm-down" in text
+
+
+def test_each_of_two_nodes_can_be_cut_off_in_two_ways_before_the_other_one_would_shoot() -> None:
+    found = sample("two-node-with-fencing")
+    assert found.options.two_node is TwoNode.FENCING
+    for node in found.nodes:
+        levels = levels_of(found, node.name)
+        assert len(levels) == 2
+        assert all(is_power(level) for level in levels)
+        board = levels[0][0]
+        spent_ms = timeout_ms(board, "off") + board.settle_ms + timeout_ms(board, "status")
+        assert spent_ms < RACE_D * found.options.dead_after_ms
 
 
 def test_heartbeat_sample_becomes_a_cluster_of_two_whose_shop_is_an_address_and_a_server() -> None:
