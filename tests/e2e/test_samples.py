@@ -278,7 +278,6 @@ def test_sample_of_two_nodes_with_fencing_says_what_the_loss_of_one_would_do(
     with applied(tmp_path, sample("two-node-with-fencing")) as (lab, status):
         assert status["votes"] == {"present": 2, "expected": 2, "needed": 2}
         assert "once a fence device has proved that it is off" in status["notices"][0]
-        assert status["resources"]["mail-ip"]["nodes"] in (["east"], [])
         rehearsal = run("--root", str(lab.root("east")), "fence", "test", "--json")
         tried = {
             item["device"] for item in json.loads(rehearsal.stdout.partition("\n")[0])["results"]
