@@ -8,9 +8,9 @@ import yaml
 
 from ha_core import commands
 from ha_core.cli import goals
-from ha_core.cli.change import current, current_configuration, give_from
-from ha_core.cli.options import Options, Waiting, read_text, run, verb, waits
-from ha_core.cli.plan import plan, show_plan
+from ha_core.cli.change import current_configuration, give_from
+from ha_core.cli.options import Options, Waiting, read_text, verb, waits
+from ha_core.cli.plan import Trial, can_be_tried, show_preview
 from ha_core.config.difference import diff as differences
 from ha_core.config.model import Configuration
 from ha_core.config.parse import parse_text
@@ -29,18 +29,18 @@ def _read(file: Path) -> Configuration:
 
 @click.command()
 @_file
-@click.option("--dry-run", is_flag=True, help="Only show what would change and be done.")
+@can_be_tried
 @click.option("--reason", default="", help="Why; kept in the history.")
 @click.option("--base", type=click.IntRange(0), help="Refuse if this is not the revision in force.")
 @verb
 @waits
 def apply(
-    options: Options, waiting: Waiting, file: Path, dry_run: bool, reason: str, base: int | None
+    options: Options, waiting: Waiting, trial: Trial, file: Path, reason: str, base: int | None
 ) -> None:
     """Make FILE (YAML; - for standard input) the configuration of the whole cluster."""
     wanted = _read(file)
-    if dry_run:
-        show_plan(options, plan(run(current(options)), commands.Apply(wanted, reason, base)))
+    if trial.wanted:
+        show_preview(options, trial, lambda _: commands.Apply(wanted, reason, base))
         return
     give_from(
         options,

@@ -8,9 +8,9 @@ import click
 
 from ha_core import commands
 from ha_core.cli import goals
-from ha_core.cli.change import current, give
+from ha_core.cli.change import give
 from ha_core.cli.options import Options, Waiting, run, verb, waits
-from ha_core.cli.plan import plan, show_plan
+from ha_core.cli.plan import Trial, can_be_tried, show_preview
 from ha_core.client import Client
 from ha_core.config.difference import diff
 from ha_core.errors import RefusedError
@@ -36,20 +36,20 @@ def history(options: Options, last: int) -> None:
 
 @click.command()
 @click.argument("revision", metavar="[REV]", required=False, type=click.IntRange(1))
-@click.option("--dry-run", is_flag=True, help="Only show what would change and be done.")
+@can_be_tried
 @click.option("--reason", default="", help="Why; kept in the history.")
 @verb
 @waits
 def undo(
-    options: Options, waiting: Waiting, revision: int | None, dry_run: bool, reason: str
+    options: Options, waiting: Waiting, trial: Trial, revision: int | None, reason: str
 ) -> None:
     """Return to the configuration of revision REV; without it, to the one before the newest."""
     revisions = run(_revisions(options))
     target = _target(revisions, revision)
     why = reason or f"back to revision {target.revision}"
     command = commands.Apply(target.configuration, why, revisions[-1].revision)
-    if dry_run:
-        show_plan(options, plan(run(current(options)), command))
+    if trial.wanted:
+        show_preview(options, trial, lambda _: command)
         return
     give(options, waiting, command, goals.placed_since)
 

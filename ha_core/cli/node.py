@@ -8,6 +8,7 @@ from ha_core.cli.change import give, give_from
 from ha_core.cli.fence_node import fence
 from ha_core.cli.names import complete_nodes, node_argument
 from ha_core.cli.options import Options, Waiting, verb, waits
+from ha_core.cli.plan import Trial, can_be_tried, show_preview
 from ha_core.errors import RefusedError
 from ha_core.ids import NodeName
 from ha_core.snapshot import ClusterSnapshot
@@ -20,21 +21,29 @@ def node() -> None:
 
 @node.command()
 @node_argument
+@can_be_tried
 @verb
 @waits
-def standby(options: Options, waiting: Waiting, node: str) -> None:
+def standby(options: Options, waiting: Waiting, trial: Trial, node: str) -> None:
     """Move everything away from NODE and keep it free."""
     command = commands.SetStandby(NodeName(node), True)
+    if trial.wanted:
+        show_preview(options, trial, lambda _: command)
+        return
     give(options, waiting, command, lambda _: goals.node_is(node, "standby", empty=True))
 
 
 @node.command()
 @node_argument
+@can_be_tried
 @verb
 @waits
-def online(options: Options, waiting: Waiting, node: str) -> None:
+def online(options: Options, waiting: Waiting, trial: Trial, node: str) -> None:
     """Let NODE run resources again."""
     command = commands.SetStandby(NodeName(node), False)
+    if trial.wanted:
+        show_preview(options, trial, lambda _: command)
+        return
     give(options, waiting, command, lambda _: goals.node_is(node, "online", "maintenance"))
 
 

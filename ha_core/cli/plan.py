@@ -1,135 +1,181 @@
-"""`ha apply --dry-run`: what a new configuration would change and make the cluster do.
+"""Previews on the command line: `--dry-run` of verbs that change something, and `ha whatif`.
 
-Owns: the comparison. Pure but for the wall clock, which date-bound constraints need, and the
-printing. Whether it would be refused is asked of the coordinator's own rules.
+Owns: the options, and a preview as text and as JSON. What it says is asked of `ha_core.preview`;
+the picture is drawn by `timeline`. The wall clock is read here: constraints may end with time.
 """
 
+import functools
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
-from ha_core import commands
-from ha_core.cli.options import EXIT_FAILED, Options
-from ha_core.config.difference import diff
-from ha_core.coordinator.desk import NO_QUORUM, edited
-from ha_core.coordinator.record import Record
-from ha_core.coordinator.refusals import refuse_unsafe
-from ha_core.errors import RefusedError
-from ha_core.ids import NodeName, ResourceId
-from ha_core.policy.schedule import schedule
-from ha_core.policy.transition import Transition
-from ha_core.quorum.votes import step_fault
+from ha_core.cli.change import current
+from ha_core.cli.options import EXIT_FAILED, Options, run
+from ha_core.cli.timeline import drawn, duration
+from ha_core.errors import ConfigError
+from ha_core.policy.forecast import Step
+from ha_core.policy.outage import Interruption
+from ha_core.preview.foresee import Preview, foresee
+from ha_core.preview.suppose import Supposition
 from ha_core.snapshot import ClusterSnapshot
-from ha_core.status import ClusterStatus
+
+_Verb = Callable[..., None]
+
+_svg = click.option(
+    "--svg",
+    "picture",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also draw it as a timeline.",
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """A primitive whose node changes; None means that it runs nowhere, or is not configured."""
+class Trial:
+    """Whether a verb only shows what it would lead to, and where that is drawn."""
 
-    resource: str
-    before: str | None
-    after: str | None
-    blocked: str = ""
+    wanted: bool
+    picture: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What applying would lead to."""
+def can_be_tried(function: _Verb) -> _Verb:
+    """Give a verb `--dry-run` and `--svg`; it gets them as its argument `trial`."""
 
-    changes: tuple[str, ...]
-    moves: tuple[Move, ...]
-    actions: tuple[tuple[str, str], ...]
-    """Each action, such as `start web on n2`, with its reason; in a possible order."""
-    refusal: str = ""
-    """Why the cluster would not accept it now; empty if it would."""
+    @click.option("--dry-run", is_flag=True, help="Only show what would change and be done.")
+    @_svg
+    @functools.wraps(function)
+    def wrapper(
+        *positional: object, dry_run: bool, picture: Path | None, **arguments: object
+    ) -> None:
+        if picture is not None and not dry_run:
+            raise click.UsageError("--svg draws what --dry-run foresees: give both")
+        function(*positional, trial=Trial(dry_run, picture), **arguments)
 
-
-def plan(snapshot: ClusterSnapshot, command: commands.Apply) -> Plan:
-    """Return what the command would lead to, given to the cluster as it is now."""
-    wanted = command.configuration
-    at_wall_ms = round(time.time() * 1000)
-    status = ClusterStatus(snapshot.instances, snapshot.quorate)
-    now = schedule(snapshot.configuration, status, at_wall_ms)
-    then = schedule(wanted, status, at_wall_ms)
-    actions = tuple(
-        (f"{action.key.kind} {action.key.resource} on {action.key.node}", action.reason)
-        for action in then.actions
-    )
-    changes = diff(snapshot.configuration, wanted)
-    return Plan(changes, _moves(now, then), actions, _refusal(snapshot, command))
+    return wrapper
 
 
-def _refusal(snapshot: ClusterSnapshot, command: commands.Apply) -> str:
-    """Return the sentence with which a coordinator that knows what we know would refuse it."""
-    if not snapshot.quorate:
-        return NO_QUORUM.text
-    if command.base not in (None, snapshot.revision):
-        return f"the configuration is at revision {snapshot.revision}, not {command.base}"
-    current = snapshot.configuration
-    records = [
-        Record(item.name, item.state, item.generation, instances=item.instances)
-        for item in snapshot.instances
-    ]
-    try:
-        changed, _ = edited(current, (), command, ())
-        refuse_unsafe(current, changed, records, ())
-    except RefusedError as refusal:
-        return str(refusal)
-    return step_fault(current.voters(), changed.voters())
+def supposes(function: _Verb) -> _Verb:
+    """Give a verb that only looks ahead `--svg`; it gets it as its argument `trial`."""
+
+    @_svg
+    @functools.wraps(function)
+    def wrapper(*positional: object, picture: Path | None, **arguments: object) -> None:
+        function(*positional, trial=Trial(True, picture), **arguments)
+
+    return wrapper
 
 
-def _moves(now: Transition, then: Transition) -> tuple[Move, ...]:
-    names = sorted({decision.resource for decision in (*now.decisions, *then.decisions)})
-    found = []
-    for name in names:
-        before, after = _node(now, name), _node(then, name)
-        decision = then.decision(name)
-        blocked = decision.blocked if decision is not None else ""
-        if before != after or blocked:
-            found.append(Move(name, before, after, blocked))
-    return tuple(found)
+def show_preview(
+    options: Options, trial: Trial, what: Callable[[ClusterSnapshot], Supposition]
+) -> None:
+    """Print what would follow; what would be refused ends with the code of a refusal.
 
-
-def _node(transition: Transition, resource: ResourceId) -> NodeName | None:
-    decision = transition.decision(resource)
-    return None if decision is None else decision.node
-
-
-def show_plan(options: Options, found: Plan) -> None:
-    """Print the plan; what would be refused ends with the code of a refusal."""
-    options.show(plan_value(found), plan_text(found))
+    `what` is made from the snapshot that it is judged by.
+    """
+    snapshot = run(current(options))
+    found = foresee(snapshot, what(snapshot), round(time.time() * 1000))
+    if trial.picture is not None:
+        try:
+            trial.picture.write_text(drawn(found), encoding="utf-8")
+        except OSError as fault:
+            raise ConfigError(f"cannot write {trial.picture}: {fault.strerror}") from fault
+    options.show(preview_value(found), preview_text(found))
     if found.refusal:
         click.echo(f"ha: it would be refused: {found.refusal}", err=True)
         raise click.exceptions.Exit(EXIT_FAILED)
 
 
-def plan_value(found: Plan) -> dict[str, object]:
-    """Return the plan as `ha apply --dry-run --json` prints it."""
+def preview_value(found: Preview) -> dict[str, object]:
+    """Return the preview as `--json` prints it."""
     return {
+        "title": found.title,
         "changes": list(found.changes),
         "moves": [
             {"resource": m.resource, "from": m.before, "to": m.after, "blocked": m.blocked}
             for m in found.moves
         ],
-        "actions": [{"action": action, "reason": reason} for action, reason in found.actions],
+        "actions": [_step_value(step) for step in found.steps],
+        "moments": [{"at_most_ms": at_ms, "text": text} for at_ms, text in found.moments],
+        "interruptions": [_interruption_value(item) for item in found.interruptions],
+        "assumed": list(found.assumed),
+        "at_rest": found.is_at_rest,
         "refusal": found.refusal,
     }
 
 
-def plan_text(found: Plan) -> str:
-    """Return the plan for people."""
-    lines = ["changes:", *_indented(found.changes)]
+def _step_value(step: Step) -> dict[str, object]:
+    key = step.key
+    return {
+        "action": _action(step),
+        "reason": step.reason,
+        "number": step.number,
+        "kind": str(key.kind),
+        "resource": key.resource,
+        "node": key.node,
+        "after": list(step.after),
+        "limit_ms": step.limit_ms,
+        "begins_ms": step.begins_ms,
+        "ends_ms": step.ends_ms,
+    }
+
+
+def _interruption_value(item: Interruption) -> dict[str, object]:
+    return {
+        "service": item.service,
+        "resources": list(item.resources),
+        "from": item.source,
+        "to": item.target,
+        "at_most_ms": item.at_most_ms,
+        "why": item.why,
+    }
+
+
+def preview_text(found: Preview) -> str:
+    """Return the preview for people."""
+    lines = ["changes:", *_indented(found.changes)] if found.changes else []
+    if not found.changes:
+        lines = [f"what if {found.title}:"]
     moves = [
         f"{m.resource}: {m.before or 'nowhere'} -> {m.after or 'nowhere'}"
         + (f" ({m.blocked})" if m.blocked else "")
         for m in found.moves
     ]
     lines += ["placement:", *_indented(moves)]
-    lines += ["actions:", *_indented([f"{action} ({why})" for action, why in found.actions])]
+    if found.moments:
+        moments = [
+            f"{f'within {duration(at_ms)}' if at_ms else 'at once'}: {text}"
+            for at_ms, text in found.moments
+        ]
+        lines += ["by itself:", *_indented(moments)]
+    lines += ["actions:", *_indented(f"{_action(s)} ({s.reason})" for s in found.steps)]
+    if not found.is_at_rest:
+        lines += ["  and so on: the cluster would not come to rest"]
+    lines += ["interrupted:", *_indented(map(_interrupted, found.interruptions))]
+    if found.assumed:
+        lines += ["assumed:", *_indented(found.assumed)]
     return "\n".join(lines)
 
 
-def _indented(lines: tuple[str, ...] | list[str]) -> list[str]:
+def _action(step: Step) -> str:
+    return f"{step.key.kind} {step.key.resource} on {step.key.node}"
+
+
+def _interrupted(item: Interruption) -> str:
+    name = item.service
+    if item.resources != (name,):
+        name_and_parts = f"{name} ({', '.join(item.resources)})"
+    else:
+        name_and_parts = str(name)
+    if item.at_most_ms is None:
+        return f"{name_and_parts}: no end is foreseen: {item.why}"
+    where = f"again on {item.target}"
+    if item.source != item.target:
+        where = f"from {item.source} to {item.target}"
+    return f"{name_and_parts}: at most {duration(item.at_most_ms)}, {where}"
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
     return [f"  {line}" for line in lines] or ["  none"]

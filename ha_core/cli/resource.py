@@ -10,6 +10,7 @@ from ha_core.cli import goals
 from ha_core.cli.change import give, give_from
 from ha_core.cli.names import complete_nodes, resource_argument
 from ha_core.cli.options import Options, Waiting, verb, waits
+from ha_core.cli.plan import Trial, can_be_tried, show_preview
 from ha_core.config.model import TargetRole
 from ha_core.errors import RefusedError
 from ha_core.ids import NodeName, ResourceId
@@ -57,31 +58,43 @@ def resource() -> None:
 @resource.command()
 @resource_argument
 @_reason
+@can_be_tried
 @verb
 @waits
-def start(options: Options, waiting: Waiting, resource: str, reason: str) -> None:
+def start(options: Options, waiting: Waiting, trial: Trial, resource: str, reason: str) -> None:
     """Want RESOURCE to run, and wait until it does."""
     command = commands.SetTargetRole(ResourceId(resource), TargetRole.STARTED, reason)
+    if trial.wanted:
+        show_preview(options, trial, lambda _: command)
+        return
     give(options, waiting, command, lambda _: goals.started(resource))
 
 
 @resource.command()
 @resource_argument
 @_reason
+@can_be_tried
 @verb
 @waits
-def stop(options: Options, waiting: Waiting, resource: str, reason: str) -> None:
+def stop(options: Options, waiting: Waiting, trial: Trial, resource: str, reason: str) -> None:
     """Want RESOURCE stopped, and wait until it is."""
     command = commands.SetTargetRole(ResourceId(resource), TargetRole.STOPPED, reason)
+    if trial.wanted:
+        show_preview(options, trial, lambda _: command)
+        return
     give(options, waiting, command, lambda _: goals.stopped(resource))
 
 
 @resource.command()
 @resource_argument
+@can_be_tried
 @verb
 @waits
-def restart(options: Options, waiting: Waiting, resource: str) -> None:
+def restart(options: Options, waiting: Waiting, trial: Trial, resource: str) -> None:
     """Stop RESOURCE once and start it again, with all that depends on it."""
+    if trial.wanted:
+        show_preview(options, trial, lambda before: _restart(before, resource))
+        return
     give_from(
         options,
         waiting,
@@ -117,11 +130,13 @@ def _restart(snapshot: ClusterSnapshot, name: str) -> commands.Restart:
 )
 @_lifetime
 @_reason
+@can_be_tried
 @verb
 @waits
 def move(
     options: Options,
     waiting: Waiting,
+    trial: Trial,
     resource: str,
     node: str | None,
     lifetime_ms: int | None,
@@ -130,6 +145,9 @@ def move(
     """Move RESOURCE to a node, or away from where it is; undo it with 'ha resource clear'."""
     target = None if node is None else NodeName(node)
     command = commands.Move(ResourceId(resource), target, _expiry(lifetime_ms), reason)
+    if trial.wanted:
+        show_preview(options, trial, lambda _: command)
+        return
 
     def goal(before: ClusterSnapshot) -> goals.Goal:
         if node is not None:
@@ -151,11 +169,13 @@ def move(
 )
 @_lifetime
 @_reason
+@can_be_tried
 @verb
 @waits
 def ban(
     options: Options,
     waiting: Waiting,
+    trial: Trial,
     resource: str,
     node: str,
     lifetime_ms: int | None,
@@ -163,6 +183,9 @@ def ban(
 ) -> None:
     """Forbid RESOURCE a node; undo it with 'ha resource clear'."""
     command = commands.Ban(ResourceId(resource), NodeName(node), _expiry(lifetime_ms), reason)
+    if trial.wanted:
+        show_preview(options, trial, lambda _: command)
+        return
     give(options, waiting, command, lambda _: goals.banned(resource, node))
 
 

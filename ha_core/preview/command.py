@@ -1,0 +1,113 @@
+"""What a command would make of configuration and status, and whether it would be refused now.
+
+Owns: the dry run of a command. Whether it is refused is asked of the
+coordinator's own rules, with what this node knows.
+"""
+
+from dataclasses import replace
+
+from ha_core import commands
+from ha_core.config.change import apply_command, no_resource
+from ha_core.config.model import Configuration
+from ha_core.coordinator.desk import NO_QUORUM, edited
+from ha_core.coordinator.record import Record
+from ha_core.coordinator.refusals import refuse_unsafe
+from ha_core.errors import RefusedError
+from ha_core.ids import NodeName, ResourceId
+from ha_core.preview.suppose import Given
+from ha_core.quorum.votes import step_fault
+from ha_core.snapshot import ClusterSnapshot
+from ha_core.status import ClusterStatus, InstanceState, NodeStatus
+
+_DOWN = (InstanceState.STOPPED, InstanceState.UNKNOWN)
+
+
+def title_of(command: Given) -> str:
+    """Return the command in a few words, such as `n1 goes into standby`."""
+    match command:
+        case commands.Apply():
+            return "the configuration is applied"
+        case commands.SetStandby():
+            return f"{command.node} {'goes into' if command.standby else 'leaves'} standby"
+        case commands.SetTargetRole():
+            return f"{command.resource} is wanted {command.role or 'as configured'}"
+        case commands.Ban():
+            return f"{command.resource} is banned from {command.node}"
+        case commands.Restart():
+            return f"{command.resource} restarts"
+        case commands.Move():
+            where = f"to {command.node}" if command.node else "away from where it is"
+            return f"{command.resource} is moved {where}"
+
+
+def configured(snapshot: ClusterSnapshot, command: Given) -> Configuration:
+    """Return the configuration after the command.
+
+    Raises: RefusedError: it names what does not exist, or asks for what cannot be done.
+    """
+    if isinstance(command, commands.Apply):
+        return command.configuration
+    old = snapshot.configuration
+    if isinstance(command, commands.Restart):
+        if old.primitive(command.resource) is None and old.group(command.resource) is None:
+            raise no_resource(old, command.resource)
+        return old
+    return apply_command(old, command, _active_nodes(snapshot, command))
+
+
+def refusal_of(snapshot: ClusterSnapshot, command: Given) -> str:
+    """Return the sentence with which a coordinator that knows what we know would refuse it."""
+    if not snapshot.quorate:
+        return NO_QUORUM.text
+    if isinstance(command, commands.Apply) and command.base not in (None, snapshot.revision):
+        return f"the configuration is at revision {snapshot.revision}, not {command.base}"
+    current = snapshot.configuration
+    records = [
+        Record(item.name, item.state, item.generation, instances=item.instances)
+        for item in snapshot.instances
+    ]
+    try:
+        changed, _ = edited(current, (), command, _active_nodes(snapshot, command))
+        refuse_unsafe(current, changed, records, ())
+    except RefusedError as refusal:
+        return str(refusal)
+    if isinstance(command, commands.Apply):
+        changed = command.configuration
+    return step_fault(current.voters(), changed.voters())
+
+
+def begun(
+    status: ClusterStatus, old: Configuration, new: Configuration, command: Given | None
+) -> ClusterStatus:
+    """Return the status with what must restart: asked for, or running by an old definition."""
+    changed = {
+        item.id
+        for item in new.primitives
+        if (before := old.primitive(item.id)) is not None
+        and (before.agent, before.parameters) != (item.agent, item.parameters)
+    }
+    nodes = tuple(_stale(node, changed) for node in status.nodes)
+    stale = {item.resource for node in nodes for item in node.instances if item.stale}
+    asked = {command.resource} if isinstance(command, commands.Restart) else set()
+    return replace(status, nodes=nodes, restarts=tuple(sorted({*status.restarts, *stale, *asked})))
+
+
+def _stale(node: NodeStatus, changed: set[ResourceId]) -> NodeStatus:
+    instances = tuple(
+        replace(item, stale=True) if item.resource in changed and item.state not in _DOWN else item
+        for item in node.instances
+    )
+    return replace(node, instances=instances)
+
+
+def _active_nodes(snapshot: ClusterSnapshot, command: Given) -> tuple[NodeName, ...]:
+    """Return where the resource of a command runs: what is moved away leaves these."""
+    if not isinstance(command, commands.Move):
+        return ()
+    group = snapshot.configuration.group(command.resource)
+    members = group.members if group else (command.resource,)
+    return tuple(
+        node.name
+        for node in snapshot.instances
+        if any(i.resource in members and i.state is InstanceState.STARTED for i in node.instances)
+    )
