@@ -25,7 +25,7 @@ from ha_core.runtime.nft import Family, Kind, Message, NftError
 from ha_core.runtime.nft_gate import HELD4, HELD6, OPEN, Tables
 
 TRIES: Final = 5
-"""Transactions that may be refused because others work on the ruleset all the time."""
+"""How often we try to be alone with the ruleset, on which others may work without a pause."""
 _COARSE_CLOCK: Final = 6  # CLOCK_MONOTONIC_COARSE moves with the kernel's timer tick
 _ROUNDING_MS: Final = 2
 _NOT_THERE: Final = (errno.EADDRNOTAVAIL, errno.ENODEV, errno.ENXIO)
@@ -99,31 +99,34 @@ class Kernel:
             TamperedError: others have changed our tables.
             OSError: the kernel refuses.
         """
-        for _ in range(TRIES):
-            try:
-                return self._try(messages, is_structure=is_structure)
-            except NftError as fault:
-                if fault.errno != errno.ERESTART:
-                    raise
-        raise NftError(errno.ERESTART, os.strerror(errno.ERESTART))
-
-    def _try(self, messages: Sequence[Message], *, is_structure: bool) -> Millis:
         if not messages:
             self._compare()
             return monotonic_ms()
-        try:
-            nft.exchange(self._socket, nft.batch(messages, self._generation))
-        except NftError as fault:
-            if fault.errno == errno.ERESTART:
-                self._compare()
-            elif fault.errno == errno.ENOENT:
-                raise TamperedError from fault
-            raise
+        for _ in range(TRIES):
+            if self._carry_out(messages, self._generation):
+                self._generation = self._generation % 0xFFFFFFFF + 1
+                break
+            self._compare()
+        else:
+            # Our tables were as we left them a moment ago. Whatever is done to them before this
+            # is seen with the next word, which names a state that is over by then.
+            self._carry_out(messages, None)
         done_ms = monotonic_ms()
-        self._generation = self._generation % 0xFFFFFFFF + 1
         if is_structure:
             self._look()
         return done_ms
+
+    def _carry_out(self, messages: Sequence[Message], generation: int | None) -> bool:
+        """Return whether it was done; not so if the ruleset is in another state than this."""
+        try:
+            nft.exchange(self._socket, nft.batch(messages, generation))
+        except NftError as fault:
+            if fault.errno == errno.ENOENT:
+                raise TamperedError from fault
+            if fault.errno != errno.ERESTART or generation is None:
+                raise
+            return False
+        return True
 
     def _compare(self) -> None:
         known, signature = self._generation, self._signature
@@ -134,14 +137,18 @@ class Kernel:
                 raise TamperedError
 
     def _look(self) -> None:
-        """Take our tables as they are for what we made; a change in between is seen later."""
+        """Take our tables as they are for what we made; a change in between is seen later.
+
+        What is read while others change the ruleset may have gaps. It counts if nobody did, if it
+        is what we knew, or if it was the same twice; failing all that it is taken as it is, and
+        the tables are made anew with the next word.
+        """
+        known = {self._signature}
         for _ in range(TRIES):
-            generation = nft.generation(self._socket)
-            signature = self._dumped()
-            if nft.generation(self._socket) == generation:
-                self._generation, self._signature = generation, signature
+            self._generation, self._signature = nft.generation(self._socket), self._dumped()
+            if self._signature in known or nft.generation(self._socket) == self._generation:
                 return
-        raise NftError(errno.ERESTART, os.strerror(errno.ERESTART))
+            known.add(self._signature)
 
     def _dumped(self) -> tuple[bytes, ...]:
         """Return everything of our tables but what changes with every renewal."""

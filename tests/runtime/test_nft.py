@@ -4,11 +4,13 @@ import errno
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +26,16 @@ OURS = "192.0.2.1"
 SERVICE = "192.0.2.7"
 SIX = "2001:db8::7"
 PORT = 40_000
+ROOT = Path(__file__).parents[2]
+BUSY = """
+from ha_core.runtime.nft import *
+
+netlink, name = open_socket(), text(1, "busy")
+change = [Message(kind, Family.INET, name) for kind in (Kind.NEWTABLE, Kind.DELTABLE)]
+print(flush=True)
+while True:
+    exchange(netlink, batch(change, None))
+"""
 INET = """\
 table inet NAME {
 	comment "Beatkeeper node n1 (/run/one): its service addresses are silent without a lease"
@@ -124,6 +136,19 @@ def kernel_of(scope: str, node: str, leftovers: tuple[bytes, ...] = ()) -> Itera
 
 def run(*words: str) -> str:
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
+@contextmanager
+def busy_host() -> Iterator[None]:
+    """Have somebody else work on the ruleset all the time."""
+    with subprocess.Popen([sys.executable, "-c", BUSY], cwd=ROOT, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        try:
+            other.stdout.readline()
+            yield
+            assert other.poll() is None
+        finally:
+            other.kill()
 
 
 def listed(kernel: Kernel, family: str) -> str:
@@ -241,6 +266,25 @@ def test_change_of_our_tables_is_noticed_with_the_next_word(kernel: Kernel, deed
     assert not passes(SERVICE)
     kernel.change(kernel.tables.choose(7))
     assert passes(SERVICE)
+
+
+def test_host_that_changes_its_ruleset_without_a_pause_is_no_fault(kernel: Kernel) -> None:
+    held = [ip_address(SERVICE)]
+    with busy_host():
+        for token in range(1, 200):
+            rungs = [Rung(token, 60_000)]
+            if token % 20 == 1:
+                kernel.install(held, ["lo"], rungs)
+            kernel.change([*kernel.tables.arm(rungs), *kernel.tables.choose(token)])
+            kernel.change(())
+    assert passes(SERVICE)
+
+
+def test_change_of_our_tables_is_noticed_on_a_busy_host(kernel: Kernel) -> None:
+    with busy_host():
+        run("nft", "flush", "chain", "inet", kernel.tables.name, "in")
+        with pytest.raises(TamperedError):
+            kernel.change(kernel.tables.choose(7))
 
 
 def test_interface_that_is_gone_is_no_hindrance_to_make_the_tables_anew(kernel: Kernel) -> None:
