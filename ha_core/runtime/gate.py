@@ -63,6 +63,10 @@ class GateKernel(Protocol):
         """Make the tables, closed; return a moment after that. Raises OSError."""
         ...
 
+    def watch(self, interface: str) -> Sequence[Message]:
+        """Return what makes the gate see the frames that leave by one more interface."""
+        ...
+
     def change(self, messages: Sequence[Message], *, is_structure: bool = False) -> Millis:
         """Change or look; return a moment after that. Raises TamperedError, OSError."""
         ...
@@ -245,8 +249,8 @@ class Gate:
         change = partial(self._kernel.change, messages, is_structure=bool(structure))
         try:
             done_ms = await self._run(change)
-        except TamperedError:
-            await self._restore("somebody else has changed its tables")
+        except TamperedError as fault:
+            await self._restore(str(fault))
         except OSError as fault:
             await self._restore(f"the kernel said: {fault.strerror}")
         else:
@@ -324,7 +328,7 @@ class Gate:
         async with self._lock:
             self._interfaces.add(interface)
             if self._is_installed:
-                await self._step(self._kernel.tables.watch_egress(interface))
+                await self._step(await self._run(self._kernel.watch, interface))
                 return
             try:
                 await self._install()

@@ -26,6 +26,7 @@ from ha_core.runtime.nft_gate import HELD4, HELD6, OPEN, Tables
 
 TRIES: Final = 5
 """How often we try to be alone with the ruleset, on which others may work without a pause."""
+OTHERS: Final = "somebody else has changed its tables"
 _COARSE_CLOCK: Final = 6  # CLOCK_MONOTONIC_COARSE moves with the kernel's timer tick
 _ROUNDING_MS: Final = 2
 _NOT_THERE: Final = (errno.EADDRNOTAVAIL, errno.ENODEV, errno.ENXIO)
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class TamperedError(Exception):
-    """Our tables are not as we left them."""
+    """Our tables are not as we left them; the text says why."""
 
 
 def timer_margin_ms() -> Millis:
@@ -52,6 +53,8 @@ class Kernel:
         self._netlink: socket.socket | None = None
         self._generation = 0
         self._signature: tuple[bytes, ...] = ()
+        self._watched: dict[str, int] = {}
+        """Interfaces whose outgoing frames the gate sees, each with its number; 0 if it is gone."""
 
     def begin(self, leftovers: Iterable[bytes]) -> None:
         """Remove what an earlier daemon has left, addresses first, and try out that tables can be.
@@ -82,13 +85,19 @@ class Kernel:
     ) -> Millis:
         """Make the tables anew, closed; return a moment when that had been done. Raises OSError."""
         messages = self.tables.install(held, rungs)
-        present = {name for _, name in socket.if_nameindex()}
-        for interface in present.intersection(interfaces):  # older kernels refuse one that is gone
-            messages += self.tables.watch_egress(interface)
+        self._watched = {interface: _number(interface) for interface in interfaces}
+        for interface, index in self._watched.items():
+            if index:  # older kernels refuse one that is gone
+                messages += self.tables.watch_egress(interface)
         nft.exchange(self._socket, nft.batch(messages, None))
         done_ms = monotonic_ms()
         self._look()
         return done_ms
+
+    def watch(self, interface: str) -> list[Message]:
+        """Return what makes the gate see the frames that leave by one more interface."""
+        self._watched[interface] = _number(interface)
+        return self.tables.watch_egress(interface)
 
     def change(self, messages: Sequence[Message], *, is_structure: bool = False) -> Millis:
         """Carry out a change, or only look if there is none; return a moment when it was done.
@@ -99,6 +108,7 @@ class Kernel:
             TamperedError: others have changed our tables.
             OSError: the kernel refuses.
         """
+        self._see_interfaces()
         if not messages:
             self._compare()
             return monotonic_ms()
@@ -116,13 +126,21 @@ class Kernel:
             self._look()
         return done_ms
 
+    def _see_interfaces(self) -> None:
+        """Kernels before 6.16 drop an interface's chain with it, and number no new state: one that
+        has come back under its name has none.
+        """
+        for interface, known in self._watched.items():
+            if _number(interface) not in (0, known):
+                raise TamperedError(f"interface {interface} has come back")
+
     def _carry_out(self, messages: Sequence[Message], generation: int | None) -> bool:
         """Return whether it was done; not so if the ruleset is in another state than this."""
         try:
             nft.exchange(self._socket, nft.batch(messages, generation))
         except NftError as fault:
             if fault.errno == errno.ENOENT:
-                raise TamperedError from fault
+                raise TamperedError(OTHERS) from fault
             if fault.errno != errno.ERESTART or generation is None:
                 raise
             return False
@@ -134,7 +152,7 @@ class Kernel:
         if now != known:
             self._look()
             if self._signature != signature:
-                raise TamperedError
+                raise TamperedError(OTHERS)
 
     def _look(self) -> None:
         """Take our tables as they are for what we made; a change in between is seen later.
@@ -195,6 +213,13 @@ class Kernel:
     def _socket(self) -> socket.socket:
         assert self._netlink is not None, "begin() comes first"
         return self._netlink
+
+
+def _number(interface: str) -> int:
+    try:
+        return socket.if_nametoindex(interface)
+    except OSError:
+        return 0
 
 
 def run_as_often_as_possible() -> None:

@@ -35,9 +35,6 @@ class Words:
     def let_go(self, address: Any) -> list[tuple[str, Any]]:
         return [("let go", address)]
 
-    def watch_egress(self, interface: str) -> list[tuple[str, Any]]:
-        return [("watch", interface)]
-
 
 @dataclass
 class MadeUp:
@@ -47,6 +44,7 @@ class MadeUp:
     tables: Any = field(default_factory=Words)
     refuses: dict[str, OSError] = field(default_factory=dict)
     is_tampered: bool = False
+    why: str = "somebody else has changed its tables"
     deeds: list[str] = field(default_factory=list)
     held: set[Any] = field(default_factory=set)
     armed: dict[int, int] = field(default_factory=dict)
@@ -68,10 +66,13 @@ class MadeUp:
         self.armed = {rung.token: self.now_ms + rung.timeout_ms for rung in rungs}
         return self.now_ms
 
+    def watch(self, interface: str) -> Sequence[Any]:
+        return [("watch", interface)]
+
     def change(self, messages: Sequence[Any], *, is_structure: bool = False) -> int:
         self._begin("change" if messages else "look")
         if self.is_tampered:
-            raise TamperedError
+            raise TamperedError(self.why)
         for word, value in messages:
             match word:
                 case "arm":
@@ -241,6 +242,23 @@ def test_tables_that_others_changed_are_made_anew_and_it_is_told() -> None:
                 "the kernel gate was made anew: somebody else has changed its tables"
             ]
             assert not node.lost
+
+    asyncio.run(claim())
+
+
+def test_address_on_an_interface_that_came_back_is_behind_new_tables_before_it_passes() -> None:
+    async def claim() -> None:
+        async with bench() as node:
+            await node.gate.prepare("eth0")
+            await node.renew()
+            node.kernel.is_tampered, node.kernel.why = True, "interface eth0 has come back"
+            node.kernel.deeds.clear()
+            await node.gate.cover("web", WEB)
+            assert node.kernel.deeds == ["change", "install", "change"]
+            assert node.kernel.held == {WEB.address}
+            assert node.kernel.lets_through()
+            why = "the kernel gate was made anew: interface eth0 has come back"
+            assert node.restored == [why]
 
     asyncio.run(claim())
 

@@ -294,6 +294,27 @@ def test_interface_that_is_gone_is_no_hindrance_to_make_the_tables_anew(kernel: 
     assert "out_gone0" not in chains, "kernels before 6.16 would refuse all of it"
 
 
+def test_interface_that_came_back_under_its_name_has_its_chain_anew_before_anything_passes(
+    kernel: Kernel,
+) -> None:
+    """This kernel may keep the chain; older ones drop it, and nothing else of them changes."""
+    held = [ip_address(SERVICE)]
+    run("ip", "link", "add", "cable", "type", "veth", "peer", "name", "far")
+    kernel.install(held, ["lo"], ())
+    kernel.change(kernel.watch("cable"), is_structure=True)
+    run("ip", "link", "delete", "cable")
+    kernel.change(())
+    run("ip", "link", "add", "cable", "type", "veth", "peer", "name", "far")
+    opening = [*kernel.tables.arm([Rung(7, 60_000)]), *kernel.tables.choose(7)]
+    with pytest.raises(TamperedError, match="interface cable has come back"):
+        kernel.change(opening)
+    assert not passes(SERVICE)
+    kernel.install(held, ["cable", "lo"], ())
+    assert 'hook egress device "cable"' in listed(kernel, "netdev")
+    kernel.change(opening)
+    assert passes(SERVICE)
+
+
 def test_tables_of_a_node_with_thousands_of_addresses_are_made_anew_at_once(
     kernel: Kernel,
 ) -> None:
