@@ -40,6 +40,7 @@ _VERBS: Final = {
     "fence": ("fence:fence", "Rehearse fencing, and see what was cut off and why."),
     "quorum": ("quorum:quorum", "Show the votes and what one more loss would mean."),
     "witness": ("witness:witness", "Vote in many clusters from one small machine."),
+    "policy": ("policy:policy", "Say what the policy engine decides for a CIB."),
     "import": ("bring:bring", "Turn another cluster manager's configuration into ours."),
     "lab": ("ha_core.lab.commands:lab", "Make a cluster on this machine, break it, and remove it."),
     "sim": ("simulate:sim", "Run clusters in simulation, every invariant checked."),
