@@ -1,0 +1,171 @@
+"""What placement has at hand while it works: which nodes can be used, what is going on, links.
+
+Owns: the state that lives only as long as one placement, and the small questions that every part
+of it asks. It decides nothing itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from ha_core.ids import INFINITY
+from ha_core.policy.engine.items import Board, Item
+from ha_core.policy.engine.problem import Kind, Requires, Role
+
+UNAME: Final = "#uname"
+"""The node attribute that tells each node from every other."""
+
+
+@dataclass(slots=True, eq=False)
+class Link:
+    """A colocation between items: one from the configuration, or one within a group."""
+
+    id: str
+    dependent: Item
+    primary: Item
+    score: int
+    dependent_role: Role | None = None
+    primary_role: Role | None = None
+    attribute: str = UNAME
+    is_influential: bool = True
+    is_explicit: bool = True
+    """It is from the configuration."""
+
+    @property
+    def is_mandatory(self) -> bool:
+        """Whether it says must or must not."""
+        return not -INFINITY < self.score < INFINITY
+
+
+@dataclass(slots=True, eq=False)
+class Desk:
+    """One placement under way."""
+
+    board: Board
+    assign: Callable[["Desk", Item, int | None, bool], int | None]
+    """Gives an item its node: preferred node, and whether it is but a trial."""
+    is_usable: list[bool] = field(default_factory=list)
+    usable: list[int] = field(default_factory=list)
+    """The usable nodes, in the byte order of their names: the last tie-break."""
+    this_with: dict[Item, list[Link]] = field(default_factory=dict)
+    """An item's own links as dependent."""
+    with_this: dict[Item, list[Link]] = field(default_factory=dict)
+    """An item's own links as primary."""
+    sorted_this: dict[Item, list[Link]] = field(default_factory=dict)
+    """All links that an item follows, by urgency, once somebody has asked."""
+    sorted_with: dict[Item, list[Link]] = field(default_factory=dict)
+    assigning: set[Item] = field(default_factory=set)
+    walking: set[Item] = field(default_factory=set)
+    """Whose wishes are being gathered."""
+    counts: dict[Item, list[int]] = field(default_factory=dict)
+    """Of a clone: how many of its instances each node has got."""
+    priorities: dict[Item, int] = field(default_factory=dict)
+    """Of instances: their priority, where promotion has changed it."""
+    peers: dict[str, list[list[int]]] = field(default_factory=dict)
+    """By node attribute: for each node, the nodes with the same value."""
+    group_scores: dict[Item, list[tuple[int, int]]] = field(default_factory=dict)
+    """Of a group: what location constraints on it said."""
+    promoted_scores: dict[Item, list[tuple[int, int]]] = field(default_factory=dict)
+    """Node and score of the location constraints for the promoted role, by item."""
+    promotion_attributes: dict[tuple[str, int], int] = field(default_factory=dict)
+    """By the name of a primitive (or unique instance) and node."""
+
+    def current(self, item: Item) -> int | None:
+        """Return the node that counts as the one where it is active now."""
+        active = running(item)
+        if not active:
+            return None
+        if len(active) == 1:
+            return active[0]
+        for node in active:
+            found = item.observed.get(node)
+            if found is not None and found.migration is not None and found.migration.is_partial:
+                return self.board.index.get(found.migration.source, node)
+        if item.meta.requires not in (Requires.FENCING, Requires.UNFENCING):
+            for node in active:
+                spot = self.board.nodes[node]
+                if spot.is_online and not spot.is_unclean:
+                    return node
+        return active[0]
+
+    def alike(self, attribute: str) -> list[list[int]]:
+        """Return for each node the nodes that have the same value of the attribute."""
+        found = self.peers.get(attribute)
+        if found is None:
+            found = self.peers[attribute] = _alike(self.board, attribute)
+        return found
+
+    def has_choice(self, scores: list[int]) -> bool:
+        """Whether any usable node has a score of 0 or more."""
+        return any(scores[node] >= 0 for node in self.usable)
+
+    def priority(self, item: Item) -> int:
+        """Return the priority: the configured one, for instances raised by promotion scores."""
+        found = self.priorities.get(item)
+        return item.meta.priority if found is None else found
+
+
+def _alike(board: Board, attribute: str) -> list[list[int]]:
+    if attribute == UNAME:
+        return [[index] for index in range(len(board.nodes))]
+    values: dict[str | None, list[int]] = {}
+    own: list[str | None] = []
+    for spot in board.nodes:
+        value = dict(spot.node.attributes).get(attribute)
+        own.append(None if value is None else value.casefold())
+        values.setdefault(own[-1], []).append(spot.index)
+    return [values[value] for value in own]
+
+
+def running(item: Item) -> list[int]:
+    """Return the nodes where any of it is active, in the order in which they were seen."""
+    if item.kind is Kind.PRIMITIVE:
+        return list(item.roles)
+    seen: dict[int, None] = {}
+    for child in item.children:
+        if child.kind is not Kind.PRIMITIVE or child.is_managed:
+            seen.update(dict.fromkeys(running(child)))
+    return list(seen)
+
+
+def is_running(item: Item) -> bool:
+    """Whether it is active anywhere; what is unmanaged does not count for its parents."""
+    if item.kind is Kind.PRIMITIVE:
+        return bool(item.roles)
+    return any(
+        is_running(child)
+        for child in item.children
+        if child.kind is not Kind.PRIMITIVE or child.is_managed
+    )
+
+
+def location(item: Item) -> int | None:
+    """Return the node assigned to it; of a group or clone only if its parts have but one."""
+    if item.kind is Kind.PRIMITIVE:
+        return item.node
+    nodes = {child.node for child in item.primitives() if child.node is not None}
+    return min(nodes) if len(nodes) == 1 else None
+
+
+def next_role(item: Item) -> Role:
+    """Return the role that it is to have; of a group or clone the highest in it."""
+    if item.kind is Kind.PRIMITIVE:
+        return item.next_role
+    return max((next_role(child) for child in item.children), default=Role.STOPPED)
+
+
+def present_role(item: Item) -> Role:
+    """Return the role that it has; of a group or clone the highest in it."""
+    if item.kind is Kind.PRIMITIVE:
+        return item.role
+    return max((present_role(child) for child in item.children), default=Role.STOPPED)
+
+
+def is_any_blocked(item: Item) -> bool:
+    """Whether it, or anything in it, is blocked."""
+    return item.is_blocked or any(is_any_blocked(child) for child in item.children)
+
+
+def is_any_failed(item: Item) -> bool:
+    """Whether it, or anything in it, has failed."""
+    return item.is_failed or any(is_any_failed(child) for child in item.children)

@@ -1,0 +1,174 @@
+"""Which colocations speak of which item, and in which order they are looked at.
+
+Owns: the index over colocations, the links within groups, and what a member or instance takes
+over from the group or clone around it. Source: Pacemaker Explained, "Colocation".
+"""
+
+from ha_core.ids import INFINITY
+from ha_core.policy.engine.desk import Desk, Link, is_running, next_role
+from ha_core.policy.engine.items import Item
+from ha_core.policy.engine.problem import Kind, Role
+
+_RANKS = {Kind.CLONE: 0, Kind.GROUP: 1, Kind.PRIMITIVE: 2}
+
+
+def index(desk: Desk) -> None:
+    """Enter every colocation of the problem, and those that groups imply."""
+    board = desk.board
+    for constraint in board.problem.colocations:
+        dependent, primary = board.find(constraint.dependent), board.find(constraint.primary)
+        if dependent is None or primary is None or constraint.score == 0:
+            continue
+        influence = constraint.influence
+        link = Link(
+            constraint.id,
+            dependent,
+            primary,
+            constraint.score,
+            _role(constraint.dependent_role),
+            _role(constraint.primary_role),
+            constraint.node_attribute,
+            dependent.meta.is_critical if influence is None else influence,
+        )
+        desk.this_with.setdefault(dependent, []).append(link)
+        desk.with_this.setdefault(primary, []).append(link)
+    for top in board.tops:
+        if top.kind is not Kind.PRIMITIVE:
+            _chain_members(desk, top)
+
+
+def _role(role: Role | None) -> Role | None:
+    return role if role in (Role.PROMOTED, Role.UNPROMOTED) else None
+
+
+def _chain_members(desk: Desk, item: Item) -> None:
+    """Tie each member of a colocated group to the one before it."""
+    if item.kind is Kind.CLONE:
+        for instance in item.children:
+            if instance.kind is Kind.GROUP:
+                _chain_members(desk, instance)
+        return
+    if not item.resource.is_colocated:
+        return
+    for before, member in zip(item.children, item.children[1:], strict=False):
+        link = Link(
+            "",
+            member,
+            before,
+            INFINITY,
+            is_influential=member.meta.is_critical,
+            is_explicit=False,
+        )
+        desk.this_with.setdefault(member, []).append(link)
+        desk.with_this.setdefault(before, []).append(link)
+
+
+def has_influence(link: Link) -> bool:
+    """Whether the dependent's wishes count for the primary."""
+    return link.is_influential or not is_running(link.primary)
+
+
+def affects_role(dependent: Item, link: Link) -> bool:
+    """Whether the link now concerns the promotion of the dependent, which has its node."""
+    parent = dependent.parent
+    return (
+        link.dependent_role is not None
+        and parent is not None
+        and parent.clone is not None
+        and parent.clone.is_promotable
+        and dependent.is_assigned
+    )
+
+
+def affects_place(dependent: Item, primary: Item, link: Link) -> bool:
+    """Whether the roles that the link names are those that both are to have."""
+    if link.dependent_role is not None and link.dependent_role is not dependent.next_role:
+        return False
+    return link.primary_role is None or link.primary_role is next_role(primary)
+
+
+def followed(desk: Desk, item: Item) -> list[Link]:
+    """Return the links in which the item is the dependent, the most urgent first."""
+    found = desk.sorted_this.get(item)
+    if found is None:
+        found = _sorted(desk, _this(desk, item, item), by_primary=True)
+        desk.sorted_this[item] = found
+    return found
+
+
+def following(desk: Desk, item: Item) -> list[Link]:
+    """Return the links in which the item is the primary, the most urgent first."""
+    found = desk.sorted_with.get(item)
+    if found is None:
+        found = _sorted(desk, _with(desk, item, item), by_primary=False)
+        desk.sorted_with[item] = found
+    return found
+
+
+def _sorted(desk: Desk, links: list[Link], *, by_primary: bool) -> list[Link]:
+    def urgency(link: Link) -> tuple[int, int, bool, str]:
+        other = link.primary if by_primary else link.dependent
+        is_plain = other.clone is not None and not other.clone.is_promotable
+        return -desk.priority(other), _RANKS[other.kind], is_plain, other.id
+
+    return sorted(links, key=urgency) if len(links) > 1 else links
+
+
+def _this(desk: Desk, item: Item, asked: Item) -> list[Link]:
+    if item.kind is Kind.GROUP:
+        return _this_of_group(desk, item, asked)
+    found = desk.this_with.get(item, [])
+    if item.kind is Kind.PRIMITIVE and item is not asked:
+        return [link for link in found if link.is_explicit]
+    if item.parent is not None:
+        found = found + _this(desk, item.parent, asked)
+    return found
+
+
+def _this_of_group(desk: Desk, group: Item, asked: Item) -> list[Link]:
+    if not group.children:
+        return []
+    own = desk.this_with.get(group, [])
+    if asked is group or asked is group.children[0]:
+        found = own
+        if group.parent is not None:
+            found = found + _this(desk, group.parent, asked)
+        if group.resource.is_colocated:
+            for member in group.children:
+                if member is not asked:
+                    found = found + _explicit(desk.this_with.get(member))
+        return found
+    for member in group.children:
+        if member is asked:
+            break
+        if not member.is_managed:
+            return [link for link in own if link.score >= INFINITY]
+    return []
+
+
+def _with(desk: Desk, item: Item, asked: Item) -> list[Link]:
+    if item.kind is Kind.GROUP:
+        return _with_of_group(desk, item, asked)
+    found = desk.with_this.get(item, [])
+    if item.kind is Kind.PRIMITIVE and item is not asked:
+        return [link for link in found if link.is_explicit]
+    if item.parent is not None:
+        found = found + _with(desk, item.parent, asked)
+    return found
+
+
+def _with_of_group(desk: Desk, group: Item, asked: Item) -> list[Link]:
+    if not group.children or (asked is not group and asked is not group.children[-1]):
+        return []
+    found = desk.with_this.get(group, [])
+    if group.parent is not None:
+        found = found + _with(desk, group.parent, asked)
+    if group.resource.is_colocated:
+        for member in group.children:
+            if member is not asked:
+                found = found + _explicit(desk.with_this.get(member))
+    return found
+
+
+def _explicit(links: list[Link] | None) -> list[Link]:
+    return [link for link in links or () if link.is_explicit]

@@ -1,0 +1,167 @@
+"""Gives every primitive its node and role: the third stage of a plan.
+
+Owns: the order in which items are placed, and how primitives and groups are. Colocation is in
+`following` and `wishes`, clones in `clones`, room in `utilization`. It makes no actions. Source:
+Pacemaker Explained, "Constraints".
+"""
+
+from ha_core.ids import INFINITY
+from ha_core.policy.engine import (
+    choice,
+    clones,
+    following,
+    links,
+    locations,
+    promotion,
+    quorum,
+    utilization,
+    wishes,
+)
+from ha_core.policy.engine.desk import Desk, Link
+from ha_core.policy.engine.items import Board, Item, Reason
+from ha_core.policy.engine.problem import Kind, Options, Role, Strategy
+
+
+def place(board: Board) -> None:
+    """Fill in scores, node, next role, promotion and reasons of every item."""
+    desk = Desk(board, _assign)
+    for top in board.tops:
+        _want(top)
+    locations.prepare(desk)
+    desk.is_usable = [spot.is_available for spot in board.nodes]
+    desk.usable = sorted(
+        (spot.index for spot in board.nodes if spot.is_available),
+        key=lambda node: board.nodes[node].node.name.encode(),
+    )
+    links.index(desk)
+    promotion.read_attributes(desk)
+    tops = board.tops
+    if board.problem.options.strategy is not Strategy.DEFAULT:
+        utilization.fill(desk)
+        tops = utilization.order(desk)
+    for top in tops:
+        _assign(desk, top, None, False)
+    for top in tops:
+        quorum.limit(board, top)
+
+
+def _want(item: Item) -> None:
+    """Set the role that is wanted, before anything speaks against it."""
+    item.next_role = Role.STARTED
+    target = item.meta.target_role
+    if target is Role.STOPPED:
+        item.next_role = Role.STOPPED
+    elif target is Role.UNPROMOTED:
+        clone = item.top.clone
+        if clone is not None and clone.is_promotable:
+            item.next_role = Role.UNPROMOTED
+    for child in item.children:
+        _want(child)
+
+
+def _assign(desk: Desk, item: Item, preferred: int | None, is_trial: bool) -> int | None:
+    if item.kind is Kind.PRIMITIVE:
+        return _assign_primitive(desk, item, preferred, is_trial)
+    if item.kind is Kind.GROUP:
+        return _assign_group(desk, item, preferred, is_trial)
+    clones.assign(desk, item)
+    return None
+
+
+def _assign_group(desk: Desk, group: Item, preferred: int | None, is_trial: bool) -> int | None:
+    if group.is_assigned:
+        return group.node
+    if group in desk.assigning:
+        return None
+    desk.assigning.add(group)
+    first: int | None = None
+    for member in group.children:
+        node = _assign(desk, member, preferred, is_trial)
+        first = node if first is None else first
+    desk.assigning.discard(group)
+    group.is_assigned = True
+    if group.children:
+        group.next_role = group.children[0].next_role
+    if not group.resource.is_colocated:
+        return None
+    group.node = first
+    return first
+
+
+def _assign_primitive(desk: Desk, item: Item, preferred: int | None, is_trial: bool) -> int | None:
+    parent = item.parent
+    if parent is not None and parent not in desk.assigning and not parent.is_assigned:
+        _assign(desk, parent, preferred, False)
+    if item.is_assigned:
+        return item.node
+    if item in desk.assigning:
+        return None
+    desk.assigning.add(item)
+    _colocate(desk, item)
+    if not item.is_assigned:
+        _limit_role(desk.board.problem.options, item)
+        _choose(desk, item, preferred, is_trial)
+    desk.assigning.discard(item)
+    return item.node
+
+
+def _colocate(desk: Desk, item: Item) -> None:
+    """Let its colocations count, first those that say must or must not."""
+    this, with_this = links.followed(desk, item), links.following(desk, item)
+    if not this and not with_this:
+        return
+    for is_mandatory in (True, False):
+        for link in this:
+            if link.is_mandatory is is_mandatory:
+                following.follow(desk, item, link)
+        for link in with_this:
+            if link.is_mandatory is is_mandatory:
+                _heed(desk, item, link)
+
+
+def _heed(desk: Desk, item: Item, link: Link) -> None:
+    """Let the wishes of a dependent count."""
+    before = item.scores
+    item.scores = wishes.of_dependent(desk, link, item, before)
+    if link.is_explicit and item.scores is not before and item.scores != before:
+        name = link.dependent.id
+        item.reasons.append(
+            Reason("wish", f"{name} is to be with it", None, link.score, link.id, name)
+        )
+
+
+def _limit_role(options: Options, item: Item) -> None:
+    if options.fencing_enabled and not options.can_fence:
+        item.is_managed = False
+        item.reasons.append(Reason("no_fencing", "fencing is on but there is no device for it"))
+    if item.next_role is Role.STOPPED:
+        item.scores = [-INFINITY] * len(item.scores)
+        if item.meta.target_role is Role.STOPPED:
+            item.reasons.append(Reason("target_role", "it is to be stopped"))
+
+
+def _choose(desk: Desk, item: Item, preferred: int | None, is_trial: bool) -> None:
+    if not item.is_managed:
+        item.next_role = item.role
+        _give(desk, item, desk.current(item))
+        item.reasons.append(Reason("unmanaged", "it is not managed: it is left as it is"))
+        return
+    if desk.board.problem.options.stop_all:
+        node = None
+        item.reasons.append(Reason("stop_all", "all resources are to be stopped"))
+    else:
+        emptiest = utilization.ban_full(desk, item)
+        node = choice.best(desk, item, emptiest if preferred is None else preferred)
+    if node is None and not is_trial:
+        item.next_role = Role.STOPPED
+    _give(desk, item, node)
+
+
+def _give(desk: Desk, item: Item, node: int | None) -> None:
+    item.is_assigned = True
+    item.node = node
+    if node is not None:
+        spot = desk.board.nodes[node]
+        spot.load += 1
+        if item.resource.demand:
+            utilization.take(spot, item)

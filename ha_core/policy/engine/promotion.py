@@ -1,0 +1,211 @@
+"""Which instances of a promotable clone are promoted.
+
+Owns: promotion scores, their sums with constraints on the promoted role, and the choice of the
+first so many. Source: Pacemaker Explained, "Promotable clones".
+"""
+
+from functools import cmp_to_key
+
+from ha_core.ids import INFINITY
+from ha_core.policy.engine import following, wishes
+from ha_core.policy.engine.claims import compare
+from ha_core.policy.engine.desk import Desk, location, next_role, present_role
+from ha_core.policy.engine.items import Item, Reason
+from ha_core.policy.engine.links import followed, has_influence
+from ha_core.policy.engine.links import following as followers
+from ha_core.policy.engine.problem import Kind, NoQuorum, Role
+from ha_core.policy.engine.tickets import is_promotion_barred
+from ha_core.policy.scores import add, text
+
+
+def read_attributes(desk: Desk) -> None:
+    """Enter what the agents have said of each node."""
+    index = desk.board.index
+    for seen in desk.board.problem.observed:
+        if seen.promotion_score is not None and seen.node in index:
+            desk.promotion_attributes[seen.resource, index[seen.node]] = seen.promotion_score
+
+
+def add_scores(desk: Desk, clone: Item) -> None:
+    """Let promotion scores draw instances to their nodes, and let the best ones choose first."""
+    if not desk.promotion_attributes:
+        return
+    for instance in clone.children:
+        scores = instance.scores
+        for node in desk.usable:
+            score = _score(desk, clone, instance, node)
+            if score is None:
+                continue
+            if score > 0:
+                if scores is instance.scores:
+                    scores = scores[:]
+                scores[node] = add(scores[node], score)
+            if score > desk.priority(instance):
+                desk.priorities[instance] = score
+        instance.scores = scores
+
+
+def _score(desk: Desk, clone: Item, item: Item, node: int) -> int | None:
+    """Return the promotion score of an instance for a node; None: none is set."""
+    if item.kind is not Kind.PRIMITIVE:
+        found = [_score(desk, clone, child, node) for child in item.children]
+        given = [score for score in found if score is not None]
+        return sum(given) if given else None
+    if not _applies(clone, item, node):
+        return None
+    attributes = desk.promotion_attributes
+    assert clone.clone is not None, "a clone has its options"
+    if clone.clone.is_unique:
+        return attributes.get((item.id, node))
+    return attributes.get((item.resource.id, node), attributes.get((item.id, node)))
+
+
+def _applies(clone: Item, item: Item, node: int) -> bool:
+    """Whether a promotion score on the node speaks of this instance."""
+    assert clone.clone is not None, "a clone has its options"
+    if item.scores[node] < 0:
+        return False
+    if not clone.clone.is_unique:
+        twins = [one for one in clone.primitives() if one.resource.id == item.resource.id]
+        active = next((one for one in twins if node in one.roles), None)
+        if active is item:
+            return True
+        if active is None and any(node in one.known for one in twins):
+            return True
+    if not item.roles and not item.known:
+        return True
+    return node in item.known or node in item.roles
+
+
+def promote(desk: Desk, clone: Item) -> None:
+    """Give every assigned instance its role."""
+    assert clone.clone is not None, "a clone has its options"
+    for instance in clone.children:
+        _begin(desk, clone, instance)
+    indexes = _indexes(desk, clone)
+
+    def claim(one: Item, two: Item) -> int:
+        result = indexes[two] - indexes[one]
+        result = result or present_role(two) - present_role(one)
+        return result or compare(desk, clone, one, two)
+
+    counts = [0] * len(clone.scores)
+    promoted = 0
+    for instance in sorted(clone.children, key=cmp_to_key(claim)):
+        instance.promotion = indexes[instance]
+        node: int | None = None
+        if indexes[instance] >= 0 and (promoted < clone.clone.promoted_max or not clone.is_managed):
+            node = _node_for(desk, clone, instance, counts)
+        if node is not None and _is_frozen(desk, instance):
+            instance.reasons.append(Reason("no_quorum", "without quorum nothing is promoted"))
+            node = None
+        if node is None:
+            _set_role(instance, Role.UNPROMOTED)
+            continue
+        counts[node] += 1
+        promoted += 1
+        _set_role(instance, Role.PROMOTED)
+        instance.reasons.append(
+            Reason("promoted", f"its promotion score is {text(indexes[instance])}", node)
+        )
+
+
+def _begin(desk: Desk, clone: Item, instance: Item) -> None:
+    """Set the priority for promotion, before it is compared with the others."""
+    for primitive in instance.primitives():
+        if primitive.role is Role.STARTED:
+            primitive.role = Role.UNPROMOTED
+        for node, role in primitive.roles.items():
+            if role is Role.STARTED:
+                primitive.roles[node] = Role.UNPROMOTED
+    chosen = location(instance)
+    if chosen is None:
+        return
+    role = next_role(instance)
+    if role is Role.STARTED:
+        score = _score(desk, clone, instance, chosen)
+        desk.priorities[instance] = -1 if score is None else score
+    elif role is not Role.PROMOTED:
+        desk.priorities[instance] = -INFINITY
+    for item in (instance, clone):
+        for node, score in desk.promoted_scores.get(item, ()):
+            if node == chosen:
+                desk.priorities[instance] = add(desk.priority(instance), score)
+    for link in followed(desk, instance):
+        following.apply(desk, instance, link.primary, link)
+
+
+def _indexes(desk: Desk, clone: Item) -> dict[Item, int]:
+    """Return what each instance is sorted by: its priority with what its node counts."""
+    desk.walking.add(clone)
+    indexes = {
+        instance: INFINITY if next_role(instance) is Role.PROMOTED else desk.priority(instance)
+        for instance in clone.children
+    }
+    places = {instance: location(instance) for instance in clone.children}
+    clone.scores = clone.scores[:]
+    for instance, node in places.items():
+        if node is not None and indexes[instance] >= 0:
+            clone.scores[node] = add(indexes[instance], clone.scores[node])
+    for link in followed(desk, clone):
+        if link.dependent_role is Role.PROMOTED:
+            clone.scores = wishes.gather(
+                desk,
+                link.primary,
+                clone.scores,
+                link,
+                wishes.factor_of(link.score),
+                is_binding=link.score >= INFINITY,
+            )
+    for link in followers(desk, clone):
+        if link.primary_role is Role.PROMOTED and has_influence(link):
+            factor = wishes.factor_of(link.score)
+            clone.scores = wishes.gather(
+                desk, link.dependent, clone.scores, link, factor, is_kind=True
+            )
+    ticket = is_promotion_barred(desk.board, clone)
+    if ticket:
+        clone.scores = [-INFINITY] * len(clone.scores)
+        clone.reasons.append(
+            Reason("ticket", f"ticket {ticket} is not here: no promotion", other=ticket)
+        )
+    for instance, node in places.items():
+        if not instance.is_managed and next_role(instance) is Role.PROMOTED:
+            indexes[instance] = INFINITY
+        elif node is not None and indexes[instance] >= 0:
+            indexes[instance] = clone.scores[node]
+    desk.walking.discard(clone)
+    return indexes
+
+
+def _node_for(desk: Desk, clone: Item, instance: Item, counts: list[int]) -> int | None:
+    """Return the node where the instance can be promoted."""
+    assert clone.clone is not None, "a clone has its options"
+    for child in instance.children:
+        if _node_for(desk, clone, child, counts) is None:
+            return None
+    node = location(instance)
+    if node is None:
+        return None
+    if not instance.is_managed:
+        return node if present_role(instance) is Role.PROMOTED else None
+    if desk.priority(instance) < 0 or not desk.is_usable[node]:
+        return None
+    return node if counts[node] < clone.clone.promoted_node_max else None
+
+
+def _is_frozen(desk: Desk, instance: Item) -> bool:
+    options = desk.board.problem.options
+    return (
+        present_role(instance) < Role.PROMOTED
+        and not options.has_quorum
+        and options.no_quorum is NoQuorum.FREEZE
+    )
+
+
+def _set_role(instance: Item, role: Role) -> None:
+    for primitive in instance.primitives():
+        if primitive.node is None:
+            primitive.next_role = Role.STOPPED
+        elif role is Role.UNPROMOTED or primitive.next_role is Role.STARTED:
+            primitive.next_role = role
