@@ -1,0 +1,87 @@
+"""Stage 5: the state after one transition in which everything that can run succeeds.
+
+Owns: where each primitive then is, and as what; which nodes were fenced. Source: policy engine
+reference, chapter 21.
+"""
+
+from dataclasses import dataclass, field
+
+from ha_core.policy.engine.graph import Graph
+from ha_core.policy.engine.items import Board, Item
+from ha_core.policy.engine.problem import Role, Task
+from ha_core.policy.engine.report import actions_of, placement_of
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Who is where afterwards; only what is active somewhere."""
+
+    roles: dict[str, dict[int, Role]] = field(default_factory=dict)
+    """By item and node."""
+    fenced: list[int] = field(default_factory=list)
+    blocked: list[str] = field(default_factory=list)
+
+
+def outcome(board: Board, graph: Graph) -> Outcome:
+    """Return the final state."""
+    result = Outcome(fenced=sorted(node for node, fence in graph.fences.items() if fence.happens))
+    for top in board.tops:
+        for item in top.primitives():
+            roles = _after(graph, item, result.fenced)
+            if roles:
+                result.roles[item.id] = roles
+            if item.is_blocked and roles:
+                result.blocked.append(item.id)
+    return result
+
+
+def make_json(board: Board, graph: Graph, result: Outcome) -> dict[str, object]:
+    """Return the plan in plain lists and mappings."""
+    actions, order = actions_of(graph)
+    return {
+        "placement": placement_of(board, result.roles),
+        "actions": actions,
+        "order": order,
+        "fenced": [board.nodes[node].node.name for node in result.fenced],
+        "blocked": result.blocked,
+    }
+
+
+def _after(graph: Graph, item: Item, fenced: list[int]) -> dict[int, Role]:
+    roles = dict(item.roles)
+    tasks = graph.by_item.get(item)
+    if tasks is not None:
+        _apply(tasks_happening(graph, item), roles)
+    for node in fenced:
+        roles.pop(node, None)
+    return roles
+
+
+def tasks_happening(graph: Graph, item: Item) -> list[tuple[Task, int]]:
+    """Return what really happens to a primitive, in the order down, over, up."""
+    order = (
+        Task.DEMOTE,
+        Task.MIGRATE_TO,
+        Task.STOP,
+        Task.MIGRATE_FROM,
+        Task.START,
+        Task.PROMOTE,
+    )
+    return [
+        (task, action.node)
+        for task in order
+        for action in graph.of(item, task)
+        if action.happens and action.node is not None
+    ]
+
+
+def _apply(happening: list[tuple[Task, int]], roles: dict[int, Role]) -> None:
+    for task, node in happening:
+        if task is Task.DEMOTE and node in roles:
+            roles[node] = Role.UNPROMOTED
+        elif task is Task.STOP:
+            roles.pop(node, None)
+        elif task in (Task.START, Task.MIGRATE_FROM):
+            roles[node] = Role.STARTED
+        elif task is Task.PROMOTE:
+            roles[node] = Role.PROMOTED

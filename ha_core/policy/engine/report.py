@@ -1,0 +1,83 @@
+"""A plan as plain lists: placement, actions, their sequence, what is fenced and what is blocked.
+
+Owns: names and roles in the words of the outside. Sequences that pass through marks are given
+between the actions themselves.
+"""
+
+from ha_core.policy.engine import ties
+from ha_core.policy.engine.graph import Action, Graph
+from ha_core.policy.engine.items import Board
+from ha_core.policy.engine.problem import Role, Task
+
+ROLE_NAMES = {Role.STARTED: "Started", Role.UNPROMOTED: "Unpromoted", Role.PROMOTED: "Promoted"}
+
+
+def placement_of(board: Board, active: dict[str, dict[int, Role]]) -> dict[str, dict[str, object]]:
+    """Return where everything active is."""
+    found: dict[str, dict[str, object]] = {}
+    for name, roles in active.items():
+        nodes = [board.nodes[node].node.name for node in sorted(roles)]
+        found[name] = {
+            "node": nodes[0] if len(nodes) == 1 else nodes,
+            "role": ROLE_NAMES[max(roles.values())],
+        }
+    return found
+
+
+def actions_of(graph: Graph) -> tuple[list[dict[str, object]], list[list[int]]]:
+    """Return the actions that happen, and the pairs of positions that follow one another."""
+    happening = [action for action in graph.actions if action.happens and not action.is_pseudo]
+    position = {action: number for number, action in enumerate(happening)}
+    pairs = [
+        [number, position[other]]
+        for action, number in position.items()
+        for other in _successors(action, position)
+    ]
+    return [_described(graph.board, action) for action in happening], sorted(pairs)
+
+
+def _successors(action: Action, position: dict[Action, int]) -> list[Action]:
+    found: list[Action] = []
+    seen = {action}
+    todo = [tie.then for tie in action.after if counts(tie.kind, action, tie.then)]
+    while todo:
+        other = todo.pop()
+        if other in seen:
+            continue
+        seen.add(other)
+        if other in position:
+            found.append(other)
+        elif other.happens:
+            todo += [tie.then for tie in other.after if counts(tie.kind, other, tie.then)]
+    return found
+
+
+def counts(kind: int, first: Action, then: Action) -> bool:
+    """Return whether a tie still orders these two."""
+    if kind == ties.NONE:
+        return False
+    if kind & ties.UNLESS_MIGRATED and first.is_migration:
+        return False
+    if kind == ties.ORDER and first.is_migration and first.task is Task.STOP:
+        return False
+    if kind == ties.LOAD or kind == ties.APART:
+        return _meet(first, then)
+    return True
+
+
+def _meet(first: Action, then: Action) -> bool:
+    node = then.node
+    if then.task is Task.MIGRATE_TO and then.item is not None:
+        node = then.item.node
+    return first.node is None or node is None or first.node == node
+
+
+def _described(board: Board, action: Action) -> dict[str, object]:
+    found: dict[str, object] = {
+        "op": action.task.value,
+        "resource": action.item.id if action.item is not None else None,
+        "node": board.nodes[action.node].node.name if action.node is not None else None,
+    }
+    if action.task in (Task.MONITOR, Task.CANCEL):
+        found["interval"] = action.interval_ms
+    return found
