@@ -34,7 +34,7 @@ from ha_core.journal import JournalEvent
 from ha_core.membership.detector import LinkChanged, shared_links
 from ha_core.membership.farewell import Farewell
 from ha_core.membership.stay import Leader
-from ha_core.node_parts import NodeParts
+from ha_core.node_parts import NodeParts, is_mere_sign
 from ha_core.recovered import Recovered
 from ha_core.replication.signals import Applied, Deposed, Elected, LeaderHeard, SnapshotInstalled
 from ha_core.timers import timers
@@ -60,16 +60,18 @@ class Node(NodeParts):
     def handle(self, event: ev.Event, now_ms: Millis) -> list[Effect]:
         """Take one event; return the effects to perform, in order."""
         self._handled_ms = now_ms
-        if _is_mere_sign(event) and self._rests(now_ms):
+        rests = self._rests(now_ms)
+        if rests and is_mere_sign(event):
             self._take(event, now_ms)
         else:
             self._is_due_known = False
             self._expire(now_ms)
             self._take(event, now_ms)
-            self._drain_loopback(now_ms)
-            self._run_timers(now_ms)
-            self._drain_loopback(now_ms)
-            self._answer(now_ms)
+            if not (rests and self._is_settled(now_ms)):
+                self._drain_loopback(now_ms)
+                self._run_timers(now_ms)
+                self._drain_loopback(now_ms)
+                self._answer(now_ms)
         out, self._out = self._out, []
         for effect in out:
             if isinstance(effect, Send) and isinstance(effect.message, msg.SIGNS_OF_LIFE):
@@ -77,11 +79,6 @@ class Node(NodeParts):
         if any(is_news(effect) for effect in out):
             self._touched += 1
         return out
-
-    def _rests(self, now_ms: Millis) -> bool:
-        """Return whether nothing is due by time alone."""
-        due_ms = self.deadline_ms()
-        return due_ms is None or now_ms < due_ms
 
     def _take(self, event: ev.Event, now_ms: Millis) -> None:
         match event:
@@ -487,14 +484,3 @@ class Node(NodeParts):
 
     def _journal(self, events: Iterable[JournalEvent]) -> None:
         self._out += [Journal(event) for event in events]
-
-
-def _is_mere_sign(event: ev.Event) -> bool:
-    """Return whether an event shows only that a peer lives: half of all events, and the timers
-    that it sets back may run out early.
-    """
-    if isinstance(event, ev.LinkHeard):
-        return True
-    if not isinstance(event, ev.Received) or not isinstance(event.message, msg.Hello):
-        return False
-    return not event.message.leaving and not event.message.known

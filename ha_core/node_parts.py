@@ -8,6 +8,7 @@ from collections import deque
 from functools import partial
 from random import Random
 
+from ha_core import events as ev
 from ha_core import messages as msg
 from ha_core.alone import seen_alone
 from ha_core.config.model import Configuration
@@ -123,8 +124,33 @@ class NodeParts:
     def deadline_ms(self) -> Millis | None:
         """Return when `handle(Tick(), now_ms)` must be called at the latest."""
         if not self._is_due_known:
-            self._is_due_known, self._due_ms = True, self._earliest_ms()
+            earliest = self._earliest_ms()
+            self._due_ms = earliest if earliest is None else max(earliest, self._handled_ms + 1)
+            self._is_due_known = True
         return self._due_ms
+
+    def _rests(self, now_ms: Millis) -> bool:
+        """Return whether nothing is due by time alone."""
+        due_ms = self.deadline_ms()
+        return due_ms is None or now_ms < due_ms
+
+    def _is_settled(self, now_ms: Millis) -> bool:
+        """Return whether nothing more follows from what was just taken: nothing is owed to
+        anybody, and nothing is due. So it is with nearly all messages: they renew what is known.
+        """
+        if self._loopback or self._is_leaving or not self._inbox.is_empty:
+            return False
+        if self._mutual.has_news or self._stay.owes_report(self._local.report_id):
+            return False
+        if self._greetings.is_due(now_ms) or not self._reachability.is_idle:
+            return False
+        if not self._lone.is_idle or not self._raft.alone_fault(now_ms):
+            return False
+        if self._lead is not None and (self._notebook.has_news or not self._lead.is_still(now_ms)):
+            return False
+        self._due_ms = self._earliest_ms()
+        self._is_due_known = self._due_ms is None or now_ms < self._due_ms
+        return self._is_due_known
 
     def _earliest_ms(self) -> Millis | None:
         due = [
@@ -142,8 +168,7 @@ class NodeParts:
             self._farewell.deadline_ms() if self._farewell and not self._has_stopped else None,
             self._lead.deadline_ms() if self._lead else None,
         ]
-        earliest = min((at for at in due if at is not None), default=None)
-        return earliest if earliest is None else max(earliest, self._handled_ms + 1)
+        return min((at for at in due if at is not None), default=None)
 
     def snapshot(self, now_ms: Millis) -> ClusterSnapshot:
         """Return what this node knows of itself and the cluster."""
@@ -214,3 +239,14 @@ class NodeParts:
         )
         silent = partial(self._detector.silent_ms, now_ms=now_ms)
         return seen_alone(view, own, silent, self._timers.dead_after_ms)
+
+
+def is_mere_sign(event: ev.Event) -> bool:
+    """Return whether an event shows only that a peer lives: half of all events, and the timers
+    that it sets back may run out early.
+    """
+    if isinstance(event, ev.LinkHeard):
+        return True
+    if not isinstance(event, ev.Received) or not isinstance(event.message, msg.Hello):
+        return False
+    return not event.message.leaving and not event.message.known

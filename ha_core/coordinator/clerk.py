@@ -65,6 +65,13 @@ class Clerk:
     def _configuration(self) -> Configuration:
         return self._raft.configuration
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether neither a command nor a learner waits for anything."""
+        newest = self._raft.revisions[-1] if self._raft.revisions else None
+        waits = newest is not None and (bool(newest.will_vote) or newest.none_alone)
+        return not self._backlog and not waits
+
     def command(
         self,
         request_id: str,

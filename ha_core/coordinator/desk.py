@@ -63,6 +63,11 @@ class Inbox:
     def __init__(self) -> None:
         self._asked: dict[str, _Asked] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no command is open."""
+        return not self._asked
+
     def take(
         self,
         given: CommandGiven,

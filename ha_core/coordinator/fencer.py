@@ -88,6 +88,13 @@ class Fencer:
         """Return every node that is to be cut off, and how far that is."""
         return self._machine.statuses()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody is to be cut off, given its storage, or tested."""
+        has_work = self._asked or self._drilling or self._drills or self._unfencing
+        gives_storage = any(device.unfence for device in self._configuration.fence_devices)
+        return not (has_work or gives_storage) and self._machine.is_idle and self._dispatch.is_idle
+
     def deadline_ms(self) -> Millis | None:
         """Return when something must be looked at again."""
         due = [self._machine.deadline_ms(), self._dispatch.deadline_ms()]

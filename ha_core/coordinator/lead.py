@@ -18,6 +18,7 @@ from ha_core.coordinator.reach import Reach
 from ha_core.coordinator.record import Lost
 from ha_core.coordinator.register import Register
 from ha_core.coordinator.roster import Roster
+from ha_core.coordinator.stillness import NOT_STILL, still_until_ms
 from ha_core.coordinator.told import Told
 from ha_core.effects import Effect, Send
 from ha_core.fencing.rules import is_fencing, words_of
@@ -67,6 +68,11 @@ class Lead:
         self.fencer = Fencer(name, self.term, self.roster, timers, random)
         self._clerk = Clerk(raft, self.roster, self.planner, self.fencer)
         self._dirty = True
+        self._is_still = False
+        """Whether the last look found nothing open, and only the same has come since."""
+        self._still_until_ms: Millis = NOT_STILL
+        self._fit: frozenset[NodeName] = frozenset()
+        """Voters with complete logs at the last look."""
         self._replan_ms = now_ms
         self.version = 0
         self._viewed: tuple[object, ...] = ()
@@ -88,6 +94,16 @@ class Lead:
         if self.planner.has_time_limits(self._raft.configuration, self.roster):
             due.append(self._replan_ms + REPLAN_MS)
         return min((at for at in due if at is not None), default=None)
+
+    def is_still(self, now_ms: Millis) -> bool:
+        """Return whether `tick` and `share` would do nothing, as long as nothing is due by time."""
+        if not self._is_still or self._dirty or not self.may_act(now_ms):
+            return False
+        if self._viewed[2] != self._register.last_seq or self._raft.complete() != self._fit:
+            return False
+        if now_ms >= self._still_until_ms:
+            self._still_until_ms = still_until_ms(self.roster, self._raft.configuration)
+        return now_ms < self._still_until_ms
 
     def may_act(self, now_ms: Millis) -> bool:
         """Return whether the coordinator's lease runs."""
@@ -111,6 +127,7 @@ class Lead:
         """Answer a lease request, and hand the node what it lacks."""
         if message.term != self.term:
             return []
+        was_still, self._is_still = self._is_still, False
         if self._clerk.is_confirming(sender, generation):
             # It is back while an operator's word that it is down goes into the log: what it
             # gets from us comes after that, or a successor would find the word alone.
@@ -138,11 +155,14 @@ class Lead:
             output += self._view_to(sender)
         record = self.roster.records.get(sender)
         if record is not None and record.state is NodeState.ONLINE and self.may_act(now_ms):
-            status = next(s for s in self.roster.statuses() if s.name == sender)
-            last_ms = now_ms - self._timers.beat_ms // 2
-            output += [
-                self._clerk.order(o) for o in self.planner.executor.due(status, last_ms, now_ms)
-            ]
+            if self.planner.executor.open:
+                status = next(s for s in self.roster.statuses() if s.name == sender)
+                last_ms = now_ms - self._timers.beat_ms // 2
+                due = self.planner.executor.due(status, last_ms, now_ms)
+                output += [self._clerk.order(order) for order in due]
+            if was_still and record.admission == before and record.generation == generation:
+                self._is_still = True
+                self.roster.renewed(sender)
         return output
 
     def report(
@@ -260,6 +280,7 @@ class Lead:
         """Judge silence, plan if anything changed, share the view; does nothing without the
         lease.
         """
+        self._is_still = False
         if not self.may_act(now_ms):
             return []
         output: list[LeadOutput] = []
@@ -281,7 +302,8 @@ class Lead:
         self._dirty = self._dirty or changed
         output += told
         output += self._clerk.work(now_ms, wall_ms)
-        successor = self.fencer.makes_way_for(self._raft.complete())
+        self._fit = self._raft.complete()
+        successor = self.fencer.makes_way_for(self._fit)
         if successor is not None:
             text = f"{self.name} hands the coordination over to {successor}"
             told_ = Told("coordinator-hands-over", self.name, text, "it is to be cut off itself")
@@ -298,6 +320,7 @@ class Lead:
             self._dirty, self._replan_ms = False, now_ms
             orders = self.planner.plan(self.roster, self._raft.configuration, now_ms, wall_ms)
             output += [self._clerk.order(order) for order in orders]
+        self._is_still, self._still_until_ms = self._is_idle(), NOT_STILL
         return output
 
     def share(self, now_ms: Millis) -> list[LeadOutput]:
@@ -343,6 +366,11 @@ class Lead:
         return replace(last, nodes=self._in_charge or last.nodes)
 
     # --- mechanics -----------------------------------------------------------------------
+
+    def _is_idle(self) -> bool:
+        """Return whether nothing that was looked at goes on by itself."""
+        is_mustered = self._muster.is_complete and not self._told_awaited
+        return is_mustered and self._reach.is_idle and self._clerk.is_idle and self.fencer.is_idle
 
     def _see_muster(self) -> list[LeadOutput]:
         """With `wait_for_all` nothing starts before every voter was seen once."""

@@ -50,6 +50,11 @@ class Lone:
         self.until_ms: Millis = 0
         """Until when this node may shoot although it holds no lease."""
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether this node is not about to cut the other one off."""
+        return self._fencing is None and self.until_ms == 0
+
     def deadline_ms(self) -> Millis | None:
         """Return when it must be looked at again; the campaigns of replication come sooner."""
         return self._fencing.deadline_ms() if self._fencing is not None else None

@@ -50,6 +50,11 @@ class Reach:
             told += _told(name, before, value)
         return told, bool(due)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that was measured counts."""
+        return self._dampener.is_idle
+
     def deadline_ms(self) -> Millis | None:
         """Return when something may begin to count."""
         return self._dampener.deadline_ms(self._looked_ms)

@@ -192,6 +192,13 @@ class Roster:
         bound_ms = acked_ms + self.timers.lease_bound_ms()
         record.lease_bound_ms = max(record.lease_bound_ms, bound_ms)
 
+    def renewed(self, node: NodeName) -> None:
+        """A node that is there has asked for its lease: it would be lost so much later."""
+        record = self.records[node]
+        if node != self.name and record.requested_ms is not None:
+            dead_ms = record.requested_ms + self.timers.dead_after_ms
+            self._due[node] = max(dead_ms, record.lease_bound_ms)
+
     def report(
         self, sender: NodeName, generation: Generation, message: Report, wall_ms: Millis
     ) -> bool:

@@ -73,6 +73,11 @@ class Dispatch:
                 again.append(Send(out.executor, out.order))
         return again, over
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no errand is out."""
+        return not self._out
+
     def deadline_ms(self) -> Millis | None:
         """Return when an errand must be looked at."""
         due = (min(out.limit_ms, out.sent_ms + self._resend_ms) for out in self._out.values())

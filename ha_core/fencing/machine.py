@@ -118,6 +118,11 @@ class Fencing:
 
     # --- reading -------------------------------------------------------------------------
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no node is to be cut off."""
+        return not self._cases
+
     def deadline_ms(self) -> Millis | None:
         """Return when something must be looked at again."""
         due = []

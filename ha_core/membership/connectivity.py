@@ -44,6 +44,11 @@ class Dampener:
         """Begin with what counted for the last coordinator."""
         self._counts[node] = value
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits to count."""
+        return not self._waiting
+
     def counted(self, node: NodeName) -> Connectivity | None:
         """Return what counts; None if nothing is known."""
         return self._counts.get(node)

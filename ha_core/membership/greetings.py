@@ -44,7 +44,7 @@ class Greetings:
 
     def due(self, now_ms: Millis) -> list[NodeName]:
         """Return the peers to greet now."""
-        if self._next_ms is not None and now_ms < self._next_ms:
+        if not self.is_due(now_ms):
             return []
         self._next_ms = None
         return [peer for peer in self._peers if now_ms >= self._due_ms(peer)]
@@ -52,6 +52,10 @@ class Greetings:
     def hello(self, peer: NodeName, now_ms: Millis, *, leaving: bool) -> Hello:
         """Return the greeting for a peer."""
         return Hello(now_ms, self._heard_sent_ms.get(peer, 0), leaving)
+
+    def is_due(self, now_ms: Millis) -> bool:
+        """Return whether there may be somebody to greet."""
+        return self._next_ms is None or now_ms >= self._next_ms
 
     def deadline_ms(self) -> Millis | None:
         """Return when to look whether a peer is to be greeted."""

@@ -19,15 +19,19 @@ class Mutual:
         self._shown_ms: dict[NodeName, Millis] = {}
         self.told: tuple[NodeName, ...] = ()
         """What `maybe_change` measured last, sorted."""
+        self.has_news = False
+        """Whether a peer that did not count has shown to hear us since."""
 
     def set_peers(self, peers: Iterable[NodeName]) -> None:
         """Know exactly these."""
         self._shown_ms = {peer: self._shown_ms.get(peer, 0) for peer in peers}
+        self.has_news = True
 
     def shown(self, peer: NodeName, at_ms: Millis, now_ms: Millis) -> None:
         """Note that the peer had what we sent at `at_ms`; what was never sent cannot be had."""
         if peer in self._shown_ms and at_ms <= now_ms:
             self._shown_ms[peer] = max(self._shown_ms[peer], at_ms)
+            self.has_news = self.has_news or peer not in self.told
 
     def deadline_ms(self) -> Millis | None:
         """Return when a peer that counts would count no more."""
@@ -35,7 +39,7 @@ class Mutual:
 
     def maybe_change(self, now_ms: Millis) -> bool:
         """Measure anew; return whether the peers are others than at the last time."""
-        before = self.told
+        before, self.has_news = self.told, False
         self.told = tuple(
             sorted(
                 peer

@@ -41,6 +41,11 @@ class Reachability:
             case _:
                 pass
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to measure."""
+        return not self._ping.targets and self.measured is None
+
     def maybe_change(self, now_ms: Millis) -> bool:
         """Measure anew; return whether the result differs from the last one."""
         before, self.measured = self.measured, self._measure(now_ms)
