@@ -1,19 +1,20 @@
 """`ha why`: one sentence, the chain of reasons behind it, and what would change it.
 
-Owns: the answer's form. Pure: it reads the reasons that the policy engine
-recorded in the snapshot, and invents none.
+Owns: the answer's form. Pure: it reads the reasons that the policy engine recorded in the
+snapshot, and invents none; what would change it has been tried (`ha_core.policy.counterfactual`).
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from ha_core.cli.goals import in_words, members, watched, where
-from ha_core.cli.view import failures
 from ha_core.config.change import no_node, no_resource
-from ha_core.config.model import Location, Meta, Origin
-from ha_core.ids import INFINITY, NodeName, ResourceId
+from ha_core.config.model import Origin
+from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
+from ha_core.policy.counterfactual import WayOut, sentences, way_out
 from ha_core.policy.transition import Decision, Reason
 from ha_core.policy.wording import together
+from ha_core.preview.foresee import observed
 from ha_core.snapshot import ClusterSnapshot, ResourceSummary
 
 
@@ -33,12 +34,16 @@ class Explanation:
     """What would make a takeover quicker, one sentence each."""
     weights: tuple[str, ...] = ()
     """Of each reason, how much it counts; empty where it is no score."""
+    way_out: WayOut = field(default_factory=WayOut)
+    """What would change it, as data."""
 
 
 def explain(
-    snapshot: ClusterSnapshot, resource: str, node: str | None = None
+    snapshot: ClusterSnapshot, resource: str, node: str | None = None, at_wall_ms: Millis = 0
 ) -> tuple[Explanation, ...]:
     """Return why the primitive (or each one of the group) is where it is, or not on `node`.
+
+    `at_wall_ms`: constraints and failures that have ended by then count no more.
 
     Raises: RefusedError: no such resource, or no such node.
     """
@@ -47,7 +52,7 @@ def explain(
         raise no_resource(snapshot.configuration, resource)
     if node is not None and snapshot.configuration.node(NodeName(node)) is None:
         raise no_node(snapshot.configuration, node)
-    return tuple(_explain_one(snapshot, item, node) for item in items)
+    return tuple(_explain_one(snapshot, item, node, at_wall_ms) for item in items)
 
 
 def value(explanation: Explanation) -> dict[str, object]:
@@ -74,13 +79,22 @@ def text(explanation: Explanation, *, with_scores: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _explain_one(snapshot: ClusterSnapshot, item: ResourceSummary, node: str | None) -> Explanation:
+def _explain_one(
+    snapshot: ClusterSnapshot, item: ResourceSummary, node: str | None, at_wall_ms: Millis
+) -> Explanation:
     decision = _decision(snapshot, item.id)
+    way = way_out(
+        snapshot.configuration,
+        observed(snapshot),
+        at_wall_ms,
+        item.id,
+        None if node is None else NodeName(node),
+    )
     reasons = decision.reasons if decision is not None else ()
     sentence = _sentence(snapshot, item, decision, node)
     chain = dict.fromkeys(
         (reason.text, "" if reason.score is None else _score(reason.score))
-        for reason in together(_about(reasons, node))
+        for reason in (*together(_about(reasons, node)), *_of_primaries(snapshot, item))
         if reason.text not in sentence
     )
     return Explanation(
@@ -89,7 +103,8 @@ def _explain_one(snapshot: ClusterSnapshot, item: ResourceSummary, node: str | N
         reasons=tuple(text for text, _ in chain),
         weights=tuple(weight for _, weight in chain),
         scores=decision.scores if decision is not None else (),
-        changes=tuple(dict.fromkeys(_changes(snapshot, item, decision, node))),
+        changes=tuple(dict.fromkeys(_changes(snapshot, item, node, way))),
+        way_out=way,
         protection=_protection(item) if node is None else "",
         shorter=item.shorter if node is None else (),
     )
@@ -150,6 +165,35 @@ def _against(
     return f"{decision.node} has {_score(scores[decision.node])}, {node} {_score(scores[node])}"
 
 
+def _of_primaries(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterable[Reason]:
+    """Yield why that is where it is which the resource must be with, one after another."""
+    seen, queue = {item.id}, [item.id]
+    while queue:
+        for primary in _primaries(snapshot, queue.pop(0)):
+            decision = _decision(snapshot, primary)
+            if primary in seen or decision is None or not decision.reasons:
+                continue
+            seen.add(primary)
+            queue.append(primary)
+            head = decision.reasons[0]
+            where_it_is = f"is on {decision.node}" if decision.node else "runs nowhere"
+            yield Reason(head.code, f"{primary} {where_it_is}: {head.text}")
+
+
+def _primaries(snapshot: ClusterSnapshot, resource: ResourceId) -> Iterable[ResourceId]:
+    configuration = snapshot.configuration
+    group = configuration.group_of(resource)
+    names = {resource}
+    if group is not None and group.members[0] != resource:
+        yield group.members[group.members.index(resource) - 1]
+    elif group is not None:
+        names.add(group.id)
+    for colocation in configuration.colocations:
+        if colocation.resource in names and colocation.score >= INFINITY:
+            other = configuration.group(colocation.with_resource)
+            yield other.members[-1] if other is not None else colocation.with_resource
+
+
 def _about(reasons: Iterable[Reason], node: str | None) -> Iterable[Reason]:
     return (r for r in reasons if node is None or r.node is None or r.node == node)
 
@@ -164,114 +208,26 @@ def _score(score: int) -> str:
 
 
 def _changes(
-    snapshot: ClusterSnapshot, item: ResourceSummary, decision: Decision | None, node: str | None
+    snapshot: ClusterSnapshot, item: ResourceSummary, node: str | None, way: WayOut
 ) -> Iterable[str]:
-    if not snapshot.quorate:
-        yield "quorum returns when a majority of voters can talk to each other: start more nodes"
-    for blocker in _chain(snapshot, item, decision):
-        yield from _own_changes(snapshot, blocker)
-    for location in _temporary(snapshot, item):
-        yield f"{_wish(location)}; 'ha resource clear {location.resource}' ends it"
-    yield from _forbidden(snapshot, item, decision, node)
-    if any(reason.code == "not-listed" for reason in (decision.reasons if decision else ())):
-        yield "'options.symmetric' is false; a location constraint with a score allows a node"
-    yield from _node_changes(snapshot, node)
-    if node is not None and decision is not None:
-        yield from _outscored(snapshot, item, decision, node)
-
-
-def _chain(
-    snapshot: ClusterSnapshot, item: ResourceSummary, decision: Decision | None
-) -> Iterable[ResourceSummary]:
-    """Return the resource, what it waits for, what that waits for, and so on."""
-    by_id = {other.id: other for other in snapshot.resources}
-    seen: list[ResourceId] = []
-    current: ResourceId | None = item.id
-    while current is not None and current in by_id and current not in seen:
-        seen.append(current)
-        yield by_id[current]
-        decision = _decision(snapshot, current)
-        current = decision.waits_for if decision is not None else None
-
-
-def _own_changes(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterable[str]:
-    """Return what would change this resource's own lot."""
-    decision = _decision(snapshot, item.id)
-    primitive = snapshot.configuration.primitive(item.id)
-    own = primitive.meta if primitive is not None else Meta()
-    if decision is not None and decision.blocked and decision.waits_for is None:
-        yield decision.blocked.rpartition("; ")[2]
-    if item.target == "stopped":
-        name = item.id if own.target_role is not None else item.group or item.id
-        yield f"{item.id} is wanted stopped; 'ha resource start {name}' wants it started"
-    if obstacle := watched(snapshot, item):
+    if node is None and (obstacle := watched(snapshot, item)):
         yield obstacle
-    if item.fail_count:
-        count = f"{failures(item.fail_count)} {'counts' if item.fail_count == 1 else 'count'}"
-        if item.fail_count >= INFINITY:
-            count = "a failed start counts"
-        yield f"{count} against {item.id}; 'ha resource cleanup {item.id}' forgets that"
-
-
-def _wish(location: Location) -> str:
-    """Return what a commanded location says."""
-    if location.score > 0:
-        return f"a {location.origin} wants {location.node}"
-    away = " away" if location.origin is Origin.MOVE else ""
-    return f"a {location.origin}{away} forbids {location.node}"
-
-
-def _forbidden(
-    snapshot: ClusterSnapshot, item: ResourceSummary, decision: Decision | None, node: str | None
-) -> Iterable[str]:
-    """Return the administrator's constraints that forbid the node or, of one nowhere, any node."""
-    if node is None and (decision is None or decision.node is not None):
-        return
-    found = [
-        location
-        for location in snapshot.configuration.locations
-        if location.resource in (item.id, item.group)
-        and location.origin is Origin.ADMINISTRATOR
-        and location.score <= -INFINITY
-        and node in (None, location.node)
-    ]
-    if found:
-        ids = ", ".join(location.id for location in found)
-        nodes = ", ".join(location.node for location in found)
-        what = f"constraint {ids} forbids" if len(found) == 1 else f"constraints {ids} forbid"
-        cure = "'ha export' shows the configuration, 'ha apply' takes one without it"
-        yield f"{what} {nodes}; {cure}"
-
-
-def _temporary(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterable[Location]:
-    for location in snapshot.configuration.locations:
-        mine = location.resource in (item.id, item.group)
-        if mine and location.origin in (Origin.MOVE, Origin.BAN):
-            yield location
-
-
-def _node_changes(snapshot: ClusterSnapshot, node: str | None) -> Iterable[str]:
-    for summary in snapshot.nodes:
-        if node is not None and summary.name != node:
-            continue
-        if summary.state == "standby":
-            yield f"{summary.name} is in standby; 'ha node online {summary.name}' ends it"
-        if summary.state == "maintenance" and not snapshot.configuration.options.maintenance:
-            name = summary.name
-            yield f"{name} is in maintenance; 'ha node maintenance {name} --off' ends it"
-        if summary.state in ("lost", "left"):
-            yield f"{summary.name} is {summary.state}; it must be started and reachable"
-
-
-def _outscored(
-    snapshot: ClusterSnapshot, item: ResourceSummary, decision: Decision, node: str
-) -> Iterable[str]:
-    """Return the move that would bring it there, where nothing forbids that."""
-    there = dict(decision.scores).get(NodeName(node))
-    state = next(summary.state for summary in snapshot.nodes if summary.name == node)
-    is_free = item.managed and not decision.blocked and item.target == "started"
-    if there is None or there <= -INFINITY or state != "online" or not is_free:
-        return
-    if decision.node not in (None, node):
-        name = ResourceId(item.group or item.id)
-        yield f"'ha resource move {name} --to {node}' outweighs all scores but 'must not'"
+    yield from sentences(way.alone)
+    top = item.group or item.id
+    move = f"'ha resource move {top} --to {node}'"
+    if way.movable:
+        names = (top, *(member.id for member in members(snapshot, top)))
+        earlier = any(
+            location.resource in names and location.origin is not Origin.ADMINISTRATOR
+            for location in snapshot.configuration.locations
+        )
+        yield f"{move} moves it there{', and ends earlier moves and bans' if earlier else ''}"
+    for sentence in sentences(way.with_move):
+        yield f"{sentence}, then {move}"
+    if way.together:
+        ends = f"; then {move}" if way.needs_move else ""
+        parts = sentences(way.together)
+        whole = "all of this together: " if len(parts) > 1 else ""
+        yield f"{whole}{'; and '.join(parts)}{ends}"
+    if not way.is_complete:
+        yield "there was too much to try everything, so that this may not be all"

@@ -98,6 +98,7 @@ def show_event(options: Options, event: JournalEvent) -> None:
 @verb
 def why(options: Options, resource: str, node: str | None, verbose: bool) -> None:
     """Say why RESOURCE is where it is, and what would change that."""
-    found = reasons.explain(run(current(options)), resource, node)
+    now_wall_ms = round(time.time() * 1000)
+    found = reasons.explain(run(current(options)), resource, node, now_wall_ms)
     texts = [reasons.text(item, with_scores=verbose) for item in found]
     options.show([reasons.value(item) for item in found], "\n\n".join(texts))

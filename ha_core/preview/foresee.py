@@ -72,7 +72,7 @@ def foresee(snapshot: ClusterSnapshot, what: Supposition, at_wall_ms: Millis) ->
         RefusedError: it names what does not exist, or what cannot happen; or nobody decides here.
     """
     old = snapshot.configuration
-    status = _status(snapshot)
+    status = observed(snapshot)
     if isinstance(what, NodeLost | ResourceFails):
         course, new, refusal = _course(snapshot, what), old, ""
     else:
@@ -116,7 +116,7 @@ def limit_ms(configurations: tuple[Configuration, ...], key: ActionKey) -> Milli
     return configurations[0].defaults.operation_timeout_ms
 
 
-def _status(snapshot: ClusterSnapshot) -> ClusterStatus:
+def observed(snapshot: ClusterSnapshot) -> ClusterStatus:
     """Return what is observed, once what is under way has ended well."""
     nodes = tuple(_accepting(snapshot.configuration, node) for node in snapshot.instances)
     return settled(ClusterStatus(nodes, snapshot.quorate, awaited=snapshot.awaited))

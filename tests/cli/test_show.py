@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from ha_core.cli import view
 from ha_core.cli.main import ha as ha_command
 from ha_core.config.model import Location, Origin
-from ha_core.ids import INFINITY, ConstraintId, NodeName, ResourceId
+from ha_core.ids import INFINITY, ConstraintId, ResourceId
 from ha_core.policy.transition import Decision, Reason
 from tests.cli.conftest import Ha, value
 from tests.fake_cluster import NODES, WALL_MS, FakeCluster, configuration, event, snapshot
@@ -136,10 +136,18 @@ def test_events_begin_with_the_newest(ha: Ha, cluster: FakeCluster) -> None:
 
 
 def test_why_gives_sentence_reasons_and_scores(ha: Ha, cluster: FakeCluster) -> None:
+    output = ha("why", "db").stdout.splitlines()
+    assert output == ["db is started on n2: n2 has the highest score"]
+    output = ha("why", "db", "--verbose").stdout.splitlines()
+    assert output[1] == "  scores: n1 0, n2 +1, n3 0"
+
+
+def test_why_goes_on_to_what_the_resource_must_be_with(ha: Ha, cluster: FakeCluster) -> None:
     output = ha("why", "web").stdout.splitlines()
-    assert output == ["web is started on n1: n1 has the highest score"]
-    output = ha("why", "web", "--verbose").stdout.splitlines()
-    assert output[1] == "  scores: n1 +1, n2 0, n3 0"
+    assert output == [
+        "web is started on n1: n1 has the highest score",
+        "  because ip is on n1: n1 has the highest score",
+    ]
 
 
 def test_why_tells_people_the_scores_of_reasons_only_if_they_ask(
@@ -155,26 +163,30 @@ def test_why_tells_people_the_scores_of_reasons_only_if_they_ask(
 
 
 def test_why_on_another_node_says_what_would_change_it(ha: Ha, cluster: FakeCluster) -> None:
+    desired = cluster.now.configuration
+    nodes = tuple(replace(node, standby=node.name == "n2") for node in desired.nodes)
+    cluster.become(configuration=replace(desired, nodes=nodes))
     cluster.change_node("n2", state="standby")
     output = ha("why", "web", "--on", "n2").stdout
     assert output.startswith("web is not on n2: n2 is in standby; web is started on n1")
-    assert "'ha node online n2' ends it" in output
-    assert "move" not in output
+    assert "'ha node online n2' ends it, then 'ha resource move shop --to n2'" in output
 
 
 def test_why_on_a_free_node_names_the_move(ha: Ha, cluster: FakeCluster) -> None:
     output = ha("why", "web", "--on", "n2").stdout
     assert output.startswith("web is not on n2: n1 has +1, n2 0; web is started on n1")
-    assert "'ha resource move shop --to n2' outweighs" in output
+    assert "to change it: 'ha resource move shop --to n2' moves it there" in output
 
 
-def test_why_names_what_a_waiting_resource_waits_for(ha: Ha, cluster: FakeCluster) -> None:
-    cure = "n2 is lost: 'ha node confirm-down n2 --reason …' lets it start"
-    reason = Reason("unproved", "n2 may still run it", NodeName("n2"))
-    cluster.become(
-        decisions=(Decision(cluster.now.resources[0].id, NODES[0], (reason,), (), cure),)
-    )
-    assert f"to change it: {cure}" in ha("why", "db").stdout
+def test_why_gives_what_would_change_it_as_data(ha: Ha, cluster: FakeCluster) -> None:
+    desired = cluster.now.configuration
+    options = replace(desired.options, maintenance=True)
+    cluster.become(configuration=replace(desired, options=options))
+    answer = value(ha("why", "db", "--on", "n3", "--json"))
+    assert isinstance(answer, list)
+    found = answer[0]["way_out"]["with_move"]
+    assert [item["kind"] for item in found] == ["cluster-maintenance"]
+    assert found[0]["cure"] == "'ha node maintenance --all --off' ends it"
 
 
 def test_why_of_a_group_speaks_of_every_member(ha: Ha, cluster: FakeCluster) -> None:

@@ -15,13 +15,14 @@ CASES = Path(__file__).parent / "why"
 def _answer(text: str) -> str:
     """Return the answers to the questions `? RESOURCE [on NODE]` of a case."""
     lines = text.splitlines()
-    snapshot = snapshot_of(case.read("\n".join(line for line in lines if line[:1] != "?")))
+    made = case.read("\n".join(line for line in lines if line[:1] != "?"))
+    snapshot = snapshot_of(made)
     parts = []
     for line in lines:
         if line.startswith("?"):
             words = line.split()
             node = words[3] if len(words) == 4 else None
-            found = reasons.explain(snapshot, words[1], node)
+            found = reasons.explain(snapshot, words[1], node, made.at_wall_ms)
             parts += [line.removeprefix("? ") + ":", *map(reasons.text, found), ""]
     return "\n".join(parts)
 

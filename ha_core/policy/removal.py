@@ -1,0 +1,248 @@
+"""The cluster as it would be without a blocker.
+
+Owns: one removal for each kind. What is ended by a command is ended as that command does it; what
+is ended by the world (a node comes back, a failure had not been) is ended in the plainest way: the
+node runs nothing, the resource runs on. Pure.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Final
+
+from ha_core import commands
+from ha_core.commands import Command
+from ha_core.config.change import apply_command
+from ha_core.config.model import Location, Meta, TargetRole
+from ha_core.ids import ConstraintId, NodeName, ResourceId
+from ha_core.policy.blockers import Blocker, BlockerKind, World
+from ha_core.status import (
+    Connectivity,
+    Instance,
+    InstanceState,
+    NodeState,
+    NodeStatus,
+)
+
+WISH: Final = ConstraintId("wish")
+
+
+def without(world: World, blockers: Iterable[Blocker]) -> World:
+    """Return the cluster as it would be without these."""
+    for blocker in blockers:
+        world = _REMOVALS[blocker.kind](world, blocker)
+    return world
+
+
+def wishing(world: World, resource: ResourceId, node: NodeName) -> World:
+    """Return the cluster once somebody has moved the resource to the node by hand.
+
+    As the command does it: earlier moves and bans of it end. Of a witness nothing comes.
+    """
+    desired = world[0].node(node)
+    if desired is None or desired.witness:
+        return world
+    return _commanded_by(world, commands.Move(resource, node))
+
+
+# --- the cluster and its nodes -------------------------------------------------------------
+
+
+def _quorum(world: World, blocker: Blocker) -> World:
+    return world[0], replace(world[1], quorate=True)
+
+
+def _awaited(world: World, blocker: Blocker) -> World:
+    return world[0], replace(world[1], awaited=())
+
+
+def _cluster_maintenance(world: World, blocker: Blocker) -> World:
+    return _commanded_by(world, commands.SetMaintenance(None, False))
+
+
+def _standby(world: World, blocker: Blocker) -> World:
+    return _commanded_by(world, commands.SetStandby(NodeName(blocker.subject), False))
+
+
+def _maintenance(world: World, blocker: Blocker) -> World:
+    return _commanded_by(world, commands.SetMaintenance(NodeName(blocker.subject), False))
+
+
+def _offline(world: World, blocker: Blocker) -> World:
+    """The node comes back and runs nothing."""
+    configuration, status = world
+    name = NodeName(blocker.subject)
+    known = status.node(name) or NodeStatus(name, NodeState.ONLINE)
+    old = {item.resource: item for item in known.instances}
+    instances = tuple(
+        _stopped(old.get(item.id, Instance(item.id, InstanceState.STOPPED)))
+        for item in sorted(configuration.primitives, key=lambda item: item.id)
+    )
+    back = replace(known, state=NodeState.ONLINE, instances=instances)
+    others = [node for node in status.nodes if node.name != name]
+    nodes = tuple(sorted((*others, back), key=lambda node: node.name))
+    return configuration, replace(status, nodes=nodes)
+
+
+def _waiting(world: World, blocker: Blocker) -> World:
+    def change(node: NodeStatus) -> NodeStatus:
+        return replace(node, state=NodeState.ONLINE) if node.name == blocker.subject else node
+
+    return _with_statuses(world, change)
+
+
+def _uncertain(world: World, blocker: Blocker) -> World:
+    def is_meant(node: NodeStatus, item: Instance) -> bool:
+        return node.name == blocker.subject and item.state is InstanceState.UNCERTAIN
+
+    return _with_instances(world, is_meant, _stopped)
+
+
+def _connectivity(world: World, blocker: Blocker) -> World:
+    names = tuple(target.name for target in world[0].ping.targets)
+
+    def change(node: NodeStatus) -> NodeStatus:
+        if node.name != blocker.subject:
+            return node
+        return replace(node, connectivity=Connectivity(names))
+
+    return _with_statuses(world, change)
+
+
+# --- resources -----------------------------------------------------------------------------
+
+
+def _target(world: World, blocker: Blocker) -> World:
+    command = commands.SetTargetRole(ResourceId(blocker.subject), TargetRole.STARTED)
+    return _commanded_by(world, command)
+
+
+def _unmanaged(world: World, blocker: Blocker) -> World:
+    return _commanded_by(world, commands.SetManaged(ResourceId(blocker.subject), True))
+
+
+def _failure(world: World, blocker: Blocker) -> World:
+    """It had not failed: what a monitor found runs on, what a start or stop left behind is gone."""
+
+    def mended(item: Instance) -> Instance:
+        state = item.state
+        if state in (InstanceState.FAILED, InstanceState.BLOCKED):
+            is_monitor = item.failure is not None and item.failure.action == "monitor"
+            state = InstanceState.STARTED if is_monitor else InstanceState.STOPPED
+        return replace(item, state=state, fail_count=0, failure=None)
+
+    return _with_instances(world, lambda _, item: item.resource == blocker.subject, mended)
+
+
+def _commands(world: World, blocker: Blocker) -> World:
+    return _commanded_by(world, commands.Clear(ResourceId(blocker.subject)))
+
+
+def _not_listed(world: World, blocker: Blocker) -> World:
+    configuration, status = world
+    assert blocker.node is not None
+    location = Location(WISH, ResourceId(blocker.subject), blocker.node, 0)
+    return replace(configuration, locations=(*configuration.locations, location)), status
+
+
+def _stickiness(world: World, blocker: Blocker) -> World:
+    group = world[0].group(ResourceId(blocker.subject))
+    for name in group.members if group is not None else (blocker.subject,):
+        world = _with_meta(world, name, lambda meta: replace(meta, stickiness=0))
+    return world
+
+
+def _priority(world: World, blocker: Blocker) -> World:
+    configuration, status = world
+    groups = tuple(
+        replace(group, meta=replace(group.meta, priority=None))
+        if group.id == blocker.subject
+        else group
+        for group in configuration.groups
+    )
+    world = replace(configuration, groups=groups), status
+    return _with_meta(world, blocker.subject, lambda meta: replace(meta, priority=None))
+
+
+# --- constraints ---------------------------------------------------------------------------
+
+
+def _location(world: World, blocker: Blocker) -> World:
+    found = tuple(item for item in world[0].locations if item.id != blocker.subject)
+    return replace(world[0], locations=found), world[1]
+
+
+def _rule(world: World, blocker: Blocker) -> World:
+    found = tuple(item for item in world[0].rules if item.id != blocker.subject)
+    return replace(world[0], rules=found), world[1]
+
+
+def _colocation(world: World, blocker: Blocker) -> World:
+    found = tuple(item for item in world[0].colocations if item.id != blocker.subject)
+    return replace(world[0], colocations=found), world[1]
+
+
+def _ordering(world: World, blocker: Blocker) -> World:
+    found = tuple(item for item in world[0].orderings if item.id != blocker.subject)
+    return replace(world[0], orderings=found), world[1]
+
+
+# --- mechanics -----------------------------------------------------------------------------
+
+
+def _commanded_by(world: World, command: Command) -> World:
+    return apply_command(world[0], command), world[1]
+
+
+def _with_meta(world: World, name: str, change: Callable[[Meta], Meta]) -> World:
+    configuration, status = world
+    primitives = tuple(
+        replace(item, meta=change(item.meta)) if item.id == name else item
+        for item in configuration.primitives
+    )
+    return replace(configuration, primitives=primitives), status
+
+
+def _with_statuses(world: World, change: Callable[[NodeStatus], NodeStatus]) -> World:
+    configuration, status = world
+    return configuration, replace(status, nodes=tuple(map(change, status.nodes)))
+
+
+def _with_instances(
+    world: World,
+    is_meant: Callable[[NodeStatus, Instance], bool],
+    change: Callable[[Instance], Instance],
+) -> World:
+    def changed(node: NodeStatus) -> NodeStatus:
+        instances = tuple(change(item) if is_meant(node, item) else item for item in node.instances)
+        return replace(node, instances=instances)
+
+    return _with_statuses(world, changed)
+
+
+def _stopped(item: Instance) -> Instance:
+    return replace(item, state=InstanceState.STOPPED, pending="", free_after_ms=0)
+
+
+_REMOVALS: Final[dict[BlockerKind, Callable[[World, Blocker], World]]] = {
+    BlockerKind.QUORUM: _quorum,
+    BlockerKind.AWAITED: _awaited,
+    BlockerKind.CLUSTER_MAINTENANCE: _cluster_maintenance,
+    BlockerKind.OFFLINE: _offline,
+    BlockerKind.WAITING: _waiting,
+    BlockerKind.UNCERTAIN: _uncertain,
+    BlockerKind.STANDBY: _standby,
+    BlockerKind.MAINTENANCE: _maintenance,
+    BlockerKind.CONNECTIVITY: _connectivity,
+    BlockerKind.TARGET: _target,
+    BlockerKind.UNMANAGED: _unmanaged,
+    BlockerKind.FAILURE: _failure,
+    BlockerKind.COMMANDED: _commands,
+    BlockerKind.NOT_LISTED: _not_listed,
+    BlockerKind.LOCATION: _location,
+    BlockerKind.RULE: _rule,
+    BlockerKind.COLOCATION: _colocation,
+    BlockerKind.ORDERING: _ordering,
+    BlockerKind.STICKINESS: _stickiness,
+    BlockerKind.PRIORITY: _priority,
+}
+assert set(_REMOVALS) == set(BlockerKind)
