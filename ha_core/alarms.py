@@ -4,6 +4,7 @@ Owns: these sentences. Pure: facts and summaries in. Knows nothing of screens.
 """
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from ha_core.config.model import NoQuorumPolicy
 from ha_core.config.secrets import is_secret
@@ -44,7 +45,13 @@ def faults(
 def notices(facts: Facts, seen: Outlook) -> tuple[str, ...]:
     """Return what is not wrong, but would make the next fault a grave one."""
     tight = (seen.text,) if seen.is_tight else ()
-    return (*tight, *_votes_to_come(facts), *_policy(facts), *_clear_secrets(facts))
+    return (
+        *tight,
+        *_votes_to_come(facts),
+        *_policy(facts),
+        *_clear_secrets(facts),
+        *_strangers(facts),
+    )
 
 
 def _votes_to_come(facts: Facts) -> tuple[str, ...]:
@@ -69,6 +76,21 @@ def _clear_secrets(facts: Facts) -> tuple[str, ...]:
         for device in facts.configuration.fence_devices
         for name, _ in device.parameters
         if is_secret(name)
+    )
+
+
+def _strangers(facts: Facts) -> Iterable[str]:
+    """No fault: what refused frames say of their sender is proved by nothing."""
+    if not facts.strangers:
+        return
+    (first, since_wall_ms), *others = facts.strangers
+    since = datetime.fromtimestamp(since_wall_ms // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    more = ", ".join(sorted({item.host for item, _ in others} - {first.host}))
+    yield (
+        f"{facts.local} refuses frames from {first.host} over link {first.link} since {since} UTC"
+        f" ({first.text})"
+        + (f", and from {more}" if more else "")
+        + ": give the other cluster another port, or compare the key rings and addresses"
     )
 
 

@@ -140,6 +140,23 @@ class Noticed:
 
 
 @dataclass(frozen=True, slots=True)
+class Stranger:
+    """An address from which frames keep coming that are refused; `text` says why."""
+
+    host: str
+    link: LinkName
+    text: str
+    since_ms: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class StrangersHeard:
+    """These are all of them now; told whenever one comes or goes."""
+
+    strangers: tuple[Stranger, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """The service manager wants the daemon to end: drain, then say so by `Stopped`."""
 
@@ -158,5 +175,6 @@ Event: TypeAlias = (
     | ResourceDied
     | Declared
     | Noticed
+    | StrangersHeard
     | StopAsked
 )

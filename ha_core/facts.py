@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ha_core.config.model import Configuration
+from ha_core.events import Stranger
 from ha_core.gates import Gates
 from ha_core.ids import Millis, NodeName, ResourceId, Term
 from ha_core.replication.entries import ConfigurationChange, Verdict
@@ -39,3 +40,5 @@ class Facts:
     fencing: tuple[FencingStatus, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     """The newest word in the log on each node."""
+    strangers: tuple[tuple[Stranger, Millis], ...] = ()
+    """Whose frames this node refuses, and since when by the wall clock."""

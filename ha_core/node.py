@@ -84,8 +84,8 @@ class Node(NodeParts):
         match event:
             case ev.Tick() | ev.PingAnswered() | ev.PingRefused():
                 self._reachability.take(event, now_ms)
-            case ev.WallClock(offset_ms=offset_ms):
-                self._wall_offset_ms = offset_ms
+            case ev.WallClock() | ev.Declared() | ev.StrangersHeard():
+                self._know(event)
             case ev.Received(sender=self.name):
                 pass  # our own echo; what we tell ourselves does not pass the network
             case ev.Received():
@@ -104,8 +104,6 @@ class Node(NodeParts):
                 self._out += self._inbox.take(event, nodes, self._timers.dead_after_ms, now_ms)
             case ev.OperationDone() | ev.FenceDone() | ev.ResourceDied():
                 self._ended(event, now_ms)
-            case ev.Declared(gates=gates):
-                self._gates = gates
             case ev.Noticed(kind=kind, text=text, why=why):
                 self._tell(kind, self.name, text, why, "", now_ms)
             case ev.StopAsked():

@@ -55,6 +55,7 @@ class NodeParts:
         self._detector = Detector(self._timers.dead_after_ms, now_ms)
         self._linkbook = LinkBook(self._timers.election_ms)
         self._gates = Gates()
+        self._strangers: tuple[ev.Stranger, ...] = ()
         self._stay = Stay(self.generation, self._timers)
         self._lease = self._stay.lease
         self._local = LocalResources(recovered.local)
@@ -196,6 +197,7 @@ class NodeParts:
             gates=self._gates_by_node(),
             fencing=lead.fencer.statuses() if lead else self._view.fencing,
             verdicts=self._raft.verdicts,
+            strangers=tuple((item, self._wall(item.since_ms)) for item in self._strangers),
         )
         return summarize(facts)
 
@@ -205,6 +207,17 @@ class NodeParts:
         return said | {self.name: self._gates}
 
     # --- small things --------------------------------------------------------------------
+
+    def _know(self, event: ev.WallClock | ev.Declared | ev.StrangersHeard) -> None:
+        """Keep what the shell says of this machine."""
+        match event:
+            case ev.WallClock(offset_ms=offset_ms):
+                self._wall_offset_ms = offset_ms
+            case ev.Declared(gates=gates):
+                self._gates = gates
+            case ev.StrangersHeard(strangers=strangers):
+                self._strangers = strangers
+                self._touched += 1
 
     def _lease_request(self, now_ms: Millis) -> msg.LeaseRequest:
         in_term = self._view.term == self._raft.term

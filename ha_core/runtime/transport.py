@@ -17,13 +17,14 @@ from typing import Final
 
 from ha_core.config.model import Configuration, Link
 from ha_core.effects import Send
-from ha_core.events import Event, LinkHeard, Outdated, Received
+from ha_core.events import Event, LinkHeard, Outdated, Received, StrangersHeard
 from ha_core.ids import LinkName, Millis, NodeName
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.media import SocketAddress, destination, is_shared, open_shared, spec_of
 from ha_core.runtime.names import Names
 from ha_core.runtime.peers import Peers, endpoints, is_device
 from ha_core.runtime.serial import SerialLine
+from ha_core.runtime.strangers import STRANGE, Strangers
 from ha_core.runtime.streams import Doorkeeper, Endpoint, Incoming, Outgoing
 from ha_core.wire import (
     CLUSTER_BYTES,
@@ -114,6 +115,9 @@ class Transport:
         self._outgoing: dict[NodeName, Outgoing] = {}
         self._incoming = Incoming(self._taken, self._refused)
         self._logged: dict[tuple[str, str], int] = {}
+        self.strangers = Strangers()
+        """Who sends frames that are refused, over and over."""
+        self._look: asyncio.TimerHandle | None = None
         self._answered: dict[NodeName, Millis] = {}
         self._changing = asyncio.Lock()
         self._binding: asyncio.Task[None] | None = None
@@ -179,6 +183,8 @@ class Transport:
 
     async def close(self) -> None:
         """Close every socket."""
+        if self._look is not None:
+            self._look.cancel()
         tasks = [*self._renewing, *([self._binding] if self._binding is not None else [])]
         for task in tasks:
             task.cancel()
@@ -212,6 +218,8 @@ class Transport:
             fresh = self._window.accept(frame.sender, frame.generation, frame.sequence)
         except Rejected as fault:
             self._refused(fault, link)
+            if source is not None and fault.code in STRANGE:
+                self._is_strange(link, source[0], str(fault))
             return self._codec.refusal() if fault.code in ANSWERED else None
         if fresh and source is not None:
             self._peers.heard(frame.sender, link, source, monotonic_ms())
@@ -259,6 +267,25 @@ class Transport:
         if now_ms - self._logged.get(key, -LOG_EVERY_MS) >= LOG_EVERY_MS:
             self._logged[key] = now_ms
             log.warning("dropped on link %s: %s", link, fault)
+
+    def _is_strange(self, link: LinkName, host: str, text: str) -> None:
+        """Somebody sends what is refused: as long as that goes on, the node's status says so."""
+        if self.strangers.heard(link, host, text, monotonic_ms()):
+            self._deliver(StrangersHeard(self.strangers.standing()))
+        if self._look is None:
+            self._look_later()
+
+    def _look_later(self) -> None:
+        after_ms = self.strangers.look_after_ms()
+        if after_ms is not None:
+            loop = asyncio.get_running_loop()
+            self._look = loop.call_later(after_ms / 1000, self._forget_strangers)
+
+    def _forget_strangers(self) -> None:
+        self._look = None
+        if self.strangers.forget(monotonic_ms()):
+            self._deliver(StrangersHeard(self.strangers.standing()))
+        self._look_later()
 
     def _answer_outdated(self, fault: StaleGenerationError, now_ms: Millis) -> None:
         """Let the node tell an earlier start of a peer, now and then, that nobody listens to it."""

@@ -6,6 +6,7 @@ import pytest
 
 from ha_core.agents.registry import RESET_MS
 from ha_core.config.model import AgentClass, AgentRef, Meta
+from ha_core.events import Stranger
 from ha_core.facts import Facts
 from ha_core.gates import Gates
 from ha_core.ids import LinkName, NodeName, ResourceId
@@ -337,3 +338,15 @@ def test_learner_that_is_to_vote_is_noticed_until_it_votes() -> None:
     assert notice.startswith("n3 has no vote yet: ")
     assert picture(text, revisions=(change,)).notices == ()
     assert picture(text, revisions=(waits,), quorate=False).notices == ()
+
+
+def test_refused_frames_are_noticed_with_their_address_and_since_when() -> None:
+    why = "a frame from 'x' is for another cluster"
+    found = [Stranger(host, LinkName("ring0"), why, 0) for host in ("192.0.2.9", "192.0.2.7")]
+    since_ms = 1_700_000_000_000
+    (notice,) = picture("nodes n1 n2 n3", strangers=tuple((s, since_ms) for s in found)).notices
+    assert notice == (
+        "n1 refuses frames from 192.0.2.9 over link ring0 since 2023-11-14 22:13:20 UTC"
+        f" ({why}), and from 192.0.2.7: give the other cluster another port, or compare the key"
+        " rings and addresses"
+    )

@@ -73,6 +73,10 @@ def test_node_of_another_cluster_is_refused_by_both(fleet: Fleet) -> None:
     second.start()
     first.logs("a frame from 'n2' is for another cluster")
     second.logs("a frame from 'n1' is for another cluster")
+    begin = f"n1 refuses frames from {second.host} over link ring0 since "
+    eventually("a notice", lambda: begin in "".join(first.status()["notices"]))
+    second.done("stop")
+    eventually("no notice any more", lambda: begin not in "".join(first.status()["notices"]))
 
 
 def test_foreign_key_ring_is_not_taken_up_at_sighup(fleet: Fleet) -> None:

@@ -14,13 +14,14 @@ import pytest
 
 from ha_core.config.model import Address, Configuration, Link, Node
 from ha_core.effects import Send
-from ha_core.events import Event, LinkHeard, Outdated, Received
+from ha_core.events import Event, LinkHeard, Outdated, Received, StrangersHeard
 from ha_core.ids import Generation, LinkName, NodeName
 from ha_core.keyring import KeyRing, first_ring
 from ha_core.messages import Hello, InstallSnapshot, Message
 from ha_core.replication.entries import ConfigurationChange, Snapshot
 from ha_core.runtime import streams, transport
 from ha_core.runtime.invitation import KNOCK
+from ha_core.runtime.strangers import Strangers
 from ha_core.runtime.transport import DATAGRAM_BYTES_MAX, Transport
 from ha_core.wire import FRAME_BYTES_MAX, SPOKEN, Codec, Versions
 
@@ -158,6 +159,32 @@ def throw(data: bytes, where: tuple[str, int]) -> None:
 def sentences(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return what the transport logged as warnings."""
     return [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+
+
+def strangers(peer: Peer) -> list[list[str]]:
+    """Return every list of strangers that was delivered."""
+    told = [event.strangers for event in peer.events if isinstance(event, StrangersHeard)]
+    return [[f"{item.link} {item.host}: {item.text}" for item in items] for items in told]
+
+
+def test_who_goes_on_sending_under_another_key_is_told_of_until_it_stops() -> None:
+    async def body() -> None:
+        a = Peer(A)
+        a.transport.strangers = Strangers(stands_ms=50, quiet_ms=150)
+        config = configuration(A, B)
+        other = Codec(B, 1, first_ring(CLUSTER, b"x" * 32))
+        async with running(config, a):
+
+            def is_told() -> bool:
+                throw(other.encode((HELLO,), A), place(config, A))
+                return bool(strangers(a))
+
+            await a.until(is_told)
+            text = "a frame that says it is from 'b' was not made with our key 1, or was changed"
+            assert strangers(a) == [[f"ring0 127.0.0.1: {text}"]]
+            await a.until(lambda: strangers(a)[-1] == [])
+
+    scenario(body())
 
 
 async def pair_works(a: Peer, b: Peer) -> None:

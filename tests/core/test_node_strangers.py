@@ -1,0 +1,23 @@
+"""What the shell says of refused frames stands in the node's picture until it says otherwise."""
+
+from random import Random
+
+from ha_core.events import Stranger, StrangersHeard, WallClock
+from ha_core.ids import LinkName, NodeName
+from ha_core.node import Node
+from ha_core.recovered import Recovered
+
+
+def test_picture_names_a_stranger_as_long_as_the_shell_does_and_watchers_see_both_changes() -> None:
+    node = Node(NodeName("n1"), Recovered(1), Random(1), 0)
+    node.handle(WallClock(86_400_000), 1000)
+    versions = [node.version]
+    why = "a frame from 'x' is for another cluster"
+    node.handle(StrangersHeard((Stranger("192.0.2.9", LinkName("ring0"), why, 5000),)), 8000)
+    versions.append(node.version)
+    (notice,) = node.snapshot(9000).notices
+    assert "192.0.2.9 over link ring0 since 1970-01-02 00:00:05 UTC" in notice
+    node.handle(StrangersHeard(()), 30_000)
+    versions.append(node.version)
+    assert node.snapshot(30_000).notices == ()
+    assert len(set(versions)) == 3
