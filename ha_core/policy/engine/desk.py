@@ -67,8 +67,6 @@ class Desk:
     """Of a group: what location constraints on it said."""
     promoted_scores: dict[Item, list[tuple[int, int]]] = field(default_factory=dict)
     """Node and score of the location constraints for the promoted role, by item."""
-    promotion_attributes: dict[tuple[str, int], int] = field(default_factory=dict)
-    """By the name of a primitive (or unique instance) and node."""
 
     def current(self, item: Item) -> int | None:
         """Return the node that counts as the one where it is active now."""

@@ -111,15 +111,13 @@ def _sorted(desk: Desk, links: list[Link], *, by_primary: bool) -> list[Link]:
         is_plain = other.clone is not None and not other.clone.is_promotable
         return -desk.priority(other), _RANKS[other.kind], is_plain, other.id
 
-    return sorted(links, key=urgency) if len(links) > 1 else links
+    return sorted(reversed(links), key=urgency) if len(links) > 1 else links
 
 
 def _this(desk: Desk, item: Item, asked: Item) -> list[Link]:
     if item.kind is Kind.GROUP:
         return _this_of_group(desk, item, asked)
     found = desk.this_with.get(item, [])
-    if item.kind is Kind.PRIMITIVE and item is not asked:
-        return [link for link in found if link.is_explicit]
     if item.parent is not None:
         found = found + _this(desk, item.parent, asked)
     return found
@@ -133,10 +131,6 @@ def _this_of_group(desk: Desk, group: Item, asked: Item) -> list[Link]:
         found = own
         if group.parent is not None:
             found = found + _this(desk, group.parent, asked)
-        if group.resource.is_colocated:
-            for member in group.children:
-                if member is not asked:
-                    found = found + _explicit(desk.this_with.get(member))
         return found
     for member in group.children:
         if member is asked:
@@ -150,8 +144,6 @@ def _with(desk: Desk, item: Item, asked: Item) -> list[Link]:
     if item.kind is Kind.GROUP:
         return _with_of_group(desk, item, asked)
     found = desk.with_this.get(item, [])
-    if item.kind is Kind.PRIMITIVE and item is not asked:
-        return [link for link in found if link.is_explicit]
     if item.parent is not None:
         found = found + _with(desk, item.parent, asked)
     return found
@@ -163,12 +155,4 @@ def _with_of_group(desk: Desk, group: Item, asked: Item) -> list[Link]:
     found = desk.with_this.get(group, [])
     if group.parent is not None:
         found = found + _with(desk, group.parent, asked)
-    if group.resource.is_colocated:
-        for member in group.children:
-            if member is not asked:
-                found = found + _explicit(desk.with_this.get(member))
     return found
-
-
-def _explicit(links: list[Link] | None) -> list[Link]:
-    return [link for link in links or () if link.is_explicit]

@@ -160,6 +160,8 @@ def _settle(desk: Desk, item: Item) -> None:
             _stop_everywhere(desk.board, item)
         for node, observed in item.observed.items():
             _bans(desk, item, node, observed)
+        if desk.board.filed(item) in desk.board.fail_counts:
+            _thresholds(desk.board, item)
     for child in item.children:
         _settle(desk, child)
     _lock(desk, item)
@@ -206,15 +208,19 @@ def _bans(desk: Desk, item: Item, node: int, observed: Observed) -> None:
         item.next_role = Role.STOPPED
     elif observed.is_not_promoted_again and item.next_role is not Role.STOPPED:
         item.next_role = Role.UNPROMOTED
-    if observed.fail_count <= 0 or item.meta.migration_threshold == 0:
+
+
+def _thresholds(board: Board, item: Item) -> None:
+    limit = item.meta.migration_threshold
+    if limit == 0 or any(seen.is_threshold_ignored for seen in item.observed.values()):
         return
-    if observed.is_threshold_ignored or observed.clears_fail_count:
-        return
-    if observed.fail_count >= item.meta.migration_threshold:
-        ban(whole, node)
-        said = f"{text(observed.fail_count)} failures on {name}"
-        limit = text(item.meta.migration_threshold)
-        item.reasons.append(Reason("threshold", f"{said}, allowed are {limit}", node, -INFINITY))
+    for node, count in board.fail_counts[board.filed(item)].items():
+        if count >= limit:
+            ban(_anonymous_whole(item), node)
+            said = f"{text(count)} failures on {board.nodes[node].node.name}"
+            item.reasons.append(
+                Reason("threshold", f"{said}, allowed are {text(limit)}", node, -INFINITY)
+            )
 
 
 def _anonymous_whole(item: Item) -> Item:

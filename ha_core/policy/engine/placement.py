@@ -12,7 +12,6 @@ from ha_core.policy.engine import (
     following,
     links,
     locations,
-    promotion,
     quorum,
     utilization,
     wishes,
@@ -34,7 +33,6 @@ def place(board: Board) -> None:
         key=lambda node: board.nodes[node].node.name.encode(),
     )
     links.index(desk)
-    promotion.read_attributes(desk)
     tops = board.tops
     if board.problem.options.strategy is not Strategy.DEFAULT:
         utilization.fill(desk)

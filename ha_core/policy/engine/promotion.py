@@ -18,17 +18,9 @@ from ha_core.policy.engine.tickets import is_promotion_barred
 from ha_core.policy.scores import add, text
 
 
-def read_attributes(desk: Desk) -> None:
-    """Enter what the agents have said of each node."""
-    index = desk.board.index
-    for seen in desk.board.problem.observed:
-        if seen.promotion_score is not None and seen.node in index:
-            desk.promotion_attributes[seen.resource, index[seen.node]] = seen.promotion_score
-
-
 def add_scores(desk: Desk, clone: Item) -> None:
     """Let promotion scores draw instances to their nodes, and let the best ones choose first."""
-    if not desk.promotion_attributes:
+    if not desk.board.promotion_scores:
         return
     for instance in clone.children:
         scores = instance.scores
@@ -53,11 +45,8 @@ def _score(desk: Desk, clone: Item, item: Item, node: int) -> int | None:
         return sum(given) if given else None
     if not _applies(clone, item, node):
         return None
-    attributes = desk.promotion_attributes
-    assert clone.clone is not None, "a clone has its options"
-    if clone.clone.is_unique:
-        return attributes.get((item.id, node))
-    return attributes.get((item.resource.id, node), attributes.get((item.id, node)))
+    board = desk.board
+    return board.promotion_scores.get(board.filed(item), {}).get(node)
 
 
 def _applies(clone: Item, item: Item, node: int) -> bool:

@@ -102,7 +102,7 @@ def spread(
         if not is_upward and not has_influence(link):
             continue
         other = link.primary if is_upward else link.dependent
-        share = single(factor * link.score / INFINITY)
+        share = factor_of(link.score if factor > 0 else -link.score)
         scores = gather(desk, other, scores, link, share, is_kind=is_kind, is_upward=is_upward)
     return scores
 
