@@ -4,17 +4,18 @@ Owns: how entries follow from one another: a role, and the gravest failure that 
 Source: Pacemaker Explained, "Status", "Failure Handling".
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cmp_to_key
 from typing import Final
 
 from ha_core.policy.cib import outcomes
 from ha_core.policy.cib.failcounts import FailCount
+from ha_core.policy.cib.migrations import Finding, Migrations
 from ha_core.policy.cib.outcomes import Entry, Verdict, judged, read_entry, told
 from ha_core.policy.cib.resources import Definition
-from ha_core.policy.cib.tree import History
-from ha_core.policy.engine.problem import OnFail, Operation, Role
+from ha_core.policy.cib.tree import History, found_stopped
+from ha_core.policy.engine.problem import Migration, OnFail, Operation, Role
 
 _FORGIVEN: Final = frozenset({OnFail.BLOCK, OnFail.IGNORE, OnFail.DEMOTE, OnFail.RESTART})
 
@@ -24,6 +25,8 @@ class Reading:
     """What is known so far of one primitive on one node."""
 
     definition: Definition
+    name: str
+    """As filed."""
     node: str
     can_fence: bool
     """The node could be fenced, were that needed."""
@@ -40,6 +43,9 @@ class Reading:
     is_blocked: bool = False
     pending: str = ""
     clears_fail_count: bool = False
+    others: list[str] = field(default_factory=list)
+    """Nodes where a migration that came to no end makes it count as active, too."""
+    migration: Migration | None = None
     entries: list[Entry] = field(default_factory=list)
     expired: set[int] = field(default_factory=set)
     """Positions of recurring entries whose failure was forgotten: they run no more."""
@@ -51,6 +57,8 @@ class Terms:
 
     now_s: int
     fencing_enabled: bool
+    is_maintenance: bool
+    migrations: Migrations
 
 
 def on_fail(
@@ -76,23 +84,26 @@ def _configured(operations: Iterable[Operation], task: str, interval_ms: int) ->
         wanted.append(("migrate", 0))
     for name, interval in wanted:
         for operation in operations:
-            if operation.name == name and operation.interval_ms == interval:
-                if operation.is_enabled:
-                    return operation
+            is_it = operation.name == name and operation.interval_ms == interval
+            if is_it and operation.is_enabled:
+                return operation
     return None
 
 
 def _as_promoted_monitor(operations: Iterable[Operation]) -> OnFail | None:
     for item in operations:
-        if item.name == "monitor" and item.role is Role.PROMOTED and item.interval_ms > 0:
-            if item.is_enabled and item.on_fail not in (None, OnFail.DEMOTE):
-                return item.on_fail
+        is_it = item.name == "monitor" and item.role is Role.PROMOTED and item.interval_ms > 0
+        if is_it and item.is_enabled and item.on_fail not in (None, OnFail.DEMOTE):
+            return item.on_fail
     return None
 
 
 def in_sequence(history: History) -> list[Entry]:
     """Return the entries in the order in which they came about."""
-    entries = [read_entry(operation) for operation in history.operations]
+    operations = history.operations
+    if history.probed is not None:
+        operations = (found_stopped(history.probed),)
+    entries = [read_entry(operation) for operation in operations]
     if len(entries) < 2:
         return entries
     if all(entry.call >= 0 for entry in entries):
@@ -116,13 +127,13 @@ def _compared(one: Entry, other: Entry) -> int:
 
 def apply(
     reading: Reading,
-    history: History,
+    entries: list[Entry],
     terms: Terms,
     fail_count: FailCount | None,
     timeout_s: int,
 ) -> None:
     """Judge all entries in their order."""
-    reading.entries = in_sequence(history)
+    reading.entries = entries
     for position, entry in enumerate(reading.entries):
         expired = _is_expired(reading, entry, terms, fail_count, timeout_s)
         if expired and not entry.is_as_expected and entry.status != outcomes.Status.PENDING:
@@ -150,7 +161,8 @@ def _is_expired(
 
 
 def _apply_one(reading: Reading, entry: Entry, terms: Terms) -> None:
-    is_managed = reading.definition.resource.meta.is_managed
+    meta = reading.definition.resource.meta
+    is_managed = meta.is_managed and not meta.is_maintenance and not terms.is_maintenance
     verdict = judged(entry, is_managed=is_managed)
     if verdict is Verdict.CANCELLED:
         return
@@ -159,18 +171,18 @@ def _apply_one(reading: Reading, entry: Entry, terms: Terms) -> None:
         return
     _apply_code(reading, entry, is_managed=is_managed)
     if verdict is Verdict.DONE:
-        _apply_success(reading, entry, entry.rc)
+        _apply_success(reading, entry, entry.rc, terms)
         return
     operations = reading.definition.resource.operations
     policy = on_fail(operations, entry.task, entry.interval_ms, fences=terms.fencing_enabled)
     is_not_installed = entry.status == outcomes.Status.NOT_INSTALLED
     if policy is OnFail.IGNORE and not is_not_installed:
         reading.is_threshold_ignored = True
-        _apply_success(reading, entry, entry.expected)
+        _apply_success(reading, entry, entry.expected, terms)
         return
     if is_not_installed and policy is OnFail.IGNORE:
         reading.failed = OnFail.BAN
-    _apply_failure(reading, entry, policy)
+    _apply_failure(reading, entry, policy, terms)
     if verdict is Verdict.HARD:
         reading.bans_node = True
     if verdict is Verdict.FATAL:
@@ -197,12 +209,11 @@ def _apply_code(reading: Reading, entry: Entry, *, is_managed: bool) -> None:
             reading.is_not_promoted_again = False
     elif entry.rc in (outcomes.RUNNING_PROMOTED, outcomes.FAILED_PROMOTED):
         reading.role = Role.PROMOTED
-    elif entry.task == "stop" and not reading.can_fence:
-        if entry.rc in (2, 3, 4, 5):
-            reading.is_blocked = True
+    elif entry.task == "stop" and not reading.can_fence and entry.rc in (2, 3, 4, 5):
+        reading.is_blocked = True
 
 
-def _apply_success(reading: Reading, entry: Entry, rc: int) -> None:
+def _apply_success(reading: Reading, entry: Entry, rc: int, terms: Terms) -> None:
     task = entry.task
     clears = True
     if rc == outcomes.NOT_INSTALLED:
@@ -223,6 +234,9 @@ def _apply_success(reading: Reading, entry: Entry, rc: int) -> None:
     elif task == "demote":
         clears = reading.failed is OnFail.DEMOTE
         reading.role = Role.UNPROMOTED
+    elif task == "migrate_to":
+        clears = False
+        _take(reading, terms.migrations.sent(reading.name, reading.node, entry))
     else:
         clears = False
         _become_active(reading)
@@ -231,7 +245,7 @@ def _apply_success(reading: Reading, entry: Entry, rc: int) -> None:
         reading.is_not_promoted_again = False
 
 
-def _apply_failure(reading: Reading, entry: Entry, policy: OnFail) -> None:
+def _apply_failure(reading: Reading, entry: Entry, policy: OnFail, terms: Terms) -> None:
     reading.last_failure = entry
     if reading.failed is None or policy >= reading.failed:
         reading.failed = max(policy, reading.failed or policy)
@@ -239,6 +253,10 @@ def _apply_failure(reading: Reading, entry: Entry, policy: OnFail) -> None:
         reading.failed_task = entry.task
     if entry.task == "stop":
         reading.bans_node = True
+    elif entry.task == "migrate_to":
+        _take(reading, terms.migrations.not_sent(reading.name, reading.node, entry))
+    elif entry.task == "migrate_from":
+        _take(reading, terms.migrations.not_received(reading.name, entry))
     elif entry.task == "promote":
         reading.role = Role.PROMOTED
         reading.is_not_promoted_again = True
@@ -257,22 +275,33 @@ def _apply_failure(reading: Reading, entry: Entry, policy: OnFail) -> None:
         reading.bans_all = True
 
 
+def _take(reading: Reading, finding: Finding) -> None:
+    """Note what a migration's entry comes to."""
+    if finding.is_active is None:
+        return
+    reading.role = Role.STARTED if finding.is_active else Role.STOPPED
+    reading.others += finding.others
+    reading.migration = finding.migration
+    if finding.is_failed:
+        reading.failed = max(reading.failed or OnFail.RESTART, OnFail.RESTART)
+        reading.failed_text = reading.failed_text or "its migration came to no end"
+
+
 def _become_active(reading: Reading) -> None:
     if reading.role is None or reading.role < Role.STARTED:
         is_promotable = reading.definition.is_promotable
         reading.role = Role.UNPROMOTED if is_promotable else Role.STARTED
 
 
-def recurring(reading: Reading) -> list[tuple[int, Entry]]:
-    """Return the recurring operations that run now, with their positions."""
+def since_start(reading: Reading) -> list[tuple[int, Entry]]:
+    """Return the entries that speak of the resource as it runs now, with their positions."""
     start, stop = _activity(reading.entries)
     found = []
     for position, entry in enumerate(reading.entries):
         if start < stop and position <= stop:
             continue
-        if position < start or entry.interval_ms == 0 or entry.status == -1:
-            continue
-        found.append((position, entry))
+        if position >= start:
+            found.append((position, entry))
     return found
 
 
@@ -293,15 +322,10 @@ def _activity(entries: list[Entry]) -> tuple[int, int]:
     return start, stop
 
 
-def has_blocking_failure(
-    operations: Iterable[Operation], histories: Mapping[str, list[Entry]]
-) -> bool:
-    """Return whether an operation with on-fail=block failed anywhere, by its histories."""
-    blocking = {
-        (item.name, item.interval_ms) for item in operations if item.on_fail is OnFail.BLOCK
-    }
-    return bool(blocking) and any(
-        (entry.task, entry.interval_ms) in blocking and not entry.is_as_expected
-        for entries in histories.values()
-        for entry in entries
+def is_blocking_failure(operations: Iterable[Operation], entry: Entry) -> bool:
+    """Return whether the entry is a failure that blocks the resource until somebody cleans up."""
+    return not entry.is_as_expected and any(
+        item.on_fail is OnFail.BLOCK
+        and (item.name, item.interval_ms) == (entry.task, entry.interval_ms)
+        for item in operations
     )

@@ -35,7 +35,7 @@ class Locations:
         for resource, groups in self._resources(element):
             self._one(element, resource, groups, discovery)
 
-    def _resources(self, element: Element) -> list[tuple[str, dict[str, str]]]:
+    def _resources(self, element: Element) -> list[tuple[str, tuple[str, ...]]]:
         """Return what it speaks of, each with the groups of its pattern."""
         pattern = element.attributes.get("rsc-pattern")
         if pattern is not None:
@@ -47,14 +47,14 @@ class Locations:
                 names += read_set(self.source, self.targets, child).members
         else:
             names = self.targets.named(element, element.get("rsc"))
-        return [(name, {}) for name in names]
+        return [(name, ()) for name in names]
 
-    def _matching(self, element: Element, pattern: str) -> list[tuple[str, dict[str, str]]]:
+    def _matching(self, element: Element, pattern: str) -> list[tuple[str, tuple[str, ...]]]:
         self.source.leave_out(element, f"not supported: rsc-pattern {pattern!r}")
         return []
 
     def _one(
-        self, element: Element, resource: str, groups: dict[str, str], discovery: Discovery
+        self, element: Element, resource: str, groups: tuple[str, ...], discovery: Discovery
     ) -> None:
         node = element.attributes.get("node")
         score = element.attributes.get("score")
@@ -81,7 +81,7 @@ class Locations:
         element: Element,
         rule: Element,
         resource: str,
-        groups: dict[str, str],
+        groups: tuple[str, ...],
         discovery: Discovery,
     ) -> None:
         role = self._role(rule) if "role" in rule.attributes else self._role(element)

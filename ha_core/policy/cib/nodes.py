@@ -11,7 +11,7 @@ from ha_core.policy.cib import pairs, values
 from ha_core.policy.cib.options import Properties
 from ha_core.policy.cib.rules import Facts, Rules
 from ha_core.policy.cib.source import Source
-from ha_core.policy.cib.tree import Element
+from ha_core.policy.cib.tree import Element, History
 from ha_core.policy.engine.problem import Node
 
 
@@ -27,9 +27,11 @@ class NodeEntry:
     transient: dict[str, str] = field(default_factory=dict)
 
     @property
-    def facts(self) -> dict[str, str]:
-        """Its attributes as rules see them."""
-        return self.attributes
+    def histories(self) -> list[History]:
+        """What its history holds."""
+        part = self.state.child("lrm") if self.state is not None else None
+        section = part.child("lrm_resources") if part is not None else None
+        return section.history if section is not None else []
 
 
 def find_nodes(source: Source, states: list[Element]) -> list[NodeEntry]:

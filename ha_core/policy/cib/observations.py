@@ -1,33 +1,53 @@
 """All nodes' histories into observations, one for each resource and node that says something.
 
-Owns: which definition an entry belongs to, resources that only the history knows, fail counts.
+Owns: which definition an entry belongs to, and what is too common to be an observation.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeVar
 
 from ha_core.policy.cib import values
+from ha_core.policy.cib.digests import Digests
 from ha_core.policy.cib.failcounts import FailCount, has_old_names, read_fail_counts
-from ha_core.policy.cib.history import Reading, Terms, apply, recurring
+from ha_core.policy.cib.history import (
+    Reading,
+    Terms,
+    apply,
+    in_sequence,
+    is_blocking_failure,
+    since_start,
+)
+from ha_core.policy.cib.migrations import Migrations
 from ha_core.policy.cib.nodes import NodeEntry
-from ha_core.policy.cib.options import Properties
+from ha_core.policy.cib.outcomes import Entry
+from ha_core.policy.cib.removed import Removed
 from ha_core.policy.cib.resources import Definition, Reader
 from ha_core.policy.cib.rules import Rules
 from ha_core.policy.cib.source import Source
 from ha_core.policy.cib.tree import History
 from ha_core.policy.engine.problem import (
-    Meta,
+    Changed,
     Node,
     Observed,
     OnFail,
     Options,
     Recurring,
-    Requires,
-    Resource,
     Role,
     Task,
 )
 
-_TASKS = {task.value: task for task in Task}
+_TASKS: Final = {task.value: task for task in Task}
+_MIGRATIONS: Final = frozenset({"migrate_to", "migrate_from"})
+_SCORE: Final = "master-"
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True, eq=False)
+class _Attributes:
+    """What a node's transient attributes say of resources."""
+
+    counts: dict[str, FailCount]
+    scores: dict[str, int]
 
 
 @dataclass(slots=True, eq=False)
@@ -39,180 +59,244 @@ class Observations:
     reader: Reader
     options: Options
     entries: list[NodeEntry]
-    nodes: tuple[Node, ...]
-    properties: Properties
+    """In the status section's order."""
+    nodes: dict[str, Node]
     found: list[Observed] = field(default_factory=list)
-    removed: list[Resource] = field(default_factory=list)
+    stopped: dict[str, list[str]] = field(default_factory=dict)
+    """Nodes of which nothing more is known of a resource, by its name."""
     locks: list[tuple[str, str]] = field(default_factory=list)
-    _removed: dict[str, Definition] = field(default_factory=dict)
-    _scored: set[str] = field(default_factory=set)
-    """Primitives that have promotion scores."""
+    removed: Removed = field(init=False)
+    _digests: Digests = field(init=False)
+    _terms: Terms = field(init=False)
+    _places: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Where in `found` a resource on a node is."""
+
+    def __post_init__(self) -> None:
+        """Prepare what all histories share."""
+        options = self.options
+        self.removed = Removed(self.reader.defaults.requires, options.stop_removed_resources)
+        attributes = {entry.name: entry.attributes for entry in self.entries}
+        self._digests = Digests(self.source, self.rules, attributes)
+        online = frozenset(name for name, node in self.nodes.items() if node.is_online)
+        migrations = Migrations(self._migrated(), online)
+        self._terms = Terms(
+            self.source.now_s, options.fencing_enabled, options.is_maintenance, migrations
+        )
 
     def read(self) -> None:
         """Read every node's history."""
-        terms = Terms(self.source.now_s, self.options.fencing_enabled)
         is_old = has_old_names(self.source.root.get("crm_feature_set"))
-        self._scored = {
-            name for name, item in self.reader.definitions.items() if item.is_promotable
-        }
-        for entry, node in zip(self.entries, self.nodes, strict=True):
-            self._read_node(entry, node, terms, is_old=is_old)
+        extra: list[tuple[str, str]] = []
+        for entry in self.entries:
+            attributes = _Attributes(
+                read_fail_counts(entry.transient, is_old=is_old), _promotion_scores(entry)
+            )
+            told = {history.resource for history in entry.histories}
+            if self._counts(self.nodes[entry.name]):
+                for history in entry.histories:
+                    extra += self._read(history, self.nodes[entry.name], attributes)
+            self._rest(entry.name, attributes, told)
+        for name, node in extra:
+            self._add_active(name, node)
 
-    def _read_node(self, entry: NodeEntry, node: Node, terms: Terms, *, is_old: bool) -> None:
-        counts = read_fail_counts(entry.transient, is_old=is_old)
-        scores = self._promotion_scores(entry)
-        histories = _histories(entry)
-        for history in histories:
-            definition = self._definition(history)
-            if definition is None:
-                continue
-            name = history.resource
-            count = _count(counts, name, definition)
-            observed = self._observed(history, definition, node, terms, count, scores)
-            if observed is not None:
-                self.found.append(observed)
-        self._rest(node, counts, scores, {history.resource for history in histories})
+    def _counts(self, node: Node) -> bool:
+        """Return whether a node's history is believed."""
+        options = self.options
+        return node.is_online or options.fencing_enabled or options.shutdown_lock
+
+    def _migrated(self) -> dict[str, dict[str, list[Entry]]]:
+        """Return the histories of all resources that a migration has begun of."""
+        names = {
+            history.resource
+            for entry in self.entries
+            for history in entry.histories
+            if any(operation.task in _MIGRATIONS for operation in history.operations)
+        }
+        found: dict[str, dict[str, list[Entry]]] = {}
+        for entry in self.entries if names else ():
+            for history in entry.histories:
+                if history.resource in names:
+                    by_node = found.setdefault(history.resource, {})
+                    by_node[entry.name] = in_sequence(history)
+        return found
 
     def _definition(self, history: History) -> Definition | None:
         """Return the definition of a resource, made up if there is none any more."""
         name = history.resource
-        if name in self.reader.not_supported or not name:
+        if not name or name in self.reader.not_supported:
             return None
         found = self.reader.definitions.get(name)
-        if found is None:
-            base, colon, number = name.rpartition(":")
-            if colon and number.isdigit():
-                found = self.reader.definitions.get(base)
-                if found is not None and not found.is_cloned:
-                    found = None
         if found is not None:
-            return found
-        if name not in self._removed:
-            self._removed[name] = self._make_removed(name, history)
-        return self._removed[name]
+            return self.removed.definition(history) if _is_numbered(found) else found
+        base, colon, number = name.rpartition(":")
+        if base in self.reader.not_supported:
+            return None
+        found = self.reader.definitions.get(base)
+        if not colon or not number.isdigit() or found is None or not found.is_cloned:
+            return self.removed.definition(history)
+        clone = found.top.clone if found.top is not None else None
+        is_beyond = clone is not None and int(number) >= max(1, clone.clone_max)
+        if found.is_unique and is_beyond:
+            return self.removed.definition(history)
+        return found
 
-    def _make_removed(self, name: str, history: History) -> Definition:
-        agent_class, provider, kind = history.agent
-        is_device = agent_class == "stonith"
-        requires = Requires.QUORUM if is_device else self.reader.defaults.requires
-        resource = Resource(
-            name,
-            meta=Meta(requires=requires, is_managed=self.options.stop_removed_resources),
-            agent_class=agent_class,
-            provider=provider,
-            type=kind,
-            is_fence_device=is_device,
-            is_removed=True,
-        )
-        self.removed.append(resource)
-        return Definition(resource, [], [], top=resource, agent=history.agent)
+    def _read(self, history: History, node: Node, attributes: _Attributes) -> list[tuple[str, str]]:
+        """Add one history; return the other nodes where it makes a resource active."""
+        if not history.operations and history.probed is None and not history.lock:
+            return []
+        definition = self._definition(history)
+        if definition is None:
+            return []
+        name = history.resource
+        self._lock(history, node)
+        count = _filed(attributes.counts, name, definition)
+        score = _filed(attributes.scores, name, definition) if definition.is_promotable else None
+        is_same = history.agent == definition.agent
+        if history.probed is not None and count is None and score is None and is_same:
+            self.stopped.setdefault(name, []).append(node.name)
+            return []
+        return self._observe(history, definition, node, count, score)
 
-    def _observed(
+    def _observe(
         self,
         history: History,
         definition: Definition,
         node: Node,
-        terms: Terms,
         count: FailCount | None,
-        scores: dict[str, int],
-    ) -> Observed | None:
-        meta = definition.resource.meta
-        timeout_s = meta.failure_timeout_s
-        score = _score(scores, history.resource, definition)
-        fails = count.count if count is not None else 0
-        if history.probed is not None and not fails and score is None:
-            return Observed(history.resource, node.name)
-        reading = Reading(definition, node.name, self._can_fence(node))
-        apply(reading, history, terms, count, timeout_s)
-        if count is not None and timeout_s and count.last_s:
-            if terms.now_s > count.last_s + timeout_s:
-                fails = 0
-        role = reading.role
-        failed = reading.failed
-        if reading.is_blocked:
-            failed = OnFail.BLOCK if failed is None else max(failed, OnFail.BLOCK)
-        running = tuple(
-            Recurring(item.task, item.interval_ms, position in reading.expired)
-            for position, item in recurring(reading)
-        )
-        is_active = role is not None and role > Role.STOPPED
-        return Observed(
-            history.resource,
-            node.name,
-            role or Role.STOPPED,
-            is_known=role is not None or history.probed is not None,
-            failed=failed,
-            failed_task=reading.failed_task,
-            failed_text=reading.failed_text,
-            bans_node=reading.bans_node,
-            bans_all=reading.bans_all,
-            is_not_promoted_again=reading.is_not_promoted_again,
-            pending=_TASKS.get(reading.pending) if reading.pending else None,
-            fail_count=fails,
-            clears_fail_count=reading.clears_fail_count,
-            is_threshold_ignored=reading.is_threshold_ignored,
-            recurring=running if is_active else (),
-            promotion_score=score,
-        )
-
-    def _can_fence(self, node: Node) -> bool:
+        score: int | None,
+    ) -> list[tuple[str, str]]:
         options = self.options
-        return options.fencing_enabled and options.can_fence
+        can_fence = options.fencing_enabled and options.can_fence
+        name = history.resource
+        terms = self._terms
+        reading = Reading(definition, name, node.name, can_fence)
+        known = terms.migrations.histories.get(name)
+        entries = known[node.name] if known is not None else in_sequence(history)
+        operations = definition.resource.operations
+        timeout_s = definition.resource.meta.failure_timeout_s
+        if timeout_s and any(is_blocking_failure(operations, entry) for entry in entries):
+            timeout_s = 0  # somebody has to clean up
+        apply(reading, entries, terms, count, timeout_s)
+        running, changed = self._running(history, definition, reading)
+        self._places[(name, node.name)] = len(self.found)
+        self.found.append(
+            Observed(
+                name,
+                node.name,
+                reading.role or Role.STOPPED,
+                is_known=reading.role is not None,
+                failed=_gravest(reading),
+                failed_task=reading.failed_task,
+                failed_text=reading.failed_text,
+                bans_node=reading.bans_node,
+                bans_all=reading.bans_all,
+                is_not_promoted_again=reading.is_not_promoted_again,
+                pending=_TASKS.get(reading.pending),
+                fail_count=_unexpired(count, timeout_s, terms.now_s),
+                clears_fail_count=reading.clears_fail_count,
+                is_threshold_ignored=reading.is_threshold_ignored,
+                promotion_score=score,
+                migration=reading.migration,
+                recurring=running,
+                changed=changed,
+            )
+        )
+        return [(name, other) for other in reading.others]
 
-    def _promotion_scores(self, entry: NodeEntry) -> dict[str, int]:
-        found = {}
-        for name, text in entry.attributes.items():
-            if name.startswith("master-"):
-                score = values.score(text)
-                if score is not None:
-                    found[name.removeprefix("master-")] = score
-        return found
+    def _running(
+        self, history: History, definition: Definition, reading: Reading
+    ) -> tuple[tuple[Recurring, ...], Changed]:
+        """Return what recurs now, and whether the definition has changed since the start."""
+        changed = Changed.NO
+        if history.agent != definition.agent:
+            changed = Changed.REPLACE
+        if not reading.role:
+            return (), changed
+        running = []
+        for position, entry in since_start(reading):
+            asks = self._digests.changed(definition, reading.node, entry)
+            if entry.interval_ms:
+                is_changed = asks is not Changed.NO or position in reading.expired
+                if entry.status != -1:
+                    running.append(Recurring(entry.task, entry.interval_ms, is_changed))
+            elif asks is Changed.RESTART or (asks is Changed.RELOAD and changed is Changed.NO):
+                changed = changed if changed is Changed.REPLACE else asks
+        return tuple(running), changed
 
-    def _rest(
-        self,
-        node: Node,
-        counts: dict[str, FailCount],
-        scores: dict[str, int],
-        told: set[str],
-    ) -> None:
+    def _lock(self, history: History, node: Node) -> None:
+        since = values.number(history.lock) if history.lock else None
+        if not since or not self.options.shutdown_lock:
+            return
+        limit_s = self.options.shutdown_lock_limit_s
+        if not limit_s or self._terms.now_s <= since + limit_s:
+            self.locks.append((history.resource, node.name))
+
+    def _add_active(self, name: str, node: str) -> None:
+        """Note that a migration has left a resource active on one more node."""
+        if node not in self.nodes:
+            return
+        place = self._places.get((name, node))
+        if place is not None:
+            known = self.found[place]
+            if not known.role:
+                self.found[place] = replace(known, role=Role.STARTED)
+            return
+        was_stopped = node in self.stopped.get(name, ())
+        if was_stopped:
+            self.stopped[name].remove(node)
+        self.found.append(Observed(name, node, Role.STARTED, is_known=was_stopped))
+
+    def _rest(self, node: str, attributes: _Attributes, told: set[str]) -> None:
         """Add what attributes say of resources without a history on this node."""
-        names = [name for name in counts if name not in told]
-        names += [name for name in scores if name not in told and name not in counts]
-        for name in names:
+        counts, scores = attributes.counts, attributes.scores
+        for name in dict.fromkeys([*counts, *scores]):
+            if name in told:
+                continue
             base = name if name in self.reader.definitions else name.rpartition(":")[0]
             definition = self.reader.definitions.get(base)
             if definition is None:
                 continue
-            count = counts.get(name)
-            fails = count.count if count is not None else 0
             timeout_s = definition.resource.meta.failure_timeout_s
-            if count is not None and timeout_s and count.last_s:
-                if self.source.now_s > count.last_s + timeout_s:
-                    fails = 0
+            fails = _unexpired(counts.get(name), timeout_s, self._terms.now_s)
             score = scores.get(name) if definition.is_promotable else None
             if fails or score is not None:
                 self.found.append(
-                    Observed(
-                        name, node.name, is_known=False, fail_count=fails, promotion_score=score
-                    )
+                    Observed(name, node, is_known=False, fail_count=fails, promotion_score=score)
                 )
 
 
-def _histories(entry: NodeEntry) -> list[History]:
-    part = entry.state.child("lrm") if entry.state is not None else None
-    section = part.child("lrm_resources") if part is not None else None
-    return section.history if section is not None else []
+def _is_numbered(definition: Definition) -> bool:
+    """Return whether each instance has a number in its name."""
+    return definition.is_cloned and definition.is_unique
 
 
-def _count(counts: dict[str, FailCount], name: str, definition: Definition) -> FailCount | None:
-    found = counts.get(name)
-    if found is None and not definition.is_unique:
-        found = counts.get(definition.resource.id)
+def _promotion_scores(entry: NodeEntry) -> dict[str, int]:
+    found = {}
+    for name, text in entry.attributes.items():
+        if name.startswith(_SCORE):
+            score = values.score(text)
+            if score is not None:
+                found[name.removeprefix(_SCORE)] = score
     return found
 
 
-def _score(scores: dict[str, int], name: str, definition: Definition) -> int | None:
-    if not definition.is_promotable:
-        return None
-    found = scores.get(name)
-    return scores.get(definition.resource.id) if found is None else found
+def _filed(table: dict[str, _T], name: str, definition: Definition) -> _T | None:
+    """Return what is filed under the name, or of anonymous instances under the plain name."""
+    found = table.get(name)
+    if found is None and not definition.is_unique:
+        found = table.get(definition.resource.id)
+    return found
+
+
+def _gravest(reading: Reading) -> OnFail | None:
+    if reading.is_blocked:
+        return max(reading.failed or OnFail.BLOCK, OnFail.BLOCK)
+    return reading.failed
+
+
+def _unexpired(count: FailCount | None, timeout_s: int, now_s: int) -> int:
+    if count is None:
+        return 0
+    if timeout_s and count.last_s and now_s > count.last_s + timeout_s:
+        return 0
+    return count.count

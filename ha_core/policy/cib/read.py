@@ -72,9 +72,13 @@ def _problem(source: Source) -> Problem:
     )
     reader = Reader(source, rules, defaults, len(nodes))
     resources = reader.read()
-    observations = Observations(source, rules, reader, options, entries, nodes, properties)
+    by_name = {node.name: node for node in nodes}
+    positions = {id(state): number for number, state in enumerate(states)}
+    told = [entry for entry in entries if entry.state is not None]
+    told.sort(key=lambda entry: positions[id(entry.state)])
+    observations = Observations(source, rules, reader, options, told, by_name)
     observations.read()
-    resources += observations.removed
+    resources += observations.removed.resources
     targets = find_targets(source, resources, reader.templates, reader.not_supported)
     constraints = Constraints(source, targets, options.fencing_enabled)
     attributes = {entry.name: entry.attributes for entry in entries}
@@ -94,6 +98,7 @@ def _problem(source: Source) -> Problem:
         ticket_constraints=tuple(constraints.tickets),
         tickets=_tickets(status),
         observed=tuple(observations.found),
+        found_stopped=tuple((name, tuple(at)) for name, at in observations.stopped.items()),
         shutdown_locks=tuple(observations.locks),
         left_out=tuple(source.left_out),
     )

@@ -54,6 +54,11 @@ class History(NamedTuple):
     """Since when it waits for this node (`shutdown-lock`)."""
 
 
+def found_stopped(changed: str) -> Operation:
+    """Return the entry of a probe that found nothing running."""
+    return Operation("", "monitor", "0", "7", "0", "1", "0:0:7:", changed, "", "", "", "", "")
+
+
 @dataclass(slots=True, eq=False)
 class Element:
     """One element; text between elements is not kept, a CIB has none."""

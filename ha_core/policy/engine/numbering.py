@@ -4,7 +4,9 @@ Owns: which instance an observation of an anonymous clone belongs to.
 Source: Pacemaker Explained, "Clone Resources".
 """
 
-from ha_core.policy.engine.items import Board, Item
+from collections.abc import Iterable
+
+from ha_core.policy.engine.items import Board, Item, is_unique
 from ha_core.policy.engine.problem import Kind, Observed, Requires, Resource
 
 
@@ -84,6 +86,17 @@ class Binder:
             return item
         return self._anonymous(clone, base, observed, node)
 
+    def know(self, name: str, nodes: list[int]) -> None:
+        """Note that a primitive's state is known on these nodes: it is stopped there."""
+        base = name if name in self._clones else name.rpartition(":")[0]
+        clone = self._clones.get(base)
+        item = self._board.items.get(name)
+        if clone is not None and clone.clone is not None and not clone.clone.is_unique:
+            # Which of the inactive instances it was does not matter: all are alike.
+            item = _inside(clone.children[-1], base)
+        if item is not None and item.kind is Kind.PRIMITIVE:
+            note_known(item, nodes)
+
     def clone_of(self, name: str) -> Item | None:
         """Return the clone that a primitive's plain name is in."""
         return self._clones.get(name)
@@ -134,6 +147,15 @@ class Binder:
         instance = add_instance(self._board, clone)
         self._bound.setdefault((clone.id, node), instance)
         return _inside(instance, base)
+
+
+def note_known(item: Item, nodes: Iterable[int]) -> None:
+    """Note where a primitive's state is known, of an anonymous instance for the whole clone."""
+    is_shared = item.number is not None and not is_unique(item)
+    above: Item | None = item
+    while above is not None:
+        above.known.update(nodes)
+        above = above.parent if is_shared else None
 
 
 def _is_taken(instance: Item) -> bool:

@@ -425,6 +425,9 @@ class Problem:
     ticket_constraints: tuple[TicketConstraint, ...] = ()
     tickets: tuple[Ticket, ...] = ()
     observed: tuple[Observed, ...] = ()
+    found_stopped: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Primitives, as filed, and the nodes of which nothing is known but that it is stopped there;
+    such nodes have no `observed` of it, as that would be most of them."""
     shutdown_locks: tuple[tuple[str, str], ...] = ()
     """Resource and the node that it waits for."""
     left_out: tuple[str, ...] = field(default=())

@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from ha_core.policy.engine.items import Board, Item, Spot, is_unique
-from ha_core.policy.engine.numbering import Binder, make_item
+from ha_core.policy.engine.numbering import Binder, make_item, note_known
 from ha_core.policy.engine.problem import (
     Kind,
     MultipleActive,
@@ -73,22 +73,21 @@ def _set_managed(item: Item, options: Options) -> None:
 
 
 def _observe(board: Board) -> None:
-    """Apply every observation, those of online nodes first."""
+    """Apply every observation."""
     binder = Binder(board)
-    later: list[tuple[Observed, int]] = []
+    options = board.problem.options
+    believed = options.fencing_enabled or options.shutdown_lock
     for observed in board.problem.observed:
         node = board.index.get(observed.node)
         if node is None:
             continue
         _count(board, binder, observed, node)
-        if board.nodes[node].is_online:
+        # What an offline node has told is worth nothing where no fencing can make it sure.
+        if believed or board.nodes[node].is_online:
             _apply(board, binder, observed, node)
-        else:
-            later.append((observed, node))
-    if not board.problem.options.fencing_enabled:
-        return  # what offline nodes have told does not count: nothing could make it sure
-    for observed, node in later:
-        _apply(board, binder, observed, node)
+    for name, names in board.problem.found_stopped:
+        nodes = [board.index[node] for node in names if node in board.index]
+        binder.know(name, nodes)
 
 
 def _count(board: Board, binder: Binder, observed: Observed, node: int) -> None:
@@ -108,25 +107,15 @@ def _count(board: Board, binder: Binder, observed: Observed, node: int) -> None:
 def _apply(board: Board, binder: Binder, observed: Observed, node: int) -> None:
     item = binder.find(observed, node)
     if item is None:
-        clone = binder.clone_of(observed.resource)
-        if clone is not None and observed.is_known:
-            clone.known.add(node)
+        if observed.is_known:
+            binder.know(observed.resource, [node])
         return
     if observed.is_known:
-        _know(item, node)
-    if observed != Observed(observed.resource, observed.node):
-        item.observed[node] = observed
+        note_known(item, [node])
+    item.observed[node] = observed
     _act_on_failure(board, item, observed, node)
     if observed.role is not Role.STOPPED:
         _run(board, item, observed, node)
-
-
-def _know(item: Item, node: int) -> None:
-    above: Item | None = item
-    is_shared = item.number is not None and not is_unique(item)
-    while above is not None:
-        above.known.add(node)
-        above = above.parent if is_shared else None
 
 
 def _act_on_failure(board: Board, item: Item, observed: Observed, node: int) -> None:
