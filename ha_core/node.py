@@ -242,7 +242,7 @@ class Node(NodeParts):
                     if not self._raft.alone_fault(now_ms):
                         change = self._raft.change_alone(verdict, self._wall(now_ms))
                         self._route(self._raft.go_alone(change, verdict, now_ms), now_ms)
-                        self._alone_or_not(self._lone.judged(verdict, now_ms), now_ms)
+                        self._alone_or_not(self._lone.judged(verdict), now_ms)
                 case Send(message=msg.FenceOrder() as order):
                     until_ms = self._shoots_until_ms()
                     done = self._errands.order(

@@ -5,7 +5,7 @@ node is cut off is `fencing.machine`'s; what a proof frees is the roster's.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import count
 from random import Random
 from typing import Final, TypeAlias
@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from ha_core import commands
 from ha_core.agents.registry import exclusivity_of
 from ha_core.config.model import Configuration, Exclusivity, FenceDevice, OnFail
+from ha_core.coordinator.cause import Cause
 from ha_core.coordinator.record import Record
 from ha_core.coordinator.roster import Roster
 from ha_core.coordinator.told import Told
@@ -20,37 +21,20 @@ from ha_core.effects import Send
 from ha_core.errors import RefusedError
 from ha_core.fencing import machine, rules
 from ha_core.fencing.dispatch import Dispatch, Ended
-from ha_core.fencing.machine import Fencing, GaveUp, Proved, Wish
+from ha_core.fencing.machine import Fencing, GaveUp, Proved, Restored, Wish, verdict_of
 from ha_core.fencing.rehearsal import SEEN_OFF
 from ha_core.fencing.steps import Note
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, NodeName, ResourceId, Term
 from ha_core.messages import FenceOrder, FenceReport, FenceVerb
 from ha_core.replication.entries import Verdict
-from ha_core.status import FencingStatus, Instance, InstanceState, NodeState
+from ha_core.status import FencingStatus, InstanceState, NodeState
 from ha_core.timers import RaftTimers
 
 UNFENCE_REST_MS: Final[Millis] = 10_000
 """After storage could not be switched on, before that is tried again."""
 
 Output: TypeAlias = Send | Told | Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class _Cause:
-    """What follows from a node's instances, kept until they change: there may be thousands."""
-
-    instances: tuple[Instance, ...]
-    state: NodeState
-    configuration: Configuration
-    reason: str
-    power: bool
-    """Nothing less than the end of its machine would do."""
-
-    def is_of(self, record: Record, configuration: Configuration) -> bool:
-        """Return whether nothing has changed since."""
-        is_same = self.instances is record.instances and self.configuration is configuration
-        return is_same and self.state is record.state
 
 
 class Fencer:
@@ -77,7 +61,7 @@ class Fencer:
         """Position among its devices, and the start that it is done for."""
         self._unfence_rest_ms: dict[NodeName, Millis] = {}
         self._fenced_ms: dict[NodeName, tuple[Generation, Millis]] = {}
-        self._causes: dict[NodeName, _Cause] = {}
+        self._causes: dict[NodeName, Cause] = {}
         self._doubted: set[tuple[NodeName, Generation]] = set()
         self.spared: frozenset[NodeName] = frozenset()
         """Lost nodes that are not cut off yet: a voter that can talk to them is about to lead."""
@@ -243,7 +227,7 @@ class Fencer:
 
     def judged(self, verdict: Verdict, now_ms: Millis) -> list[Output]:
         """The log has a verdict."""
-        if not rules.is_fencing(verdict.method):
+        if not rules.is_fencing(verdict.method) or verdict.is_settled:
             return []
         asked = self._asked.get(verdict.node)
         if asked is not None and asked.generation <= verdict.generation:
@@ -265,6 +249,10 @@ class Fencer:
             output += self._ended(ended, now_ms)
         output += self._drill(now_ms)
         output += self._unfence(online, now_ms)
+        for verdict in self._roster.owed():
+            wish = Wish(verdict.node, verdict.generation, verdict.reason, author=verdict.author)
+            patience_ms = now_ms + self.timers.dead_after_ms
+            self._machine.take_over(wish, verdict.to_restore, patience_ms)
         wishes = {wish.node: wish for wish in self._wishes()}
         found = self._machine.tick(wishes, online, configuration, now_ms)
         return output + self._outputs(found, wall_ms)
@@ -293,7 +281,7 @@ class Fencer:
             return None
         known = self._causes.get(name)
         if known is None or not known.is_of(record, configuration):
-            known = _Cause(record.instances, record.state, configuration, *self._cause(record))
+            known = Cause(record.instances, record.state, configuration, *self._cause(record))
             self._causes[name] = known
         if not known.reason:
             return None
@@ -358,20 +346,24 @@ class Fencer:
                     output.append(item)
                 case Note():
                     output.append(Told(item.kind, item.subject, item.text, item.why, item.incident))
-                case Proved(wish=wish, method=method):
-                    output.append(self._verdict(wish, method, wall_ms))
+                case Proved():
+                    output.append(self._verdict(item, wall_ms))
+                case Restored(node=node, generation=generation):
+                    said = self._roster.verdict_on(node)
+                    if said is not None and said.generation == generation and said.to_restore:
+                        output.append(replace(said, to_restore=(), is_settled=True))
                 case GaveUp(wish=wish):
                     if wish.is_asked:
                         self._asked.pop(wish.node, None)
         return output
 
-    def _verdict(self, wish: Wish, method: str, wall_ms: Millis) -> Verdict:
+    def _verdict(self, proved: Proved, wall_ms: Millis) -> Verdict:
         """Return the proof for the log; without its storage, gates still end what it runs."""
+        wish = proved.wish
         record = self._roster.records.get(wish.node)
         is_known = record is not None and record.generation == wish.generation
         gates = record.gates if record is not None and is_known else Gates()
-        node, generation = wish.node, wish.generation
-        return Verdict(node, generation, method, wish.author, wish.reason, wall_ms, gates)
+        return verdict_of(proved, wall_ms, gates)
 
     # --- rehearsals ----------------------------------------------------------------------
 

@@ -258,7 +258,7 @@ class Lead:
             record = self.roster.records.get(verdict.node)
             if record is not None and is_fencing(verdict.method):
                 record.incident = record.incident or incident
-            if verdict.method not in (ADMITTED, LEFT):
+            if verdict.method not in (ADMITTED, LEFT) and not verdict.is_settled:
                 kind = "node-fenced" if is_fencing(verdict.method) else "node-confirmed-down"
                 why = verdict.reason if is_fencing(verdict.method) else ""
                 output.append(Told(kind, verdict.node, words_of(verdict), why, incident))

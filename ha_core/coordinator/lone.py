@@ -13,7 +13,7 @@ from random import Random
 from typing import Final
 
 from ha_core.config.model import Configuration
-from ha_core.fencing.machine import Fencing, Output, Proved, Stage, Wish
+from ha_core.fencing.machine import Fencing, Output, Proved, Stage, Wish, verdict_of
 from ha_core.fencing.rules import can_fence
 from ha_core.ids import Generation, Millis, NodeName
 from ha_core.messages import FenceReport
@@ -94,11 +94,9 @@ class Lone:
             return []
         return _with_proof(self._fencing.report(self._name, report, now_ms), wall_ms)
 
-    def judged(self, verdict: Verdict, now_ms: Millis) -> list[Output]:
-        """The log has the verdict: a device that only reboots switches the other on again."""
-        if self._fencing is None or verdict.node != self._target:
-            return []
-        return list(self._fencing.judged(verdict.node, verdict.generation, now_ms))
+    def judged(self, verdict: Verdict) -> list[Output]:
+        """The log has the verdict, and whoever leads now has the rest to do."""
+        return [] if self._fencing is None else self._fencing.drop(verdict.node)
 
     def _shoot(
         self,
@@ -142,14 +140,9 @@ class Lone:
 
 
 def _with_proof(found: list[Output], wall_ms: Millis) -> list[Output | GoAlone]:
-    return [_go_alone(item, wall_ms) if isinstance(item, Proved) else item for item in found]
-
-
-def _go_alone(proved: Proved, wall_ms: Millis) -> GoAlone:
-    wish = proved.wish
-    return GoAlone(
-        Verdict(wish.node, wish.generation, proved.method, wish.author, wish.reason, wall_ms)
-    )
+    return [
+        GoAlone(verdict_of(item, wall_ms)) if isinstance(item, Proved) else item for item in found
+    ]
 
 
 def _may_shoot(configuration: Configuration, other: NodeName) -> bool:

@@ -16,8 +16,10 @@ from ha_core.config.model import Configuration, FenceAction, FenceDevice
 from ha_core.effects import Send
 from ha_core.fencing import rules
 from ha_core.fencing.steps import Note
+from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, NodeName, Term
 from ha_core.messages import FenceOrder, FenceReport, FenceState, FenceVerb
+from ha_core.replication.entries import Verdict
 from ha_core.status import FencingStatus
 
 REST_MS: Final[Millis] = 5000
@@ -59,6 +61,16 @@ class Proved:
 
     wish: Wish
     method: str
+    to_restore: tuple[str, ...]
+    """Devices that are to switch the node on again once the proof is final."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Nothing is left to do for a node that was cut off: it is on again, or was left off."""
+
+    node: NodeName
+    generation: Generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +80,7 @@ class GaveUp:
     wish: Wish
 
 
-Output: TypeAlias = Send | Note | Proved | GaveUp
+Output: TypeAlias = Send | Note | Proved | Restored | GaveUp
 
 
 @dataclass(slots=True)
@@ -94,6 +106,23 @@ class _Case:
     method: str = ""
     to_restore: tuple[str, ...] = ()
     fault: str = ""
+    left_off: str = ""
+    """Why one of `to_restore` has switched nothing on."""
+
+
+def verdict_of(proved: Proved, wall_ms: Millis, gates: Gates = Gates()) -> Verdict:
+    """Return what the log is to have of a proof."""
+    wish = proved.wish
+    return Verdict(
+        wish.node,
+        wish.generation,
+        proved.method,
+        wish.author,
+        wish.reason,
+        wall_ms,
+        gates,
+        proved.to_restore,
+    )
 
 
 class Fencing:
@@ -112,6 +141,7 @@ class Fencing:
         self._random = random
         self._resend_ms = resend_ms
         self._cases: dict[NodeName, _Case] = {}
+        self._restored: set[tuple[NodeName, Generation]] = set()
         self._number = number
         self._configuration = Configuration()
         self._online: tuple[NodeName, ...] = ()
@@ -129,7 +159,7 @@ class Fencing:
         for case in self._cases.values():
             if case.sent is not None:
                 due.append(min(case.sent.limit_ms, case.sent.sent_ms + self._resend_ms))
-            elif case.stage in (Stage.WAITING, Stage.RESTING):
+            elif case.stage in (Stage.WAITING, Stage.RESTING, Stage.RESTORING):
                 due.append(case.due_ms)
         return min(due, default=None)
 
@@ -176,9 +206,11 @@ class Fencing:
         for node in sorted(self._cases):
             case = self._cases[node]
             if case.stage is Stage.PROVED:
-                output.append(Proved(case.wish, case.method))
+                output.append(Proved(case.wish, case.method, case.to_restore))
             elif case.sent is not None:
                 output += self._look(case, case.sent, now_ms)
+            elif case.stage is Stage.RESTORING:
+                output += self._resume(case, now_ms)
             elif now_ms >= case.due_ms:
                 output += self._begin(case, now_ms)
         return output
@@ -210,6 +242,19 @@ class Fencing:
             return output + self._send(case, now_ms)
         del self._cases[node]
         return output
+
+    def take_over(self, wish: Wish, to_restore: tuple[str, ...], until_ms: Millis) -> None:
+        """Switch a node on again that was cut off in an earlier term; wait until then for somebody
+        who can.
+        """
+        key = (wish.node, wish.generation)
+        if wish.node not in self._cases and key not in self._restored:
+            self._cases[wish.node] = _Case(wish, Stage.RESTORING, until_ms, to_restore=to_restore)
+
+    def drop(self, node: NodeName) -> list[Output]:
+        """Leave what is to be done for a node to somebody else."""
+        case = self._cases.pop(node, None)
+        return [] if case is None else self._call_off(case)
 
     # --- mechanics -----------------------------------------------------------------------
 
@@ -263,7 +308,7 @@ class Fencing:
             device = self._device(case)
             if device is None:
                 return self._over(case, now_ms)
-            able = rules.executors_of(device, self._online, case.wish.node, self._local)
+            able = self._able(case, device)
             fresh = [name for name in able if name not in case.tried]
             if fresh:
                 return [self._order(case, device, fresh[0], now_ms)]
@@ -271,6 +316,15 @@ class Fencing:
                 who = ", ".join(device.reached_from) or "another node"
                 case.fault = f"{device.id} can be reached from no node that is there (from {who})"
             self._next_device(case)
+
+    def _resume(self, case: _Case, now_ms: Millis) -> list[Output]:
+        device = self._device(case)
+        if device is None or now_ms >= case.due_ms or self._able(case, device):
+            return self._send(case, now_ms)
+        return []
+
+    def _able(self, case: _Case, device: FenceDevice) -> tuple[NodeName, ...]:
+        return rules.executors_of(device, self._online, case.wish.node, self._local)
 
     def _device(self, case: _Case) -> FenceDevice | None:
         if case.stage is Stage.RESTORING:
@@ -284,6 +338,7 @@ class Fencing:
         case.tried = set()
         if case.stage is Stage.RESTORING:
             case.position += 1
+            case.left_off = case.fault
         else:
             case.level, case.position = case.level + 1, 0
 
@@ -347,7 +402,7 @@ class Fencing:
             return [note, *self._send(case, now_ms)]
         case.stage, case.method = Stage.PROVED, rules.method_of(level)
         case.to_restore = tuple(d.id for d in level if self._is_restored(d, case.wish))
-        return [note, Proved(case.wish, case.method)]
+        return [note, Proved(case.wish, case.method, case.to_restore)]
 
     def _is_restored(self, device: FenceDevice, wish: Wish) -> bool:
         """Return whether the device must switch the node on; a reset has done that already."""
@@ -360,10 +415,12 @@ class Fencing:
         wish = case.wish
         if case.stage is Stage.RESTORING:
             del self._cases[wish.node]
-            if not case.fault:
-                return []
-            text = f"{wish.node} is left off ({case.fault}): switch it on by hand"
-            return [Note("fence-left-off", wish.node, text, "", wish.incident)]
+            self._restored.add((wish.node, wish.generation))
+            done = Restored(wish.node, wish.generation)
+            if not case.left_off:
+                return [done]
+            text = f"{wish.node} is left off ({case.left_off}): switch it on by hand"
+            return [Note("fence-left-off", wish.node, text, "", wish.incident), done]
         rest_ms = min(REST_MS * 2**case.rests, REST_MS_MAX)
         case.stage, case.due_ms = Stage.RESTING, now_ms + rest_ms
         case.rests = min(case.rests + 1, 16)

@@ -71,9 +71,20 @@ class Verdict:
     at_wall_ms: Millis
     gates: Gates = Gates()
     """What the incarnation said of itself when it was admitted."""
+    to_restore: tuple[str, ...] = ()
+    """Fence devices that are to switch the node on again, whoever coordinates then."""
+    is_settled: bool = False
+    """It repeats the word that stands, and says no more than that this is done, or given up."""
 
     def replaces(self, known: "Verdict | None") -> bool:
-        """Return whether it is the newer word; a late one on an earlier start changes nothing."""
+        """Return whether it is the newer word; a late one on an earlier start changes nothing.
+
+        One that is settled changes no other word than its own: the incarnation may have been
+        admitted again, for its device had lied.
+        """
+        if self.is_settled:
+            own = (self.generation, self.method)
+            return known is not None and (known.generation, known.method) == own
         return known is None or self.generation >= known.generation
 
 

@@ -83,6 +83,9 @@ def test_the_survivor_goes_on_after_the_switch_has_proved_that_the_other_is_off(
     assert pair.leaders() == [other]
     assert (other, "off", leader) in pair.shots
     assert pair.nodes[other].configuration.voters() == (other,)
+    assert pair.shots.count((other, "on", leader)) == 1
+    (said,) = (item for item in pair.nodes[other].replication.verdicts if item.node == leader)
+    assert said.is_settled
 
 
 def test_of_two_that_lost_each_other_one_shoots_and_the_other_is_shot() -> None:

@@ -525,3 +525,44 @@ def test_witness_is_sent_on_errands_only_where_a_device_names_it(
     found = bench.tick()
     assert [item.to for item in found if isinstance(item, Send)] == expected
     assert kinds(found) == ["fence-wanted"]
+
+
+def owing(generation: int = 3) -> Verdict:
+    """Return the word on a node that is still to be switched on again."""
+    return Verdict(N2, generation, "fenced:pdu", "cluster", "", 0, to_restore=("pdu",))
+
+
+def test_successor_takes_over_the_switching_on_and_settles_it_in_the_log() -> None:
+    bench = Bench()
+    bench.lose(N2)
+    bench.roster.judged(owing())
+    (order,) = orders(bench.tick())
+    assert (order.verb, order.target, order.device) == (FenceVerb.RESTORE, N2, "pdu")
+    (settled,) = [v for v in bench.answer(order, FenceState.DONE) if isinstance(v, Verdict)]
+    assert settled == replace(owing(), to_restore=(), is_settled=True)
+    assert settled.replaces(owing())
+    assert orders(bench.tick()) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(BASE, options=Options(fencing=False)),
+        replace(BASE, options=Options(maintenance=True)),
+        replace(BASE, nodes=(Member(N1, ()), Member(N2, (), maintenance=True), Member(N3, ()))),
+    ],
+    ids=["fencing off", "maintenance", "node in maintenance"],
+)
+def test_nobody_is_switched_on_by_a_successor_where_people_work(changed: Configuration) -> None:
+    bench = Bench(changed)
+    bench.lose(N2)
+    bench.roster.judged(owing())
+    assert orders(bench.tick()) == []
+
+
+def test_word_that_something_is_done_changes_no_other_word() -> None:
+    settled = replace(owing(), to_restore=(), is_settled=True)
+    assert not settled.replaces(None)
+    assert not settled.replaces(owing(2))
+    assert not settled.replaces(owing(4))
+    assert not settled.replaces(Verdict(N2, 3, ADMITTED, "cluster", "", 0))
