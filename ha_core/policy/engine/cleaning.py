@@ -63,6 +63,8 @@ def _remove(graph: Graph, item: Item) -> None:
 def _renew(graph: Graph, item: Item) -> None:
     """A changed definition: reload, or delete the entry of another agent."""
     for node, seen in item.observed.items():
+        if seen.changed is not Changed.NO and node in item.roles and _is_tidy(graph, node):
+            clear_after_change(graph, item, node)
         if seen.changed is Changed.REPLACE:
             _delete(graph, item, node)
         elif seen.changed is Changed.RELOAD and node in item.roles and item.is_managed:
@@ -82,6 +84,13 @@ def _clear_expired(graph: Graph) -> None:
             item = board.find(seen.resource)
             if node is not None and item is not None:
                 _clear(graph, item, node, "its fail count has expired")
+
+
+def clear_after_change(graph: Graph, item: Item, node: int) -> None:
+    """An operation that is defined anew, or no more, begins without a fail count."""
+    board = graph.board
+    if board.fail_counts.get(board.filed(item), {}).get(node):
+        _clear(graph, item, node, "the operation's definition has changed")
 
 
 def _clear(graph: Graph, item: Item, node: int, reason: str) -> Action:

@@ -148,11 +148,14 @@ class Graph:
         return self.add(Action(task, item, is_needed=is_needed, is_pseudo=True))
 
     def tie(self, first: Action, then: Action, kind: int) -> bool:
-        """Tie two actions; return whether that is new."""
+        """Tie two actions; return whether that is new.
+
+        The first tie of two actions counts: a later one that shares a kind with it adds nothing.
+        """
         if first is then:
             return False
         for known in then.before if len(then.before) < len(first.after) else first.after:
-            if known.first is first and known.then is then and known.kind & kind == kind:
+            if known.first is first and known.then is then and known.kind & kind:
                 return False
         tie = Tie(first, then, kind)
         first.after.append(tie)

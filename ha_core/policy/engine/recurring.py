@@ -5,6 +5,7 @@ reference, chapter 13.
 """
 
 from ha_core.policy.engine import ties
+from ha_core.policy.engine.cleaning import clear_after_change
 from ha_core.policy.engine.graph import Action, Graph
 from ha_core.policy.engine.items import Item, is_unique
 from ha_core.policy.engine.making import make_recurring
@@ -140,6 +141,8 @@ def _cancel_removed(graph: Graph, item: Item) -> None:
                 cancel = add_cancel(graph, item, node, *key)
                 for stop in graph.of(item, Task.STOP):
                     graph.tie(stop, cancel, ties.ORDER)
+            if not rests and (recurring.is_changed or key not in configured):
+                clear_after_change(graph, item, node)
 
 
 def _for_inactive(graph: Graph, item: Item, operation: Operation) -> None:
