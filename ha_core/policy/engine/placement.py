@@ -104,17 +104,11 @@ def _assign_primitive(desk: Desk, item: Item, preferred: int | None, is_trial: b
 
 
 def _colocate(desk: Desk, item: Item) -> None:
-    """Let its colocations count, first those that say must or must not."""
-    this, with_this = links.followed(desk, item), links.following(desk, item)
-    if not this and not with_this:
-        return
-    for is_mandatory in (True, False):
-        for link in this:
-            if link.is_mandatory is is_mandatory:
-                following.follow(desk, item, link)
-        for link in with_this:
-            if link.is_mandatory is is_mandatory:
-                _heed(desk, item, link)
+    """Let its colocations count: first where it follows, then what its followers would like."""
+    for link in links.followed(desk, item):
+        following.follow(desk, item, link)
+    for link in links.following(desk, item):
+        _heed(desk, item, link)
 
 
 def _heed(desk: Desk, item: Item, link: Link) -> None:
