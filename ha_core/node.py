@@ -73,11 +73,13 @@ class Node(NodeParts):
                 self._drain_loopback(now_ms)
                 self._answer(now_ms)
         out, self._out = self._out, []
+        has_news = False
         for effect in out:
             if isinstance(effect, Send) and isinstance(effect.message, msg.SIGNS_OF_LIFE):
                 self._greetings.sent(effect.to, now_ms)
-        if any(is_news(effect) for effect in out):
-            self._touched += 1
+            else:
+                has_news = has_news or is_news(effect)
+        self._touched += has_news
         return out
 
     def _take(self, event: ev.Event, now_ms: Millis) -> None:

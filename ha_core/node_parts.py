@@ -169,7 +169,7 @@ class NodeParts:
             self._farewell.deadline_ms() if self._farewell and not self._has_stopped else None,
             self._lead.deadline_ms() if self._lead else None,
         ]
-        return min((at for at in due if at is not None), default=None)
+        return min([at for at in due if at is not None], default=None)
 
     def snapshot(self, now_ms: Millis) -> ClusterSnapshot:
         """Return what this node knows of itself and the cluster."""

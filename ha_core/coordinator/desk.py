@@ -114,7 +114,8 @@ class Inbox:
 
     def deadline_ms(self) -> Millis | None:
         """Return when the next command is given up."""
-        return min((asked.due_ms() for asked in self._asked.values()), default=None)
+        due = [asked.due_ms() for asked in self._asked.values()]
+        return min(due) if due else None
 
 
 class Desk:

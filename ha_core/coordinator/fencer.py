@@ -81,6 +81,8 @@ class Fencer:
 
     def deadline_ms(self) -> Millis | None:
         """Return when something must be looked at again."""
+        if self._machine.is_idle and self._dispatch.is_idle and not self._unfence_rest_ms:
+            return None
         due = [self._machine.deadline_ms(), self._dispatch.deadline_ms()]
         due += self._unfence_rest_ms.values()
         return min((at for at in due if at is not None), default=None)

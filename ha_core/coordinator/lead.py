@@ -93,7 +93,7 @@ class Lead:
         due = [self.roster.deadline_ms(), self._reach.deadline_ms(), self.fencer.deadline_ms()]
         if self.planner.has_time_limits(self._raft.configuration, self.roster):
             due.append(self._replan_ms + REPLAN_MS)
-        return min((at for at in due if at is not None), default=None)
+        return min([at for at in due if at is not None], default=None)
 
     def is_still(self, now_ms: Millis) -> bool:
         """Return whether `tick` and `share` would do nothing, as long as nothing is due by time."""

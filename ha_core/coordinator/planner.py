@@ -79,9 +79,14 @@ class Planner:
 
     def has_time_limits(self, configuration: Configuration, roster: Roster) -> bool:
         """Return whether something expires by time alone, so that planning again may differ."""
-        if any(item.expires_wall_ms is not None for item in configuration.locations):
-            return True
-        return any(i.failure for record in roster.records.values() for i in record.instances)
+        for location in configuration.locations:
+            if location.expires_wall_ms is not None:
+                return True
+        for record in roster.records.values():
+            for item in record.instances:
+                if item.failure is not None:
+                    return True
+        return False
 
     def _remember(self, status: ClusterStatus, configuration: Configuration) -> None:
         wanted = {item.resource for item in self.transition.decisions if item.node is not None}

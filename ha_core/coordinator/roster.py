@@ -306,10 +306,11 @@ class Roster:
         """Return when a node would become suspect or lost, unless it asks for its lease, or when
         a guard has ended what a lost one ran.
         """
-        due = [at for record in self.records.values() for at, _ in release_times(record)]
+        lost = [record for record in self.records.values() if record.state is NodeState.LOST]
+        due = [at for record in lost for at, _ in release_times(record)]
         due += self._due.values()
         # What was due at the last check and could not be decided is looked at with every beat.
-        return min((at for at in due if at > self._checked_ms), default=None)
+        return min([at for at in due if at > self._checked_ms], default=None)
 
     # --- mechanics -----------------------------------------------------------------------
 

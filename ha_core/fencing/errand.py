@@ -92,7 +92,8 @@ class Errands:
 
     def deadline_ms(self) -> Millis | None:
         """Return when the next pause is over."""
-        return min((e.due_ms for e in self._errands.values() if e.due_ms is not None), default=None)
+        due = [item.due_ms for item in self._errands.values() if item.due_ms is not None]
+        return min(due, default=None) if due else None
 
     def order(
         self,

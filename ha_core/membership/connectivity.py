@@ -82,6 +82,8 @@ class Dampener:
 
     def deadline_ms(self, now_ms: Millis) -> Millis | None:
         """Return when something may begin to count."""
+        if not self._waiting:
+            return None
         times = [
             at_ms
             for item in self._waiting.values()

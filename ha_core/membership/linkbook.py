@@ -60,10 +60,8 @@ class LinkBook:
 
     def is_due(self, now_ms: Millis) -> bool:
         """Return whether there may be something to tell."""
-        return any(
-            (due_ms := self._due_ms(page)) is not None and now_ms >= due_ms
-            for page in self._pages.values()
-        )
+        due_ms = self.deadline_ms()
+        return due_ms is not None and now_ms >= due_ms
 
     def due(self, states: States, now_ms: Millis) -> list[LinkTold]:
         """Return what is to be told now, by link."""
@@ -81,8 +79,8 @@ class LinkBook:
 
     def deadline_ms(self) -> Millis | None:
         """Return when something may be due."""
-        times = (self._due_ms(page) for page in self._pages.values())
-        return min((at for at in times if at is not None), default=None)
+        times = [self._due_ms(page) for page in self._pages.values() if page.dirty_ms is not None]
+        return min([at for at in times if at is not None], default=None) if times else None
 
     def _due_ms(self, page: _Page) -> Millis | None:
         if page.dirty_ms is None:

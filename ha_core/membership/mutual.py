@@ -35,10 +35,14 @@ class Mutual:
 
     def deadline_ms(self) -> Millis | None:
         """Return when a peer that counts would count no more."""
-        return min((self._shown_ms.get(p, 0) + self.limit_ms for p in self.told), default=None)
+        shown = [self._shown_ms.get(peer, 0) for peer in self.told]
+        return min(shown) + self.limit_ms if shown else None
 
     def maybe_change(self, now_ms: Millis) -> bool:
         """Measure anew; return whether the peers are others than at the last time."""
+        due_ms = self.deadline_ms()
+        if not self.has_news and (due_ms is None or now_ms < due_ms):
+            return False
         before, self.has_news = self.told, False
         self.told = tuple(
             sorted(

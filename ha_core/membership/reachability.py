@@ -53,7 +53,7 @@ class Reachability:
 
     def deadline_ms(self) -> Millis | None:
         """Return when a host that is reached, or not known yet, would be missed."""
-        if self._fault:
+        if self._fault or not self._since_ms:
             return None
         ends = (self._end_ms(host) for host in self._since_ms)
         return min((end_ms for end_ms in ends if end_ms > self._measured_ms), default=None)

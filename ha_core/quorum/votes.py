@@ -23,7 +23,7 @@ def has_majority(yes: Iterable[NodeName], voters: Iterable[NodeName]) -> bool:
 
 def majority_value(values: Mapping[NodeName, int], voters: Iterable[NodeName]) -> int:
     """Return the greatest value that a majority of voters has reached; missing ones count as 0."""
-    reached = sorted((values.get(voter, 0) for voter in set(voters)), reverse=True)
+    reached = sorted([values.get(voter, 0) for voter in set(voters)], reverse=True)
     return reached[votes_needed(len(reached)) - 1] if reached else 0
 
 

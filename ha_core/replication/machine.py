@@ -123,10 +123,13 @@ class Replication(Standing):
 
     def complete(self) -> frozenset[NodeName]:
         """Return, as the leader, the other voters that hold the whole log."""
+        voters, last_index = self._voters(), self._log.last_index
         return frozenset(
-            peer
-            for peer, progress in self._progress.items()
-            if peer in self._voters() and progress.match >= self._log.last_index
+            [
+                peer
+                for peer, progress in self._progress.items()
+                if progress.match >= last_index and peer in voters
+            ]
         )
 
     def hand_over(self, successor: NodeName, now_ms: Millis) -> list[Output]:
@@ -321,7 +324,7 @@ class Replication(Standing):
         self.acked_round_ms = max(self.acked_round_ms, majority_value(acked, self._voters()))
 
     def _maybe_commit(self, now_ms: Millis) -> None:
-        if self.role is not Role.LEADER:
+        if self.role is not Role.LEADER or self._commit >= self._log.last_index:
             return
         match = {name: item.match for name, item in self._progress.items()}
         match[self.name] = self._log.last_index

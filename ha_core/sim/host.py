@@ -279,7 +279,7 @@ class Host:
             return
         if self._window.is_late(sender, link, number):
             self._world.faults["datagrams out of order"] += 1
-        if self._window.is_first(sender, generation, number):
+        if self._window.is_first(number):
             self._handle(Received(sender, generation, link, message))
         else:
             self._handle(LinkHeard(sender, link))
@@ -292,7 +292,8 @@ class Host:
             if len(self._waiting) < WAITING_MAX:
                 self._waiting.append(event)
             return
-        self._hear(event)
+        if isinstance(event, (OperationDone, ResourceDied)):
+            self._hear(event)
         now_ms = self.machine.clock.now_ms()
         if node.run_lease_until_ms <= now_ms:
             self._lapsed_ms = now_ms
@@ -481,12 +482,11 @@ class Host:
 
         self._world.after(US_PER_MS, tell)
 
-    def _hear(self, event: Event) -> None:
+    def _hear(self, event: OperationDone | ResourceDied) -> None:
         """The daemon learns that a service is not there: that is proof of its end."""
-        resource = None
         if isinstance(event, OperationDone):
             resource = self.agents.ended.pop(event.operation_id, None)
-        elif isinstance(event, ResourceDied):
+        else:
             resource = ResourceId(event.resource)
         if resource is not None and resource not in self.running:
             self.claims.prove(resource)

@@ -56,34 +56,33 @@ class Network:
     def send(self, sender: NodeName, generation: int, receiver: NodeName, message: Message) -> None:
         """Send one datagram on every link."""
         self._number = number = self._number + 1
-        deliver = self._receivers.get(receiver)
+        deliver, cut, weather = self._receivers.get(receiver), self._cut, self.weather
         for link in self._links:
-            if (sender, receiver, link) in self._cut:
-                is_mutual = (receiver, sender, link) in self._cut
+            if cut and (sender, receiver, link) in cut:
+                is_mutual = (receiver, sender, link) in cut
                 kind = "partition" if is_mutual else "one-way partition"
                 self._world.faults[f"datagrams lost in a {kind}"] += 1
                 continue
             copies = 1
-            if self._chance(self.weather.repeat_permille):
+            if weather.repeat_permille and self._chance(weather.repeat_permille):
                 copies = 2
                 self._world.faults["datagrams repeated"] += 1
             for _ in range(copies):
-                delay_us = self._delay_us()
+                delay_us = self._delay_us(weather)
                 if delay_us is not None and deliver is not None:
                     arrive = partial(deliver, sender, generation, link, number, message)
                     self._world.after(delay_us, arrive)
 
-    def _delay_us(self) -> int | None:
+    def _delay_us(self, weather: Weather) -> int | None:
         """Draw how long a copy is under way; None if it is lost."""
-        weather = self.weather
-        if self._chance(weather.loss_permille):
+        if weather.loss_permille and self._chance(weather.loss_permille):
             self._world.faults["datagrams lost"] += 1
             return None
         delay_us = weather.delay_us + int(self._world.random.random() * weather.jitter_us)
-        if self._chance(weather.spike_permille):
+        if weather.spike_permille and self._chance(weather.spike_permille):
             self._world.faults["datagrams delayed"] += 1
             delay_us += self._world.random.randrange(weather.spike_us + 1)
         return delay_us
 
     def _chance(self, permille: int) -> bool:
-        return permille > 0 and self._world.random.random() * 1000 < permille
+        return self._world.random.random() * 1000 < permille

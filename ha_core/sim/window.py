@@ -6,7 +6,7 @@ copies show only that their link works.
 
 from collections import deque
 
-from ha_core.ids import Generation, LinkName, NodeName
+from ha_core.ids import LinkName, NodeName
 
 SEEN_MAX = 4096
 
@@ -15,8 +15,8 @@ class Window:
     """Datagrams seen, and the newest of each path."""
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[NodeName, Generation, int]] = deque(maxlen=SEEN_MAX)
-        self._seen_set: set[tuple[NodeName, Generation, int]] = set()
+        self._seen: deque[int] = deque(maxlen=SEEN_MAX)
+        self._seen_set: set[int] = set()
         self._newest_of: dict[tuple[NodeName, LinkName], int] = {}
 
     def clear(self) -> None:
@@ -32,13 +32,12 @@ class Window:
         self._newest_of[path] = number
         return False
 
-    def is_first(self, sender: NodeName, generation: Generation, number: int) -> bool:
-        """Return whether this datagram was not seen before; it is now."""
-        key = (sender, generation, number)
-        if key in self._seen_set:
+    def is_first(self, number: int) -> bool:
+        """Return whether this datagram, whoever sent it, was not seen before; it is now."""
+        if number in self._seen_set:
             return False
         if len(self._seen) == SEEN_MAX:
             self._seen_set.discard(self._seen[0])
-        self._seen.append(key)
-        self._seen_set.add(key)
+        self._seen.append(number)
+        self._seen_set.add(number)
         return True

@@ -4,10 +4,10 @@ Owns: time (whole microseconds) and order. Everything else of the simulator
 schedules callbacks here; equal seeds give equal runs.
 """
 
-import heapq
 from collections import Counter
 from collections.abc import Callable
 from hashlib import blake2b
+from heapq import heappop, heappush
 from random import Random
 
 US_PER_MS = 1000
@@ -32,18 +32,18 @@ class World:
     def at(self, when_us: int, action: Callable[[], None]) -> None:
         """Do something at a true time; ties in the order of asking."""
         self._sequence += 1
-        heapq.heappush(self._heap, (max(when_us, self.now_us), self._sequence, action))
+        heappush(self._heap, (max(when_us, self.now_us), self._sequence, action))
 
     def after(self, delay_us: int, action: Callable[[], None]) -> None:
         """Do something after a delay."""
         self._sequence += 1
-        heapq.heappush(self._heap, (self.now_us + max(delay_us, 0), self._sequence, action))
+        heappush(self._heap, (self.now_us + max(delay_us, 0), self._sequence, action))
 
     def run_until(self, end_us: int) -> None:
         """Let time pass to `end_us`."""
         heap = self._heap
         while heap and heap[0][0] <= end_us:
-            self.now_us, _, action = heapq.heappop(heap)
+            self.now_us, _, action = heappop(heap)
             self.events += 1
             action()
         self.now_us = end_us

@@ -70,12 +70,12 @@ class LocalResources:
 
     def deadline_ms(self) -> Millis | None:
         """Return when the next monitor can begin; that of a busy resource waits."""
-        due = (
-            self._recurring.next_due_ms(resource)
-            for resource in self._recurring.resources()
+        due = [
+            at
+            for resource, at in self._recurring.next_due().items()
             if self._items[resource].running is None
-        )
-        return min((at for at in due if at is not None), default=None)
+        ]
+        return min(due, default=None)
 
     # --- input ---------------------------------------------------------------------------
 

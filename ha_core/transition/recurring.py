@@ -43,6 +43,10 @@ class Recurring:
         """Return the resources that have monitors, sorted."""
         return tuple(sorted(self._rhythms))
 
-    def next_due_ms(self, resource: ResourceId) -> Millis | None:
-        """Return when the resource's next monitor is due."""
-        return min((r.due_ms for r in self._rhythms.get(resource, ())), default=None)
+    def next_due(self) -> dict[ResourceId, Millis]:
+        """Return when the next monitor of each resource that has one is due."""
+        return {
+            resource: min([rhythm.due_ms for rhythm in rhythms])
+            for resource, rhythms in self._rhythms.items()
+            if rhythms
+        }
