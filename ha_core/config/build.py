@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
-from ha_core.config import keys
+from ha_core.config import keys, words
 from ha_core.config.model import (
     Address,
     AgentClass,
     AgentRef,
     Colocation,
     Configuration,
+    Constraint,
     Defaults,
     FenceDevice,
     Group,
@@ -65,7 +66,11 @@ _DEFAULTS: Final[_Names] = {
     "timeout": "operation_timeout_ms",
     "monitor_interval": "monitor_interval_ms",
 }
-_LOCATION: Final[_Names] = {"origin": "origin", "expires": "expires_wall_ms"}
+_LOCATION: Final[_Names] = {
+    "origin": "origin",
+    "expires": "expires_wall_ms",
+    "until_generation": "until_generation",
+}
 _ORDERING: Final[_Names] = {name: name for name in ("kind", "symmetrical")}
 _STAND_IN: Final = AgentRef(AgentClass.LSB, "", "unknown")
 _META: Final[_Names] = {
@@ -77,7 +82,7 @@ _META: Final[_Names] = {
 def build(raw: Plain) -> Configuration:
     """Return the configuration that the values of a whole file make."""
     resources = list(_parts(raw, "resources"))
-    constraints = list(_parts(raw, "constraints"))
+    constraints = _constraints(raw)
     defaults = _defaults(_part(raw, "defaults"))
     return Configuration(
         name=_text(raw, "cluster") or Configuration().name,
@@ -90,26 +95,35 @@ def build(raw: Plain) -> Configuration:
             _primitive(name, part, defaults) for name, part in resources if "group" not in part
         ),
         groups=tuple(_group(name, part) for name, part in resources if "group" in part),
-        locations=tuple(
-            _location(name, part) for name, part in constraints if _has(part, "location", "node")
-        ),
-        colocations=tuple(
-            _colocation(name, part)
-            for name, part in constraints
-            if _has(part, "colocation", "with")
-        ),
-        orderings=tuple(
-            _ordering(name, part) for name, part in constraints if _has(part, "order", "then")
-        ),
+        locations=tuple(item for item in constraints if isinstance(item, Location)),
+        colocations=tuple(item for item in constraints if isinstance(item, Colocation)),
+        orderings=tuple(item for item in constraints if isinstance(item, Ordering)),
         fence_devices=tuple(_device(name, part) for name, part in _parts(raw, "fence_devices")),
         defaults=defaults,
         ping=_ping(_part(raw, "ping")),
-        rules=tuple(
-            _rule(name, part)
-            for name, part in constraints
-            if _has(part, "rule", "attribute", "operation")
-        ),
+        rules=tuple(item for item in constraints if isinstance(item, Rule)),
     )
+
+
+def _constraints(raw: Plain) -> list[Constraint]:
+    """Return all constraints: of primitives' words, of groups', of the file in its order."""
+    given = list(_parts(raw, "constraints"))
+    ids = words.Ids(name for name, _ in given)
+    is_symmetric = _part(raw, "options").get("symmetric", True)
+    found: list[Constraint] = []
+    for name, part in sorted(_parts(raw, "resources"), key=lambda pair: "group" in pair[1]):
+        found += words.of_resource(name, part, ids, is_symmetric=is_symmetric)
+    for name, part in given:
+        found += words.of_constraint(name, part, ids)
+        if _has(part, "location", "node"):
+            found.append(_location(name, part))
+        elif _has(part, "rule", "attribute", "operation"):
+            found.append(_rule(name, part))
+        elif _has(part, "colocation", "with"):
+            found.append(_colocation(name, part))
+        elif _has(part, "order") and words.is_single(part):
+            found.append(_ordering(name, part))
+    return found
 
 
 def _ping(raw: Plain) -> Ping:
@@ -200,7 +214,7 @@ def _colocation(name: str, raw: Plain) -> Colocation:
 
 
 def _ordering(name: str, raw: Plain) -> Ordering:
-    first, then = ResourceId(raw["order"]), ResourceId(raw["then"])
+    first, then = ResourceId(raw["order"][0][0]), ResourceId(raw["then"])
     return Ordering(ConstraintId(name), first, then, **_given(raw, _ORDERING))
 
 

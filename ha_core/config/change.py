@@ -19,6 +19,7 @@ from ha_core.config.model import (
     Origin,
     Primitive,
 )
+from ha_core.config.words import Ids, without_node
 from ha_core.errors import RefusedError
 from ha_core.ids import INFINITY, ConstraintId, Millis, NodeName, ResourceId
 
@@ -183,19 +184,8 @@ def _with_locations(configuration: Configuration, new: tuple[Location, ...]) -> 
         for item in configuration.locations
         if item.origin is Origin.ADMINISTRATOR or (item.resource, item.node) not in places
     )
-    taken = {
-        *(item.id for item in kept),
-        *(item.id for item in configuration.colocations),
-        *(item.id for item in configuration.orderings),
-    }
-    found = []
-    for item in new:
-        name, number = item.id, 1
-        while name in taken:
-            number += 1
-            name = ConstraintId(f"{item.id}-{number}")
-        taken.add(name)
-        found.append(replace(item, id=name))
+    ids = Ids(item.id for item in replace(configuration, locations=kept).constraints())
+    found = tuple(replace(item, id=ids.take(item.id)) for item in new)
     return replace(configuration, locations=(*kept, *found))
 
 
@@ -244,6 +234,7 @@ def listening(configuration: Configuration, addresses: Iterable[Address]) -> tup
 
 def _without_node(configuration: Configuration, name: NodeName) -> Configuration:
     _node(configuration, name)
+    configuration = without_node(configuration, name)
     devices = tuple(
         replace(device, targets=tuple(t for t in device.targets if t != name))
         for device in configuration.fence_devices
@@ -251,6 +242,5 @@ def _without_node(configuration: Configuration, name: NodeName) -> Configuration
     return replace(
         configuration,
         nodes=tuple(node for node in configuration.nodes if node.name != name),
-        locations=tuple(item for item in configuration.locations if item.node != name),
         fence_devices=devices,
     )

@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 from ha_core.config import limits
+from ha_core.config.check_words import place, word_faults
 from ha_core.config.faults import (
     Fault,
     bad_name,
@@ -19,39 +20,36 @@ from ha_core.config.faults import (
     too_many,
 )
 from ha_core.config.model import (
-    Colocation,
     Comparison,
     Configuration,
-    Location,
+    Constraint,
     Ordering,
-    Rule,
 )
-from ha_core.ids import INFINITY, ConstraintId, ResourceId
+from ha_core.ids import INFINITY, NodeName, ResourceId
 
 _CYCLES_MAX = 20
 _STEPS_SHOWN_MAX = 20
-_Edges = dict[tuple[ResourceId, ResourceId], ConstraintId | None]
+_Edges = dict[tuple[ResourceId, ResourceId], Ordering | None]
+_Pair = tuple[Constraint, tuple[str, ResourceId], tuple[str, ResourceId]]
 
 
 def constraint_faults(configuration: Configuration) -> Iterable[Fault]:
     """Yield every fault of locations, colocations and orderings."""
-    everything: tuple[Location | Rule | Colocation | Ordering, ...] = (
-        *configuration.locations,
-        *configuration.rules,
-        *configuration.colocations,
-        *configuration.orderings,
-    )
+    everything = tuple(configuration.constraints())
     yield from repeated("constraints", (item.id for item in everything))
     most = limits.CONSTRAINTS_MAX
     yield from too_many("constraints", len(everything), most, "constraints")
     for item in everything:
+        if item.source:
+            continue  # `words` makes the id of good names
         is_good = bool(limits.CONSTRAINT_ID.fullmatch(item.id))
         allowed = limits.CONSTRAINT_ID_ALLOWED
         yield from bad_name(f"constraints.{item.id}", item.id, is_good, allowed)
-    yield from _locations(configuration)
+    yield from dict.fromkeys(_locations(configuration))
     yield from _rules(configuration)
-    yield from _pairs(configuration)
+    yield from dict.fromkeys(_pairs(configuration))
     yield from _circles(configuration)
+    yield from word_faults(configuration)
 
 
 def _locations(configuration: Configuration) -> Iterable[Fault]:
@@ -60,26 +58,39 @@ def _locations(configuration: Configuration) -> Iterable[Fault]:
     for item in configuration.locations:
         path = f"constraints.{item.id}"
         if item.resource not in known:
-            yield _unknown(f"{path}.location", item.resource, names)
+            yield _unknown(place(item, "location", item.resource), item.resource, names)
         if item.node not in hosts:
-            is_witness = configuration.node(item.node) is not None
-            kind = "is a witness and runs nothing" if is_witness else "does not exist"
-            text = f"names the node {shown(item.node)}, which {kind}"
-            yield Fault(f"{path}.node", f"{text}; allowed: {listed(hosts)}")
+            yield _no_host(configuration, place(item, "node", item.node), item.node, hosts)
         yield from out_of_range(f"{path}.score", item.score, -INFINITY, INFINITY)
         if item.expires_wall_ms is not None:
             moment = item.expires_wall_ms
             yield from out_of_range(f"{path}.expires", moment, 0, limits.MOMENT_MS_MAX, " ms")
 
 
+def _no_host(
+    configuration: Configuration, path: str, node: NodeName, hosts: list[NodeName]
+) -> Fault:
+    is_witness = configuration.node(node) is not None
+    kind = "is a witness and runs nothing" if is_witness else "does not exist"
+    text = f"names the node {shown(node)}, which {kind}"
+    return Fault(path, f"{text}; allowed: {listed(hosts)}")
+
+
 def _rules(configuration: Configuration) -> Iterable[Fault]:
+    hosts = [node.name for node in configuration.nodes if not node.witness]
     known, names = _resources(configuration)
     for item in configuration.rules:
         path = f"constraints.{item.id}"
         if item.resource not in known:
-            yield _unknown(f"{path}.rule", item.resource, names)
-        is_good = bool(limits.PARAMETER.fullmatch(item.attribute))
-        allowed = limits.PARAMETER_ALLOWED
+            yield _unknown(place(item, "rule", item.resource), item.resource, names)
+        if item.source:
+            for word in dict.fromkeys(item.value.split()):
+                if word not in hosts:
+                    node = NodeName(word)
+                    yield _no_host(configuration, place(item, "value", word), node, hosts)
+            continue
+        is_good = bool(limits.ATTRIBUTE.fullmatch(item.attribute))
+        allowed = limits.ATTRIBUTE_ALLOWED
         yield from bad_name(f"{path}.attribute", item.attribute, is_good, allowed)
         yield from bad_text(f"{path}.value", item.value)
         is_unary = item.operation in (Comparison.DEFINED, Comparison.NOT_DEFINED)
@@ -92,23 +103,23 @@ def _rules(configuration: Configuration) -> Iterable[Fault]:
 
 def _pairs(configuration: Configuration) -> Iterable[Fault]:
     known, names = _resources(configuration)
-    pairs = [
-        (item.id, ("colocation", item.resource), ("with", item.with_resource))
+    pairs: list[_Pair] = [
+        (item, ("colocation", item.resource), ("with", item.with_resource))
         for item in configuration.colocations
     ]
     pairs += [
-        (item.id, ("order", item.first), ("then", item.then)) for item in configuration.orderings
+        (item, ("order", item.first), ("then", item.then)) for item in configuration.orderings
     ]
-    for name, left, right in pairs:
+    for item, left, right in pairs:
         for key, resource in (left, right):
             if resource not in known:
-                yield _unknown(f"constraints.{name}.{key}", resource, names)
+                yield _unknown(place(item, key, resource), resource, names)
         if left[1] == right[1]:
             text = f"relates {shown(left[1])} to itself"
-            yield Fault(f"constraints.{name}.{right[0]}", f"{text}; allowed: two resources")
-    for item in configuration.colocations:
-        path = f"constraints.{item.id}.score"
-        yield from out_of_range(path, item.score, -INFINITY, INFINITY)
+            yield Fault(place(item, right[0], right[1]), f"{text}; allowed: two resources")
+    for colocation in configuration.colocations:
+        path = f"constraints.{colocation.id}.score"
+        yield from out_of_range(path, colocation.score, -INFINITY, INFINITY)
 
 
 def _resources(configuration: Configuration) -> tuple[set[str], str]:
@@ -132,8 +143,12 @@ def _circles(configuration: Configuration) -> Iterable[Fault]:
         if not circle:
             return
         steps = list(pairwise(circle))
-        constraints = sorted({name for step in steps if (name := edges[step]) is not None})
-        path = f"constraints.{constraints[0]}.then" if constraints else "resources"
+        found = [item for step in steps if (item := edges[step]) is not None]
+        constraints = sorted({item.source or item.id for item in found})
+        path = "resources"
+        if found:
+            first = min(found, key=lambda item: item.source or item.id)
+            path = first.source or f"constraints.{first.id}.then"
         more = (
             f" then {len(circle) - _STEPS_SHOWN_MAX} more" if len(circle) > _STEPS_SHOWN_MAX else ""
         )
@@ -145,7 +160,7 @@ def _circles(configuration: Configuration) -> Iterable[Fault]:
 
 
 def _edges(configuration: Configuration) -> _Edges:
-    """Return which primitive starts before which; the constraint that says so, or None: a group."""
+    """Return which primitive starts before which; the ordering that says so, or None: a group."""
     edges: _Edges = {}
     for group in configuration.groups:
         for step in pairwise(group.members):
@@ -156,7 +171,7 @@ def _edges(configuration: Configuration) -> _Edges:
         last = first.members[-1] if first and first.members else item.first
         head = then.members[0] if then and then.members else item.then
         if item.first != item.then:
-            edges.setdefault((last, head), item.id)
+            edges.setdefault((last, head), item)
     return edges
 
 

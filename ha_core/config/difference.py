@@ -20,6 +20,7 @@ from ha_core.config.model import (
     Rule,
 )
 from ha_core.config.secrets import HIDDEN, is_secret
+from ha_core.config.words import Part, collect
 
 _SCORES = ("score", "stickiness", "priority", "migration_threshold", "prefers_connectivity")
 _RENAMED = {
@@ -96,23 +97,43 @@ def _parts(configuration: Configuration) -> Iterable[_Part]:
         }
         facts = {**places, **_pairs("attributes", node.attributes), **levels}
         yield _part(f"node {node.name}", node, facts)
+    parts, alone = collect(configuration)
+    said: dict[str, dict[str, str]] = {}
+    for source, part in parts.items():
+        said.setdefault(source.rpartition(".")[0], {}).update(_said(part))
     for item in configuration.primitives:
-        yield _part(f"resource {item.id}", item, _primitive_facts(item))
+        facts = _primitive_facts(item) | said.get(f"resources.{item.id}", {})
+        yield _part(f"resource {item.id}", item, facts)
     for group in configuration.groups:
         facts = {"members": ", ".join(group.members), **_words(group.meta)[0]}
-        yield _part(f"group {group.id}", group, facts)
-    constraints: tuple[Location | Rule | Colocation | Ordering, ...] = (
-        *configuration.locations,
-        *configuration.rules,
-        *configuration.colocations,
-        *configuration.orderings,
-    )
-    for constraint in constraints:
+        yield _part(f"group {group.id}", group, facts | said.get(f"resources.{group.id}", {}))
+    for constraint in alone:
         yield _part(f"constraint {constraint.id}", constraint)
+    for path, facts in said.items():
+        section, _, name = path.partition(".")
+        if section == "constraints":
+            yield _Part(f"constraint {name}", facts)
     for device in configuration.fence_devices:
         yield _part(f"fence device {device.id}", device, _device_facts(device))
     targets = {f"targets.{item.name}": ", ".join(item.hosts) for item in configuration.ping.targets}
     yield _part("ping", configuration.ping, targets)
+
+
+def _said(part: Part) -> dict[str, str]:
+    """Return what a word says, as text."""
+    found: dict[str, str] = {}
+    for key, value in part.items():
+        match key:
+            case "order":
+                found[key] = " then ".join(" and ".join(level) for level in value)
+            case "score" | "kind" | "symmetrical":
+                found[key] = _text(key, value)
+            case _:
+                found[key] = ", ".join(
+                    name if given is None else f"{name} {_text('score', given)}"
+                    for name, given in value
+                )
+    return found
 
 
 def _part(name: str, value: object, facts: dict[str, str] | None = None) -> _Part:

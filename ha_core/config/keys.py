@@ -2,72 +2,23 @@
 
 Owns: the tables that the parser reads by; the editors' schema and the tables
 of docs/configuration.md are made from them. `MapOf` names objects by the
-user's words; `ListOf` may also be written as a single item.
+user's words; `ListOf` may also be written as a single item. Those of
+constraints, and the words for them, are `keys_constraints`'s.
 """
 
-from dataclasses import dataclass
-
 from ha_core.config import kinds, limits
-from ha_core.config.kinds import Kind
+from ha_core.config.keys_constraints import CONSTRAINT, WORDS
 from ha_core.config.model import (
-    Comparison,
     Exclusivity,
     FenceAction,
     FenceCall,
     Medium,
     NoQuorumPolicy,
     OnFail,
-    OrderKind,
-    Origin,
     TargetRole,
     TwoNode,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key of an object: what may stand there, what it means, what holds without it."""
-
-    shape: "Shape"
-    meaning: str
-    default: str = ""
-    needed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Object:
-    """A mapping with known keys."""
-
-    keys: dict[str, Key]
-
-    def needed(self) -> tuple[str, ...]:
-        """Return the keys that must be there."""
-        return tuple(name for name, key in self.keys.items() if key.needed)
-
-
-@dataclass(frozen=True, slots=True)
-class MapOf:
-    """A mapping from names to values of one shape."""
-
-    name: Kind
-    value: "Shape"
-
-
-@dataclass(frozen=True, slots=True)
-class ListOf:
-    """A list of values of one shape."""
-
-    value: "Shape"
-
-
-@dataclass(frozen=True, slots=True)
-class OneOf:
-    """An object whose kind shows by the key that only it has."""
-
-    choices: dict[str, Object]
-
-
-Shape = Kind | Object | MapOf | ListOf | OneOf
+from ha_core.config.shapes import Key, ListOf, MapOf, Object, OneOf
 
 _ID = kinds.named(limits.ID, limits.ID_ALLOWED)
 _PARAMETERS = MapOf(kinds.named(limits.PARAMETER, limits.PARAMETER_ALLOWED), kinds.VALUE)
@@ -162,6 +113,7 @@ PRIMITIVE = Object(
         "description": Key(kinds.TEXT, "What it is, for people."),
         "parameters": Key(_PARAMETERS, "What the agent is told."),
         "operations": Key(OPERATIONS, "Time limits and monitors."),
+        **WORDS,
         **META,
         **_OWN_META,
     }
@@ -174,64 +126,8 @@ GROUP = Object(
             needed=True,
         ),
         "description": Key(kinds.TEXT, "What it is, for people."),
+        **WORDS,
         **META,
-    }
-)
-LOCATION = Object(
-    {
-        "location": Key(kinds.TEXT, "The resource (primitive or group).", needed=True),
-        "node": Key(kinds.TEXT, "The node that it prefers or avoids.", needed=True),
-        "score": Key(
-            kinds.SCORE,
-            "Above 0 it prefers the node, below 0 it avoids it; INFINITY must, -INFINITY must not.",
-            "INFINITY",
-        ),
-        "expires": Key(kinds.MOMENT, "The constraint holds until then.", "for ever"),
-        "origin": Key(
-            kinds.words(Origin),
-            "Who made it; 'ha resource clear' removes what move and ban made.",
-            "administrator",
-        ),
-    }
-)
-RULE = Object(
-    {
-        "rule": Key(kinds.TEXT, "The resource (primitive or group).", needed=True),
-        "attribute": Key(
-            kinds.named(limits.PARAMETER, limits.PARAMETER_ALLOWED),
-            "Attribute of the nodes: one of the configuration, or 'connectivity'.",
-            needed=True,
-        ),
-        "operation": Key(kinds.words(Comparison), "How a node's value is compared.", needed=True),
-        "value": Key(kinds.VALUE, "With what; numbers are compared as numbers."),
-        "score": Key(
-            kinds.SCORE,
-            "What it gives every node of which it is true; -INFINITY must not.",
-            "INFINITY",
-        ),
-    }
-)
-COLOCATION = Object(
-    {
-        "colocation": Key(kinds.TEXT, "The dependent: it is placed second.", needed=True),
-        "with": Key(kinds.TEXT, "The primary: it is placed first.", needed=True),
-        "score": Key(
-            kinds.SCORE,
-            "Above 0 together, below 0 apart; INFINITY must, -INFINITY must not.",
-            "INFINITY",
-        ),
-    }
-)
-ORDERING = Object(
-    {
-        "order": Key(kinds.TEXT, "Starts first.", needed=True),
-        "then": Key(kinds.TEXT, "Starts after it.", needed=True),
-        "kind": Key(
-            kinds.words(OrderKind),
-            "With mandatory 'then' needs 'order'; optional orders them where both start or stop.",
-            "mandatory",
-        ),
-        "symmetrical": Key(kinds.FLAG, "Whether they stop in reverse order.", "true"),
     }
 )
 NODE = Object(
@@ -406,9 +302,6 @@ DEFAULTS = Object(
     }
 )
 RESOURCE = OneOf({"agent": PRIMITIVE, "group": GROUP})
-CONSTRAINT = OneOf(
-    {"location": LOCATION, "rule": RULE, "colocation": COLOCATION, "order": ORDERING}
-)
 CONFIGURATION = Object(
     {
         "cluster": Key(_ID, "Name of the cluster.", "beatkeeper"),

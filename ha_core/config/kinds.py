@@ -70,6 +70,20 @@ def _count(text: str) -> int:
     return value
 
 
+def _wish(text: str) -> int:
+    value = _whole(text)
+    if not 0 < value < INFINITY:
+        raise ValueError
+    return value
+
+
+def _weight(text: str) -> int:
+    value = _score(text)
+    if value <= 0:
+        raise ValueError
+    return value
+
+
 def _moment(text: str) -> Millis:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None or moment < _EPOCH:
@@ -132,6 +146,21 @@ COUNT = Kind(
     {
         "anyOf": [
             {"type": "integer", "minimum": 0, "maximum": INFINITY},
+            {"enum": ["INFINITY", "+INFINITY"]},
+        ]
+    },
+)
+WISH = Kind(
+    f"a whole number within 1..{INFINITY - 1}",
+    _wish,
+    {"type": "integer", "minimum": 1, "maximum": INFINITY - 1},
+)
+WEIGHT = Kind(
+    f"a whole number within 1..{INFINITY}, or INFINITY",
+    _weight,
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": INFINITY},
             {"enum": ["INFINITY", "+INFINITY"]},
         ]
     },

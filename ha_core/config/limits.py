@@ -36,6 +36,8 @@ TIMEOUT_MS_MIN: Final[Millis] = 10
 INTERVAL_MS_MIN: Final[Millis] = 10
 MOMENT_MS_MAX: Final[Millis] = 253_402_300_799_999
 """The last moment of the year 9999, beyond which no calendar here goes."""
+GENERATION_MAX: Final = 10**12 - 1
+"""Nobody starts a daemon so often."""
 RETRIES_MAX: Final = 20
 DEPTH_MAX: Final = 1_000
 PORT_MAX: Final = 65_535
@@ -53,6 +55,8 @@ NODE: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?")
 NODE_ALLOWED: Final = "lower-case letters, digits, dots and dashes (64 at most)"
 PARAMETER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}")
 PARAMETER_ALLOWED: Final = ID_ALLOWED.replace("_ . -", "_ . : -").replace("64", "128")
+ATTRIBUTE: Final = re.compile(rf"(?:#uname|{PARAMETER.pattern})")
+ATTRIBUTE_ALLOWED: Final = f"{PARAMETER_ALLOWED}; or #uname, the node's name"
 HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 HOST_ALLOWED: Final = "an IPv4 or IPv6 address, or a name of letters, digits, dots and dashes"
 

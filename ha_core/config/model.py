@@ -6,11 +6,12 @@ milliseconds, all scores are within -INFINITY..INFINITY. Collections are tuples
 sorted as the user wrote them, so that equal inputs give equal values.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final, TypeAlias
 
-from ha_core.ids import ConstraintId, LinkName, Millis, NodeName, ResourceId
+from ha_core.ids import ConstraintId, Generation, LinkName, Millis, NodeName, ResourceId
 
 
 class AgentClass(StrEnum):
@@ -170,7 +171,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A preference (or ban) of a resource for a node; ends at `expires_wall_ms` if given."""
+    """A preference (or ban) of a resource for a node; ends at `expires_wall_ms` if given.
+
+    `source`, here and in the other constraints: the word of the file that it stands for, by its
+    path (`resources.web.prefers`); empty where it was written as it is.
+    """
 
     id: ConstraintId
     resource: ResourceId
@@ -178,6 +183,9 @@ class Location:
     score: int
     origin: Origin = Origin.ADMINISTRATOR
     expires_wall_ms: Millis | None = None
+    until_generation: Generation = 0
+    """The start of its node with which a command's location ends; 0: it outlives the node."""
+    source: str = ""
 
 
 class Comparison(StrEnum):
@@ -191,6 +199,13 @@ class Comparison(StrEnum):
     GREATER = "gt"
     DEFINED = "defined"
     NOT_DEFINED = "not_defined"
+    ONE_OF = "one_of"
+    """The rule's value has several words, and the node's is one of them."""
+    NONE_OF = "none_of"
+
+
+NODE_NAME: Final = "#uname"
+"""The attribute that every node has: its name. Source: Pacemaker Explained, "Node Attributes"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +218,7 @@ class Rule:
     operation: Comparison
     value: str = ""
     score: int = 0
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +229,7 @@ class Colocation:
     resource: ResourceId
     with_resource: ResourceId
     score: int
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +241,10 @@ class Ordering:
     then: ResourceId
     kind: OrderKind = OrderKind.MANDATORY
     symmetrical: bool = True
+    source: str = ""
+
+
+Constraint: TypeAlias = Location | Rule | Colocation | Ordering
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +428,13 @@ class Configuration:
     def group_of(self, resource: ResourceId) -> Group | None:
         """Return the group that the primitive is a member of, or None."""
         return next((item for item in self.groups if resource in item.members), None)
+
+    def constraints(self) -> Iterator["Constraint"]:
+        """Return all constraints: locations, rules, colocations, orderings."""
+        yield from self.locations
+        yield from self.rules
+        yield from self.colocations
+        yield from self.orderings
 
     def voters(self) -> tuple[NodeName, ...]:
         """Return the names of all voting nodes, sorted."""

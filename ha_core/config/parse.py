@@ -12,6 +12,7 @@ from ha_core.config.faults import printable
 from ha_core.config.model import Configuration
 from ha_core.config.read import Reader
 from ha_core.config.tree import TreeError, read_tree
+from ha_core.config.words import incomplete
 from ha_core.errors import ConfigError
 
 FAULTS_MAX: Final = 200
@@ -32,7 +33,7 @@ def parse_text(text: str, file: str) -> Configuration:
     if raw is None:
         raise ConfigError(reader.faults())
     configuration = build(raw)
-    for fault in check(configuration):
+    for fault in (*incomplete(raw), *check(configuration)):
         reader.add(fault.path, fault.text)
     faults = reader.faults()
     if faults:

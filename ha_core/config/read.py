@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Any, Final
 
-from ha_core.config import keys
+from ha_core.config import keys, shapes
 from ha_core.config.faults import printable, shown
 from ha_core.config.kinds import Kind
 from ha_core.config.tree import Mapping, Scalar, Sequence, Tree
@@ -64,19 +64,21 @@ class Reader:
 
     # --- shapes --------------------------------------------------------------------------
 
-    def _read(self, tree: Tree, shape: keys.Shape, path: str, line: int) -> Value:
+    def _read(self, tree: Tree, shape: shapes.Shape, path: str, line: int) -> Value:
         """Return the value of that shape, or None if it has another."""
         self._lines[path] = line
         match shape:
             case Kind():
                 return self._scalar(tree, shape, path)
-            case keys.Object():
+            case shapes.Object():
                 return self._object(tree, shape, path)
-            case keys.MapOf():
+            case shapes.MapOf():
                 return self._map(tree, shape, path)
-            case keys.ListOf():
+            case shapes.ListOf():
                 return self._list(tree, shape, path)
-            case keys.OneOf():
+            case shapes.Names():
+                return self._names(tree, shape, path)
+            case shapes.OneOf():
                 return self._choice(tree, shape, path)
 
     def _scalar(self, tree: Tree, kind: Kind, path: str) -> Value:
@@ -88,7 +90,7 @@ class Reader:
         self._break(tree.line, path, f"is {_what(tree)}; allowed: {kind.allowed}")
         return None
 
-    def _object(self, tree: Tree, shape: keys.Object, path: str) -> Plain | None:
+    def _object(self, tree: Tree, shape: shapes.Object, path: str) -> Plain | None:
         items = self._items(tree, path, f"a mapping of {_list(shape.keys)}")
         if items is None:
             return None
@@ -109,7 +111,7 @@ class Reader:
                 self._broken.append(_join(path, name))
         return found
 
-    def _map(self, tree: Tree, shape: keys.MapOf, path: str) -> Plain | None:
+    def _map(self, tree: Tree, shape: shapes.MapOf, path: str) -> Plain | None:
         items = self._items(tree, path, "a mapping of names")
         if items is None:
             return None
@@ -127,7 +129,7 @@ class Reader:
             _put(found, name, {} if read is None and not isinstance(shape.value, Kind) else read)
         return found
 
-    def _list(self, tree: Tree, shape: keys.ListOf, path: str) -> list[Value]:
+    def _list(self, tree: Tree, shape: shapes.ListOf, path: str) -> list[Value]:
         if isinstance(tree, Scalar) and tree.is_null:
             return []
         if not isinstance(tree, Sequence):
@@ -139,7 +141,32 @@ class Reader:
             ]
         )
 
-    def _choice(self, tree: Tree, shape: keys.OneOf, path: str) -> Value:
+    def _names(self, tree: Tree, shape: shapes.Names, path: str) -> list[tuple[str, Value]] | None:
+        """Return names with their values, None where one has none; each has a line of its own."""
+        found: list[tuple[str, Value]] = []
+        pairs: list[tuple[Tree, Tree | None, int]] = [(tree, None, tree.line)]
+        if isinstance(tree, Sequence):
+            pairs = [(item, None, item.line) for item in tree.items]
+        elif isinstance(tree, Mapping) and shape.value is not None:
+            items = self._items(tree, path, "") or []
+            pairs = [(Scalar(name, line), value, line) for name, value, line in items]
+        elif isinstance(tree, Mapping) or tree.is_null:
+            self._break(tree.line, path, f"is {_what(tree)}; allowed: {shape.allowed()}")
+            return None
+        for name_tree, value_tree, line in pairs:
+            name = self._scalar(name_tree, shape.name, path)
+            value = None
+            if value_tree is not None and shape.value is not None:
+                value = self._read(value_tree, shape.value, _join(path, str(name)), line)
+            if name is not None and (value is not None or value_tree is None):
+                self._lines.setdefault(_join(path, name), line)
+                found.append((name, value))
+        if len(pairs) < shape.least:
+            text = "is empty" if not pairs else f"names {len(pairs)} {shape.what}"
+            self._break(tree.line, path, f"{text}; allowed: {shape.allowed()}")
+        return found
+
+    def _choice(self, tree: Tree, shape: shapes.OneOf, path: str) -> Value:
         names = ", ".join(f"'{name}'" for name in shape.choices)
         allowed = f"a mapping with one of {names}"
         if not isinstance(tree, Mapping):

@@ -10,7 +10,9 @@ import yaml
 
 from ha_core.config.kinds import show_duration, show_moment, show_place, show_score
 from ha_core.config.model import (
+    Colocation,
     Configuration,
+    Constraint,
     Defaults,
     FenceDevice,
     Group,
@@ -26,6 +28,7 @@ from ha_core.config.model import (
     Primitive,
     Rule,
 )
+from ha_core.config.words import Named, Part, collect
 from ha_core.ids import INFINITY
 
 Plain = dict[str, object]
@@ -42,19 +45,20 @@ def render(configuration: Configuration) -> str:
 
 def plain(configuration: Configuration) -> Plain:
     """Return the configuration as plain mappings, lists and scalars, shaped like the file."""
+    words, alone = collect(configuration)
     resources: Plain = {str(p.id): _primitive(p) for p in configuration.primitives}
     resources |= {str(group.id): _group(group) for group in configuration.groups}
-    constraints: Plain = {str(item.id): _location(item) for item in configuration.locations}
-    constraints |= {
-        str(c.id): {
-            "colocation": str(c.resource),
-            "with": str(c.with_resource),
-            "score": show_score(c.score),
-        }
-        for c in configuration.colocations
-    }
-    constraints |= {str(item.id): _ordering(item) for item in configuration.orderings}
-    constraints |= {str(item.id): _rule(item) for item in configuration.rules}
+    constraints: Plain = {}
+    for source, part in words.items():
+        section, _, rest = source.partition(".")
+        owner = rest.rpartition(".")[0]
+        if section == "resources":
+            whole = resources[owner]
+            assert isinstance(whole, dict)
+            whole |= _worded(part)
+        else:
+            constraints[owner] = _worded(part)
+    constraints |= {str(item.id): _constraint(item) for item in alone}
     parts: Plain = {
         "cluster": configuration.name,
         "options": _options(configuration.options),
@@ -68,6 +72,47 @@ def plain(configuration: Configuration) -> Plain:
     }
     needed = ("cluster", "links", "nodes")
     return {key: value for key, value in parts.items() if value or key in needed}
+
+
+def _worded(part: Part) -> Plain:
+    """Return the words as a file says them: one name alone, several in a list, or with values."""
+    found = Plain()
+    for key, value in part.items():
+        match key:
+            case "order":
+                found[key] = [level[0] if len(level) == 1 else list(level) for level in value]
+            case "score":
+                found[key] = show_score(value)
+            case "kind":
+                found[key] = str(value)
+            case "symmetrical":
+                found[key] = value
+            case _:
+                found[key] = _names(value)
+    return found
+
+
+def _names(named: Named) -> object:
+    if all(value is None for _, value in named):
+        names = [str(name) for name, _ in named]
+        return names[0] if len(names) == 1 else names
+    return {
+        str(name): show_score(value) if isinstance(value, int) else str(value)
+        for name, value in named
+    }
+
+
+def _constraint(item: Constraint) -> Plain:
+    match item:
+        case Location():
+            return _location(item)
+        case Rule():
+            return _rule(item)
+        case Colocation():
+            found: Plain = {"colocation": str(item.resource), "with": str(item.with_resource)}
+            return {**found, "score": show_score(item.score)}
+        case Ordering():
+            return _ordering(item)
 
 
 def _device(device: FenceDevice) -> Plain:
@@ -220,6 +265,8 @@ def _location(item: Location) -> Plain:
         found["origin"] = str(item.origin)
     if item.expires_wall_ms is not None:
         found["expires"] = show_moment(item.expires_wall_ms)
+    if item.until_generation:
+        found["until_generation"] = item.until_generation
     return found
 
 

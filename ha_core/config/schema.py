@@ -5,7 +5,7 @@ Source: JSON Schema, draft 2020-12.
 
 from typing import Final
 
-from ha_core.config import keys
+from ha_core.config import keys, shapes
 from ha_core.config.kinds import Kind
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -17,31 +17,47 @@ def json_schema() -> dict[str, object]:
     return head | _schema(keys.CONFIGURATION)
 
 
-def _schema(shape: keys.Shape) -> dict[str, object]:
+def _schema(shape: shapes.Shape) -> dict[str, object]:
     match shape:
         case Kind():
             return dict(shape.schema)
-        case keys.Object():
+        case shapes.Object():
             found: dict[str, object] = {
                 "type": "object" if shape.needed() else ["object", "null"],
                 "properties": {name: _key(key) for name, key in shape.keys.items()},
                 "additionalProperties": False,
             }
             return {**found, "required": list(shape.needed())} if shape.needed() else found
-        case keys.MapOf():
+        case shapes.MapOf():
             return {
                 "type": ["object", "null"],
                 "propertyNames": dict(shape.name.schema),
                 "additionalProperties": _schema(shape.value),
             }
-        case keys.ListOf():
+        case shapes.ListOf():
             one = _schema(shape.value)
             return {"anyOf": [{"type": "array", "items": one}, one, {"type": "null"}]}
-        case keys.OneOf():
+        case shapes.Names():
+            return _names(shape)
+        case shapes.OneOf():
             return {"oneOf": [_schema(item) for item in shape.choices.values()]}
 
 
-def _key(key: keys.Key) -> dict[str, object]:
+def _names(shape: shapes.Names) -> dict[str, object]:
+    """Return the schema of names; a single one needs no list where one is enough."""
+    several = {"type": "array", "items": dict(shape.name.schema), "minItems": shape.least}
+    ways = [several] if shape.least > 1 else [several, dict(shape.name.schema)]
+    if shape.value is not None:
+        valued = {
+            "type": "object",
+            "additionalProperties": dict(shape.value.schema),
+            "minProperties": shape.least,
+        }
+        ways.append(valued)
+    return {"anyOf": ways}
+
+
+def _key(key: shapes.Key) -> dict[str, object]:
     """Return a key's schema with the words that an editor shows beside it."""
     words = key.meaning
     if isinstance(key.shape, Kind):

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from operator import eq, ge, gt, le, lt
 from typing import Final
 
-from ha_core.config.model import Comparison, Rule
+from ha_core.config.model import NODE_NAME, Comparison, Rule
 from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.policy.picture import Picture, Resolved
 from ha_core.policy.scores import text
 from ha_core.policy.transition import Reason
+from ha_core.policy.wording import wish
 from ha_core.status import Connectivity
 
 CONNECTIVITY: Final = "connectivity"
@@ -34,7 +35,7 @@ def rule_reasons(picture: Picture, names: tuple[ResourceId, ...]) -> Iterable[Re
         for node in picture.nodes:
             value = attribute(picture, node, rule.attribute)
             if is_true(rule, value):
-                yield _told(rule, node, value)
+                yield _told(rule, node, value, names[0])
 
 
 def listed_by_rules(picture: Picture, names: tuple[ResourceId, ...]) -> Iterable[NodeName]:
@@ -46,6 +47,8 @@ def listed_by_rules(picture: Picture, names: tuple[ResourceId, ...]) -> Iterable
 
 def attribute(picture: Picture, node: NodeName, name: str) -> str | None:
     """Return a node's attribute: what was observed, else what is configured; None if neither."""
+    if name == NODE_NAME:
+        return node
     if name == CONNECTIVITY:
         known = _known(picture, node)
         if known is not None:
@@ -62,6 +65,10 @@ def is_true(rule: Rule, value: str | None) -> bool:
             return value is None
         case Comparison.NOT_EQUAL:
             return value is None or not _compare(Comparison.EQUAL, value, rule.value)
+        case Comparison.ONE_OF:
+            return value in rule.value.split()
+        case Comparison.NONE_OF:
+            return value not in rule.value.split()
         case _:
             return value is not None and _compare(rule.operation, value, rule.value)
 
@@ -101,7 +108,9 @@ def connectivity_reasons(
             yield Reason(CONNECTIVITY, words, node, -INFINITY)
 
 
-def _told(rule: Rule, node: NodeName, value: str | None) -> Reason:
+def _told(rule: Rule, node: NodeName, value: str | None, of: ResourceId) -> Reason:
+    if rule.source:
+        return wish(rule, node, of)
     what = f"has no {rule.attribute}" if value is None else f"has {rule.attribute} {value}"
     words = f"rule {rule.id} gives {node} {text(rule.score)}: it {what}"
     if rule.score <= -INFINITY:

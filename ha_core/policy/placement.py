@@ -19,7 +19,7 @@ from ha_core.policy.attributes import (
 from ha_core.policy.picture import Picture, Resolved
 from ha_core.policy.scores import add, share, text
 from ha_core.policy.transition import Reason
-from ha_core.policy.wording import together
+from ha_core.policy.wording import together, wish
 from ha_core.status import InstanceState
 
 _NOWHERE: Final = "no node may run it: "
@@ -68,6 +68,8 @@ class _Placement:
         """Primary to its dependents, with the score."""
         self._resting: dict[ResourceId, list[tuple[ResourceId, int]]] = {}
         """Dependent to its primaries, with the score."""
+        self._said: dict[tuple[ResourceId, ResourceId], str] = {}
+        """Where the file says in a word that a dependent goes by its primary."""
         self._busy: set[ResourceId] = set()
         self._list_nodes()
         self._seats = {item.id: self._seat(item) for item in picture.resources.values()}
@@ -112,11 +114,11 @@ class _Placement:
             if ban is not None:
                 self._count(seat, ban)
         is_lifted = item.id in self._lifted
-        wishes = connectivity_reasons(picture, item, dict(seat.scores), is_lifted=is_lifted)
-        for wish in wishes:
-            self._count(seat, wish)
-            if wish.node is None:
-                seat.reasons.append(wish)
+        found = connectivity_reasons(picture, item, dict(seat.scores), is_lifted=is_lifted)
+        for reason in found:
+            self._count(seat, reason)
+            if reason.node is None:
+                seat.reasons.append(reason)
         return seat
 
     def _locate(self, seat: Seat, item: Resolved) -> None:
@@ -129,6 +131,10 @@ class _Placement:
             if location.resource not in names or (
                 expires is not None and expires <= self._picture.at_wall_ms
             ):
+                continue
+            if location.source:
+                if location.score:
+                    self._count(seat, wish(location, location.node, item.id))
                 continue
             what = f"{location.origin} {location.id}"
             if location.origin == "administrator":
@@ -177,7 +183,10 @@ class _Placement:
                 self._lean(after, before, INFINITY)
         for item in self._picture.configuration.colocations:
             if item.score:
-                self._lean(*_ends(self._picture, item), item.score)
+                ends = _ends(self._picture, item)
+                self._lean(*ends, item.score)
+                if item.source:
+                    self._said.setdefault(ends, f" ({item.source})")
         for table in (self._leaning, self._resting):
             for pairs in table.values():
                 pairs.sort(key=lambda pair: (abs(pair[1]) < INFINITY, self._rank(pair[0]), pair[0]))
@@ -193,9 +202,10 @@ class _Placement:
     def _rest_on(self, resource: ResourceId, primary: ResourceId, score: int) -> None:
         """Count on the dependent's scores where its primary was placed."""
         seat, node = self._seats[resource], self._seats[primary].node
+        said = self._said.get((resource, primary), "")
         if score >= INFINITY:
             seat.missing = primary if node is None else seat.missing
-            seat.bond = f"it must be with {primary}, {self._lot(primary)}"
+            seat.bond = f"it must be with {primary}{said}, {self._lot(primary)}"
             for name in seat.scores:
                 if name != node:
                     words = f"it may not run on {name}: {seat.bond}"
@@ -206,7 +216,7 @@ class _Placement:
             verb = "should be with" if score > 0 else "should avoid"
             if score <= -INFINITY:
                 verb = "must not share a node with"
-            words = f"it {verb} {primary}, which runs on {node}"
+            words = f"it {verb} {primary}{said}, which runs on {node}"
             self._count(seat, Reason("colocation", words, node, score))
         elif score > 0:
             seat.scores = {name: add(value, -score) for name, value in before.items()}
@@ -358,9 +368,22 @@ class _Placement:
         if ties > 1:
             words = f"{node} is as good as others (score {text(score)}) and has less to do"
             return Reason("least-loaded", words, node, score)
+        wished = self._wished(seat, node, able)
+        if wished is not None:
+            return Reason("best-score", wished.text, node, score)
         rivals = ", ".join(f"{n} {text(seat.scores[n])}" for n in able if n != node)
         words = f"{node} has the highest score, {text(score)} ({rivals})"
         return Reason("best-score", words, node, score)
+
+    @staticmethod
+    def _wished(seat: Seat, node: NodeName, able: list[NodeName]) -> Reason | None:
+        """Return the wish that decides for the node: without it another one would do as well."""
+        wishes = [item for item in seat.reasons if item.code in ("prefers", "avoids")]
+        sums = {name: sum(w.score or 0 for w in wishes if w.node == name) for name in able}
+        gap = seat.scores[node] - max(seat.scores[name] for name in able if name != node)
+        mine = [item for item in wishes if item.node == node and (item.score or 0) >= gap]
+        is_best = sums[node] == max(sums.values())
+        return mine[0] if mine and is_best else None
 
     def _nowhere(self, resource: ResourceId, seat: Seat) -> Reason:
         if not self._picture.resources[resource].is_wanted:

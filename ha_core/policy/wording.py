@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from ha_core.config.model import Location, Rule
+from ha_core.ids import NodeName, ResourceId
 from ha_core.policy.transition import Reason
 
 WHY_CHARACTERS_MAX: Final = 200
@@ -21,6 +23,28 @@ _PLURALS: Final = {" is ": " are ", " has ": " have ", " reaches ": " reach "}
 def listed(names: Sequence[str]) -> str:
     """Return `n1`, `n1 and n2` or `n1, n2 and n3`."""
     return " and ".join([part for part in (", ".join(names[:-1]), *names[-1:]) if part])
+
+
+def wish(item: Location | Rule, node: NodeName, of: ResourceId) -> Reason:
+    """Return what a resource says of a node in the words of the file, and where it says that.
+
+    `of` is the primitive that is asked about: what its group says holds for it. The code of the
+    reason is the word.
+    """
+    word = item.source.rpartition(".")[2]
+    names = item.value.split() if isinstance(item, Rule) else [node]
+    whose = "it" if item.resource == of else f"its group {item.resource}"
+    match word:
+        case "prefers":
+            said = f"prefers {node}"
+        case "never_on":
+            said = f"may never run on {node}"
+        case "avoids":
+            said = f"would rather be on {node} than on {listed(names)}"
+        case _:
+            said = f"may run on {listed(names)} alone"
+    text = f"{whose} {said} ({item.source})"
+    return Reason(word.replace("_", "-"), text, node, item.score)
 
 
 def brief(text: str, limit: int = WHY_CHARACTERS_MAX) -> str:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from ha_core.config import limits
+from ha_core.config import limits, words
 from ha_core.config.model import (
     Address,
     AgentClass,
@@ -167,22 +167,27 @@ def configurations(draw: Callable[[st.SearchStrategy[T]], T]) -> Configuration:
     resources = [ResourceId(name) for name in _distinct(draw, 4)]
     cut = draw(st.integers(1, len(resources)))
     primitives, rest = resources[:cut], resources[cut:]
+    nodes = draw(_nodes(names, links))
+    groups = draw(_groups(rest, primitives))
+    hosts = [node.name for node in nodes if not node.witness]
+    placed = [*primitives, *(group.id for group in groups)]
+    is_symmetric = draw(st.booleans())
     return Configuration(
         name=draw(ids),
         options=Options(
             draw(st.integers(*limits.DEAD_AFTER_MS)),
-            draw(st.booleans()),
+            is_symmetric,
             draw(st.sampled_from(NoQuorumPolicy)),
             draw(st.booleans()),
             no_quorum_acknowledgement="both may read",
             wait_for_all=draw(st.booleans()),
             last_man_standing_ms=draw(st.sampled_from([0, limits.TIME_MS_MAX])),
         ),
-        nodes=draw(_nodes(names, links)),
+        nodes=nodes,
         links=tuple(Link(link, draw(st.integers(1, limits.PORT_MAX))) for link in links),
         primitives=tuple(draw(_primitive(name)) for name in primitives),
-        groups=draw(_groups(rest, primitives)),
-        **draw(_constraints(names, resources if not rest else primitives)),
+        groups=groups,
+        **draw(_constraints(hosts, placed, primitives, is_symmetric=is_symmetric)),
         ping=draw(pings),
         fence_devices=tuple(
             draw(_device(name, NodeName(names[0])))
@@ -249,30 +254,109 @@ def _groups(
     return tuple(found)
 
 
+def _worth(names: list[str]) -> st.SearchStrategy[list[tuple[str, int | None]]]:
+    """Return the names as a list, or each with a score below that of an order."""
+    values = st.lists(st.integers(1, INFINITY - 1), min_size=len(names), max_size=len(names))
+    return st.just([(name, None) for name in names]) | values.map(
+        lambda found: list(zip(names, found, strict=True))
+    )
+
+
+@st.composite
+def _words(
+    draw: Callable[[st.SearchStrategy[T]], T], hosts: list[NodeName], earlier: list[ResourceId]
+) -> dict[str, object]:
+    """Return words of a resource, of which none contradicts another or goes round in a circle.
+
+    All may run on the first node, where those of a group are together.
+    """
+    rest = draw(st.lists(st.sampled_from(hosts), unique=True).map(lambda f: set(f) - {hosts[0]}))
+    nodes = sorted(rest)
+    found: dict[str, object] = {}
+    word = draw(st.sampled_from(["prefers", "avoids", "never_on", "only_on"]))
+    if word == "only_on":
+        found[word] = [(name, None) for name in (*nodes, hosts[0])]
+    elif nodes and word == "never_on":
+        found[word] = [(name, None) for name in nodes]
+    elif nodes:
+        found = {word: draw(_worth([*nodes])), "only_on": [(name, None) for name in hosts]}
+    if earlier and draw(st.booleans()):
+        others = draw(st.lists(st.sampled_from(earlier), min_size=1, unique=True))
+        kind = draw(st.sampled_from([None, OrderKind.OPTIONAL]))
+        found["after"] = [(name, kind) for name in others]
+        found[draw(st.sampled_from(["with", "apart_from"]))] = [
+            (name, draw(st.integers(1, INFINITY - 1))) for name in others
+        ]
+    return found
+
+
+@st.composite
+def _of_several(
+    draw: Callable[[st.SearchStrategy[T]], T], resources: list[ResourceId]
+) -> dict[str, object]:
+    """Return a constraint of several resources, in the order of the resources."""
+    names = [name for name in resources if draw(st.booleans())]
+    if len(names) < 2:
+        return {}
+    word = draw(st.sampled_from(["together", "apart", "order"]))
+    if word != "order":
+        score = draw(st.integers(1, INFINITY - 1))
+        return {word: [(name, None) for name in names], "score": score}
+    cut = draw(st.integers(1, len(names) - 1))
+    levels = [[name] for name in names[:cut]] + [names[cut:]]
+    return {word: levels, "kind": draw(st.sampled_from(OrderKind)), "symmetrical": cut == 1}
+
+
 @st.composite
 def _constraints(
-    draw: Callable[[st.SearchStrategy[T]], T], nodes: list[str], resources: list[ResourceId]
+    draw: Callable[[st.SearchStrategy[T]], T],
+    hosts: list[NodeName],
+    placed: list[ResourceId],
+    primitives: list[ResourceId],
+    *,
+    is_symmetric: bool,
 ) -> dict[str, tuple[object, ...]]:
-    """Return constraints; orderings follow the order of the resources, so none is a circle."""
-    kinds = ("locations", "rules", "colocations", "orderings")
-    found: dict[str, list[object]] = {kind: [] for kind in kinds}
-    for name in draw(st.lists(ids, max_size=3, unique=True)):
-        one, other = sorted(draw(st.tuples(*[st.integers(0, len(resources) - 1)] * 2)))
-        score, key = draw(scores), ConstraintId(name)
-        if one == other and draw(st.booleans()):
-            operation = draw(st.sampled_from(Comparison))
-            value = "" if "defined" in operation else draw(texts.filter(bool))
-            rule = Rule(key, resources[one], draw(ids), operation, value, score)
-            found["rules"].append(rule)
-        elif one == other:
-            expires = draw(_maybe(st.integers(0, limits.MOMENT_MS_MAX)))
-            origin = draw(st.sampled_from(Origin))
-            location = Location(key, resources[one], NodeName(nodes[0]), score, origin, expires)
-            found["locations"].append(location)
-        elif draw(st.booleans()):
-            found["colocations"].append(Colocation(key, resources[one], resources[other], score))
-        else:
-            kind, symmetrical = draw(st.sampled_from(OrderKind)), draw(st.booleans())
-            ordering = Ordering(key, resources[one], resources[other], kind, symmetrical)
-            found["orderings"].append(ordering)
-    return {key: tuple(values) for key, values in found.items()}
+    """Return constraints; orderings follow the order of the resources, so none is a circle.
+
+    Those of groups are places alone: their members stand for them in all else.
+    """
+    names = draw(st.lists(ids, max_size=3, unique=True))
+    several = {f"{name}.s": draw(_of_several(primitives)) for name in names}
+    taken = words.Ids([*names, *several])
+    found: list[object] = []
+    for number, name in enumerate(placed):
+        earlier = primitives[:number] if name in primitives else []
+        said = draw(_words(hosts, earlier))
+        found += words.of_resource(name, said, taken, is_symmetric=is_symmetric)
+    for name, part in several.items():
+        found += words.of_constraint(name, part, taken)
+    found += [draw(_constraint(ConstraintId(name), hosts, primitives)) for name in names]
+    kinds = {"locations": Location, "rules": Rule, "colocations": Colocation}
+    kinds["orderings"] = Ordering
+    return {
+        key: tuple(item for item in found if isinstance(item, kind)) for key, kind in kinds.items()
+    }
+
+
+@st.composite
+def _constraint(
+    draw: Callable[[st.SearchStrategy[T]], T],
+    key: ConstraintId,
+    hosts: list[NodeName],
+    resources: list[ResourceId],
+) -> object:
+    one, other = sorted(draw(st.tuples(*[st.integers(0, len(resources) - 1)] * 2)))
+    score = draw(scores)
+    if one == other and draw(st.booleans()):
+        operation = draw(st.sampled_from(Comparison))
+        value = "" if "defined" in operation else draw(texts.filter(bool))
+        return Rule(key, resources[one], draw(ids), operation, value, score)
+    if one == other:
+        expires = draw(_maybe(st.integers(0, limits.MOMENT_MS_MAX)))
+        origin = draw(st.sampled_from(Origin))
+        start = draw(st.integers(0, limits.GENERATION_MAX))
+        return Location(key, resources[one], hosts[0], score, origin, expires, start)
+    if draw(st.booleans()):
+        return Colocation(key, resources[one], resources[other], min(score, INFINITY - 1))
+    kind, symmetrical = draw(st.sampled_from(OrderKind)), draw(st.booleans())
+    return Ordering(key, resources[one], resources[other], kind, symmetrical)

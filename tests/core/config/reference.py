@@ -7,15 +7,17 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ha_core.config import keys, kinds
+from ha_core.config import keys, keys_constraints, kinds, shapes
 from ha_core.config.heartbeat.directives import WITHOUT_COUNTERPART
 from ha_core.config.heartbeat.scripts import PARAMETERS
 from ha_core.config.kinds import Kind
 
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 MARKED = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
-OWN = {name: key for name, key in keys.PRIMITIVE.keys.items() if name not in keys.META}
-TABLES: dict[str, dict[str, keys.Key]] = {
+SHARED = keys.META.keys() | keys_constraints.WORDS.keys()
+"""Keys of primitives and groups alike, which have tables of their own."""
+OWN = {name: key for name, key in keys.PRIMITIVE.keys.items() if name not in SHARED}
+TABLES: dict[str, dict[str, shapes.Key]] = {
     "file": keys.CONFIGURATION.keys,
     "options": keys.OPTIONS.keys,
     "link": keys.LINK.keys,
@@ -26,11 +28,14 @@ TABLES: dict[str, dict[str, keys.Key]] = {
     "operations": keys.OPERATIONS.keys,
     "operation": keys.OPERATION.keys,
     "monitor": keys.MONITOR.keys,
-    "group": {name: key for name, key in keys.GROUP.keys.items() if name not in keys.META},
-    "location": keys.LOCATION.keys,
-    "rule": keys.RULE.keys,
-    "colocation": keys.COLOCATION.keys,
-    "ordering": keys.ORDERING.keys,
+    "group": {name: key for name, key in keys.GROUP.keys.items() if name not in SHARED},
+    "words": keys_constraints.WORDS,
+    "together": keys_constraints.TOGETHER.keys,
+    "apart": keys_constraints.APART.keys,
+    "location": keys_constraints.LOCATION.keys,
+    "rule": keys_constraints.RULE.keys,
+    "colocation": keys_constraints.COLOCATION.keys,
+    "ordering": keys_constraints.ORDERING.keys,
     "fence device": keys.DEVICE.keys,
     "defaults": keys.DEFAULTS.keys,
     "operation defaults": keys.OPERATION_DEFAULTS.keys,
@@ -61,28 +66,30 @@ def written(text: str) -> str:
     return MARKED.sub(lambda found: found[1] + expected(found[2]) + found[3], text)
 
 
-def _allowed(shape: keys.Shape) -> str:
+def _allowed(shape: shapes.Shape) -> str:
     match shape:
         case Kind():
             return shape.allowed
-        case keys.ListOf(value=keys.ListOf()):
+        case shapes.Names():
+            return shape.allowed()
+        case shapes.ListOf(value=shapes.ListOf()):
             return "a list of texts, or of lists of texts"
-        case keys.ListOf():
+        case shapes.ListOf():
             one = "a text" if isinstance(shape.value, Kind) else "a mapping, see below"
             return f"{one}, or a list of such"
-        case keys.MapOf():
+        case shapes.MapOf():
             value = "mappings, see below"
             if isinstance(shape.value, Kind):
                 is_text = shape.value.allowed == kinds.TEXT.allowed
                 value = "texts" if is_text or shape.value is kinds.PLACE else shape.value.allowed
-            if isinstance(shape.value, keys.ListOf):
+            if isinstance(shape.value, shapes.ListOf):
                 value = "texts or lists of such"
             return f"names with {value}"
         case _:
             return "a mapping, see below"
 
 
-def _default(key: keys.Key) -> str:
+def _default(key: shapes.Key) -> str:
     return "**needed**" if key.needed else key.default
 
 

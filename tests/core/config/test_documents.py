@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from ha_core.config import keys
+from ha_core.config import keys, shapes
 from ha_core.config.kinds import Kind
 from ha_core.config.model import Configuration, Defaults, Link, Node, Operation, Options
 from ha_core.config.parse import parse_text
-from tests.core.config.reference import MARKED, PAGE, TABLES, expected
+from tests.core.config.reference import MARKED, PAGE, SHARED, TABLES, expected
 from tests.core.config.samples import parsed
 
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -27,18 +27,18 @@ AROUND = {
 """What the examples that show a part take as given."""
 
 
-def objects(shape: keys.Shape) -> Iterator[keys.Object]:
+def objects(shape: shapes.Shape) -> Iterator[shapes.Object]:
     """Yield every kind of object that a file can hold."""
     match shape:
-        case Kind():
+        case Kind() | shapes.Names():
             return
-        case keys.Object():
+        case shapes.Object():
             yield shape
             for key in shape.keys.values():
                 yield from objects(key.shape)
-        case keys.MapOf() | keys.ListOf():
+        case shapes.MapOf() | shapes.ListOf():
             yield from objects(shape.value)
-        case keys.OneOf():
+        case shapes.OneOf():
             for choice in shape.choices.values():
                 yield from objects(choice)
 
@@ -54,9 +54,8 @@ def test_table_is_what_the_program_does(name: str) -> None:
 
 def test_every_key_of_every_object_is_in_a_table() -> None:
     tables = [set(table) for table in TABLES.values()]
-    meta = set(keys.META)
     for shape in objects(keys.CONFIGURATION):
-        own = set(shape.keys) - meta if set(shape.keys) > meta else set(shape.keys)
+        own = set(shape.keys) - SHARED if set(shape.keys) > SHARED else set(shape.keys)
         assert own in tables, f"no table for {sorted(shape.keys)}"
 
 

@@ -11,6 +11,7 @@ AGENTS = "ocf:PROVIDER:TYPE, lsb:NAME, systemd:NAME, service:NAME, heartbeat:NAM
 TIME = "with its unit, one of ms, s, min, h, d"
 ID = "letters, digits, _ . - (64 at most, beginning with a letter, a digit or _)"
 SCORE = "a whole number within -1000000..1000000, INFINITY or -INFINITY"
+KINDS = "'location', 'rule', 'colocation', 'order', 'together', 'apart'"
 PLAIN = "NAME with letters, digits and . _ + -"
 
 
@@ -144,7 +145,8 @@ PLAIN = "NAME with letters, digits and . _ + -"
         (
             "resources: {r: {agent: lsb:x}, g: {group: [r], exclusivity: none}}",
             "1: resources.g.exclusivity: is an unknown key; allowed: group, description, "
-            "target_role, managed, stickiness, priority, migration_threshold, failure_timeout, "
+            "prefers, avoids, only_on, never_on, with, apart_from, after, target_role, managed, "
+            "stickiness, priority, migration_threshold, failure_timeout, "
             "needs_connectivity, prefers_connectivity",
         ),
         (
@@ -208,8 +210,7 @@ PLAIN = "NAME with letters, digits and . _ + -"
         ),
         (
             "constraints: {c: {score: 1}}",
-            "1: constraints.c: has none of 'location', 'rule', 'colocation', 'order'; "
-            "allowed: a mapping with one of 'location', 'rule', 'colocation', 'order'",
+            f"1: constraints.c: has none of {KINDS}; allowed: a mapping with one of {KINDS}",
         ),
         (
             "fence_devices: {d: {}}",
@@ -294,7 +295,8 @@ NAMES = "a, b, c, d, g"
         ),
         (
             "{location: a, node: n1, with: b}",
-            "c.with: is an unknown key; allowed: location, node, score, expires, origin",
+            "c.with: is an unknown key; allowed: location, node, score, expires, origin, "
+            "until_generation",
         ),
         (
             "{colocation: a, with: x}",

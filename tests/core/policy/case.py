@@ -2,7 +2,7 @@
 
 Owns: reading a case and showing a plan. A line each: `node NAME [words]`,
 `primitive ID [option=value]`, `group ID MEMBERS [option=value]`, `location
-RESOURCE NODE SCORE`, `colocation A with B SCORE`, `order A then B`, `on NODE
+RESOURCE NODE SCORE`, `says PATH NAMES`, `colocation A with B SCORE`, `order A then B`, `on NODE
 RESOURCE STATE [words]`, and the single words in `_LINES`. What nothing is said
 about on an online node is stopped there.
 """
@@ -34,6 +34,7 @@ from ha_core.config.model import (
     Rule,
     TargetRole,
 )
+from ha_core.config.words import make
 from ha_core.ids import INFINITY, ConstraintId, NodeName, ResourceId
 from ha_core.policy.schedule import schedule
 from ha_core.policy.scores import text as score_text
@@ -192,9 +193,19 @@ def _group(case: Case, words: list[str]) -> None:
 
 
 def _number(case: Case) -> int:
-    parts = (case.configuration.locations, case.configuration.colocations)
-    rest = (case.configuration.orderings, case.configuration.rules)
-    return 1 + sum(map(len, parts)) + sum(map(len, rest))
+    return 1 + len(list(case.configuration.constraints()))
+
+
+def _says(case: Case, words: list[str]) -> None:
+    """Say a word of the configuration file at its path."""
+    word = words[0].rpartition(".")[2]
+    pairs = [name.partition("=")[::2] for name in words[1:]]
+    named = [(name, int(text) if text else None) for name, text in pairs]
+    part = {word: [[name] for name, _ in named] if word == "order" else named}
+    is_symmetric = case.configuration.options.symmetric
+    tables = {Location: "locations", Rule: "rules", Ordering: "orderings"}
+    for item in make(words[0], part, is_symmetric=is_symmetric):
+        _add(case, tables.get(type(item), "colocations"), item)
 
 
 def _location(case: Case, words: list[str]) -> None:
@@ -289,6 +300,7 @@ _LINES: Final[dict[str, Callable[[Case, list[str]], None]]] = {
     "primitives": _primitives,
     "group": _group,
     "location": _location,
+    "says": _says,
     "rule": _rule,
     "ping": _ping,
     "reaches": _reaches,

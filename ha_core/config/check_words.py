@@ -1,0 +1,137 @@
+"""What words for constraints must satisfy: each says one thing, and none says the contrary.
+
+Owns: these rules, and where a constraint stands in the file.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import combinations
+
+from ha_core.config import words
+from ha_core.config.faults import Fault, listed
+from ha_core.config.model import Colocation, Configuration, Constraint
+from ha_core.config.words import Part
+from ha_core.ids import INFINITY, ResourceId
+
+_OF_NODES = ("prefers", "avoids", "never_on")
+
+
+def place(item: Constraint, key: str, name: str) -> str:
+    """Return where the constraint names something: by its own key, or in the word it stands for."""
+    return f"{item.source}.{name}" if item.source else f"constraints.{item.id}.{key}"
+
+
+def word_faults(configuration: Configuration) -> Iterable[Fault]:
+    """Yield every fault of words, and of resources that must be both together and apart."""
+    parts, alone = words.collect(configuration)
+    for source in dict.fromkeys(item.source for item in alone if item.source):
+        text = "has constraints that are not what the word makes"
+        yield Fault(source, f"{text}; allowed: just these, or constraints without a source")
+    by_resource: dict[str, dict[str, list[str]]] = {}
+    for source, part in parts.items():
+        names = words.names_of(part)
+        for name, count in Counter(names).items():
+            if count > 1:
+                yield Fault(f"{source}.{name}", f"stands there {count} times; allowed: once")
+        section, _, rest = source.partition(".")
+        owner, _, word = rest.rpartition(".")
+        if section == "resources":
+            by_resource.setdefault(owner, {})[word] = names
+    for owner, said in by_resource.items():
+        yield from _contradictions(f"resources.{owner}", said)
+        if not configuration.options.symmetric and "avoids" in said and "only_on" not in said:
+            text = "would allow it all other nodes, as 'options.symmetric' is false"
+            yield Fault(f"resources.{owner}.avoids", f"{text}; allowed: with 'only_on' beside it")
+    yield from _torn(configuration)
+    yield from _without_node(configuration, parts)
+
+
+def _contradictions(path: str, said: dict[str, list[str]]) -> Iterable[Fault]:
+    """Yield a fault for each name of which a resource says two things."""
+    for one, other in (*combinations(_OF_NODES, 2), ("with", "apart_from")):
+        for name in said.get(other, ()):
+            if name in said.get(one, ()):
+                yield Fault(f"{path}.{other}.{name}", f"is in '{one}', too; allowed: one of both")
+    only = said.get("only_on", [])
+    if not only:
+        return
+    for name in said.get("prefers", ()):
+        if name not in only:
+            text = f"is no node of 'only_on'; allowed: {listed(only)}"
+            yield Fault(f"{path}.prefers.{name}", text)
+    for name in said.get("never_on", ()):
+        if name in only:
+            yield Fault(f"{path}.never_on.{name}", "is in 'only_on', too; allowed: one of both")
+    if set(only) <= set(said.get("avoids", ())):
+        text = f"names every node of 'only_on' ({listed(only)}); allowed: to leave one out"
+        yield Fault(f"{path}.avoids", text)
+
+
+class _Bonds:
+    """Resources that must share a node, in sets."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._heads: dict[ResourceId, ResourceId] = {}
+        for group in configuration.groups:
+            for member in group.members:
+                self._bind(member, group.id)
+        for item in configuration.colocations:
+            if item.score >= INFINITY:
+                self._bind(item.resource, item.with_resource)
+
+    def head(self, resource: ResourceId) -> ResourceId:
+        """Return the one that stands for all that must share its node."""
+        while (above := self._heads.get(resource, resource)) != resource:
+            resource = above
+        return resource
+
+    def sets(self) -> list[list[ResourceId]]:
+        """Return the sets of two and more."""
+        found: dict[ResourceId, list[ResourceId]] = {}
+        for resource in dict.fromkeys((*self._heads.values(), *self._heads)):
+            found.setdefault(self.head(resource), []).append(resource)
+        return list(found.values())
+
+    def _bind(self, one: ResourceId, other: ResourceId) -> None:
+        first, second = self.head(one), self.head(other)
+        if first != second:
+            self._heads[first] = second
+
+
+def _torn(configuration: Configuration) -> Iterable[Fault]:
+    """Yield a fault for each pair that must be both together and apart."""
+    bonds = _Bonds(configuration)
+    for item in configuration.colocations:
+        one, other = item.resource, item.with_resource
+        is_apart = item.score <= -INFINITY and one != other
+        if is_apart and bonds.head(one) == bonds.head(other):
+            text = f"keeps {one} apart from {other}, and they must be together{_why(bonds, item)}"
+            path = item.source or f"constraints.{item.id}.score"
+            yield Fault(path, f"{text}; allowed: one of both")
+
+
+def _why(bonds: _Bonds, item: Colocation) -> str:
+    """Return through which others two resources are bound, if it is not at once to be seen."""
+    (whole,) = [found for found in bonds.sets() if item.resource in found]
+    others = [name for name in whole if name not in (item.resource, item.with_resource)]
+    return f" (with {listed(others)})" if others else ""
+
+
+def _without_node(configuration: Configuration, parts: dict[str, Part]) -> Iterable[Fault]:
+    """Yield a fault for each set of resources that must share a node, and may share none."""
+    hosts = [node.name for node in configuration.nodes if not node.witness]
+    for whole in _Bonds(configuration).sets():
+        left = set(hosts)
+        told: list[str] = []
+        for resource in whole:
+            for word in ("only_on", "never_on"):
+                source = f"resources.{resource}.{word}"
+                if source not in parts:
+                    continue
+                names = set(words.names_of(parts[source]))
+                before, left = left, left & names if word == "only_on" else left - names
+                told.append(source)
+                if before and not left and len(told) > 1:
+                    text = f"leaves no node to {listed(whole)}, which must share one"
+                    by = listed(told[:-1])
+                    yield Fault(source, f"{text} (see {by}); allowed: a node in common")
