@@ -40,7 +40,7 @@ def policy(options: Options, file: Path | None, server: bool) -> None:
     if options.as_json:
         click.echo(json.dumps(made.as_value(), ensure_ascii=False))
         return
-    click.echo("\n".join(made.lines()))
+    click.echo(str(made.as_value()))
 
 
 def _serve() -> None:

@@ -139,6 +139,8 @@ def apply(
         if expired and not entry.is_as_expected and entry.status != outcomes.Status.PENDING:
             if entry.interval_ms > 0:
                 reading.expired.add(position)
+            if entry.rc == outcomes.NOT_RUNNING:
+                _apply_code(reading, entry, is_managed=_is_managed(reading, terms))
             continue
         _apply_one(reading, entry, terms)
 
@@ -161,8 +163,7 @@ def _is_expired(
 
 
 def _apply_one(reading: Reading, entry: Entry, terms: Terms) -> None:
-    meta = reading.definition.resource.meta
-    is_managed = meta.is_managed and not meta.is_maintenance and not terms.is_maintenance
+    is_managed = _is_managed(reading, terms)
     verdict = judged(entry, is_managed=is_managed)
     if verdict is Verdict.CANCELLED:
         return
@@ -187,6 +188,11 @@ def _apply_one(reading: Reading, entry: Entry, terms: Terms) -> None:
         reading.bans_node = True
     if verdict is Verdict.FATAL:
         reading.bans_all = True
+
+
+def _is_managed(reading: Reading, terms: Terms) -> bool:
+    meta = reading.definition.resource.meta
+    return meta.is_managed and not meta.is_maintenance and not terms.is_maintenance
 
 
 def _apply_pending(reading: Reading, entry: Entry) -> None:

@@ -41,7 +41,7 @@ def unpack(problem: Problem) -> Board:
         _set_managed(item, problem.options)
     _observe(board)
     for item in board.tops:
-        _sum_up(item)
+        _sum_up(board, item)
     return board
 
 
@@ -183,10 +183,11 @@ def _is_on_several(board: Board, item: Item) -> bool:
     return len(clean) > 1
 
 
-def _sum_up(item: Item) -> None:
+def _sum_up(board: Board, item: Item) -> None:
     """Fill the roles of groups and clones from what is in them."""
     for child in item.children:
-        _sum_up(child)
+        _sum_up(board, child)
         for node, role in child.roles.items():
-            item.roles[node] = max(role, item.roles.get(node, Role.STOPPED))
+            if child.is_managed or board.nodes[node].is_online:
+                item.roles[node] = max(role, item.roles.get(node, Role.STOPPED))
         item.role = max(item.role, child.role)
