@@ -48,7 +48,7 @@ def _remove(graph: Graph, item: Item) -> None:
     if item.number is not None and not is_unique(item):
         return
     options = graph.board.problem.options
-    for node in sorted(item.observed):
+    for node in sorted(item.known.union(item.observed)):
         _delete(graph, item, node)
     counts = graph.board.fail_counts.get(graph.board.filed(item), {})
     if not options.stop_removed_resources:

@@ -54,7 +54,9 @@ def add_migration(graph: Graph, item: Item, source: int, *, is_partial: bool) ->
     for probe in graph.of(item, Task.MONITOR):
         if probe.interval_ms == 0:
             graph.tie(probe, arrive if leave is None else leave, ties.ORDER)
-    graph.tie(arrive, stop, ties.ORDER | ties.MIGRATION_FIRST)
+    for other in graph.of(item, Task.STOP):
+        # What stops elsewhere, too, is no migration: it was active on several nodes.
+        graph.tie(arrive, other, ties.ORDER | ties.MIGRATION_FIRST)
     graph.tie(arrive, start, ties.ORDER | ties.MIGRATION_FIRST | ties.PSEUDO_FIRST)
 
 
