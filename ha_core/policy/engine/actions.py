@@ -8,7 +8,7 @@ policy engine reference, chapters 4 (7 and 8), 12, 13, 16, 17 and 18.
 from ha_core.policy.engine.cleaning import add_cleaning
 from ha_core.policy.engine.collectives import add_item
 from ha_core.policy.engine.fencing import add_fencing, add_unfencing
-from ha_core.policy.engine.graph import Action, Graph
+from ha_core.policy.engine.graph import Graph
 from ha_core.policy.engine.items import Board, Item
 from ha_core.policy.engine.notify import add_notifications
 from ha_core.policy.engine.orderings import add_capacity_ties, add_exclusions, add_orderings
@@ -42,8 +42,3 @@ def _add_all(graph: Graph, busy: list[Item]) -> None:
             add_recurring(graph, item)
         if top.clone is not None and top.clone.notify:
             add_notifications(graph, top)
-
-
-def happening(graph: Graph) -> list[Action]:
-    """Return the actions that somebody carries out in this transition, in a stable order."""
-    return [action for action in graph.actions if action.happens and not action.is_pseudo]

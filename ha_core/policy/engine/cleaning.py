@@ -39,7 +39,7 @@ def _delete(graph: Graph, item: Item, node: int) -> None:
     for start in graph.of(item, Task.START):
         graph.tie(delete, start, ties.ORDER)
     for probe in graph.of(item, Task.MONITOR):
-        if probe.interval_ms == 0 and probe.node == node:
+        if probe.interval_ms == 0 and node in probe.places:
             delete.is_needed = False
 
 

@@ -80,6 +80,13 @@ class Action:
     before: list["Tie"] = field(default_factory=list)
     after: list["Tie"] = field(default_factory=list)
     is_queued: bool = False
+    nodes: tuple[int, ...] = ()
+    """Of a probe: every node that it is made on, if there is more than one."""
+
+    @property
+    def places(self) -> tuple[int | None, ...]:
+        """The nodes where it is carried out."""
+        return self.nodes or (self.node,)
 
     @property
     def happens(self) -> bool:
@@ -188,10 +195,14 @@ class Graph:
 
     def _firsts(self, item: Item, task: Task | Phase, then: Item | None) -> Iterable[Action]:
         found: Iterable[Action] = self.of(item, task)
-        if item.children and item is not then and isinstance(task, Task):
-            if then is None or not is_within(then, item):
-                over = self.over.get((item, task))
-                found = (over,) if over is not None else self.of(item, END.get(task, task))
+        if (
+            item.children
+            and item is not then
+            and isinstance(task, Task)
+            and (then is None or not is_within(then, item))
+        ):
+            over = self.over.get((item, task))
+            found = (over,) if over is not None else self.of(item, END.get(task, task))
         if found or item is then or isinstance(task, Phase):
             return found
         role = state(item)

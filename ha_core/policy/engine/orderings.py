@@ -4,12 +4,12 @@ Owns: which ties an ordering stands for, in both directions. Source: policy engi
 chapters 8 (the last paragraph), 11 and 12.
 """
 
+from ha_core.ids import INFINITY
 from ha_core.policy.engine import ties
 from ha_core.policy.engine.graph import INVERSE, Action, Graph, Phase
 from ha_core.policy.engine.items import Item
 from ha_core.policy.engine.migration import add_migration_ordering
 from ha_core.policy.engine.problem import (
-    INFINITY,
     Ordering,
     OrderKind,
     Role,

@@ -4,6 +4,7 @@ Owns: which probes are due, and what waits for them. Source: policy engine refer
 """
 
 from ha_core.policy.engine import ties
+from ha_core.policy.engine.fencing import is_unfencing
 from ha_core.policy.engine.graph import Action, Graph
 from ha_core.policy.engine.items import Item, is_unique
 from ha_core.policy.engine.making import make_recurring
@@ -20,6 +21,7 @@ class Looking:
         self.nodes = frozenset(
             spot.index for spot in board.nodes if spot.is_online and not spot.is_unclean
         )
+        self.is_unfencing = is_unfencing(board)
         self.never: dict[str, set[int]] = {}
         self.exclusive: dict[str, set[int]] = {}
         for location in board.problem.locations:
@@ -67,6 +69,15 @@ def add_probes(graph: Graph) -> dict[Item, list[Action]]:
 
 
 def _probe(looking: Looking, item: Item, nodes: list[int], probes: list[Action]) -> None:
+    """Add the probes of one primitive: one action for all nodes that can be asked."""
+    if not nodes:
+        return
+    spots = looking.graph.board.nodes
+    ready = [node for node in nodes if not spots[node].node.is_pending]
+    if len(ready) > 1 and not looking.is_unfencing:
+        probe = Action(Task.MONITOR, item, is_needed=True, nodes=tuple(ready))
+        probes.append(looking.graph.add(probe))
+        nodes = [node for node in nodes if spots[node].node.is_pending]
     probes.extend(
         make_recurring(looking.graph, item, Task.MONITOR, node, 0, is_needed=True) for node in nodes
     )
@@ -81,9 +92,12 @@ def _probe_anonymous(looking: Looking, clone: Item, probes: list[Action]) -> Non
         same.setdefault(item.resource.id, []).append(item)
     for instances in same.values():
         known = set().union(*(item.known for item in instances))
+        by_instance: dict[Item, list[int]] = {}
         for node in looking.due(instances[0], known):
             here = next((item for item in instances if item.node == node), instances[0])
-            _probe(looking, here, [node], probes)
+            by_instance.setdefault(here, []).append(node)
+        for item, nodes in by_instance.items():
+            _probe(looking, item, nodes, probes)
 
 
 def tie_probes(graph: Graph, probes: dict[Item, list[Action]]) -> None:

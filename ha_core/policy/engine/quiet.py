@@ -6,10 +6,10 @@ reference, chapter 13.
 
 from collections.abc import Container
 
+from ha_core.ids import INFINITY
 from ha_core.policy.engine.items import Board, Item
 from ha_core.policy.engine.making import quorum_policy
 from ha_core.policy.engine.problem import (
-    INFINITY,
     Changed,
     Kind,
     NoQuorum,

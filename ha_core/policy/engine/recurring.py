@@ -169,5 +169,5 @@ def _for_inactive(graph: Graph, item: Item, operation: Operation) -> None:
             if stop.node == node:
                 graph.tie(stop, monitor, ties.ORDER | ties.NEEDS_FIRST)
         for probe in graph.of(item, Task.MONITOR):
-            if probe.node == node and probe.interval_ms == 0:
+            if node in probe.places and probe.interval_ms == 0:
                 graph.tie(probe, monitor, ties.ORDER | ties.NEEDS_FIRST)

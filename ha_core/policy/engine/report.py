@@ -4,6 +4,8 @@ Owns: names and roles in the words of the outside. Sequences that pass through m
 between the actions themselves.
 """
 
+from collections.abc import Container
+
 from ha_core.policy.engine import ties
 from ha_core.policy.engine.graph import Action, Graph
 from ha_core.policy.engine.items import Board
@@ -27,16 +29,24 @@ def placement_of(board: Board, active: dict[str, dict[int, Role]]) -> dict[str, 
 def actions_of(graph: Graph) -> tuple[list[dict[str, object]], list[list[int]]]:
     """Return the actions that happen, and the pairs of positions that follow one another."""
     happening = [action for action in graph.actions if action.happens and not action.is_pseudo]
-    position = {action: number for number, action in enumerate(happening)}
+    described: list[dict[str, object]] = []
+    position: dict[Action, range] = {}
+    for action in happening:
+        begin = len(described)
+        described.extend(_described(graph.board, action, node) for node in action.places)
+        position[action] = range(begin, len(described))
     pairs = [
-        [number, position[other]]
-        for action, number in position.items()
-        for other in _successors(action, position)
+        [number, other]
+        for action, numbers in position.items()
+        for then in _successors(action, position)
+        for number in numbers
+        for other in position[then]
     ]
-    return [_described(graph.board, action) for action in happening], sorted(pairs)
+    pairs.sort()
+    return described, pairs
 
 
-def _successors(action: Action, position: dict[Action, int]) -> list[Action]:
+def _successors(action: Action, position: Container[Action]) -> list[Action]:
     found: list[Action] = []
     seen = {action}
     todo = [tie.then for tie in action.after if counts(tie.kind, action, tie.then)]
@@ -72,11 +82,11 @@ def _meet(first: Action, then: Action) -> bool:
     return first.node is None or node is None or first.node == node
 
 
-def _described(board: Board, action: Action) -> dict[str, object]:
+def _described(board: Board, action: Action, node: int | None) -> dict[str, object]:
     found: dict[str, object] = {
         "op": action.task.value,
         "resource": action.item.id if action.item is not None else None,
-        "node": board.nodes[action.node].node.name if action.node is not None else None,
+        "node": board.nodes[node].node.name if node is not None else None,
     }
     if action.task in (Task.MONITOR, Task.CANCEL):
         found["interval"] = action.interval_ms

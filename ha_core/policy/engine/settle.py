@@ -8,11 +8,12 @@ never comes back. Source: policy engine reference, chapters 8 and 12.
 
 from collections import deque
 
+from ha_core.ids import INFINITY
 from ha_core.policy.engine import ties
 from ha_core.policy.engine.graph import BEGIN, END, Action, Graph, Phase, Tie, location, state
 from ha_core.policy.engine.interleave import are_interleaved, is_about_now, partner
 from ha_core.policy.engine.items import Item
-from ha_core.policy.engine.problem import INFINITY, Colocation, Kind, Role, Task
+from ha_core.policy.engine.problem import Colocation, Kind, Role, Task
 
 BASIC = (
     ties.IMPLIES_THEN,
@@ -71,9 +72,9 @@ class Settler:
                 self._push(tie.then)
         parent = action.item.parent if action.item is not None else None
         while parent is not None:
-            for task in (action.task, END.get(action.task)):  # type: ignore[call-overload]
-                above = self.graph.find(parent, task) if task is not None else None
-                if above is not None:
+            tasks = self.graph.by_item.get(parent, {})
+            for task in _marks(action.task):
+                for above in tasks.get(task, ()):
                     self._push(above)
                     for tie in above.after:
                         if tie.kind & ~ties.SEQUENCE_ONLY:
@@ -263,28 +264,33 @@ class Settler:
                 self._unmigrate(then)
         elif kind == ties.RESTART:
             self._restart(first, then)
+        elif kind == ties.ASYMMETRIC:
+            self._asymmetric(first, then)
         elif kind == ties.IMPLIES_FIRST:
             if then.is_needed:
-                if needed:
-                    self._need(first, then)
-                if not then.is_migration:
-                    self._unmigrate(first)
+                self._imply_first(first, then, is_needed=needed)
         elif kind == ties.PROMOTED_IMPLIES_FIRST:
             if then.is_needed and then.item is not None and then.item.role is Role.PROMOTED:
-                self._need(first, then)
-                if not then.is_migration:
-                    self._unmigrate(first)
-        elif kind == ties.MIGRATION_FIRST:
+                self._imply_first(first, then, is_needed=True)
+        else:
+            self._migrate(first, then, kind)
+
+    def _imply_first(self, first: Action, then: Action, *, is_needed: bool) -> None:
+        if is_needed:
+            self._need(first, then)
+        if not then.is_migration:
+            self._unmigrate(first)
+
+    def _migrate(self, first: Action, then: Action, kind: int) -> None:
+        """The steps of a migration stand and fall together."""
+        if kind == ties.MIGRATION_FIRST:
             if not (then.is_migration and then.can_run):
                 self._forbid(first, then)
             if then.is_needed:
                 self._need(first, then)
-        elif kind == ties.PSEUDO_FIRST:
-            if not first.can_run and (then.is_migration or then.is_pseudo):
-                then.is_migration = then.is_pseudo = False
-                self._touch(then)
-        elif kind == ties.ASYMMETRIC:
-            self._asymmetric(first, then)
+        elif not first.can_run and (then.is_migration or then.is_pseudo):
+            then.is_migration = then.is_pseudo = False
+            self._touch(then)
 
     def _restart(self, stop: Action, start: Action) -> None:
         """A start that happens, or that cannot, needs the stop before; and needs it to work."""
@@ -392,6 +398,14 @@ def folded(action: Action, child: Item) -> Task | Phase:
     if child.kind is Kind.PRIMITIVE and isinstance(task, Phase):
         return BEGIN.get(task, task)
     return task
+
+
+def _marks(task: Task | Phase) -> tuple[Task | Phase, ...]:
+    """Return the marks of a group or clone that depend on such an action of a member."""
+    if isinstance(task, Phase):
+        return (task,)
+    end = END.get(task)
+    return (task,) if end is None else (task, end)
 
 
 def _place(action: Action) -> int | None:
