@@ -10,7 +10,7 @@ from ha_core.policy.engine.collectives import add_item
 from ha_core.policy.engine.fencing import add_fencing, add_unfencing
 from ha_core.policy.engine.graph import Graph
 from ha_core.policy.engine.items import Board, Item
-from ha_core.policy.engine.notify import add_notifications
+from ha_core.policy.engine.notify import add_notifications, mark_rounds
 from ha_core.policy.engine.orderings import add_capacity_ties, add_exclusions, add_orderings
 from ha_core.policy.engine.probes import add_probes, tie_probes
 from ha_core.policy.engine.quiet import restless
@@ -32,6 +32,7 @@ def act(board: Board) -> Graph:
     add_unfencing(graph)
     add_fencing(graph)
     Settler(graph).run()
+    add_notifications(graph)
     return graph
 
 
@@ -41,4 +42,4 @@ def _add_all(graph: Graph, busy: list[Item]) -> None:
         for item in top.primitives():
             add_recurring(graph, item)
         if top.clone is not None and top.clone.notify:
-            add_notifications(graph, top)
+            mark_rounds(graph, top)

@@ -9,9 +9,13 @@ action for the begin (`Task`) and one for the end (`Phase`).
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from ha_core.policy.engine.items import Board, Item
 from ha_core.policy.engine.problem import Requires, Role, Task
+
+if TYPE_CHECKING:
+    from ha_core.policy.engine.notify import Round
 
 
 class Phase(StrEnum):
@@ -121,6 +125,8 @@ class Graph:
         self.shutdowns: dict[int, Action] = {}
         self.over: dict[tuple[Item, Task], Action] = {}
         """What ends a task of a clone for others, if it is not the task's own end."""
+        self.rounds: dict[Item, dict[Task, "Round"]] = {}
+        """Rounds of notifications, by clone."""
         self.dropped: list[str] = []
         """What had to be left out of the sequence, one sentence each."""
 

@@ -405,7 +405,7 @@ def _marks(task: Task | Phase) -> tuple[Task | Phase, ...]:
     if isinstance(task, Phase):
         return (task,)
     end = END.get(task)
-    return (task,) if end is None else (task, end)
+    return (task,) if end is None else (task, end, Phase.NOTICE)
 
 
 def _place(action: Action) -> int | None:
