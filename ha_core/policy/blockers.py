@@ -142,21 +142,33 @@ def _of_nodes(configuration: Configuration, status: ClusterStatus) -> Iterable[B
 
 
 def _of_resources(configuration: Configuration, kin: frozenset[ResourceId]) -> Iterable[Blocker]:
-    found: dict[tuple[BlockerKind, str], Blocker] = {}
+    stopped: dict[str, None] = {}
+    watched: dict[str, None] = {}
     for item in configuration.primitives:
-        if item.id not in kin:
-            continue
-        role, name = _resolved(configuration, item, lambda meta: meta.target_role)
-        if role is TargetRole.STOPPED:
-            cure = f"'ha resource start {name}' wants it started"
-            blocker = Blocker(BlockerKind.TARGET, name, f"{name} is wanted stopped", cure)
-            found[blocker.kind, name] = blocker
-        managed, name = _resolved(configuration, item, lambda meta: meta.managed)
-        if managed is False:
-            cure = f"'ha resource manage {name}' ends that"
-            text = f"the cluster only watches {name}"
-            found[BlockerKind.UNMANAGED, name] = Blocker(BlockerKind.UNMANAGED, name, text, cure)
-    return found.values()
+        if item.id in kin:
+            role, name = _resolved(configuration, item, lambda meta: meta.target_role)
+            stopped |= {name: None} if role is TargetRole.STOPPED else {}
+            managed, name = _resolved(configuration, item, lambda meta: meta.managed)
+            watched |= {name: None} if managed is False else {}
+    for name in _with_groups(configuration, stopped):
+        cure = f"'ha resource start {name}' wants it started"
+        yield Blocker(BlockerKind.TARGET, name, f"{name} is wanted stopped", cure)
+    for name in _with_groups(configuration, watched):
+        cure = f"'ha resource manage {name}' ends that"
+        yield Blocker(BlockerKind.UNMANAGED, name, f"the cluster only watches {name}", cure)
+
+
+def _with_groups(configuration: Configuration, names: Iterable[str]) -> list[str]:
+    """Return the names, before them the groups of which two have a word of their own: one word to
+    the group ends those of all its members.
+    """
+    told = list(names)
+    groups = [
+        group.id
+        for group in configuration.groups
+        if group.id not in told and sum(member in told for member in group.members) > 1
+    ]
+    return [*groups, *told]
 
 
 def _of_failures(

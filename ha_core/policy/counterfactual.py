@@ -18,9 +18,10 @@ from ha_core.policy.kin import kin_of
 from ha_core.policy.removal import wishing, without
 from ha_core.status import ClusterStatus
 
-WORK_MAX: Final = 60_000
+WORK_MAX: Final = 20_000
 """Resources placed in one search: a few seconds. A person who asks why waits no longer."""
-TRIES_MIN: Final = 16
+TRIES_MIN: Final = 8
+"""Of the largest clusters, too, the first few candidates are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +48,23 @@ def way_out(
     at_wall_ms: Millis,
     resource: ResourceId,
     node: NodeName | None = None,
+    work_max: int = WORK_MAX,
 ) -> WayOut:
     """Return what would bring the primitive to the node, or, with none named, from where it is."""
-    search = _Search((configuration, status), at_wall_ms, resource)
+    search = _Search((configuration, status), at_wall_ms, resource, work_max)
     return search.anywhere() if node is None else search.to(node)
 
 
 class _Search:
-    def __init__(self, world: World, at_wall_ms: Millis, resource: ResourceId) -> None:
+    def __init__(
+        self, world: World, at_wall_ms: Millis, resource: ResourceId, work_max: int
+    ) -> None:
         self._world = world
         self._at_wall_ms = at_wall_ms
         self._resource = resource
         kin = kin_of(world[0]).get(resource, frozenset((resource,)))
         self._candidates = candidates(world, kin)
-        self._left = max(TRIES_MIN, WORK_MAX // (len(world[0].primitives) + 1))
+        self._left = max(TRIES_MIN, work_max // (len(world[0].primitives) + 1))
         self._is_complete = True
 
     def anywhere(self) -> WayOut:
