@@ -144,8 +144,9 @@ def _quorum(facts: Facts, *, is_electing: bool) -> Iterable[str]:
             " electing one; wait a moment"
         )
         return
+    why = f"; it does not go on alone: {facts.alone_fault}" if facts.alone_fault else ""
     yield (
-        f"{facts.local} sees no working coordinator: no quorum, nothing new is started;"
+        f"{facts.local} sees no working coordinator: no quorum, nothing new is started{why};"
         " bring back nodes until a majority of voters can talk to each other"
     )
 

@@ -42,3 +42,5 @@ class Facts:
     """The newest word in the log on each node."""
     strangers: tuple[tuple[Stranger, Millis], ...] = ()
     """Whose frames this node refuses, and since when by the wall clock."""
+    alone_fault: str = ""
+    """Without a quorum: why one of two voters with fencing does not go on without the other."""

@@ -11,7 +11,7 @@ from random import Random
 from ha_core import events as ev
 from ha_core import messages as msg
 from ha_core.alone import seen_alone
-from ha_core.config.model import Configuration
+from ha_core.config.model import Configuration, TwoNode
 from ha_core.coordinator.desk import Inbox
 from ha_core.coordinator.lead import Lead
 from ha_core.coordinator.lone import Lone
@@ -197,9 +197,14 @@ class NodeParts:
             gates=self._gates_by_node(),
             fencing=lead.fencer.statuses() if lead else self._view.fencing,
             verdicts=self._raft.verdicts,
+            alone_fault=self._alone_fault(now_ms) if not connected else "",
             strangers=tuple((item, self._wall(item.since_ms)) for item in self._strangers),
         )
         return summarize(facts)
+
+    def _alone_fault(self, now_ms: Millis) -> str:
+        is_wanted = self.configuration.options.two_node is TwoNode.FENCING
+        return self._raft.alone_fault(now_ms) if is_wanted else ""
 
     def _gates_by_node(self) -> dict[NodeName, Gates]:
         """Return what every node has said of its gates when the log admitted it."""

@@ -135,10 +135,10 @@ class Log:
         start = max(index - self._base_index, 0)
         return any(entry.change is not None for entry in self._entries[start:])
 
-    def changes_after(self, index: Index) -> tuple[ConfigurationChange, ...]:
-        """Return the revisions that stand above `index`, oldest first."""
+    def changes_after(self, index: Index) -> tuple[tuple[Term, ConfigurationChange], ...]:
+        """Return the revisions that stand above `index`, with their terms, oldest first."""
         later = self._entries[max(index - self._base_index, 0) :]
-        return tuple(entry.change for entry in later if entry.change is not None)
+        return tuple((entry.term, entry.change) for entry in later if entry.change is not None)
 
     def applied_after(self, index: Index) -> tuple[Entry, ...]:
         """Return the applied entries above `index` that are still here."""

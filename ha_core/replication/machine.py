@@ -172,6 +172,7 @@ class Replication(Standing):
             grant = grant and self.role is Role.FOLLOWER
             if grant and self._voted_for is None:
                 self._voted_for = sender
+                self._sole_since = None
                 self._save_hard_state()
                 self._election.let_vote(now_ms)
         term = message.term if grant else self.term
@@ -200,6 +201,7 @@ class Replication(Standing):
             return False
         if term > self.term or self.role is not Role.FOLLOWER or self.leader != sender:
             self._become_follower(term, sender, f"{sender} leads", now_ms)
+        self._sole_since = None
         self._election.heard_ms = now_ms
         self._election.be_patient(self._log.ranked, self.leader, now_ms)
         return True
@@ -435,6 +437,7 @@ class Replication(Standing):
     ) -> None:
         self._change_role(Role.LEADER, "a majority voted")
         self.leader = self.name
+        self._sole_since = self.term if self._sole_since is None else self._sole_since
         self.acked_round_ms = 0
         self.led_since_ms = now_ms
         self._progress.clear()

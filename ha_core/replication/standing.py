@@ -59,6 +59,8 @@ class Standing:
         """Whether this start, while its leader of a term knew of it, has held something final of
         that very term: then it holds all that was final before, also who has lost his vote.
         """
+        self._sole_since: Term | None = None
+        """From this term on nobody else has had this start's vote, or has led to its knowledge."""
         self._election.be_patient(self._log.ranked, self.leader, now_ms)
         if self._log.voters_ever() == {name}:
             # Nobody else can hold a lease. (If one more voter stands in our log, it may be the
@@ -157,23 +159,37 @@ class Standing:
         """
         if self._log.configuration.options.two_node is not TwoNode.FENCING:
             return None
-        held = (*self._log.revisions[-1:], *self._log.changes_after(self._commit))
-        voters = held[0].configuration.voters()
-        if len(voters) != 2 or self.name not in voters:
+        voters = self._log.configuration.voters()
+        if len(voters) != 2 or self.name not in voters or self._none_alone():
             return None
-        for change in held:
+        for _, change in self._log.changes_after(self._commit):
             wanted = change.configuration
-            if wanted.voters() != voters or change.none_alone:
-                return None
-            if wanted.options.two_node is not TwoNode.FENCING:
+            if wanted.voters() != voters or wanted.options.two_node is not TwoNode.FENCING:
                 return None
         return next(name for name in voters if name != self.name)
+
+    def _none_alone(self) -> bool:
+        """Return whether it is final, or may be, that neither of two voters goes on alone.
+
+        It is not if we have appended that ourselves, it is not final here, and nobody else can
+        have led since: then no third one has got its vote by it.
+        """
+        newest = self._log.revisions[-1:]
+        sole = self._sole_since
+        return any(change.none_alone for change in newest) or any(
+            change.none_alone and (sole is None or term < sole)
+            for term, change in self._log.changes_after(self._commit)
+        )
 
     def alone_fault(self, now_ms: Millis) -> str:
         """Return why this node may not go on without the other of two voters, or an empty string.
 
         That the other one is off is for the caller to prove.
         """
+        if self.other_of_two is None and self._none_alone():
+            return (
+                "the votes were about to change, and only the other voter may know how far that is"
+            )
         if self.other_of_two is None:
             return "it is not one of two voters that may go on by fencing"
         if not self._is_in_step:

@@ -125,6 +125,8 @@ def test_a_node_that_has_just_started_neither_shoots_nor_leads() -> None:
     pair.run(20_000)
     assert pair.shots == []
     assert pair.leaders() == []
+    (fault, *_) = pair.nodes[B].snapshot(pair.now_ms).faults
+    assert "it does not go on alone: it has not seen the other voter since it started" in fault
 
 
 def test_a_switch_that_does_not_answer_gives_nobody_the_lead() -> None:

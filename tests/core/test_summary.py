@@ -350,3 +350,10 @@ def test_refused_frames_are_noticed_with_their_address_and_since_when() -> None:
         f" ({why}), and from 192.0.2.7: give the other cluster another port, or compare the key"
         " rings and addresses"
     )
+
+
+def test_one_of_two_that_does_not_go_on_alone_says_why() -> None:
+    why = "it has not seen the other voter since it started"
+    found = picture("nodes n1 n2", quorate=False, coordinator=None, alone_fault=why)
+    (fault, *_) = found.faults
+    assert f"nothing new is started; it does not go on alone: {why}; bring back" in fault

@@ -7,7 +7,7 @@ import pytest
 
 from ha_core.config.model import Configuration, Options, TwoNode
 from ha_core.ids import NodeName
-from ha_core.messages import Beat
+from ha_core.messages import Beat, VoteRequest
 from ha_core.replication.election import Role
 from ha_core.replication.entries import Verdict
 from ha_core.replication.machine import Replication
@@ -92,6 +92,60 @@ def test_change_of_voters_under_way_keeps_both_from_going_on_alone() -> None:
     assert bench[follower].configuration.voters() == (name(follower),)
     assert bench[follower].role is not Role.LEADER
     assert bench[follower].other_of_two is None
+
+
+def marked(bench: Bench, leader: int) -> None:
+    """Let the leader append that neither goes on alone, for a third vote is to come."""
+    wished = replace(change(2, two(3)), none_alone=True)
+    assert not bench[leader].may_propose(wished)
+    bench.perform(name(leader), bench[leader].propose(wished, None, bench.now_ms))
+
+
+def told(bench: Bench, leader: int, follower: int) -> None:
+    """Let the follower have that word and say so, and not hear that it is final."""
+    marked(bench, leader)
+    for here, there in ((follower, leader), (leader, follower)):
+        letters = [item for item in bench.letters if item.receiver == name(here)]
+        bench.letters = [item for item in bench.letters if item not in letters]
+        for letter in letters:
+            if letter.sender == name(there):
+                bench.deliver(letter)
+    assert bench[follower].commit < bench[follower]._log.last_index
+
+
+def test_leader_goes_on_alone_if_that_none_does_was_its_own_word_and_never_final() -> None:
+    bench, leader, follower = led(two(3))
+    bench.cut.add(name(follower))
+    marked(bench, leader)
+    bench.run(3 * TIMERS.dead_after_ms)
+    assert bench[leader].alone_fault(bench.now_ms) == ""
+    go_alone(bench, leader)
+    bench.run(LONG_MS)
+    assert bench[leader].configuration.voters() == (name(leader),)
+    assert not bench[leader].revisions[-1].none_alone
+    assert bench[leader].revisions[-1].will_vote == (name(follower),)
+
+
+def test_follower_cannot_know_whether_a_third_votes_by_now_and_waits() -> None:
+    bench, leader, follower = led(two(3))
+    told(bench, leader, follower)
+    bench.letters.clear()
+    bench.cut.add(name(leader))
+    bench.run(3 * TIMERS.dead_after_ms)
+    why = "the votes were about to change, and only the other voter may know how far that is"
+    assert bench[follower].alone_fault(bench.now_ms) == why
+
+
+def test_leader_that_gave_its_vote_away_since_waits_too() -> None:
+    bench, leader, follower = led(two(3))
+    bench.cut.add(name(follower))
+    marked(bench, leader)
+    bench.run(3 * TIMERS.dead_after_ms)
+    assert bench[leader].alone_fault(bench.now_ms) == ""
+    ask = VoteRequest(bench[leader].term + 1, False, 10_000, bench[leader].term)
+    bench.perform(name(leader), bench[leader].receive(name(follower), ask, bench.now_ms))
+    bench.now_ms += TIMERS.dead_after_ms
+    assert bench[leader].alone_fault(bench.now_ms).startswith("the votes were about to change")
 
 
 def test_voter_whose_leader_may_still_lead_is_bound() -> None:
@@ -277,6 +331,25 @@ def test_voter_that_is_in_step_by_an_old_log_would_fork_it() -> None:
     bench[leader]._is_in_step = True
     with pytest.raises(AssertionError, match=r"was final in term|both lead"):
         go_alone(bench, leader)
+
+
+def test_follower_that_did_not_wait_would_fork_the_log() -> None:
+    """The rule is needed: by then the leader and the third one may have gone on without it."""
+    bench, leader, follower = led(two(3))
+    told(bench, leader, follower)
+    bench.cut.add(name(follower))
+    three = replace(configuration(1, 2, 3), options=two().options)
+    bench.perform(name(leader), bench[leader].propose(change(9, three), None, bench.now_ms))
+    bench.run(TIMERS.dead_after_ms)
+    assert bench[leader].configuration.voters() == three.voters()
+    bench.propose(leader, three)
+    bench.run(2 * TIMERS.dead_after_ms)
+    assert bench[follower].alone_fault(bench.now_ms)
+    bench[follower]._sole_since = 0
+    bench.cut.clear()
+    bench.letters.clear()
+    with pytest.raises(AssertionError, match=r"was final in term|both lead"):
+        go_alone(bench, follower)
 
 
 @pytest.mark.parametrize("later", [configuration(1, 2, 3), configuration(1, learners=(2,))])
