@@ -30,6 +30,8 @@ class Reading:
     node: str
     can_fence: bool
     """The node could be fenced, were that needed."""
+    is_left_alone: bool = False
+    """What was read of other nodes keeps the cluster from acting on it."""
     role: Role | None = None
     """None: nothing is known."""
     failed: OnFail | None = None
@@ -136,7 +138,7 @@ def apply(
     reading.entries = entries
     for position, entry in enumerate(reading.entries):
         expired = _is_expired(reading, entry, terms, fail_count, timeout_s)
-        if expired and not entry.is_as_expected and entry.status != outcomes.Status.PENDING:
+        if expired and not entry.is_as_expected:
             if entry.interval_ms > 0:
                 reading.expired.add(position)
             if entry.rc == outcomes.NOT_RUNNING:
@@ -192,6 +194,8 @@ def _apply_one(reading: Reading, entry: Entry, terms: Terms) -> None:
 
 def _is_managed(reading: Reading, terms: Terms) -> bool:
     meta = reading.definition.resource.meta
+    if reading.is_left_alone:
+        return False
     return meta.is_managed and not meta.is_maintenance and not terms.is_maintenance
 
 

@@ -121,9 +121,9 @@ class Migrations:
         if self._has_moved(resource, node, entry, is_same_node=is_same_node):
             return True
         for other in self._entries(resource, node):
-            if other.task == "monitor" and other.rc == _NOT_RUNNING:
-                if other.status == Status.DONE:
-                    return _age(other, entry, is_same_node=is_same_node) > 0
+            found_stopped = other.task == "monitor" and other.rc == _NOT_RUNNING
+            if found_stopped and other.status == Status.DONE:
+                return _age(other, entry, is_same_node=is_same_node) > 0
         return False
 
     def _has_moved(self, resource: str, node: str, entry: Entry, *, is_same_node: bool) -> bool:

@@ -6,6 +6,7 @@ Source: Pacemaker Explained, "Cluster Nodes"; `node_state` of 2.1 and of 3.0.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from ha_core.policy.cib import pairs, values
 from ha_core.policy.cib.options import Properties
@@ -13,6 +14,9 @@ from ha_core.policy.cib.rules import Facts, Rules
 from ha_core.policy.cib.source import Source
 from ha_core.policy.cib.tree import Element, History
 from ha_core.policy.engine.problem import Node
+
+
+_NO_ANSWER: Final = "its cluster process does not respond"
 
 
 @dataclass(slots=True, eq=False)
@@ -191,15 +195,11 @@ def _signs(source: Source, state: Element, pending_timeout_s: int) -> _Signs:
 
 
 def _without_fencing(signs: _Signs, *, shutdown: bool) -> _Condition:
-    online = False
-    reason = ""
-    if not signs.is_member or not signs.has_process:
-        if signs.is_member and not signs.has_process and not shutdown:
-            if signs.expected == "member":
-                reason = "its cluster process does not respond"
-    elif signs.join == "member":
-        online = True
-    return _Condition(online, False, signs.is_member, reason)
+    member = signs.is_member
+    if member and signs.has_process:
+        return _Condition(signs.join == "member", False, member)
+    is_odd = member and not shutdown and signs.expected == "member"
+    return _Condition(False, False, member, _NO_ANSWER if is_odd else "")
 
 
 def _with_fencing(signs: _Signs, *, shutdown: bool, terminate: bool) -> _Condition:
@@ -223,7 +223,7 @@ def _with_fencing(signs: _Signs, *, shutdown: bool, terminate: bool) -> _Conditi
     elif not member:
         reason = "it is no longer part of the cluster"
     elif not process:
-        reason = "its cluster process does not respond"
+        reason = _NO_ANSWER
     elif signs.join in ("pending", "down"):
         pending = True
     elif signs.join != "member":

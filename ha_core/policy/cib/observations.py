@@ -27,6 +27,7 @@ from ha_core.policy.cib.source import Source
 from ha_core.policy.cib.tree import History
 from ha_core.policy.engine.problem import (
     Changed,
+    MultipleActive,
     Node,
     Observed,
     OnFail,
@@ -68,6 +69,9 @@ class Observations:
     removed: Removed = field(init=False)
     _digests: Digests = field(init=False)
     _terms: Terms = field(init=False)
+    _active: set[str] = field(default_factory=set)
+    """What was found active so far."""
+    _left_alone: set[str] = field(default_factory=set)
     _places: dict[tuple[str, str], int] = field(default_factory=dict)
     """Where in `found` a resource on a node is."""
 
@@ -169,7 +173,7 @@ class Observations:
         can_fence = options.fencing_enabled and options.can_fence
         name = history.resource
         terms = self._terms
-        reading = Reading(definition, name, node.name, can_fence)
+        reading = Reading(definition, name, node.name, can_fence, name in self._left_alone)
         known = terms.migrations.histories.get(name)
         entries = known[node.name] if known is not None else in_sequence(history)
         operations = definition.resource.operations
@@ -201,7 +205,21 @@ class Observations:
                 changed=changed,
             )
         )
+        self._leave_alone(reading, node)
         return [(name, other) for other in reading.others]
+
+    def _leave_alone(self, reading: Reading, node: Node) -> None:
+        """Remember whether what was read here makes the cluster leave the resource alone."""
+        definition = reading.definition
+        if not reading.role or (definition.is_cloned and not definition.is_unique):
+            return
+        name = reading.name
+        is_second = name in self._active
+        self._active.add(name)
+        blocks = definition.resource.meta.multiple_active is MultipleActive.BLOCK and is_second
+        failed = _gravest(reading) is OnFail.BLOCK and not node.fence_reason
+        if node.is_maintenance or blocks or failed:
+            self._left_alone.add(name)
 
     def _running(
         self, history: History, definition: Definition, reading: Reading

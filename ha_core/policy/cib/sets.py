@@ -5,6 +5,7 @@ Source: Pacemaker Explained, "Resource Sets".
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from ha_core.policy.cib import values
@@ -68,7 +69,7 @@ def colocations_within(
         return
     members = group.members
     if score > 0:
-        for before, after in zip(members, members[1:], strict=False):
+        for before, after in pairwise(members):
             pair = (before, after) if group.is_listed else (after, before)
             yield Colocation(name, *pair, score, group.role, group.role, influence=influence)
         return
