@@ -42,7 +42,7 @@ def word_faults(configuration: Configuration) -> Iterable[Fault]:
         if not configuration.options.symmetric and "avoids" in said and "only_on" not in said:
             text = "would allow it all other nodes, as 'options.symmetric' is false"
             yield Fault(f"resources.{owner}.avoids", f"{text}; allowed: with 'only_on' beside it")
-    yield from _torn(configuration)
+    yield from _torn(configuration, by_resource)
     yield from _without_node(configuration, parts)
 
 
@@ -98,13 +98,16 @@ class _Bonds:
             self._heads[first] = second
 
 
-def _torn(configuration: Configuration) -> Iterable[Fault]:
-    """Yield a fault for each pair that must be both together and apart."""
+def _torn(
+    configuration: Configuration, by_resource: dict[str, dict[str, list[str]]]
+) -> Iterable[Fault]:
+    """Yield a fault for each pair that must be both together and apart, unless it is told."""
     bonds = _Bonds(configuration)
     for item in configuration.colocations:
         one, other = item.resource, item.with_resource
         is_apart = item.score <= -INFINITY and one != other
-        if is_apart and bonds.head(one) == bonds.head(other):
+        is_told = item.source and other in by_resource.get(one, {}).get("with", ())
+        if is_apart and not is_told and bonds.head(one) == bonds.head(other):
             text = f"keeps {one} apart from {other}, and they must be together{_why(bonds, item)}"
             path = item.source or f"constraints.{item.id}.score"
             yield Fault(path, f"{text}; allowed: one of both")

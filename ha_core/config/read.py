@@ -158,7 +158,10 @@ class Reader:
             value = None
             if value_tree is not None and shape.value is not None:
                 value = self._read(value_tree, shape.value, _join(path, str(name)), line)
-            if name is not None and (value is not None or value_tree is None):
+            if name in [other for other, _ in found]:
+                text = f"stands there twice (first in line {self._lines[_join(path, name)]})"
+                self._fault(line, _join(path, name), f"{text}; allowed: once")
+            elif name is not None and (value is not None or value_tree is None):
                 self._lines.setdefault(_join(path, name), line)
                 found.append((name, value))
         if len(pairs) < shape.least:

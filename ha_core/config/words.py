@@ -259,6 +259,8 @@ def _tell(source: str, items: list[Constraint]) -> Part | None:
         match word:
             case "prefers":
                 scores = [item.score for item in locations]
+                if not all(0 < score < INFINITY for score in scores):
+                    return None
                 is_list = scores == _ladder(len(scores))
                 found = [(item.node, None if is_list else item.score) for item in locations]
             case "never_on":
@@ -266,6 +268,8 @@ def _tell(source: str, items: list[Constraint]) -> Part | None:
             case "only_on":
                 found = [(name, None) for item in rules for name in item.value.split()]
             case "avoids":
+                if not all(0 < item.score < INFINITY for item in rules):
+                    return None
                 found = _usual([(item.value, item.score) for item in rules], STEP)
             case "with" | "apart_from":
                 pairs = [(item.with_resource, abs(item.score)) for item in colocations]

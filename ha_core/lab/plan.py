@@ -22,11 +22,14 @@ from ha_core.config.model import (
     AgentClass,
     Configuration,
     Link,
+    Location,
     Medium,
     Node,
     Primitive,
+    Rule,
 )
-from ha_core.errors import ConfigError
+from ha_core.config.words import without_node
+from ha_core.errors import ConfigError, RefusedError
 from ha_core.ids import LinkName, NodeName
 from ha_core.lab.state import Moved
 
@@ -66,15 +69,20 @@ def with_nodes(wanted: Configuration, count: int | None) -> tuple[Configuration,
         nodes.append(Node(NodeName(name), (), voter=votes))
     kept = tuple(nodes[:count])
     here = {node.name for node in kept}
-    left_out = [
-        item
-        for item in wanted.locations
-        if item.node not in here and wanted.node(item.node) is not None
-    ]
+    away = [node.name for node in nodes if node.name not in here]
+    placing: tuple[Location | Rule, ...] = (*wanted.locations, *wanted.rules)
     notes = tuple(
-        f"constraint {item.id} is left out: the lab has no node {item.node}" for item in left_out
+        f"{item.source or f'constraint {item.id}'} is left out: the lab has no node {name}"
+        for name in away
+        for item in placing
+        if _names(item, name)
     )
-    locations = tuple(item for item in wanted.locations if item not in left_out)
+    placed = wanted
+    for name in away:
+        try:
+            placed = without_node(placed, name)
+        except RefusedError as error:
+            raise ConfigError(f"the lab has no node {name}, and {error}") from None
     links = tuple(Link(link.name, link.port) for link in wanted.links) or tuple(
         Link(LinkName(name)) for name in LINKS_DEFAULT
     )
@@ -83,7 +91,14 @@ def with_nodes(wanted: Configuration, count: int | None) -> tuple[Configuration,
         for link in wanted.links
         if link.medium is not Medium.UDP
     )
-    return replace(wanted, nodes=kept, links=links, locations=locations), notes
+    return replace(placed, nodes=kept, links=links), notes
+
+
+def _names(item: Location | Rule, node: NodeName) -> bool:
+    """Return whether a location, or a word for rules, names the node."""
+    if isinstance(item, Location):
+        return item.node == node
+    return bool(item.source) and node in item.value.split()
 
 
 def services(configuration: Configuration) -> tuple[tuple[str, str], ...]:

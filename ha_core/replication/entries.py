@@ -41,19 +41,14 @@ class ConfigurationChange:
 def size_of(change: ConfigurationChange) -> int:
     """Return about how many bytes a revision takes on the wire, rather too many."""
     configuration = change.configuration
-    constraints = (
-        *configuration.locations,
-        *configuration.colocations,
-        *configuration.orderings,
-        *configuration.groups,
-    )
+    relations = (*configuration.constraints(), *configuration.groups)
     texts = sum(
         len(name) + 4 * len(value) + 16
         for primitive in configuration.primitives
         for name, value in primitive.parameters
     )
     operations = sum(len(primitive.operations) for primitive in configuration.primitives)
-    pieces = 200 * (len(constraints) + operations) + 500 * len(configuration.nodes)
+    pieces = 250 * (len(relations) + operations) + 500 * len(configuration.nodes)
     return 1000 + pieces + 700 * len(configuration.primitives) + texts
 
 

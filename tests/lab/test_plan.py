@@ -137,6 +137,17 @@ def test_left_out_node_takes_its_preferences_along_and_that_is_said() -> None:
     assert notes == ("constraint likes is left out: the lab has no node bee",)
 
 
+def test_words_lose_a_node_that_is_left_out_and_that_is_said() -> None:
+    text = TEXT.replace("    agent: process\n", "    agent: process\n    prefers: [bee, ant]\n")
+    wanted, notes = plan.with_nodes(parse_text(text, "shop.yaml"), 1)
+    assert [(item.node, item.score) for item in wanted.locations] == [("ant", 100)]
+    assert notes[0] == "resources.web.prefers is left out: the lab has no node bee"
+    text = TEXT.replace("    agent: process\n", "    agent: process\n    only_on: bee\n")
+    with pytest.raises(ConfigError) as caught:
+        plan.with_nodes(parse_text(text, "shop.yaml"), 1)
+    assert str(caught.value).startswith("the lab has no node bee, and web may run on bee alone")
+
+
 @pytest.mark.parametrize("count", [0, -1, plan.NODES_MAX + 1])
 def test_impossible_number_of_nodes_is_refused(count: int) -> None:
     with pytest.raises(ConfigError, match=f"{count} nodes, a lab has 1 to {plan.NODES_MAX}"):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ha_core.agents.registry import guard_of
-from ha_core.config import limits
+from ha_core.config import limits, words
 from ha_core.config.check import is_host
 from ha_core.config.faults import printable
 from ha_core.config.heartbeat.ha_cf import HaCf, Network
@@ -35,11 +35,10 @@ from ha_core.config.model import (
     Primitive,
 )
 from ha_core.errors import ConfigError
-from ha_core.ids import ConstraintId, LinkName, Millis, NodeName, ResourceId
+from ha_core.ids import LinkName, Millis, NodeName, ResourceId
 
-PREFERENCE: Final = 100
 STAY: Final = 1_000
-"""Stickiness that outweighs the preference, and that 'ha resource move' outweighs."""
+"""Stickiness that outweighs a wish for a node, and that 'ha resource move' outweighs."""
 TIMEOUT_MS: Final[Millis] = 60_000
 """Heartbeat waited for ever; agents of databases and file systems may need a minute."""
 _STEM_MAX: Final = 48
@@ -86,11 +85,11 @@ class Draft:
     # --- nodes and links -----------------------------------------------------------------
 
     def _name_nodes(self, ha_cf: HaCf, lines: list[Line]) -> None:
-        words = ha_cf.nodes
-        if not words:
-            words = [line.node for line in lines]
+        given = ha_cf.nodes
+        if not given:
+            given = [line.node for line in lines]
             self.notes.append(f"{HA_CF}: names no node: those of {HARESOURCES} are taken")
-        for word in words:
+        for word in given:
             wanted = word.text.lower()
             if wanted in self._nodes:
                 continue
@@ -225,8 +224,8 @@ class Draft:
                 text = f"{line.node.text} is no node of {HA_CF}: {whole} prefers no node"
                 self.notes.append(line.node.note(text))
                 continue
-            name = ConstraintId(f"{whole}-prefers-{node}")
-            locations.append(Location(name, whole, node, PREFERENCE))
+            wish = words.make(f"resources.{whole}.prefers", {"prefers": [(node, None)]})
+            locations += [item for item in wish if isinstance(item, Location)]
         if len(primitives) + len(groups) > limits.RESOURCES_MAX:
             text = f"more than {limits.RESOURCES_MAX} resources; allowed: {limits.RESOURCES_MAX}"
             raise ConfigError(f"{HARESOURCES}: {text}")

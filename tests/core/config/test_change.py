@@ -329,8 +329,23 @@ def _variants(value: object, is_pair: bool = False) -> Iterator[object]:
                 yield replace(value, **{field.name: other})
 
 
-def test_no_value_changes_in_silence() -> None:
-    whole = parse_text(EVERYTHING, "everything.yaml")
+WORDS = """
+links: {ring0: }
+nodes: {n1: {addresses: {ring0: n1}}, n2: {addresses: {ring0: n2}}}
+resources:
+  a: {agent: lsb:a, prefers: [n1, n2], with: {b: 50}, after: {b: optional}}
+  b: {agent: lsb:b, only_on: [n1, n2], avoids: n1}
+  c: {agent: lsb:c, never_on: n1, apart_from: b}
+constraints:
+  all: {together: [a, b, c], score: 5}
+  none: {apart: [a, b, c], score: 5}
+  row: {order: [b, [a, c]], kind: optional}
+"""
+
+
+@pytest.mark.parametrize("text", [EVERYTHING, WORDS], ids=["everything", "words"])
+def test_no_value_changes_in_silence(text: str) -> None:
+    whole = parse_text(text, "everything.yaml")
     variants = list(_variants(whole))
     assert len(variants) > 100
     silent = [found for found in variants if diff(whole, found) == ()]  # type: ignore[arg-type]  # configurations
