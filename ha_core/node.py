@@ -60,14 +60,15 @@ class Node(NodeParts):
     def handle(self, event: ev.Event, now_ms: Millis) -> list[Effect]:
         """Take one event; return the effects to perform, in order."""
         self._handled_ms = now_ms
-        rests = self._rests(now_ms)
-        if rests and is_mere_sign(event):
+        if is_mere_sign(event) and self._rests(now_ms):
             self._take(event, now_ms)
         else:
-            self._is_due_known = False
+            self._is_due_known = self._is_rest_known = False
             self._expire(now_ms)
             self._take(event, now_ms)
-            if not (rests and self._is_settled(now_ms)):
+            if self._is_settled(now_ms):
+                self._say_hello(now_ms)
+            else:
                 self._drain_loopback(now_ms)
                 self._run_timers(now_ms)
                 self._drain_loopback(now_ms)
@@ -295,6 +296,12 @@ class Node(NodeParts):
         if raft_due is not None and now_ms >= raft_due:
             self._route(self._raft.tick(now_ms), now_ms)
             self._request_own_lease(now_ms)
+            if self._is_quiet(now_ms):
+                self._drain_loopback(now_ms)
+                if self._is_settled(now_ms):
+                    self._say_hello(now_ms)
+                    return
+            self._is_rest_known = False
         self._links(self._detector.check(now_ms), now_ms)
         if self._linkbook.is_due(now_ms):
             for told in self._linkbook.due(self._detector.states(), now_ms):

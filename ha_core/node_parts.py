@@ -78,6 +78,8 @@ class NodeParts:
         self._handled_ms = now_ms
         self._due_ms: Millis | None = None
         self._is_due_known = False
+        self._rest_ms: Millis | None = None
+        self._is_rest_known = False
         self._configured = Configuration()
 
     # --- reading -------------------------------------------------------------------------
@@ -125,8 +127,9 @@ class NodeParts:
     def deadline_ms(self) -> Millis | None:
         """Return when `handle(Tick(), now_ms)` must be called at the latest."""
         if not self._is_due_known:
-            earliest = self._earliest_ms()
-            self._due_ms = earliest if earliest is None else max(earliest, self._handled_ms + 1)
+            rest_ms = self._rest_ms if self._is_rest_known else self._earliest_ms()
+            due = [at for at in (rest_ms, self._greetings.deadline_ms()) if at is not None]
+            self._due_ms = max(min(due), self._handled_ms + 1) if due else None
             self._is_due_known = True
         return self._due_ms
 
@@ -136,24 +139,29 @@ class NodeParts:
         return due_ms is None or now_ms < due_ms
 
     def _is_settled(self, now_ms: Millis) -> bool:
-        """Return whether nothing more follows from what was just taken: nothing is owed to
-        anybody, and nothing is due. So it is with nearly all messages: they renew what is known.
+        """Return whether nothing more follows from what was just taken, but greetings: nothing is
+        owed to anybody, and nothing is due. Nearly all messages only renew what is known.
         """
-        if self._loopback or self._is_leaving or not self._inbox.is_empty:
-            return False
-        if self._mutual.has_news or self._stay.owes_report(self._local.report_id):
-            return False
-        if self._greetings.is_due(now_ms) or not self._reachability.is_idle:
-            return False
-        if not self._lone.is_idle or not self._raft.alone_fault(now_ms):
+        if self._loopback:
             return False
         if self._lead is not None and (self._notebook.has_news or not self._lead.is_still(now_ms)):
             return False
-        self._due_ms = self._earliest_ms()
-        self._is_due_known = self._due_ms is None or now_ms < self._due_ms
-        return self._is_due_known
+        return self._is_quiet(now_ms)
+
+    def _is_quiet(self, now_ms: Millis) -> bool:
+        """Return whether that is true apart from the coordinator's work and news to ourselves."""
+        if self._is_leaving or not self._inbox.is_empty or not self._reachability.is_idle:
+            return False
+        if self._mutual.has_news or self._stay.owes_report(self._local.report_id):
+            return False
+        if not self._lone.is_idle or not self._raft.alone_fault(now_ms):
+            return False
+        self._rest_ms = self._earliest_ms()
+        self._is_rest_known = self._rest_ms is None or now_ms < self._rest_ms
+        return self._is_rest_known
 
     def _earliest_ms(self) -> Millis | None:
+        """Return when anything but a greeting is due."""
         due = [
             self._raft.deadline_ms(),
             self._detector.deadline_ms(),
@@ -165,7 +173,6 @@ class NodeParts:
             self._reachability.deadline_ms(),
             self._mutual.deadline_ms(),
             self._lone.deadline_ms(),
-            self._greetings.deadline_ms(),
             self._farewell.deadline_ms() if self._farewell and not self._has_stopped else None,
             self._lead.deadline_ms() if self._lead else None,
         ]

@@ -29,6 +29,8 @@ class Planner:
         """Begin with what the coordinator before is known to have seen."""
         self.executor = Executor(term)
         self.transition = Transition()
+        self._asked: tuple[Configuration, ClusterStatus] | None = None
+        """What the policy engine was asked for that, unless its answer may change with time."""
         self.restarts: set[ResourceId] = set()
         self.incidents: dict[ResourceId, str] = {}
         self._intended: dict[ResourceId, NodeName] = {}
@@ -62,7 +64,10 @@ class Planner:
         )
         self._close_incidents(status)
         wanted = with_leaving(configuration, roster.leaving())
-        self.transition = with_storage(schedule(wanted, status, wall_ms), configuration, status)
+        asked = None if self.has_time_limits(configuration, roster) else (wanted, status)
+        if asked is None or asked != self._asked:
+            self.transition = with_storage(schedule(wanted, status, wall_ms), configuration, status)
+        self._asked = asked
         doubles = {item.id for item in configuration.primitives if may_run_twice(item)}
         self._remember(status, configuration)
         orders = self.executor.next_orders(
