@@ -29,13 +29,8 @@ def assign(desk: Desk, clone: Item) -> None:
     _assign_instances(desk, clone, clone.clone.clone_max, clone.clone.clone_node_max)
     if clone.clone.is_promotable:
         promotion.promote(desk, clone)
-    clone.children.sort(key=_number)
     clone.is_assigned = True
     desk.assigning.discard(clone)
-
-
-def _number(instance: Item) -> int:
-    return instance.number or 0
 
 
 def _assign_instances(desk: Desk, clone: Item, total: int, per_node: int) -> None:

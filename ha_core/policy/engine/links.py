@@ -128,7 +128,7 @@ def _this_of_group(desk: Desk, group: Item, asked: Item) -> list[Link]:
         return []
     own = desk.this_with.get(group, [])
     if asked is group or asked is group.children[0]:
-        found = own
+        found = own if asked is group else own[::-1]
         if group.parent is not None:
             found = found + _this(desk, group.parent, asked)
         return found

@@ -91,9 +91,12 @@ class Binder:
         base = name if name in self._clones else name.rpartition(":")[0]
         clone = self._clones.get(base)
         item = self._board.items.get(name)
+        if not nodes:
+            return
         if clone is not None and clone.clone is not None and not clone.clone.is_unique:
-            # Which of the inactive instances it was does not matter: all are alike.
-            item = _inside(clone.children[-1], base)
+            # The lowest inactive one: an instance of which nothing is known anywhere is promoted
+            # by scores for nodes that nobody has looked at, one that is known is not.
+            item = _inside(self._inactive(clone, nodes[0]) or clone.children[-1], base)
         if item is not None and item.kind is Kind.PRIMITIVE:
             note_known(item, nodes)
 

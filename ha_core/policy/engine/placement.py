@@ -40,7 +40,13 @@ def place(board: Board) -> None:
     for top in tops:
         _assign(desk, top, None, False)
     for top in tops:
+        if top.kind is Kind.CLONE:
+            top.children.sort(key=_number)
         quorum.limit(board, top)
+
+
+def _number(instance: Item) -> int:
+    return instance.number or 0
 
 
 def _want(item: Item) -> None:

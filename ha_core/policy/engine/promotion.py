@@ -80,7 +80,8 @@ def promote(desk: Desk, clone: Item) -> None:
 
     counts = [0] * len(clone.scores)
     promoted = 0
-    for instance in sorted(clone.children, key=cmp_to_key(claim)):
+    clone.children.sort(key=cmp_to_key(claim))
+    for instance in clone.children:
         instance.promotion = indexes[instance]
         node: int | None = None
         if indexes[instance] >= 0 and (promoted < clone.clone.promoted_max or not clone.is_managed):
@@ -110,7 +111,7 @@ def _begin(desk: Desk, clone: Item, instance: Item) -> None:
     chosen = location(instance)
     if chosen is None:
         return
-    role = next_role(instance)
+    role = _decided_role(instance)
     if role is Role.STARTED:
         score = _score(desk, clone, instance, chosen)
         desk.priorities[instance] = -1 if score is None else score
@@ -122,6 +123,12 @@ def _begin(desk: Desk, clone: Item, instance: Item) -> None:
                 desk.priorities[instance] = add(desk.priority(instance), score)
     for link in followed(desk, instance):
         following.apply(desk, instance, link.primary, link)
+
+
+def _decided_role(instance: Item) -> Role:
+    """Return the highest role that anything has decided on in it; Started: nothing has."""
+    roles = [item.next_role for item in instance.primitives()]
+    return max((role for role in roles if role is not Role.STARTED), default=Role.STARTED)
 
 
 def _indexes(desk: Desk, clone: Item) -> dict[Item, int]:
