@@ -7,10 +7,10 @@ declared, and the fence devices' time limits. The rules themselves are those of 
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from ha_core.agents.registry import exclusivity_of, guard_of, may_run_twice
 from ha_core.config.model import Configuration, Exclusivity, FenceDevice, TwoNode
-from ha_core.coordinator.lone import RACE_D
 from ha_core.coordinator.record import MAY_BE_ACTIVE
 from ha_core.fencing.rules import can_fence, cut_limit_ms, is_power, levels_of
 from ha_core.gates import Gates
@@ -21,6 +21,10 @@ from ha_core.snapshot import ClusterSnapshot
 from ha_core.status import ClusterStatus, Instance, InstanceState, NodeState, NodeStatus
 from ha_core.timers import with_drift
 
+ALONE_D: Final = 11
+"""One of two voters waits for so many times `dead_after_ms` at most before it shoots the other.
+Source: docs/protocols/quorum.md.
+"""
 GONE = (NodeState.LOST, NodeState.LEFT)
 Moments = tuple[tuple[Moment, ...], tuple[str, ...]]
 
@@ -46,7 +50,7 @@ def lost_moments(snapshot: ClusterSnapshot, node: NodeName) -> Moments:
     if not quorate:
         moments.append(_no_quorum(snapshot, node))
     if fenced is not None:
-        wait_ms = 0 if quorate else RACE_D * dead_ms
+        wait_ms = 0 if quorate else ALONE_D * dead_ms
         cut_ms = dead_ms + wait_ms + _cut_ms(fenced, node)
         names = " and ".join(device.id for device in fenced)
         ends = is_power(fenced)
