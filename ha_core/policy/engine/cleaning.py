@@ -98,12 +98,15 @@ def _clear(graph: Graph, item: Item, node: int, reason: str) -> Action:
     if found is not None:
         return found
     clear = graph.add(Action(Task.CLEAR_FAILCOUNT, item, node, is_needed=True, reason=reason))
-    if not board_allows(graph, node):
-        clear.can_run, clear.hindrance = False, f"{graph.board.nodes[node].node.name} is offline"
+    if not is_reachable(graph, node):
+        clear.can_run, clear.hindrance = (
+            False,
+            f"{graph.board.nodes[node].node.name} cannot be reached",
+        )
     return clear
 
 
-def board_allows(graph: Graph, node: int) -> bool:
-    """Return whether anything can be done on the node at all."""
+def is_reachable(graph: Graph, node: int) -> bool:
+    """Return whether anything can be done on the node: it is there, and not about to be fenced."""
     spot = graph.board.nodes[node]
-    return spot.is_online and not spot.node.is_pending
+    return spot.is_online and not spot.is_unclean and not spot.node.is_pending

@@ -36,7 +36,7 @@ def add_fencing(graph: Graph) -> None:
                 if not board.problem.options.concurrent_fencing and fences:
                     graph.tie(fences[-1], action, ties.ORDER)
                 fences.append(action)
-        elif spot.is_online and not spot.is_unclean and spot.node.is_shutting_down:
+        elif spot.is_online and spot.node.is_shutting_down:
             action = _add_shutdown(graph, spot)
             if spot.node.is_dc:
                 coordinator = action

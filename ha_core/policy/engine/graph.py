@@ -125,7 +125,7 @@ class Graph:
         self.shutdowns: dict[int, Action] = {}
         self.over: dict[tuple[Item, Task], Action] = {}
         """What ends a task of a clone for others, if it is not the task's own end."""
-        self.rounds: dict[Item, dict[Task, "Round"]] = {}
+        self.rounds: dict[Item, dict[Task, Round]] = {}
         """Rounds of notifications, by clone."""
         self.dropped: list[str] = []
         """What had to be left out of the sequence, one sentence each."""

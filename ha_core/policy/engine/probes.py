@@ -33,7 +33,7 @@ class Looking:
 
     def due(self, item: Item, known: set[int]) -> list[int]:
         """Return the nodes to look for a primitive on, in their order."""
-        if self.nodes <= known or item.resource.is_removed:
+        if self.nodes <= known or item.resource.is_removed or item.is_surplus:
             return []
         due = sorted(self.nodes - known)
         if not self.never and not self.exclusive:

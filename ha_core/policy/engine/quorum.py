@@ -1,7 +1,8 @@
 """What the loss of quorum leaves of a placement.
 
-Owns: the policies stop, freeze, demote and fence as they change nodes and roles, once everything
-has its place. Source: Pacemaker Explained, "Cluster Options", no-quorum-policy.
+Owns: what the policies stop, freeze, demote and fence say of each primitive, once everything has
+its place. It keeps that place: the actions that need quorum cannot run (`making`), and what
+cannot start again stops. Source: Pacemaker Explained, "Cluster Options", no-quorum-policy.
 """
 
 from ha_core.policy.engine.items import Board, Item, Reason
@@ -28,7 +29,6 @@ def _limit_primitive(item: Item, policy: NoQuorum) -> None:
         return
     if policy is NoQuorum.FREEZE:
         if item.next_role > max(item.role, Role.STARTED) or not item.roles:
-            item.next_role = item.role
             item.reasons.append(Reason("no_quorum", "without quorum it stays as it is"))
         return
     if policy is NoQuorum.DEMOTE and item.role in (Role.PROMOTED, Role.UNPROMOTED):
@@ -36,5 +36,4 @@ def _limit_primitive(item: Item, policy: NoQuorum) -> None:
             item.next_role = Role.UNPROMOTED
             item.reasons.append(Reason("no_quorum", "without quorum it is demoted"))
         return
-    item.next_role = Role.STOPPED
     item.reasons.append(Reason("no_quorum", "without quorum it is stopped"))

@@ -137,11 +137,14 @@ def _cancel_removed(graph: Graph, item: Item) -> None:
         rests = item.meta.is_maintenance or spot.node.is_maintenance or options.is_maintenance
         for recurring in seen.recurring:
             key = (recurring.name, recurring.interval_ms)
-            if rests or (key not in configured and options.cancel_removed_actions):
+            is_removed = key not in configured
+            ends = rests or (is_removed and options.cancel_removed_actions)
+            if ends and item.node is not None:
+                # A stop that nothing follows ends it anyway.
                 cancel = add_cancel(graph, item, node, *key)
                 for stop in graph.of(item, Task.STOP):
                     graph.tie(stop, cancel, ties.ORDER)
-            if not rests and (recurring.is_changed or key not in configured):
+            if not rests and (recurring.is_changed or is_removed):
                 clear_after_change(graph, item, node)
 
 
