@@ -15,7 +15,6 @@ from ha_core.policy.cib.source import Source
 from ha_core.policy.cib.tree import Element, History
 from ha_core.policy.engine.problem import Node
 
-
 _NO_ANSWER: Final = "its cluster process does not respond"
 
 

@@ -97,8 +97,7 @@ class Observations:
             )
             told = {history.resource for history in entry.histories}
             if self._counts(self.nodes[entry.name]):
-                for history in entry.histories:
-                    extra += self._read(history, self.nodes[entry.name], attributes)
+                extra += self._read_all(entry, attributes)
             self._rest(entry.name, attributes, told)
         for name, node in extra:
             self._add_active(name, node)
@@ -131,7 +130,7 @@ class Observations:
             return None
         found = self.reader.definitions.get(name)
         if found is not None:
-            return self.removed.definition(history) if _is_numbered(found) else found
+            return self.removed.definition(history) if found.is_numbered else found
         base, colon, number = name.rpartition(":")
         if base in self.reader.not_supported:
             return None
@@ -143,6 +142,23 @@ class Observations:
         if found.is_unique and is_beyond:
             return self.removed.definition(history)
         return found
+
+    def _read_all(self, entry: NodeEntry, attributes: _Attributes) -> list[tuple[str, str]]:
+        """Add one node's histories; return where else they make a resource active."""
+        extra: list[tuple[str, str]] = []
+        node = self.nodes[entry.name]
+        said = attributes.counts.keys() | attributes.scores.keys()
+        definitions = self.reader.definitions
+        stopped = self.stopped
+        for history in entry.histories:
+            name = history.resource
+            if history.probed is not None and name not in said and not history.lock:
+                known = definitions.get(name)  # most of all histories come no further
+                if known is not None and known.agent == history.agent and not known.is_numbered:
+                    stopped.setdefault(name, []).append(node.name)
+                    continue
+            extra += self._read(history, node, attributes)
+        return extra
 
     def _read(self, history: History, node: Node, attributes: _Attributes) -> list[tuple[str, str]]:
         """Add one history; return the other nodes where it makes a resource active."""
@@ -281,11 +297,6 @@ class Observations:
                 self.found.append(
                     Observed(name, node, is_known=False, fail_count=fails, promotion_score=score)
                 )
-
-
-def _is_numbered(definition: Definition) -> bool:
-    """Return whether each instance has a number in its name."""
-    return definition.is_cloned and definition.is_unique
 
 
 def _promotion_scores(entry: NodeEntry) -> dict[str, int]:

@@ -31,6 +31,7 @@ MEANINGS: Final = {
     8: "promoted",
     9: "failed promoted",
 }
+_DIGITS: Final = 19
 _STATUS_WORDS: Final = {2: "timed out", 4: "failed", 7: "agent not installed"}
 
 
@@ -106,7 +107,7 @@ def read_entry(operation: Operation) -> Entry:
         transition = _whole(parts[1])
         expected = _whole(parts[2])
         mark = parts[3]
-    changed = values.number(operation.changed)
+    changed = _whole(operation.changed)
     rc = _whole(operation.rc)
     return Entry(
         operation,
@@ -116,13 +117,15 @@ def read_entry(operation: Operation) -> Entry:
         _whole(operation.status),
         expected,
         _whole(operation.call),
-        changed,
+        changed if changed >= 0 else None,
         transition,
         mark,
     )
 
 
 def _whole(text: str) -> int:
+    if len(text) < _DIGITS and text.isdecimal():
+        return int(text)
     found = values.number(text)
     return -1 if found is None else found
 

@@ -46,6 +46,11 @@ class Definition:
         return self.top is None or self.top.clone is None or self.top.clone.is_unique
 
     @property
+    def is_numbered(self) -> bool:
+        """Whether the name of each instance has a number."""
+        return self.is_cloned and self.is_unique
+
+    @property
     def is_cloned(self) -> bool:
         """Whether it is in a clone."""
         return bool(self.top and self.top.clone)

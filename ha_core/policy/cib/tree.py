@@ -6,7 +6,7 @@ Source: XML 1.0; billion laughs and its kin need a DTD.
 """
 
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn, TypeVar
 from xml.parsers import expat
 
 from ha_core.errors import ConfigError
@@ -18,7 +18,7 @@ DEPTH_MAX: Final = 64
 VALUE_MAX: Final = 65_536
 """Characters in one attribute's value."""
 
-PENDING_CALL: Final = -1
+_Value = TypeVar("_Value", str, tuple[str, str, str])
 
 
 class Operation(NamedTuple):
@@ -116,14 +116,19 @@ def parse(text: bytes) -> Element:
     return reader.root
 
 
+_LEAF: Final = Element("", {}, 0)
+"""What stands for an element of the history while it is open; nothing is kept in it."""
+
+
 class _Reader:
     """Expat's callbacks and what they build."""
 
     def __init__(self) -> None:
         self.root: Element | None = None
         self._stack: list[Element] = []
-        self._operations: list[Operation] = []
-        self._words: dict[str, str] = {}
+        self._resource: dict[str, str] = {}
+        self._operations: list[dict[str, str]] = []
+        self._words: dict[object, object] = {}
         parser = self.parser = expat.ParserCreate()
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -137,14 +142,20 @@ class _Reader:
         )
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        if tag == "lrm_rsc_op":
-            self._operations.append(self._operation(attributes))
         stack = self._stack
-        element = Element(tag, attributes, self.parser.CurrentLineNumber)
         if len(stack) >= DEPTH_MAX:
-            raise ConfigError(
-                f"the XML nests deeper than {DEPTH_MAX} elements in line {element.line}"
-            )
+            line = self.parser.CurrentLineNumber
+            raise ConfigError(f"the XML nests deeper than {DEPTH_MAX} elements in line {line}")
+        if tag == "lrm_rsc_op":
+            self._operations.append(attributes)
+            stack.append(_LEAF)
+            return
+        if tag == "lrm_resource":
+            self._resource = attributes
+            self._operations = []
+            stack.append(_LEAF)
+            return
+        element = Element(tag, attributes, self.parser.CurrentLineNumber)
         for name, value in attributes.items():
             if len(value) > VALUE_MAX:
                 raise ConfigError(
@@ -158,50 +169,50 @@ class _Reader:
         element = stack.pop()
         if not stack:
             self.root = element
-        elif tag == "lrm_rsc_op":
             return
-        elif tag == "lrm_resource":
-            stack[-1].history.append(self._history(element.attributes))
+        parent = stack[-1]
+        if parent is _LEAF or tag == "lrm_rsc_op":
+            return
+        if tag == "lrm_resource":
+            parent.history.append(self._history())
         else:
-            stack[-1].children.append(element)
+            parent.children.append(element)
+
+    def _history(self) -> History:
+        get = self._resource.get
+        name = self._shared(get("id", ""))
+        agent = self._shared((get("class", ""), get("provider", ""), get("type", "")))
+        lock = get("shutdown-lock", "")
+        operations = self._operations
+        if len(operations) == 1 and _is_found_stopped(operations[0]):
+            return History(name, agent, operations[0].get("last-rc-change", ""), (), lock)
+        return History(name, agent, None, tuple(map(self._operation, operations)), lock)
+
+    def _shared(self, value: _Value) -> _Value:
+        """Return one and the same object for equal values, as most come again and again."""
+        return self._words.setdefault(value, value)  # type: ignore[return-value]  # an equal one
 
     def _operation(self, attributes: dict[str, str]) -> Operation:
         get = attributes.get
-        shared = self._words.setdefault
-        task = get("operation", "")
-        interval = get("interval", "0")
-        rc = get("rc-code", "")
-        status = get("op-status", "")
-        digest = get("op-digest", "")
-        key = get("transition-key", "")
+        shared = self._shared
         return Operation(
             get("id", ""),
-            shared(task, task),
-            shared(interval, interval),
-            shared(rc, rc),
-            shared(status, status),
+            shared(get("operation", "")),
+            shared(get("interval", "0")),
+            shared(get("rc-code", "")),
+            shared(get("op-status", "")),
             get("call-id", ""),
-            key,
+            get("transition-key", ""),
             get("last-rc-change", ""),
-            shared(digest, digest),
-            get("op-restart-digest", ""),
-            get("op-force-restart", ""),
-            get("migrate_source", ""),
-            get("migrate_target", ""),
+            shared(get("op-digest", "")),
+            shared(get("op-restart-digest", "")),
+            shared(get("op-force-restart", "")),
+            shared(get("migrate_source", "")),
+            shared(get("migrate_target", "")),
         )
 
-    def _history(self, attributes: dict[str, str]) -> History:
-        get = attributes.get
-        operations = self._operations
-        self._operations = []
-        agent = (get("class", ""), get("provider", ""), get("type", ""))
-        lock = get("shutdown-lock", "")
-        shared = self._words.setdefault
-        name = get("id", "")
-        name = shared(name, name)
-        if len(operations) == 1:
-            only = operations[0]
-            is_probe = only.task == "monitor" and only.interval == "0"
-            if is_probe and only.rc == "7" and only.status == "0":
-                return History(name, agent, only.changed, (), lock)
-        return History(name, agent, None, tuple(operations), lock)
+
+def _is_found_stopped(attributes: dict[str, str]) -> bool:
+    get = attributes.get
+    is_probe = get("operation") == "monitor" and get("interval", "0") == "0"
+    return is_probe and get("rc-code") == "7" and get("op-status") == "0"
