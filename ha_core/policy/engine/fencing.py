@@ -79,7 +79,7 @@ def _order_starts(graph: Graph, item: Item, fence: Action) -> None:
 def _imply_stops(graph: Graph, item: Item, fence: Action) -> None:
     """Stops and demotions on a fenced node are done by the fencing."""
     waits = has_fencing(item.meta.requires)
-    top_stop = graph.find(item.top, Task.STOP) if item.top is not item else None
+    top_stop = graph.find(item.top, Task.STOP)
     for stop in graph.of(item, Task.STOP):
         if stop.node != fence.node:
             continue

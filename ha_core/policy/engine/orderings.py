@@ -121,7 +121,7 @@ def _exclude(
 
 
 def add_capacity_ties(graph: Graph) -> None:
-    """A start waits for the stops that free what it needs on its node."""
+    """A start waits for the stops that free capacity on its node."""
     if graph.board.problem.options.strategy is Strategy.DEFAULT:
         return
     users = [
@@ -130,19 +130,18 @@ def add_capacity_ties(graph: Graph) -> None:
         for item in top.primitives()
         if item in graph.by_item and item.resource.demand
     ]
+    freed: dict[int, Action] = {}
     for item in users:
         for stop in graph.of(item, Task.STOP):
-            if stop.node is None or not (stop.is_needed or stop.is_migration):
-                continue
-            freed = graph.mark(item, Phase.FREED)
-            freed.node = stop.node
-            graph.tie(stop, freed, ties.LOAD)
-            for other in users:
-                if other is not item and other.node == stop.node:
-                    _wait_for(graph, freed, other)
-
-
-def _wait_for(graph: Graph, freed: Action, item: Item) -> None:
-    for task in (Task.START, Task.MIGRATE_TO):
-        for action in graph.of(item, task):
-            graph.tie(freed, action, ties.LOAD)
+            if stop.node is not None and item.is_managed:
+                mark = freed.get(stop.node)
+                if mark is None:
+                    mark = freed[stop.node] = graph.mark(None, Phase.FREED, is_needed=True)
+                    mark.node = stop.node
+                graph.tie(stop, mark, ties.LOAD)
+    for item in users:
+        mark = freed.get(item.node) if item.node is not None else None
+        if mark is not None and item.is_managed:
+            for task in (Task.START, Task.MIGRATE_TO):
+                for action in graph.of(item, task):
+                    graph.tie(mark, action, ties.LOAD)

@@ -385,6 +385,9 @@ class Settler:
 
     def _print(self) -> None:
         for action in self.graph.actions:
+            if action.item is not None and action.item.children:
+                self._flags(action, None)
+        for action in self.graph.actions:
             for tie in action.before:
                 if tie.kind & ties.PRINTS_FIRST and action.is_needed:
                     tie.first.is_printed = True
