@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from ha_core.cli.options import Options, verb
+from ha_core.cli.policy_text import plan_lines
 from ha_core.errors import ConfigError, HaError
 from ha_core.policy.cib.read import read_cib
 from ha_core.policy.engine.plan import Plan, plan
@@ -40,7 +41,7 @@ def policy(options: Options, file: Path | None, server: bool) -> None:
     if options.as_json:
         click.echo(json.dumps(made.as_value(), ensure_ascii=False))
         return
-    click.echo(str(made.as_value()))
+    click.echo("\n".join(plan_lines(made)))
 
 
 def _serve() -> None:
