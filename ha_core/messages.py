@@ -204,6 +204,8 @@ class View:
     fencing: tuple[FencingStatus, ...] = ()
     awaited: tuple[NodeName, ...] = ()
     """Voters without which nothing starts yet."""
+    first: NodeName | None = None
+    """Who of two voters with fencing shoots first when they lose each other; None: it is open."""
 
 
 class FenceVerb(StrEnum):

@@ -234,8 +234,8 @@ class Node(NodeParts):
             return
         silent_ms = partial(self._detector.silent_ms, now_ms=now_ms)
         wall_ms = self._wall(now_ms)
-        view = self._view.nodes
-        found = self._lone.tick(self._raft, view, silent_ms, self._timers, now_ms, wall_ms)
+        first = self._view.first
+        found = self._lone.tick(self._raft, first, silent_ms, self._timers, now_ms, wall_ms)
         self._alone_or_not(found, now_ms)
 
     def _alone_or_not(self, found: Iterable[LoneOutput | GoAlone], now_ms: Millis) -> None:

@@ -14,6 +14,7 @@ from ha_core.coordinator.fencer import Fencer
 from ha_core.coordinator.fencer import Output as FencerOutput
 from ha_core.coordinator.handover import Handover
 from ha_core.coordinator.planner import REPLAN_MS, Planner
+from ha_core.coordinator.race import Race
 from ha_core.coordinator.reach import Reach
 from ha_core.coordinator.record import Lost
 from ha_core.coordinator.register import Register
@@ -77,6 +78,7 @@ class Lead:
         self.version = 0
         self._viewed: tuple[object, ...] = ()
         self._in_charge: tuple[NodeStatus, ...] = ()
+        self._race = Race(name)
         self._outdated: dict[tuple[NodeName, Generation], Millis | None] = {}
         """Earlier starts that still speak, and since when; None once that was told."""
 
@@ -98,6 +100,8 @@ class Lead:
     def is_still(self, now_ms: Millis) -> bool:
         """Return whether `tick` and `share` would do nothing, as long as nothing is due by time."""
         if not self._is_still or self._dirty or not self.may_act(now_ms):
+            return False
+        if not self._race.is_settled:
             return False
         if self._viewed[2] != self._register.last_seq or self._raft.complete() != self._fit:
             return False
@@ -325,15 +329,19 @@ class Lead:
 
     def share(self, now_ms: Millis) -> list[LeadOutput]:
         """Send the view to every node that is there, if it differs from the last one."""
+        nodes = self.roster.statuses()
+        if self.may_act(now_ms):
+            self._in_charge = nodes
+            other, settings = self._raft.other_of_two, self._raft.configuration
+            self._race.look(other, settings, self.roster.records, nodes, self.version + 1)
         picture = (
-            self.roster.statuses(),
+            nodes,
             tuple(sorted(self.planner.restarts)),
             self._register.last_seq,
             self.fencer.statuses(),
             self.planner.awaited,
+            self._race.told,
         )
-        if self.may_act(now_ms):
-            self._in_charge = picture[0]
         if picture == self._viewed:
             return []
         self._viewed = picture
@@ -356,14 +364,15 @@ class Lead:
             self._register.since(events_through),
             self.fencer.statuses(),
             self.planner.awaited,
+            self._race.told,
         )
 
     def last_view(self, events_through: int) -> View:
         """Return the view as it was while this node could act: what it has ended since, for want of
-        others, does not count, or of two the wrong one would shoot first.
+        others, does not count.
         """
         last = self.view(events_through)
-        return replace(last, nodes=self._in_charge or last.nodes)
+        return replace(last, nodes=self._in_charge or last.nodes, first=self._race.agreed)
 
     # --- mechanics -----------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The lone voter: one of two that has lost the other, and may go on once that one is off.
 
-Owns: when such a voter shoots, how long the lighter of two waits, and what it
-takes as proof. It has no quorum and no coordinator's lease, so it may do nothing
+Owns: when such a voter shoots, and what it takes as proof; how long it waits before
+that is `race`'s. It has no quorum and no coordinator's lease, so it may do nothing
 else: whether the proof lets it lead is replication's rule (`alone_fault`), and
 docs/protocols/quorum.md has the argument.
 """
@@ -13,17 +13,15 @@ from random import Random
 from typing import Final
 
 from ha_core.config.model import Configuration
+from ha_core.coordinator import race
 from ha_core.fencing.machine import Fencing, Output, Proved, Stage, Wish, verdict_of
 from ha_core.fencing.rules import can_fence
 from ha_core.ids import Generation, Millis, NodeName
 from ha_core.messages import FenceReport
 from ha_core.replication.entries import LEFT, Verdict
 from ha_core.replication.machine import Replication
-from ha_core.status import InstanceState, NodeStatus
 from ha_core.timers import RaftTimers
 
-RACE_D: Final = 5
-"""The lighter of two waits for so many D, that the weightier may shoot it first."""
 FIRST_ERRAND: Final = 1_000_000
 """Above the numbers of a coordinator's errands in the same term."""
 
@@ -67,13 +65,16 @@ class Lone:
     def tick(
         self,
         raft: Replication,
-        view: tuple[NodeStatus, ...],
+        first: NodeName | None,
         silent_ms: Callable[[NodeName], Millis],
         timers: RaftTimers,
         now_ms: Millis,
         wall_ms: Millis,
     ) -> list[Output | GoAlone]:
-        """Shoot, go on shooting, or give it up, as things stand now."""
+        """Shoot, go on shooting, or give it up, as things stand now.
+
+        `first`: who is to shoot first, by what this node goes by; None if that is open.
+        """
         other = raft.other_of_two
         is_lone = other is not None and not raft.alone_fault(now_ms)
         if is_lone and other is not None and silent_ms(other) >= timers.dead_after_ms:
@@ -82,7 +83,7 @@ class Lone:
                 return [GoAlone(Verdict(other, generation, LEFT, "cluster", "", wall_ms))]
             if _may_shoot(raft.configuration, other):
                 self.until_ms = now_ms + timers.dead_after_ms
-                return self._shoot(raft, other, generation, view, timers, now_ms, wall_ms)
+                return self._shoot(raft, other, generation, first, timers, now_ms, wall_ms)
         self.until_ms = 0
         return [] if self._fencing is None else self._end(raft.configuration, now_ms)
 
@@ -103,7 +104,7 @@ class Lone:
         raft: Replication,
         other: NodeName,
         generation: Generation,
-        view: tuple[NodeStatus, ...],
+        first: NodeName | None,
         timers: RaftTimers,
         now_ms: Millis,
         wall_ms: Millis,
@@ -113,14 +114,13 @@ class Lone:
             self._fencing = Fencing(
                 self._name, raft.term, self._random, timers.election_ms, self._number
             )
-        wait_ms = 0 if _is_weightier(self._name, other, view, raft.configuration) else RACE_D
         reason = f"{self._name} and {other} have lost each other, and one of them must go on"
         wish = Wish(
             other,
             generation,
             reason,
             f"{other}-duel-{generation}",
-            wait_ms=wait_ms * timers.dead_after_ms,
+            wait_ms=race.wait_ms(self._name, other, first, timers.dead_after_ms),
             power=True,
         )
         found = self._fencing.tick({other: wish}, (self._name,), raft.configuration, now_ms)
@@ -156,21 +156,3 @@ def _last_word(raft: Replication, node: NodeName) -> tuple[Generation, str]:
     """Return the newest start of a node that the log knows, and what it says of it."""
     found = next((item for item in raft.verdicts if item.node == node), None)
     return (found.generation, found.method) if found is not None else (0, "")
-
-
-def _is_weightier(
-    name: NodeName, other: NodeName, view: tuple[NodeStatus, ...], configuration: Configuration
-) -> bool:
-    """Return whether this node ran more than the other, by the last view; of equals, by name."""
-    weights = {node.name: _weight(node, configuration) for node in view}
-    return (weights.get(name, 0), other) > (weights.get(other, 0), name)
-
-
-def _weight(node: NodeStatus, configuration: Configuration) -> int:
-    """Return the weight of what a node runs: one each, and its priority."""
-    priorities = {item.id: item.meta.priority or 0 for item in configuration.primitives}
-    return sum(
-        1 + max(priorities.get(item.resource, 0), 0)
-        for item in node.instances
-        if item.state is InstanceState.STARTED
-    )

@@ -10,7 +10,7 @@ from ha_core.config.heartbeat import import_directory
 from ha_core.config.model import Configuration, TwoNode
 from ha_core.config.parse import parse_text
 from ha_core.config.render import render
-from ha_core.coordinator.lone import RACE_D
+from ha_core.coordinator.race import RACE_D
 from ha_core.fencing.rules import is_power, levels_of, timeout_ms
 from ha_core.ids import ResourceId
 from ha_core.runtime.peers import DEFAULT_PORT
