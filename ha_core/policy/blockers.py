@@ -20,6 +20,7 @@ from ha_core.config.model import (
 )
 from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.policy.scores import text as score_text
+from ha_core.policy.wording import said
 from ha_core.status import ClusterStatus, Instance, InstanceState, NodeState
 
 _T = TypeVar("_T")
@@ -234,21 +235,24 @@ def _of_constraints(configuration: Configuration, names: set[ResourceId]) -> Ite
         if location.resource in names and location.origin is Origin.ADMINISTRATOR:
             gives = f"gives {location.node} {score_text(location.score)}"
             gives = f"forbids {location.node}" if location.score <= -INFINITY else gives
-            text = f"constraint {location.id} {gives}"
+            text = said(location) if location.source else f"constraint {location.id} {gives}"
             yield Blocker(BlockerKind.LOCATION, location.id, text, _APPLY, location.node)
     for rule in configuration.rules:
         if rule.resource in names:
             text = f"rule {rule.id} judges nodes by {rule.attribute}"
+            text = said(rule) if rule.source else text
             yield Blocker(BlockerKind.RULE, rule.id, text, _APPLY)
     for item in configuration.colocations:
         if item.resource in names:
             verb = "wants" if item.score > 0 else "keeps"
             between = "with" if item.score > 0 else "away from"
             text = f"constraint {item.id} {verb} {item.resource} {between} {item.with_resource}"
+            text = said(item) if item.source else text
             yield Blocker(BlockerKind.COLOCATION, item.id, text, _APPLY)
     for order in configuration.orderings:
         if order.then in names:
             text = f"constraint {order.id} starts {order.then} after {order.first}"
+            text = said(order) if order.source else text
             yield Blocker(BlockerKind.ORDERING, order.id, text, _APPLY)
 
 

@@ -377,13 +377,15 @@ class _Placement:
 
     @staticmethod
     def _wished(seat: Seat, node: NodeName, able: list[NodeName]) -> Reason | None:
-        """Return the wish that decides for the node: without it another one would do as well."""
+        """Return the wish that decides for the node: no other one is wished for so much, and
+        nothing else says more for this one.
+        """
         wishes = [item for item in seat.reasons if item.code in ("prefers", "avoids")]
         sums = {name: sum(w.score or 0 for w in wishes if w.node == name) for name in able}
-        gap = seat.scores[node] - max(seat.scores[name] for name in able if name != node)
-        mine = [item for item in wishes if item.node == node and (item.score or 0) >= gap]
-        is_best = sums[node] == max(sums.values())
-        return mine[0] if mine and is_best else None
+        rest = max(sums[name] for name in able if name != node)
+        mine = [item for item in seat.reasons if item.node == node and (item.score or 0) > 0]
+        best = max(mine, key=lambda item: item.score or 0, default=None)
+        return best if best in wishes and sums[node] > rest else None
 
     def _nowhere(self, resource: ResourceId, seat: Seat) -> Reason:
         if not self._picture.resources[resource].is_wanted:

@@ -8,7 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from ha_core.config.model import Location, Rule
+from ha_core.config.model import (
+    Colocation,
+    Comparison,
+    Constraint,
+    Location,
+    Ordering,
+    Rule,
+)
 from ha_core.ids import NodeName, ResourceId
 from ha_core.policy.transition import Reason
 
@@ -45,6 +52,27 @@ def wish(item: Location | Rule, node: NodeName, of: ResourceId) -> Reason:
             said = f"may run on {listed(names)} alone"
     text = f"{whose} {said} ({item.source})"
     return Reason(word.replace("_", "-"), text, node, item.score)
+
+
+def said(item: Constraint) -> str:
+    """Return what a word of the file does, by its place: for what could be changed there."""
+    return f"{item.source} {_does(item)}"
+
+
+def _does(item: Constraint) -> str:
+    match item:
+        case Location():
+            verb = "prefers" if item.score > 0 else "forbids"
+            return f"{verb if item.score else 'allows'} {item.node}"
+        case Rule():
+            names = listed(item.value.split())
+            is_only = item.operation is Comparison.NONE_OF
+            return f"allows {names} alone" if is_only else f"avoids {names}"
+        case Colocation():
+            verb, between = ("wants", "with") if item.score > 0 else ("keeps", "away from")
+            return f"{verb} {item.resource} {between} {item.with_resource}"
+        case Ordering():
+            return f"starts {item.then} after {item.first}"
 
 
 def brief(text: str, limit: int = WHY_CHARACTERS_MAX) -> str:
