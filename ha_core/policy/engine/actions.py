@@ -10,6 +10,7 @@ from ha_core.policy.engine.collectives import add_item
 from ha_core.policy.engine.fencing import add_fencing, add_unfencing
 from ha_core.policy.engine.graph import Graph
 from ha_core.policy.engine.items import Board, Item
+from ha_core.policy.engine.loops import break_loops
 from ha_core.policy.engine.notify import add_notifications, mark_rounds
 from ha_core.policy.engine.orderings import add_capacity_ties, add_exclusions, add_orderings
 from ha_core.policy.engine.probes import add_probes, tie_probes
@@ -33,6 +34,7 @@ def act(board: Board) -> Graph:
     add_fencing(graph)
     Settler(graph).run()
     add_notifications(graph)
+    break_loops(graph)
     return graph
 
 

@@ -79,7 +79,7 @@ def _order_starts(graph: Graph, item: Item, fence: Action) -> None:
 def _imply_stops(graph: Graph, item: Item, fence: Action) -> None:
     """Stops and demotions on a fenced node are done by the fencing."""
     waits = has_fencing(item.meta.requires)
-    top_stop = graph.find(item.top, Task.STOP)
+    top_stops = graph.of(item.top, Task.STOP)
     for stop in graph.of(item, Task.STOP):
         if stop.node != fence.node:
             continue
@@ -87,8 +87,7 @@ def _imply_stops(graph: Graph, item: Item, fence: Action) -> None:
         stop.hindrance = ""
         if waits:
             graph.tie(fence, stop, ties.PRESERVE)
-            if top_stop is not None:
-                graph.tie(fence, top_stop, ties.PRESERVE)
+            graph.tie(fence, top_stops[-1], ties.PRESERVE)
     for demote in graph.of(item, Task.DEMOTE):
         if demote.node == fence.node:
             demote.is_pseudo = demote.can_run = True

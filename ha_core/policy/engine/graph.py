@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from ha_core.policy.engine import ties
 from ha_core.policy.engine.items import Board, Item
 from ha_core.policy.engine.problem import Requires, Role, Task
 
@@ -254,3 +255,20 @@ def is_within(item: Item, ancestor: Item) -> bool:
 def has_fencing(requires: Requires) -> bool:
     """Return whether it wants failed nodes fenced before it goes on."""
     return requires in (Requires.FENCING, Requires.UNFENCING)
+
+
+def orders(tie: Tie) -> bool:
+    """Return whether a tie still says something of the sequence of its two actions."""
+    kind, first, then = tie.kind, tie.first, tie.then
+    if kind == ties.NONE:
+        return False
+    if first.is_migration and (
+        kind & ties.UNLESS_MIGRATED or (kind == ties.ORDER and first.task is Task.STOP)
+    ):
+        return False
+    if kind in (ties.LOAD, ties.APART):
+        node = then.node
+        if then.task is Task.MIGRATE_TO and then.item is not None:
+            node = then.item.node
+        return first.node is None or node is None or first.node == node
+    return True

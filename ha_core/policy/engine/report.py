@@ -6,8 +6,7 @@ between the actions themselves.
 
 from collections.abc import Container
 
-from ha_core.policy.engine import ties
-from ha_core.policy.engine.graph import Action, Graph
+from ha_core.policy.engine.graph import Action, Graph, orders
 from ha_core.policy.engine.items import Board
 from ha_core.policy.engine.problem import Role, Task
 
@@ -49,7 +48,7 @@ def actions_of(graph: Graph) -> tuple[list[dict[str, object]], list[list[int]]]:
 def _successors(action: Action, position: Container[Action]) -> list[Action]:
     found: list[Action] = []
     seen = {action}
-    todo = [tie.then for tie in action.after if counts(tie.kind, action, tie.then)]
+    todo = [tie.then for tie in action.after if orders(tie)]
     while todo:
         other = todo.pop()
         if other in seen:
@@ -58,28 +57,8 @@ def _successors(action: Action, position: Container[Action]) -> list[Action]:
         if other in position:
             found.append(other)
         elif other.happens:
-            todo += [tie.then for tie in other.after if counts(tie.kind, other, tie.then)]
+            todo += [tie.then for tie in other.after if orders(tie)]
     return found
-
-
-def counts(kind: int, first: Action, then: Action) -> bool:
-    """Return whether a tie still orders these two."""
-    if kind == ties.NONE:
-        return False
-    if kind & ties.UNLESS_MIGRATED and first.is_migration:
-        return False
-    if kind == ties.ORDER and first.is_migration and first.task is Task.STOP:
-        return False
-    if kind == ties.LOAD or kind == ties.APART:
-        return _meet(first, then)
-    return True
-
-
-def _meet(first: Action, then: Action) -> bool:
-    node = then.node
-    if then.task is Task.MIGRATE_TO and then.item is not None:
-        node = then.item.node
-    return first.node is None or node is None or first.node == node
 
 
 def _described(board: Board, action: Action, node: int | None) -> dict[str, object]:
