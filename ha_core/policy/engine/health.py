@@ -15,7 +15,7 @@ _PREFIX = "#health"
 
 
 def apply(board: Board, put: Callable[[Item, int, int], None]) -> None:
-    """Give every top-level item the health of each node, by `put(item, node, score)`."""
+    """Give every top-level item the health of each node, as a location constraint would."""
     options = board.problem.options.health
     if options.strategy == "none":
         return

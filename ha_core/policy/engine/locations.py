@@ -32,7 +32,7 @@ def prepare(desk: Desk) -> None:
     base = [spot.node.score if options.is_symmetric else _UNLISTED for spot in board.nodes]
     for top in board.tops:
         _begin(board, top, base)
-    health.apply(board, put)
+    health.apply(board, lambda item, node, score: _apply(desk, item, [(node, score)]))
     _locations(desk)
     tickets.apply(board, ban)
     for top in board.tops:
