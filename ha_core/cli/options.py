@@ -3,7 +3,6 @@
 Owns: the conventions of the command line. Knows nothing of any single verb.
 """
 
-import asyncio
 import functools
 import json
 import os
@@ -123,13 +122,15 @@ def is_root_named() -> bool:
 
 def run(work: Coroutine[Any, Any, _T]) -> _T:
     """Run the asynchronous part of a verb."""
+    import asyncio  # only here: verbs that ask no daemon need not pay for it
+
     return asyncio.run(work)
 
 
 def run_until_interrupted(work: Coroutine[Any, Any, None]) -> None:
     """Run what goes on until Ctrl-C, which is then its ordinary end."""
     try:
-        asyncio.run(work)
+        run(work)
     except KeyboardInterrupt:
         raise click.exceptions.Exit(0) from None
 

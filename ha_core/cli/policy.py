@@ -3,6 +3,7 @@
 Owns: files and lines in and out; what is printed is made by `policy_text` and the engine.
 """
 
+import gc
 import json
 import sys
 import time
@@ -11,7 +12,6 @@ from pathlib import Path
 import click
 
 from ha_core.cli.options import Options, verb
-from ha_core.cli.policy_text import plan_lines
 from ha_core.errors import ConfigError, HaError
 from ha_core.policy.cib.read import read_cib
 from ha_core.policy.engine.plan import Plan, plan
@@ -34,6 +34,7 @@ def policy(options: Options, file: Path | None, server: bool) -> None:
     """
     if server == (file is not None):
         raise click.UsageError("give either --cib FILE or --server")
+    gc.disable()  # a plan makes no cycles worth a search, and much that would be searched
     if file is None:
         _serve()
         return
@@ -41,6 +42,8 @@ def policy(options: Options, file: Path | None, server: bool) -> None:
     if options.as_json:
         click.echo(json.dumps(made.as_value(), ensure_ascii=False))
         return
+    from ha_core.cli.policy_text import plan_lines  # programs want the JSON, and at once
+
     click.echo("\n".join(plan_lines(made)))
 
 
@@ -55,6 +58,7 @@ def _serve() -> None:
             answer = {"error": str(error)}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
+        gc.collect()
 
 
 def _planned(path: Path) -> Plan:

@@ -3,7 +3,6 @@
 Source: Pacemaker Explained, "Resource Constraints".
 """
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -224,10 +223,3 @@ class Constraints:
                 return None
             found.append(None if role is Role.STARTED else role)
         return found[0], found[1]
-
-
-def elements(source: Source, names: Mapping[str, object] | None = None) -> Iterator[Element]:
-    """Return the constraints' elements in their order."""
-    for element in source.configuration("constraints"):
-        if names is None or element.tag in names:
-            yield element

@@ -3,7 +3,6 @@
 Source: Pacemaker Explained, "Reusing Parts of the Configuration".
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -58,9 +57,3 @@ def find_targets(
         if element.tag == "tag" and element.id:
             tags[element.id] = [child.id for child in element.all("obj_ref")]
     return Targets(source, known, templates, not_supported, tags)
-
-
-def pattern_of(text: str) -> tuple[re.Pattern[str], bool]:
-    """Return a pattern of names, and whether names must not match it."""
-    inverted = text.startswith("!")
-    return re.compile(text[1:] if inverted else text), inverted
