@@ -51,6 +51,8 @@ def _judge(top: Item, calm: set[int]) -> tuple[bool, bool]:
     """Return whether everything stays as it is, and whether all of it runs."""
     whole = True
     for item in top.primitives():
+        if any(one.role is Role.STOPPED for one in item.resource.operations):
+            return False, False
         if not item.roles and item.node is None:
             if item.resource.is_removed or _has_marks(item):
                 return False, False

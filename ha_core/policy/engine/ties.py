@@ -63,5 +63,6 @@ STRICT: Final = (
     | PROMOTED_IMPLIES_FIRST
     | PSEUDO_FIRST
     | ON_NODE
+    | CANCELS_FIRST
 )
 """Kinds that may change an action."""
