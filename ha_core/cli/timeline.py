@@ -55,14 +55,16 @@ class _Row:
 
 
 def duration(span_ms: Millis) -> str:
-    """Return a time as people read it: `350 ms`, `4.5 s`, `2 min 10 s`."""
+    """Return a time as people read it, such as `350 ms`, `4.5 s`, `2 min 10 s`; rounded up, as it
+    is a bound.
+    """
     if span_ms < 1000:
         return f"{span_ms} ms"
-    if span_ms < 60_000:
-        return f"{round(span_ms / 1000, 1):g} s"
-    minutes, rest_ms = divmod(span_ms, 60_000)
-    seconds = f" {round(rest_ms / 1000)} s" if round(rest_ms / 1000) else ""
-    return f"{minutes} min{seconds}"
+    tenths = -(-span_ms // 100)
+    if tenths < 600:
+        return f"{tenths / 10:g} s"
+    minutes, seconds = divmod(-(-span_ms // 1000), 60)
+    return f"{minutes} min{f' {seconds} s' if seconds else ''}"
 
 
 def drawn(preview: Preview) -> str:

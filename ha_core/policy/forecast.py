@@ -114,8 +114,9 @@ def forecast(
             strangers = _strangers(configuration, status)
             if not plan.actions and not strangers:
                 break
-            walk.round(plan, strangers, moment.at_ms)
-            status = carried_out(status, plan, strangers)
+            part = first_part(plan)
+            walk.round(part, strangers, moment.at_ms)
+            status = carried_out(status, part, strangers)
         else:
             is_at_rest = False
     return Forecast(ran, tuple(walk.steps), tuple(walk.ended), status, plan, is_at_rest)
@@ -160,6 +161,22 @@ class _Walk:
                 begins_ms + limit_ms,
             )
             self.steps.append(step)
+
+
+def first_part(plan: Transition) -> Transition:
+    """Return the plan as far as it needs no answer of a probe: with that it is made anew, and what
+    was concluded from what nobody knew may turn out otherwise.
+    """
+    open_keys: set[ActionKey] = set()
+    kept = []
+    for action in plan.actions:
+        if open_keys & set(action.after):
+            open_keys.add(action.key)
+            continue
+        kept.append(action)
+        if action.key.kind is ActionKind.PROBE:
+            open_keys.add(action.key)
+    return replace(plan, actions=tuple(kept))
 
 
 def running(status: ClusterStatus) -> list[Place]:

@@ -88,10 +88,6 @@ def _begin_ms(gap: _Gap) -> Millis:
 
 
 def _gaps(forecast: Forecast) -> Iterable[_Gap]:
-    def _is_warm(start: Step, end: Step) -> bool:
-        """Return whether it is certain to run at its new place before it ends at the old one."""
-        return start.number in _before(end, forecast) or start.number in end.behind
-
     ends: dict[ResourceId, list[Step | Ended]] = {}
     for ended in forecast.ended:
         ends.setdefault(ended.place[0], []).append(ended)
@@ -109,10 +105,15 @@ def _gaps(forecast: Forecast) -> Iterable[_Gap]:
             continue  # it goes on at another place
         first, last = min(found, key=_number), max(found, key=_number)
         begun = starts.get(resource, [])
-        if isinstance(first, Step) and any(_is_warm(start, first) for start in begun):
+        if isinstance(first, Step) and any(_is_warm(start, first, forecast) for start in begun):
             continue  # it was there already when it was given up
         is_back = bool(begun) and forecast.place(resource) is not None
         yield _Gap(resource, _node(last), first, begun[-1] if is_back else None)
+
+
+def _is_warm(start: Step, end: Step, forecast: Forecast) -> bool:
+    """Return whether it is certain to run at its new place before it ends at the old one."""
+    return start.number in _before(end, forecast) or start.number in end.behind
 
 
 def _number(item: Step | Ended) -> int:
@@ -146,6 +147,8 @@ def _bound_ms(begin: Step | Ended, end: Step, forecast: Forecast) -> Millis:
     if isinstance(begin, Ended):
         return end.ends_ms - begin.at_ms
     over = _before(begin, forecast)
+    if end.number in over:
+        return 0
     needed: set[int] = set()
     queue = [end.number]
     while queue:
