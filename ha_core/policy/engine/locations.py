@@ -74,7 +74,9 @@ def _keep_unmanaged(board: Board, item: Item) -> None:
     if not item.is_managed and board.problem.options.is_maintenance:
         is_left = True
     for node in item.roles:
+        seen = item.observed.get(node)
         is_left = is_left or board.nodes[node].node.is_maintenance
+        is_left = is_left or (seen is not None and seen.failed is OnFail.BLOCK)
         if is_left:
             put(item, node, INFINITY)
 
