@@ -38,7 +38,10 @@ class Restart:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Move a resource to `node`, or away from where it is if None; ends at `expires_wall_ms`."""
+    """Move a resource to `node`, or away from where it is if None.
+
+    It is over when the node is lost or stops, or at `expires_wall_ms`.
+    """
 
     resource: ResourceId
     node: NodeName | None = None
@@ -48,7 +51,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """Forbid a resource a node until `clear` or `expires_wall_ms`."""
+    """Forbid a resource a node until that is lost or stops, or else until `expires_wall_ms`."""
 
     resource: ResourceId
     node: NodeName

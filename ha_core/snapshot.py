@@ -7,7 +7,7 @@ from this node's own replica; equal `version` means equal content.
 
 from dataclasses import dataclass
 
-from ha_core.config.model import Configuration
+from ha_core.config.model import Configuration, Origin
 from ha_core.gates import Gates
 from ha_core.ids import LinkName, Millis, NodeName, ResourceId, Term
 from ha_core.policy.transition import Decision
@@ -61,6 +61,20 @@ class ResourceSummary:
     """One sentence: how the guard does it, or why there is none."""
     shorter: tuple[str, ...] = ()
     """What would make a takeover quicker, one sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded:
+    """A move or a ban by hand that holds, and its end."""
+
+    resource: ResourceId
+    node: NodeName
+    origin: Origin
+    is_allowed: bool
+    """True: it is to run there; false: it may not."""
+    expires_wall_ms: Millis | None = None
+    ends_with_node: bool = False
+    """It is over when the node is lost or stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +155,5 @@ class ClusterSnapshot:
     """What the votes mean: what one more loss would do, or who must come back; one sentence."""
     awaited: tuple[NodeName, ...] = ()
     """Voters without which nothing starts yet (`wait_for_all`)."""
+    commanded: tuple[Commanded, ...] = ()
+    """Moves and bans by hand that hold."""

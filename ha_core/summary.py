@@ -5,7 +5,7 @@ replica, so that every node can say why. Knows nothing of sockets or screens.
 """
 
 from ha_core import alarms
-from ha_core.config.model import Primitive, TargetRole
+from ha_core.config.model import Origin, Primitive, TargetRole
 from ha_core.facts import Facts
 from ha_core.fencing.rules import device_names, is_fencing
 from ha_core.gates import Gates
@@ -18,6 +18,7 @@ from ha_core.quorum.outlook import outlook
 from ha_core.quorum.votes import votes_needed
 from ha_core.snapshot import (
     ClusterSnapshot,
+    Commanded,
     NodeSummary,
     ResourceSummary,
     Timers,
@@ -78,6 +79,24 @@ def summarize(facts: Facts) -> ClusterSnapshot:
         outlook=seen.text,
         awaited=facts.awaited if facts.quorate else (),
         fencing=facts.fencing if facts.quorate else (),
+        commanded=_commanded(facts),
+    )
+
+
+def _commanded(facts: Facts) -> tuple[Commanded, ...]:
+    """Return the moves and bans whose time is not over."""
+    return tuple(
+        Commanded(
+            item.resource,
+            item.node,
+            item.origin,
+            item.score > 0,
+            item.expires_wall_ms,
+            item.until_generation > 0,
+        )
+        for item in facts.configuration.locations
+        if item.origin is not Origin.ADMINISTRATOR
+        and (item.expires_wall_ms is None or item.expires_wall_ms > facts.wall_ms)
     )
 
 

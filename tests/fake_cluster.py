@@ -32,7 +32,14 @@ from ha_core.layout import Layout
 from ha_core.policy.transition import Decision, Reason
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.runtime.control import Access, ControlServer
-from ha_core.snapshot import ClusterSnapshot, LinkSummary, NodeSummary, ResourceSummary, Timers
+from ha_core.snapshot import (
+    ClusterSnapshot,
+    Commanded,
+    LinkSummary,
+    NodeSummary,
+    ResourceSummary,
+    Timers,
+)
 from ha_core.status import Instance, InstanceState, NodeState, NodeStatus
 
 NODES = (NodeName("n1"), NodeName("n2"), NodeName("n3"))
@@ -231,6 +238,7 @@ class FakeCluster:
                 self.become(decisions=tuple(map(_decision, self.now.resources)))
             case commands.Clear():
                 self.become(configuration=replace(self.now.configuration, locations=()))
+                self.become(commanded=())
             case commands.SetManaged(resource=name, managed=managed):
                 self.change_resource(name, managed=managed)
             case _:
@@ -258,7 +266,9 @@ class FakeCluster:
 
     def _locate(self, name: ResourceId, node: NodeName, origin: Origin) -> None:
         location = Location(ConstraintId(f"{origin}-{name}"), name, node, 1, origin)
-        self.become(configuration=replace(self.now.configuration, locations=(location,)))
+        held = Commanded(name, node, origin, origin is Origin.MOVE, ends_with_node=True)
+        configured = replace(self.now.configuration, locations=(location,))
+        self.become(configuration=configured, commanded=(held,))
 
     def _start_anew(self, name: str) -> None:
         names = {item.id for item in self.now.resources if name in (item.id, item.group)}

@@ -1,6 +1,7 @@
 """`ha resource`: start, stop, move and mend resources."""
 
 import time
+from dataclasses import replace
 from typing import Final
 
 import click
@@ -11,6 +12,7 @@ from ha_core.cli.change import give, give_from
 from ha_core.cli.names import complete_nodes, resource_argument
 from ha_core.cli.options import Options, Waiting, verb, waits
 from ha_core.cli.plan import Trial, can_be_tried, show_preview
+from ha_core.cli.view import end_of
 from ha_core.config.model import TargetRole
 from ha_core.errors import RefusedError
 from ha_core.ids import NodeName, ResourceId
@@ -38,16 +40,37 @@ class _Duration(click.ParamType[int]):
         return int(number) * factor
 
 
-_lifetime = click.option(
+_for = click.option(
+    "--for",
     "--lifetime",
     "lifetime_ms",
+    metavar="TIME",
     type=_Duration(),
-    help="Forget it by itself after 30s, 10m, 2h, 1d.",
+    help="How long it holds: 30s, 10m, 2h, 1d.",
 )
 
 
 def _expiry(lifetime_ms: int | None) -> int | None:
-    return None if lifetime_ms is None else round(time.time() * 1000) + lifetime_ms
+    return None if lifetime_ms is None else _now_ms() + lifetime_ms
+
+
+def _now_ms() -> int:
+    return round(time.time() * 1000)
+
+
+def _with_end(resource: str, goal: goals.Goal) -> goals.Goal:
+    """Return the goal that, once reached, also tells when the move or ban is over."""
+
+    def told(snapshot: ClusterSnapshot) -> goals.Progress:
+        progress = goal(snapshot)
+        group = snapshot.configuration.group_of(ResourceId(resource))
+        names = (resource, group.id if group is not None else resource)
+        ends = [end_of(i, _now_ms()) for i in snapshot.commanded if i.resource in names]
+        if not progress.reached or not ends:
+            return progress
+        return replace(progress, text=f"{progress.text}; this holds {ends[-1]}")
+
+    return told
 
 
 @click.group()
@@ -126,9 +149,9 @@ def _restart(snapshot: ClusterSnapshot, name: str) -> commands.Restart:
     "node",
     metavar="NODE",
     shell_complete=complete_nodes,
-    help="Where to; without it, away from where it is.",
+    help="Where to; without it, where it would run if not where it is.",
 )
-@_lifetime
+@_for
 @_reason
 @can_be_tried
 @verb
@@ -142,7 +165,10 @@ def move(
     lifetime_ms: int | None,
     reason: str,
 ) -> None:
-    """Move RESOURCE to a node, or away from where it is; undo it with 'ha resource clear'."""
+    """Move RESOURCE to a node, or to the next best one.
+
+    The move is over when that node is lost or stops, after --for TIME, or with 'ha resource clear'.
+    """
     target = None if node is None else NodeName(node)
     command = commands.Move(ResourceId(resource), target, _expiry(lifetime_ms), reason)
     if trial.wanted:
@@ -151,9 +177,9 @@ def move(
 
     def goal(before: ClusterSnapshot) -> goals.Goal:
         if node is not None:
-            return goals.left(resource, None, node)
+            return _with_end(resource, goals.left(resource, None, node))
         here = [name for item in goals.members(before, resource) for name in item.nodes]
-        return goals.left(resource, here[0] if here else None)
+        return _with_end(resource, goals.left(resource, here[0] if here else None))
 
     give(options, waiting, command, goal)
 
@@ -167,7 +193,7 @@ def move(
     required=True,
     help="Where it may not run.",
 )
-@_lifetime
+@_for
 @_reason
 @can_be_tried
 @verb
@@ -181,12 +207,16 @@ def ban(
     lifetime_ms: int | None,
     reason: str,
 ) -> None:
-    """Forbid RESOURCE a node; undo it with 'ha resource clear'."""
+    """Forbid RESOURCE a node.
+
+    The ban is over when that node is lost or stops, with 'ha resource clear', or, with --for TIME,
+    only then. What is to hold for good stands in the configuration: 'never_on'.
+    """
     command = commands.Ban(ResourceId(resource), NodeName(node), _expiry(lifetime_ms), reason)
     if trial.wanted:
         show_preview(options, trial, lambda _: command)
         return
-    give(options, waiting, command, lambda _: goals.banned(resource, node))
+    give(options, waiting, command, lambda _: _with_end(resource, goals.banned(resource, node)))
 
 
 @resource.command()

@@ -10,10 +10,15 @@ from typing import Final
 
 import click
 
-from ha_core.config.model import Location, Origin
 from ha_core.ids import INFINITY
 from ha_core.journal import JournalEvent
-from ha_core.snapshot import ClusterSnapshot, LinkSummary, NodeSummary, ResourceSummary
+from ha_core.snapshot import (
+    ClusterSnapshot,
+    Commanded,
+    LinkSummary,
+    NodeSummary,
+    ResourceSummary,
+)
 from ha_core.status import Connectivity, FencingStatus
 
 _COLOURS: Final = {
@@ -56,7 +61,7 @@ def status_value(snapshot: ClusterSnapshot) -> dict[str, object]:
         "nodes": {node.name: _node_value(node) for node in snapshot.nodes},
         "resources": {item.id: _resource_value(item) for item in snapshot.resources},
         "groups": {group.id: list(group.members) for group in snapshot.configuration.groups},
-        "moves": [_move_value(item) for item in commanded(snapshot)],
+        "moves": [_move_value(item) for item in snapshot.commanded],
         "pending": list(snapshot.pending),
         "faults": list(snapshot.faults),
         "notices": list(snapshot.notices),
@@ -129,13 +134,14 @@ def _resource_value(item: ResourceSummary) -> dict[str, object]:
     }
 
 
-def _move_value(item: Location) -> dict[str, object]:
+def _move_value(item: Commanded) -> dict[str, object]:
     return {
         "resource": item.resource,
         "node": item.node,
         "origin": str(item.origin),
-        "allowed": item.score > 0,
+        "allowed": item.is_allowed,
         "expires_wall_ms": item.expires_wall_ms,
+        "ends_with_node": item.ends_with_node,
     }
 
 
@@ -177,12 +183,6 @@ def event_value(event: JournalEvent) -> dict[str, object]:
         "incident": event.incident,
         "why": event.why,
     }
-
-
-def commanded(snapshot: ClusterSnapshot) -> Iterable[Location]:
-    """Return the moves and bans that somebody has commanded."""
-    locations = snapshot.configuration.locations
-    return (item for item in locations if item.origin is not Origin.ADMINISTRATOR)
 
 
 def status_text(snapshot: ClusterSnapshot, at_wall_ms: int) -> str:
@@ -276,13 +276,20 @@ def failures(count: int) -> str:
 
 
 def _move_rows(snapshot: ClusterSnapshot, at_wall_ms: int) -> Iterable[Sequence[str]]:
-    for item in commanded(snapshot):
-        end = f"until 'ha resource clear {item.resource}'"
-        if item.expires_wall_ms is not None:
-            if item.expires_wall_ms <= at_wall_ms:
-                continue
-            end = f"until {_moment(item.expires_wall_ms, at_wall_ms)}"
-        yield [item.resource, f"{'to' if item.score > 0 else 'not on'} {item.node}", end]
+    for item in snapshot.commanded:
+        if item.expires_wall_ms is None or item.expires_wall_ms > at_wall_ms:
+            where = f"{'to' if item.is_allowed else 'not on'} {item.node}"
+            yield [item.resource, where, end_of(item, at_wall_ms)]
+
+
+def end_of(item: Commanded, at_wall_ms: int) -> str:
+    """Return when a move or ban is over, seen from that moment."""
+    ends = []
+    if item.expires_wall_ms is not None:
+        ends.append(_moment(item.expires_wall_ms, at_wall_ms))
+    if item.ends_with_node:
+        ends.append(f"{item.node} is lost or stops")
+    return "until " + (", or until ".join(ends) or f"'ha resource clear {item.resource}'")
 
 
 def _dead_links(snapshot: ClusterSnapshot, at_wall_ms: int) -> Iterable[Sequence[str]]:

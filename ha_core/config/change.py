@@ -5,8 +5,9 @@ result is acceptable is `check`'s; what follows from it is the policy engine's.
 """
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from ha_core import commands
 from ha_core.commands import Command
@@ -21,13 +22,15 @@ from ha_core.config.model import (
 )
 from ha_core.config.words import Ids, without_node
 from ha_core.errors import RefusedError
-from ha_core.ids import INFINITY, ConstraintId, Millis, NodeName, ResourceId
+from ha_core.ids import INFINITY, ConstraintId, Generation, NodeName, ResourceId
 
 
 def apply_command(
-    configuration: Configuration, command: Command, active_nodes: tuple[NodeName, ...] = ()
+    configuration: Configuration,
+    command: Command,
+    starts: Mapping[NodeName, Generation] = MappingProxyType({}),
 ) -> Configuration:
-    """Return the configuration after the command; `active_nodes` is where its resource runs.
+    """Return the configuration after the command; moves and bans end with these starts of nodes.
 
     Raises:
         RefusedError: `not-found` names what does not exist, `invalid` what cannot be done.
@@ -40,9 +43,9 @@ def apply_command(
         case commands.SetManaged():
             return _with_meta(configuration, command.resource, managed=command.managed)
         case commands.Move():
-            return _moved(configuration, command, active_nodes)
+            return _moved(configuration, command, starts)
         case commands.Ban():
-            return _banned(configuration, command)
+            return _banned(configuration, command, starts)
         case commands.Clear():
             return _cleared(configuration, command.resource)
         case commands.SetStandby():
@@ -116,39 +119,43 @@ def _whole(configuration: Configuration, name: ResourceId) -> ResourceId:
 
 
 def _moved(
-    configuration: Configuration, command: commands.Move, active_nodes: tuple[NodeName, ...]
+    configuration: Configuration, command: commands.Move, starts: Mapping[NodeName, Generation]
 ) -> Configuration:
     name = _whole(configuration, command.resource)
     cleared = _cleared(configuration, name)
-    if command.node is not None:
-        _node(configuration, command.node)
-        if _node(configuration, command.node).witness:
-            raise RefusedError("invalid", f"{command.node} is a witness and runs no resources")
-        location = _location(
-            f"move-{name}", name, command.node, INFINITY, Origin.MOVE, command.expires_wall_ms
-        )
-        return _with_locations(cleared, (location,))
-    if not active_nodes:
-        raise RefusedError("invalid", f"{name} runs nowhere: name the node to move it to")
-    bans = tuple(
-        _location(f"ban-{name}-{n}", name, n, -INFINITY, Origin.MOVE, command.expires_wall_ms)
-        for n in active_nodes
+    if command.node is None:
+        raise RefusedError("invalid", f"nobody said where {name} is to move: name the node")
+    if _node(configuration, command.node).witness:
+        raise RefusedError("invalid", f"{command.node} is a witness and runs no resources")
+    location = Location(
+        ConstraintId(f"move-{name}"),
+        name,
+        command.node,
+        INFINITY,
+        Origin.MOVE,
+        command.expires_wall_ms,
+        starts.get(command.node, 0),
     )
-    return _with_locations(cleared, bans)
+    return _with_location(cleared, location)
 
 
-def _banned(configuration: Configuration, command: commands.Ban) -> Configuration:
+def _banned(
+    configuration: Configuration, command: commands.Ban, starts: Mapping[NodeName, Generation]
+) -> Configuration:
+    """Return it with the ban, which with a time of its own outlives its node."""
     name = _whole(configuration, command.resource)
     _node(configuration, command.node)
-    ban = _location(
-        f"ban-{name}-{command.node}",
+    has_time = command.expires_wall_ms is not None
+    location = Location(
+        ConstraintId(f"ban-{name}-{command.node}"),
         name,
         command.node,
         -INFINITY,
         Origin.BAN,
         command.expires_wall_ms,
+        0 if has_time else starts.get(command.node, 0),
     )
-    return _with_locations(configuration, (ban,))
+    return _with_location(configuration, location)
 
 
 def _cleared(configuration: Configuration, name: ResourceId) -> Configuration:
@@ -161,32 +168,20 @@ def _cleared(configuration: Configuration, name: ResourceId) -> Configuration:
     return replace(configuration, locations=kept)
 
 
-def _location(
-    name: str,
-    resource: ResourceId,
-    node: NodeName,
-    score: int,
-    origin: Origin,
-    expires_wall_ms: Millis | None,
-) -> Location:
-    return Location(ConstraintId(name), resource, node, score, origin, expires_wall_ms)
-
-
-def _with_locations(configuration: Configuration, new: tuple[Location, ...]) -> Configuration:
-    """Add commanded locations in place of those for the same resource and node.
+def _with_location(configuration: Configuration, new: Location) -> Configuration:
+    """Add a commanded location in place of the one for the same resource and node.
 
     Names of resources and nodes hold dashes too, and administrators may name
-    theirs alike: whatever else has the id of a new one keeps it.
+    theirs alike: whatever else has the id of the new one keeps it.
     """
-    places = {(item.resource, item.node) for item in new}
+    place = (new.resource, new.node)
     kept = tuple(
         item
         for item in configuration.locations
-        if item.origin is Origin.ADMINISTRATOR or (item.resource, item.node) not in places
+        if item.origin is Origin.ADMINISTRATOR or (item.resource, item.node) != place
     )
     ids = Ids(item.id for item in replace(configuration, locations=kept).constraints())
-    found = tuple(replace(item, id=ids.take(item.id)) for item in new)
-    return replace(configuration, locations=(*kept, *found))
+    return replace(configuration, locations=(*kept, replace(new, id=ids.take(new.id))))
 
 
 # --- nodes ---------------------------------------------------------------------------------

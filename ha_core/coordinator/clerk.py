@@ -14,6 +14,7 @@ from ha_core.commands import Command, Outcome
 from ha_core.config.limits import VOTERS_MAX
 from ha_core.config.model import Configuration
 from ha_core.coordinator import desk as desks
+from ha_core.coordinator import ends
 from ha_core.coordinator.desk import Desk
 from ha_core.coordinator.fencer import Fencer
 from ha_core.coordinator.last_man import LastMan
@@ -25,6 +26,7 @@ from ha_core.errors import RefusedError
 from ha_core.fencing.rules import words_of
 from ha_core.ids import Generation, Millis, NodeName, ResourceId
 from ha_core.messages import CommandReply, Order
+from ha_core.policy.aim import aimed
 from ha_core.replication.entries import (
     ADMITTED,
     LEFT,
@@ -34,7 +36,7 @@ from ha_core.replication.entries import (
     Verdict,
 )
 from ha_core.replication.machine import Output, Replication
-from ha_core.status import InstanceState, NodeState
+from ha_core.status import NodeState
 from ha_core.transition.executor import OpenOrder
 
 BACKLOG_MAX = 256
@@ -217,6 +219,27 @@ class Clerk:
             return []
         return list(self._raft.propose(change, None, now_ms))
 
+    def end_commanded(self, now_ms: Millis, wall_ms: Millis) -> list[Output]:
+        """Remove moves and bans that are over."""
+        if not self._raft.revisions or self._raft.is_changing:
+            return []
+        found = ends.over(self._configuration, self._roster.records, wall_ms)
+        if not found:
+            return []
+        newest = self._raft.revisions[-1]
+        change = replace(
+            newest,
+            revision=newest.revision + 1,
+            configuration=ends.without(self._configuration, (item for item, _ in found)),
+            author="cluster",
+            reason="; ".join(ends.told(item, why) for item, why in found),
+            at_wall_ms=wall_ms,
+            request_id="",
+        )
+        if self._raft.may_propose(change):
+            return []
+        return list(self._raft.propose(change, None, now_ms))
+
     # --- commands ------------------------------------------------------------------------
 
     def _carry_out(
@@ -261,8 +284,11 @@ class Clerk:
         if isinstance(command, commands.Apply) and command.base not in (None, revision):
             text = f"the configuration is at revision {revision}, not {command.base}: look again"
             raise RefusedError("stale", text)
-        active = self._active_nodes(getattr(command, "resource", None))
-        changed, will_vote = desks.edited(self._configuration, waiting, command, active, taken)
+        if isinstance(command, commands.Move):
+            status = self._planner.status(self._roster, self._configuration)
+            command = aimed(self._configuration, status, wall_ms, command)
+        starts = ends.starts(self._roster.records.values())
+        changed, will_vote = desks.edited(self._configuration, waiting, command, starts, taken)
         if changed == self._configuration and will_vote == waiting:
             return self._settle(request_id, Outcome(text="nothing changes", revision=revision))
         orders = self._planner.executor.open.values()
@@ -357,19 +383,6 @@ class Clerk:
         if self._configuration.primitive(resource) is None:
             raise RefusedError("not-found", f"resource '{resource}' is not in the configuration")
         return (resource,)
-
-    def _active_nodes(self, resource: ResourceId | None) -> tuple[NodeName, ...]:
-        if resource is None:
-            return ()
-        group = self._configuration.group(resource)
-        members = group.members if group else (resource,)
-        return tuple(
-            status.name
-            for status in self._roster.statuses()
-            if any(
-                i.resource in members and i.state is InstanceState.STARTED for i in status.instances
-            )
-        )
 
     def _committed(self, request_id: str) -> Outcome | None:
         """Return the answer to a command that the predecessor committed."""

@@ -6,7 +6,7 @@ A repeated command (same id) gets the same answer and is carried out once.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ha_core import commands
@@ -17,7 +17,7 @@ from ha_core.config.model import Address, Configuration
 from ha_core.effects import CommandAnswered
 from ha_core.errors import RefusedError
 from ha_core.events import CommandGiven
-from ha_core.ids import Millis, NodeName
+from ha_core.ids import Generation, Millis, NodeName
 from ha_core.messages import CommandReply, CommandRequest
 from ha_core.status import NodeStatus
 
@@ -152,7 +152,7 @@ def edited(
     configuration: Configuration,
     waiting: tuple[NodeName, ...],
     command: Command,
-    active_nodes: tuple[NodeName, ...],
+    starts: Mapping[NodeName, Generation],
     taken: tuple[NodeName, ...] = (),
 ) -> tuple[Configuration, tuple[NodeName, ...]]:
     """Return the configuration after a command that edits it, and the learners that are to vote.
@@ -160,7 +160,7 @@ def edited(
     New voters begin as learners: an empty one that counts for the majority could stop the cluster.
     `waiting` are those whom an earlier command made so; a file that lists them without a vote
     ends that, except for those whose votes the cluster took (`taken`): the file is then a copy of
-    what stands.
+    what stands. Moves and bans end with these `starts` of nodes.
 
     Raises:
         RefusedError: the result would not be acceptable; code `invalid` or `not-found`.
@@ -176,7 +176,7 @@ def edited(
         if command.voter:
             waiting = (*waiting, command.node)
         command = replace(command, voter=False)
-    changed = apply_command(configuration, command, active_nodes)
+    changed = apply_command(configuration, command, starts)
     is_whole = isinstance(command, commands.Apply)
     earlier = tuple(name for name in waiting if name in taken or not is_whole)
     # What is judged is what is wanted: a witness that does not vote yet is no fault.

@@ -314,6 +314,7 @@ class Lead:
             return [*output, told_, *self._raft.hand_over(successor, now_ms)]
         output += self._clerk.promote(now_ms, wall_ms)
         output += self._clerk.shrink(now_ms, wall_ms)
+        output += self._clerk.end_commanded(now_ms, wall_ms)
         self.fencer.spared = self._handover.spared
         fenced = self.fencer.tick(self._raft.configuration, now_ms, wall_ms)
         self._dirty = self._dirty or bool(fenced)

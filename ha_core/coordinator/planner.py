@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ha_core.agents.registry import exclusivity_of, may_run_twice
 from ha_core.config.model import Configuration, Exclusivity
+from ha_core.coordinator import ends
 from ha_core.coordinator.record import Lost
 from ha_core.coordinator.roster import Roster
 from ha_core.fencing.rules import unfenced_by
@@ -63,7 +64,8 @@ class Planner:
             intended=tuple(sorted(self._intended.items())),
         )
         self._close_incidents(status)
-        wanted = with_leaving(configuration, roster.leaving())
+        ended = (item for item, _ in ends.over(configuration, roster.records, wall_ms))
+        wanted = ends.without(with_leaving(configuration, roster.leaving()), ended)
         asked = None if self.has_time_limits(configuration, roster) else (wanted, status)
         if asked is None or asked != self._asked:
             self.transition = with_storage(schedule(wanted, status, wall_ms), configuration, status)

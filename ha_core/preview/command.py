@@ -10,10 +10,11 @@ from ha_core import commands
 from ha_core.config.change import apply_command, no_resource
 from ha_core.config.model import Configuration
 from ha_core.coordinator.desk import NO_QUORUM, edited
+from ha_core.coordinator.ends import starts
 from ha_core.coordinator.record import Record
 from ha_core.coordinator.refusals import refuse_unsafe
 from ha_core.errors import RefusedError
-from ha_core.ids import NodeName, ResourceId
+from ha_core.ids import ResourceId
 from ha_core.preview.suppose import Given
 from ha_core.quorum.votes import step_fault
 from ha_core.snapshot import ClusterSnapshot
@@ -36,8 +37,7 @@ def title_of(command: Given) -> str:
         case commands.Restart():
             return f"{command.resource} restarts"
         case commands.Move():
-            where = f"to {command.node}" if command.node else "away from where it is"
-            return f"{command.resource} is moved {where}"
+            return f"{command.resource} is moved to {command.node}"
 
 
 def configured(snapshot: ClusterSnapshot, command: Given) -> Configuration:
@@ -52,7 +52,7 @@ def configured(snapshot: ClusterSnapshot, command: Given) -> Configuration:
         if old.primitive(command.resource) is None and old.group(command.resource) is None:
             raise no_resource(old, command.resource)
         return old
-    return apply_command(old, command, _active_nodes(snapshot, command))
+    return apply_command(old, command, starts(snapshot.instances))
 
 
 def refusal_of(snapshot: ClusterSnapshot, command: Given) -> str:
@@ -67,7 +67,7 @@ def refusal_of(snapshot: ClusterSnapshot, command: Given) -> str:
         for item in snapshot.instances
     ]
     try:
-        changed, _ = edited(current, (), command, _active_nodes(snapshot, command))
+        changed, _ = edited(current, (), command, starts(snapshot.instances))
         refuse_unsafe(current, changed, records, ())
     except RefusedError as refusal:
         return str(refusal)
@@ -98,16 +98,3 @@ def _stale(node: NodeStatus, changed: set[ResourceId]) -> NodeStatus:
         for item in node.instances
     )
     return replace(node, instances=instances)
-
-
-def _active_nodes(snapshot: ClusterSnapshot, command: Given) -> tuple[NodeName, ...]:
-    """Return where the resource of a command runs: what is moved away leaves these."""
-    if not isinstance(command, commands.Move):
-        return ()
-    group = snapshot.configuration.group(command.resource)
-    members = group.members if group else (command.resource,)
-    return tuple(
-        node.name
-        for node in snapshot.instances
-        if any(i.resource in members and i.state is InstanceState.STARTED for i in node.instances)
-    )

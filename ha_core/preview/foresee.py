@@ -6,10 +6,12 @@ Owns: the answer to "what if", made from one snapshot. The same for a command th
 
 from dataclasses import dataclass, replace
 
+from ha_core import commands
 from ha_core.config.difference import diff
 from ha_core.config.model import Configuration
 from ha_core.errors import RefusedError
 from ha_core.ids import Millis, NodeName, ResourceId
+from ha_core.policy.aim import aimed
 from ha_core.policy.forecast import Forecast, Step, forecast, running, settled
 from ha_core.policy.outage import Interruption, interruptions
 from ha_core.policy.transition import ActionKey, ActionKind
@@ -76,6 +78,8 @@ def foresee(snapshot: ClusterSnapshot, what: Supposition, at_wall_ms: Millis) ->
     if isinstance(what, NodeLost | ResourceFails):
         course, new, refusal = _course(snapshot, what), old, ""
     else:
+        if isinstance(what, commands.Move):
+            what = aimed(old, status, at_wall_ms, what)
         new, refusal = configured(snapshot, what), refusal_of(snapshot, what)
         status = begun(status, old, new, what)
         course = Course(title_of(what), (), ())

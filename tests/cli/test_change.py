@@ -19,9 +19,21 @@ VERBS = [
     ("resource start web", commands.SetTargetRole(WEB, TargetRole.STARTED), "web is started on n1"),
     ("resource stop web", commands.SetTargetRole(WEB, TargetRole.STOPPED), "web is stopped"),
     ("resource restart web", commands.Restart(WEB), "web is started on n1"),
-    ("resource move web --to n2", commands.Move(WEB, N2), "web is started on n2"),
-    ("resource move web", commands.Move(WEB), "web is started on n3"),
-    ("resource ban web --node n1", commands.Ban(WEB, N1), "web is started on n2"),
+    (
+        "resource move web --to n2",
+        commands.Move(WEB, N2),
+        "web is started on n2; this holds until n2 is lost or stops",
+    ),
+    (
+        "resource move web",
+        commands.Move(WEB),
+        "web is started on n3; this holds until n3 is lost or stops",
+    ),
+    (
+        "resource ban web --node n1",
+        commands.Ban(WEB, N1),
+        "web is started on n2; this holds until n1 is lost or stops",
+    ),
     ("resource clear web", commands.Clear(WEB), "web is started on n1"),
     ("resource cleanup web", commands.Cleanup(WEB), "web is started on n1"),
     (
@@ -132,8 +144,9 @@ def test_resource_that_cannot_start_is_reported_without_waiting_for_ever(
     assert "web is failed on n1: no node is left for it" in result.stderr
 
 
-def test_lifetime_ends_a_move_at_a_wall_time(ha: Ha, cluster: FakeCluster) -> None:
-    ha("resource", "move", "web", "--to", "n2", "--lifetime", "10m")
+@pytest.mark.parametrize("option", ["--for", "--lifetime"])
+def test_time_that_is_given_ends_a_move(ha: Ha, cluster: FakeCluster, option: str) -> None:
+    ha("resource", "move", "web", "--to", "n2", option, "10m")
     command = cluster.given[0][0]
     assert isinstance(command, commands.Move)
     assert command.expires_wall_ms is not None
@@ -141,8 +154,8 @@ def test_lifetime_ends_a_move_at_a_wall_time(ha: Ha, cluster: FakeCluster) -> No
 
 
 @pytest.mark.parametrize("text", ["ten", "10x", "0", "-5s", ""])
-def test_lifetime_that_is_no_time_is_a_usage_error(ha: Ha, cluster: FakeCluster, text: str) -> None:
-    result = ha("resource", "move", "web", "--lifetime", text)
+def test_end_that_is_no_time_is_a_usage_error(ha: Ha, cluster: FakeCluster, text: str) -> None:
+    result = ha("resource", "move", "web", "--for", text)
     assert result.exit_code == 2
     assert "write it as 30s, 10m, 2h or 1d" in result.stderr
     assert not cluster.given

@@ -13,11 +13,12 @@ from click.testing import CliRunner
 
 from ha_core.cli import view
 from ha_core.cli.main import ha as ha_command
-from ha_core.config.model import Location, Origin
-from ha_core.ids import INFINITY, ConstraintId, ResourceId
+from ha_core.config.model import Origin
+from ha_core.ids import INFINITY, ResourceId
 from ha_core.policy.transition import Decision, Reason
+from ha_core.snapshot import Commanded
 from tests.cli.conftest import Ha, value
-from tests.fake_cluster import NODES, WALL_MS, FakeCluster, configuration, event, snapshot
+from tests.fake_cluster import NODES, WALL_MS, FakeCluster, event, snapshot
 
 
 def test_status_json_has_the_fields_that_programs_rely_on(ha: Ha, cluster: FakeCluster) -> None:
@@ -61,34 +62,44 @@ def test_status_has_no_colour_in_a_pipe(ha: Ha, cluster: FakeCluster) -> None:
     assert "\x1b" not in output
 
 
-def test_status_shows_moves_and_bans_with_their_end() -> None:
-    locations = (
-        Location(ConstraintId("c1"), ResourceId("shop"), NODES[1], INFINITY, Origin.MOVE),
-        Location(
-            ConstraintId("c2"), ResourceId("db"), NODES[0], -INFINITY, Origin.BAN, WALL_MS + 5000
-        ),
-        Location(
-            ConstraintId("c3"), ResourceId("db"), NODES[2], -INFINITY, Origin.BAN, WALL_MS - 1
-        ),
-        Location(ConstraintId("c4"), ResourceId("db"), NODES[2], 5),
+def test_status_shows_every_move_and_ban_with_its_end() -> None:
+    shop, db = ResourceId("shop"), ResourceId("db")
+    commanded = (
+        Commanded(shop, NODES[1], Origin.MOVE, True, ends_with_node=True),
+        Commanded(db, NODES[0], Origin.BAN, False, WALL_MS + 5000),
+        Commanded(db, NODES[1], Origin.MOVE, True, WALL_MS + 5000, ends_with_node=True),
+        Commanded(db, NODES[2], Origin.BAN, False, WALL_MS - 1),
+        Commanded(db, NODES[2], Origin.BAN, False),
     )
-    now = replace(snapshot(), configuration=replace(configuration(), locations=locations))
+    now = replace(snapshot(), commanded=commanded)
     lines = click.unstyle(view.status_text(now, WALL_MS)).splitlines()
     place = lines.index("MOVES AND BANS")
     clock = time.strftime("%H:%M:%S", time.localtime((WALL_MS + 5000) / 1000))
-    assert lines[place + 1 : place + 3] == [
-        "  shop  to n2      until 'ha resource clear shop'",
+    assert lines[place + 1 : place + 5] == [
+        "  shop  to n2      until n2 is lost or stops",
         f"  db    not on n1  until {clock}",
+        f"  db    to n2      until {clock}, or until n2 is lost or stops",
+        "  db    not on n3  until 'ha resource clear db'",
     ]
-    assert view.status_value(now)["moves"] == [
+    moves = view.status_value(now)["moves"]
+    assert isinstance(moves, list)
+    assert moves[:2] == [
         {
-            "resource": item.resource,
-            "node": item.node,
-            "origin": item.origin,
-            "allowed": item.score > 0,
-            "expires_wall_ms": item.expires_wall_ms,
-        }
-        for item in locations[:3]
+            "resource": "shop",
+            "node": "n2",
+            "origin": "move",
+            "allowed": True,
+            "expires_wall_ms": None,
+            "ends_with_node": True,
+        },
+        {
+            "resource": "db",
+            "node": "n1",
+            "origin": "ban",
+            "allowed": False,
+            "expires_wall_ms": WALL_MS + 5000,
+            "ends_with_node": False,
+        },
     ]
 
 

@@ -58,11 +58,14 @@ fence_devices:
 )
 
 
-def after(*given_commands: commands.Command, active: tuple[NodeName, ...] = ()) -> Configuration:
+STARTS = {N1: 4, N2: 7}
+
+
+def after(*given_commands: commands.Command) -> Configuration:
     """Return BASE after the commands, which must leave it without faults."""
     found = BASE
     for command in given_commands:
-        found = apply_command(found, command, active)
+        found = apply_command(found, command, STARTS)
         assert check(found) == ()
     return found
 
@@ -111,12 +114,21 @@ def test_move_to_a_node_moves_the_whole_group_and_replaces_the_last_move() -> No
     assert found.locations[-1].expires_wall_ms == 5_000
 
 
-def test_move_without_a_node_leads_away_from_where_it_runs() -> None:
-    found = after(commands.Move(DB), active=(N1, N2))
-    assert commanded(found) == {
-        "ban-db-n1": ("db", "n1", -INFINITY, Origin.MOVE),
-        "ban-db-n2": ("db", "n2", -INFINITY, Origin.MOVE),
-    }
+@pytest.mark.parametrize(
+    ("command", "ends"),
+    [
+        (commands.Move(DB, N2), (None, 7)),
+        (commands.Move(DB, N2, 5_000), (5_000, 7)),
+        (commands.Ban(DB, N1), (None, 4)),
+        (commands.Ban(DB, N1, 5_000), (5_000, 0)),
+    ],
+)
+def test_move_and_ban_have_an_end(command: commands.Command, ends: tuple[int | None, int]) -> None:
+    """A ban with a time outlives its node, which may be restarted meanwhile."""
+    (found,) = [
+        item for item in after(command).locations if item.origin is not Origin.ADMINISTRATOR
+    ]
+    assert (found.expires_wall_ms, found.until_generation) == ends
 
 
 @pytest.mark.parametrize(
@@ -125,7 +137,7 @@ def test_move_without_a_node_leads_away_from_where_it_runs() -> None:
         (commands.Move(ResourceId("x"), N1), "not-found", "no resource 'x'; configured: ip, web,"),
         (commands.Move(DB, NodeName("n9")), "not-found", "no node 'n9'; configured: n1, n2, w"),
         (commands.Move(DB, W), "invalid", "w is a witness and runs no resources"),
-        (commands.Move(DB), "invalid", "db runs nowhere: name the node to move it to"),
+        (commands.Move(DB), "invalid", "nobody said where db is to move: name the node"),
         (commands.Ban(DB, NodeName("n9")), "not-found", "no node 'n9'"),
         (commands.Clear(ResourceId("x")), "not-found", "no resource 'x'"),
         (commands.SetStandby(NodeName("n9"), True), "not-found", "no node 'n9'"),
@@ -242,7 +254,10 @@ def test_configuration_does_not_differ_from_itself(found: Configuration) -> None
         ),
         (
             after(commands.Ban(DB, N1)),
-            ["+ constraint ban-db-n1: location db, node n1, score -INFINITY, origin ban"],
+            [
+                "+ constraint ban-db-n1: location db, node n1, score -INFINITY, origin ban, "
+                "until_generation 4"
+            ],
         ),
         (
             after(commands.SetTargetRole(DB, TargetRole.STOPPED)),
@@ -258,7 +273,7 @@ def test_configuration_does_not_differ_from_itself(found: Configuration) -> None
             after(commands.Move(DB, N1, 1_700_000_000_000)),
             [
                 "+ constraint move-db: location db, node n1, score INFINITY, origin move, "
-                "expires 2023-11-14T22:13:20.000Z"
+                "expires 2023-11-14T22:13:20.000Z, until_generation 4"
             ],
         ),
         (

@@ -106,13 +106,13 @@ def test_dead_time_does_not_change_while_leases_of_others_run() -> None:
 def test_new_voter_in_a_file_begins_as_a_learner() -> None:
     one = Configuration(nodes=(member("a"),), links=(Link(LINK),))
     two = replace(one, nodes=(member("a"), member("b")))
-    changed, waiting = edited(one, (), Apply(two), ())
+    changed, waiting = edited(one, (), Apply(two), {})
     assert changed.voters() == ("a",)
     assert waiting == ("b",)
-    again, waiting = edited(changed, waiting, Apply(changed), ())
+    again, waiting = edited(changed, waiting, Apply(changed), {})
     assert again == changed
     assert waiting == (), "who applies it without a vote has changed his mind"
-    again, waiting = edited(changed, (NodeName("b"),), Apply(changed), (), (NodeName("b"),))
+    again, waiting = edited(changed, (NodeName("b"),), Apply(changed), {}, (NodeName("b"),))
     assert waiting == ("b",), "its vote was taken by the cluster, not by the file"
 
 

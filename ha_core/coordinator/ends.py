@@ -1,0 +1,59 @@
+"""When a move or a ban by hand is over.
+
+Owns: with which start of its node it ends, and what has ended. A move ends when its node is lost
+or stops, or at its time; a ban with a time outlives its node, which may be restarted meanwhile.
+What the administrator wrote in a file never ends so. Pure.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ha_core.config.model import Configuration, Location, Origin
+from ha_core.coordinator.record import GONE, Record
+from ha_core.ids import Generation, Millis, NodeName
+from ha_core.status import NodeState, NodeStatus
+
+
+def starts(nodes: Iterable[Record | NodeStatus]) -> dict[NodeName, Generation]:
+    """Return with which start of each node a command on it ends: of one that is down, its next."""
+    return {item.name: item.generation + (1 if item.state in GONE else 0) for item in nodes}
+
+
+def over(
+    configuration: Configuration, records: Mapping[NodeName, Record], wall_ms: Millis
+) -> tuple[tuple[Location, str], ...]:
+    """Return the moves and bans that are over, each with the reason."""
+    found = []
+    for item in configuration.locations:
+        if item.origin is not Origin.ADMINISTRATOR:
+            why = _why_over(item, records.get(item.node), wall_ms)
+            if why:
+                found.append((item, why))
+    return tuple(found)
+
+
+def without(configuration: Configuration, items: Iterable[Location]) -> Configuration:
+    """Return it without these."""
+    ended = {item.id for item in items}
+    if not ended:
+        return configuration
+    kept = tuple(item for item in configuration.locations if item.id not in ended)
+    return replace(configuration, locations=kept)
+
+
+def told(item: Location, why: str) -> str:
+    """Return in a few words that it is over, for the history."""
+    what = f"move to {item.node}" if item.score > 0 else f"ban from {item.node}"
+    return f"{item.resource}: {what} is over, as {why}"
+
+
+def _why_over(item: Location, record: Record | None, wall_ms: Millis) -> str:
+    if item.expires_wall_ms is not None and item.expires_wall_ms <= wall_ms:
+        return "its time is up"
+    if not item.until_generation or record is None:
+        return ""
+    if record.generation > item.until_generation:
+        return f"{item.node} has started again"
+    if record.generation == item.until_generation and record.state in GONE:
+        return f"{item.node} {'is lost' if record.state is NodeState.LOST else 'has stopped'}"
+    return ""
