@@ -22,6 +22,7 @@ ROUNDS_MAX: Final = 20
 that more of them mean that it never rests.
 """
 REMOVED: Final = "it was removed from the configuration"
+_DOWN: Final = (InstanceState.STOPPED, InstanceState.UNKNOWN)
 _RUNS: Final = (InstanceState.STARTED, InstanceState.FAILED)
 
 Place = tuple[ResourceId, NodeName]
@@ -116,7 +117,7 @@ def forecast(
                 break
             part = first_part(plan)
             walk.round(part, strangers, moment.at_ms)
-            status = carried_out(status, part, strangers)
+            status = _meant(carried_out(status, part, strangers), status, part)
         else:
             is_at_rest = False
     return Forecast(ran, tuple(walk.steps), tuple(walk.ended), status, plan, is_at_rest)
@@ -208,6 +209,22 @@ def carried_out(
     nodes = tuple(_changed(node, changes) for node in status.nodes)
     # Whatever was to restart is among the first stops; a second round must not stop it again.
     return replace(status, nodes=nodes, restarts=() if has_stopped else status.restarts)
+
+
+def _meant(after: ClusterStatus, before: ClusterStatus, plan: Transition) -> ClusterStatus:
+    """Remember where what was begun was meant to go, as the coordinator does: what has stopped and
+    not yet started again is still on its way.
+    """
+    begun = {name for name, _ in before.intended}
+    begun |= {action.key.resource for action in plan.actions if action.key.kind is ActionKind.START}
+    for node in before.nodes:
+        begun |= {item.resource for item in node.instances if item.state not in _DOWN}
+    intended = tuple(
+        (decision.resource, decision.node)
+        for decision in plan.decisions
+        if decision.node is not None and decision.resource in begun
+    )
+    return replace(after, intended=intended)
 
 
 def _changed(node: NodeStatus, changes: dict[Place, InstanceState]) -> NodeStatus:
