@@ -316,5 +316,7 @@ RAFT_MESSAGES: Final = (
     InstallSnapshot,
 )
 """What the replication machine receives."""
+RENEWALS: Final = (Beat, BeatReply, LeaseRequest, LeaseGrant, View)
+"""What makes nothing due but an election, or the end of a lease."""
 SIGNS_OF_LIFE: Final = (Beat, BeatReply, LeaseRequest, LeaseGrant, Hello)
 """What is sent all the time, whether anything happens or not."""

@@ -63,6 +63,7 @@ class Node(NodeParts):
         if is_mere_sign(event) and self._rests(now_ms):
             self._take(event, now_ms)
         else:
+            self._bound_ms = self._due_bound_ms(event)
             self._is_due_known = self._is_rest_known = False
             self._expire(now_ms)
             self._take(event, now_ms)
@@ -301,7 +302,7 @@ class Node(NodeParts):
                 if self._is_settled(now_ms):
                     self._say_hello(now_ms)
                     return
-            self._is_rest_known = False
+            self._is_due_known = self._is_rest_known = False
         self._links(self._detector.check(now_ms), now_ms)
         if self._linkbook.is_due(now_ms):
             for told in self._linkbook.due(self._detector.states(), now_ms):
@@ -420,6 +421,7 @@ class Node(NodeParts):
 
     def _links(self, changes: Iterable[LinkChanged], now_ms: Millis) -> None:
         for item in changes:
+            self._bound_ms, self._has_new_due = None, True
             self._out.append(item.told())
             self._linkbook.changed(item.link, self._detector.states(), now_ms)
 
@@ -459,6 +461,7 @@ class Node(NodeParts):
         if configuration == self._configured:
             return
         self._configured = configuration
+        self._bound_ms, self._has_new_due = None, True
         if configuration.options.dead_after_ms != self._timers.dead_after_ms:
             self._timers = timers(configuration.options.dead_after_ms)
             self._raft.set_timers(self._timers)

@@ -78,6 +78,10 @@ class NodeParts:
         self._handled_ms = now_ms
         self._due_ms: Millis | None = None
         self._is_due_known = False
+        self._bound_ms: Millis | None = None
+        """Before it nothing but replication or the lease can be due; None if that is not known."""
+        self._has_new_due = False
+        """Whether something may be due sooner than is known."""
         self._rest_ms: Millis | None = None
         self._is_rest_known = False
         self._configured = Configuration()
@@ -133,6 +137,14 @@ class NodeParts:
             self._is_due_known = True
         return self._due_ms
 
+    def _due_bound_ms(self, event: ev.Event) -> Millis | None:
+        """Return what is known of when something is due, if an event can set that back alone, but
+        for elections and the lease. It is looked up anew when that time has come.
+        """
+        if self._is_due_known and not self._has_new_due and isinstance(event, ev.Received):
+            return self._due_ms if isinstance(event.message, msg.RENEWALS) else None
+        return None
+
     def _rests(self, now_ms: Millis) -> bool:
         """Return whether nothing is due by time alone."""
         due_ms = self.deadline_ms()
@@ -154,14 +166,21 @@ class NodeParts:
             return False
         if self._mutual.has_news or self._stay.owes_report(self._local.report_id):
             return False
-        if not self._lone.is_idle or not self._raft.alone_fault(now_ms):
+        if not self._lone.is_idle or self._raft.may_go_alone(now_ms):
             return False
+        if self._bound_ms is not None:
+            due = (self._bound_ms, self._raft.deadline_ms(), self._lease.deadline_ms())
+            due_ms = min([at for at in due if at is not None])
+            if now_ms < due_ms:
+                self._due_ms, self._is_due_known = due_ms, True
+                return True
         self._rest_ms = self._earliest_ms()
         self._is_rest_known = self._rest_ms is None or now_ms < self._rest_ms
         return self._is_rest_known
 
     def _earliest_ms(self) -> Millis | None:
         """Return when anything but a greeting is due."""
+        self._has_new_due = False
         due = [
             self._raft.deadline_ms(),
             self._detector.deadline_ms(),

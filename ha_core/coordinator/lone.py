@@ -76,7 +76,7 @@ class Lone:
         `first`: who is to shoot first, by what this node goes by; None if that is open.
         """
         other = raft.other_of_two
-        is_lone = other is not None and not raft.alone_fault(now_ms)
+        is_lone = other is not None and raft.may_go_alone(now_ms)
         if is_lone and other is not None and silent_ms(other) >= timers.dead_after_ms:
             generation, said = _last_word(raft, other)
             if said == LEFT and self._heard.get(other, 0) <= generation:

@@ -78,8 +78,13 @@ class Picture:
             for instance in node.instances:
                 if instance.resource in self._instances:
                     self._instances[instance.resource].append((node.name, instance))
+        self._active = {
+            resource: [(node, item) for node, item in found if _is_active(item)]
+            for resource, found in self._instances.items()
+        }
         self.restarts = self._expand(status.restarts)
         self._intended = dict(status.intended)
+        self._closing = self._failures_that_close()
         self.closed = {name: reason for name in self.nodes if (reason := self._why_closed(name))}
 
     # --- resources -----------------------------------------------------------------------
@@ -90,11 +95,7 @@ class Picture:
 
     def active(self, resource: ResourceId) -> list[tuple[NodeName, Instance]]:
         """Return where the primitive is active, or on its way up or down, or may be."""
-        return [
-            (node, item)
-            for node, item in self._instances[resource]
-            if item.state in _ACTIVE or item.pending in ("start", "stop")
-        ]
+        return self._active[resource]
 
     def current(self, resource: ResourceId) -> NodeName | None:
         """Return the one node where it is active; inactive, or in the middle of a move of what may
@@ -211,19 +212,27 @@ class Picture:
             return Reason("standby", f"{name} is in standby", name, -INFINITY)
         if node.maintenance:
             return Reason("maintenance", f"{name} is in maintenance", name, -INFINITY)
-        for resource in self.resources:
-            for where, instance in self._instances[resource]:
-                failure = self.failure(resource, instance)
-                if where == name and failure is not None and failure.on_fail is OnFail.STANDBY:
-                    text = f"{name} is closed because {failure.action} of {resource} failed there"
-                    cure = f"'ha resource cleanup {resource}' opens it"
-                    return Reason("on-fail-standby", text, name, -INFINITY, cure)
+        if name in self._closing:
+            resource, failure = self._closing[name]
+            text = f"{name} is closed because {failure.action} of {resource} failed there"
+            cure = f"'ha resource cleanup {resource}' opens it"
+            return Reason("on-fail-standby", text, name, -INFINITY, cure)
         if state is not NodeState.ONLINE:
             text = f"{name} is {'not heard' if state is NodeState.SUSPECT else 'about to report'}"
             return Reason("waiting", text, name, -INFINITY)
         return None
 
     # --- mechanics -----------------------------------------------------------------------
+
+    def _failures_that_close(self) -> dict[NodeName, tuple[ResourceId, Failure]]:
+        """Return for each node the first failure that puts it in standby."""
+        found: dict[NodeName, tuple[ResourceId, Failure]] = {}
+        for resource, instances in self._instances.items():
+            for node, instance in instances:
+                failure = self.failure(resource, instance) if instance.failure else None
+                if failure is not None and failure.on_fail is OnFail.STANDBY:
+                    found.setdefault(node, (resource, failure))
+        return found
 
     def _expand(self, names: tuple[ResourceId, ...]) -> frozenset[ResourceId]:
         found: set[ResourceId] = set()
@@ -247,6 +256,10 @@ class Picture:
             failure_timeout_ms=_first([meta.failure_timeout_ms for meta in metas], 0),
             needs_connectivity=_first([meta.needs_connectivity for meta in metas], False),
         )
+
+
+def _is_active(item: Instance) -> bool:
+    return item.state in _ACTIVE or item.pending in ("start", "stop")
 
 
 def _first(values: list[T | None], default: T) -> T:

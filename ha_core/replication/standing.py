@@ -200,6 +200,11 @@ class Standing:
             return "the other voter may still lead"
         return ""
 
+    def may_go_alone(self, now_ms: Millis) -> bool:
+        """Return whether nothing speaks against it; quick where the configuration does."""
+        is_possible = self._log.configuration.options.two_node is TwoNode.FENCING
+        return is_possible and not self.alone_fault(now_ms)
+
     def _is_step_of_two(self, later: Configuration) -> bool:
         """Return whether the votes of two would change while one of them may go on alone: it
         might not hold that change, and lead beside those who do.

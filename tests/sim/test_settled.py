@@ -18,7 +18,7 @@ def test_a_run_is_the_same_when_every_message_is_looked_into(
 
     def doubts(node: NodeParts, now_ms: int) -> bool:
         settled.append(shortcut(node, now_ms))
-        node._is_rest_known = False
+        node._is_due_known = node._is_rest_known = False
         return False
 
     monkeypatch.setattr(NodeParts, "_is_settled", doubts)
