@@ -21,6 +21,7 @@ OWN_VALUE_MAX: Final = 30_000
 FLAT: Final = ("parameters", "attributes", "addresses", "links", "targets")
 """Keys whose parts are kept one by one, so that an edit of one leaves the others alone."""
 _INVALID: Final = re.compile("[^\t\n\r\\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MISREAD: Final = str.maketrans({'"': "'", "<": "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}"})
 _ID: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _ESCAPES: Final = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;"}
@@ -49,13 +50,18 @@ class Ids:
 
 
 def make(tag: str, attributes: dict[str, str]) -> Element:
-    """Return an element with these attributes; what XML cannot hold is marked in them."""
+    """Return an element with these attributes, as far as they can be held."""
     return Element(tag, {name: fit(value) for name, value in attributes.items()}, 0)
 
 
 def fit(text: str) -> str:
-    """Return the text with a mark in place of each character that XML cannot hold."""
-    return _INVALID.sub("\N{REPLACEMENT CHARACTER}", text)
+    """Return the text as XML can hold it, and as Pacemaker 2.1 reads it.
+
+    That one, when it copies a text with letters beyond ASCII, takes a double quote in it for the
+    text's end and what follows a < for an element: others stand for these two there.
+    """
+    found = _INVALID.sub("\N{REPLACEMENT CHARACTER}", text)
+    return found if found.isascii() else found.translate(_MISREAD)
 
 
 def text_of(root: Element) -> str:
@@ -80,6 +86,15 @@ def show_time(value_ms: Millis) -> str:
     """Return the time in the largest unit that Pacemaker knows and that divides it."""
     unit, unit_ms = next(pair for pair in _UNITS if value_ms % pair[1] == 0)
     return f"{value_ms // unit_ms}{unit}" if value_ms else "0s"
+
+
+def is_number(text: str) -> bool:
+    """Return whether a rule compares the text as a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 # --- pairs of our own ------------------------------------------------------------------------
@@ -109,8 +124,7 @@ def joined(pairs: Iterable[tuple[str, str]]) -> Plain:
 def _encode(value: object) -> str:
     if isinstance(value, str) and value == fit(value) and _decode(value) == value:
         return value
-    text = json.dumps(value, ensure_ascii=False)
-    return _INVALID.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return json.dumps(value)
 
 
 def _decode(text: str) -> Any:

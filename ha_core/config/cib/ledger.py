@@ -38,6 +38,11 @@ class Ledger:
         """Count the elements as read; their attributes and parts are not thereby."""
         self._seen.update(map(id, elements))
 
+    def forget(self, element: Element) -> None:
+        """Count the element as not read yet: that it was looked at says nothing."""
+        if not any((id(element), name) in self._used for name in element.attributes):
+            self._seen.discard(id(element))
+
     def close(self, element: Element) -> None:
         """Count the element as read with all that is in it."""
         todo = [element]

@@ -13,9 +13,11 @@ from typing import Final
 from ha_core.config.cib.form import OWN, Ids, make, own_pairs, show_time
 from ha_core.config.cib.write_constraints import Constraints, score
 from ha_core.config.cib.write_devices import parameters_of, type_of
+from ha_core.config.kinds import show_duration
 from ha_core.config.model import (
     AgentClass,
     Configuration,
+    Defaults,
     FenceDevice,
     Group,
     Meta,
@@ -62,7 +64,7 @@ class Written:
         block = next((item for item in element.children if item.id == stem), None)
         if block is None:
             block = make("meta_attributes", {"id": self.ids.take(stem, "own")})
-            element.children.append(block)
+            element.children.insert(0, block)  # before what else it has: schemas want no more after
         self._add(block, name, value)
 
     def pairs(self, parent: Element, tag: str, stem: str, values: dict[str, str]) -> None:
@@ -180,12 +182,12 @@ class _Writer:
 
     def _group(self, group: Group) -> Element:
         element = self._resource("group", group.id, {}, group.description)
+        meta = metas(group.meta)
+        self._written.pairs(element, "meta_attributes", f"{element.id}-meta_attributes", meta)
         for member in group.members:
             primitive = self._configuration.primitive(member)
             assert primitive is not None
             element.children.append(self._primitive(primitive))
-        meta = metas(group.meta)
-        self._written.pairs(element, "meta_attributes", f"{element.id}-meta_attributes", meta)
         return element
 
     def _primitive(self, item: Primitive) -> Element:
@@ -280,6 +282,10 @@ class _Writer:
         whole.children += [section, operations]
         values = metas(defaults.meta)
         self._written.pairs(section, "meta_attributes", "rsc-options", values)
+        if defaults.monitor_interval_ms != Defaults().monitor_interval_ms:
+            # Needed to read monitors: one with the defaults is none that is said.
+            interval = show_duration(defaults.monitor_interval_ms)
+            self._written.own("defaults.operation.monitor_interval", interval)
         timeout = {"timeout": show_time(defaults.operation_timeout_ms)}
         self._written.pairs(operations, "meta_attributes", "op-options", timeout)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ha_core.config.cib.form import Ids, make
+from ha_core.config.cib.form import Ids, is_number, make
 from ha_core.config.model import (
     NODE_NAME,
     Colocation,
@@ -119,19 +119,16 @@ class Constraints:
         return element
 
     def _compare(
-        self, rule: Element, attribute: str, operation: str, value: str | None, is_text: bool = False
+        self,
+        rule: Element,
+        attribute: str,
+        operation: str,
+        value: str | None,
+        is_text: bool = False,
     ) -> None:
         words = {"id": self._ids.take(f"{rule.id}-expression", "expression")}
         words |= {"attribute": attribute, "operation": operation}
         if value is not None:
-            is_number = not is_text and _is_number(value)
-            words |= {"value": value, "type": "number" if is_number else "string"}
+            kind = "number" if not is_text and is_number(value) else "string"
+            words |= {"value": value, "type": kind}
         rule.children.append(make("expression", words))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
