@@ -17,7 +17,7 @@ def best(desk: Desk, item: Item, preferred: int | None) -> int | None:
     """Return the node that the item should get, or None if none will do."""
     scores = item.scores
     usable = desk.usable
-    top = max([scores[node] for node in usable], default=-INFINITY)
+    top = desk.best_score(scores)
     if top < 0:
         return None
     if preferred is not None and desk.is_usable[preferred] and scores[preferred] >= top:

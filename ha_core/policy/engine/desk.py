@@ -47,6 +47,7 @@ class Desk:
     is_usable: list[bool] = field(default_factory=list)
     usable: list[int] = field(default_factory=list)
     """The usable nodes, in the byte order of their names: the last tie-break."""
+    is_all_usable: bool = False
     this_with: dict[Item, list[Link]] = field(default_factory=dict)
     """An item's own links as dependent."""
     with_this: dict[Item, list[Link]] = field(default_factory=dict)
@@ -61,6 +62,8 @@ class Desk:
     """Of a clone: how many of its instances each node has got."""
     priorities: dict[Item, int] = field(default_factory=dict)
     """Of instances: their priority, where promotion has changed it."""
+    twins: dict[Item, dict[str, tuple[dict[int, Item], set[int]]]] = field(default_factory=dict)
+    """Of an anonymous clone: by primitive, which instance is active where, and where it is known."""
     peers: dict[str, list[list[int]]] = field(default_factory=dict)
     """By node attribute: for each node, the nodes with the same value."""
     group_scores: dict[Item, list[tuple[int, int]]] = field(default_factory=dict)
@@ -93,9 +96,25 @@ class Desk:
             found = self.peers[attribute] = _alike(self.board, attribute)
         return found
 
+    def set_usable(self) -> None:
+        """Note which nodes can be used, once it is known which will be fenced."""
+        spots = self.board.nodes
+        self.is_usable = [spot.is_available for spot in spots]
+        self.usable = sorted(
+            (spot.index for spot in spots if spot.is_available),
+            key=lambda node: spots[node].node.name.encode(),
+        )
+        self.is_all_usable = len(self.usable) == len(spots)
+
+    def best_score(self, scores: list[int]) -> int:
+        """Return the highest score on a usable node, -INFINITY if there is none."""
+        if self.is_all_usable and scores:
+            return max(scores)
+        return max([scores[node] for node in self.usable], default=-INFINITY)
+
     def has_choice(self, scores: list[int]) -> bool:
         """Whether any usable node has a score of 0 or more."""
-        return any(scores[node] >= 0 for node in self.usable)
+        return self.best_score(scores) >= 0
 
     def priority(self, item: Item) -> int:
         """Return the priority: the configured one, for instances raised by promotion scores."""
@@ -141,8 +160,14 @@ def location(item: Item) -> int | None:
     """Return the node assigned to it; of a group or clone only if its parts have but one."""
     if item.kind is Kind.PRIMITIVE:
         return item.node
-    nodes = {child.node for child in item.primitives() if child.node is not None}
-    return min(nodes) if len(nodes) == 1 else None
+    found: int | None = None
+    for child in item.children:
+        node = location(child)
+        if node is not None and node != found:
+            if found is not None:
+                return None
+            found = node
+    return found
 
 
 def next_role(item: Item) -> Role:

@@ -27,11 +27,7 @@ def place(board: Board) -> None:
     for top in board.tops:
         _want(top)
     locations.prepare(desk)
-    desk.is_usable = [spot.is_available for spot in board.nodes]
-    desk.usable = sorted(
-        (spot.index for spot in board.nodes if spot.is_available),
-        key=lambda node: board.nodes[node].node.name.encode(),
-    )
+    desk.set_usable()
     links.index(desk)
     tops = board.tops
     if board.problem.options.strategy is not Strategy.DEFAULT:

@@ -20,11 +20,10 @@ from ha_core.policy.scores import add, text
 
 def add_scores(desk: Desk, clone: Item) -> None:
     """Let promotion scores draw instances to their nodes, and let the best ones choose first."""
-    if not desk.board.promotion_scores:
-        return
+    nodes = _nodes_with_scores(desk, clone)
     for instance in clone.children:
         scores = instance.scores
-        for node in desk.usable:
+        for node in nodes:
             score = _score(desk, clone, instance, node)
             if score is None:
                 continue
@@ -37,33 +36,55 @@ def add_scores(desk: Desk, clone: Item) -> None:
         instance.scores = scores
 
 
+def _nodes_with_scores(desk: Desk, clone: Item) -> list[int]:
+    """Return the usable nodes that have a promotion score for anything in the clone."""
+    board = desk.board
+    found: set[int] = set()
+    if board.promotion_scores:
+        for item in clone.primitives():
+            found.update(board.promotion_scores.get(board.filed(item), ()))
+    return [node for node in desk.usable if node in found]
+
+
 def _score(desk: Desk, clone: Item, item: Item, node: int) -> int | None:
     """Return the promotion score of an instance for a node; None: none is set."""
     if item.kind is not Kind.PRIMITIVE:
         found = [_score(desk, clone, child, node) for child in item.children]
         given = [score for score in found if score is not None]
         return sum(given) if given else None
-    if not _applies(clone, item, node):
+    if not _applies(desk, clone, item, node):
         return None
     board = desk.board
     return board.promotion_scores.get(board.filed(item), {}).get(node)
 
 
-def _applies(clone: Item, item: Item, node: int) -> bool:
+def _applies(desk: Desk, clone: Item, item: Item, node: int) -> bool:
     """Whether a promotion score on the node speaks of this instance."""
     assert clone.clone is not None, "a clone has its options"
     if item.scores[node] < 0:
         return False
     if not clone.clone.is_unique:
-        twins = [one for one in clone.primitives() if one.resource.id == item.resource.id]
-        active = next((one for one in twins if node in one.roles), None)
-        if active is item:
-            return True
-        if active is None and any(node in one.known for one in twins):
+        twins = desk.twins.get(clone)
+        if twins is None:
+            twins = desk.twins[clone] = _look_at(clone)
+        active, known = twins[item.resource.id]
+        twin = active.get(node)
+        if twin is item or (twin is None and node in known):
             return True
     if not item.roles and not item.known:
         return True
     return node in item.known or node in item.roles
+
+
+def _look_at(clone: Item) -> dict[str, tuple[dict[int, Item], set[int]]]:
+    """Return for each primitive in a clone which instance is active where, and where it is known."""
+    found: dict[str, tuple[dict[int, Item], set[int]]] = {}
+    for item in clone.primitives():
+        active, known = found.setdefault(item.resource.id, ({}, set()))
+        for node in item.roles:
+            active.setdefault(node, item)
+        known |= item.known
+    return found
 
 
 def promote(desk: Desk, clone: Item) -> None:

@@ -111,9 +111,11 @@ def _add_share(
     desk: Desk, source: Item, scores: list[int], link: Link, factor: float, *, is_kind: bool
 ) -> list[int]:
     """Return the scores with a share of the best that the source has on nodes alike."""
+    bests = _bests(desk, source, link)
+    if not any(bests):
+        return scores
     found = scores[:]
     is_shy: bool | None = None
-    bests = _bests(desk, source, link)
     for node, best in enumerate(bests):
         if best == 0:
             continue
@@ -164,6 +166,8 @@ def _bests(desk: Desk, source: Item, link: Link) -> list[int]:
             scores[node] = _sum(scores[node], score)
     usable = desk.is_usable
     if link.attribute == UNAME:
+        if desk.is_all_usable:
+            return scores
         return [
             score if is_usable else -INFINITY
             for score, is_usable in zip(scores, usable, strict=True)
