@@ -56,7 +56,7 @@ def add_primitive(graph: Graph, item: Item) -> None:
     _judge_failure(graph, course, is_moving=is_moving)
     _down_and_up(graph, course)
     _to_next_role(graph, course)
-    if item.node is not None and item.next_role is not Role.STOPPED:
+    if item.node is not None and item.next_role is not Role.STOPPED and not item.is_blocked:
         make(graph, item, Task.START, item.node, is_needed=False)
     _tie_own(graph, item)
     if is_migrating and course.current is not None:
