@@ -12,6 +12,7 @@ from ha_core.config.change import no_node, no_resource
 from ha_core.config.model import Origin
 from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
 from ha_core.policy.counterfactual import WayOut, sentences, way_out
+from ha_core.policy.scores import text as score_text
 from ha_core.policy.transition import Decision, Reason
 from ha_core.policy.wording import together
 from ha_core.preview.foresee import observed
@@ -90,11 +91,10 @@ def _explain_one(
         item.id,
         None if node is None else NodeName(node),
     )
-    reasons = decision.reasons if decision is not None else ()
     sentence = _sentence(snapshot, item, decision, node)
     chain = dict.fromkeys(
         (reason.text, "" if reason.score is None else _score(reason.score))
-        for reason in (*together(_about(reasons, node)), *_of_primaries(snapshot, item))
+        for reason in (*together(_about(decision, node)), *_of_primaries(snapshot, item))
         if reason.text not in sentence
     )
     return Explanation(
@@ -162,7 +162,8 @@ def _against(
     scores: dict[str, int] = dict(decision.scores)
     if decision.node is None or node not in scores or decision.node not in scores:
         return ""
-    return f"{decision.node} has {_score(scores[decision.node])}, {node} {_score(scores[node])}"
+    better, there = (_plain(scores[name]) for name in (decision.node, node))
+    return f"{decision.node} has {better}, {node} {there}"
 
 
 def _of_primaries(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterable[Reason]:
@@ -194,14 +195,27 @@ def _primaries(snapshot: ClusterSnapshot, resource: ResourceId) -> Iterable[Reso
             yield other.members[-1] if other is not None else colocation.with_resource
 
 
-def _about(reasons: Iterable[Reason], node: str | None) -> Iterable[Reason]:
-    return (r for r in reasons if node is None or r.node is None or r.node == node)
+def _about(decision: Decision | None, node: str | None) -> Iterable[Reason]:
+    """Yield the reasons that have to do with the node; where none speaks against it, also what
+    speaks for the one that was chosen.
+    """
+    reasons = decision.reasons if decision is not None else ()
+    chosen = decision.node if decision is not None else None
+    is_beaten = not any(r.node == node and (r.score or 0) < 0 for r in reasons)
+    for reason in reasons:
+        is_wish = is_beaten and reason.node == chosen and (reason.score or 0) > 0
+        if node is None or reason.node in (None, node) or is_wish:
+            yield reason
 
 
 def _score(score: int) -> str:
     if abs(score) < INFINITY:
         return f"{score:+d}" if score else "0"
     return "must" if score > 0 else "must not"
+
+
+def _plain(score: int) -> str:
+    return _score(score) if abs(score) < INFINITY else score_text(score)
 
 
 # --- what would change it ------------------------------------------------------------------

@@ -1,13 +1,17 @@
-"""`ha why` on golden cases: every sentence as a person would read it."""
+"""`ha why` on golden cases: every sentence as a person would read it; and on made-up ones."""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from ha_core.cli import reasons
+from ha_core.ids import ConstraintId
+from ha_core.policy.blockers import Blocker, BlockerKind
 from tests import datadriven
 from tests.cli.picture import snapshot_of
 from tests.core.policy import case
+from tests.core.policy.strategies import cases
 
 CASES = Path(__file__).parent / "why"
 
@@ -30,3 +34,31 @@ def _answer(text: str) -> str:
 @pytest.mark.parametrize("path", datadriven.paths(CASES), ids=lambda path: path.stem)
 def test_answer_is_as_written(path: Path, request: pytest.FixtureRequest) -> None:
     datadriven.check(path, _answer, request)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(cases())
+def test_a_single_blocker_is_spoken_of_before_its_cure(text: str) -> None:
+    made = case.read(text)
+    snapshot = snapshot_of(made)
+    for primitive in made.configuration.primitives[:2]:
+        for node in made.configuration.nodes:
+            answer = reasons.explain(snapshot, primitive.id, node.name)[0]
+            found = answer.way_out.with_move
+            words = " ".join((answer.sentence, *answer.reasons))
+            if len(found) == 1:
+                assert _is_spoken_of(found[0], made, words), answer
+
+
+def _is_spoken_of(blocker: Blocker, made: case.Case, words: str) -> bool:
+    """Return whether the words name the blocker: its id, or what it is about."""
+    if blocker.kind is BlockerKind.FAILURE:
+        return "fail" in words
+    pairs = {item.id: item.with_resource for item in made.configuration.colocations}
+    pairs |= {item.id: item.first for item in made.configuration.orderings}
+    names = (blocker.subject, pairs.get(ConstraintId(blocker.subject), blocker.subject))
+    return any(name in words for name in names)
