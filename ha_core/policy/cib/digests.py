@@ -18,7 +18,6 @@ from ha_core.policy.cib.tree import Element
 from ha_core.policy.engine.problem import Changed
 
 _TIMEOUT: Final = "CRM_meta_timeout"
-_DEFAULT_TIMEOUT_MS: Final = 20_000
 _NEVER_COUNT: Final = frozenset({"crm_feature_set", "id", "interval", "op_target_rc"})
 _ESCAPES: Final = {
     ord("&"): "&amp;",
@@ -85,7 +84,7 @@ class Digests:
         mine = dict(parameters)
         mine.update(pairs.settled(self.source, own, self.rules.judge(facts)))
         if entry.interval_ms:
-            mine[_TIMEOUT] = str(self._timeout_ms(definition, entry))
+            mine[_TIMEOUT] = str(definition.timeout_ms(entry.task, entry.interval_ms))
         result = (digest(mine), parameters)
         self._known[key] = result
         return result
@@ -97,10 +96,3 @@ class Digests:
             if values.milliseconds(element.get("interval", "0")) == entry.interval_ms:
                 return element.all(tag)
         return []
-
-    @staticmethod
-    def _timeout_ms(definition: Definition, entry: Entry) -> int:
-        for operation in definition.resource.operations:
-            if (operation.name, operation.interval_ms) == (entry.task, entry.interval_ms):
-                return operation.timeout_ms
-        return _DEFAULT_TIMEOUT_MS

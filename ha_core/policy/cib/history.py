@@ -63,33 +63,18 @@ class Terms:
     migrations: Migrations
 
 
-def on_fail(
-    operations: Iterable[Operation], task: str, interval_ms: int, *, fences: bool
-) -> OnFail:
-    """Return what a failure of this operation leads to."""
-    found = _configured(operations, task, interval_ms)
-    policy = found.on_fail if found is not None else None
-    if policy is None and task == "demote":
-        policy = _as_promoted_monitor(operations)
-    if policy is None and task == "stop":
+def on_fail(definition: Definition, entry: Entry, *, fences: bool) -> OnFail:
+    """Return what the failure of an operation leads to."""
+    policy = definition.on_fail(entry.task, entry.interval_ms)
+    if policy is None and entry.task == "demote":
+        policy = _as_promoted_monitor(definition.resource.operations)
+    if policy is None and entry.task == "stop":
         return OnFail.FENCE if fences else OnFail.BLOCK
     if policy is None:
         return OnFail.RESTART
     if policy is OnFail.FENCE and not fences:
         return OnFail.STOP
     return policy
-
-
-def _configured(operations: Iterable[Operation], task: str, interval_ms: int) -> Operation | None:
-    wanted = [(task, interval_ms)]
-    if task in ("migrate_to", "migrate_from"):
-        wanted.append(("migrate", 0))
-    for name, interval in wanted:
-        for operation in operations:
-            is_it = operation.name == name and operation.interval_ms == interval
-            if is_it and operation.is_enabled:
-                return operation
-    return None
 
 
 def _as_promoted_monitor(operations: Iterable[Operation]) -> OnFail | None:
@@ -176,8 +161,7 @@ def _apply_one(reading: Reading, entry: Entry, terms: Terms) -> None:
     if verdict is Verdict.DONE:
         _apply_success(reading, entry, entry.rc, terms)
         return
-    operations = reading.definition.resource.operations
-    policy = on_fail(operations, entry.task, entry.interval_ms, fences=terms.fencing_enabled)
+    policy = on_fail(reading.definition, entry, fences=terms.fencing_enabled)
     is_not_installed = entry.status == outcomes.Status.NOT_INSTALLED
     if policy is OnFail.IGNORE and not is_not_installed:
         reading.is_threshold_ignored = True

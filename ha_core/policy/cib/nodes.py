@@ -37,8 +37,9 @@ class NodeEntry:
         return section.history if section is not None else []
 
 
-def find_nodes(source: Source, states: list[Element]) -> list[NodeEntry]:
-    """Return the configured nodes with their states."""
+def find_nodes(source: Source, states: list[Element]) -> tuple[list[NodeEntry], dict[str, str]]:
+    """Return the configured nodes with their states, and what is active on others, and where."""
+    elsewhere: dict[str, str] = {}
     entries: list[NodeEntry] = []
     by_name: dict[str, NodeEntry] = {}
     by_id: dict[str, NodeEntry] = {}
@@ -60,13 +61,26 @@ def find_nodes(source: Source, states: list[Element]) -> list[NodeEntry]:
     for state in states:
         if values.boolean(state.get("remote_node")) or values.boolean(state.get("is_remote")):
             source.leave_out(state, "not supported: state of a remote node")
+            elsewhere |= _active(state)
             continue
         found = by_name.get(state.get("uname")) or by_id.get(state.id)
-        if found is None:
-            source.leave_out(state, f"there is no node {state.get('uname') or state.id!r}")
-        else:
+        if found is not None:
             found.state = state
-    return entries
+        else:
+            source.leave_out(state, f"there is no node {state.get('uname') or state.id!r}")
+    return entries, elsewhere
+
+
+def _active(state: Element) -> dict[str, str]:
+    """Return the primitives that a state which is left out calls anything but stopped."""
+    node = state.get("uname") or state.id
+    found: dict[str, str] = {}
+    for history in NodeEntry(node, "", state, state).histories:
+        if history.probed is None and history.operations:
+            name, colon, number = history.resource.rpartition(":")
+            is_instance = bool(colon) and number.isdigit()
+            found[name if is_instance else history.resource] = node
+    return found
 
 
 def read_attributes(source: Source, rules: Rules, entry: NodeEntry, properties: Properties) -> None:

@@ -21,7 +21,7 @@ from ha_core.policy.cib.migrations import Migrations
 from ha_core.policy.cib.nodes import NodeEntry
 from ha_core.policy.cib.outcomes import Entry
 from ha_core.policy.cib.removed import Removed
-from ha_core.policy.cib.resources import Definition, Reader
+from ha_core.policy.cib.resources import REMOTE, Definition, Reader
 from ha_core.policy.cib.rules import Rules
 from ha_core.policy.cib.source import Source
 from ha_core.policy.cib.tree import History
@@ -132,7 +132,9 @@ class Observations:
         if found is not None:
             return self.removed.definition(history) if found.is_numbered else found
         base, colon, number = name.rpartition(":")
-        if base in self.reader.not_supported:
+        if base in self.reader.not_supported or history.agent == REMOTE:
+            return None
+        if name.startswith(tuple(self.reader.bundles)):
             return None
         found = self.reader.definitions.get(base)
         if not colon or not number.isdigit() or found is None or not found.is_cloned:
@@ -255,6 +257,8 @@ class Observations:
                     running.append(Recurring(entry.task, entry.interval_ms, is_changed))
             elif asks is Changed.RESTART or (asks is Changed.RELOAD and changed is Changed.NO):
                 changed = changed if changed is Changed.REPLACE else asks
+        if changed is Changed.RELOAD:  # what watches it has the old parameters, too
+            running = [replace(item, is_changed=True) for item in running]
         return tuple(running), changed
 
     def _lock(self, history: History, node: Node) -> None:

@@ -4,7 +4,7 @@ Source: Pacemaker Explained, "Resource Operations", "Failure Response".
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from ha_core.policy.cib import pairs, values
 from ha_core.policy.cib.meta import Defaults
@@ -26,7 +26,9 @@ _ON_FAIL: Final = {
     "fence": OnFail.FENCE,
 }
 _NOT_FOR_STOP: Final = frozenset({OnFail.STOP, OnFail.STANDBY, OnFail.DEMOTE})
-_TIMEOUT_MS: Final = 20_000
+TIMEOUT_MS: Final = 20_000
+Key: TypeAlias = tuple[str, int]
+"""Name and interval in milliseconds."""
 
 
 def read_operations(
@@ -54,6 +56,19 @@ def read_operations(
                 found[key] = (operation, element)
     pairs_found = list(found.values())
     return tuple(item for item, _ in pairs_found), [element for _, element in pairs_found]
+
+
+def implied_on_fail(
+    source: Source, defaults: Defaults, element: Element, agent: tuple[str, str, str], key: Key
+) -> OnFail | None:
+    """Return what the defaults say of an operation that is not configured."""
+    wanted = defaults.operation(agent, *key)
+    return _on_fail(source, element, *key, wanted) if wanted else None
+
+
+def implied_timeout_ms(defaults: Defaults, agent: tuple[str, str, str], key: Key) -> int:
+    """Return the timeout of an operation that is not configured."""
+    return values.milliseconds(defaults.operation(agent, *key).get("timeout", "")) or TIMEOUT_MS
 
 
 def _operation(
@@ -85,7 +100,7 @@ def _operation(
     return Operation(
         name,
         interval_ms,
-        values.milliseconds(wanted.get("timeout", "")) or _TIMEOUT_MS,
+        values.milliseconds(wanted.get("timeout", "")) or TIMEOUT_MS,
         values.role(role) if role is not None else None,
         on_fail=_on_fail(source, element, name, interval_ms, wanted),
         is_enabled=values.boolean(wanted.get("enabled", "true")) is not False,

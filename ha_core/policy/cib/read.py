@@ -59,7 +59,7 @@ def _problem(source: Source) -> Problem:
     )
     status = source.root.child("status")
     states = status.all("node_state") if status is not None else []
-    entries = find_nodes(source, states)
+    entries, elsewhere = find_nodes(source, states)
     for entry in entries:
         read_attributes(source, rules, entry, properties)
     nodes = tuple(make_node(source, rules, entry, properties) for entry in entries)
@@ -70,7 +70,7 @@ def _problem(source: Source) -> Problem:
         has_unfencing=_has_unfencing(elements),
         no_quorum=options.no_quorum,
     )
-    reader = Reader(source, rules, defaults, len(nodes))
+    reader = Reader(source, rules, defaults, len(nodes), elsewhere)
     resources = reader.read()
     by_name = {node.name: node for node in nodes}
     positions = {id(state): number for number, state in enumerate(states)}

@@ -5,21 +5,28 @@ with all that speaks of them.
 Source: Pacemaker Explained, "Cluster Resources", "Resource Meta-Attributes".
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from ha_core.policy.cib import meta as meta_options
 from ha_core.policy.cib import pairs, values
 from ha_core.policy.cib.meta import Defaults, Options
-from ha_core.policy.cib.operations import read_operations
+from ha_core.policy.cib.operations import (
+    TIMEOUT_MS,
+    Key,
+    implied_on_fail,
+    implied_timeout_ms,
+    read_operations,
+)
 from ha_core.policy.cib.rules import Facts, Rules
 from ha_core.policy.cib.source import Source
 from ha_core.policy.cib.tree import Element
-from ha_core.policy.engine.problem import CloneMeta, Kind, Resource
+from ha_core.policy.engine.problem import CloneMeta, Kind, OnFail, Resource
 
 _KINDS: Final = ("primitive", "group", "clone", "master")
 _NOT_SUPPORTED: Final = ("bundle",)
+REMOTE: Final = ("ocf", "pacemaker", "remote")
 PARTS: Final = ("meta_attributes", "instance_attributes", "utilization", "operations")
 
 
@@ -34,6 +41,34 @@ class Definition:
     top: Resource | None = None
     """The top-level resource that it is in, itself if it is one."""
     agent: tuple[str, str, str] = ("", "", "")
+    implied: Callable[[Key], tuple[OnFail | None, int]] = lambda _: (None, TIMEOUT_MS)
+    """On-fail and timeout of operations that are not configured."""
+    _policies: dict[Key, OnFail | None] = field(default_factory=dict)
+
+    def on_fail(self, task: str, interval_ms: int) -> OnFail | None:
+        """Return what is configured for a failure of this operation; None: nothing is."""
+        key = (task, interval_ms)
+        if key not in self._policies:
+            self._policies[key] = self._on_fail(key)
+        return self._policies[key]
+
+    def _on_fail(self, key: Key) -> OnFail | None:
+        wanted = [key]
+        if key[0] in ("migrate_to", "migrate_from"):
+            wanted.append(("migrate", 0))
+        for name, interval_ms in wanted:
+            for item in self.resource.operations:
+                is_it = item.name == name and item.interval_ms == interval_ms
+                if is_it and item.is_enabled:
+                    return item.on_fail
+        return self.implied(key)[0]
+
+    def timeout_ms(self, task: str, interval_ms: int) -> int:
+        """Return the operation's timeout."""
+        for item in self.resource.operations:
+            if (item.name, item.interval_ms) == (task, interval_ms):
+                return item.timeout_ms
+        return self.implied((task, interval_ms))[1]
 
     @property
     def is_promotable(self) -> bool:
@@ -64,6 +99,8 @@ class Reader:
     rules: Rules
     defaults: Defaults
     node_count: int
+    elsewhere: Mapping[str, str]
+    """Primitives that are active on a node of a kind that is left out, and that node."""
     definitions: dict[str, Definition] = field(default_factory=dict)
     """By the primitive's id."""
     ids: dict[str, Element] = field(default_factory=dict)
@@ -71,6 +108,8 @@ class Reader:
     """The primitives made from each template."""
     not_supported: set[str] = field(default_factory=set)
     """Ids of what is left out."""
+    bundles: list[str] = field(default_factory=list)
+    """What the names of their parts begin with."""
     _templates: dict[str, Element] = field(default_factory=dict)
 
     def read(self) -> list[Resource]:
@@ -82,6 +121,8 @@ class Reader:
                 self.templates[element.id] = []
         found: list[Resource] = []
         for element in elements:
+            if self._is_not_supported(element):
+                continue
             resource = self._resource(element, {}, None)
             if resource is None:
                 continue
@@ -94,12 +135,6 @@ class Reader:
         self, element: Element, inherited: Mapping[str, str], parent: Element | None
     ) -> Resource | None:
         tag = element.tag
-        if tag in _NOT_SUPPORTED:
-            self.not_supported.add(element.id)
-            for child in element.all("primitive"):
-                self.not_supported.add(child.id)
-            self.source.leave_out(element, f"not supported: {tag}")
-            return None
         if tag not in _KINDS:
             return None
         if not self._is_named(element):
@@ -112,6 +147,37 @@ class Reader:
             self.source.fault(element, f"a {tag} inside <{parent.tag}>: only groups and primitives")
             return None
         return self._clone(element)
+
+    def _is_not_supported(self, element: Element) -> bool:
+        """Leave a whole resource out if anything in it is more than this engine knows."""
+        inside = [element]
+        for item in inside:
+            inside += item.all(*_KINDS, *_NOT_SUPPORTED)
+        odd = [(item, what) for item in inside if (what := self._oddity(item))]
+        for item, what in odd:
+            self.source.leave_out(item, f"not supported: {what}")
+        if odd:
+            self.not_supported.update(item.id for item in inside)
+            self.bundles += [f"{item.id}-" for item in inside if item.tag == "bundle"]
+        return bool(odd)
+
+    def _oddity(self, element: Element) -> str:
+        """Return what is not supported of one element, empty if there is nothing."""
+        if element.tag in _NOT_SUPPORTED:
+            return element.tag
+        layers = [element]
+        template = self._templates.get(element.get("template"))
+        if template is not None:
+            layers.append(template)
+        for layer in layers:
+            if (layer.get("class"), layer.get("provider"), layer.get("type")) == REMOTE:
+                return "remote node"
+            for block in layer.all("meta_attributes"):
+                found = self.source.referred(block)
+                names = [pair.get("name") for pair in found.all("nvpair")] if found else []
+                if "remote-node" in names:
+                    return "guest node"
+        return ""
 
     def _is_named(self, element: Element) -> bool:
         if not element.id:
@@ -144,12 +210,13 @@ class Reader:
             [block for layer in layers for block in layer.all("meta_attributes")],
             judge,
         )
-        if own.get("remote-node") or agent == ("ocf", "pacemaker", "remote"):
-            what = "guest node" if own.get("remote-node") else "remote node"
-            self.not_supported.add(element.id)
-            self.source.leave_out(element, f"not supported: {what}")
-            return None
         wanted = self.defaults.resource(own, inherited, agent)
+        node = self.elsewhere.get(element.id)
+        if node is not None:
+            self.source.leave_out(
+                element, f"not supported: it is active on {node!r}, no full node; it stays as it is"
+            )
+            wanted["is-managed"] = "false"
         is_device = agent[0] == "stonith"
         options = Options(self.source, element, wanted)
         demand = pairs.settled(
@@ -171,7 +238,14 @@ class Reader:
             is_fence_device=is_device,
             provides_unfencing=provides,
         )
-        self.definitions[element.id] = Definition(resource, blocks, elements, agent=agent)
+
+        def implied(key: Key) -> tuple[OnFail | None, int]:
+            policy = implied_on_fail(self.source, self.defaults, element, agent, key)
+            return policy, implied_timeout_ms(self.defaults, agent, key)
+
+        self.definitions[element.id] = Definition(
+            resource, blocks, elements, agent=agent, implied=implied
+        )
         return resource
 
     def _group(self, element: Element, inherited: Mapping[str, str]) -> Resource | None:

@@ -118,8 +118,11 @@ def _add_shutdown(graph: Graph, spot: Spot) -> Action:
 
 
 def is_unfencing(board: Board) -> bool:
-    """Return whether any fence device switches nodes on again."""
-    return any(item.resource.provides_unfencing for item in board.items.values())
+    """Return whether any fence device switches nodes on again, or anything asks for that."""
+    return any(
+        item.resource.provides_unfencing or item.meta.requires is Requires.UNFENCING
+        for item in board.items.values()
+    )
 
 
 def add_unfencing(graph: Graph) -> None:
