@@ -21,7 +21,7 @@ from ha_core.effects import Send
 from ha_core.errors import RefusedError
 from ha_core.fencing import machine, rules
 from ha_core.fencing.dispatch import Dispatch, Ended
-from ha_core.fencing.machine import Fencing, GaveUp, Proved, Restored, Wish, verdict_of
+from ha_core.fencing.machine import Fencing, GaveUp, Proved, Wish, verdict_of
 from ha_core.fencing.rehearsal import SEEN_OFF
 from ha_core.fencing.steps import Note
 from ha_core.gates import Gates
@@ -254,7 +254,8 @@ class Fencer:
         for verdict in self._roster.owed():
             wish = Wish(verdict.node, verdict.generation, verdict.reason, author=verdict.author)
             patience_ms = now_ms + self.timers.dead_after_ms
-            self._machine.take_over(wish, verdict.to_restore, patience_ms)
+            if self._machine.take_over(wish, verdict.to_restore, patience_ms):
+                output.append(replace(verdict, to_restore=(), is_settled=True))
         wishes = {wish.node: wish for wish in self._wishes()}
         found = self._machine.tick(wishes, online, configuration, now_ms)
         return output + self._outputs(found, wall_ms)
@@ -350,10 +351,6 @@ class Fencer:
                     output.append(Told(item.kind, item.subject, item.text, item.why, item.incident))
                 case Proved():
                     output.append(self._verdict(item, wall_ms))
-                case Restored(node=node, generation=generation):
-                    said = self._roster.verdict_on(node)
-                    if said is not None and said.generation == generation and said.to_restore:
-                        output.append(replace(said, to_restore=(), is_settled=True))
                 case GaveUp(wish=wish):
                     if wish.is_asked:
                         self._asked.pop(wish.node, None)

@@ -66,21 +66,13 @@ class Proved:
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
-    """Nothing is left to do for a node that was cut off: it is on again, or was left off."""
-
-    node: NodeName
-    generation: Generation
-
-
-@dataclass(frozen=True, slots=True)
 class GaveUp:
     """All levels have failed; a wish that no person asked for is tried anew after a rest."""
 
     wish: Wish
 
 
-Output: TypeAlias = Send | Note | Proved | Restored | GaveUp
+Output: TypeAlias = Send | Note | Proved | GaveUp
 
 
 @dataclass(slots=True)
@@ -243,13 +235,15 @@ class Fencing:
         del self._cases[node]
         return output
 
-    def take_over(self, wish: Wish, to_restore: tuple[str, ...], until_ms: Millis) -> None:
-        """Switch a node on again that was cut off in an earlier term; wait until then for somebody
-        who can.
+    def take_over(self, wish: Wish, to_restore: tuple[str, ...], until_ms: Millis) -> bool:
+        """Switch a node on again that was cut off, in an earlier term perhaps; wait until then for
+        somebody who can. Return whether that is over: it is on, or people were told that it is not.
         """
-        key = (wish.node, wish.generation)
-        if wish.node not in self._cases and key not in self._restored:
+        if (wish.node, wish.generation) in self._restored:
+            return True
+        if wish.node not in self._cases:
             self._cases[wish.node] = _Case(wish, Stage.RESTORING, until_ms, to_restore=to_restore)
+        return False
 
     def drop(self, node: NodeName) -> list[Output]:
         """Leave what is to be done for a node to somebody else."""
@@ -416,11 +410,10 @@ class Fencing:
         if case.stage is Stage.RESTORING:
             del self._cases[wish.node]
             self._restored.add((wish.node, wish.generation))
-            done = Restored(wish.node, wish.generation)
             if not case.left_off:
-                return [done]
+                return []
             text = f"{wish.node} is left off ({case.left_off}): switch it on by hand"
-            return [Note("fence-left-off", wish.node, text, "", wish.incident), done]
+            return [Note("fence-left-off", wish.node, text, "", wish.incident)]
         rest_ms = min(REST_MS * 2**case.rests, REST_MS_MAX)
         case.stage, case.due_ms = Stage.RESTING, now_ms + rest_ms
         case.rests = min(case.rests + 1, 16)

@@ -538,10 +538,12 @@ def test_successor_takes_over_the_switching_on_and_settles_it_in_the_log() -> No
     bench.roster.judged(owing())
     (order,) = orders(bench.tick())
     assert (order.verb, order.target, order.device) == (FenceVerb.RESTORE, N2, "pdu")
-    (settled,) = [v for v in bench.answer(order, FenceState.DONE) if isinstance(v, Verdict)]
-    assert settled == replace(owing(), to_restore=(), is_settled=True)
+    assert kinds(bench.answer(order, FenceState.DONE)) == ["fence-restored"]
+    settled = replace(owing(), to_restore=(), is_settled=True)
+    assert bench.tick() == bench.tick() == [settled], "told until the log has it"
     assert settled.replaces(owing())
-    assert orders(bench.tick()) == []
+    bench.judge(settled)
+    assert bench.tick() == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from ha_core.config.parse import parse_text
 from ha_core.effects import CancelFence, Fence, Send
 from ha_core.events import FenceDone
 from ha_core.fencing.errand import Errands
-from ha_core.fencing.machine import Fencing, GaveUp, Output, Proved, Restored, Wish
+from ha_core.fencing.machine import Fencing, GaveUp, Output, Proved, Wish
 from ha_core.fencing.steps import Note
 from ha_core.ids import NodeName
 from ha_core.messages import FenceOrder, FenceReport, FenceState, FenceVerb
@@ -82,7 +82,8 @@ class MachineCase:
     def _owed(self, node: str, generation: str, *devices: str) -> None:
         """An earlier coordinator has left this to do; told anew with every look at the log."""
         wish = Wish(NodeName(node), int(generation), "it is lost")
-        self.machine.take_over(wish, devices, self.now_ms + 1000)
+        if self.machine.take_over(wish, devices, self.now_ms + 1000):
+            self.told.append(f"{self.now_ms:>7} start {generation} of {node} is settled")
         self._tick()
 
     def _unwish(self, node: str) -> None:
@@ -132,8 +133,6 @@ class MachineCase:
                 return f"{item.kind}: {item.text}"
             case Proved(wish=wish, method=method):
                 return f"proof of start {wish.generation} of {wish.node}: {method}"
-            case Restored(node=node, generation=generation):
-                return f"start {generation} of {node} is settled"
             case GaveUp():
                 return "gave up"
             case _:
