@@ -287,7 +287,7 @@ class Clerk:
         if isinstance(command, commands.Move):
             status = self._planner.status(self._roster, self._configuration)
             command = aimed(self._configuration, status, wall_ms, command)
-        starts = ends.starts(self._roster.records.values())
+        starts = ends.starts(command, self._roster.records.values())
         changed, will_vote = desks.edited(self._configuration, waiting, command, starts, taken)
         if changed == self._configuration and will_vote == waiting:
             return self._settle(request_id, Outcome(text="nothing changes", revision=revision))

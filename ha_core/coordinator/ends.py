@@ -2,21 +2,35 @@
 
 Owns: with which start of its node it ends, and what has ended. A move ends when its node is lost
 or stops, or at its time; a ban with a time outlives its node, which may be restarted meanwhile.
-What the administrator wrote in a file never ends so. Pure.
+None is endless: on a node that is down it needs a time. What the administrator wrote in a file
+never ends so. Pure.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from ha_core.commands import Ban, Command, Move
 from ha_core.config.model import Configuration, Location, Origin
 from ha_core.coordinator.record import GONE, Record
+from ha_core.errors import RefusedError
 from ha_core.ids import Generation, Millis, NodeName
 from ha_core.status import NodeState, NodeStatus
 
 
-def starts(nodes: Iterable[Record | NodeStatus]) -> dict[NodeName, Generation]:
-    """Return with which start of each node a command on it ends: of one that is down, its next."""
-    return {item.name: item.generation + (1 if item.state in GONE else 0) for item in nodes}
+def starts(command: Command, nodes: Iterable[Record | NodeStatus]) -> dict[NodeName, Generation]:
+    """Return with which start of each node a command on it ends: the present one.
+
+    Raises RefusedError: the command would have no end, as its node is down and no time is given.
+    """
+    nodes = tuple(nodes)
+    if isinstance(command, Move | Ban) and command.expires_wall_ms is None:
+        for item in nodes:
+            if item.name == command.node and item.state in GONE:
+                what = "move" if isinstance(command, Move) else "ban"
+                state = "lost" if item.state is NodeState.LOST else "not there"
+                text = f"{item.name} is {state}, so that this {what} would not end with it"
+                raise RefusedError("invalid", f"{text}: say how long it holds (--for TIME)")
+    return {item.name: item.generation for item in nodes if item.state not in GONE}
 
 
 def over(

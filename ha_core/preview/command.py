@@ -52,7 +52,7 @@ def configured(snapshot: ClusterSnapshot, command: Given) -> Configuration:
         if old.primitive(command.resource) is None and old.group(command.resource) is None:
             raise no_resource(old, command.resource)
         return old
-    return apply_command(old, command, starts(snapshot.instances))
+    return apply_command(old, command, starts(command, snapshot.instances))
 
 
 def refusal_of(snapshot: ClusterSnapshot, command: Given) -> str:
@@ -67,7 +67,7 @@ def refusal_of(snapshot: ClusterSnapshot, command: Given) -> str:
         for item in snapshot.instances
     ]
     try:
-        changed, _ = edited(current, (), command, starts(snapshot.instances))
+        changed, _ = edited(current, (), command, starts(command, snapshot.instances))
         refuse_unsafe(current, changed, records, ())
     except RefusedError as refusal:
         return str(refusal)

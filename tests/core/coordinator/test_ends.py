@@ -4,15 +4,18 @@ from dataclasses import replace
 
 import pytest
 
+from ha_core.commands import Ban, Clear, Move
 from ha_core.config.model import Configuration, Location, Origin
 from ha_core.coordinator.ends import over, starts, told, without
 from ha_core.coordinator.record import Record
+from ha_core.errors import RefusedError
 from ha_core.ids import INFINITY, ConstraintId, NodeName, ResourceId
 from ha_core.status import NodeState
 
+WEB = ResourceId("web")
 N2 = NodeName("n2")
 NOW_MS = 1_000_000
-MOVE = Location(ConstraintId("move-web"), ResourceId("web"), N2, INFINITY, Origin.MOVE)
+MOVE = Location(ConstraintId("move-web"), WEB, N2, INFINITY, Origin.MOVE)
 BAN = replace(MOVE, id=ConstraintId("ban-web-n2"), score=-INFINITY, origin=Origin.BAN)
 
 
@@ -65,16 +68,32 @@ def test_node_that_nobody_has_heard_of_ends_nothing() -> None:
     assert over(configuration, {}, NOW_MS) == ()
 
 
-def test_command_on_a_node_that_is_down_waits_for_its_next_start() -> None:
-    records = [
-        Record(NodeName("n1"), NodeState.ONLINE, 7),
-        Record(N2, NodeState.LOST, 4),
-        Record(NodeName("n3"), NodeState.LEFT, 0),
-    ]
-    assert starts(records) == {"n1": 7, "n2": 5, "n3": 1}
-    assert why(replace(BAN, until_generation=5), NodeState.LOST, 4) == ""
-    assert why(replace(BAN, until_generation=5), NodeState.ONLINE, 5) == ""
-    assert why(replace(BAN, until_generation=5), NodeState.LOST, 5) == "n2 is lost"
+NODES = (
+    Record(NodeName("n1"), NodeState.ONLINE, 7),
+    Record(N2, NodeState.LOST, 4),
+    Record(NodeName("n3"), NodeState.LEFT, 0),
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        (Move(WEB, N2), "n2 is lost, so that this move would not end with it"),
+        (Ban(WEB, N2), "n2 is lost, so that this ban would not end with it"),
+        (Ban(WEB, NodeName("n3")), "n3 is not there, so that this ban would not end with it"),
+    ],
+)
+def test_command_on_a_node_that_is_down_needs_a_time(command: Move | Ban, text: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        starts(command, NODES)
+    assert caught.value.code == "invalid"
+    assert str(caught.value) == f"{text}: say how long it holds (--for TIME)"
+    assert starts(replace(command, expires_wall_ms=5), NODES) == {"n1": 7}
+
+
+def test_command_ends_with_the_present_start_of_its_node() -> None:
+    assert starts(Move(WEB, NodeName("n1")), NODES) == {"n1": 7}
+    assert starts(Clear(WEB), NODES) == {"n1": 7}
 
 
 def test_end_is_told_and_takes_nothing_else_along() -> None:
