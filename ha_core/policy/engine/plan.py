@@ -25,7 +25,7 @@ class Plan:
     def as_value(self) -> dict[str, object]:
         """Return the plan in plain lists and mappings, with what was left out."""
         value = make_json(self.board, self.graph, self.outcome)
-        value["left_out"] = list(self.board.problem.left_out)
+        value["left_out"] = [*self.board.problem.left_out, *self.graph.dropped]
         return value
 
 

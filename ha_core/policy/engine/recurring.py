@@ -76,6 +76,7 @@ def _for_active(graph: Graph, item: Item, node: int, operation: Operation) -> No
     spot = graph.board.nodes[node]
     if start is not None and not start.can_run:
         monitor.can_run, monitor.waits_for = False, start
+        monitor.hindrance = start.hindrance
     elif not spot.is_online or spot.is_unclean:
         monitor.can_run, monitor.hindrance = False, f"{spot.node.name} is not fit for it"
     if not item.is_managed:

@@ -61,6 +61,33 @@ def _successors(action: Action, position: Container[Action]) -> list[Action]:
     return found
 
 
+def held_up(graph: Graph) -> list[dict[str, object]]:
+    """Return what ought to happen and cannot, each with the reason and the action it waits for."""
+    found: list[dict[str, object]] = []
+    for action in graph.actions:
+        if action.can_run or action.is_pseudo or action.node is None or not _is_wanted(action):
+            continue
+        entry = _described(graph.board, action, action.node)
+        last = action
+        while last.waits_for is not None and not last.hindrance:
+            last = last.waits_for
+        entry["why"] = last.hindrance or f"{last.task} cannot be"
+        if action.waits_for is not None:
+            waited = action.waits_for
+            entry["waits_for"] = _described(graph.board, waited, waited.node)
+        found.append(entry)
+    return found
+
+
+def _is_wanted(action: Action) -> bool:
+    item = action.item
+    if item is None or item.children or not item.is_managed or action.interval_ms:
+        return False
+    if action.is_needed:
+        return True
+    return action.task is Task.START and item.node == action.node and not item.roles
+
+
 def _described(board: Board, action: Action, node: int | None) -> dict[str, object]:
     found: dict[str, object] = {
         "op": action.task.value,

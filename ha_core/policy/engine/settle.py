@@ -197,7 +197,7 @@ class Settler:
                 can_run = False
                 if action.can_run:
                     action.can_run = False
-                    action.waits_for = found
+                    action.waits_for, action.hindrance = found, found.hindrance
         return needed, can_run
 
     def _clone_flags(self, action: Action, clone: Item, node: int | None) -> tuple[bool, bool]:
@@ -215,6 +215,8 @@ class Settler:
         if not can_run and node is None and action.can_run:
             action.can_run = False
             action.waits_for = self._first_unable(clone, task)
+            if action.waits_for is not None:
+                action.hindrance = action.waits_for.hindrance
         return needed, can_run
 
     def _first_unable(self, clone: Item, task: Task | Phase) -> Action | None:

@@ -92,7 +92,34 @@ def test_the_plan_in_plain_lists_names_everything() -> None:
         "order": [[0, 1]],
         "fenced": [],
         "blocked": [],
+        "held_up": [],
     }
+
+
+def test_what_is_held_up_names_what_it_waits_for() -> None:
+    got = answer(
+        question(
+            nodes(1),
+            primitive("a", target_role=Role.STOPPED),
+            primitive("b"),
+            orderings=(Ordering("o", "a", "b"),),
+        )
+    )
+    assert make_json(got.board, got.graph, got.plan.outcome)["held_up"] == [
+        {
+            "op": "start",
+            "resource": "b",
+            "node": "n1",
+            "why": "a has no node for it",
+            "waits_for": {"op": "start", "resource": "a", "node": None},
+        }
+    ]
+
+
+def test_what_was_dropped_to_break_a_circle_is_said() -> None:
+    circle = (Ordering("o", "a", "b"), Ordering("p", "b", "a"))
+    got = answer(question(nodes(1), primitive("a"), primitive("b"), orderings=circle))
+    assert got.plan.as_value()["left_out"] == got.graph.dropped
 
 
 # --- properties --------------------------------------------------------------------------------
