@@ -358,8 +358,11 @@ class _Placement:
             if others and seat.bond and all(self._is_bound(seat, name) for name in others):
                 return Reason("only-node", seat.bond, node, score)
             against = f": {self._against(seat, others)[0]}" if others else ""
-            if any(self._may_in_need(resource, seat, name) for name in others):
-                return Reason("best-score", f"{node} suits it best{against}", node, score)
+            rivals = [name for name in others if self._may_in_need(resource, seat, name)]
+            if rivals:
+                wished = self._wished(seat, node, [node, *rivals])
+                words = wished.text if wished else f"{node} suits it best{against}"
+                return Reason("best-score", words, node, score)
             words = f"{node} is the only node that may run it{against}"
             return Reason("only-node", words, node, score)
         if self._picture.current(resource) == node and ties > 1:
@@ -371,8 +374,8 @@ class _Placement:
         wished = self._wished(seat, node, able)
         if wished is not None:
             return Reason("best-score", wished.text, node, score)
-        rivals = ", ".join(f"{n} {text(seat.scores[n])}" for n in able if n != node)
-        words = f"{node} has the highest score, {text(score)} ({rivals})"
+        counts = ", ".join(f"{n} {text(seat.scores[n])}" for n in able if n != node)
+        words = f"{node} has the highest score, {text(score)} ({counts})"
         return Reason("best-score", words, node, score)
 
     @staticmethod
