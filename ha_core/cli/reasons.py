@@ -196,14 +196,15 @@ def _primaries(snapshot: ClusterSnapshot, resource: ResourceId) -> Iterable[Reso
 
 
 def _about(decision: Decision | None, node: str | None) -> Iterable[Reason]:
-    """Yield the reasons that have to do with the node; where none speaks against it, also what
-    speaks for the one that was chosen.
+    """Yield the reasons that have to do with the node, and what must be on the one that was chosen;
+    where none speaks against the node, all that speaks for the other.
     """
     reasons = decision.reasons if decision is not None else ()
     chosen = decision.node if decision is not None else None
     is_beaten = not any(r.node == node and (r.score or 0) < 0 for r in reasons)
     for reason in reasons:
-        is_wish = is_beaten and reason.node == chosen and (reason.score or 0) > 0
+        least = 1 if is_beaten else INFINITY
+        is_wish = reason.node == chosen and (reason.score or 0) >= least
         if node is None or reason.node in (None, node) or is_wish:
             yield reason
 
