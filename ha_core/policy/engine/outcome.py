@@ -26,13 +26,25 @@ def outcome(board: Board, graph: Graph) -> Outcome:
     """Return the final state."""
     result = Outcome(fenced=sorted(node for node, fence in graph.fences.items() if fence.happens))
     for top in board.tops:
-        for item in top.primitives():
-            roles = _after(graph, item, result.fenced)
+        after = [(item, _after(graph, item, result.fenced)) for item in top.primitives()]
+        if top.children and not _is_within_reach(board, after):
+            continue
+        for item, roles in after:
             if roles:
                 result.roles[item.id] = roles
             if item.is_blocked and roles:
                 result.blocked.append(item.id)
     return result
+
+
+def _is_within_reach(board: Board, after: list[tuple[Item, dict[int, Role]]]) -> bool:
+    """Return whether anybody knows of anything in a group or clone, or cares for it.
+
+    Nobody does if all that is active is on nodes out of reach, and is not managed.
+    """
+    return any(
+        item.is_managed or board.nodes[node].is_online for item, roles in after for node in roles
+    )
 
 
 def make_json(board: Board, graph: Graph, result: Outcome) -> dict[str, object]:
