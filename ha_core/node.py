@@ -62,6 +62,8 @@ class Node(NodeParts):
         self._handled_ms = now_ms
         if is_mere_sign(event) and self._rests(now_ms):
             self._take(event, now_ms)
+            if not self._out:
+                return []
         else:
             self._bound_ms = self._due_bound_ms(event)
             self._is_due_known = self._is_rest_known = False

@@ -147,7 +147,7 @@ class NodeParts:
 
     def _rests(self, now_ms: Millis) -> bool:
         """Return whether nothing is due by time alone."""
-        due_ms = self.deadline_ms()
+        due_ms = self._due_ms if self._is_due_known else self.deadline_ms()
         return due_ms is None or now_ms < due_ms
 
     def _is_settled(self, now_ms: Millis) -> bool:
@@ -265,8 +265,9 @@ class NodeParts:
 
     def _is_admitted(self) -> bool:
         """Return whether this replica's log has admitted this incarnation, with its gates."""
-        admitted = (ADMITTED, self.name, self.generation)
-        return any((v.method, v.node, v.generation) == admitted for v in self._raft.verdicts)
+        said = self._raft.verdict_on(self.name)
+        admitted = (ADMITTED, self.generation)
+        return said is not None and (said.method, said.generation) == admitted
 
     def _wall(self, now_ms: Millis) -> Millis:
         return now_ms + self._wall_offset_ms

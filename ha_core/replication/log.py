@@ -39,6 +39,7 @@ class Log:
         }
         self._members: Configuration | None = None
         self._voters: tuple[Configuration, tuple[NodeName, ...]] = (Configuration(), ())
+        self._ranked = self._voters
         self._remember_members()
 
     @property
@@ -66,6 +67,10 @@ class Log:
         """Standing verdicts, sorted by node."""
         return tuple(self._verdicts[name] for name in sorted(self._verdicts))
 
+    def verdict_on(self, node: NodeName) -> Verdict | None:
+        """Return the standing verdict on a node."""
+        return self._verdicts.get(node)
+
     @property
     def configuration(self) -> Configuration:
         """Newest committed configuration; an empty one before any is known."""
@@ -87,8 +92,12 @@ class Log:
     @property
     def ranked(self) -> tuple[NodeName, ...]:
         """The voters in the order in which they campaign: a witness would plan for others."""
-        nodes = {node.name: node for node in self.members.nodes}
-        return tuple(sorted(self.voters, key=lambda name: (nodes[name].witness, name)))
+        members = self.members
+        if self._ranked[0] is not members:
+            nodes = {node.name: node for node in members.nodes}
+            ranked = sorted(self.voters, key=lambda name: (nodes[name].witness, name))
+            self._ranked = (members, tuple(ranked))
+        return self._ranked[1]
 
     def voters_ever(self) -> set[NodeName]:
         """Return all voters of the snapshot's configuration and of every entry above it."""

@@ -96,6 +96,10 @@ class Standing:
         """Standing verdicts, sorted by node."""
         return self._log.verdicts
 
+    def verdict_on(self, node: NodeName) -> Verdict | None:
+        """Return the standing verdict on a node."""
+        return self._log.verdict_on(node)
+
     @property
     def configuration(self) -> Configuration:
         """Newest committed configuration."""
@@ -201,9 +205,10 @@ class Standing:
         return ""
 
     def may_go_alone(self, now_ms: Millis) -> bool:
-        """Return whether nothing speaks against it; quick where the configuration does."""
-        is_possible = self._log.configuration.options.two_node is TwoNode.FENCING
-        return is_possible and not self.alone_fault(now_ms)
+        """Return whether nothing speaks against it; quick where a coordinator does."""
+        if self.role is Role.LEADER or self._election.is_bound(now_ms):
+            return False
+        return not self.alone_fault(now_ms)
 
     def _is_step_of_two(self, later: Configuration) -> bool:
         """Return whether the votes of two would change while one of them may go on alone: it

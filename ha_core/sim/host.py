@@ -29,7 +29,6 @@ from ha_core.events import (
     CommandGiven,
     Declared,
     Event,
-    LinkHeard,
     OperationDone,
     Received,
     ResourceDied,
@@ -56,6 +55,7 @@ from ha_core.sim.writer import Writer
 WALL_EPOCH_MS = 1_700_000_000_000
 RESET_US = 300 * US_PER_MS
 """A machine that was reset runs its daemon again after so long."""
+UNHARMED = (None, None)
 WAITING_MAX = 1000
 """What a frozen daemon finds in its sockets at most."""
 
@@ -282,7 +282,7 @@ class Host:
         if self._window.is_first(number):
             self._handle(Received(sender, generation, link, message))
         else:
-            self._handle(LinkHeard(sender, link))
+            self._handle(self._window.copy_of(sender, link))
 
     def _handle(self, event: Event) -> None:
         node = self.node
@@ -333,9 +333,7 @@ class Host:
         if self.node is None:
             return
         deadline_ms = self.node.deadline_ms()
-        if deadline_ms is None:
-            return
-        if deadline_ms == self._alarm_ms:
+        if deadline_ms is None or deadline_ms == self._alarm_ms:
             return
         now_us = self._world.now_us
         when_us = max(self.machine.clock.true_us(deadline_ms), now_us)
@@ -358,7 +356,7 @@ class Host:
 
     def _perform(self) -> None:
         while self._queue and not self.writer.is_busy and not self._frozen and self.node:
-            if self._is_struck():
+            if (self._crash_in, self._freeze_at) != UNHARMED and self._is_struck():
                 return
             effect = self._queue.popleft()
             if isinstance(effect, Persist):

@@ -6,6 +6,7 @@ copies show only that their link works.
 
 from collections import deque
 
+from ha_core.events import LinkHeard
 from ha_core.ids import LinkName, NodeName
 
 SEEN_MAX = 4096
@@ -17,6 +18,7 @@ class Window:
     def __init__(self) -> None:
         self._seen: deque[int] = deque(maxlen=SEEN_MAX)
         self._seen_set: set[int] = set()
+        self._copies: dict[tuple[NodeName, LinkName], LinkHeard] = {}
         self._newest_of: dict[tuple[NodeName, LinkName], int] = {}
 
     def clear(self) -> None:
@@ -31,6 +33,13 @@ class Window:
             return True
         self._newest_of[path] = number
         return False
+
+    def copy_of(self, sender: NodeName, link: LinkName) -> LinkHeard:
+        """Return what a later copy shows: the same of each on this path."""
+        heard = self._copies.get((sender, link))
+        if heard is None:
+            heard = self._copies[sender, link] = LinkHeard(sender, link)
+        return heard
 
     def is_first(self, number: int) -> bool:
         """Return whether this datagram, whoever sent it, was not seen before; it is now."""

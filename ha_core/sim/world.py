@@ -37,7 +37,8 @@ class World:
     def after(self, delay_us: int, action: Callable[[], None]) -> None:
         """Do something after a delay."""
         self._sequence += 1
-        heappush(self._heap, (self.now_us + max(delay_us, 0), self._sequence, action))
+        when_us = self.now_us + delay_us if delay_us > 0 else self.now_us
+        heappush(self._heap, (when_us, self._sequence, action))
 
     def run_until(self, end_us: int) -> None:
         """Let time pass to `end_us`."""
