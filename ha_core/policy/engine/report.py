@@ -10,6 +10,10 @@ from ha_core.policy.engine.graph import Action, Graph, orders
 from ha_core.policy.engine.items import Board
 from ha_core.policy.engine.problem import Role, Task
 
+PAIRS_MAX = 1_000_000
+"""All stops of a large clone precede all its starts, and so on: pairs grow with its square. A list
+of more than these would be longer than everything else together, and nobody reads it."""
+
 ROLE_NAMES = {Role.STARTED: "Started", Role.UNPROMOTED: "Unpromoted", Role.PROMOTED: "Promoted"}
 
 
@@ -25,8 +29,11 @@ def placement_of(board: Board, active: dict[str, dict[int, Role]]) -> dict[str, 
     return found
 
 
-def actions_of(graph: Graph) -> tuple[list[dict[str, object]], list[list[int]]]:
-    """Return the actions that happen, and the pairs of positions that follow one another."""
+def actions_of(graph: Graph) -> tuple[list[dict[str, object]], list[list[int]] | None]:
+    """Return the actions that happen, and the pairs of positions that follow one another.
+
+    No pairs at all if there are more than PAIRS_MAX of them.
+    """
     happening = [action for action in graph.actions if action.happens and not action.is_pseudo]
     described: list[dict[str, object]] = []
     position: dict[Action, range] = {}
@@ -34,15 +41,18 @@ def actions_of(graph: Graph) -> tuple[list[dict[str, object]], list[list[int]]]:
         begin = len(described)
         described.extend(_described(graph.board, action, node) for node in action.places)
         position[action] = range(begin, len(described))
-    pairs = [
-        [number, other]
-        for action, numbers in position.items()
-        for then in _successors(action, position)
-        for number in numbers
-        for other in position[then]
-    ]
+    return described, _pairs(position)
+
+
+def _pairs(position: dict[Action, range]) -> list[list[int]] | None:
+    pairs: list[list[int]] = []
+    for action, numbers in position.items():
+        for then in _successors(action, position):
+            pairs.extend([number, other] for number in numbers for other in position[then])
+        if len(pairs) > PAIRS_MAX:
+            return None
     pairs.sort()
-    return described, pairs
+    return pairs
 
 
 def _successors(action: Action, position: Container[Action]) -> list[Action]:

@@ -35,6 +35,10 @@ class Settler:
         """Prepare; `dependents` are those that a mandatory colocation blocks, by primary."""
         self.graph = graph
         self.queue: deque[Action] = deque()
+        self.known: dict[Item, dict[tuple[Action, int | None], tuple[bool, bool]]] = {}
+        """What was summed up of groups and clones, by top-level item, until one of them changes."""
+        self.places: dict[Action, dict[int, list[Action]]] = {}
+        """What a clone's action stands for, by node."""
         self.dependents: dict[Item, list[Colocation]] = {}
         for colocation in graph.board.problem.colocations:
             if colocation.score >= INFINITY:
@@ -71,6 +75,8 @@ class Settler:
             if tie.kind & ~ties.SEQUENCE_ONLY:
                 self._push(tie.then)
         parent = action.item.parent if action.item is not None else None
+        if action.item is not None and (parent is not None or action.item.children):
+            self.known.pop(action.item.top, None)
         while parent is not None:
             tasks = self.graph.by_item.get(parent, {})
             for task in _marks(action.task):
@@ -166,14 +172,51 @@ class Settler:
         item = action.item
         if item is None or item.kind is Kind.PRIMITIVE:
             return action.is_needed, action.can_run
+        known = self.known.setdefault(item.top, {})
+        flags = known.get((action, node))
+        if flags is None:
+            flags = known[(action, node)] = self._sum_up(action, item, node)
+        return flags
+
+    def _sum_up(self, action: Action, item: Item, node: int | None) -> tuple[bool, bool]:
         if item.kind is Kind.GROUP:
             return self._group_flags(action, item, None)
-        flags = self._clone_flags(action, item, None)
         if node is None:
-            return flags
-        return self._clone_flags(action, item, node)[0], flags[1] or self._clone_flags(
-            action, item, node
-        )[1]
+            return self._clone_flags(action, item)
+        needed, can_run = False, self._flags(action, None)[1]
+        for found in self._on_node(action, item, node):
+            child_needed, child_can = self._child_flags(found, node)
+            if child_needed:
+                needed = action.is_needed = True
+            can_run = can_run or child_can
+        return needed, can_run
+
+    def _on_node(self, action: Action, clone: Item, node: int) -> list[Action]:
+        """Return what the instances do on a node that a clone's action stands for."""
+        places = self.places.get(action)
+        if places is None:
+            places = self.places[action] = {}
+            task = folded(action, clone.children[0]) if clone.children else action.task
+            for child in clone.children:
+                self._note_places(places, child, task)
+        return places.get(node, [])
+
+    def _note_places(
+        self, places: dict[int, list[Action]], child: Item, task: Task | Phase
+    ) -> None:
+        if not child.children:
+            for found in self.graph.of(child, task):
+                if found.node is not None:
+                    places.setdefault(found.node, []).append(found)
+            return
+        mark = self.graph.find(child, task)
+        if mark is None:
+            return
+        own = folded(mark, child.children[0])
+        nodes = {one.node for member in child.children for one in self.graph.of(member, own)}
+        for node in nodes:
+            if node is not None:
+                places.setdefault(node, []).append(mark)
 
     def _child_flags(self, action: Action, node: int | None) -> tuple[bool, bool]:
         item = action.item
@@ -200,19 +243,18 @@ class Settler:
                     action.waits_for, action.hindrance = found, found.hindrance
         return needed, can_run
 
-    def _clone_flags(self, action: Action, clone: Item, node: int | None) -> tuple[bool, bool]:
+    def _clone_flags(self, action: Action, clone: Item) -> tuple[bool, bool]:
         needed, can_run = False, False
         task = folded(action, clone.children[0]) if clone.children else action.task
         for child in clone.children:
-            found = self.graph.find(child, task, None if child.children else node)
+            found = self.graph.find(child, task)
             if found is None:
                 continue
-            child_needed, child_can = self._child_flags(found, node)
+            child_needed, child_can = self._child_flags(found, None)
             if child_needed:
-                needed = True
-                action.is_needed = True
+                needed = action.is_needed = True
             can_run = can_run or child_can
-        if not can_run and node is None and action.can_run:
+        if not can_run and action.can_run:
             action.can_run = False
             action.waits_for = self._first_unable(clone, task)
             if action.waits_for is not None:
