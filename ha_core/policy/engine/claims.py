@@ -13,13 +13,17 @@ from ha_core.policy.engine.desk import Desk, is_any_failed, running
 from ha_core.policy.engine.items import Item
 from ha_core.policy.engine.links import followed, following, has_influence
 
+Pulls = dict[Item, int]
+"""What colocations say of the node where an instance is, once somebody has asked."""
+
 
 def by_claim(desk: Desk, clone: Item) -> Callable[[Item], Any]:
     """Return the sort key for a clone's instances, the first to choose first."""
-    return cmp_to_key(lambda one, two: compare(desk, clone, one, two))
+    pulls: Pulls = {}
+    return cmp_to_key(lambda one, two: compare(desk, clone, one, two, pulls))
 
 
-def compare(desk: Desk, clone: Item, one: Item, two: Item) -> int:
+def compare(desk: Desk, clone: Item, one: Item, two: Item, pulls: Pulls) -> int:
     """Return below 0 if the first instance chooses before the second."""
     active, others = running(one), running(two)
     if active and others and len(active) != len(others):
@@ -42,24 +46,30 @@ def compare(desk: Desk, clone: Item, one: Item, two: Item) -> int:
     has_failed, has_other = is_any_failed(one), is_any_failed(two)
     if has_failed != has_other:
         return 1 if has_failed else -1
-    result = _pull(desk, two, other) - _pull(desk, one, node)
+    result = _pull(desk, two, other, pulls) - _pull(desk, one, node, pulls)
     return result or (one.number or 0) - (two.number or 0)
 
 
-def _pull(desk: Desk, instance: Item, node: int) -> int:
+def _pull(desk: Desk, instance: Item, node: int, pulls: Pulls) -> int:
     """Return what the colocations of its clone say of the node where it is."""
+    found = pulls.get(instance)
+    if found is None:
+        found = pulls[instance] = _pull_anew(desk, instance, node)
+    return found
+
+
+def _pull_anew(desk: Desk, instance: Item, node: int) -> int:
     this, with_this = followed(desk, instance), following(desk, instance)
     if not this and not with_this:
         return 0
+    desk.start_walk()
     scores = [-INFINITY] * len(instance.scores)
     scores[node] = desk.board.nodes[node].node.score
     for link in this:
-        factor = wishes.factor_of(link.score)
-        scores = wishes.gather(desk, link.primary, scores, link, factor, is_binding=True)
+        scores = wishes.gather(desk, link.primary, scores, link, link.factor, is_binding=True)
     for link in with_this:
         if has_influence(link):
-            factor = wishes.factor_of(link.score)
             scores = wishes.gather(
-                desk, link.dependent, scores, link, factor, is_kind=True, is_binding=True
+                desk, link.dependent, scores, link, link.factor, is_kind=True, is_binding=True
             )
     return scores[node]

@@ -12,8 +12,24 @@ from ha_core.ids import INFINITY
 from ha_core.policy.engine.items import Board, Item
 from ha_core.policy.engine.problem import Kind, Requires, Role
 
+WALK_STEPS_MAX: Final = 10_000
+"""Most dependents whose wishes are gathered for one item; what is further away does not count.
+
+Without a bound a hundred resources that all depend on one another would be walked on every path.
+"""
+STEPS_MAX: Final = 100_000
+"""The same for a whole placement: about two seconds."""
+STEPS_FREE: Final = 50_000
+"""Beyond so many steps wishes that can change no choice are not gathered."""
 UNAME: Final = "#uname"
 """The node attribute that tells each node from every other."""
+_SPLIT: Final = float((1 << 29) + 1)
+
+
+def single(value: float) -> float:
+    """Return the value rounded to 24 bits: the reference reckons with single precision."""
+    scaled = value * _SPLIT
+    return scaled - (scaled - value)
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +46,12 @@ class Link:
     is_influential: bool = True
     is_explicit: bool = True
     """It is from the configuration."""
+    factor: float = field(init=False)
+    """The share of a dependent's scores that is passed on."""
+
+    def __post_init__(self) -> None:
+        """Reckon the factor once."""
+        self.factor = single(self.score / INFINITY)
 
     @property
     def is_mandatory(self) -> bool:
@@ -58,12 +80,16 @@ class Desk:
     assigning: set[Item] = field(default_factory=set)
     walking: set[Item] = field(default_factory=set)
     """Whose wishes are being gathered."""
+    steps: int = 0
+    """How many wishes have been gathered."""
+    steps_end: int = 0
+    """How many may have been when the walk under way ends."""
     counts: dict[Item, list[int]] = field(default_factory=dict)
     """Of a clone: how many of its instances each node has got."""
     priorities: dict[Item, int] = field(default_factory=dict)
     """Of instances: their priority, where promotion has changed it."""
     twins: dict[Item, dict[str, tuple[dict[int, Item], set[int]]]] = field(default_factory=dict)
-    """Of an anonymous clone: by primitive, which instance is active where, and where it is known."""
+    """Of a clone: by primitive, which instance is active where, and where any is known."""
     peers: dict[str, list[list[int]]] = field(default_factory=dict)
     """By node attribute: for each node, the nodes with the same value."""
     group_scores: dict[Item, list[tuple[int, int]]] = field(default_factory=dict)
@@ -115,6 +141,15 @@ class Desk:
     def has_choice(self, scores: list[int]) -> bool:
         """Whether any usable node has a score of 0 or more."""
         return self.best_score(scores) >= 0
+
+    def start_walk(self) -> None:
+        """Begin to gather wishes, with a bound on how many."""
+        self.steps_end = min(STEPS_MAX, self.steps + WALK_STEPS_MAX)
+
+    def is_bound(self, scores: list[int]) -> bool:
+        """Whether one usable node is allowed and nothing that is added can allow another."""
+        open_ = [scores[node] for node in self.usable if scores[node] > -INFINITY]
+        return len(open_) == 1 and open_[0] >= 0
 
     def priority(self, item: Item) -> int:
         """Return the priority: the configured one, for instances raised by promotion scores."""

@@ -5,6 +5,11 @@ Owns: the order in which items are placed, and how primitives and groups are. Co
 Pacemaker Explained, "Constraints".
 """
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
 from ha_core.ids import INFINITY
 from ha_core.policy.engine import (
     choice,
@@ -16,9 +21,13 @@ from ha_core.policy.engine import (
     utilization,
     wishes,
 )
-from ha_core.policy.engine.desk import Desk, Link
+from ha_core.policy.engine.desk import STEPS_FREE, Desk, Link
 from ha_core.policy.engine.items import Board, Item, Reason
 from ha_core.policy.engine.problem import Kind, Options, Role, Strategy
+
+_DEPTH_BASE: Final = 1000
+_DEPTH_PER_ITEM: Final = 8
+"""Calls that are open for each link of a chain: assigning takes five, gathering wishes two."""
 
 
 def place(board: Board) -> None:
@@ -33,12 +42,24 @@ def place(board: Board) -> None:
     if board.problem.options.strategy is not Strategy.DEFAULT:
         utilization.fill(desk)
         tops = utilization.order(desk)
-    for top in tops:
-        _assign(desk, top, None, False)
+    with _room_for(len(board.items)):
+        for top in tops:
+            _assign(desk, top, None, False)
     for top in tops:
         if top.kind is Kind.CLONE:
             top.children.sort(key=_number)
         quorum.limit(board, top)
+
+
+@contextmanager
+def _room_for(items: int) -> Iterator[None]:
+    """Let a chain of colocations be as long as there are items."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _DEPTH_BASE + _DEPTH_PER_ITEM * items))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def _number(instance: Item) -> int:
@@ -109,7 +130,10 @@ def _colocate(desk: Desk, item: Item) -> None:
     """Let its colocations count: first where it follows, then what its followers would like."""
     for link in links.followed(desk, item):
         following.follow(desk, item, link)
-    for link in links.following(desk, item):
+    wished = links.following(desk, item)
+    if desk.steps > STEPS_FREE and desk.is_bound(item.scores):
+        return  # a chain of thousands would be walked from each of its links
+    for link in wished:
         _heed(desk, item, link)
 
 
@@ -117,6 +141,8 @@ def _heed(desk: Desk, item: Item, link: Link) -> None:
     """Let the wishes of a dependent count."""
     before = item.scores
     item.scores = wishes.of_dependent(desk, link, item, before)
+    if desk.steps >= desk.steps_end > 0:
+        item.reasons.append(Reason("wishes_cut", "only the nearest of what depends on it counts"))
     if link.is_explicit and item.scores is not before and item.scores != before:
         name = link.dependent.id
         item.reasons.append(

@@ -8,7 +8,7 @@ from functools import cmp_to_key
 
 from ha_core.ids import INFINITY
 from ha_core.policy.engine import following, wishes
-from ha_core.policy.engine.claims import compare
+from ha_core.policy.engine.claims import Pulls, compare
 from ha_core.policy.engine.desk import Desk, location, next_role, present_role
 from ha_core.policy.engine.items import Item, Reason
 from ha_core.policy.engine.links import followed, has_influence
@@ -77,7 +77,7 @@ def _applies(desk: Desk, clone: Item, item: Item, node: int) -> bool:
 
 
 def _look_at(clone: Item) -> dict[str, tuple[dict[int, Item], set[int]]]:
-    """Return for each primitive in a clone which instance is active where, and where it is known."""
+    """Return for each primitive which instance is active where, and where any is known."""
     found: dict[str, tuple[dict[int, Item], set[int]]] = {}
     for item in clone.primitives():
         active, known = found.setdefault(item.resource.id, ({}, set()))
@@ -93,11 +93,12 @@ def promote(desk: Desk, clone: Item) -> None:
     for instance in clone.children:
         _begin(desk, clone, instance)
     indexes = _indexes(desk, clone)
+    pulls: Pulls = {}
 
     def claim(one: Item, two: Item) -> int:
         result = indexes[two] - indexes[one]
         result = result or present_role(two) - present_role(one)
-        return result or compare(desk, clone, one, two)
+        return result or compare(desk, clone, one, two, pulls)
 
     counts = [0] * len(clone.scores)
     promoted = 0
@@ -155,6 +156,7 @@ def _decided_role(instance: Item) -> Role:
 def _indexes(desk: Desk, clone: Item) -> dict[Item, int]:
     """Return what each instance is sorted by: its priority with what its node counts."""
     desk.walking.add(clone)
+    desk.start_walk()
     indexes = {
         instance: INFINITY if next_role(instance) is Role.PROMOTED else desk.priority(instance)
         for instance in clone.children
@@ -171,14 +173,13 @@ def _indexes(desk: Desk, clone: Item) -> dict[Item, int]:
                 link.primary,
                 clone.scores,
                 link,
-                wishes.factor_of(link.score),
+                link.factor,
                 is_binding=link.score >= INFINITY,
             )
     for link in followers(desk, clone):
         if link.primary_role is Role.PROMOTED and has_influence(link):
-            factor = wishes.factor_of(link.score)
             clone.scores = wishes.gather(
-                desk, link.dependent, clone.scores, link, factor, is_kind=True
+                desk, link.dependent, clone.scores, link, link.factor, is_kind=True
             )
     ticket = is_promotion_barred(desk.board, clone)
     if ticket:

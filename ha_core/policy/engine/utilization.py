@@ -156,6 +156,7 @@ def _with_primaries(desk: Desk, item: Item) -> list[int]:
     if item.kind is Kind.GROUP and item.children:
         source = item.children[-1]
     desk.walking.update((item, source))
+    desk.start_walk()
     found = wishes.spread(desk, source, source.scores, 1.0, is_upward=True)
     desk.walking.difference_update((item, source))
     return found

@@ -7,25 +7,17 @@ their scores. Source: Pacemaker Explained, "Colocation".
 from typing import Final
 
 from ha_core.ids import INFINITY
-from ha_core.policy.engine.desk import UNAME, Desk, Link
+from ha_core.policy.engine.desk import UNAME, Desk, Link, single
 from ha_core.policy.engine.items import Item
 from ha_core.policy.engine.links import followed, following, has_influence
 from ha_core.policy.engine.problem import Kind
+from ha_core.policy.scores import add
 
 _SHUT: Final = -100 * INFINITY
 """A node of a clone that a dependent would have made negative; it comes back as 1."""
-_SPLIT: Final = float((1 << 29) + 1)
-
-
-def single(value: float) -> float:
-    """Return the value rounded to 24 bits: the reference reckons with single precision."""
-    scaled = value * _SPLIT
-    return scaled - (scaled - value)
-
-
-def factor_of(score: int) -> float:
-    """Return the share of a dependent's scores that a colocation passes on."""
-    return single(score / INFINITY)
+_HIGH: Final = INFINITY // 2
+_LOW: Final = -_HIGH
+"""Sums of scores between these need no care."""
 
 
 def of_dependent(desk: Desk, link: Link, target: Item, scores: list[int]) -> list[int]:
@@ -35,8 +27,9 @@ def of_dependent(desk: Desk, link: Link, target: Item, scores: list[int]) -> lis
     """
     if not has_influence(link):
         return scores
+    desk.start_walk()
     is_clone = target.kind is Kind.CLONE
-    return gather(desk, link.dependent, scores, link, factor_of(link.score), is_kind=is_clone)
+    return gather(desk, link.dependent, scores, link, link.factor, is_kind=is_clone)
 
 
 def gather(
@@ -76,6 +69,7 @@ def gather(
         desk.walking.discard(source)
         return found
     desk.walking.add(source)
+    desk.steps += 1
     found = _add_share(desk, source, scores, link, factor, is_kind=is_kind)
     if desk.has_choice(found):
         found = spread(desk, source, found, factor, is_kind=is_kind, is_upward=is_upward)
@@ -97,12 +91,20 @@ def spread(
     is_kind: bool = False,
     is_upward: bool = False,
 ) -> list[int]:
-    """Return the scores with the shares of all that is linked to the source."""
-    for link in followed(desk, source) if is_upward else following(desk, source):
-        if not is_upward and not has_influence(link):
-            continue
+    """Return the scores with the shares of all that is linked to the source.
+
+    Of the factor so far only the sign counts: the last link alone says how much is passed on, as
+    in the reference's release.
+    """
+    if desk.steps >= desk.steps_end:
+        return scores
+    links = followed(desk, source) if is_upward else following(desk, source)
+    desk.steps += len(links) >> 3
+    for link in links:
         other = link.primary if is_upward else link.dependent
-        share = factor_of(link.score if factor > 0 else -link.score)
+        if other in desk.walking or not (is_upward or has_influence(link)):
+            continue
+        share = link.factor if factor > 0 else -link.factor
         scores = gather(desk, other, scores, link, share, is_kind=is_kind, is_upward=is_upward)
     return scores
 
@@ -114,35 +116,45 @@ def _add_share(
     bests = _bests(desk, source, link)
     if not any(bests):
         return scores
-    found = scores[:]
-    is_shy: bool | None = None
-    for node, best in enumerate(bests):
-        if best == 0:
-            continue
-        if factor < 0 and best < 0:
-            if is_shy is None:
-                is_shy = not has_influence(link) or not _is_bound(link.dependent)
-            if is_shy or link.primary.meta.stickiness >= -best:
-                continue
-        before = found[node]
-        if before == _SHUT:
-            continue
-        product = single(factor * best)
-        delta = int(product - 0.5 if product < 0 else product + 0.5)
-        if delta == 0:
-            delta = 1 if factor > 0 else -1 if factor < 0 else 0
-        if before <= -INFINITY or delta <= -INFINITY:
-            after = -INFINITY
-        elif before >= INFINITY or delta >= INFINITY:
-            after = INFINITY
-        else:
-            after = max(-INFINITY, min(INFINITY, before + delta))
-        if is_kind and after < 0 and before >= 0:
-            if before > 0:
-                found[node] = _SHUT
-            continue
-        found[node] = after
-    return found
+    shares = {best: _share(best, factor) for best in set(bests)}
+    if factor < 0:
+        _drop_shy(shares, link)
+    if is_kind:
+        return [_add_kindly(own, shares[best]) for own, best in zip(scores, bests, strict=True)]
+    return [
+        own + share if _LOW < own < _HIGH and _LOW < share < _HIGH else add(own, share)
+        for own, share in zip(scores, map(shares.__getitem__, bests), strict=True)
+    ]
+
+
+def _share(best: int, factor: float) -> int:
+    """Return the share, rounded half away from 0; what would vanish counts 1."""
+    product = single(factor * best)
+    rounded = int(product - 0.5 if product < 0 else product + 0.5)
+    if rounded == 0 and best != 0:
+        return 1 if factor > 0 else -1 if factor < 0 else 0
+    return rounded
+
+
+def _drop_shy(shares: dict[int, int], link: Link) -> None:
+    """Drop what would draw the primary to where what avoids it cannot be.
+
+    That counts only if the dependent has but one node, which it would lose otherwise.
+    """
+    is_shy = not has_influence(link) or not _is_bound(link.dependent)
+    for best in shares:
+        if best < 0 and (is_shy or link.primary.meta.stickiness >= -best):
+            shares[best] = 0
+
+
+def _add_kindly(own: int, share: int) -> int:
+    """Return the sum, but never a negative one of what was not: that node is shut for now."""
+    if own == _SHUT or share == 0:
+        return own
+    total = add(own, share)
+    if total < 0 <= own:
+        return _SHUT if own > 0 else own
+    return total
 
 
 def _is_bound(item: Item) -> bool:
@@ -163,7 +175,7 @@ def _bests(desk: Desk, source: Item, link: Link) -> list[int]:
     ):
         scores = scores[:]
         for node, score in desk.group_scores[group]:
-            scores[node] = _sum(scores[node], score)
+            scores[node] = add(scores[node], score)
     usable = desk.is_usable
     if link.attribute == UNAME:
         if desk.is_all_usable:
@@ -176,11 +188,3 @@ def _bests(desk: Desk, source: Item, link: Link) -> list[int]:
         max((scores[node] for node in nodes if usable[node]), default=-INFINITY)
         for nodes in desk.alike(link.attribute)
     ]
-
-
-def _sum(left: int, right: int) -> int:
-    if left <= -INFINITY or right <= -INFINITY:
-        return -INFINITY
-    if left >= INFINITY or right >= INFINITY:
-        return INFINITY
-    return max(-INFINITY, min(INFINITY, left + right))
