@@ -1,16 +1,20 @@
 """`ha import`: configurations of other cluster managers, turned into ours."""
 
+import sys
 from pathlib import Path
 from typing import Final
 
 import click
 
 from ha_core.cli.options import Options, verb
+from ha_core.config.cib import import_cib
 from ha_core.config.heartbeat import AUTHKEYS, FILES_READ, RESOURCE_D, import_directory
 from ha_core.errors import ConfigError
 
 FILES_MAX: Final = 1_000
 FILE_BYTES_MAX: Final = 1_048_576
+CIB_BYTES_MAX: Final = 268_435_456
+"""Most of a large one is its history, which is not wanted and must be read all the same."""
 
 
 @click.group("import")
@@ -31,11 +35,44 @@ def heartbeat(options: Options, directory: Path) -> None:
     Remarks go to standard error; check the result with 'ha verify', then 'ha apply' it.
     """
     imported = import_directory(_files(directory), str(directory))
+    _show(options, imported.yaml_text, imported.notes)
+
+
+@bring.command()
+@click.argument(
+    "file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path)
+)
+@verb
+def cib(options: Options, file: Path) -> None:
+    """Print what a Pacemaker CIB (XML; - for standard input) means, as our YAML.
+
+    'cibadmin --query' prints one. Whatever has no place here goes to standard error, each with its
+    line and why; check the result with 'ha verify', then 'ha apply' it.
+    """
+    imported = import_cib(_cib(file), "standard input" if str(file) == "-" else str(file))
+    _show(options, imported.yaml_text, imported.notes)
+
+
+def _show(options: Options, yaml_text: str, notes: tuple[str, ...]) -> None:
     if not options.as_json:
-        for note in imported.notes:
+        for note in notes:
             click.echo(f"note: {note}", err=True)
-    value = {"yaml": imported.yaml_text, "notes": list(imported.notes)}
-    options.show(value, imported.yaml_text.rstrip("\n"))
+    options.show({"yaml": yaml_text, "notes": list(notes)}, yaml_text.rstrip("\n"))
+
+
+def _cib(file: Path) -> bytes:
+    """Return the file's bytes: the XML itself says how they are to be read."""
+    try:
+        if str(file) == "-":
+            raw = sys.stdin.buffer.read(CIB_BYTES_MAX + 1)
+        else:
+            with file.open("rb") as opened:
+                raw = opened.read(CIB_BYTES_MAX + 1)
+    except OSError as fault:
+        raise ConfigError(f"cannot read {file}: {fault.strerror}") from fault
+    if len(raw) > CIB_BYTES_MAX:
+        raise ConfigError(f"{file} is too long; allowed: {CIB_BYTES_MAX} bytes at most")
+    return raw
 
 
 def _files(directory: Path) -> dict[str, str]:

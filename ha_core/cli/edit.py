@@ -11,11 +11,13 @@ from ha_core.cli import goals
 from ha_core.cli.change import current_configuration, give_from
 from ha_core.cli.options import Options, Waiting, read_text, verb, waits
 from ha_core.cli.plan import Trial, can_be_tried, show_preview
+from ha_core.config.cib import export_cib
 from ha_core.config.difference import diff as differences
 from ha_core.config.model import Configuration
 from ha_core.config.parse import parse_text
 from ha_core.config.render import render
 from ha_core.config.schema import json_schema
+from ha_core.errors import ConfigError
 from ha_core.quorum.outlook import outlook
 
 _file = click.argument(
@@ -51,11 +53,41 @@ def apply(
 
 
 @click.command()
+@click.option(
+    "--cib",
+    "target",
+    metavar="[FILE|-]",
+    is_flag=False,
+    flag_value="-",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="As a Pacemaker CIB, printed or written to FILE.",
+)
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="What FILE says instead of what is in force; needs no cluster.",
+)
 @verb
-def export(options: Options) -> None:
+def export(options: Options, target: Path | None, source: Path | None) -> None:
     """Print the configuration in force, as YAML or (--json) JSON; 'ha apply' reads both."""
-    text = render(current_configuration(options))
-    options.show(yaml.safe_load(text) if options.as_json else None, text.rstrip("\n"))
+    configuration = current_configuration(options) if source is None else _read(source)
+    if target is None:
+        text = render(configuration)
+        options.show(yaml.safe_load(text) if options.as_json else None, text.rstrip("\n"))
+        return
+    text = export_cib(configuration)
+    if str(target) == "-":
+        options.show({"cib": text}, text.rstrip("\n"))
+        return
+    try:
+        target.touch(mode=0o600)  # a fence device's parameters may be secret
+        target.write_text(text, encoding="utf-8")
+    except OSError as fault:
+        raise ConfigError(f"cannot write {target}: {fault.strerror}") from fault
+    done = f"{target} is a CIB of {len(configuration.nodes)} nodes"
+    options.show({"code": "done", "text": done}, done)
 
 
 @click.command()

@@ -38,6 +38,11 @@ class Ledger:
         """Count the elements as read; their attributes and parts are not thereby."""
         self._seen.update(map(id, elements))
 
+    def know(self, element: Element, *names: str) -> None:
+        """Count the element and these of its attributes as read."""
+        self._seen.add(id(element))
+        self._used.update((id(element), name) for name in names)
+
     def forget(self, element: Element) -> None:
         """Count the element as not read yet: that it was looked at says nothing."""
         if not any((id(element), name) in self._used for name in element.attributes):
@@ -52,10 +57,11 @@ class Ledger:
             self._used.update((id(item), name) for name in item.attributes)
             todo.extend(item.children)
 
-    def leave(self, element: Element, why: str) -> None:
+    def leave(self, element: Element, why: str, owner: Element | None = None) -> None:
         """Tell that the element, and so all that is in it, has no place here."""
         self.close(element)
-        self.note(element, f"{_named(element)} is left out: {why}")
+        of = f" of {_named(owner)}" if owner is not None else ""
+        self.note(element, f"{_named(element)}{of} is left out: {why}")
 
     def note(self, element: Element, text: str) -> None:
         """Tell something of an element's line."""

@@ -6,7 +6,6 @@ Owns: which parameters of ocf:pacemaker:ping have a counterpart. Its attribute i
 
 from typing import TYPE_CHECKING, Final
 
-from ha_core.config.cib import reasons
 from ha_core.config.cib.form import Plain
 from ha_core.config.faults import shown
 from ha_core.config.kinds import show_duration
@@ -53,8 +52,8 @@ def read_ping(resources: "Resources", element: Element) -> tuple[Plain, str]:
     resources.ledger.note(
         element, f"{element.id} becomes 'ping': its attribute {attribute} is 'connectivity' here"
     )
-    for operation in (op for block in inner.all("operations") for op in block.all("op")):
-        text = reasons.ACTIONS if operation.get("name") != "monitor" else "see 'ping.interval'"
-        resources.ledger.leave(operation, text)
-    resources.ledger.close(element)
+    resources.ledger.know(element)
+    resources.ledger.know(inner, "class", "provider", "type")
+    for block in inner.all("operations"):
+        resources.ledger.leave(block, "see 'ping.interval' and 'ping.timeout'", inner)
     return found, attribute

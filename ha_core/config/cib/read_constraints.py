@@ -27,6 +27,7 @@ from ha_core.policy.engine.problem import Role
 
 _MADE: Final = {"cli-prefer-": Origin.MOVE, "cli-ban-": Origin.BAN}
 """What the ids of constraints that a command has made begin with."""
+_OF_SETS: Final = ("role", "action", "require-all", "ordering", "sequential", "score")
 _SCORE: Final = "its score is no number"
 
 
@@ -116,13 +117,14 @@ class Constraints:
             if rule is None:
                 continue
             self.ledger.see(rule)
-            part, why = self.rules.read(rule)
+            made, why = self.rules.read(rule)
             if why:
                 self.ledger.leave(rule, why)
                 continue
             for key in keys:
                 name = self.names.resources[key]
-                self._add(element, {part["kind"]: name} | part["part"] | _origin(element))
+                for kind, part in made:
+                    self._add(element, {kind: name} | part | _origin_of(kind, element))
         return ""
 
     def _located(self, element: Element) -> tuple[list[str], str]:
@@ -136,12 +138,11 @@ class Constraints:
             for child in sets:
                 members = self.source.referred(child)
                 if members is not None and _is_plain(members, "role"):
-                    self.ledger.close(members)
-                    ids += [item.id for item in members.all("resource_ref")]
+                    self.ledger.see(child)
+                    ids += self._listed(members, "resource_ref", "role")
         elif ids[0] in self.tags:
             tag = self.tags[ids[0]]
-            self.ledger.close(tag)
-            ids = [item.id for item in tag.all("obj_ref")]
+            ids = self._listed(tag, "obj_ref")
         known = [key for key in ids if key in self.names.resources or key in self.names.devices]
         missing = [key for key in ids if key not in known]
         if len(ids) == 1 and missing:
@@ -208,8 +209,8 @@ class Constraints:
                 return [], "what comes after several needs all of them"
             if members.get("ordering", "group") != "group" or "kind" in members.attributes:
                 return [], "a set has no order and no kind of its own"
-            self.ledger.close(child)
-            self.ledger.close(members)
+            self.ledger.see(child)
+            self._listed(members, "resource_ref", *_OF_SETS)
             is_sequential = values.boolean(members.get("sequential", "true")) is not False
             own = values.score(members.get("score")) if "score" in members.attributes else None
             names = [self.names.resources[key] for key in ids]
@@ -272,6 +273,12 @@ class Constraints:
             return reasons.DEVICE_METAS
         return f"there is no resource {shown(key)}"
 
+    def _listed(self, element: Element, tag: str, *names: str) -> list[str]:
+        """Return the ids that a set or tag lists; these attributes of it have been read."""
+        self.ledger.know(element, *names)
+        self.ledger.see(*element.all(tag))
+        return [item.id for item in element.all(tag)]
+
     def _take(self, element: Element, *names: str) -> None:
         for name in names:
             self.ledger.take(element, name)
@@ -288,6 +295,10 @@ def _scored(part: Plain, score: int) -> Plain:
     if score == INFINITY and "location" in part:
         return part
     return part | {"score": show_score(score)}
+
+
+def _origin_of(kind: str, element: Element) -> Plain:
+    return _origin(element) if kind == "location" else {}
 
 
 def _origin(element: Element) -> Plain:

@@ -66,7 +66,8 @@ class Devices:
         found: Plain = {"agent": agent_of(self.ledger.take(element, "type"))}
         self.ledger.take(element, "class")
         for block in element.all("operations"):
-            self.ledger.leave(block, "'ha fence test' asks each device; see 'timeouts'")
+            why = "'ha fence test' asks each device; see 'timeouts'"
+            self.ledger.leave(block, why, element)
         pcmk = {key: given.pop(key) for key in list(given) if key.startswith("pcmk_")}
         targets = [self._node(word) for word in _words(pcmk.pop(HOSTS, ""))]
         plugs = {self._node(node): plug for node, plug in _mapped(pcmk.pop(PLUGS, ""))}
@@ -133,7 +134,7 @@ class Devices:
                 text = "its target is no node's name" if "target" not in element.attributes else ""
                 self.ledger.leave(element, text or f"there is no node {shown(target)}")
                 continue
-            self.ledger.close(element)
+            self.ledger.know(element, "target", "index", "devices")
             names = [self.names.devices.get(word, word) for word in _words(element.get("devices"))]
             found.setdefault(node, []).append((index, names))
             self.names.places.setdefault(f"nodes.{node}.fence_levels", element)

@@ -22,7 +22,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ORDERED: Final = ("lt", "lte", "gte", "gt")
 _LISTS: Final = {("or", "eq"): Comparison.ONE_OF, ("and", "ne"): Comparison.NONE_OF}
 _ALLOWED: Final = (
-    "allowed: one comparison, 'or' of eq, or 'and' of ne, of one attribute, or a node with an end"
+    "allowed: one comparison, 'or' of eq, or 'and' of ne, of one attribute, 'or' of any with an"
+    " infinite score, or a node with an end"
 )
 _ZONE: Final = re.compile(r"\s+(?=Z$|[+-]\d\d:?\d\d$)")
 
@@ -36,33 +37,38 @@ class Rules:
     attributes: dict[str, str] = field(default_factory=dict)
     """Attributes that have another name here: the one of a ping resource."""
 
-    def read(self, rule: Element) -> tuple[Plain, str]:
-        """Return the kind of constraint and its part, or why it is none."""
+    def read(self, rule: Element) -> tuple[list[tuple[str, Plain]], str]:
+        """Return the constraints that say the same, each with its kind, or why none does."""
         if "score-attribute" in rule.attributes:
-            return {}, "a score is a number"
+            return [], "a score is a number"
         score = values.score(rule.get("score", "0"))
         role = rule.get("role", "started").lower()
         if score is None or role not in ("started", "unpromoted", "slave"):
-            return {}, "its score is no number" if score is None else reasons.OPERATIONS["role"]
+            return [], "its score is no number" if score is None else reasons.OPERATIONS["role"]
         op = rule.get("boolean-op", "and").lower()
         items, dates = rule.all("expression"), rule.all("date_expression")
         if len(items) + len(dates) != len(rule.children) or not items:
-            return {}, _ALLOWED
+            return [], _ALLOWED
         bad = [item for item in items if item.get("value-source", "literal") != "literal"]
         if bad:
-            return {}, reasons.of_attribute("expression", "value-source")
+            return [], reasons.of_attribute("expression", "value-source")
         if any(item.get("type") == "version" for item in items):
-            return {}, "versions are not compared"
-        made = self._ending(items, dates, op) if dates else self._compared(items, op)
-        if made is None:
-            return {}, _ALLOWED
-        self.ledger.close(rule)
+            return [], "versions are not compared"
+        made = [self._ending(items, dates, op) if dates else self._compared(items, op)]
+        if made == [None] and op == "or" and not dates and abs(score) == INFINITY:
+            # Scores that are infinite already do not add up: one of several is as good as all.
+            made = [self._compared([item], op) for item in items]
+        found = [pair for pair in made if pair is not None]
+        if not found:
+            return [], _ALLOWED
+        self.ledger.know(rule, "score", "boolean-op", "role")
+        for date in dates:
+            self.ledger.know(date, "operation", "end")
         for item in items:
+            self.ledger.know(item, "attribute", "operation", "value", "type", "value-source")
             self._tell_type(item)
-        kind, part = made
-        if score != INFINITY:
-            part |= {"score": show_score(score)}
-        return {"kind": kind, "part": part}, ""
+        given = {} if score == INFINITY else {"score": show_score(score)}
+        return [(kind, part | given) for kind, part in found], ""
 
     def _compared(self, items: list[Element], op: str) -> tuple[str, Plain] | None:
         attributes = {item.get("attribute") for item in items}
