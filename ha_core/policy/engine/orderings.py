@@ -23,6 +23,7 @@ UPWARD = (Task.START, Task.PROMOTE)
 def add_orderings(graph: Graph) -> None:
     """Add the ties of all orderings between resources that have actions."""
     gates: dict[str, Action] = {}
+    _note_weaker(graph)
     for ordering in graph.board.problem.orderings:
         first = graph.board.find(ordering.first)
         then = graph.board.find(ordering.then)
@@ -33,6 +34,21 @@ def add_orderings(graph: Graph) -> None:
         _forward(graph, ordering, first, then, gates)
         if ordering.is_symmetrical and ordering.kind is not OrderKind.SERIALIZE:
             _backward(graph, ordering, first, then)
+
+
+def _note_weaker(graph: Graph) -> None:
+    """Say which mandatory orderings mean nothing, as the first one of two actions counts."""
+    earlier: dict[tuple[str, str, Task, Task], Ordering] = {}
+    for ordering in graph.board.problem.orderings:
+        if ordering.any_of:
+            continue
+        key = (ordering.first, ordering.then, ordering.first_task, ordering.then_task)
+        known = earlier.setdefault(key, ordering)
+        if ordering.kind is OrderKind.MANDATORY and known.kind is not OrderKind.MANDATORY:
+            graph.dropped.append(
+                f"ordering {ordering.id} of {ordering.first} and {ordering.then} is not used: "
+                f"{known.id} of the same two comes first and is {known.kind}; take that one away."
+            )
 
 
 def _forward(

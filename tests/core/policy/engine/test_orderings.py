@@ -132,6 +132,9 @@ def test_the_first_of_two_orderings_of_one_pair_counts() -> None:
     both = (*MAYBE, Ordering("p", "a", "b"))
     got = pair(both, observed=(active("a", "n1", failed=OnFail.RESTART), active("b", "n2")))
     assert got.does() == ["start a on n1", "stop a on n1"]
+    assert [line.partition(" is not used")[0] for line in got.graph.dropped] == [
+        "ordering p of a and b"
+    ]
 
 
 def test_a_blocked_stop_holds_up_the_stop_that_waits_for_it() -> None:
