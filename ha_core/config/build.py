@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 from ha_core.config import keys, words
+from ha_core.config.limits import CONSTRAINTS_MAX
 from ha_core.config.model import (
     Address,
     AgentClass,
@@ -106,14 +107,21 @@ def build(raw: Plain) -> Configuration:
 
 
 def _constraints(raw: Plain) -> list[Constraint]:
-    """Return all constraints: of primitives' words, of groups', of the file in its order."""
+    """Return all constraints: of primitives' words, of groups', of the file in its order.
+
+    What is more than allowed is a fault, and is not spelled out to its end.
+    """
     given = list(_parts(raw, "constraints"))
     ids = words.Ids(name for name, _ in given)
     is_symmetric = _part(raw, "options").get("symmetric", True)
     found: list[Constraint] = []
     for name, part in sorted(_parts(raw, "resources"), key=lambda pair: "group" in pair[1]):
+        if len(found) > CONSTRAINTS_MAX:
+            break
         found += words.of_resource(name, part, ids, is_symmetric=is_symmetric)
     for name, part in given:
+        if len(found) > CONSTRAINTS_MAX:
+            break
         found += words.of_constraint(name, part, ids)
         if _has(part, "location", "node"):
             found.append(_location(name, part))

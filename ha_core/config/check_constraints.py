@@ -49,7 +49,8 @@ def constraint_faults(configuration: Configuration) -> Iterable[Fault]:
     yield from _rules(configuration)
     yield from dict.fromkeys(_pairs(configuration))
     yield from _circles(configuration)
-    yield from word_faults(configuration)
+    if len(everything) <= most:
+        yield from word_faults(configuration)
 
 
 def _locations(configuration: Configuration) -> Iterable[Fault]:

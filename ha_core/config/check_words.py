@@ -81,9 +81,12 @@ class _Bonds:
 
     def head(self, resource: ResourceId) -> ResourceId:
         """Return the one that stands for all that must share its node."""
-        while (above := self._heads.get(resource, resource)) != resource:
-            resource = above
-        return resource
+        path = [resource]
+        while (above := self._heads.get(path[-1], path[-1])) != path[-1]:
+            path.append(above)
+        for name in path[:-1]:
+            self._heads[name] = path[-1]  # long chains are walked once
+        return path[-1]
 
     def sets(self) -> list[list[ResourceId]]:
         """Return the sets of two and more."""

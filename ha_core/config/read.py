@@ -12,6 +12,7 @@ from typing import Any, Final
 from ha_core.config import keys, shapes
 from ha_core.config.faults import printable, shown
 from ha_core.config.kinds import Kind
+from ha_core.config.limits import RESOURCES_MAX
 from ha_core.config.tree import Mapping, Scalar, Sequence, Tree
 
 Value = Any
@@ -144,6 +145,7 @@ class Reader:
     def _names(self, tree: Tree, shape: shapes.Names, path: str) -> list[tuple[str, Value]] | None:
         """Return names with their values, None where one has none; each has a line of its own."""
         found: list[tuple[str, Value]] = []
+        seen: set[str] = set()
         pairs: list[tuple[Tree, Tree | None, int]] = [(tree, None, tree.line)]
         if isinstance(tree, Sequence):
             pairs = [(item, None, item.line) for item in tree.items]
@@ -153,17 +155,22 @@ class Reader:
         elif isinstance(tree, Mapping) or tree.is_null:
             self._break(tree.line, path, f"is {_what(tree)}; allowed: {shape.allowed()}")
             return None
+        if len(pairs) > RESOURCES_MAX:
+            text = f"names {len(pairs)} {shape.what}s; allowed: {RESOURCES_MAX} at most"
+            self._break(tree.line, path, text)
+            return None
         for name_tree, value_tree, line in pairs:
             name = self._scalar(name_tree, shape.name, path)
             value = None
             if value_tree is not None and shape.value is not None:
                 value = self._read(value_tree, shape.value, _join(path, str(name)), line)
-            if name in [other for other, _ in found]:
+            if name in seen:
                 text = f"stands there twice (first in line {self._lines[_join(path, name)]})"
                 self._fault(line, _join(path, name), f"{text}; allowed: once")
             elif name is not None and (value is not None or value_tree is None):
                 self._lines.setdefault(_join(path, name), line)
                 found.append((name, value))
+                seen.add(name)
         if len(pairs) < shape.least:
             text = "is empty" if not pairs else f"names {len(pairs)} {shape.what}"
             self._break(tree.line, path, f"{text}; allowed: {shape.allowed()}")

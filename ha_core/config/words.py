@@ -10,11 +10,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Final, TypeVar
 
 from ha_core.config import keys_constraints
 from ha_core.config.faults import Fault
+from ha_core.config.limits import CONSTRAINTS_MAX
 from ha_core.config.model import (
     NODE_NAME,
     Colocation,
@@ -90,7 +91,10 @@ def incomplete(raw: Part) -> Iterator[Fault]:
 
 
 def make(source: str, part: Part, *, is_symmetric: bool = True) -> list[Constraint]:
-    """Return what the word at that path comes to, with the ids that it has if they are free."""
+    """Return what the word at that path comes to, with the ids that it has if they are free.
+
+    Of pairs without number it is one more than a configuration may have.
+    """
     owner, word = _owner(source), _word(source)
     stem, names = f"{owner}-{word.replace('_', '-')}", part[word]
     match word:
@@ -178,15 +182,21 @@ def _several(
             _colocation(source, f"{owner}-{second}-with-{first}", second, first, weight)
             for first, second in pairwise(names)
         ]
+    pairs = ((first, second) for i, second in enumerate(names) for first in names[:i])
     return [
         _colocation(source, f"{owner}-{second}-apart-from-{first}", second, first, -weight)
-        for number, second in enumerate(names)
-        for first in names[:number]
+        for first, second in islice(pairs, CONSTRAINTS_MAX + 1)
     ]
 
 
 def _chain(source: str, owner: str, part: Part) -> list[Constraint]:
     options = {key: part[key] for key in ("kind", "symmetrical") if key in part}
+    pairs = (
+        (first, then)
+        for before, behind in pairwise(part["order"])
+        for then in behind
+        for first in before
+    )
     return [
         Ordering(
             ConstraintId(f"{owner}-{then}-after-{first}"),
@@ -195,9 +205,7 @@ def _chain(source: str, owner: str, part: Part) -> list[Constraint]:
             **options,
             source=source,
         )
-        for before, behind in pairwise(part["order"])
-        for then in behind
-        for first in before
+        for first, then in islice(pairs, CONSTRAINTS_MAX + 1)
     ]
 
 

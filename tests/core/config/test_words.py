@@ -15,7 +15,7 @@ from ha_core.config.parse import parse_text
 from ha_core.config.render import render
 from ha_core.errors import RefusedError
 from ha_core.ids import INFINITY, LinkName, NodeName
-from tests.core.config.samples import HEAD, faults, parsed
+from tests.core.config.samples import HEAD, faults, faults_of_file, parsed
 
 RESOURCES = """\
 resources:
@@ -360,6 +360,21 @@ def test_constraint_that_claims_a_word_it_does_not_come_from_is_a_fault() -> Non
         "allowed: just these, or constraints without a source"
     )
     assert list(yaml.safe_load(render(other))["constraints"]) == ["a-prefers-n1", "a-prefers-n2"]
+
+
+@pytest.mark.parametrize("text", ["{apart: [%s]}", "{order: [[%s], [%s]]}"])
+def test_pairs_without_number_are_a_fault_and_not_spelled_out(text: str) -> None:
+    names = ", ".join(f"r{number}" for number in range(2000))
+    made = "".join(f"  k{number}: {text.replace('%s', names)}\n" for number in range(20))
+    found = faults_of_file(f"{HEAD}constraints:\n{made}")
+    assert any("constraints: 5001 constraints; allowed: 5000 at most" in fault for fault in found)
+
+
+def test_names_without_number_are_a_fault() -> None:
+    many = ", ".join(f"n{number}" for number in range(300_000))
+    assert faults(RESOURCES % f", with: [{many}]") == [
+        "2: resources.a.with: names 300000 resources; allowed: 2000 at most"
+    ]
 
 
 # --- changes ---------------------------------------------------------------------------------
