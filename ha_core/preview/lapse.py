@@ -11,6 +11,7 @@ from typing import Final
 
 from ha_core.agents.registry import exclusivity_of, guard_of, may_run_twice
 from ha_core.config.model import Configuration, Exclusivity, FenceDevice, TwoNode
+from ha_core.coordinator.race import OPEN_D, RACE_D
 from ha_core.coordinator.record import MAY_BE_ACTIVE
 from ha_core.fencing.rules import can_fence, cut_limit_ms, is_power, levels_of
 from ha_core.gates import Gates
@@ -19,23 +20,22 @@ from ha_core.policy.forecast import Moment
 from ha_core.quorum.votes import votes_needed
 from ha_core.snapshot import ClusterSnapshot
 from ha_core.status import ClusterStatus, Instance, InstanceState, NodeState, NodeStatus
-from ha_core.timers import with_drift
+from ha_core.timers import timers, with_drift
 
-ALONE_D: Final = 11
-"""One of two voters waits for so many times `dead_after_ms` at most before it shoots the other.
-Source: docs/protocols/quorum.md.
-"""
+ALONE_D: Final = max(RACE_D, *OPEN_D)
+"""One of two voters waits for so many times `dead_after_ms` at most before it shoots the other."""
 GONE = (NodeState.LOST, NodeState.LEFT)
 Moments = tuple[tuple[Moment, ...], tuple[str, ...]]
 
 
 def lost_moments(snapshot: ClusterSnapshot, node: NodeName) -> Moments:
     """Return what follows from a node's silence, and what is assumed."""
-    configuration, dead_ms = snapshot.configuration, snapshot.timers.dead_after_ms
+    configuration = snapshot.configuration
+    dead_ms, how = _noticed(snapshot, node)
     now = next(item for item in snapshot.instances if item.name == node)
     gates = next((item.gates for item in snapshot.nodes if item.name == node), Gates())
     after = _lost(configuration, now, gates)
-    assumed = [f"its loss is noticed after dead_after ({dead_ms} ms)"]
+    assumed = [how]
     moments = [
         Moment(dead_ms, f"{node} counts as lost", _loses(configuration, gates, node), since_ms=0),
         *_released(after, dead_ms),
@@ -64,6 +64,21 @@ def lost_moments(snapshot: ClusterSnapshot, node: NodeName) -> Moments:
     return tuple(moments), tuple(assumed)
 
 
+def _noticed(snapshot: ClusterSnapshot, node: NodeName) -> tuple[Millis, str]:
+    """Return when a node's loss is concluded at the latest, and how.
+
+    Whoever is elected in the coordinator's place waits until the leases that it gave are over.
+    """
+    dead_ms = snapshot.timers.dead_after_ms
+    text = f"its loss is noticed after dead_after ({dead_ms} ms)"
+    if node != snapshot.coordinator:
+        return dead_ms, text
+    derived = timers(dead_ms)
+    lease_ms = derived.lease_bound_ms() + derived.election_spread_ms
+    whole_ms = max(dead_ms, lease_ms) + derived.beat_ms
+    return whole_ms, f"{text}, and another coordinator elected at the first try ({whole_ms} ms)"
+
+
 def off_moments(snapshot: ClusterSnapshot, node: NodeName, from_ms: Millis) -> Moments:
     """Return what follows once a failure asks for its node to be cut off."""
     configuration = snapshot.configuration
@@ -76,7 +91,8 @@ def off_moments(snapshot: ClusterSnapshot, node: NodeName, from_ms: Millis) -> M
     change = _cut(configuration, node, ends=True)
     moments = [Moment(from_ms + limit_ms, text, change, since_ms=from_ms)]
     if not _is_quorate_without(snapshot, node):
-        moments.append(replace(_no_quorum(snapshot, node), at_ms=from_ms + limit_ms))
+        at_ms = from_ms + limit_ms + snapshot.timers.dead_after_ms
+        moments.append(replace(_no_quorum(snapshot, node), at_ms=at_ms, since_ms=from_ms))
     return tuple(moments), (f"fence device {names} cuts {node} off within {limit_ms} ms",)
 
 
@@ -182,9 +198,9 @@ def _no_quorum(snapshot: ClusterSnapshot, node: NodeName) -> Moment:
         )
         return replace(status, nodes=nodes, quorate=False)
 
-    timers = snapshot.timers
+    derived = snapshot.timers
     text = f"without {node} there is no majority of the voters, so the others stop, too"
-    return Moment(timers.dead_after_ms, text, change, since_ms=timers.run_lease_ms)
+    return Moment(derived.dead_after_ms, text, change, since_ms=derived.run_lease_ms)
 
 
 # --- changes of a status -------------------------------------------------------------------

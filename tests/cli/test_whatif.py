@@ -45,16 +45,17 @@ def test_whatif_shows_places_actions_interruptions_and_what_is_assumed(
         "  ip: n1 -> n3",
         "  web: n1 -> n3",
         "by itself:",
-        "  within 1 s: n1 counts as lost",
+        "  within 1.2 s: n1 counts as lost",
         "actions:",
         "  start ip on n3 (n3 is as good as others (score 0) and has less to do)",
         "  start web on n3 (n3 is the only node that may run it: n1 is lost; it may not run on"
         " n2: it must be with ip, which runs on n3)",
         "interrupted:",
-        "  shop (ip, web): at most 41 s, from n1 to n3",
+        "  shop (ip, web): at most 41.2 s, from n1 to n3",
         "assumed:",
         "  n1 does not come back",
-        "  its loss is noticed after dead_after (1000 ms)",
+        "  its loss is noticed after dead_after (1000 ms), and another coordinator elected at the"
+        " first try (1141 ms)",
         "  every action succeeds within its time limit, which is 20000 ms where the"
         " configuration names none",
     ]

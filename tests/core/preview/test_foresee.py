@@ -27,7 +27,7 @@ from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.preview.foresee import Preview, foresee
 from ha_core.preview.suppose import NodeLost, ResourceFails, Supposition
 from ha_core.snapshot import ClusterSnapshot
-from ha_core.timers import with_drift
+from ha_core.timers import timers, with_drift
 from tests.cli.picture import snapshot_of
 from tests.core.policy import case
 
@@ -88,12 +88,20 @@ def done(preview: Preview) -> list[str]:
 
 
 def test_what_a_lost_node_ran_is_away_for_dead_after_and_its_starts() -> None:
-    preview = ask(NodeLost(N1))
+    preview = ask(NodeLost(N1), replace(picture(), coordinator=N3))
     assert places(preview) == {"ip": ("n1", "n2"), "web": ("n1", "n2")}
     assert done(preview) == ["start ip n2", "start web n2"]
     assert times(preview) == {"shop": 1000 + 20_000 + 20_000}
     assert preview.moments == ((1000, "n1 counts as lost"),)
     assert "n1 does not come back" in preview.assumed
+
+
+def test_the_loss_of_the_coordinator_costs_an_election_more() -> None:
+    preview = ask(NodeLost(N1))
+    derived = timers(1000)
+    elected_ms = derived.lease_bound_ms() + derived.election_spread_ms + derived.beat_ms
+    assert elected_ms > 1000
+    assert times(preview) == {"shop": elected_ms + 20_000 + 20_000}
 
 
 def test_a_guard_that_needs_longer_delays_the_takeover() -> None:
