@@ -47,11 +47,11 @@ def unpack(problem: Problem) -> Board:
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     """Return a key that compares names without case, and numbers in them as numbers."""
-    parts = _DIGITS.split(name.lower())
+    # Numbers of any length: without leading zeros, the longer one is the larger.
     return tuple(
-        (0, int(part), part) if position % 2 else (1, 0, part)
-        for position, part in enumerate(parts)
-        if part
+        (0, len(part), part) if position % 2 else (1, 0, part)
+        for position, text in enumerate(_DIGITS.split(name.lower()))
+        if (part := text.lstrip("0") if position % 2 else text) or position % 2
     )
 
 
@@ -122,9 +122,9 @@ def _act_on_failure(board: Board, item: Item, observed: Observed, node: int) -> 
     spot = board.nodes[node]
     is_active = observed.role is not Role.STOPPED
     fencing = board.problem.options.fencing_enabled
-    if is_active and not spot.is_online and not spot.node.is_maintenance:
-        if item.is_managed and fencing:
-            _fence(spot, f"{item.id} is thought to be active there")
+    is_lost = is_active and not spot.is_online and not spot.node.is_maintenance
+    if is_lost and item.is_managed and fencing:
+        _fence(spot, f"{item.id} is thought to be active there")
     if spot.is_unclean:
         return
     failed = observed.failed
@@ -164,10 +164,11 @@ def _run(board: Board, item: Item, observed: Observed, node: int) -> None:
     if item.meta.multiple_active is MultipleActive.BLOCK:
         _block(item)
         parent = item.parent
-        if parent is not None and parent.kind is Kind.GROUP:
-            if parent.meta.multiple_active is MultipleActive.BLOCK:
-                for child in parent.children:
-                    _block(child)
+        if parent is None or parent.kind is not Kind.GROUP:
+            return
+        if parent.meta.multiple_active is MultipleActive.BLOCK:
+            for child in parent.children:
+                _block(child)
 
 
 def _is_on_several(board: Board, item: Item) -> bool:
