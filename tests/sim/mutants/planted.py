@@ -62,7 +62,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(storage.votes_are_not_kept, "S3", 2),
     Planted(storage.starts_are_not_counted, "S5", 3),
     Planted(enforcers.gate_stays_open, "S1", 28, _gated),
-    Planted(enforcers.watchdog_is_fed_without_a_lease, "S1", 83, _watched),
+    Planted(enforcers.watchdog_is_fed_without_a_lease, "S1", 460, _watched),
     Planted(enforcers.guardian_forgets_the_lease, "S1", 12),
     Planted(enforcers.guardian_sleeps_on_after_the_machine, "S1", 9),
     Planted(enforcers.guardian_outlives_its_daemon, "S1", 7),
