@@ -87,6 +87,9 @@ class _Placement:
     def _list_nodes(self) -> None:
         """Collect the nodes that location constraints name, for clusters where that is needed."""
         for location in self._picture.configuration.locations:
+            expires = location.expires_wall_ms
+            if expires is not None and expires <= self._picture.at_wall_ms:
+                continue
             group = self._picture.configuration.group(location.resource)
             for resource in group.members if group else (location.resource,):
                 self._listed.setdefault(resource, set()).add(location.node)
