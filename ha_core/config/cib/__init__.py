@@ -53,8 +53,10 @@ def export_cib(configuration: Configuration) -> str:
         for name, part in _parts(want, section):
             for key, value in difference(have[section].get(name, {}), part).items():
                 written.own_of(elements[name], key, value)
-        if list(have[section]) != [name for name, _ in _parts(want, section)]:
-            written.own(f"order.{section}", [name for name, _ in _parts(want, section)])
+    for section in ("resources", "fence_devices", "constraints"):
+        order = [name for name, _ in _parts(want, section)]
+        if list(have[section]) != order:
+            written.own(f"order.{section}", order)
     for source, names in words.items():
         written.own(f"words.{source}", " ".join(names))
     return text_of(written.root)

@@ -138,7 +138,7 @@ OPERATIONS: Final = MappingProxyType(
     }
 )
 ACTIONS: Final = "operations are start, stop and monitor"
-_ATTRIBUTES: Final = MappingProxyType(
+ATTRIBUTES: Final = MappingProxyType(
     {
         ("node", "type"): _REMOTE,
         ("node", "score"): "write a location for each resource",
@@ -155,7 +155,7 @@ _ATTRIBUTES: Final = MappingProxyType(
         ("primitive", "template"): "it is written out in each resource",
     }
 )
-_ELEMENTS: Final = MappingProxyType(
+ELEMENTS: Final = MappingProxyType(
     {
         "clone": _CLONE,
         "master": _CLONE,
@@ -196,11 +196,11 @@ def of_attribute(tag: str, name: str) -> str:
     """Return why an attribute has no place here."""
     if tag == "op":
         return OPERATIONS.get(name, _UNKNOWN)
-    return _ATTRIBUTES.get((tag, name), _UNKNOWN)
+    return ATTRIBUTES.get((tag, name), _UNKNOWN)
 
 
 def of_element(tag: str, owner: str) -> str:
     """Return why an element has no place here."""
     if tag == "rule" and owner not in ("rule", "rsc_location"):
         return "a value does not change with the time or the place"
-    return _ELEMENTS.get(tag, _UNKNOWN)
+    return ELEMENTS.get(tag, _UNKNOWN)

@@ -4,6 +4,7 @@ Owns: how each kind of constraint is said. Words (`prefers`, `with`) are written
 constraints that they stand for; that they are words is a pair of our own.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -43,6 +44,7 @@ class Constraints:
         self._configuration = configuration
         self._ids = ids
         self._names = names
+        self._orderings = Counter((item.first, item.then) for item in configuration.orderings)
 
     def ids_by_name(self) -> dict[str, str]:
         """Return the ids of all constraints."""
@@ -51,8 +53,13 @@ class Constraints:
 
     def elements(self) -> Iterator[Element]:
         """Yield all constraints, then where fence devices may not be used from."""
-        for item in self._configuration.constraints():
+        whole = self._configuration
+        loose: tuple[Constraint, ...] = (*whole.locations, *whole.rules, *whole.colocations)
+        for item in loose:
             yield self._constraint(item)
+        # Of several orderings of one pair Pacemaker takes the first and forgets the others.
+        for ordering in sorted(whole.orderings, key=self._rank):
+            yield self._constraint(ordering)
         for device in self._configuration.fence_devices:
             for node in self._configuration.nodes:
                 is_out = device.reached_from and node.name not in device.reached_from
@@ -82,6 +89,11 @@ class Constraints:
                 words["kind"] = "Mandatory" if is_binding else "Optional"
                 words["symmetrical"] = "true" if item.symmetrical else "false"
                 return make("rsc_order", {"id": key, **words})
+
+    def _rank(self, item: Ordering) -> int:
+        """Return which of the orderings of one pair this is, the most binding being the first."""
+        is_alone = self._orderings[item.first, item.then] == 1
+        return 0 if is_alone else 2 * (item.kind is OrderKind.OPTIONAL) + (not item.symmetrical)
 
     def _resource(self, name: str) -> str:
         return self._names["resource", name]

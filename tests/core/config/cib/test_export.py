@@ -16,7 +16,7 @@ from tests.core.config.cib import simulate
 from tests.core.config.draw import configurations
 
 ETC = Path(__file__).parents[4] / "etc"
-SAMPLES = sorted(path.name for path in ETC.glob("*-node*.yaml")) + ["demo.yaml"]
+SAMPLES = [*sorted(path.name for path in ETC.glob("*-node*.yaml")), "demo.yaml"]
 VERIFY = simulate.find("crm_verify")
 SHOP = """
 cluster: shop
@@ -94,12 +94,20 @@ def test_what_is_edited_in_pacemakers_words_counts_when_it_comes_in_again() -> N
     assert found.defaults.meta.stickiness == 7
 
 
-def test_word_whose_constraints_were_edited_is_told_and_the_constraints_stay() -> None:
-    text = export_cib(shop()).replace('score="200"', 'score="250"')
+def test_score_that_was_edited_is_in_the_word() -> None:
+    found = again(export_cib(shop()).replace('score="200"', 'score="250"'))
+    assert {(item.score, item.source) for item in found.locations} == {
+        (250, "resources.web.prefers"),
+        (100, "resources.web.prefers"),
+    }
+
+
+def test_word_whose_constraints_say_something_else_by_now_is_told_and_they_stay() -> None:
+    text = export_cib(shop()).replace('score="200"', 'score="-200"')
     imported = import_cib(text.encode(), "cib.xml")
     found = parse_text(imported.yaml_text, "imported.yaml")
     scores = {item.id: (item.score, item.source) for item in found.locations}
-    assert scores == {"web-prefers-n1": (250, ""), "web-prefers-n2": (100, "")}
+    assert scores == {"web-prefers-n1": (-200, ""), "web-prefers-n2": (100, "")}
     assert "resources.web.prefers is left out" in imported.notes[0]
 
 
@@ -137,7 +145,8 @@ def test_text_that_pacemaker_would_misread_is_kept_as_our_own() -> None:
     first = replace(base.primitives[2], description='für <b id="x">')
     changed = replace(base, primitives=(*base.primitives[:2], first))
     text = export_cib(changed)
-    assert "&lt;" not in text
+    values = [value for item in ET.fromstring(text).iter() for value in item.attrib.values()]
+    assert not [value for value in values if not value.isascii() and set(value) & {'"', "<"}]
     assert again(text) == changed
 
 

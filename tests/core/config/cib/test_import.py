@@ -215,7 +215,7 @@ def test_time_limit_that_is_no_time_is_told_and_the_default_taken() -> None:
     op = "<op id='m' name='monitor' interval='10s' timeout='soon'/>"
     inner = f"<operations>{op}</operations>"
     text = cib(resources=f"<primitive id='a' class='lsb' type='a'>{inner}</primitive>")
-    assert not taken(text).primitives[0].operations  # a monitor with the defaults is none
+    assert taken(text).primitives[0].operations[0].timeout_ms == 20_000
     assert "timeout is left out: it is 'soon'" in told(text)
 
 
