@@ -155,6 +155,8 @@ class Planner:
     @staticmethod
     def _accepting(node: NodeStatus, configuration: Configuration) -> NodeStatus:
         """Take what is uncertain as stopped where the administrator accepted that in writing."""
+        if all(item.state is not InstanceState.UNCERTAIN for item in node.instances):
+            return node
         instances = []
         for item in node.instances:
             primitive = configuration.primitive(item.resource)

@@ -3,12 +3,12 @@
 Owns: these values, and what follows from one of them alone. `roster` has the rules.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, NodeName, ResourceId
 from ha_core.messages import LeaseRequest
-from ha_core.status import Connectivity, Instance, InstanceState, NodeState
+from ha_core.status import Connectivity, Instance, InstanceState, NodeState, NodeStatus
 
 MAY_BE_ACTIVE = (
     InstanceState.UNKNOWN,
@@ -54,6 +54,28 @@ class Record:
     """What it reported last of what it reaches."""
     hears: tuple[NodeName, ...] = ()
     """The other nodes with which it said last that it can talk."""
+    _status: NodeStatus | None = field(default=None, compare=False, repr=False)
+
+    def status(self) -> NodeStatus:
+        """Return what others are told of it: the same value until something changes."""
+        known, unfenced = self._status, self.generation > 0 and self.unfenced == self.generation
+        if (
+            known is None
+            or known.instances is not self.instances
+            or known.connectivity is not self.connectivity
+            or (known.state, known.generation, known.since_wall_ms, known.unfenced)
+            != (self.state, self.generation, self.since_wall_ms, unfenced)
+        ):
+            self._status = known = NodeStatus(
+                self.name,
+                self.state,
+                self.generation,
+                self.instances,
+                self.since_wall_ms,
+                self.connectivity,
+                unfenced,
+            )
+        return known
 
 
 @dataclass(frozen=True, slots=True)

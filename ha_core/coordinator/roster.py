@@ -64,18 +64,7 @@ class Roster:
 
     def statuses(self) -> tuple[NodeStatus, ...]:
         """Return every node's status, sorted by name."""
-        return tuple(
-            NodeStatus(
-                r.name,
-                r.state,
-                r.generation,
-                r.instances,
-                r.since_wall_ms,
-                r.connectivity,
-                r.generation > 0 and r.unfenced == r.generation,
-            )
-            for _, r in sorted(self.records.items())
-        )
+        return tuple([self.records[name].status() for name in sorted(self.records)])
 
     def leaving(self) -> frozenset[NodeName]:
         """Return the nodes that want to stop."""
