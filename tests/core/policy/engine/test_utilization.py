@@ -1,0 +1,98 @@
+"""Room on nodes decides where primitives go."""
+
+import pytest
+
+from ha_core.ids import INFINITY
+from ha_core.policy.engine.problem import Node, Options, Strategy
+from tests.core.policy.engine.placing import (
+    at,
+    group,
+    places,
+    prefers,
+    primitive,
+    problem,
+    together,
+)
+
+
+def room(first: int, second: int) -> tuple[Node, ...]:
+    return Node("n1", capacity=(("cpu", first),)), Node("n2", capacity=(("cpu", second),))
+
+
+def by(strategy: Strategy) -> Options:
+    return Options(fencing_enabled=False, strategy=strategy)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        (Strategy.UTILIZATION, ["n1", "n2", "n1"]),
+        (Strategy.MINIMAL, ["n1", "n1", "n2"]),
+        (Strategy.BALANCED, ["n2", "n2", "n1"]),
+        (Strategy.DEFAULT, ["n1", "n2", "n1"]),
+    ],
+)
+def test_each_strategy_fills_nodes_in_its_way(strategy: Strategy, expected: list[str]) -> None:
+    three = [primitive(name, demand=2) for name in "abc"]
+    assert list(places(problem(room(4, 8), *three, options=by(strategy))).values()) == expected
+
+
+def test_without_room_nothing_runs_unless_room_does_not_count() -> None:
+    item = primitive("a", demand=9)
+    assert places(problem(room(4, 8), item, options=by(Strategy.UTILIZATION))) == {}
+    assert places(problem(room(4, 8), item)) == {"a": "n1"}
+
+
+def test_what_runs_gets_room_before_what_is_new() -> None:
+    both = primitive("a", demand=4), primitive("b", demand=4, stickiness=1)
+    question = problem(room(6, 0), *both, observed=at("b", "n1"), options=by(Strategy.UTILIZATION))
+    assert places(question) == {"b": "n1"}
+
+
+def test_a_higher_priority_gets_room_first() -> None:
+    both = primitive("a", demand=4), primitive("b", demand=4, priority=5)
+    assert places(problem(room(6, 0), *both, options=by(Strategy.UTILIZATION))) == {"b": "n1"}
+
+
+def test_what_must_be_together_gets_room_together() -> None:
+    both = primitive("a", demand=3), primitive("b", demand=3)
+    question = problem(
+        room(4, 8), *both, colocations=[together("a", "b")], options=by(Strategy.UTILIZATION)
+    )
+    assert places(question) == {"a": "n2", "b": "n2"}
+
+
+def test_if_no_node_has_room_for_all_the_primary_alone_decides() -> None:
+    both = primitive("a", demand=5), primitive("b", demand=5)
+    question = problem(
+        room(4, 8), *both, colocations=[together("a", "b")], options=by(Strategy.UTILIZATION)
+    )
+    assert places(question) == {"b": "n2"}
+
+
+def test_room_is_worth_more_than_a_wish() -> None:
+    question = problem(
+        room(4, 8),
+        primitive("a", demand=5),
+        locations=[prefers("a", "n1", 100)],
+        options=by(Strategy.UTILIZATION),
+    )
+    assert places(question) == {"a": "n2"}
+
+
+def test_a_group_goes_where_all_its_members_have_room() -> None:
+    members = group("g", primitive("a", demand=3), primitive("b", demand=3))
+    assert set(places(problem(room(4, 8), members, options=by(Strategy.UTILIZATION))).values()) == {
+        "n2"
+    }
+
+
+def test_what_asks_for_nothing_may_run_on_a_full_node() -> None:
+    question = problem(
+        room(1, 1),
+        primitive("a", demand=1),
+        primitive("b"),
+        locations=[prefers("a", "n1", INFINITY), prefers("b", "n1", INFINITY)],
+        options=by(Strategy.UTILIZATION),
+    )
+    assert places(question) == {"a": "n1", "b": "n1"}
