@@ -30,9 +30,9 @@ def nodes(*names: str, **changes: object) -> tuple[Node, ...]:
     return tuple(Node(name, **changes) for name in names)  # type: ignore[arg-type]
 
 
-def primitive(name: str, demand: int = 0, **meta: object) -> Resource:
+def primitive(name: str, *, demand: object = 0, **meta: object) -> Resource:
     """Return a primitive that needs so many `cpu`."""
-    needs = (("cpu", demand),) if demand else ()
+    needs = (("cpu", int(str(demand))),) if demand else ()
     return Resource(name, meta=Meta(**meta), demand=needs)  # type: ignore[arg-type]
 
 

@@ -208,7 +208,7 @@ def test_the_same_question_has_the_same_answer(problem: Problem) -> None:
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(problems())
-def test_circles_end(problem: Problem) -> None:
+def test_circles_of_colocations_end(problem: Problem) -> None:
     turned = tuple(
         replace(link, id=f"{link.id}-back", dependent=link.primary, primary=link.dependent)
         for link in problem.colocations
