@@ -78,7 +78,7 @@ def _active(state: Element) -> dict[str, str]:
     for history in NodeEntry(node, "", state, state).histories:
         if history.probed is None and history.operations:
             name, colon, number = history.resource.rpartition(":")
-            is_instance = bool(colon) and number.isdigit()
+            is_instance = bool(colon) and number.isdecimal()
             found[name if is_instance else history.resource] = node
     return found
 
@@ -170,7 +170,7 @@ def _condition(source: Source, entry: NodeEntry, properties: Properties) -> _Con
 
 
 def _terminate(text: str) -> bool:
-    return bool(values.boolean(text)) or (text.isdigit() and int(text) > 0)
+    return bool(values.boolean(text)) or (values.number(text) or 0) > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ def _signs(source: Source, state: Element, pending_timeout_s: int) -> _Signs:
     crmd = state.get("crmd")
     member_since = values.number(in_ccm) if values.boolean(in_ccm) is None else None
     is_member = bool(values.boolean(in_ccm)) or bool(member_since and member_since > 0)
-    has_process = crmd == "online" or (crmd.isdigit() and int(crmd) > 0)
+    has_process = crmd == "online" or (values.number(crmd) or 0) > 0
     overdue = (
         pending_timeout_s > 0
         and member_since is not None

@@ -40,6 +40,7 @@ from ha_core.policy.engine.problem import (
 _TASKS: Final = {task.value: task for task in Task}
 _MIGRATIONS: Final = frozenset({"migrate_to", "migrate_from"})
 _SCORE: Final = "master-"
+_DIGITS_MAX: Final = 9
 _T = TypeVar("_T")
 
 
@@ -131,13 +132,13 @@ class Observations:
         found = self.reader.definitions.get(name)
         if found is not None:
             return self.removed.definition(history) if found.is_numbered else found
-        base, colon, number = name.rpartition(":")
+        base, _, number = name.rpartition(":")
         if base in self.reader.not_supported or history.agent == REMOTE:
             return None
         if name.startswith(tuple(self.reader.bundles)):
             return None
         found = self.reader.definitions.get(base)
-        if not colon or not number.isdigit() or found is None or not found.is_cloned:
+        if not _is_number(number) or found is None or not found.is_cloned:
             return self.removed.definition(history)
         clone = found.top.clone if found.top is not None else None
         is_beyond = clone is not None and int(number) >= max(1, clone.clone_max)
@@ -301,6 +302,11 @@ class Observations:
                 self.found.append(
                     Observed(name, node, is_known=False, fail_count=fails, promotion_score=score)
                 )
+
+
+def _is_number(text: str) -> bool:
+    """Return whether this can be an instance's number."""
+    return text.isdecimal() and len(text) <= _DIGITS_MAX
 
 
 def _promotion_scores(entry: NodeEntry) -> dict[str, int]:

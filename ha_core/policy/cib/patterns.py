@@ -200,6 +200,10 @@ class Pattern:
             self._steps[split].two = len(self._steps)
 
 
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and len(text) <= len(str(REPEAT_MAX)) and int(text) <= REPEAT_MAX
+
+
 class _Reader:
     """Reads a pattern's text into parts."""
 
@@ -249,7 +253,7 @@ class _Reader:
         inside = self._text[self._at : end] if end >= 0 else ""
         low, comma, high = inside.partition(",")
         limits = [part for part in (low, high) if part]
-        if not low or not all(p.isdecimal() and int(p[:9]) <= REPEAT_MAX for p in limits):
+        if not low or not all(map(_is_count, limits)):
             raise PatternError(f"{self._text!r} has a repetition that cannot be read")
         self._at = end + 1
         if high and int(high) < int(low):

@@ -59,7 +59,7 @@ def test_a_rule_is_an_and_unless_it_says_or() -> None:
     assert nodes_of(located(parts, boolean_op="or")) == ["n1", "n2"]
 
 
-def test_rules_nest() -> None:
+def test_rules_nest_in_rules() -> None:
     inner = f'<rule id="i" boolean-op="or">{expression("rack", "eq", "z")}'
     parts = inner + expression("size", "defined") + "</rule>" + expression("#uname", "ne", "n1")
     assert nodes_of(located(parts)) == ["n2"]
