@@ -196,9 +196,13 @@ class Graph:
                 self.tie(one, other, kind)
 
     def lead(self, first: Item, first_task: Task, then: Action, kind: int) -> None:
-        """Tie all actions of one item to one action of nobody's."""
-        for one in self._firsts(first, first_task, None):
+        """Tie an item's actions to one of nobody's: that counts what begins, and waits for ends."""
+        begins = self.of(first, first_task) or self._firsts(first, first_task, None)
+        for one in begins:
             self.tie(one, then, kind)
+        if first.children:
+            for one in self.of(first, END.get(first_task, first_task)):
+                self.tie(one, then, ties.ORDER)
 
     def _firsts(self, item: Item, task: Task | Phase, then: Item | None) -> Iterable[Action]:
         found: Iterable[Action] = self.of(item, task)

@@ -7,7 +7,7 @@ reference, chapter 21.
 from dataclasses import dataclass, field
 
 from ha_core.policy.engine.graph import Graph
-from ha_core.policy.engine.items import Board, Item
+from ha_core.policy.engine.items import Board, Item, is_unique
 from ha_core.policy.engine.problem import Role, Task
 from ha_core.policy.engine.report import actions_of, held_up, placement_of
 
@@ -29,7 +29,13 @@ def outcome(board: Board, graph: Graph) -> Outcome:
         after = [(item, _after(graph, item, result.fenced)) for item in top.primitives()]
         if top.children and not _is_within_reach(board, after):
             continue
+        taken: set[tuple[str, int]] = set()
         for item, roles in after:
+            if item.number is not None and not is_unique(item):
+                # Nobody can tell two of them on one node apart: there is but one.
+                for node in [one for one in roles if (item.resource.id, one) in taken]:
+                    del roles[node]
+                taken.update((item.resource.id, node) for node in roles)
             if roles:
                 result.roles[item.id] = roles
             if item.is_blocked and roles:

@@ -436,3 +436,16 @@ def test_a_stop_of_what_is_active_twice_is_waited_for_on_both_nodes() -> None:
     start = next(line for line in got.does() if line.startswith("start"))
     assert got.before("stop a on n1", start)
     assert got.before("stop a on n2", start)
+
+
+def test_a_clone_of_groups_passes_a_gate_with_what_begins() -> None:
+    members = group("g", primitive("a", **STOPPED), primitive("b"))
+    got = answer(
+        question(
+            nodes(1),
+            clone("c", members, 1, clone_min=1),
+            primitive("x"),
+            orderings=(Ordering("o", "c", "x"),),
+        )
+    )
+    assert "start x on n1" in got.does()
