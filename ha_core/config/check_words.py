@@ -11,7 +11,7 @@ from ha_core.config import words
 from ha_core.config.faults import Fault, listed
 from ha_core.config.model import Colocation, Configuration, Constraint
 from ha_core.config.words import Part
-from ha_core.ids import INFINITY, ResourceId
+from ha_core.ids import INFINITY, NodeName, ResourceId
 
 _OF_NODES = ("prefers", "avoids", "never_on")
 
@@ -37,8 +37,9 @@ def word_faults(configuration: Configuration) -> Iterable[Fault]:
         owner, _, word = rest.rpartition(".")
         if section == "resources":
             by_resource.setdefault(owner, {})[word] = names
+    hosts = {node.name for node in configuration.nodes if not node.witness}
     for owner, said in by_resource.items():
-        yield from _contradictions(f"resources.{owner}", said)
+        yield from _contradictions(f"resources.{owner}", said, hosts)
         if not configuration.options.symmetric and "avoids" in said and "only_on" not in said:
             text = "would allow it all other nodes, as 'options.symmetric' is false"
             yield Fault(f"resources.{owner}.avoids", f"{text}; allowed: with 'only_on' beside it")
@@ -46,7 +47,7 @@ def word_faults(configuration: Configuration) -> Iterable[Fault]:
     yield from _without_node(configuration, parts)
 
 
-def _contradictions(path: str, said: dict[str, list[str]]) -> Iterable[Fault]:
+def _contradictions(path: str, said: dict[str, list[str]], hosts: set[NodeName]) -> Iterable[Fault]:
     """Yield a fault for each name of which a resource says two things."""
     for one, other in (*combinations(_OF_NODES, 2), ("with", "apart_from")):
         for name in said.get(other, ()):
@@ -56,7 +57,7 @@ def _contradictions(path: str, said: dict[str, list[str]]) -> Iterable[Fault]:
     if not only:
         return
     for name in said.get("prefers", ()):
-        if name not in only:
+        if name in hosts and name not in only:
             text = f"is no node of 'only_on'; allowed: {listed(only)}"
             yield Fault(f"{path}.prefers.{name}", text)
     for name in said.get("never_on", ()):
@@ -125,9 +126,9 @@ def _why(bonds: _Bonds, item: Colocation) -> str:
 
 def _without_node(configuration: Configuration, parts: dict[str, Part]) -> Iterable[Fault]:
     """Yield a fault for each set of resources that must share a node, and may share none."""
-    hosts = [node.name for node in configuration.nodes if not node.witness]
+    hosts = {node.name for node in configuration.nodes if not node.witness}
     for whole in _Bonds(configuration).sets():
-        left = set(hosts)
+        left: set[str] = set(hosts)
         told: list[str] = []
         for resource in whole:
             for word in ("only_on", "never_on"):

@@ -357,3 +357,16 @@ def test_one_of_two_that_does_not_go_on_alone_says_why() -> None:
     found = picture("nodes n1 n2", quorate=False, coordinator=None, alone_fault=why)
     (fault, *_) = found.faults
     assert f"nothing new is started; it does not go on alone: {why}; bring back" in fault
+
+
+def test_moves_and_bans_are_shown_with_their_end_until_that_has_come() -> None:
+    text = (
+        "nodes n1 n2\nprimitive a\nlocation a n1 INFINITY move until=5000\n"
+        "location a n2 -INFINITY ban\nlocation a n1 50\n"
+    )
+    now, later = picture(text, wall_ms=4_999), picture(text, wall_ms=5_000)
+    assert [(item.node, item.is_allowed, item.expires_wall_ms) for item in now.commanded] == [
+        ("n1", True, 5_000),
+        ("n2", False, None),
+    ]
+    assert [item.node for item in later.commanded] == ["n2"]

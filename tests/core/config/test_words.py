@@ -247,6 +247,10 @@ NODES = f"a node, a list of such, or each with {WISH}"
         ),
         ("only_on: n1, never_on: n1", "never_on.n1: is in 'only_on', too; allowed: one of both"),
         ("only_on: n1, prefers: n2", "prefers.n2: is no node of 'only_on'; allowed: n1"),
+        (
+            "only_on: n1, prefers: n9",
+            "prefers.n9: names the node 'n9', which does not exist; allowed: n1, n2",
+        ),
         ("prefers: n1, avoids: n1", "avoids.n1: is in 'prefers', too; allowed: one of both"),
         ("prefers: n1, never_on: n1", "never_on.n1: is in 'prefers', too; allowed: one of both"),
         ("avoids: n1, never_on: n1", "never_on.n1: is in 'avoids', too; allowed: one of both"),
