@@ -157,6 +157,11 @@ def _apply_one(reading: Reading, entry: Entry, terms: Terms) -> None:
     if verdict is Verdict.PENDING:
         _apply_pending(reading, entry)
         return
+    if verdict is Verdict.ABSENT:
+        reading.role = Role.STOPPED
+        reading.bans_node = True
+        reading.failed_task, reading.failed_text = entry.task, told(entry)
+        return
     _apply_code(reading, entry, is_managed=is_managed)
     if verdict is Verdict.DONE:
         _apply_success(reading, entry, entry.rc, terms)
@@ -261,10 +266,7 @@ def _apply_failure(reading: Reading, entry: Entry, policy: OnFail, terms: Terms)
             reading.role = Role.STOPPED
         else:
             reading.role = Role.UNPROMOTED
-    if entry.is_probe and entry.rc == outcomes.NOT_INSTALLED:
-        reading.role = Role.STOPPED
-    else:
-        _become_active(reading)
+    _become_active(reading)
     if policy is OnFail.STOP:
         reading.bans_all = True
 

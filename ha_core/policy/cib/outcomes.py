@@ -18,6 +18,7 @@ NOT_RUNNING: Final = 7
 RUNNING_PROMOTED: Final = 8
 FAILED_PROMOTED: Final = 9
 _HARD: Final = frozenset({2, 4, 5})
+_ABSENT: Final = frozenset({2, 5})
 _DEGRADED: Final = {190: OK, 191: RUNNING_PROMOTED}
 MEANINGS: Final = {
     0: "ok",
@@ -46,6 +47,8 @@ class Verdict(IntEnum):
     FATAL = 3
     """No node will do."""
     CANCELLED = 4
+    ABSENT = 5
+    """A probe that says that it cannot run here: so it does not."""
 
 
 class Status(IntEnum):
@@ -137,6 +140,8 @@ def judged(entry: Entry, *, is_managed: bool) -> Verdict:
         return Verdict.PENDING
     if status == Status.CANCELLED:
         return Verdict.CANCELLED
+    if entry.is_probe and (status == Status.NOT_INSTALLED or entry.rc in _ABSENT):
+        return Verdict.ABSENT
     if status in (Status.NO_FENCE_DEVICE, Status.NO_SECRETS, Status.ERROR_HARD):
         return Verdict.HARD
     if status == Status.NOT_INSTALLED:
@@ -145,8 +150,6 @@ def judged(entry: Entry, *, is_managed: bool) -> Verdict:
         return Verdict.FATAL
     if status not in (Status.DONE, Status.ERROR):
         return Verdict.FAILED
-    if entry.is_probe and entry.rc == NOT_INSTALLED:
-        return Verdict.HARD
     return _by_code(entry, is_managed=is_managed)
 
 
