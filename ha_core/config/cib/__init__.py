@@ -104,8 +104,9 @@ def _imported(root: Element, file: str) -> Imported:
 def _complete(reading: Reading) -> list[str]:
     """Fill in what a CIB never says and we need; return what of it must be looked at."""
     plain, fill_in = reading.plain, []
-    link = next(iter(plain["links"]), "ring0")
-    plain["links"] = plain["links"] or {link: {}}
+    if not plain["links"]:
+        plain["links"] = {"ring0": {}}
+    link = next(iter(plain["links"])) if isinstance(plain["links"], dict) else "ring0"
     for name, part in plain["nodes"].items():
         if not part.get("addresses"):
             part["addresses"] = {link: name}

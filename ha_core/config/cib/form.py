@@ -18,6 +18,8 @@ Plain = dict[str, Any]
 OWN: Final = "beatkeeper-"
 OWN_VALUE_MAX: Final = 30_000
 """Characters of one value: the reader of XML refuses values of twice that length."""
+OWN_DEPTH_MAX: Final = 8
+"""No part of a configuration nests deeper."""
 FLAT: Final = ("parameters", "attributes", "addresses", "links", "targets")
 """Keys whose parts are kept one by one, so that an edit of one leaves the others alone."""
 _INVALID: Final = re.compile("[^\t\n\r\\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -129,9 +131,18 @@ def _encode(value: object) -> str:
 
 def _decode(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse)
+        value = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return text
+    return value if _is_flat(value, OWN_DEPTH_MAX) else text
+
+
+def _is_flat(value: object, depth: int) -> bool:
+    """Return whether nothing in the value lies deeper than that."""
+    inner = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(inner, list):
+        return True
+    return depth > 0 and all(_is_flat(item, depth - 1) for item in inner)
 
 
 def _refuse(_: str) -> None:

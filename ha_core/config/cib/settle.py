@@ -6,6 +6,7 @@ something out.
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
@@ -34,7 +35,9 @@ _WHOLE: Final = ("constraints",)
 """Sections whose parts are left out as a whole: half a constraint is another one."""
 _NEEDED: Final = ("agent", "group", "addresses")
 """Keys without which their part cannot be."""
-_ROUNDS_MAX: Final = 50
+_PATIENCE: Final = 8
+"""Rounds in which single constraints are left out; then all of their kind are."""
+_ROUNDS_MAX: Final = 20
 
 
 def settle(reading: Reading) -> Configuration:
@@ -44,10 +47,13 @@ def settle(reading: Reading) -> Configuration:
         ConfigError: a fault that nothing can be left out for, such as no node at all.
     """
     faults: list[str] = []
-    for _ in range(_ROUNDS_MAX):
+    for number in range(_ROUNDS_MAX):
         configuration, faults = _judge(reading.plain)
         if not faults and configuration is not None:
             return _with_words(configuration, reading)
+        if number >= _PATIENCE:
+            _leave_out_kinds(reading, faults)
+            continue
         done: set[str] = set()
         for fault in faults:
             _leave_out(reading, fault, done)
@@ -73,20 +79,39 @@ def _leave_out(reading: Reading, fault: str, done: set[str]) -> None:
     path, text = (found[1], found[2]) if found else ("", fault)
     removed = _remove(reading.plain, path)
     if not removed:
-        if any(path == item or path.startswith((f"{item}.", f"{item}[")) for item in done):
-            return  # gone with its owner
+        if any(owner in done for owner in _owners(path)):
+            return  # gone with it
         raise ConfigError(f"{path}: {text}" if path else text)
     done.add(removed)
     reading.ledger.note(_place(reading, path), f"{removed} is left out: {path} {text}")
 
 
+def _leave_out_kinds(reading: Reading, faults: list[str]) -> None:
+    """Leave out all orderings where some go round in circles without an end, and the like."""
+    constraints = reading.plain["constraints"]
+    paths = [found[1] for fault in faults if (found := _FAULT.fullmatch(fault))]
+    steps = [_steps(reading.plain, path) for path in paths]
+    kinds = {
+        next(iter(step[1][0][step[1][1]])) for step in steps if step[1:] and step[0][1] in _WHOLE
+    }
+    if not kinds:
+        raise ConfigError(f"too much does not fit together; first: {faults[0]}")
+    for name in [name for name, part in constraints.items() if next(iter(part)) in kinds]:
+        del constraints[name]
+        place = _place(reading, f"constraints.{name}")
+        reading.ledger.note(place, f"constraints.{name} is left out: too many like it contradict")
+
+
 def _place(reading: Reading, path: str) -> Element:
     places = reading.names.places
+    return next((places[p] for p in _owners(path) if p in places), reading.source.root)
+
+
+def _owners(path: str) -> Iterator[str]:
+    """Yield the path, and that of each part that it may be in: names have dots, as paths have."""
     while path:
-        if path in places:
-            return places[path]
+        yield path
         path = path[: max(path.rfind("."), path.rfind("["), 0)]
-    return reading.source.root
 
 
 def _remove(plain: Plain, path: str) -> str:
@@ -120,19 +145,19 @@ def _steps(whole: Any, path: str) -> list[tuple[Any, Any]]:
     """Return the way to what the path names, as far as it is there: owners and keys."""
     found: list[tuple[Any, Any]] = []
     while path:
+        key: str | int | None = None
+        rest = ""
         if isinstance(whole, dict):
-            fits = [key for key in whole if re.match(rf"{re.escape(key)}(?:[.\[]|$)", path)]
-            if not fits:
-                break
-            key = max(fits, key=len)
-            path = path[len(key) :].removeprefix(".")
+            key = next((name for name in _owners(path) if name in whole), None)
+            rest = path[len(str(key)) :].removeprefix(".")
         else:
             number = re.match(r"\[(\d+)\]\.?", path)
-            if not isinstance(whole, list) or number is None or int(number[1]) >= len(whole):
-                break
-            key, path = int(number[1]), path[number.end() :]
+            if isinstance(whole, list) and number is not None and int(number[1]) < len(whole):
+                key, rest = int(number[1]), path[number.end() :]
+        if key is None:
+            break
         found.append((whole, key))
-        whole = whole[key]
+        whole, path = whole[key], rest
     return found
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ha_core.config.cib import import_cib
+from ha_core.config.cib import export_cib, import_cib
 from ha_core.config.model import Configuration, Origin
 from ha_core.config.parse import parse_text
 from ha_core.errors import ConfigError
@@ -252,6 +252,18 @@ def test_what_is_no_cib_is_refused_in_one_sentence_that_names_the_file(text: str
     assert "\n" not in str(caught.value)
 
 
+def check_outcome(root: ET.Element) -> None:
+    """Check that a CIB becomes a configuration, or one sentence that names the file."""
+    try:
+        text = import_cib(ET.tostring(root), "cib.xml").yaml_text
+    except ConfigError as error:
+        (text, faults) = ("", error.faults)
+    if text:
+        parse_text(text, "imported.yaml")
+    else:
+        assert all(fault.startswith("cib.xml: ") for fault in faults)
+
+
 WORDS = st.sampled_from(
     ["", "INFINITY", "-5", "orders", "web", "ant", "n9", "beatkeeper-name", "true", "[[[", "é<>&"]
 )
@@ -275,11 +287,30 @@ def test_sample_with_anything_changed_becomes_a_configuration_or_one_sentence(
             child.set(key, one)
         else:
             child.set(one or "odd", other) if one.isalpha() else child.set("name", other)
-    try:
-        text = import_cib(ET.tostring(root), "cib.xml").yaml_text
-    except ConfigError as error:
-        (text, fault) = ("", str(error))
-    if text:
-        parse_text(text, "imported.yaml")
-    else:
-        assert fault.startswith("cib.xml: ")
+    check_outcome(root)
+
+
+@pytest.mark.parametrize(
+    "value", ["5", "[[1]]", "[" * 60_000, "{}", "null", "Infinity", "\U0001f600"]
+)
+def test_pair_of_our_own_with_anything_in_it_becomes_a_configuration_or_one_sentence(
+    value: str,
+) -> None:
+    root = ET.fromstring(export_cib(taken(KEPT)))
+    pairs = [item for item in root.iter("nvpair") if item.get("name", "").startswith("beatkeeper-")]
+    assert len(pairs) > 3
+    for pair in pairs:
+        before = pair.get("value", "")
+        pair.set("value", value)
+        check_outcome(root)
+        pair.set("value", before)
+
+
+def test_thousands_of_orderings_in_circles_end_in_a_configuration() -> None:
+    lines = "".join(
+        f"<rsc_order id='o{number}' first='a' then='{'bc'[number % 2]}'/>"
+        f"<rsc_order id='p{number}' first='{'bc'[number % 2]}' then='a'/>"
+        for number in range(1_000)
+    )
+    imported = import_cib(cib(lines).encode(), "cib.xml")
+    assert len(imported.notes) <= 1_010
