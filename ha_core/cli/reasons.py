@@ -94,7 +94,7 @@ def _explain_one(
     sentence = _sentence(snapshot, item, decision, node)
     chain = dict.fromkeys(
         (reason.text, "" if reason.score is None else _score(reason.score))
-        for reason in (*together(_about(decision, node)), *_of_primaries(snapshot, item))
+        for reason in (*together(_about(decision, node)), *_of_primaries(snapshot, item, node))
         if reason.text not in sentence
     )
     return Explanation(
@@ -166,8 +166,12 @@ def _against(
     return f"{decision.node} has {better}, {node} {there}"
 
 
-def _of_primaries(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterable[Reason]:
-    """Yield why that is where it is which the resource must be with, one after another."""
+def _of_primaries(
+    snapshot: ClusterSnapshot, item: ResourceSummary, node: str | None
+) -> Iterable[Reason]:
+    """Yield why that is where it is which the resource must be with, one after another; with a
+    node, also what must keep it from there.
+    """
     seen, queue = {item.id}, [item.id]
     while queue:
         for primary in _primaries(snapshot, queue.pop(0)):
@@ -179,6 +183,11 @@ def _of_primaries(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterable[
             head = decision.reasons[0]
             where_it_is = f"is on {decision.node}" if decision.node else "runs nowhere"
             yield Reason(head.code, f"{primary} {where_it_is}: {head.text}")
+            for reason in decision.reasons[1:] if node is not None else ():
+                holds = reason.node == decision.node and (reason.score or 0) >= INFINITY
+                forbids = reason.node == node and (reason.score or 0) <= -INFINITY
+                if (holds or forbids) and reason.text not in head.text:
+                    yield Reason(reason.code, f"{primary}: {reason.text}")
 
 
 def _primaries(snapshot: ClusterSnapshot, resource: ResourceId) -> Iterable[ResourceId]:
