@@ -7,6 +7,7 @@ and 12.
 from ha_core.policy.engine import ties
 from ha_core.policy.engine.graph import END, Graph, Phase
 from ha_core.policy.engine.items import Item
+from ha_core.policy.engine.migration import add_migration_ordering
 from ha_core.policy.engine.primitives import add_primitive
 from ha_core.policy.engine.problem import Kind, Task
 
@@ -90,6 +91,8 @@ def _tie_members(graph: Graph, group: Item) -> None:
 def _tie_next_member(graph: Graph, last: Item, child: Item, *, has_roles: bool) -> None:
     graph.link(last, Task.START, child, Task.START, STARTS)
     graph.link(child, Task.STOP, last, Task.STOP, ties.ORDER | ties.RESTART)
+    add_migration_ordering(graph, last, Task.START, child, Task.START)
+    add_migration_ordering(graph, child, Task.STOP, last, Task.STOP)
     if has_roles:
         graph.link(last, Task.PROMOTE, child, Task.PROMOTE, STARTS)
         graph.link(child, Task.DEMOTE, last, Task.DEMOTE, ties.ORDER)

@@ -72,7 +72,7 @@ def add_migration_ordering(
     kind = ties.ORDER | (ties.UNLESS_MIGRATED if is_first_migratable else 0)
     if (first_task, then_task) == (Task.START, Task.START):
         if is_first_migratable:
-            graph.link(first, Task.MIGRATE_TO, then, Task.MIGRATE_TO, ties.ORDER)
+            graph.link(first, Task.MIGRATE_FROM, then, Task.MIGRATE_TO, ties.ORDER)
         graph.link(first, Task.START, then, Task.MIGRATE_TO, kind)
     elif (first_task, then_task) == (Task.STOP, Task.STOP):
         graph.link(first, Task.STOP, then, Task.MIGRATE_TO, kind)

@@ -15,6 +15,7 @@ from ha_core.policy.engine.problem import (
 from tests.core.policy.engine.acting import (
     active,
     answer,
+    group,
     nodes,
     prefers,
     primitive,
@@ -149,3 +150,20 @@ def test_a_migration_does_not_apply_to_what_stops() -> None:
     a = primitive("a", allow_migrate=True, target_role=Role.STOPPED)
     got = answer(question(nodes(2), a, observed=(active("a", "n1"),)))
     assert got.does() == ["stop a on n1"]
+
+
+def test_members_of_a_group_migrate_one_after_the_other() -> None:
+    members = [primitive(name, allow_migrate=True) for name in "ab"]
+    seen = (active("a", "n1"), active("b", "n1"))
+    where = nodes(2, n1={"is_standby": True})
+    got = answer(question(where, group("g", *members), observed=seen))
+    assert got.before("migrate_from a on n2", "migrate_to b on n1")
+    assert got.before("stop b on n1", "stop a on n1")
+
+
+def test_a_member_that_cannot_migrate_stops_before_the_others_do() -> None:
+    members = [primitive("a", allow_migrate=True), primitive("b")]
+    seen = (active("a", "n1"), active("b", "n1"))
+    where = nodes(2, n1={"is_standby": True})
+    got = answer(question(where, group("g", *members), observed=seen))
+    assert got.before("stop b on n1", "migrate_to a on n1")
