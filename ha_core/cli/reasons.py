@@ -6,6 +6,7 @@ snapshot, and invents none; what would change it has been tried (`ha_core.policy
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from typing import Final
 
 from ha_core.cli.goals import in_words, members, watched, where
 from ha_core.config.change import no_node, no_resource
@@ -17,6 +18,9 @@ from ha_core.policy.transition import Decision, Reason
 from ha_core.policy.wording import together
 from ha_core.preview.foresee import observed
 from ha_core.snapshot import ClusterSnapshot, ResourceSummary
+
+WAYS_MAX: Final = 8
+"""More ways than people read; the quickest ones come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,10 @@ def text(explanation: Explanation, *, with_scores: bool = False) -> str:
     if explanation.scores and with_scores:
         scores = ", ".join(f"{name} {_score(score)}" for name, score in explanation.scores)
         lines.append(f"  scores: {scores}")
-    lines += [f"  to change it: {change}" for change in explanation.changes]
+    lines += [f"  to change it: {change}" for change in explanation.changes[:WAYS_MAX]]
+    if len(explanation.changes) > WAYS_MAX:
+        more = len(explanation.changes) - WAYS_MAX
+        lines.append(f"  to change it: {more} more ways, which --json lists")
     if explanation.protection:
         lines.append(f"  protected by {explanation.protection}")
     lines += [f"  for a quicker takeover: {way}" for way in explanation.shorter]
