@@ -9,7 +9,7 @@ from itertools import combinations
 
 from ha_core.config import words
 from ha_core.config.faults import Fault, listed
-from ha_core.config.model import Colocation, Configuration, Constraint
+from ha_core.config.model import Configuration, Constraint
 from ha_core.config.words import Part
 from ha_core.ids import INFINITY, NodeName, ResourceId
 
@@ -89,12 +89,12 @@ class _Bonds:
             self._heads[name] = path[-1]  # long chains are walked once
         return path[-1]
 
-    def sets(self) -> list[list[ResourceId]]:
-        """Return the sets of two and more."""
+    def sets(self) -> dict[ResourceId, list[ResourceId]]:
+        """Return the sets of two and more, by the one that stands for each."""
         found: dict[ResourceId, list[ResourceId]] = {}
         for resource in dict.fromkeys((*self._heads.values(), *self._heads)):
             found.setdefault(self.head(resource), []).append(resource)
-        return list(found.values())
+        return found
 
     def _bind(self, one: ResourceId, other: ResourceId) -> None:
         first, second = self.head(one), self.head(other)
@@ -107,27 +107,23 @@ def _torn(
 ) -> Iterable[Fault]:
     """Yield a fault for each pair that must be both together and apart, unless it is told."""
     bonds = _Bonds(configuration)
+    sets = bonds.sets()
     for item in configuration.colocations:
         one, other = item.resource, item.with_resource
         is_apart = item.score <= -INFINITY and one != other
         is_told = item.source and other in by_resource.get(one, {}).get("with", ())
         if is_apart and not is_told and bonds.head(one) == bonds.head(other):
-            text = f"keeps {one} apart from {other}, and they must be together{_why(bonds, item)}"
+            others = [name for name in sets[bonds.head(one)] if name not in (one, other)]
+            through = f" (with {listed(others)})" if others else ""
+            text = f"keeps {one} apart from {other}, and they must be together{through}"
             path = item.source or f"constraints.{item.id}.score"
             yield Fault(path, f"{text}; allowed: one of both")
-
-
-def _why(bonds: _Bonds, item: Colocation) -> str:
-    """Return through which others two resources are bound, if it is not at once to be seen."""
-    (whole,) = [found for found in bonds.sets() if item.resource in found]
-    others = [name for name in whole if name not in (item.resource, item.with_resource)]
-    return f" (with {listed(others)})" if others else ""
 
 
 def _without_node(configuration: Configuration, parts: dict[str, Part]) -> Iterable[Fault]:
     """Yield a fault for each set of resources that must share a node, and may share none."""
     hosts = {node.name for node in configuration.nodes if not node.witness}
-    for whole in _Bonds(configuration).sets():
+    for whole in _Bonds(configuration).sets().values():
         left: set[str] = set(hosts)
         told: list[str] = []
         for resource in whole:
