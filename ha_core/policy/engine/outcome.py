@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ha_core.policy.engine.graph import Graph
 from ha_core.policy.engine.items import Board, Item, is_unique
-from ha_core.policy.engine.problem import Role, Task
+from ha_core.policy.engine.problem import OnFail, Role, Task
 from ha_core.policy.engine.report import actions_of, held_up, placement_of
 
 
@@ -38,9 +38,17 @@ def outcome(board: Board, graph: Graph) -> Outcome:
                 taken.update((item.resource.id, node) for node in roles)
             if roles:
                 result.roles[item.id] = roles
-            if item.is_blocked and roles:
+            if item.is_blocked and _remains_blocked(item, roles):
                 result.blocked.append(item.id)
     return result
+
+
+def _remains_blocked(item: Item, roles: dict[int, Role]) -> bool:
+    """Return whether what blocks it is still there: a failure, or that it is active twice."""
+    if len(roles) > 1:
+        return True
+    seen = [item.observed[node] for node in roles if node in item.observed]
+    return any(one.failed is OnFail.BLOCK for one in seen)
 
 
 def _is_within_reach(board: Board, after: list[tuple[Item, dict[int, Role]]]) -> bool:

@@ -14,6 +14,7 @@ from ha_core.policy.engine.outcome import make_json
 from ha_core.policy.engine.problem import (
     Colocation,
     Location,
+    MultipleActive,
     Observed,
     OnFail,
     Options,
@@ -303,3 +304,16 @@ def test_the_plan_is_the_same_under_every_hash_seed() -> None:
         for seed in ("0", "1", "7")
     }
     assert len(told) == 1
+
+
+def test_what_was_blocked_for_being_active_twice_is_not_once_it_is_active_once() -> None:
+    options = Options(can_fence=True)
+    a = primitive("a", multiple_active=MultipleActive.BLOCK)
+    seen = (active("a", "n1"), active("a", "n2"))
+    bad = {"fence_reason": "it is bad"}
+    other = primitive("b")
+    got = answer(question(nodes(2, n2=bad), a, other, observed=seen, options=options))
+    assert got.where()["a"] == "n1"
+    assert got.plan.outcome.blocked == []
+    got = answer(question(nodes(2), a, other, observed=seen, options=options))
+    assert got.plan.outcome.blocked == ["a"]
