@@ -4,7 +4,7 @@ Owns: which definition an entry belongs to, and what is too common to be an obse
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from ha_core.policy.cib import values
 from ha_core.policy.cib.digests import Digests
@@ -42,6 +42,8 @@ _MIGRATIONS: Final = frozenset({"migrate_to", "migrate_from"})
 _SCORE: Final = "master-"
 _DIGITS_MAX: Final = 9
 _T = TypeVar("_T")
+_Extra: TypeAlias = tuple[str, str, str]
+"""A resource, a node where it is active, too, and the node whose history says so."""
 
 
 @dataclass(slots=True, eq=False)
@@ -73,8 +75,8 @@ class Observations:
     _active: set[str] = field(default_factory=set)
     """What was found active so far."""
     _left_alone: set[str] = field(default_factory=set)
-    _places: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Where in `found` a resource on a node is."""
+    _told: dict[tuple[str, str], Observed] = field(default_factory=dict)
+    """What was found of resources that have migrated, by name and node."""
 
     def __post_init__(self) -> None:
         """Prepare what all histories share."""
@@ -91,7 +93,7 @@ class Observations:
     def read(self) -> None:
         """Read every node's history."""
         is_old = has_old_names(self.source.root.get("crm_feature_set"))
-        extra: list[tuple[str, str]] = []
+        extra: list[_Extra] = []
         for entry in self.entries:
             attributes = _Attributes(
                 read_fail_counts(entry.transient, is_old=is_old), _promotion_scores(entry)
@@ -100,8 +102,8 @@ class Observations:
             if self._counts(self.nodes[entry.name]):
                 extra += self._read_all(entry, attributes)
             self._rest(entry.name, attributes, told)
-        for name, node in extra:
-            self._add_active(name, node)
+        for name, node, cause in extra:
+            self._add_active(name, node, cause)
 
     def _counts(self, node: Node) -> bool:
         """Return whether a node's history is believed."""
@@ -146,9 +148,9 @@ class Observations:
             return self.removed.definition(history)
         return found
 
-    def _read_all(self, entry: NodeEntry, attributes: _Attributes) -> list[tuple[str, str]]:
+    def _read_all(self, entry: NodeEntry, attributes: _Attributes) -> list[_Extra]:
         """Add one node's histories; return where else they make a resource active."""
-        extra: list[tuple[str, str]] = []
+        extra: list[_Extra] = []
         node = self.nodes[entry.name]
         said = attributes.counts.keys() | attributes.scores.keys()
         definitions = self.reader.definitions
@@ -163,7 +165,7 @@ class Observations:
             extra += self._read(history, node, attributes)
         return extra
 
-    def _read(self, history: History, node: Node, attributes: _Attributes) -> list[tuple[str, str]]:
+    def _read(self, history: History, node: Node, attributes: _Attributes) -> list[_Extra]:
         """Add one history; return the other nodes where it makes a resource active."""
         if not history.operations and history.probed is None and not history.lock:
             return []
@@ -187,7 +189,7 @@ class Observations:
         node: Node,
         count: FailCount | None,
         score: int | None,
-    ) -> list[tuple[str, str]]:
+    ) -> list[_Extra]:
         options = self.options
         can_fence = options.fencing_enabled and options.can_fence
         name = history.resource
@@ -201,31 +203,31 @@ class Observations:
             timeout_s = 0  # somebody has to clean up
         apply(reading, entries, terms, count, timeout_s)
         running, changed = self._running(history, definition, reading)
-        self._places[(name, node.name)] = len(self.found)
-        self.found.append(
-            Observed(
-                name,
-                node.name,
-                reading.role or Role.STOPPED,
-                is_known=reading.role is not None,
-                failed=_gravest(reading),
-                failed_task=reading.failed_task,
-                failed_text=reading.failed_text,
-                bans_node=reading.bans_node,
-                bans_all=reading.bans_all,
-                is_not_promoted_again=reading.is_not_promoted_again,
-                pending=_TASKS.get(reading.pending),
-                fail_count=_unexpired(count, timeout_s, terms.now_s),
-                clears_fail_count=reading.clears_fail_count,
-                is_threshold_ignored=reading.is_threshold_ignored,
-                promotion_score=score,
-                migration=reading.migration,
-                recurring=running,
-                changed=changed,
-            )
+        observed = Observed(
+            name,
+            node.name,
+            reading.role or Role.STOPPED,
+            is_known=reading.role is not None,
+            failed=_gravest(reading),
+            failed_task=reading.failed_task,
+            failed_text=reading.failed_text,
+            bans_node=reading.bans_node,
+            bans_all=reading.bans_all,
+            is_not_promoted_again=reading.is_not_promoted_again,
+            pending=_TASKS.get(reading.pending),
+            fail_count=_unexpired(count, timeout_s, terms.now_s),
+            clears_fail_count=reading.clears_fail_count,
+            is_threshold_ignored=reading.is_threshold_ignored,
+            promotion_score=score,
+            migration=reading.migration,
+            recurring=running,
+            changed=changed,
         )
+        self.found.append(observed)
+        if known is not None:
+            self._told[(name, node.name)] = observed
         self._leave_alone(reading, node)
-        return [(name, other) for other in reading.others]
+        return [(name, other, node.name) for other in reading.others]
 
     def _leave_alone(self, reading: Reading, node: Node) -> None:
         """Remember whether what was read here makes the cluster leave the resource alone."""
@@ -270,20 +272,35 @@ class Observations:
         if not limit_s or self._terms.now_s <= since + limit_s:
             self.locks.append((history.resource, node.name))
 
-    def _add_active(self, name: str, node: str) -> None:
-        """Note that a migration has left a resource active on one more node."""
+    def _add_active(self, name: str, node: str, cause: str) -> None:
+        """Note that a migration, by what `cause` tells, left a resource active on a node.
+
+        What is told first counts as the resource's place: that is such a node, not the one that
+        tells of it.
+        """
         if node not in self.nodes:
             return
-        place = self._places.get((name, node))
-        if place is not None:
-            known = self.found[place]
-            if not known.role:
-                self.found[place] = replace(known, role=Role.STARTED)
+        known = self._told.get((name, node))
+        own = self._position(name, cause)
+        if known is None:
+            was_stopped = node in self.stopped.get(name, ())
+            if was_stopped:
+                self.stopped[name].remove(node)
+            self.found.insert(own, Observed(name, node, Role.STARTED, is_known=was_stopped))
             return
-        was_stopped = node in self.stopped.get(name, ())
-        if was_stopped:
-            self.stopped[name].remove(node)
-        self.found.append(Observed(name, node, Role.STARTED, is_known=was_stopped))
+        place = self._position(name, node)
+        if known.role and place < own:
+            return
+        del self.found[place]
+        own = self._position(name, cause)
+        self.found.insert(own, replace(known, role=known.role or Role.STARTED))
+
+    def _position(self, name: str, node: str) -> int:
+        return next(
+            position
+            for position, item in enumerate(self.found)
+            if item.node == node and item.resource == name
+        )
 
     def _rest(self, node: str, attributes: _Attributes, told: set[str]) -> None:
         """Add what attributes say of resources without a history on this node."""

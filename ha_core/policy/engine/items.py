@@ -105,8 +105,8 @@ class Item:
 
     @property
     def active(self) -> list[int]:
-        """The nodes where it is active, in their order."""
-        return sorted(self.roles)
+        """The nodes where it is active, in the order in which that was told."""
+        return list(self.roles)
 
     @property
     def top(self) -> "Item":
