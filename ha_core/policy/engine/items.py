@@ -90,6 +90,8 @@ class Item:
     is_blocked: bool = False
     is_failed: bool = False
     """It must stop where it is, even if it stays there."""
+    is_on_several: bool = False
+    """It was active on more nodes than one when that counted, so `multiple_active` says what."""
     is_surplus: bool = False
     """An instance beyond the clone's size: it is stopped."""
     # Placement

@@ -184,7 +184,7 @@ def _stick(desk: Desk, item: Item) -> None:
 
 
 def _stop_everywhere(board: Board, item: Item) -> None:
-    if item.meta.multiple_active is not MultipleActive.STOP_ONLY or len(item.roles) < 2:
+    if item.meta.multiple_active is not MultipleActive.STOP_ONLY or not item.is_on_several:
         return
     if not item.is_managed or any(seen.migration for seen in item.observed.values()):
         return

@@ -161,6 +161,7 @@ def _run(board: Board, item: Item, observed: Observed, node: int) -> None:
         item.is_managed = False
     if not item.is_managed or not _is_on_several(board, item):
         return
+    item.is_on_several = True
     if item.meta.multiple_active is MultipleActive.BLOCK:
         _block(item)
         parent = item.parent
