@@ -35,6 +35,8 @@ class Settler:
         """Prepare; `dependents` are those that a mandatory colocation blocks, by primary."""
         self.graph = graph
         self.queue: deque[Action] = deque()
+        self.unable: deque[Action] = deque()
+        """What cannot run, and may have kept what must be with it from running, too."""
         self.known: dict[Item, dict[tuple[Action, int | None], tuple[bool, bool]]] = {}
         """What was summed up of groups and clones, by top-level item, until one of them changes."""
         self.places: dict[Action, dict[int, list[Action]]] = {}
@@ -48,14 +50,15 @@ class Settler:
 
     def run(self) -> None:
         """Settle everything, then mark what the sequence passes through."""
-        for action in list(self.graph.actions):
-            if not action.can_run:
-                self._block_dependents(action)
+        self.unable.extend(action for action in self.graph.actions if not action.can_run)
         for action in self.graph.actions:
             if not action.is_queued and any(tie.kind & ties.STRICT for tie in action.before):
                 action.is_queued = True
                 self.queue.append(action)
-        while self.queue:
+        while self.queue or self.unable:
+            if self.unable:
+                self._block_dependents(self.unable.popleft())
+                continue
             action = self.queue.popleft()
             action.is_queued = False
             self._update(action)
@@ -101,7 +104,7 @@ class Settler:
         if waits_for is not None:
             action.hindrance = waits_for.hindrance
         self._touch(action)
-        self._block_dependents(action)
+        self.unable.append(action)
 
     def _unmigrate(self, action: Action) -> None:
         if action.is_migration:

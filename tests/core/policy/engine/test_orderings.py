@@ -449,3 +449,21 @@ def test_a_clone_of_groups_passes_a_gate_with_what_begins() -> None:
         )
     )
     assert "start x on n1" in got.does()
+
+
+def test_long_chains_of_colocations_and_orderings_are_no_trouble() -> None:
+    names = [f"r{number:04}" for number in range(1500)]
+    pairs = list(zip(names, names[1:], strict=False))
+    got = answer(
+        question(
+            nodes(1),
+            primitive("a", **STOPPED),
+            *(primitive(name) for name in names),
+            orderings=(
+                Ordering("o", "a", names[0]),
+                *(Ordering(f"o{one}", one, two) for one, two in pairs),
+            ),
+            colocations=tuple(together(two, one) for one, two in pairs),
+        )
+    )
+    assert got.does() == []
