@@ -1,6 +1,7 @@
 """What orderings and mandatory colocations make of actions: sequence, restarts, what is held up."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -453,7 +454,7 @@ def test_a_clone_of_groups_passes_a_gate_with_what_begins() -> None:
 
 def test_long_chains_of_colocations_and_orderings_are_no_trouble() -> None:
     names = [f"r{number:04}" for number in range(1500)]
-    pairs = list(zip(names, names[1:], strict=False))
+    pairs = list(pairwise(names))
     got = answer(
         question(
             nodes(1),
