@@ -4,6 +4,7 @@ Left out, as it is Pacemaker's own fault: a CIB of which it says itself that it 
 transition, such as of a group that is unmanaged and has a managed member.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from ha_core.config.cib.settle import bare
 from ha_core.config.cib.write import write
-from ha_core.config.model import Configuration, Node
+from ha_core.config.model import AgentClass, AgentRef, Configuration, Node
 from ha_core.policy.schedule import schedule
 from ha_core.status import ClusterStatus, Instance, InstanceState, NodeState, NodeStatus
 from tests.core.config.cib import simulate
@@ -66,12 +67,40 @@ def theirs(configuration: Configuration, directory: Path) -> dict[str, tuple[str
     return {name: answer.places.get(elements[name].id, ()) for name in names}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
+def awake(configuration: Configuration) -> Configuration:
+    """Return it with everything managed and wanted: drawn at random, most of it would stand still.
+
+    Debian's crm_simulate cannot run the class `heartbeat`, which the schema allows.
+    """
+    lsb = AgentRef(AgentClass.LSB, "", "a0")
+    free = {"managed": None, "target_role": None}
+    defaults = configuration.defaults
+    return replace(
+        configuration,
+        options=replace(configuration.options, maintenance=False),
+        nodes=tuple(replace(node, maintenance=False) for node in configuration.nodes),
+        primitives=tuple(
+            replace(
+                item,
+                meta=replace(item.meta, **free),
+                agent=lsb if item.agent.agent_class is AgentClass.HEARTBEAT else item.agent,
+            )
+            for item in configuration.primitives
+        ),
+        groups=tuple(
+            replace(group, meta=replace(group.meta, **free)) for group in configuration.groups
+        ),
+        defaults=replace(defaults, meta=replace(defaults.meta, **free)),
+    )
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
 @given(configurations())
 def test_anything_that_we_can_say_is_placed_alike(
     tmp_path: Path, configuration: Configuration
 ) -> None:
-    assert theirs(configuration, tmp_path) == ours(configuration)
+    made = awake(configuration)
+    assert theirs(made, tmp_path) == ours(made)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
