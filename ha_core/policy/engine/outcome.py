@@ -51,14 +51,20 @@ def _remains_blocked(item: Item, roles: dict[int, Role]) -> bool:
     return any(one.failed is OnFail.BLOCK for one in seen)
 
 
-def _is_within_reach(board: Board, after: list[tuple[Item, dict[int, Role]]]) -> bool:
-    """Return whether anybody knows of anything in a group or clone, or cares for it.
+def _within_reach(
+    graph: Graph, item: Item, fenced: list[int]
+) -> list[tuple[Item, dict[int, Role]]]:
+    """Return the primitives of an item and where they are then.
 
-    Nobody does if all that is active is on nodes out of reach, and is not managed.
+    Of a group or clone nothing is told if all that is active of it is on nodes out of reach and
+    not managed: nobody knows of it, and nobody will care.
     """
-    return any(
-        item.is_managed or board.nodes[node].is_online for item, roles in after for node in roles
-    )
+    if not item.children:
+        return [(item, _after(graph, item, fenced))]
+    found = [pair for child in item.children for pair in _within_reach(graph, child, fenced)]
+    nodes = graph.board.nodes
+    is_any = any(one.is_managed or nodes[node].is_online for one, at in found for node in at)
+    return found if is_any else []
 
 
 def make_json(board: Board, graph: Graph, result: Outcome) -> dict[str, object]:

@@ -66,7 +66,10 @@ def _judge(top: Item, calm: set[int]) -> tuple[bool, bool]:
 
 def _has_marks(item: Item) -> bool:
     return any(
-        seen.pending is not None or seen.migration is not None or seen.clears_fail_count
+        seen.pending is not None
+        or seen.migration is not None
+        or seen.clears_fail_count
+        or seen.changed is Changed.REPLACE
         for seen in item.observed.values()
     )
 
