@@ -10,11 +10,19 @@ from ha_core.config import words
 from ha_core.config.change import apply_command
 from ha_core.config.check import check
 from ha_core.config.difference import diff
-from ha_core.config.model import Colocation, Configuration, Constraint, Location, Ordering, Rule
+from ha_core.config.model import (
+    Colocation,
+    Comparison,
+    Configuration,
+    Constraint,
+    Location,
+    Ordering,
+    Rule,
+)
 from ha_core.config.parse import parse_text
 from ha_core.config.render import render
 from ha_core.errors import RefusedError
-from ha_core.ids import INFINITY, LinkName, NodeName
+from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
 from tests.core.config.samples import HEAD, faults, faults_of_file, parsed
 
 RESOURCES = """\
@@ -364,6 +372,36 @@ def test_constraint_that_claims_a_word_it_does_not_come_from_is_a_fault() -> Non
         "allowed: just these, or constraints without a source"
     )
     assert list(yaml.safe_load(render(other))["constraints"]) == ["a-prefers-n1", "a-prefers-n2"]
+
+
+A, B, N1 = ResourceId("a"), ResourceId("b"), NodeName("n1")
+ODD = [
+    Location(ConstraintId("x"), A, N1, 100, source="nonsense"),
+    Location(ConstraintId("x"), A, N1, 100, source="resources.z.prefers"),
+    Location(ConstraintId("x"), A, N1, 100, source="resources.a.with"),
+    Location(ConstraintId("x"), A, N1, 100, source="resources.a.order"),
+    Location(ConstraintId("x"), A, N1, INFINITY, source="resources.a.prefers"),
+    Location(ConstraintId("x"), A, N1, 100, source="resources.a.prefers"),
+    Location(ConstraintId("x"), A, N1, 100, source="constraints.k.together"),
+    Rule(ConstraintId("x"), A, "#uname", Comparison.NOT_EQUAL, "n1", -5, "resources.a.avoids"),
+    Rule(ConstraintId("x"), A, "rack", Comparison.EQUAL, "n1", 5, "resources.a.only_on"),
+    Colocation(ConstraintId("x"), A, B, -5, "constraints.k.together"),
+    Colocation(ConstraintId("x"), A, B, 0, "resources.a.with"),
+    Ordering(ConstraintId("x"), A, A, source="constraints.k.order"),
+    Ordering(ConstraintId("x"), A, B, source="constraints.odd.order"),
+]
+
+
+@pytest.mark.parametrize("item", ODD, ids=range(len(ODD)))
+def test_odd_source_is_a_fault_and_hides_no_constraint(item: Constraint) -> None:
+    """No file says such a thing: a program that speaks to the control socket may."""
+    found = parsed(RESOURCES % "" + "constraints: {odd: {location: b, node: n1, score: 5}}\n")
+    tables = {Location: "locations", Rule: "rules", Colocation: "colocations"}
+    name = tables.get(type(item), "orderings")
+    odd = replace(found, **{name: (*getattr(found, name), item)})  # type: ignore[arg-type]  # by name
+    assert item.source in {fault.path for fault in check(odd)}
+    assert set(yaml.safe_load(render(odd))["constraints"]) == {"odd", "x"}
+    assert any(line.startswith("+ constraint x: ") for line in diff(found, odd))
 
 
 @pytest.mark.parametrize("text", ["{apart: [%s]}", "{order: [[%s], [%s]]}"])
