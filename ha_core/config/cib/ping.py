@@ -4,16 +4,14 @@ Owns: which parameters of ocf:pacemaker:ping have a counterpart. Its attribute i
 `connectivity` here, for all rules too.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ha_core.config.cib.form import Plain
+from ha_core.config.cib.read_resources import Resources
 from ha_core.config.faults import shown
 from ha_core.config.kinds import show_duration
 from ha_core.policy.cib import values
 from ha_core.policy.cib.tree import Element
-
-if TYPE_CHECKING:
-    from ha_core.config.cib.read_resources import Resources
 
 _TYPES: Final = ("ping", "pingd")
 _ATTRIBUTE: Final = "pingd"
@@ -32,7 +30,7 @@ def is_ping(element: Element) -> bool:
     )
 
 
-def read_ping(resources: "Resources", element: Element) -> tuple[Plain, str]:
+def read_ping(resources: Resources, element: Element) -> tuple[Plain, str]:
     """Return our `ping`, and what its attribute is called in the CIB."""
     inner = element.child("primitive")
     assert inner is not None

@@ -236,7 +236,6 @@ def _ids(elements: list[Element]) -> list[str]:
 def _finish(made: Reading) -> None:
     """Give every pair of our own to the part that it is of, and tell of all that is left."""
     plain = made.plain
-    plain |= _own_of(made, "", {}, ("cluster",))
     parts = {f"nodes.{name}": plain["nodes"] for name in plain["nodes"]}
     parts |= {f"constraints.{name}": plain["constraints"] for name in plain["constraints"]}
     by_part: dict[str, Plain] = {}

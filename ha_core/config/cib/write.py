@@ -37,7 +37,7 @@ ADDRESS: Final = {"address": "ip", "prefix": "cidr_netmask", "interface": "nic",
 """Parameters of class `address`, and what IPaddr2 calls them."""
 PROCESS: Final = {"directory": "workdir", "user": "user"}
 """Parameters of class `process`, and what the agent `anything` calls them."""
-_MONITORS: Final = "monitor"
+_MONITOR: Final = "monitor"
 
 
 @dataclass(slots=True)
@@ -220,9 +220,9 @@ class _Writer:
         """
         defaults = self._configuration.defaults
         found = list(item.operations)
-        if not any(operation.action == _MONITORS for operation in found):
+        if not any(operation.action == _MONITOR for operation in found):
             timeout_ms = defaults.operation_timeout_ms
-            found.append(Operation(_MONITORS, defaults.monitor_interval_ms, timeout_ms))
+            found.append(Operation(_MONITOR, defaults.monitor_interval_ms, timeout_ms))
         block = make("operations", {})
         element.children.append(block)
         for operation in found:

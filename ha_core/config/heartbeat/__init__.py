@@ -49,7 +49,7 @@ def import_directory(files: dict[str, str], name: str = "the directory") -> Impo
     draft, lines = Draft(), []
     if ha_cf.has_crm:
         draft.notes.append(
-            f"{HA_CF}: its resources are in a CIB (crm on), which this import does not read; "
+            f"{HA_CF}: its resources are in a CIB (crm on), which 'ha import cib' reads; "
             f"{HARESOURCES} is ignored, as Heartbeat ignores it then"
         )
     elif HARESOURCES in files:
