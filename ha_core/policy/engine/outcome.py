@@ -26,11 +26,8 @@ def outcome(board: Board, graph: Graph) -> Outcome:
     """Return the final state."""
     result = Outcome(fenced=sorted(node for node, fence in graph.fences.items() if fence.happens))
     for top in board.tops:
-        after = [(item, _after(graph, item, result.fenced)) for item in top.primitives()]
-        if top.children and not _is_within_reach(board, after):
-            continue
         taken: set[tuple[str, int]] = set()
-        for item, roles in after:
+        for item, roles in _within_reach(graph, top, result.fenced):
             if item.number is not None and not is_unique(item):
                 # Nobody can tell two of them on one node apart: there is but one.
                 for node in [one for one in roles if (item.resource.id, one) in taken]:
