@@ -18,6 +18,7 @@ from ha_core.policy.cib.resources import Reader
 from ha_core.policy.cib.rules import Facts, Rules
 from ha_core.policy.cib.source import Source
 from ha_core.policy.cib.targets import find_targets
+from ha_core.policy.cib.topology import with_levels
 from ha_core.policy.cib.tree import Element, parse
 from ha_core.policy.engine.problem import Problem, Ticket
 
@@ -88,8 +89,9 @@ def _problem(source: Source) -> Problem:
             locations.read(element)
         else:
             constraints.read(element)
+    devices = {name for name, item in reader.definitions.items() if item.resource.is_fence_device}
     return Problem(
-        nodes=nodes,
+        nodes=with_levels(source, nodes, devices),
         resources=tuple(resources),
         options=options,
         locations=tuple(locations.found),

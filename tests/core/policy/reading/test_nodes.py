@@ -144,3 +144,27 @@ def test_capacity_among_transient_attributes_overrides_the_permanent_one() -> No
         )
     )
     assert dict(found.capacity) == {"cpu": 2, "memory": 8}
+
+
+def test_fencing_levels_are_found_by_name_pattern_or_attribute() -> None:
+    devices = "".join(
+        f'<primitive id="{name}" class="stonith" type="fence_dummy"/>' for name in ("f1", "f2")
+    )
+    levels = (
+        '<fencing-level id="l1" target="n1" index="2" devices="f2,f1"/>'
+        '<fencing-level id="l2" target-pattern="^n" index="1" devices="f1"/>'
+        '<fencing-level id="l3" target-attribute="rack" target-value="b" index="3" devices="f2"/>'
+        '<fencing-level id="l4" target="n9" index="1" devices="f1"/>'
+        '<fencing-level id="l5" target="n1" index="0" devices="f1"/>'
+        '<fencing-level id="l6" target="n1" index="1" devices="a"/>'
+    )
+    problem = read(
+        devices,
+        inside={"n2": pairs("instance_attributes", {"rack": "b"})},
+        more=f"<fencing-topology>{levels}</fencing-topology>",
+    )
+    assert [item.fence_levels for item in problem.nodes] == [
+        (("f1",), ("f2", "f1")),
+        (("f1",), ("f2",)),
+    ]
+    assert len(problem.left_out) == 3
