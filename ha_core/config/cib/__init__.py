@@ -5,10 +5,12 @@ Owns: both ways as a whole. Opens no file. Public: `import_cib`, `export_cib`, `
 
 from dataclasses import dataclass
 
+from ha_core.config import limits
 from ha_core.config.cib.form import Plain, difference, text_of
 from ha_core.config.cib.read import Reading, read
 from ha_core.config.cib.settle import bare, settle
 from ha_core.config.cib.write import write
+from ha_core.config.faults import listed
 from ha_core.config.model import Configuration
 from ha_core.config.render import plain, render
 from ha_core.errors import ConfigError
@@ -91,13 +93,14 @@ def import_cib(text: bytes, file: str = "the CIB") -> Imported:
 def _imported(root: Element, file: str) -> Imported:
     reading = read(root, file)
     fill_in = _complete(reading)
+    learners = _learners(reading)
     try:
         configuration = settle(reading)
     except ConfigError as error:
         raise ConfigError([f"{file}: {fault}" for fault in error.faults]) from None
     notes = [*reading.ledger.notes(), *(f"{file}: {text}" for text in reading.source.left_out)]
     notes += [f"fill in {item}" for item in fill_in]
-    notes += _general(reading)
+    notes += learners + _general(reading)
     return Imported(_head(fill_in) + render(configuration), tuple(notes))
 
 
@@ -121,10 +124,21 @@ def _complete(reading: Reading) -> list[str]:
     return fill_in + [f"fence_devices.{name}.targets: {aims}" for name in reading.untargeted]
 
 
+def _learners(reading: Reading) -> list[str]:
+    """Take the vote from nodes beyond the most that may vote; every node of Pacemaker has one."""
+    nodes = reading.plain["nodes"]
+    voters = [name for name, part in nodes.items() if part.get("voter", True) is True]
+    for name in voters[limits.VOTERS_MAX :]:
+        nodes[name]["voter"] = False
+    if len(voters) <= limits.VOTERS_MAX:
+        return []
+    return [f"{len(voters)} nodes, of which the first {limits.VOTERS_MAX} vote"]
+
+
 def _general(reading: Reading) -> list[str]:
     found = []
     if reading.unwatched:
-        names = ", ".join(reading.unwatched[:20])
+        names = listed(reading.unwatched)
         found.append(
             f"without a monitor in the CIB, and watched here all the same: {names}; "
             "write 'monitor: {interval: 0}' where that is not wanted"

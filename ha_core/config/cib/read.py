@@ -196,8 +196,8 @@ def _resources(made: Reading) -> None:
     resources.read(element for element in elements if element not in pings)
     action = made.plain["options"].pop("action")
     devices = Devices(made.source, made.ledger, made.names, resources, action)
-    for element in resources.stonith:
-        devices.read(element)
+    for sources in resources.stonith:
+        devices.read(*sources)
     if made.stonith_off and devices.found:
         made.plain["options"].setdefault("fencing", False)
     left = frozenset(_ids(elements)) - {*made.names.resources, *made.names.devices}

@@ -52,9 +52,9 @@ class Devices:
     banned: dict[str, list[str]] = field(default_factory=dict)
     """Nodes from which a device may not be used."""
 
-    def read(self, element: Element) -> None:
-        """Read one device."""
-        metas = Pairs(self.source, self.ledger, "meta_attributes", element)
+    def read(self, element: Element, *templates: Element) -> None:
+        """Read one device, and the template that it uses."""
+        metas = Pairs(self.source, self.ledger, "meta_attributes", element, *templates)
         for name, value in _OUR_METAS.items():
             if name in metas.names() and metas.element(name).get("value") == value:
                 metas.text(name)
@@ -62,12 +62,13 @@ class Devices:
             if name not in (*_OUR_METAS, "provides"):
                 metas.drop(name, reasons.DEVICE_METAS)
         name = self.names.device(element, metas.own.pop("name", element.id))
-        given = self.resources.parameters(element)
-        found: Plain = {"agent": agent_of(self.ledger.take(element, "type"))}
-        self.ledger.take(element, "class")
-        for block in element.all("operations"):
-            why = "'ha fence test' asks each device; see 'timeouts'"
-            self.ledger.leave(block, why, element)
+        given = self.resources.parameters(element, *templates)
+        kinds = [self.ledger.take(item, "type") for item in (*templates, element)]
+        found: Plain = {"agent": agent_of(next(filter(None, kinds), ""))}
+        for item in (element, *templates):
+            for block in item.all("operations"):
+                why = "'ha fence test' asks each device; see 'timeouts'"
+                self.ledger.leave(block, why, item)
         pcmk = {key: given.pop(key) for key in list(given) if key.startswith("pcmk_")}
         targets = [self._node(word) for word in _words(pcmk.pop(HOSTS, ""))]
         plugs = {self._node(node): plug for node, plug in _mapped(pcmk.pop(PLUGS, ""))}

@@ -65,7 +65,8 @@ class Resources:
     """The only monitor of a resource that says nothing of monitors."""
     primitives: dict[str, Plain] = field(default_factory=dict)
     groups: dict[str, Plain] = field(default_factory=dict)
-    stonith: list[Element] = field(default_factory=list)
+    stonith: list[tuple[Element, ...]] = field(default_factory=list)
+    """Fence devices, each with the template that it uses."""
     unwatched: list[str] = field(default_factory=list)
     """Resources of which no monitor is said."""
     _templates: dict[str, Element] = field(default_factory=dict)
@@ -96,7 +97,7 @@ class Resources:
         sources = (element, template) if template is not None else (element,)
         words = [self._word(name, *sources) for name in ("class", "provider", "type")]
         if words[0] == STONITH:
-            self.stonith.append(element)
+            self.stonith.append(sources)
             return ""
         if words[0] not in _CLASSES:
             allowed = ", ".join(_CLASSES)

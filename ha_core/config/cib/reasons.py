@@ -94,6 +94,7 @@ METAS: Final = MappingProxyType(
         "critical": "every member of a group moves with the others",
         "multiple-active": "what runs twice is stopped everywhere and started once",
         "requires": "a resource's guard says for what a start waits: 'exclusivity'",
+        "maintenance": "write 'managed: false'",
         "restart-type": "an ordering says what restarts with what",
         "resource-discovery": _DISCOVERY,
         "container-attribute-target": _REMOTE,

@@ -232,6 +232,23 @@ def test_names_that_we_cannot_have_are_changed_and_told_and_still_refer() -> Non
     assert "'N1' is called n1" in told(text)
 
 
+def test_nodes_beyond_the_seventh_have_no_vote_and_that_is_told() -> None:
+    nodes = "".join(f"<node id='{number}' uname='n{number}'/>" for number in range(9))
+    text = cib(nodes=nodes)
+    assert [node.voter for node in taken(text).nodes] == [True] * 7 + [False] * 2
+    assert "9 nodes, of which the first 7 vote" in told(text)
+
+
+def test_fence_device_may_use_a_template() -> None:
+    text = cib(
+        resources="<template id='t' class='stonith' type='fence_apc'/>"
+        "<primitive id='d' template='t'/>"
+    )
+    (device,) = taken(text).fence_devices
+    assert (device.agent, device.targets) == ("fence:fence_apc", ("n1", "n2"))
+    assert "fill in fence_devices.d.targets" in told(text)
+
+
 REFUSED = {
     "": "no well-formed XML",
     "<cib><configuration>": "no well-formed XML",
