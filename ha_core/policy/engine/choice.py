@@ -5,12 +5,19 @@ Nodes a Resource Can Run On" and "Utilization and Placement Strategy".
 """
 
 from functools import cmp_to_key
+from typing import Final
 
 from ha_core.ids import INFINITY
 from ha_core.policy.engine.desk import Desk
-from ha_core.policy.engine.items import Item
+from ha_core.policy.engine.items import Item, Reason
 from ha_core.policy.engine.problem import Strategy
 from ha_core.policy.engine.utilization import compare_free
+
+# One object each for all items: most of ten thousand resources are told one of these.
+_STAYS: Final = Reason("stays", "of nodes with the same score it stays on the one where it is")
+_FEWEST: Final = Reason("fewest", "of nodes with the same score it goes where fewest have gone")
+_ROOM: Final = Reason("room", "of nodes with the same score it goes where most is free")
+_NAME: Final = Reason("name", "of nodes with nothing to choose between, the first by name")
 
 
 def best(desk: Desk, item: Item, preferred: int | None) -> int | None:
@@ -27,8 +34,11 @@ def best(desk: Desk, item: Item, preferred: int | None) -> int | None:
         return tied[0]
     current = desk.current(item) if item.roles else None
     if current is not None and top > 0 and current in tied and not _is_of_unique_clone(item):
+        item.reasons.append(_STAYS)
         return current
-    return _first(desk, tied, current)
+    node, why = _first(desk, tied, current)
+    item.reasons.append(why)
+    return node
 
 
 def by_preference(desk: Desk, item: Item) -> list[int]:
@@ -50,20 +60,18 @@ def _is_of_unique_clone(item: Item) -> bool:
     return parent is not None and parent.clone is not None and parent.clone.is_unique
 
 
-def _first(desk: Desk, tied: list[int], current: int | None) -> int:
+def _first(desk: Desk, tied: list[int], current: int | None) -> tuple[int, Reason]:
     strategy = desk.board.problem.options.strategy
     if strategy is Strategy.MINIMAL:
-        return tied[0]
+        return tied[0], _NAME
     if strategy is Strategy.BALANCED:
-        return _ordered(desk, tied, current)[0]
+        return _ordered(desk, tied, current)[0], _ROOM
     spots = desk.board.nodes
     least = min([spots[node].load for node in tied])
-    if current is not None and current in tied and spots[current].load == least:
-        return current
-    for node in tied:
-        if spots[node].load == least:
-            return node
-    raise AssertionError("a minimum is among those that it is taken of")
+    free = [node for node in tied if spots[node].load == least]
+    if len(free) == 1:
+        return free[0], _FEWEST
+    return (current, _STAYS) if current is not None and current in free else (free[0], _NAME)
 
 
 def _ordered(desk: Desk, nodes: list[int], current: int | None) -> list[int]:
