@@ -11,7 +11,7 @@ from ha_core.policy.engine.graph import Action
 from ha_core.policy.engine.items import Board, Item
 from ha_core.policy.engine.plan import Plan
 from ha_core.policy.engine.problem import Role, Task
-from ha_core.policy.engine.report import actions_of
+from ha_core.policy.engine.report import actions_of, held_up
 
 _ROLES: Final = {
     Role.STOPPED: "stopped",
@@ -190,9 +190,14 @@ def _told(board: Board, action: Action, node: int | None) -> str:
 
 
 def _hindered(plan: Plan) -> Iterator[str]:
-    for action in plan.graph.actions:
-        if action.is_needed and not action.can_run and not action.is_pseudo:
-            if action.node is None or not isinstance(action.task, Task):
-                continue
-            told = _told(plan.board, action, action.node)
-            yield f"{told}: {action.hindrance}" if action.hindrance else told
+    for entry in held_up(plan.graph):
+        waited = entry.get("waits_for")
+        waits = f", it waits for: {_named(waited)}" if isinstance(waited, dict) else ""
+        yield f"{_named(entry)}{waits}: {entry['why']}"
+
+
+def _named(entry: dict[str, object]) -> str:
+    parts = [str(entry["op"]), str(entry.get("resource") or "")]
+    if entry.get("node") is not None:
+        parts.append(f"on {entry['node']}")
+    return " ".join(part for part in parts if part)
