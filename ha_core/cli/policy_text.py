@@ -127,7 +127,7 @@ def _actions(plan: Plan) -> Iterator[str]:
         for node in action.places
     ]
     before: dict[int, list[int]] = {}
-    for first, then in pairs:
+    for first, then in pairs or ():
         before.setdefault(then, []).append(first)
     numbers: dict[int, int] = {}
     for position in _sorted(len(described), before):
