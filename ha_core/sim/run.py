@@ -27,15 +27,19 @@ from ha_core.sim.world import US_PER_MS, World
 FORM_D = 6
 """A healthy cluster has formed and placed everything after so many times D."""
 TEASE_D = 3
-"""A fault that must cost nothing lasts so long, and is watched for as long again."""
+"""A fault that must cost nothing lasts so long."""
+TEASED_D = 2
+"""It is over for so long: who died is back, and has been given nothing."""
 HEAL_D = 8
 """After healing, a coordinator acts and every node has reported."""
 SETTLE_D = 14
 """After the operator's clean-up, everything placeable runs."""
-QUIET_D = 4
-"""And then nothing moves."""
-HASTE_D = 4
-"""A phase ends early when all is well, but not before so many times D."""
+QUIET_D = 3
+"""And then nothing moves: longer than the coordinator lets a plan stand that time may change."""
+HASTE_D = 3
+"""A phase ends early when all is well, but not before so many times D: after 2, a single node
+may be given other timers.
+"""
 CALM_D = 2
 """All is well when the judge of S5 finds nothing and nothing has moved for so long."""
 D_US_MIN = 500 * US_PER_MS
@@ -155,7 +159,7 @@ class Run:
         kind = self.nemesis.tease()
         self._pass(TEASE_D)
         self.nemesis.heal()
-        self._pass(TEASE_D)
+        self._pass(TEASED_D)
         self._expect_unmoved(changes, before, f"though only {kind}")
 
     def _storm(self) -> None:
