@@ -21,6 +21,8 @@ STEPS_MAX: Final = 100_000
 """The same for a whole placement: about two seconds."""
 STEPS_FREE: Final = 50_000
 """Beyond so many steps wishes that can change no choice are not gathered."""
+ROOM_STEPS_MAX: Final = 400_000
+"""Most looks at what must have room together; beyond, what an item needs itself decides."""
 UNAME: Final = "#uname"
 """The node attribute that tells each node from every other."""
 _SPLIT: Final = float((1 << 29) + 1)
@@ -84,6 +86,7 @@ class Desk:
     """How many wishes have been gathered."""
     steps_end: int = 0
     """How many may have been when the walk under way ends."""
+    room_steps: int = 0
     counts: dict[Item, list[int]] = field(default_factory=dict)
     """Of a clone: how many of its instances each node has got."""
     priorities: dict[Item, int] = field(default_factory=dict)

@@ -39,10 +39,10 @@ def place(board: Board) -> None:
     desk.set_usable()
     links.index(desk)
     tops = board.tops
-    if board.problem.options.strategy is not Strategy.DEFAULT:
-        utilization.fill(desk)
-        tops = utilization.order(desk)
     with _room_for(len(board.items)):
+        if board.problem.options.strategy is not Strategy.DEFAULT:
+            utilization.fill(desk)
+            tops = utilization.order(desk)
         for top in tops:
             _assign(desk, top, None, False)
     for top in tops:

@@ -6,10 +6,13 @@ placed when room counts. Source: Pacemaker Explained, "Utilization and Placement
 
 from ha_core.ids import INFINITY
 from ha_core.policy.engine import wishes
-from ha_core.policy.engine.desk import Desk, Link, is_running
+from ha_core.policy.engine.desk import ROOM_STEPS_MAX, Desk, Link, is_running
 from ha_core.policy.engine.items import Item, Reason, Spot
 from ha_core.policy.engine.links import affects_place, affects_role, followed, following
 from ha_core.policy.engine.problem import Kind, Strategy
+
+Together = dict[Item, None]
+"""Items in the order in which they were found."""
 
 
 def compare_free(one: Spot, two: Spot) -> int:
@@ -41,9 +44,8 @@ def ban_full(desk: Desk, item: Item) -> int | None:
     """Ban nodes without room; return the emptiest node if it is to be preferred among equals."""
     if desk.board.problem.options.strategy is Strategy.DEFAULT:
         return None
-    together = _together(desk, item, item, [])
-    if item not in together:
-        together.append(item)
+    together = _together(desk, item, item, {})
+    together[item] = None
     needed = _needed(together)
     nodes = [node for node in desk.usable if item.scores[node] >= 0]
     spots = desk.board.nodes
@@ -68,19 +70,20 @@ def _has_room(spot: Spot, needed: dict[str, int]) -> bool:
     return all(amount <= spot.free.get(name, 0) for name, amount in needed.items())
 
 
-def _together(desk: Desk, item: Item, origin: Item, found: list[Item]) -> list[Item]:
+def _together(desk: Desk, item: Item, origin: Item, found: Together) -> Together:
     """Return the items that must be where the item is, as far as links say so."""
-    if item in found:
+    if item in found or desk.room_steps >= ROOM_STEPS_MAX:
         return found
+    desk.room_steps += 1
     if item.kind is Kind.GROUP:
         if item.resource.is_colocated or (item.parent is not None):
-            found.append(item)
+            found[item] = None
             for member in item.children:
                 _together(desk, member, origin, found)
             return found
         if not item.children:
             return found
-    found.append(item)
+    found[item] = None
     for link in followed(desk, item):
         other = link.primary
         if other is not origin and link.score >= INFINITY and _places(item, other, link):
@@ -100,7 +103,7 @@ def _places(dependent: Item, primary: Item, link: Link) -> bool:
     return affects_place(dependent, primary, link)
 
 
-def _needed(items: list[Item]) -> dict[str, int]:
+def _needed(items: Together) -> dict[str, int]:
     """Return what all of them need that have no node yet."""
     total: dict[str, int] = {}
     for item in items:
@@ -108,7 +111,7 @@ def _needed(items: list[Item]) -> dict[str, int]:
     return total
 
 
-def _add_need(item: Item, items: list[Item], total: dict[str, int]) -> None:
+def _add_need(item: Item, items: Together, total: dict[str, int]) -> None:
     if item.is_assigned:
         return
     if item.kind is Kind.PRIMITIVE:
@@ -123,7 +126,7 @@ def _add_need(item: Item, items: list[Item], total: dict[str, int]) -> None:
         _add_need_of_clone(item, items, total)
 
 
-def _add_need_of_clone(clone: Item, items: list[Item], total: dict[str, int]) -> None:
+def _add_need_of_clone(clone: Item, items: Together, total: dict[str, int]) -> None:
     is_there = False
     for child in clone.children:
         if child in items:

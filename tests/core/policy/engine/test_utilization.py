@@ -1,5 +1,7 @@
 """Room on nodes decides where primitives go."""
 
+from itertools import pairwise
+
 import pytest
 
 from ha_core.ids import INFINITY
@@ -96,3 +98,15 @@ def test_what_asks_for_nothing_may_run_on_a_full_node() -> None:
         options=by(Strategy.UTILIZATION),
     )
     assert places(question) == {"a": "n1", "b": "n1"}
+
+
+def test_a_long_chain_gets_its_room_on_one_node() -> None:
+    names = [f"r{number}" for number in range(500)]
+    chain = [together(then, first) for first, then in pairwise(names)]
+    question = problem(
+        room(499, 500),
+        *(primitive(name, demand=1) for name in names),
+        colocations=chain,
+        options=by(Strategy.UTILIZATION),
+    )
+    assert set(places(question).values()) == {"n2"}
