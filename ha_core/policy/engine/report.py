@@ -10,7 +10,7 @@ from ha_core.policy.engine.graph import Action, Graph, orders
 from ha_core.policy.engine.items import Board
 from ha_core.policy.engine.problem import Role, Task
 
-PAIRS_MAX = 1_000_000
+PAIRS_MAX = 250_000
 """All stops of a large clone precede all its starts, and so on: pairs grow with its square. A list
 of more than these would be longer than everything else together, and nobody reads it."""
 

@@ -123,6 +123,15 @@ def test_what_was_dropped_to_break_a_circle_is_said() -> None:
     assert got.plan.as_value()["left_out"] == got.graph.dropped
 
 
+def test_a_sequence_of_too_many_pairs_is_not_listed() -> None:
+    many = [clone(f"k{number}", primitive(f"r{number}"), 40) for number in range(180)]
+    chain = tuple(Ordering(f"o{n}", f"k{n}", f"k{n + 1}") for n in range(179))
+    got = answer(question(nodes(40), *many, orderings=chain))
+    value = make_json(got.board, got.graph, got.plan.outcome)
+    assert value["order"] is None
+    assert len(got.does()) == 180 * 40
+
+
 # --- properties --------------------------------------------------------------------------------
 
 NAMES = "abcde"
