@@ -5,13 +5,15 @@ Source: Pacemaker Explained; CIB schemas up to 3.10 and 4.0.
 """
 
 from datetime import tzinfo
+from typing import Final
 
 from ha_core.errors import ConfigError
+from ha_core.ids import INFINITY
 from ha_core.policy.cib import pairs, values
 from ha_core.policy.cib.constraints import Constraints
 from ha_core.policy.cib.locations import Locations
 from ha_core.policy.cib.meta import Defaults
-from ha_core.policy.cib.nodes import find_nodes, make_node, read_attributes
+from ha_core.policy.cib.nodes import NodeEntry, find_nodes, make_node, read_attributes
 from ha_core.policy.cib.observations import Observations
 from ha_core.policy.cib.options import Properties, read_options
 from ha_core.policy.cib.resources import Reader
@@ -21,6 +23,9 @@ from ha_core.policy.cib.targets import find_targets
 from ha_core.policy.cib.topology import with_levels
 from ha_core.policy.cib.tree import Element, parse
 from ha_core.policy.engine.problem import Problem, Ticket
+
+MOMENT_MAX: Final = 253_370_764_800
+"""The first day of 9999: the calendar ends with that year, and zones want some room."""
 
 
 def read_cib(text: bytes, now_s: int = 0, zone: tzinfo | None = None) -> Problem:
@@ -38,8 +43,13 @@ def read_cib(text: bytes, now_s: int = 0, zone: tzinfo | None = None) -> Problem
         raise ConfigError(f"the XML's root is <{root.tag}>, expected: <cib>")
     if root.child("configuration") is None:
         raise ConfigError("the CIB has no <configuration>")
-    moment = values.number(root.get("execution-date"))
-    source = Source(root, moment if moment is not None else now_s, zone)
+    written = root.attributes.get("execution-date")
+    moment = now_s if written is None else values.number(written)
+    if moment is None or not 0 <= moment <= MOMENT_MAX:
+        raise ConfigError(
+            f"execution-date is {written!r}, allowed: seconds from 1970 to the year 9999"
+        )
+    source = Source(root, moment, zone)
     problem = _problem(source)
     if source.faults:
         raise ConfigError(source.faults)
@@ -54,7 +64,7 @@ def _problem(source: Source) -> Problem:
     elements = source.configuration("resources")
     options = read_options(source, properties, has_device=_has_device(elements))
     source.health.update(
-        red=properties.score("node-health-red", -1_000_000),
+        red=properties.score("node-health-red", -INFINITY),
         yellow=properties.score("node-health-yellow", 0),
         green=properties.score("node-health-green", 0),
     )
@@ -74,9 +84,7 @@ def _problem(source: Source) -> Problem:
     reader = Reader(source, rules, defaults, len(nodes), elsewhere)
     resources = reader.read()
     by_name = {node.name: node for node in nodes}
-    positions = {id(state): number for number, state in enumerate(states)}
-    told = [entry for entry in entries if entry.state is not None]
-    told.sort(key=lambda entry: positions[id(entry.state)])
+    told = _in_order(entries, states)
     observations = Observations(source, rules, reader, options, told, by_name)
     observations.read()
     resources += observations.removed.resources
@@ -84,11 +92,7 @@ def _problem(source: Source) -> Problem:
     constraints = Constraints(source, targets, options.fencing_enabled)
     attributes = {entry.name: entry.attributes for entry in entries}
     locations = Locations(source, rules, targets, nodes, resources, attributes)
-    for element in source.configuration("constraints"):
-        if element.tag == "rsc_location":
-            locations.read(element)
-        else:
-            constraints.read(element)
+    _read_constraints(source, constraints, locations)
     devices = {name for name, item in reader.definitions.items() if item.resource.is_fence_device}
     return Problem(
         nodes=with_levels(source, nodes, devices),
@@ -104,6 +108,20 @@ def _problem(source: Source) -> Problem:
         shutdown_locks=tuple(observations.locks),
         left_out=tuple(source.left_out),
     )
+
+
+def _in_order(entries: list[NodeEntry], states: list[Element]) -> list[NodeEntry]:
+    """Return the nodes that have a state, in the states' order."""
+    by_state = {id(entry.state): entry for entry in entries if entry.state is not None}
+    return [by_state[id(state)] for state in states if id(state) in by_state]
+
+
+def _read_constraints(source: Source, constraints: Constraints, locations: Locations) -> None:
+    for element in source.configuration("constraints"):
+        if element.tag == "rsc_location":
+            locations.read(element)
+        else:
+            constraints.read(element)
 
 
 def _has_device(elements: list[Element]) -> bool:

@@ -217,8 +217,19 @@ class Reader:
                 element, f"not supported: it is active on {node!r}, no full node; it stays as it is"
             )
             wanted["is-managed"] = "false"
+        return self._made(element, layers, agent, wanted)
+
+    def _made(
+        self,
+        element: Element,
+        layers: list[Element],
+        agent: tuple[str, str, str],
+        wanted: Mapping[str, str],
+    ) -> Resource:
+        """Return the primitive, and remember how it is defined."""
         is_device = agent[0] == "stonith"
         options = Options(self.source, element, wanted)
+        judge = self.rules.judge(Facts(agent=agent))
         demand = pairs.settled(
             self.source, [block for layer in layers for block in layer.all("utilization")], judge
         )

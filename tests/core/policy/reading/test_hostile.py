@@ -95,3 +95,10 @@ def test_numbers_of_any_length_end_in_no_trace_back() -> None:
         options={"shutdown-lock-limit": long, "node-health-base": long},
     )
     assert plan(read_cib(text)).as_value()["placement"]
+
+
+@pytest.mark.parametrize("moment", ["soon", "-1", "9" * 30])
+def test_a_moment_beyond_the_calendar_is_a_fault(moment: str) -> None:
+    text = cib().replace(b'execution-date="1700000000"', f'execution-date="{moment}"'.encode())
+    with pytest.raises(ConfigError, match=f"execution-date is '{moment}'"):
+        read_cib(text)
