@@ -108,6 +108,29 @@ def test_a_primary_makes_way_for_what_has_no_other_node() -> None:
     assert places(question) == {"a": "n1", "b": "n2"}
 
 
+def test_a_primary_makes_way_even_against_its_own_smaller_preference() -> None:
+    question = problem(
+        TWO,
+        *two(),
+        colocations=[together("a", "b", -500)],
+        locations=[prefers("a", "n2", -INFINITY), prefers("b", "n1", 100)],
+    )
+    assert places(question) == {"a": "n1", "b": "n2"}
+
+
+def test_a_running_group_makes_way_for_one_that_has_no_other_node() -> None:
+    running = group("g", primitive("g1"), primitive("g2"))
+    question = problem(
+        TWO,
+        running,
+        group("h", primitive("h1")),
+        observed=at("g1", "n1") + at("g2", "n1"),
+        colocations=[together("h", "g", -INFINITY)],
+        locations=[prefers("h", "n2", -INFINITY)],
+    )
+    assert places(question) == {"g1": "n2", "g2": "n2", "h1": "n1"}
+
+
 def test_a_sticky_primary_makes_no_way() -> None:
     question = problem(
         TWO,
