@@ -102,6 +102,8 @@ def tasks_happening(graph: Graph, item: Item) -> list[tuple[Task, int]]:
         for task in order
         for action in graph.of(item, task)
         if action.happens and action.node is not None
+        # Of these, marks only stand for what is there already, or for a migration.
+        if not (action.is_pseudo and task in (Task.START, Task.PROMOTE))
     ]
 
 

@@ -273,3 +273,14 @@ def test_a_ban_everywhere_stops_without_a_start() -> None:
         question(nodes(1), primitive("a"), observed=(active("a", "n1"),), locations=(ban,))
     )
     assert got.does() == ["stop a on n1"]
+
+
+def test_what_is_active_only_where_it_is_unexpected_starts_with_the_next_plan() -> None:
+    """As with the reference: its start is taken as done where it is expected."""
+    a = primitive("a", multiple_active=MultipleActive.STOP_UNEXPECTED)
+    seen = (active("a", "n1"), active("a", "n2"))
+    first = question(nodes(3), a, observed=seen, locations=(prefers("a", "n3"),))
+    got = answer(first)
+    assert got.does() == ["stop a on n1", "stop a on n2"]
+    assert got.where() == {}
+    assert answer(replace(first, observed=())).does() == ["start a on n3"]
