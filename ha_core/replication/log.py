@@ -39,7 +39,7 @@ class Log:
         }
         self._members: Configuration | None = None
         self._voters: tuple[Configuration, tuple[NodeName, ...]] = (Configuration(), ())
-        self._ranked = self._voters
+        self._ranked: tuple[Configuration, tuple[NodeName, ...]] = self._voters
         self._remember_members()
 
     @property
