@@ -231,6 +231,7 @@ class Fencing:
         output = self._call_off(case)
         if case.stage is Stage.PROVED and case.to_restore:
             case.stage, case.position, case.tried, case.fault = Stage.RESTORING, 0, set(), ""
+            self._restored.discard((node, case.wish.generation))
             return output + self._send(case, now_ms)
         del self._cases[node]
         return output
@@ -258,8 +259,12 @@ class Fencing:
             due_ms = now_ms + wish.wait_ms + self._delay_ms(wish)
             self._cases[node] = _Case(wish, Stage.WAITING, due_ms)
             return [self._announced(wish, due_ms - now_ms)]
-        if case is None or case.stage is Stage.RESTORING:
+        if case is None:
             return []
+        if case.stage is Stage.RESTORING:
+            if wish is None or wish.generation <= case.wish.generation:
+                return []
+            return self.drop(node) + self._follow(node, wish, now_ms)
         if case.stage is Stage.PROVED:
             return []  # it is a fact, whatever is wanted now: the log shall have it
         if wish is not None and _covers(case.wish, wish):
@@ -300,6 +305,10 @@ class Fencing:
         """Send the case's next order, or conclude that there is nobody to send it to."""
         while True:
             device = self._device(case)
+            if device is None and case.position < len(case.to_restore):
+                case.fault = f"the device {case.to_restore[case.position]} was removed"
+                self._next_device(case)
+                continue
             if device is None:
                 return self._over(case, now_ms)
             able = self._able(case, device)
