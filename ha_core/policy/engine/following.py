@@ -132,7 +132,7 @@ def _apply_clone(desk: Desk, dependent: Item, primary: Item, link: Link) -> None
     if primary.clone.is_promotable and link.primary_role is not None:
         if not dependent.is_assigned:
             _follow_role(desk, dependent, primary, link)
-        elif link.dependent_role is Role.PROMOTED:
+        elif link.dependent_role is not None:
             _promote_with(desk, dependent, primary, link)
         return
     if _can_interleave(link):
@@ -195,8 +195,9 @@ def _own_score(instance: Item, node: int) -> int:
 def _promote_with(desk: Desk, dependent: Item, primary: Item, link: Link) -> None:
     partner = partner_of(desk, dependent, primary, link.primary_role)
     if partner is not None:
-        desk.priorities[dependent] = add(desk.priority(dependent), link.score)
-    elif link.score >= INFINITY:
+        score = -link.score if link.dependent_role is Role.UNPROMOTED else link.score
+        desk.priorities[dependent] = add(desk.priority(dependent), score)
+    elif link.score >= INFINITY and link.dependent_role is Role.PROMOTED:
         desk.priorities[dependent] = -INFINITY
 
 

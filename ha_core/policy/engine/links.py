@@ -81,10 +81,18 @@ def affects_role(dependent: Item, link: Link) -> bool:
 
 
 def affects_place(dependent: Item, primary: Item, link: Link) -> bool:
-    """Whether the roles that the link names are those that both are to have."""
-    if link.dependent_role is not None and link.dependent_role is not dependent.next_role:
+    """Whether the link places the dependent, by the roles that it names.
+
+    What is together in a role goes together only if it will have that role. What is apart in a
+    role is kept apart unless it is known already to get it, as in the reference's release: then
+    promotion decides.
+    """
+    is_apart = link.score < 0
+    role = link.dependent_role
+    if role is not None and (role is dependent.next_role) is is_apart:
         return False
-    return link.primary_role is None or link.primary_role is next_role(primary)
+    role = link.primary_role
+    return role is None or (role is next_role(primary)) is not is_apart
 
 
 def followed(desk: Desk, item: Item) -> list[Link]:
