@@ -121,17 +121,19 @@ class Roster:
         return self._verdicts.get(node)
 
     def owed(self) -> tuple[Verdict, ...]:
-        """Return, by node, the words on nodes that are to be switched on again, and may be now."""
+        """Return, by node, the words on nodes that are to be switched on again, and may be now; not
+        that on this node, which is on.
+        """
         options = self._configuration.options
         if not options.fencing or options.maintenance:
             return ()
         found = [item for item in self._verdicts.values() if item.to_restore]
         named = sorted(found, key=lambda item: item.node)
-        return tuple(item for item in named if self._may_act_on(item.node))
+        return tuple(item for item in named if self._may_switch_on(item.node))
 
-    def _may_act_on(self, name: NodeName) -> bool:
+    def _may_switch_on(self, name: NodeName) -> bool:
         node = self._configuration.node(name)
-        return node is not None and not node.maintenance
+        return name != self.name and node is not None and not node.maintenance
 
     def is_unheard(self, node: NodeName) -> bool:
         """Return whether neither this coordinator nor its predecessor's view ever had the node."""

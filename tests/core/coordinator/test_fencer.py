@@ -562,6 +562,12 @@ def test_nobody_is_switched_on_by_a_successor_where_people_work(changed: Configu
     assert orders(bench.tick()) == []
 
 
+def test_coordinator_that_was_cut_off_itself_is_on_and_nobody_need_see_to_that() -> None:
+    bench = Bench()
+    bench.roster.judged(replace(owing(), node=N1))
+    assert bench.tick() == [] == bench.tick(1000)
+
+
 def test_word_that_something_is_done_changes_no_other_word() -> None:
     settled = replace(owing(), to_restore=(), is_settled=True)
     assert not settled.replaces(None)
