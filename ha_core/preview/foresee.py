@@ -76,7 +76,7 @@ def foresee(snapshot: ClusterSnapshot, what: Supposition, at_wall_ms: Millis) ->
     old = snapshot.configuration
     status = observed(snapshot)
     if isinstance(what, NodeLost | ResourceFails):
-        course, new, refusal = _course(snapshot, what), old, ""
+        course, new, refusal = _course(snapshot, what, at_wall_ms), old, ""
     else:
         if isinstance(what, commands.Move):
             what = aimed(old, status, at_wall_ms, what)
@@ -89,7 +89,10 @@ def foresee(snapshot: ClusterSnapshot, what: Supposition, at_wall_ms: Millis) ->
         changes=diff(old, new),
         moves=_moves(old, new, status, found),
         steps=found.steps,
-        moments=tuple((moment.at_ms, moment.text) for moment in course.moments),
+        moments=tuple(
+            (moment.at_ms, moment.text)
+            for moment in sorted(course.moments, key=lambda item: item.at_ms)
+        ),
         interruptions=interruptions(new, found),
         assumed=(*course.assumed, *_assumed(snapshot, new, found)),
         nodes=tuple(sorted(node.name for node in new.nodes if not node.witness)),
@@ -100,13 +103,15 @@ def foresee(snapshot: ClusterSnapshot, what: Supposition, at_wall_ms: Millis) ->
     )
 
 
-def _course(snapshot: ClusterSnapshot, what: NodeLost | ResourceFails) -> Course:
+def _course(
+    snapshot: ClusterSnapshot, what: NodeLost | ResourceFails, at_wall_ms: Millis
+) -> Course:
     if not snapshot.quorate:
         text = "this node sees no working coordinator (see ha status): nothing can be foreseen"
         raise RefusedError("no-quorum", text)
     if isinstance(what, NodeLost):
         return node_lost(snapshot, what)
-    return resource_fails(snapshot, what)
+    return resource_fails(snapshot, what, at_wall_ms)
 
 
 def limit_ms(configurations: tuple[Configuration, ...], key: ActionKey) -> Millis:

@@ -70,7 +70,7 @@ def node_lost(snapshot: ClusterSnapshot, what: NodeLost) -> Course:
     return Course(f"{what.node} is lost", moments, (f"{what.node} does not come back", *assumed))
 
 
-def resource_fails(snapshot: ClusterSnapshot, what: ResourceFails) -> Course:
+def resource_fails(snapshot: ClusterSnapshot, what: ResourceFails, at_wall_ms: Millis) -> Course:
     """Return what a failure means. Raises RefusedError: there is no such primitive that runs."""
     configuration = snapshot.configuration
     primitive = configuration.primitive(what.resource)
@@ -101,7 +101,7 @@ def resource_fails(snapshot: ClusterSnapshot, what: ResourceFails) -> Course:
         count = threshold
     if on_fail is OnFail.IGNORE:
         assumed.append("on_fail says that its failure is ignored: nobody mends it")
-    failure = Failure("monitor", FAILED_CODE, FailureKind.SOFT, "supposed", 0, on_fail)
+    failure = Failure("monitor", FAILED_CODE, FailureKind.SOFT, "supposed", at_wall_ms, on_fail)
     failed = replace(instance, state=_after(on_fail), fail_count=count, failure=failure)
     moment = Moment(
         seen_ms,
