@@ -66,4 +66,8 @@ def _planned(path: Path) -> Plan:
         text = path.read_bytes()
     except OSError as fault:
         raise ConfigError(f"cannot read {path}: {fault.strerror}") from fault
-    return plan(read_cib(text, int(time.time())))
+    try:
+        problem = read_cib(text, int(time.time()))
+    except ConfigError as fault:
+        raise ConfigError(f"{path}: {fault}") from fault
+    return plan(problem)

@@ -75,7 +75,7 @@ def test_a_broken_cib_is_told_in_one_sentence(tmp_path: Path) -> None:
     bad.write_text("<!DOCTYPE x [<!ENTITY a 'b'>]><cib/>")
     result = run("--cib", bad)
     assert result.exit_code == 5
-    assert result.output.startswith("ha: the XML has a document type")
+    assert result.output.startswith(f"ha: {bad}: the XML has a document type")
 
 
 @pytest.mark.parametrize("arguments", [(), ("--server", "--cib", "x")])

@@ -63,8 +63,8 @@ class Names:
             number += 1
             name = f"{stem}-{number}"
         if name != wanted:
-            self.ledger.note(
-                element, f"{shown(wanted)} is called {name}; allowed: {limits.ID_ALLOWED}"
-            )
+            is_taken = bool(limits.ID.fullmatch(wanted))
+            why = "another one has that name" if is_taken else f"allowed: {limits.ID_ALLOWED}"
+            self.ledger.note(element, f"{shown(wanted)} is called {name}; {why}")
         known[element.id] = name
         return name

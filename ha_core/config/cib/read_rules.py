@@ -40,7 +40,7 @@ class Rules:
     def read(self, rule: Element) -> tuple[list[tuple[str, Plain]], str]:
         """Return the constraints that say the same, each with its kind, or why none does."""
         if "score-attribute" in rule.attributes:
-            return [], "a score is a number"
+            return [], "its score is an attribute's value; write a location for each node"
         score = values.score(rule.get("score", "0"))
         role = rule.get("role", "started").lower()
         if score is None or role not in ("started", "unpromoted", "slave"):

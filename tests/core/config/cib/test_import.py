@@ -232,6 +232,21 @@ def test_names_that_we_cannot_have_are_changed_and_told_and_still_refer() -> Non
     assert "'N1' is called n1" in told(text)
 
 
+def test_a_name_that_another_one_has_is_changed_and_that_is_the_reason_told() -> None:
+    text = cib(resources="<primitive id='a' class='lsb' type='a'/>" * 2)
+    assert [item.id for item in taken(text).primitives] == ["a", "a-2"]
+    assert "'a' is called a-2; another one has that name" in told(text)
+
+
+def test_a_score_out_of_an_attribute_is_left_out_with_what_to_write_instead() -> None:
+    rule = "<rule id='r' score-attribute='s'><expression id='e' attribute='k' operation='defined'/>"
+    text = cib(
+        f"<rsc_location id='l' rsc='a'>{rule}</rule></rsc_location>",
+        resources="<primitive id='a' class='lsb' type='a'/>",
+    )
+    assert "its score is an attribute's value; write a location for each node" in told(text)
+
+
 def test_nodes_beyond_the_seventh_have_no_vote_and_that_is_told() -> None:
     nodes = "".join(f"<node id='{number}' uname='n{number}'/>" for number in range(9))
     text = cib(nodes=nodes)
@@ -294,6 +309,8 @@ def test_sample_with_anything_changed_becomes_a_configuration_or_one_sentence(
     root = ET.fromstring(KEPT)
     for number, what, one, other in changes:
         pairs = [(parent, child) for parent in root.iter() for child in parent]
+        if not pairs:
+            break
         parent, child = pairs[number % len(pairs)]
         if what == "-":
             parent.remove(child)
