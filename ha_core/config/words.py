@@ -83,9 +83,13 @@ def is_single(raw: Part) -> bool:
 
 
 def incomplete(raw: Part) -> Iterator[Fault]:
-    """Yield a fault for each ordering of a whole file that has a beginning alone."""
+    """Yield a fault for each ordering of a whole file that has a beginning alone, or a gap."""
     for name, part in raw.get("constraints", {}).items():
-        if len(part.get("order", (1, 2))) < 2 and "then" not in part:
+        levels = part.get("order", (1, 2))
+        if not levels or not all(levels):
+            text = "is empty, or a list in it is; allowed: at least one resource in each"
+            yield Fault(f"constraints.{name}.order", text)
+        elif len(levels) < 2 and "then" not in part:
             text = "has no 'then'; allowed: 'then', or several resources in 'order'"
             yield Fault(f"constraints.{name}", text)
 

@@ -315,6 +315,14 @@ resources:
             "{together: [a, b], score: 0}",
             "k.score: is '0'; allowed: a whole number within 1..1000000, or INFINITY",
         ),
+        (
+            "{order: [], then: a}",
+            "k.order: is empty, or a list in it is; allowed: at least one resource in each",
+        ),
+        (
+            "{order: [[], a]}",
+            "k.order: is empty, or a list in it is; allowed: at least one resource in each",
+        ),
         ("{order: a}", "k: has no 'then'; allowed: 'then', or several resources in 'order'"),
         (
             "{order: [a, b, x]}",
