@@ -313,6 +313,8 @@ class Fencer:
             if not doubtful or not rules.can_fence(configuration, name, power=power):
                 return "", power
             return f"{name} is lost and may still run {', '.join(doubtful)}", power
+        if record.state is NodeState.PENDING:
+            return "", True  # what is known failed in an earlier start; this one has not reported
         for item in record.instances:
             if rules.asks_for_fencing(configuration, name, item) and item.failure is not None:
                 failed = item.failure

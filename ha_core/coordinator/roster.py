@@ -168,8 +168,9 @@ class Roster:
             unseen = record.admission == 0 and record.state is NodeState.PENDING and not restarted
             if restarted:
                 # What the last start of the daemon left behind may run on, ordered or reported
-                # or not, until this one has looked.
-                record.instances = self._may_run(sender, record.instances)
+                # or not, until this one has looked. Its failures were those of that start.
+                left = self._may_run(sender, record.instances)
+                record.instances = tuple(replace(item, failure=None) for item in left)
             self._admit(record, generation, wall_ms, may_hold_lease=unseen)
         return False
 

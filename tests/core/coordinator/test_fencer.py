@@ -237,6 +237,19 @@ def test_node_that_is_proved_to_be_off_is_not_cut_off_again_while_its_lease_runs
     assert bench.fencer.holds(N2, 3, bench.now_ms)
 
 
+def test_start_that_has_not_reported_is_not_cut_off_for_what_failed_in_the_one_before() -> None:
+    bench = Bench()
+    bench.report(N2, failed("monitor", OnFail.FENCE))
+    (order,) = orders(bench.tick())
+    (proof,) = [v for v in bench.answer(order, FenceState.DONE) if isinstance(v, Verdict)]
+    bench.judge(proof)
+    bench.judge(Verdict(N2, 4, ADMITTED, "cluster", "", 0))
+    request = LeaseRequest(7, 1, 4, 1, 0, 0)
+    assert not bench.roster.request(N2, 4, request, bench.now_ms, 0)
+    assert bench.roster.records[N2].generation == 4
+    assert "fence-wanted" not in kinds(bench.tick())
+
+
 def test_stop_that_fails_cuts_the_node_off_where_nothing_else_ends_the_resource() -> None:
     bench = Bench()
     bench.report(N2, failed("stop", OnFail.BLOCK))
