@@ -4,7 +4,6 @@ Left out, as it is Pacemaker's own fault: a CIB of which it says itself that it 
 transition, such as of a group that is unmanaged and has a managed member.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,17 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from ha_core.config.cib.settle import bare
 from ha_core.config.cib.write import write
-from ha_core.config.model import AgentClass, AgentRef, Configuration, Node
+from ha_core.config.model import Configuration, Node
 from ha_core.policy.schedule import schedule
 from ha_core.status import ClusterStatus, Instance, InstanceState, NodeState, NodeStatus
 from tests.core.config.cib import simulate
-from tests.core.config.draw import configurations
 from tests.core.policy import case
 from tests.core.policy.strategies import cases
 
 PROGRAM = simulate.find()
 pytestmark = [
     pytest.mark.shared,
+    pytest.mark.timeout(600),
     pytest.mark.skipif(PROGRAM is None, reason="crm_simulate is not installed"),
 ]
 SLOW = [
@@ -67,43 +66,7 @@ def theirs(configuration: Configuration, directory: Path) -> dict[str, tuple[str
     return {name: answer.places.get(elements[name].id, ()) for name in names}
 
 
-def awake(configuration: Configuration) -> Configuration:
-    """Return it with everything managed and wanted: drawn at random, most of it would stand still.
-
-    Debian's crm_simulate cannot run the class `heartbeat`, which the schema allows.
-    """
-    lsb = AgentRef(AgentClass.LSB, "", "a0")
-    free = {"managed": None, "target_role": None}
-    defaults = configuration.defaults
-    return replace(
-        configuration,
-        options=replace(configuration.options, maintenance=False),
-        nodes=tuple(replace(node, maintenance=False) for node in configuration.nodes),
-        primitives=tuple(
-            replace(
-                item,
-                meta=replace(item.meta, **free),
-                agent=lsb if item.agent.agent_class is AgentClass.HEARTBEAT else item.agent,
-            )
-            for item in configuration.primitives
-        ),
-        groups=tuple(
-            replace(group, meta=replace(group.meta, **free)) for group in configuration.groups
-        ),
-        defaults=replace(defaults, meta=replace(defaults.meta, **free)),
-    )
-
-
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
-@given(configurations())
-def test_anything_that_we_can_say_is_placed_alike(
-    tmp_path: Path, configuration: Configuration
-) -> None:
-    made = awake(configuration)
-    assert theirs(made, tmp_path) == ours(made)
-
-
-@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=SLOW)
 @given(cases())
 def test_groups_and_scores_and_orderings_are_placed_alike(tmp_path: Path, text: str) -> None:
     lines = [line for line in text.splitlines() if line.split()[0] in CONFIGURED]
