@@ -12,8 +12,7 @@ from functools import partial
 from random import Random
 from typing import Final
 
-from ha_core import events as ev
-from ha_core import messages as msg
+from ha_core import events as ev, messages as msg
 from ha_core.config.model import Configuration
 from ha_core.coordinator.lead import Lead, LeadOutput
 from ha_core.coordinator.lone import GoAlone

@@ -8,8 +8,7 @@ from collections import deque
 from functools import partial
 from random import Random
 
-from ha_core import events as ev
-from ha_core import messages as msg
+from ha_core import events as ev, messages as msg
 from ha_core.alone import seen_alone
 from ha_core.config.model import Configuration, TwoNode
 from ha_core.coordinator.desk import Inbox

@@ -7,7 +7,7 @@ that is shared with every node. Knows nothing of how it was observed.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ha_core.config.model import OnFail
+from ha_core.config.choices import OnFail, Role
 from ha_core.ids import Generation, Millis, NodeName, ResourceId
 
 
@@ -69,7 +69,7 @@ class Instance:
     resource: ResourceId
     state: InstanceState
     pending: str = ""
-    """Action under way there (`start`, `stop`, `monitor`), or empty."""
+    """Action under way there (`start`, `stop`, `monitor`, `promote`, …), or empty."""
     fail_count: int = 0
     """Failures since the last cleanup; INFINITY after a failed start."""
     failure: Failure | None = None
@@ -80,6 +80,12 @@ class Instance:
     """It runs by a definition that the configuration has replaced: it must restart."""
     free_after_ms: Millis = 0
     """Of what is uncertain: a guard ends it so long after its node was lost; 0: nobody knows."""
+    role: Role | None = None
+    """Of what can be promoted, while it is active: UNPROMOTED or PROMOTED; None of the others."""
+    promotion_score: int | None = None
+    """How much its agent wants to be promoted here; None: it has said nothing."""
+    migrated_from: NodeName | None = None
+    """It came, or is coming, by live migration from there; the source is not stopped yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,17 @@ class FencingStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Ticket:
+    """A ticket as this site has it: the right to run what depends on it."""
+
+    name: str
+    granted: bool = False
+    standby: bool = False
+    """Granted, but being given up in an orderly way: what depends on it stops as if it were not."""
+    changed_wall_ms: Millis = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterStatus:
     """The status half of the policy engine's input; `nodes` is sorted by name."""
 
@@ -137,6 +154,8 @@ class ClusterStatus:
     """Where the coordinator's last plan placed each primitive: half-done moves are not undone."""
     awaited: tuple[NodeName, ...] = ()
     """Voters that were not seen since the cluster began: nothing starts before (`wait_for_all`)."""
+    tickets: tuple[Ticket, ...] = ()
+    """The tickets of which anything is known, sorted by name."""
 
     def node(self, name: NodeName) -> NodeStatus | None:
         """Return the status of that node, or None."""

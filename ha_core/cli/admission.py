@@ -30,8 +30,7 @@ from ha_core.cli.machine import (
 from ha_core.cli.options import Options, run, verb
 from ha_core.client import Client
 from ha_core.config.kinds import show_place
-from ha_core.config.model import Address, Configuration, Link, Node
-from ha_core.config.model import Options as ClusterOptions
+from ha_core.config.model import Address, Configuration, Link, Node, Options as ClusterOptions
 from ha_core.coordinator.desk import NO_QUORUM
 from ha_core.errors import ConnectError, HaError, RefusedError
 from ha_core.ids import LinkName, NodeName

@@ -37,8 +37,7 @@ from ha_core.errors import ConnectError, HaError, RefusedError
 from ha_core.ids import LinkName
 from ha_core.keyring import parse_ring
 from ha_core.layout import Layout
-from ha_core.runtime import launch
-from ha_core.runtime import witness as process
+from ha_core.runtime import launch, witness as process
 from ha_core.runtime.admission import ask_in, wished_places
 from ha_core.runtime.invitation import Invitation, parse_token
 from ha_core.runtime.nodefile import parse_place, read_node_file

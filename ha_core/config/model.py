@@ -8,97 +8,30 @@ sorted as the user wrote them, so that equal inputs give equal values.
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Final, TypeAlias
 
-from ha_core.ids import ConstraintId, Generation, LinkName, Millis, NodeName, ResourceId
-
-
-class AgentClass(StrEnum):
-    """Kinds of resource agents."""
-
-    OCF = "ocf"
-    LSB = "lsb"
-    SYSTEMD = "systemd"
-    SERVICE = "service"
-    HEARTBEAT = "heartbeat"
-    PROCESS = "process"
-    ADDRESS = "address"
-
-
-class OnFail(StrEnum):
-    """What a failed operation leads to. Source: Pacemaker Explained, "on-fail"."""
-
-    RESTART = "restart"
-    IGNORE = "ignore"
-    BLOCK = "block"
-    STOP = "stop"
-    STANDBY = "standby"
-    FENCE = "fence"
-
-
-class TargetRole(StrEnum):
-    """Whether a resource is wanted."""
-
-    STARTED = "started"
-    STOPPED = "stopped"
-
-
-class Exclusivity(StrEnum):
-    """What must never exist twice; decides which gate protects a resource."""
-
-    NONE = "none"
-    NETWORK = "network"
-    PROCESS = "process"
-    DEVICE = "device"
-
-
-class NoQuorumPolicy(StrEnum):
-    """What a partition without quorum does with its resources."""
-
-    STOP = "stop"
-    FREEZE = "freeze"
-    DEMOTE = "demote"
-    """Stop what is promoted; nothing can be promoted yet, so it acts as `stop`."""
-    IGNORE = "ignore"
-    """Keep what runs, by the words of an administrator; a lease ends all the same."""
-
-    @property
-    def keeps(self) -> bool:
-        """Whether what runs goes on without a quorum, as far as no lease ends it."""
-        return self in (NoQuorumPolicy.FREEZE, NoQuorumPolicy.IGNORE)
-
-
-class TwoNode(StrEnum):
-    """What one of exactly two voters does when the other is lost."""
-
-    WAIT = "wait"
-    FENCING = "fencing"
-    """It goes on alone once a fence device has proved that the other is off."""
-
-
-class OrderKind(StrEnum):
-    """How binding an ordering is."""
-
-    MANDATORY = "mandatory"
-    OPTIONAL = "optional"
-
-
-class Medium(StrEnum):
-    """How a link carries small messages; bulk goes over TCP of links that have addresses."""
-
-    UDP = "udp"
-    BROADCAST = "broadcast"
-    MULTICAST = "multicast"
-    SERIAL = "serial"
-
-
-class Origin(StrEnum):
-    """Who made a location constraint."""
-
-    ADMINISTRATOR = "administrator"
-    MOVE = "move"
-    BAN = "ban"
+from ha_core.config.choices import (
+    AgentClass as AgentClass,
+    Comparison as Comparison,
+    Discovery as Discovery,
+    Exclusivity as Exclusivity,
+    FenceAction as FenceAction,
+    FenceCall as FenceCall,
+    LossPolicy as LossPolicy,
+    Medium as Medium,
+    MultipleActive as MultipleActive,
+    NoQuorumPolicy as NoQuorumPolicy,
+    OnFail as OnFail,
+    OrderedAction as OrderedAction,
+    OrderKind as OrderKind,
+    Origin as Origin,
+    Requires as Requires,
+    Role as Role,
+    Strategy as Strategy,
+    TargetRole as TargetRole,
+    TwoNode as TwoNode,
+)
+from ha_core.ids import INFINITY, ConstraintId, Generation, LinkName, Millis, NodeName, ResourceId
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +48,8 @@ class AgentRef:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A configured operation: `start`, `stop` or `monitor`.
+    """A configured operation: `start`, `stop`, `monitor`, `promote`, `demote`, `notify`, `reload`,
+    `migrate_to` or `migrate_from`.
 
     `interval_ms` is 0 except for recurring monitors; several monitors of one
     resource differ in `depth` (OCF_CHECK_LEVEL) and must differ in interval.
@@ -126,6 +60,9 @@ class Operation:
     timeout_ms: Millis = 20_000
     on_fail: OnFail | None = None
     depth: int = 0
+    role: Role | None = None
+    """Of a monitor: it runs while the resource has that role; None: any role but promoted."""
+    enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +82,13 @@ class Meta:
     """It may not run where no ping target is reached while another node reaches one."""
     prefers_connectivity: int | None = None
     """Score of each ping target that a node reaches."""
+    critical: bool | None = None
+    """Of a dependent, or a group's member: its wishes and failures move what it depends on."""
+    allow_migrate: bool | None = None
+    """It can be migrated live: its agent has `migrate_to` and `migrate_from`."""
+    multiple_active: MultipleActive | None = None
+    requires: Requires | None = None
+    allow_unhealthy_nodes: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +101,8 @@ class Primitive:
     operations: tuple[Operation, ...] = ()
     meta: Meta = Meta()
     description: str = ""
+    utilization: tuple[tuple[str, int], ...] = ()
+    """What it takes of a node's capacity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +111,36 @@ class Group:
 
     id: ResourceId
     members: tuple[ResourceId, ...]
+    meta: Meta = Meta()
+    description: str = ""
+    ordered: bool = True
+    """Its members start one after the other."""
+    colocated: bool = True
+    """Its members stay together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """A primitive or group that runs several times: `member`, on many nodes at once.
+
+    An anonymous clone's primitive keeps its id on every node; an instance of a unique one, or one
+    of several on a node, is called `ID:N` with N from 0.
+    """
+
+    id: ResourceId
+    member: ResourceId
+    instances_max: int | None = None
+    """None: one for each node."""
+    node_max: int = 1
+    instances_min: int = 0
+    """So many must run before what is ordered after it starts."""
+    unique: bool = False
+    promotable: bool = False
+    promoted_max: int = 1
+    promoted_node_max: int = 1
+    interleave: bool = False
+    ordered: bool = False
+    notify: bool = False
     meta: Meta = Meta()
     description: str = ""
 
@@ -186,22 +162,9 @@ class Location:
     until_generation: Generation = 0
     """The start of its node with which a command's location ends; 0: it outlives the node."""
     source: str = ""
-
-
-class Comparison(StrEnum):
-    """How a rule compares a node's attribute. Source: Pacemaker Explained, "expression"."""
-
-    LESS = "lt"
-    LESS_OR_EQUAL = "lte"
-    EQUAL = "eq"
-    NOT_EQUAL = "ne"
-    GREATER_OR_EQUAL = "gte"
-    GREATER = "gt"
-    DEFINED = "defined"
-    NOT_DEFINED = "not_defined"
-    ONE_OF = "one_of"
-    """The rule's value has several words, and the node's is one of them."""
-    NONE_OF = "none_of"
+    role: Role | None = None
+    """PROMOTED: it counts for the promotion alone."""
+    discovery: Discovery = Discovery.ALWAYS
 
 
 NODE_NAME: Final = "#uname"
@@ -230,6 +193,12 @@ class Colocation:
     with_resource: ResourceId
     score: int
     source: str = ""
+    role: Role | None = None
+    with_role: Role | None = None
+    node_attribute: str = ""
+    """Nodes count as the same where this attribute is equal; empty: the node's name."""
+    influence: bool | None = None
+    """Whether the dependent's wishes count for the primary; None: as `critical` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +211,25 @@ class Ordering:
     kind: OrderKind = OrderKind.MANDATORY
     symmetrical: bool = True
     source: str = ""
+    first_action: OrderedAction = OrderedAction.START
+    then_action: OrderedAction = OrderedAction.START
+    any_of: str = ""
+    """All orderings with the same text here and one `then` want but one of their `first`."""
 
 
-Constraint: TypeAlias = Location | Rule | Colocation | Ordering
+@dataclass(frozen=True, slots=True)
+class TicketConstraint:
+    """The resource runs (role None), or is promoted, only while this site holds the ticket."""
+
+    id: ConstraintId
+    ticket: str
+    resource: ResourceId
+    role: Role | None = None
+    loss_policy: LossPolicy = LossPolicy.STOP
+    source: str = ""
+
+
+Constraint: TypeAlias = Location | Rule | Colocation | Ordering | TicketConstraint
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,26 +275,8 @@ class Node:
     attributes: tuple[tuple[str, str], ...] = ()
     fence_levels: tuple[tuple[str, ...], ...] = ()
     """Fence devices to try in turn, all devices of a level together; none: each one alone."""
-
-
-class FenceCall(StrEnum):
-    """What fence agents are called with; time limits and repeats can be given for each."""
-
-    OFF = "off"
-    ON = "on"
-    RESET = "reset"
-    STATUS = "status"
-    MONITOR = "monitor"
-    LIST = "list"
-    METADATA = "metadata"
-
-
-class FenceAction(StrEnum):
-    """What becomes of a node that was cut off."""
-
-    REBOOT = "reboot"
-    """Off, and on again once it is proved to be off."""
-    OFF = "off"
+    capacity: tuple[tuple[str, int], ...] = ()
+    """What resources with a utilization can take of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +332,18 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """How attributes `#health-…` of a node count. Source: Pacemaker Explained, "Node Health"."""
+
+    strategy: str = "none"
+    """`none`, `migrate-on-red`, `only-green`, `progressive` or `custom`."""
+    red: int = -INFINITY
+    yellow: int = 0
+    green: int = 0
+    base: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """Cluster-wide options."""
 
@@ -384,6 +363,10 @@ class Options:
     last_man_standing_ms: Millis = 0
     """A voter that is lost for so long loses its vote until it is back; 0: it keeps it."""
     two_node: TwoNode = TwoNode.WAIT
+    strategy: Strategy = Strategy.DEFAULT
+    health: Health = Health()
+    stop_all: bool = False
+    """Everything is wanted stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,6 +395,8 @@ class Configuration:
     defaults: Defaults = field(default_factory=Defaults)
     ping: Ping = Ping()
     rules: tuple[Rule, ...] = ()
+    clones: tuple[Clone, ...] = ()
+    tickets: tuple[TicketConstraint, ...] = ()
 
     def node(self, name: NodeName) -> Node | None:
         """Return the node of that name, or None."""
@@ -429,12 +414,23 @@ class Configuration:
         """Return the group that the primitive is a member of, or None."""
         return next((item for item in self.groups if resource in item.members), None)
 
+    def clone(self, resource: ResourceId) -> Clone | None:
+        """Return the clone of that id, or None."""
+        return next((item for item in self.clones if item.id == resource), None)
+
+    def clone_of(self, resource: ResourceId) -> Clone | None:
+        """Return the clone whose instances the primitive or group is, or is in, or None."""
+        group = self.group_of(resource)
+        names = (resource, group.id) if group else (resource,)
+        return next((item for item in self.clones if item.member in names), None)
+
     def constraints(self) -> Iterator["Constraint"]:
-        """Return all constraints: locations, rules, colocations, orderings."""
+        """Return all constraints: locations, rules, colocations, orderings, tickets."""
         yield from self.locations
         yield from self.rules
         yield from self.colocations
         yield from self.orderings
+        yield from self.tickets
 
     def voters(self) -> tuple[NodeName, ...]:
         """Return the names of all voting nodes, sorted."""

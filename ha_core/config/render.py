@@ -27,6 +27,7 @@ from ha_core.config.model import (
     Ping,
     Primitive,
     Rule,
+    TicketConstraint,
 )
 from ha_core.config.words import Named, Part, collect
 from ha_core.ids import INFINITY
@@ -113,6 +114,10 @@ def _constraint(item: Constraint) -> Plain:
             return {**found, "score": show_score(item.score)}
         case Ordering():
             return _ordering(item)
+        case TicketConstraint():
+            base: Plain = {"ticket": item.ticket, "resource": str(item.resource)}
+            role: Plain = {} if item.role is None else {"role": str(item.role)}
+            return {**base, **role, "loss_policy": str(item.loss_policy)}
 
 
 def _device(device: FenceDevice) -> Plain:

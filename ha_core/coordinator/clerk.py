@@ -13,8 +13,7 @@ from ha_core import commands
 from ha_core.commands import Command, Outcome
 from ha_core.config.limits import VOTERS_MAX
 from ha_core.config.model import Configuration
-from ha_core.coordinator import desk as desks
-from ha_core.coordinator import ends
+from ha_core.coordinator import desk as desks, ends
 from ha_core.coordinator.desk import Desk
 from ha_core.coordinator.fencer import Fencer
 from ha_core.coordinator.last_man import LastMan

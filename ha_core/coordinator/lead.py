@@ -10,8 +10,7 @@ from random import Random
 
 from ha_core.commands import Command
 from ha_core.coordinator.clerk import Clerk
-from ha_core.coordinator.fencer import Fencer
-from ha_core.coordinator.fencer import Output as FencerOutput
+from ha_core.coordinator.fencer import Fencer, Output as FencerOutput
 from ha_core.coordinator.handover import Handover
 from ha_core.coordinator.planner import REPLAN_MS, Planner
 from ha_core.coordinator.race import Race

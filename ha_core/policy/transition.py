@@ -6,6 +6,7 @@ Owns: the values of a transition. The graph is executed by `ha_core.transition`.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ha_core.config.choices import Role
 from ha_core.ids import NodeName, ResourceId
 
 
@@ -15,15 +16,25 @@ class ActionKind(StrEnum):
     PROBE = "probe"
     START = "start"
     STOP = "stop"
+    PROMOTE = "promote"
+    DEMOTE = "demote"
+    NOTIFY = "notify"
+    RELOAD = "reload"
+    MIGRATE_TO = "migrate_to"
+    """On the source of a live migration."""
+    MIGRATE_FROM = "migrate_from"
+    """On its target."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ActionKey:
-    """Names one action of a transition."""
+    """Names one action of a transition; an instance of a unique clone as the resource `ID:N`."""
 
     resource: ResourceId
     kind: ActionKind
     node: NodeName
+    note: str = ""
+    """Of a notification: `pre-start` and the like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,12 @@ class Action:
     after: tuple[ActionKey, ...]
     reason: str
     """One sentence without a full stop: why this is done."""
+    peer: NodeName | None = None
+    """Of a live migration: the other node."""
+    notice: tuple[tuple[str, str], ...] = ()
+    """Of a notification: what the agent is told, as `OCF_RESKEY_CRM_meta_notify_…` without that
+    prefix.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +66,21 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where one instance of a primitive should be, and as what."""
+
+    instance: ResourceId
+    """`ID:N` of an instance of a unique clone, else the primitive's id."""
+    node: NodeName
+    role: Role = Role.STARTED
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """Where a primitive should be and why; `scores` are sorted by node name."""
+    """Where a primitive should be and why; `scores` are sorted by node name.
+
+    Of a primitive in a clone `node` is the first of its `places`, and None if there is none.
+    """
 
     resource: ResourceId
     node: NodeName | None
@@ -62,6 +92,8 @@ class Decision:
     """
     waits_for: ResourceId | None = None
     """The other resource that keeps it from running, if there is one."""
+    places: tuple[Place, ...] = ()
+    """Of what is in a clone or can be promoted, by node name; empty for the others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from ha_core.config.model import (
     Location,
     Ordering,
     Rule,
+    TicketConstraint,
 )
 from ha_core.ids import NodeName, ResourceId
 from ha_core.policy.transition import Reason
@@ -73,6 +74,8 @@ def _does(item: Constraint) -> str:
             return f"{verb} {item.resource} {between} {item.with_resource}"
         case Ordering():
             return f"starts {item.then} after {item.first}"
+        case TicketConstraint():
+            return f"lets {item.resource} run only with ticket {item.ticket}"
 
 
 def brief(text: str, limit: int = WHY_CHARACTERS_MAX) -> str:

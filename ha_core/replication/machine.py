@@ -33,8 +33,7 @@ from ha_core.replication.signals import (
     LeaderHeard,
     SnapshotInstalled,
 )
-from ha_core.replication.standing import Output as Output
-from ha_core.replication.standing import Standing
+from ha_core.replication.standing import Output as Output, Standing
 
 ENTRIES_PER_APPEND = 64
 """Entries in one message, so that it stays bounded."""

@@ -21,8 +21,7 @@ from urllib.parse import quote
 from ha_core.agents.address import AddressSpec
 from ha_core.errors import ConfigError
 from ha_core.ids import Millis
-from ha_core.runtime import address_frames as frames
-from ha_core.runtime import netlink
+from ha_core.runtime import address_frames as frames, netlink
 from ha_core.runtime.gate import Place
 
 OWNER_S: Final = 0.2

@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from ha_core.agents import address as agent
-from ha_core.agents import ocf
+from ha_core.agents import address as agent, ocf
 from ha_core.agents.address import AddressSpec
 from ha_core.effects import RunOperation
 from ha_core.errors import ConfigError

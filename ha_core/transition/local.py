@@ -14,8 +14,7 @@ from ha_core.ids import INFINITY, Millis, ResourceId
 from ha_core.messages import Order
 from ha_core.policy.transition import ActionKind
 from ha_core.status import Failure, Instance, InstanceState
-from ha_core.transition import failure as codes
-from ha_core.transition import telling
+from ha_core.transition import failure as codes, telling
 from ha_core.transition.recurring import Recurring
 from ha_core.transition.telling import Happened
 from ha_core.transition.under_way import Death, Local, Running

@@ -20,6 +20,7 @@ from ha_core.config.model import (
     Ordering,
     OrderKind,
     Rule,
+    TicketConstraint,
 )
 from ha_core.ids import INFINITY
 from ha_core.policy.cib.tree import Element
@@ -89,6 +90,12 @@ class Constraints:
                 words["kind"] = "Mandatory" if is_binding else "Optional"
                 words["symmetrical"] = "true" if item.symmetrical else "false"
                 return make("rsc_order", {"id": key, **words})
+            case TicketConstraint():
+                words = {"rsc": self._resource(item.resource), "ticket": item.ticket}
+                if item.role is not None:
+                    words["rsc-role"] = str(item.role).capitalize()
+                words["loss-policy"] = str(item.loss_policy)
+                return make("rsc_ticket", {"id": key, **words})
 
     def _rank(self, item: Ordering) -> int:
         """Return which of the orderings of one pair this is, the most binding being the first."""

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ha_core.policy.cib import meta as meta_options
-from ha_core.policy.cib import pairs, values
+from ha_core.policy.cib import meta as meta_options, pairs, values
 from ha_core.policy.cib.meta import Defaults, Options
 from ha_core.policy.cib.operations import (
     TIMEOUT_MS,

@@ -11,8 +11,7 @@ from ha_core.policy.engine import following, wishes
 from ha_core.policy.engine.claims import Pulls, compare
 from ha_core.policy.engine.desk import Desk, location, next_role, present_role
 from ha_core.policy.engine.items import Item, Reason
-from ha_core.policy.engine.links import followed, has_influence
-from ha_core.policy.engine.links import following as followers
+from ha_core.policy.engine.links import followed, following as followers, has_influence
 from ha_core.policy.engine.problem import Kind, NoQuorum, Role
 from ha_core.policy.engine.tickets import is_promotion_barred
 from ha_core.policy.scores import add, text

@@ -1,8 +1,7 @@
 """Whatever a client asks: an answer or a CIM error with a sentence, and never another error."""
 
 import pywbem
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from cim_provider.wbem import operations
 from cim_provider.wbem.operations import Filters, InvokeMethod, Selection, WrittenNumber

@@ -1,8 +1,7 @@
 """What agents say of themselves, hostile ones included."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ha_core.agents.metadata import XML_BYTES_MAX, Action, Parameter, parse
 from ha_core.errors import ConfigError
