@@ -4,8 +4,7 @@ import base64
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ha_core.errors import ConfigError
 from ha_core.keyring import KEYS_MAX, first_ring, parse_ring, render_ring

@@ -8,8 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from ha_core.timers import DEAD_AFTER_MS_MAX, DEAD_AFTER_MS_MIN, DRIFT_PERMILLE, timers
 

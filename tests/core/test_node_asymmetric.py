@@ -10,8 +10,7 @@ from random import Random
 
 import pytest
 
-from ha_core.config.model import Address, Configuration, Link, Ping
-from ha_core.config.model import Node as Member
+from ha_core.config.model import Address, Configuration, Link, Node as Member, Ping
 from ha_core.effects import MAY_PASS_PERSIST, Journal, Send
 from ha_core.events import Event, Received, Tick
 from ha_core.ids import LinkName, NodeName

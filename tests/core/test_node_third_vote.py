@@ -4,8 +4,7 @@ from random import Random
 
 import pytest
 
-from ha_core.config.model import Address, Configuration, Link, Options, TwoNode
-from ha_core.config.model import Node as Member
+from ha_core.config.model import Address, Configuration, Link, Node as Member, Options, TwoNode
 from ha_core.effects import Send
 from ha_core.events import Event, Received, Tick
 from ha_core.ids import LinkName, Millis, NodeName

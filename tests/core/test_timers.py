@@ -1,8 +1,7 @@
 """Timers: the inequalities on which the leases rest, for every dead time that is allowed."""
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from ha_core.timers import (
     DEAD_AFTER_MS_MAX,

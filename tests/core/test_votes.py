@@ -3,8 +3,7 @@
 from itertools import combinations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ha_core.ids import NodeName
 from ha_core.quorum.votes import has_majority, majority_value, step_fault, votes_needed

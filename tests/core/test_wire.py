@@ -5,11 +5,9 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from ha_core import commands, wire
-from ha_core import messages as msg
+from ha_core import commands, messages as msg, wire
 from ha_core.commands import Outcome
 from ha_core.config.model import Configuration
 from ha_core.ids import Generation, NodeName, ResourceId

@@ -2,8 +2,7 @@
 
 import os
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ha_core.runtime.serial_frames import (
     PACKET_MAX,

@@ -6,8 +6,7 @@ from time import monotonic
 
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ha_core.config.check import check
 from ha_core.config.parse import parse_text

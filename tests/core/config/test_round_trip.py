@@ -4,8 +4,7 @@ import json
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from ha_core.config.check import check
 from ha_core.config.model import Address, AgentClass, AgentRef, Configuration, Link, Node, Primitive

@@ -4,8 +4,7 @@ from collections import deque
 from random import Random
 
 from ha_core.commands import AddNode
-from ha_core.config.model import Address, Configuration, Link
-from ha_core.config.model import Node as Member
+from ha_core.config.model import Address, Configuration, Link, Node as Member
 from ha_core.effects import Effect, Send, Stopped
 from ha_core.events import CommandGiven, Event, Received, Tick
 from ha_core.ids import LinkName, NodeName

@@ -12,10 +12,10 @@ from ha_core.config.model import (
     Exclusivity,
     Link,
     Meta,
+    Node as Member,
     Options,
     Primitive,
 )
-from ha_core.config.model import Node as Member
 from ha_core.coordinator.desk import edited
 from ha_core.coordinator.record import Record
 from ha_core.coordinator.refusals import refuse_unsafe

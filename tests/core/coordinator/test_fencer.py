@@ -14,12 +14,12 @@ from ha_core.config.model import (
     Exclusivity,
     FenceDevice,
     Meta,
+    Node as Member,
     OnFail,
     Operation,
     Options,
     Primitive,
 )
-from ha_core.config.model import Node as Member
 from ha_core.coordinator.fencer import UNFENCE_REST_MS, Fencer
 from ha_core.coordinator.planner import with_storage
 from ha_core.coordinator.roster import Roster

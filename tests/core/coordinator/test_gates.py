@@ -11,9 +11,9 @@ from ha_core.config.model import (
     Configuration,
     Exclusivity,
     Meta,
+    Node as Member,
     Primitive,
 )
-from ha_core.config.model import Node as Member
 from ha_core.coordinator.roster import Roster
 from ha_core.gates import Gates
 from ha_core.ids import NodeName, ResourceId

@@ -1,7 +1,6 @@
 """For whom a coordinator steps aside: a larger circle, with a majority, that lasts."""
 
-from ha_core.config.model import Configuration, Options
-from ha_core.config.model import Node as Member
+from ha_core.config.model import Configuration, Node as Member, Options
 from ha_core.coordinator.handover import FIRST, HOLD, Handover
 from ha_core.coordinator.record import Record
 from ha_core.ids import NodeName

@@ -1,7 +1,13 @@
 """The policy engine is asked when its answer may differ, and not at every event."""
 
-from ha_core.config.model import AgentClass, AgentRef, Configuration, OnFail, Primitive
-from ha_core.config.model import Node as Member
+from ha_core.config.model import (
+    AgentClass,
+    AgentRef,
+    Configuration,
+    Node as Member,
+    OnFail,
+    Primitive,
+)
 from ha_core.coordinator.planner import Planner
 from ha_core.coordinator.roster import Roster
 from ha_core.ids import NodeName, ResourceId

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ha_core.config.model import AgentClass, AgentRef, Configuration, Primitive
-from ha_core.config.model import Node as Member
+from ha_core.config.model import AgentClass, AgentRef, Configuration, Node as Member, Primitive
 from ha_core.coordinator.refusals import refuse_unsafe
 from ha_core.coordinator.roster import Roster
 from ha_core.errors import RefusedError

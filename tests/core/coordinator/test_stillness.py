@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ha_core.config.model import Configuration, Options
-from ha_core.config.model import Node as Member
+from ha_core.config.model import Configuration, Node as Member, Options
 from ha_core.coordinator.roster import Roster
 from ha_core.coordinator.stillness import ALWAYS, NOT_STILL, still_until_ms
 from ha_core.fencing.rules import FENCED

@@ -1,7 +1,6 @@
 """The detector: silence of peers, and each link up or down by itself."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ha_core.config.model import Address, Configuration, Node
 from ha_core.ids import LinkName, NodeName

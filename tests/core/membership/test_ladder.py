@@ -3,8 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ha_core.membership.ladder import CLOSED, STEPS, Ladder
 

@@ -1,7 +1,6 @@
 """Placement beside a slow, obvious version of itself, where there is one."""
 
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from ha_core.ids import INFINITY
 from tests.core.policy import case

@@ -1,7 +1,6 @@
 """What holds for every plan, whatever the cluster looks like."""
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from ha_core.ids import INFINITY
 from ha_core.policy.schedule import schedule

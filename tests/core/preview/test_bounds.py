@@ -3,8 +3,7 @@
 from dataclasses import replace
 from random import Random
 
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from ha_core import commands
 from ha_core.config.change import apply_command

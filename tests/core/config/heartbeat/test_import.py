@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from ha_core.config.heartbeat import import_directory
 from ha_core.config.heartbeat.directives import WITHOUT_COUNTERPART

@@ -5,8 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ha_core.ids import INFINITY
 from ha_core.policy.engine.problem import (

@@ -3,8 +3,7 @@
 import re
 from typing import Final
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ha_core.errors import ConfigError
 from ha_core.policy.cib.read import read_cib
