@@ -1,8 +1,9 @@
-"""Who sends a request: Basic authentication, bounded in what guessing costs us.
+"""Who sends a request: a certificate or a password, bounded in what guessing costs us.
 
 Owns: reading the Authorization header, the comparison (one at a time, in a
-thread), the memory of what has been compared, and the limit on failures by
-address. Knows nothing of connections; the users come from `users`.
+thread), the memory of what has been compared, and that whoever guesses wrong
+waits (`lockout`), by address and by user. Knows nothing of connections; the
+users come from `users`.
 Source: RFC 7617 (Basic), RFC 6585 section 4 (429).
 """
 
@@ -15,17 +16,20 @@ from binascii import Error as Base64Error
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
+from cim_provider.server.lockout import LockOut
+from cim_provider.server.roles import Role
 from cim_provider.server.users import (
     HASH_BYTES,
     PASSWORD_BYTES_MAX,
     SALT_BYTES,
+    USERS_MAX,
     Cost,
     PasswordHash,
-    Role,
+    Proof,
     User,
     UserFile,
     UsersError,
@@ -38,22 +42,31 @@ PROVED_MAX: Final = 256
 """Users and passwords remembered as good; a client that comes back costs one HMAC."""
 WAITING_MAX: Final = 16
 """Comparisons in the queue; each takes about a tenth of a second."""
-PEERS_MAX: Final = 1_024
-FREE_FAILURES: Final = 10
-"""A person who mistypes, or a console with an old password, is not held up."""
-HOLD_S_MAX: Final = 60.0
-FORGET_S: Final = 300.0
-"""Failures of an address are forgotten when it has been quiet for so long."""
+HOMES_MAX: Final = 4_096
+"""Addresses remembered from which a user has come in: others' guesses do not hold it up there."""
+PAM_TRUSTED_S: Final = 60.0
+"""So long a password that PAM accepted is good without asking again: we hear of no change."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An authenticated user."""
+    """An authenticated user, and the address that it came from."""
 
     name: str
     role: Role
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerCertificate:
+    """The certificate of a client, which the TLS layer has verified."""
+
+    fingerprint: str
+    """SHA-256, in lower-case hex."""
+    name: str
+    """Common name of its subject, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,30 +77,42 @@ class Denied:
     headers: tuple[tuple[str, str], ...] = ()
 
 
+class PasswordService(Protocol):
+    """Knows passwords that are not in the file of users: PAM."""
+
+    async def fits(self, name: str, password: bytes) -> bool:
+        """Return whether the password is the user's. Raises OSError: it cannot be asked."""
+        ...
+
+
 Verdict: TypeAlias = Identity | Denied
 _UNREAD: Final = object()
 _UNAUTHORIZED: Final = Denied(401, (("WWW-Authenticate", CHALLENGE),))
-
-
-@dataclass(slots=True)
-class _Failures:
-    count: int = 0
-    last_s: float = 0.0
-    held_until_s: float = 0.0
+_BUSY: Final = Denied(503, (("Retry-After", "1"),))
 
 
 class Authenticator:
     """Checks requests against a file of users; takes the file anew when it changes."""
 
-    def __init__(self, file: UserFile, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        file: UserFile,
+        clock: Callable[[], float] = monotonic,
+        pam: PasswordService | None = None,
+    ) -> None:
         self._file = file
         self._clock = clock
+        self._pam = pam
         self._secret = secrets.token_bytes(32)
         self._users: dict[str, User] = {}
         self._nobody = _nobody(())
         self._stamp: object = _UNREAD
+        self._changes = 0
         self._proved: OrderedDict[bytes, Identity] = OrderedDict()
-        self._failures: OrderedDict[str, _Failures] = OrderedDict()
+        self._by_address = LockOut()
+        self._by_user = LockOut(USERS_MAX)
+        self._by_stranger = LockOut()
+        self._homes: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._waiting = 0
         # One thread: a flood of guesses can neither take the processor nor much memory.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="password")
@@ -104,82 +129,133 @@ class Authenticator:
         stamp = self._file.stamp()
         if stamp != self._stamp:
             self._proved.clear()
+            self._changes += 1
             self._users, self._stamp = {}, _UNREAD
             self._users = self._file.read()
             self._stamp = stamp
             self._nobody = _nobody(self._users.values())
         return len(self._users)
 
-    async def authenticate(self, header: str | None, peer: str) -> Verdict:
-        """Return who sends a request with this Authorization header from this address."""
+    def version(self) -> tuple[int, int]:
+        """Return a value that changes as soon as an earlier verdict may be another one now.
+
+        Whoever remembers verdicts by header and address drops them then. It costs one look at
+        the file's stamp.
+        """
+        try:
+            self.load()
+        except UsersError:
+            self._changes += 1
+        return (self._changes, self._period())
+
+    def _period(self) -> int:
+        """Return a number that changes when passwords must be shown to PAM again."""
+        return 0 if self._pam is None else int(self._clock() / PAM_TRUSTED_S)
+
+    async def authenticate(
+        self, header: str | None, peer: str, certificate: PeerCertificate | None = None
+    ) -> Verdict:
+        """Return who sends a request with this Authorization header from this address.
+
+        A certificate that belongs to a user is enough, whatever the header says.
+        """
         try:
             self.load()
         except UsersError as fault:
             log.error("nobody can be authenticated: %s", fault)
             return Denied(500)
+        if certificate is not None:
+            user = self._owner(certificate)
+            if user is not None:
+                return Identity(user.name, user.role, peer)
         credentials = None if header is None else _credentials(header)
         if header is None or credentials is None:
             return _UNAUTHORIZED
-        key = hmac.digest(self._secret, header.encode("latin-1", "replace"), "sha256")
+        content = f"{self._period()} {header}".encode("latin-1", "replace")
+        key = hmac.digest(self._secret, content, "sha256")
         known = self._proved.get(key)
         if known is not None:
             self._proved.move_to_end(key)
-            return known
+            return replace(known, address=peer)
         return await self._compare(key, *credentials, peer)
 
+    def _owner(self, certificate: PeerCertificate) -> User | None:
+        """Return the user of a certificate that was verified."""
+        for user in self._users.values():
+            if certificate.fingerprint in user.certificates:
+                return user
+        named = self._users.get(certificate.name)
+        # Whoever has certificates on record is known by these alone: one that was stolen and
+        # taken off the record is of no use, though its authority still vouches for it.
+        return named if named is not None and not named.certificates else None
+
     async def _compare(self, key: bytes, name: str, password: bytes, peer: str) -> Verdict:
-        held_s = self._held_s(peer)
+        held_s = self._held_s(name, peer)
         if held_s > 0:
             return Denied(429, (("Retry-After", str(int(held_s) + 1)),))
         if self._waiting >= WAITING_MAX:
-            return Denied(503, (("Retry-After", "1"),))
-        user = self._users.get(name)
-        kept = self._nobody if user is None else user.password
-        stamp = self._stamp
+            return _BUSY
+        user, stamp = self._users.get(name), self._stamp
         self._waiting += 1
         try:
-            loop = asyncio.get_running_loop()
-            is_right = await loop.run_in_executor(self._thread, kept.fits, password)
+            is_right = await self._fits(user, name, password)
+        except OSError as fault:
+            log.error("PAM cannot be asked about user %s: %s", name, fault)
+            return _BUSY
         finally:
             self._waiting -= 1
         if user is None or not is_right:
-            self._count_failure(peer)
-            # The name may be a password typed in the wrong field: it is logged only if known.
-            who = "an unknown user" if user is None else f"user {name}"
-            log.warning("%s gave a wrong name or password for %s", peer, who)
+            self._count_failure(user, name, peer)
             return _UNAUTHORIZED
-        identity = Identity(user.name, user.role)
+        self._by_user.forget(name)
+        self._homes[name, peer] = None
+        self._homes.move_to_end((name, peer))
+        if len(self._homes) > HOMES_MAX:
+            self._homes.popitem(last=False)
+        identity = Identity(user.name, user.role, peer)
         if stamp == self._stamp:
             self._remember(key, identity)
         return identity
+
+    async def _fits(self, user: User | None, name: str, password: bytes) -> bool:
+        """Return whether the password is right; an unknown user costs what a known one does."""
+        kept = self._nobody if user is None else user.password
+        if isinstance(kept, PasswordHash):
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, kept.fits, password)
+        if kept is Proof.PAM and self._pam is not None:
+            return await self._pam.fits(name, password)
+        await self._fits(None, name, password)
+        return False
 
     def _remember(self, key: bytes, identity: Identity) -> None:
         self._proved[key] = identity
         if len(self._proved) > PROVED_MAX:
             self._proved.popitem(last=False)
 
-    def _held_s(self, peer: str) -> float:
-        failures = self._failures.get(peer)
-        return 0.0 if failures is None else failures.held_until_s - self._clock()
-
-    def _count_failure(self, peer: str) -> None:
+    def _held_s(self, name: str, peer: str) -> float:
         now = self._clock()
-        failures = self._failures.setdefault(peer, _Failures())
-        if now - failures.last_s > FORGET_S:
-            failures.count = 0
-        failures.count += 1
-        failures.last_s = now
-        beyond = failures.count - FREE_FAILURES
-        if beyond > 0:
-            failures.held_until_s = now + min(HOLD_S_MAX, 2.0 ** min(beyond - 1, 10))
-        self._failures.move_to_end(peer)
-        if len(self._failures) > PEERS_MAX:
-            self._failures.popitem(last=False)
+        by_address = self._by_address.held_s(peer, now)
+        if (name, peer) in self._homes:
+            return by_address
+        of_user = self._by_user if name in self._users else self._by_stranger
+        return max(by_address, of_user.held_s(name, now))
+
+    def _count_failure(self, user: User | None, name: str, peer: str) -> None:
+        now = self._clock()
+        # Names that nobody has are counted too, or the wait would tell which ones exist.
+        of_user = self._by_stranger if user is None else self._by_user
+        held_s = max(self._by_address.count(peer, now), of_user.count(name, now))
+        # The name may be a password typed in the wrong field: it is logged only if known.
+        who = "an unknown user" if user is None else f"user {user.name}"
+        wait = f"; the next try has to wait {held_s:g} s" if held_s else ""
+        log.warning("%s gave a wrong name or password for %s%s", peer, who, wait)
 
 
 def _nobody(users: Iterable[User]) -> PasswordHash:
     """Return what no password fits, and what takes as long to find out as for a known user."""
-    cost = next((user.password.cost for user in users), Cost())
+    hashes = (user.password for user in users if isinstance(user.password, PasswordHash))
+    cost = next((each.cost for each in hashes), Cost())
     return PasswordHash(cost, secrets.token_bytes(SALT_BYTES), secrets.token_bytes(HASH_BYTES))
 
 

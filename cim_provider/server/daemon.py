@@ -8,6 +8,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Final, NoReturn, ParamSpec
@@ -15,9 +16,10 @@ from typing import Final, NoReturn, ParamSpec
 import click
 
 from cim_provider.server.layout import ServerLayout
+from cim_provider.server.roles import Role
 from cim_provider.server.settings import SettingsError, override, read_settings
 from cim_provider.server.users import (
-    Role,
+    Proof,
     User,
     UserFile,
     UsersError,
@@ -109,13 +111,14 @@ def run(
 @click.argument("user")
 @_root
 @click.option(
-    "--observer/--operator",
-    "is_observer",
-    default=None,
-    help="Observers read and may not call methods. Default: operator, or as it was.",
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    help="What the user may do. Default: as it was; everything, if it is new.",
 )
+@click.option("--observer", "role", flag_value=Role.VIEW.value, hidden=True)
+@click.option("--operator", "role", flag_value=Role.OPERATE.value, hidden=True)
 @_explained
-def passwd(user: str, root: Path | None, is_observer: bool | None) -> None:
+def passwd(user: str, root: Path | None, role: str | None) -> None:
     """Set the password of USER, who is added if new.
 
     The password is asked for twice on a terminal, and is otherwise the first line of standard
@@ -124,11 +127,10 @@ def passwd(user: str, root: Path | None, is_observer: bool | None) -> None:
     check_name(user)
     file = UserFile(ServerLayout(root).users_file)
     known = file.read().get(user)
-    role = known.role if known is not None else Role.OPERATOR
-    if is_observer is not None:
-        role = Role.OBSERVER if is_observer else Role.OPERATOR
-    file.put(User(user, hash_password(_password(user)), role))
-    click.echo(f"password of {user} set ({role}) in {file.path}")
+    before = known if known is not None else User(user, Proof.NONE, Role.ADMINISTER)
+    wanted = before.role if role is None else Role(role)
+    file.put(replace(before, password=hash_password(_password(user)), role=wanted))
+    click.echo(f"password of {user} set ({wanted}) in {file.path}")
 
 
 def _password(user: str) -> bytes:

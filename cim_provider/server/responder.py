@@ -18,7 +18,7 @@ from typing import Final
 import pywbem
 
 from cim_provider.server.auth import Identity
-from cim_provider.server.users import Role
+from cim_provider.server.roles import authorize
 from cim_provider.wbem.errors import OperationError, Status
 from cim_provider.wbem.http import Expected
 from cim_provider.wbem.operations import InvokeMethod, Operation, Performer
@@ -123,10 +123,8 @@ class Responder:
         return envelope(message.message_id, message.operation, body, message.method)
 
     async def _perform(self, operation: Operation, identity: Identity) -> bytes:
+        authorize(identity.name, identity.role, operation)
         if isinstance(operation, InvokeMethod):
-            if identity.role is not Role.OPERATOR:
-                text = f"user {identity.name} is an observer and may not call methods"
-                raise pywbem.CIMError(Status.ACCESS_DENIED, text)
             log.info("%s calls %s", identity.name, operation.method)
         try:
             async with asyncio.timeout(self._operation_s_max):

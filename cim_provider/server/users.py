@@ -2,7 +2,9 @@
 
 Owns: the format of the file, its permissions, its changes, and how a password
 is hashed and compared. Knows nothing of HTTP. One user a line, sorted:
-`name:scrypt$n$r$p$salt$hash[:observer]`, salt and hash in base64.
+`name:proof:role[:fingerprint,...]`. The proof is `scrypt$n$r$p$salt$hash` with
+salt and hash in base64, or `pam` where PAM knows the password, or `none` where
+only a certificate will do; a fingerprint is the SHA-256 of a certificate.
 Source: RFC 7914 (scrypt); the cost is one of OWASP's equivalent choices, the
 one that needs least memory at a time.
 """
@@ -16,18 +18,22 @@ import secrets
 import stat
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from cim_provider.server.roles import Role
+
 USERS_MAX: Final = 1_000
 FILE_BYTES_MAX: Final = 1_048_576
 PASSWORD_BYTES_MAX: Final = 1_024
 SALT_BYTES: Final = 16
 HASH_BYTES: Final = 32
+CERTIFICATES_MAX: Final = 16
+"""Certificates on record for one user: an old and a new one for each of a few machines."""
 SCRYPT_MEMORY_MAX: Final = 64 * 1024 * 1024
 """A line of the file may not ask for more; 128 * n * r bytes are needed."""
 SCRYPT_ROUNDS_MAX: Final = 16
@@ -36,19 +42,22 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _HASH = re.compile(
     r"scrypt\$([0-9]{1,7})\$([0-9]{1,3})\$([0-9]{1,2})\$([A-Za-z0-9+/=]{1,256})\$([A-Za-z0-9+/=]{1,256})"
 )
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+_FORMER: Final = {"": Role.OPERATE, "operator": Role.OPERATE, "observer": Role.VIEW}
+"""Roles as files of the first releases have them."""
 
 
 class UsersError(Exception):
     """The file of users, or a change of it, is not acceptable; the text holds the cure."""
 
 
-class Role(StrEnum):
-    """What a user may do."""
+class Proof(StrEnum):
+    """Who knows the password of a user that has no hash here."""
 
-    OPERATOR = "operator"
-    """Read everything and call methods."""
-    OBSERVER = "observer"
-    """Read everything."""
+    PAM = "pam"
+    """The system, by PAM."""
+    NONE = "none"
+    """Nobody: the user comes with a certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +91,11 @@ class User:
     """One user."""
 
     name: str
-    password: PasswordHash
-    role: Role = Role.OPERATOR
+    password: PasswordHash | Proof
+    role: Role = Role.VIEW
+    certificates: tuple[str, ...] = ()
+    """Fingerprints of its certificates, in lower-case hex; with one, no other certificate will do,
+    with none, any will do that the trusted authority gave to this name."""
 
 
 def hash_password(password: bytes, cost: Cost | None = None) -> PasswordHash:
@@ -142,12 +154,25 @@ def parse_users(text: str, place: str) -> dict[str, User]:
 
 def _parse_line(line: str, place: str) -> User:
     # The line itself is never shown: it is a secret.
-    name, _, rest = line.partition(":")
-    kept, _, role = rest.strip().partition(":")
+    name, kept, role, listed = (*line.strip().split(":", 3), "", "", "")[:4]
+    certificates = tuple(listed.split(",")) if listed else ()
+    is_proof = kept in tuple(Proof) or _HASH.fullmatch(kept)
+    if not _NAME.fullmatch(name) or not is_proof or role not in (*_FORMER, *Role):
+        form = f"name:proof:role[:fingerprint,...] with a role of {', '.join(Role)}"
+        raise UsersError(f"{place}: no user, expected {form}: set it with 'ha wbem user'")
+    if len(certificates) > CERTIFICATES_MAX or not all(map(_FINGERPRINT.fullmatch, certificates)):
+        raise UsersError(
+            f"{place}: certificates of {name!r}: expected at most {CERTIFICATES_MAX} SHA-256"
+            " fingerprints in lower-case hex, with commas: set them anew"
+        )
+    given = _FORMER[role] if role in _FORMER else Role(role)
+    return User(name, _parse_proof(kept, name, place), given, certificates)
+
+
+def _parse_proof(kept: str, name: str, place: str) -> PasswordHash | Proof:
     match = _HASH.fullmatch(kept)
-    if not _NAME.fullmatch(name) or match is None or role not in ("", *Role):
-        form = "name:scrypt$n$r$p$salt$hash[:observer]"
-        raise UsersError(f"{place}: no user, expected {form}: set it with 'ha-cimd passwd USER'")
+    if match is None:
+        return Proof(kept)
     cost = Cost(int(match[1]), int(match[2]), int(match[3]))
     try:
         salt, digest = b64decode(match[4], validate=True), b64decode(match[5], validate=True)
@@ -155,7 +180,7 @@ def _parse_line(line: str, place: str) -> User:
         raise UsersError(f"{place}: salt or hash of {name!r} is not base64: set it anew") from fault
     if not _is_acceptable(cost) or len(digest) != HASH_BYTES:
         raise UsersError(f"{place}: cost or hash of {name!r} is out of range: set it anew")
-    return User(name, PasswordHash(cost, salt, digest), Role(role or Role.OPERATOR))
+    return PasswordHash(cost, salt, digest)
 
 
 def _is_acceptable(cost: Cost) -> bool:
@@ -210,13 +235,24 @@ class UserFile:
         with self._changing() as users:
             users[check_name(user.name)] = user
 
+    def add(self, user: User) -> None:
+        """Add a user. Raises UsersError: one of that name is there already."""
+        with self._changing() as users:
+            if user.name in users:
+                cure = f"change it with 'ha wbem user role', 'password' or remove it: {user.name}"
+                raise UsersError(f"there is a user {user.name!r} already: {cure}")
+            users[check_name(user.name)] = user
+
+    def change(self, name: str, change: Callable[[User], User]) -> User:
+        """Replace a user by what becomes of it. Raises UsersError: there is no such user."""
+        with self._changing() as users:
+            users[name] = change(_known(users, name))
+            return users[name]
+
     def remove(self, name: str) -> None:
         """Remove a user. Raises UsersError: there is no such user."""
         with self._changing() as users:
-            if name not in users:
-                known = ", ".join(users) or "none"
-                raise UsersError(f"there is no user {name!r}; known are: {known}")
-            del users[name]
+            del users[_known(users, name).name]
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, User]]:
@@ -251,6 +287,13 @@ class UserFile:
         os.replace(temporary, self._path)
 
 
+def _known(users: dict[str, User], name: str) -> User:
+    if name not in users:
+        known = ", ".join(sorted(users)) or "none"
+        raise UsersError(f"there is no user {name[:80]!r}; known are: {known}")
+    return users[name]
+
+
 def _line(user: User) -> str:
-    role = "" if user.role is Role.OPERATOR else f":{user.role}"
-    return f"{user.name}:{user.password}{role}"
+    certificates = f":{','.join(user.certificates)}" if user.certificates else ""
+    return f"{user.name}:{user.password}:{user.role}{certificates}"

@@ -21,8 +21,9 @@ from cim_provider.server.certificate import ensure_certificate
 from cim_provider.server.connection import Connection, Limits
 from cim_provider.server.listener import Listener, bind
 from cim_provider.server.responder import Responder
+from cim_provider.server.roles import Role
 from cim_provider.server.tls import server_context
-from cim_provider.server.users import Cost, Role, User, UserFile, hash_password
+from cim_provider.server.users import Cost, User, UserFile, hash_password
 from cim_provider.wbem import operations
 
 CHEAP = Cost(n=16, r=1, p=1)
@@ -130,7 +131,7 @@ def serving(
 ) -> Iterator[Served]:
     """Serve `performer`, else a `FakePerformer`, with and without TLS."""
     users = UserFile(directory / "users")
-    for (name, password), role in ((OPERATOR, Role.OPERATOR), (OBSERVER, Role.OBSERVER)):
+    for (name, password), role in ((OPERATOR, Role.ADMINISTER), (OBSERVER, Role.VIEW)):
         users.put(User(name, hash_password(password.encode(), CHEAP), role))
     certificate, key = directory / "certificate.pem", directory / "key.pem"
     ensure_certificate(certificate, key, ["localhost", "127.0.0.1"])

@@ -4,21 +4,24 @@ import asyncio
 import stat
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cim_provider.server.auth import (
-    FREE_FAILURES,
-    HOLD_S_MAX,
+    PAM_TRUSTED_S,
     WAITING_MAX,
     Authenticator,
     Denied,
     Identity,
+    PeerCertificate,
 )
+from cim_provider.server.lockout import FREE_FAILURES, HOLD_S_MAX
+from cim_provider.server.roles import Role
 from cim_provider.server.users import (
     Cost,
-    Role,
+    Proof,
     User,
     UserFile,
     UsersError,
@@ -34,8 +37,8 @@ PEER = "192.0.2.1"
 @pytest.fixture
 def users(tmp_path: Path) -> UserFile:
     file = UserFile(tmp_path / "cimd" / "users")
-    file.put(User("ann", hash_password(b"sesame", CHEAP)))
-    file.put(User("bob", hash_password("gr\u00fc\u00df".encode(), CHEAP), Role.OBSERVER))
+    file.put(User("ann", hash_password(b"sesame", CHEAP), Role.OPERATE))
+    file.put(User("bob", hash_password("gr\u00fc\u00df".encode(), CHEAP), Role.VIEW))
     return file
 
 
@@ -43,12 +46,29 @@ def basic(name: str, password: str) -> str:
     return "Basic " + b64encode(f"{name}:{password}".encode()).decode()
 
 
+class StandInForPam:
+    """Knows one password, which a test may change; counts how often it is asked."""
+
+    def __init__(self, password: bytes) -> None:
+        self.password = password
+        self.asked: list[str] = []
+        self.is_down = False
+
+    async def fits(self, name: str, password: bytes) -> bool:
+        """See `PasswordService`."""
+        self.asked.append(name)
+        if self.is_down:
+            raise ConnectionRefusedError("nobody listens")
+        return password == self.password
+
+
 def run(
     users: UserFile,
     test: Callable[[Authenticator], Awaitable[None]],
     clock: Callable[[], float] = lambda: 0.0,
+    pam: StandInForPam | None = None,
 ) -> None:
-    authenticator = Authenticator(users, clock)
+    authenticator = Authenticator(users, clock, pam)
 
     async def bounded() -> None:
         async with asyncio.timeout(10):
@@ -64,7 +84,7 @@ def test_file_keeps_no_password_and_is_for_its_owner_alone(users: UserFile) -> N
     text = users.path.read_text()
     assert "sesame" not in text
     assert text.startswith("ann:scrypt$16$1$1$")
-    assert text.splitlines()[1].endswith(":observer")
+    assert text.splitlines()[1].endswith(":view")
     assert stat.S_IMODE(users.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(users.path.parent.stat().st_mode) == 0o700
 
@@ -122,6 +142,9 @@ def test_password_that_is_empty_or_endless_is_refused(password: bytes) -> None:
         "ann:scrypt$1048576$8$1$YWFh$" + b64encode(b"x" * 32).decode(),
         "ann:scrypt$16$1$17$YWFh$" + b64encode(b"x" * 32).decode(),
         "ann:scrypt$16$1$1$YWFh$" + b64encode(b"x" * 32).decode() + ":admin",
+        "ann:none:view:YWFh",
+        "ann:none:view:" + ",".join(["ab" * 32] * 17),
+        "ann:none:view:" + "AB" * 32,
     ],
 )
 def test_line_that_is_no_user_is_refused_by_its_place_alone(line: str) -> None:
@@ -133,9 +156,9 @@ def test_line_that_is_no_user_is_refused_by_its_place_alone(line: str) -> None:
 def test_right_password_gives_name_and_role(users: UserFile) -> None:
     async def test(authenticator: Authenticator) -> None:
         ann = await authenticator.authenticate(basic("ann", "sesame"), PEER)
-        assert ann == Identity("ann", Role.OPERATOR)
+        assert ann == Identity("ann", Role.OPERATE, PEER)
         bob = await authenticator.authenticate(basic("bob", "gr\u00fc\u00df"), PEER)
-        assert bob == Identity("bob", Role.OBSERVER)
+        assert bob == Identity("bob", Role.VIEW, PEER)
 
     run(users, test)
 
@@ -181,7 +204,9 @@ def test_repeated_failures_hold_up_their_address_longer_and_longer(users: UserFi
 
     async def test(authenticator: Authenticator) -> None:
         async def status(password: str, peer: str = PEER) -> int:
-            verdict = await authenticator.authenticate(basic("ann", password), peer)
+            # A name of each own: here the address is what counts.
+            name = "ann" if password == "sesame" else password
+            verdict = await authenticator.authenticate(basic(name, password), peer)
             return verdict.status if isinstance(verdict, Denied) else 200
 
         assert await status("sesame", "192.0.2.9") == 200
@@ -213,3 +238,103 @@ def test_comparisons_in_the_queue_are_bounded(users: UserFile) -> None:
         assert statuses.count(401) == WAITING_MAX
 
     run(users, test)
+
+
+def test_guesses_at_one_user_from_many_addresses_hold_that_user_up_and_no_other(
+    users: UserFile,
+) -> None:
+    async def test(authenticator: Authenticator) -> None:
+        async def status(name: str, password: str, peer: str) -> int:
+            verdict = await authenticator.authenticate(basic(name, password), peer)
+            return verdict.status if isinstance(verdict, Denied) else 200
+
+        assert await status("ann", "sesame", "192.0.2.200") == 200
+        for n in range(FREE_FAILURES + 1):
+            assert await status("ann", f"guess {n}", f"192.0.2.{n}") == 401
+        assert await status("ann", "guess", "192.0.2.99") == 429
+        assert await status("ann", "sesame ", "192.0.2.200") == 401, "its own address is spared"
+        assert await status("bob", "gr\u00fc\u00df", "192.0.2.99") == 200
+
+    run(users, test)
+
+
+def test_guesses_at_a_name_that_nobody_has_are_held_up_alike(users: UserFile) -> None:
+    async def test(authenticator: Authenticator) -> None:
+        statuses = []
+        for n in range(FREE_FAILURES + 2):
+            verdict = await authenticator.authenticate(basic("eve", f"{n}"), f"192.0.2.{n}")
+            assert isinstance(verdict, Denied)
+            statuses.append(verdict.status)
+        assert statuses == [401] * (FREE_FAILURES + 1) + [429]
+
+    run(users, test)
+
+
+def test_version_changes_with_the_file_and_not_without(users: UserFile) -> None:
+    async def test(authenticator: Authenticator) -> None:
+        first = authenticator.version()
+        assert authenticator.version() == first
+        users.change("ann", lambda user: replace(user, role=Role.VIEW))
+        assert authenticator.version() != first
+
+    run(users, test)
+
+
+def test_user_of_pam_is_asked_for_there_and_has_its_role_here(users: UserFile) -> None:
+    now, pam = [0.0], StandInForPam(b"unix")
+    users.put(User("carl", Proof.PAM, Role.ADMINISTER))
+
+    async def test(authenticator: Authenticator) -> None:
+        good = basic("carl", "unix")
+        for _ in range(2):
+            verdict = await authenticator.authenticate(good, PEER)
+            assert verdict == Identity("carl", Role.ADMINISTER, PEER)
+        assert pam.asked == ["carl"], "what PAM has accepted is good for a while"
+        assert isinstance(await authenticator.authenticate(basic("carl", "x"), PEER), Denied)
+        before, pam.password = authenticator.version(), b"another"
+        now[0] += PAM_TRUSTED_S
+        assert authenticator.version() != before
+        assert isinstance(await authenticator.authenticate(good, PEER), Denied)
+        pam.is_down = True
+        verdict = await authenticator.authenticate(good, PEER)
+        assert isinstance(verdict, Denied)
+        assert verdict.status == 503
+
+    run(users, test, lambda: now[0], pam)
+
+
+def test_user_of_pam_cannot_come_in_where_pam_is_off(users: UserFile) -> None:
+    users.put(User("carl", Proof.PAM, Role.ADMINISTER))
+
+    async def test(authenticator: Authenticator) -> None:
+        assert isinstance(await authenticator.authenticate(basic("carl", "unix"), PEER), Denied)
+
+    run(users, test)
+
+
+def test_certificate_stands_for_its_user_by_name_or_by_fingerprint_alone(users: UserFile) -> None:
+    ours, theirs = "ab" * 32, "cd" * 32
+    users.put(User("carl", Proof.NONE, Role.OPERATE, (ours,)))
+
+    async def test(authenticator: Authenticator) -> None:
+        async def name(fingerprint: str, common_name: str, header: str | None = None) -> str:
+            certificate = PeerCertificate(fingerprint, common_name)
+            verdict = await authenticator.authenticate(header, PEER, certificate)
+            return "" if isinstance(verdict, Denied) else verdict.name
+
+        assert await name(ours, "somebody") == "carl"
+        assert await name(theirs, "ann") == "ann"
+        assert await name(theirs, "carl") == "", "who has one on record is known by it alone"
+        assert await name(theirs, "eve") == ""
+        assert await name(theirs, "eve", basic("ann", "sesame")) == "ann", "Basic stays possible"
+        users.change("carl", lambda user: replace(user, certificates=()))
+        assert await name(ours, "somebody") == ""
+
+    run(users, test)
+
+
+def test_role_of_the_first_releases_is_still_read() -> None:
+    kept = str(hash_password(b"x", CHEAP))
+    text = f"ann:{kept}\nbob:{kept}:observer\ncarl:{kept}:operator\n"
+    roles = [user.role for user in parse_users(text, "users").values()]
+    assert roles == [Role.OPERATE, Role.VIEW, Role.OPERATE]

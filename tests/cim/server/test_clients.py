@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pywbem
 
+from cim_provider.server.roles import Role
 from cim_provider.server.users import User, hash_password
 from cim_provider.wbem import operations
 from tests.cim.server.harness import (
@@ -106,7 +107,7 @@ def wbemcli(server: Served, *arguments: str, user: tuple[str, str] = OPERATOR) -
 def plain(tmp_path_factory: pytest.TempPathFactory):
     """A server whose operator has a password that needs no escape in a URL."""
     with serving(tmp_path_factory.mktemp("plain")) as served:
-        served.users.put(User("ann", hash_password(b"sesame", CHEAP)))
+        served.users.put(User("ann", hash_password(b"sesame", CHEAP), Role.ADMINISTER))
         yield served
 
 

@@ -73,11 +73,11 @@ def connection(root: Path, url: str) -> pywbem.WBEMConnection:
 
 def test_users_are_set_listed_and_removed(tmp_path: Path) -> None:
     assert cli(tmp_path, "passwd", "ann", text="sesame\n")[0] == 0
-    assert cli(tmp_path, "passwd", "bob", "--observer", text="look\n")[0] == 0
+    assert cli(tmp_path, "passwd", "bob", "--role", "view", text="look\n")[0] == 0
     assert cli(tmp_path, "passwd", "bob", text="look again\n")[0] == 0
-    assert cli(tmp_path, "user", "list") == (0, "ann operator\nbob observer\n")
+    assert cli(tmp_path, "user", "list") == (0, "ann administer\nbob view\n")
     assert cli(tmp_path, "user", "remove", "bob")[0] == 0
-    assert cli(tmp_path, "user", "list") == (0, "ann operator\n")
+    assert cli(tmp_path, "user", "list") == (0, "ann administer\n")
 
 
 def test_faults_of_users_are_one_sentence_each(tmp_path: Path) -> None:

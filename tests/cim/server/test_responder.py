@@ -8,13 +8,13 @@ import pytest
 from cim_provider.server import responder as module
 from cim_provider.server.auth import Identity
 from cim_provider.server.responder import Responder
-from cim_provider.server.users import Role
+from cim_provider.server.roles import Role
 from cim_provider.wbem import operations
 from cim_provider.wbem.errors import ProtocolError
 from cim_provider.wbem.http import Expected
 from tests.cim.server.harness import CLASS, body, instance
 
-ANN = Identity("ann", Role.OPERATOR)
+ANN = Identity("ann", Role.OPERATE)
 EXPECTED = Expected("", "EnumerateInstances", "root/cimv2")
 
 

@@ -1,0 +1,160 @@
+"""What a user may do: three roles, and the least one of each operation and method.
+
+Owns: the two tables, and the decision with its words. What stands in no table
+is for administrators alone, so that something new is closed until somebody has
+thought about it; a test compares the tables with the operations and the schema.
+Knows nothing of how a user was authenticated.
+"""
+
+# pywbem has no annotations: its calls would be untyped.
+# mypy: allow-untyped-calls
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+import pywbem
+
+from cim_provider.wbem.errors import Status
+from cim_provider.wbem.operations import InvokeMethod
+
+
+class Role(StrEnum):
+    """What a user may do; each role may also do what the one before it may."""
+
+    VIEW = "view"
+    """Read everything."""
+    OPERATE = "operate"
+    """Call the methods that run the cluster, and subscribe to indications."""
+    ADMINISTER = "administer"
+    """Everything."""
+
+
+_RANK: Final = {role: rank for rank, role in enumerate(Role)}
+
+_READS: Final = (
+    "GetInstance",
+    "EnumerateInstances",
+    "EnumerateInstanceNames",
+    "Associators",
+    "AssociatorNames",
+    "References",
+    "ReferenceNames",
+    "ExecQuery",
+    "GetProperty",
+    "GetClass",
+    "EnumerateClasses",
+    "EnumerateClassNames",
+    "GetQualifier",
+    "EnumerateQualifiers",
+    "OpenEnumerateInstances",
+    "OpenEnumerateInstancePaths",
+    "OpenReferenceInstances",
+    "OpenReferenceInstancePaths",
+    "OpenAssociatorInstances",
+    "OpenAssociatorInstancePaths",
+    "OpenQueryInstances",
+    "PullInstancesWithPath",
+    "PullInstancePaths",
+    "PullInstances",
+    "CloseEnumeration",
+    "EnumerationCount",
+)
+_INSTANCE_WRITES: Final = ("CreateInstance", "ModifyInstance", "DeleteInstance", "SetProperty")
+_SCHEMA_WRITES: Final = (
+    "CreateClass",
+    "ModifyClass",
+    "DeleteClass",
+    "SetQualifier",
+    "DeleteQualifier",
+)
+
+OPERATIONS: Final[Mapping[str, Role]] = MappingProxyType(
+    {
+        **dict.fromkeys(_READS, Role.VIEW),
+        **dict.fromkeys((*_INSTANCE_WRITES, *_SCHEMA_WRITES), Role.ADMINISTER),
+    }
+)
+"""The least role of each intrinsic operation; some writes have another one by their class."""
+
+VALUES: Final[Mapping[str, Role]] = MappingProxyType(
+    {
+        "OpenEnumeration": Role.VIEW,
+        "Pull": Role.VIEW,
+        "CountEnumeration": Role.VIEW,
+        "ChangeSchema": Role.ADMINISTER,
+    }
+)
+"""The same for the values (`wbem.operations`) that stand for several operations."""
+
+SUBSCRIBING: Final = frozenset(
+    {
+        "cim_indicationfilter",
+        "cim_listenerdestination",
+        "cim_listenerdestinationcimxml",
+        "cim_indicationhandler",
+        "cim_indicationhandlercimxml",
+        "cim_abstractindicationsubscription",
+        "cim_indicationsubscription",
+        "cim_formattedindicationsubscription",
+    }
+)
+"""Classes, in lower case, whose instances whoever operates may create, change and delete.
+
+A console needs them to be told of events, and should need no more than that.
+"""
+
+METHODS: Final[Mapping[str, Role]] = MappingProxyType(
+    {
+        "RequestStateChange": Role.OPERATE,
+        "SetManaged": Role.OPERATE,
+        "SetMaintenance": Role.OPERATE,
+        "StartService": Role.ADMINISTER,
+        "StopService": Role.ADMINISTER,
+    }
+)
+"""The least role of each extrinsic method, by name: a name means the same in every class."""
+
+_METHODS_LOWER: Final = {name.lower(): role for name, role in METHODS.items()}
+
+
+def least_role(operation: object) -> Role:
+    """Return the least role that may carry out an operation value."""
+    if isinstance(operation, InvokeMethod):
+        return _METHODS_LOWER.get(operation.method.lower(), Role.ADMINISTER)
+    name = type(operation).__name__
+    least = OPERATIONS.get(name) or VALUES.get(name, Role.ADMINISTER)
+    if name in _INSTANCE_WRITES and class_of(operation).lower() in SUBSCRIBING:
+        return Role.OPERATE
+    return least
+
+
+def class_of(operation: object) -> str:
+    """Return the name of the class that an operation on an instance is about, or nothing."""
+    for attribute in ("instance", "path", "target"):
+        found = getattr(operation, attribute, None)
+        if isinstance(found, pywbem.CIMInstance | pywbem.CIMInstanceName):
+            return str(found.classname)
+    return ""
+
+
+def is_write(operation: object) -> bool:
+    """Return whether an operation changes something, or may: all that viewers may not do."""
+    return least_role(operation) is not Role.VIEW
+
+
+def authorize(name: str, role: Role, operation: object) -> None:
+    """Let a user of that role carry out the operation.
+
+    Raises CIMError: ACCESS_DENIED, in words, with the cure.
+    """
+    least = least_role(operation)
+    if _RANK[role] >= _RANK[least]:
+        return
+    what = operation.method if isinstance(operation, InvokeMethod) else type(operation).__name__
+    text = (
+        f"user {name} has the role {role} and {what[:64]} needs {least}:"
+        f" an administrator can give it with 'ha wbem user role {name} {least}'"
+    )
+    raise pywbem.CIMError(int(Status.ACCESS_DENIED), text)
