@@ -7,7 +7,7 @@ is not there, and the objects of a class. Made once; a view comes with each call
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Final, NoReturn
 
@@ -15,6 +15,7 @@ import pywbem
 
 from cim_provider.mapping.rows import AssociationRow, ClassRow, Pair, Record, Ref, Values, Wanted
 from cim_provider.mapping.world import World
+from cim_provider.mapping.writing import Writer
 from cim_provider.schema import ClassInfo, NamespaceSchema, Schema
 from cim_provider.wbem.errors import Status
 
@@ -31,7 +32,11 @@ class Catalog:
     """The rows by namespace and class; every row's class is declared, with its keys."""
 
     def __init__(
-        self, schema: Schema, rows: Iterable[ClassRow], associations: Iterable[AssociationRow]
+        self,
+        schema: Schema,
+        rows: Iterable[ClassRow],
+        associations: Iterable[AssociationRow],
+        writers: Mapping[str, Writer] | None = None,
     ) -> None:
         self.schema = schema
         self._rows: dict[tuple[str, str], ClassRow] = {}
@@ -43,6 +48,10 @@ class Catalog:
             for name in each.namespaces:
                 roles = (each.left_role, each.right_role)
                 self._associations[self._key(name, each.class_name, roles)] = each
+
+        self._writers = {name.lower(): writer for name, writer in (writers or {}).items()}
+        placed = {name for _, name in (*self._rows, *self._associations)}
+        assert self._writers.keys() <= placed, "a class has a writer and no row"
 
     def _key(self, namespace: str, class_name: str, keys: tuple[str, ...]) -> tuple[str, str]:
         info = self.namespace(namespace).get(class_name)
@@ -57,6 +66,13 @@ class Catalog:
             known = ", ".join(each.name for each in self.schema.namespaces.values())
             text = f"namespace {name[:NAME_CHARS_MAX]!r} does not exist; there are {known}"
             refuse(Status.INVALID_NAMESPACE, text)
+        return found
+
+    def namespace_or(self, name: str, status: Status) -> NamespaceSchema:
+        """Return the classes of a namespace. Raises CIMError: `status`."""
+        found = self.schema.namespace(name)
+        if found is None:
+            refuse(status, f"namespace {name[:NAME_CHARS_MAX]!r} does not exist")
         return found
 
     def declared(
@@ -77,6 +93,12 @@ class Catalog:
         """Return the row of an association class, or None."""
         return self._associations.get((namespace.name.lower(), class_name.lower()))
 
+    def writer(self, namespace: NamespaceSchema, class_name: str) -> Writer | None:
+        """Return who changes the objects of a class, or None."""
+        key = (namespace.name.lower(), class_name.lower())
+        is_here = key in self._rows or key in self._associations
+        return self._writers.get(class_name.lower()) if is_here else None
+
     def associations(self, namespace: NamespaceSchema) -> Iterator[AssociationRow]:
         """Yield the rows of the association classes of a namespace."""
         name = namespace.name.lower()
@@ -87,6 +109,11 @@ class Catalog:
         for each in (info, *namespace.subclasses(info.name, deep=True)):
             if self.row(namespace, each.name) or self.association(namespace, each.name):
                 yield each
+
+    def is_volatile(self, namespace: NamespaceSchema, info: ClassInfo) -> bool:
+        """Return whether objects of the class or its subclasses change without a new version."""
+        rows = (self.row(namespace, each.name) for each in self.family(namespace, info))
+        return any(row is not None and row.is_volatile for row in rows)
 
     def records(
         self, namespace: NamespaceSchema, class_name: str, world: World

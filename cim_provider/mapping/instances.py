@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 
 import pywbem
 
-from cim_provider.mapping.catalog import Catalog
+from cim_provider.mapping.catalog import NAME_CHARS_MAX, Catalog, refuse
 from cim_provider.mapping.paths import cim_path, locate
 from cim_provider.mapping.rows import Record, Ref
 from cim_provider.mapping.world import World
-from cim_provider.schema import ClassInfo
+from cim_provider.schema import ClassInfo, NamespaceSchema
 from cim_provider.wbem import operations
-from cim_provider.wbem.operations import Instances, Paths, Selection
+from cim_provider.wbem.errors import Status
+from cim_provider.wbem.operations import Instances, Paths, PropertyValue, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,26 @@ def get_instance(catalog: Catalog, asked: operations.GetInstance, world: World) 
     record = locate(catalog, namespace, asked.path, world)
     info = catalog.declared(namespace, record.ref.class_name)
     shape = shape_of(info, asked.selection)
-    return Instances((cim_instance(record, shape, namespace.name),))
+    is_volatile = _is_volatile(catalog, namespace, record)
+    return Instances((cim_instance(record, shape, namespace.name),), is_volatile)
+
+
+def get_property(catalog: Catalog, asked: operations.GetProperty, world: World) -> PropertyValue:
+    """Return the value of one property of an instance."""
+    namespace = catalog.namespace(asked.namespace)
+    info = catalog.declared(namespace, asked.path.classname)
+    record = locate(catalog, namespace, asked.path, world)
+    if asked.name.lower() not in info.spelling:
+        text = f"class {info.name} has no property {asked.name[:NAME_CHARS_MAX]!r}"
+        refuse(Status.NO_SUCH_PROPERTY, text)
+    shape = shape_of(info, Selection(properties=(asked.name,)))
+    (found,) = cim_instance(record, shape, namespace.name).properties.values()
+    return PropertyValue(found.value, str(found.type), _is_volatile(catalog, namespace, record))
+
+
+def _is_volatile(catalog: Catalog, namespace: NamespaceSchema, record: Record) -> bool:
+    row = catalog.row(namespace, record.ref.class_name)
+    return row is not None and row.is_volatile
 
 
 def enumerate_instances(
@@ -106,7 +126,7 @@ def enumerate_instances(
             cim_instance(record, shape, namespace.name)
             for record in catalog.records(namespace, info.name, world)
         )
-    return Instances(tuple(found))
+    return Instances(tuple(found), catalog.is_volatile(namespace, top))
 
 
 def enumerate_instance_names(
@@ -118,4 +138,5 @@ def enumerate_instance_names(
     refs: list[Ref] = []
     for info in catalog.family(namespace, top):
         refs += (record.ref for record in catalog.records(namespace, info.name, world))
-    return Paths(tuple(cim_path(ref, namespace.name) for ref in refs))
+    paths = tuple(cim_path(ref, namespace.name) for ref in refs)
+    return Paths(paths, catalog.is_volatile(namespace, top))

@@ -6,47 +6,88 @@ last view. Reads depend on the view and the declarations alone: equal versions
 give equal answers.
 """
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from cim_provider.engine import ClusterEngine
-from cim_provider.mapping import associations, classes, instances
-from cim_provider.mapping.catalog import Catalog
+from cim_provider.mapping import associations, changes, classes, instances
+from cim_provider.mapping.area import Area
+from cim_provider.mapping.catalog import Catalog, refuse
 from cim_provider.mapping.methods import invoke
 from cim_provider.mapping.tables import ASSOCIATIONS, ROWS
 from cim_provider.mapping.world import ServerIdentity, World
 from cim_provider.schema import Schema
 from cim_provider.wbem import operations
+from cim_provider.wbem.errors import Status
 from cim_provider.wbem.operations import Answer, Operation
 
 
 class Mapping:
-    """Implements `Performer` over an engine."""
+    """Implements `Performer` over an engine; `areas` are the parts of the server beside it."""
 
-    def __init__(self, schema: Schema, engine: ClusterEngine, identity: ServerIdentity) -> None:
-        self._catalog = Catalog(schema, ROWS, ASSOCIATIONS)
+    def __init__(
+        self,
+        schema: Schema,
+        engine: ClusterEngine,
+        identity: ServerIdentity,
+        areas: Iterable[Area] = (),
+    ) -> None:
+        areas = tuple(areas)
+        rows = (*ROWS, *(row for area in areas for row in area.rows))
+        links = (*ASSOCIATIONS, *(row for area in areas for row in area.associations))
+        writers = {name: each for area in areas for name, each in area.writers.items()}
+        self._catalog = Catalog(schema, rows, links, writers)
+        self._holders = tuple(holder for area in areas for holder in area.holders)
         self._engine = engine
         self._identity = identity
         self._last: World | None = None
+        self._last_versions: tuple[str, ...] = ()
 
     async def version(self) -> str:
         """See `Performer`."""
-        return (await self._engine.view()).version
+        return "/".join(((await self._engine.view()).version, *self._versions()))
 
     async def perform(self, operation: Operation, user: str) -> Answer:
         """See `Performer`."""
         world = await self._world()
         if isinstance(operation, operations.InvokeMethod):
             return await invoke(self._catalog, operation, world, self._engine, user)
+        if isinstance(operation, operations.WRITES):
+            return await self._write(operation, world, user)
+        if isinstance(operation, operations.PULLS):
+            refuse(Status.NOT_SUPPORTED, "open enumerations are not supported")
         return self._read(operation, world)
 
     async def _world(self) -> World:
         view = await self._engine.view()
+        versions = self._versions()
         last = self._last
-        if last is None or last.view is not view:
-            last = self._last = World(view, self._identity)
+        if last is None or last.view is not view or versions != self._last_versions:
+            holdings = {each.name: each.held() for each in self._holders}
+            last = self._last = World(view, self._identity, holdings)
+            self._last_versions = versions
         return last
 
-    def _read(self, asked: Operation, world: World) -> Answer:
+    def _versions(self) -> tuple[str, ...]:
+        return tuple(holder.version for holder in self._holders)
+
+    async def _write(self, asked: operations.Write, world: World, user: str) -> Answer:
+        catalog = self._catalog
+        match asked:
+            case operations.CreateInstance():
+                return await changes.create_instance(catalog, asked, world, user)
+            case operations.ModifyInstance():
+                return await changes.modify_instance(catalog, asked, world, user)
+            case operations.DeleteInstance():
+                return await changes.delete_instance(catalog, asked, world, user)
+            case operations.SetProperty():
+                return await changes.set_property(catalog, asked, world, user)
+            case operations.ChangeSchema():
+                return changes.change_schema(catalog, asked)
+            case _:
+                assert_never(asked)
+
+    def _read(self, asked: operations.Read, world: World) -> Answer:
         catalog = self._catalog
         match asked:
             case operations.GetInstance():
@@ -72,8 +113,10 @@ class Mapping:
                 return classes.get_qualifier(catalog, asked)
             case operations.EnumerateQualifiers():
                 return classes.enumerate_qualifiers(catalog, asked)
-            case operations.InvokeMethod():
-                raise AssertionError("a method call is no read")
+            case operations.GetProperty():
+                return instances.get_property(catalog, asked, world)
+            case operations.ExecQuery():
+                refuse(Status.NOT_SUPPORTED, "queries are not supported")
             case _:
                 assert_never(asked)
 

@@ -31,6 +31,8 @@ _INTEROP: Final = frozenset(name.lower() for name in INTEROP_NAMES)
 def cim_path(ref: Ref, namespace: str) -> pywbem.CIMInstanceName:
     """Return the path of an object as seen from a namespace; references have no host."""
     where = ref.namespace or namespace
+    if where.lower() in _INTEROP and namespace.lower() in _INTEROP:
+        where = namespace  # one namespace, which has the name that the client uses
     keys = [
         (name, cim_path(value, where) if isinstance(value, Ref) else value)
         for name, value in ref.keys
@@ -39,9 +41,26 @@ def cim_path(ref: Ref, namespace: str) -> pywbem.CIMInstanceName:
 
 
 def located(ref: Ref, namespace: NamespaceSchema) -> Ref:
-    """Return the name with its namespace, by which objects are compared."""
+    """Return the name with its namespace, by which objects are compared; keys alike."""
     name = ref.namespace or namespace.name
-    return replace(ref, namespace=INTEROP if name.lower() in _INTEROP else name)
+    keys = tuple(
+        (key, located(value, namespace) if isinstance(value, Ref) else value)
+        for key, value in ref.keys
+    )
+    return replace(ref, keys=keys, namespace=INTEROP if name.lower() in _INTEROP else name)
+
+
+def existing(catalog: Catalog, namespace: NamespaceSchema, ref: Ref, world: World) -> Record | None:
+    """Return the object of that name, or None."""
+    row = catalog.row(namespace, ref.class_name)
+    if row is not None:
+        keys = dict(ref.keys)
+        return row.find(world, tuple(str(keys[name]) for name in row.identity))
+    wanted = located(ref, namespace)
+    for each in catalog.records(namespace, ref.class_name, world):
+        if located(each.ref, namespace) == wanted:
+            return each
+    return None
 
 
 def locate(

@@ -70,6 +70,8 @@ class ClassRow:
     sources: Mapping[str, str]
     """Where each property comes from, in words."""
     namespaces: tuple[str, ...] = IN_MODEL
+    is_volatile: bool = False
+    """Whether its objects change without a new version of the world: no answer is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def class_row(
     *,
     find: Callable[[World, tuple[str, ...]], S | None] | None = None,
     namespaces: tuple[str, ...] = IN_MODEL,
+    is_volatile: bool = False,
 ) -> ClassRow:
     """Return the row of a class.
 
@@ -118,6 +121,7 @@ def class_row(
         find: the subject of an identity, where that is quicker or reaches further than looking
             through `subjects`.
         namespaces: where the objects are seen.
+        is_volatile: whether the objects change without a new version of the world.
     """
     sources = {column.name: column.source for column in columns}
     assert len(sources) == len(columns), f"{class_name}: a property has two columns"
@@ -135,7 +139,9 @@ def class_row(
         wanted = set(zip(identity, values, strict=True))
         return next((each for each in records(world) if wanted <= set(each.ref.keys)), None)
 
-    return ClassRow(class_name, identity, records, found, MappingProxyType(sources), namespaces)
+    return ClassRow(
+        class_name, identity, records, found, MappingProxyType(sources), namespaces, is_volatile
+    )
 
 
 def _fill(columns: tuple[Column[S], ...], subject: S, wanted: Wanted) -> Values:

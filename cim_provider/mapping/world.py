@@ -1,14 +1,15 @@
 """What one request sees: one view of the cluster and who the server is.
 
 Owns: `World`, the constants of paths, and the look-ups that several rows need.
+What a part of the server itself keeps comes from a `Holder`.
 Everything in an answer is of one moment, since it is made from one world. Knows
 nothing of CIM classes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from cim_provider.engine import (
     ClusterView,
@@ -36,12 +37,41 @@ class ServerIdentity:
     version: str = ""
 
 
+class Holder(Protocol):
+    """A part of the server whose objects are not the cluster's, such as subscriptions."""
+
+    @property
+    def name(self) -> str:
+        """Under which its rows find what it holds."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Differs after every change that a read would show, and never comes back."""
+        ...
+
+    def held(self) -> object:
+        """Return what it holds now, as a value that never changes."""
+        ...
+
+
+T = TypeVar("T")
+
+
 @dataclass(frozen=True)
 class World:
     """One view and the server's identity; look-ups are made once and kept."""
 
     view: ClusterView
     server: ServerIdentity
+    holdings: Mapping[str, object] = field(default_factory=dict)
+    """What each holder holds, by its name."""
+
+    def held(self, name: str, kind: type[T]) -> T | None:
+        """Return what a holder holds, None where this server has no such holder."""
+        found = self.holdings.get(name)
+        assert found is None or isinstance(found, kind), f"{name} holds no {kind.__name__}"
+        return found
 
     @property
     def running(self) -> bool:

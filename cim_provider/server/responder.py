@@ -21,7 +21,13 @@ from cim_provider.server.auth import Identity
 from cim_provider.server.roles import authorize
 from cim_provider.wbem.errors import OperationError, Status
 from cim_provider.wbem.http import Expected
-from cim_provider.wbem.operations import InvokeMethod, Operation, Performer
+from cim_provider.wbem.operations import (
+    Answer,
+    InvokeMethod,
+    Operation,
+    Performer,
+    is_lasting,
+)
 from cim_provider.wbem.parse import Message, parse_message
 from cim_provider.wbem.render import envelope, render_body, render_error
 
@@ -114,25 +120,25 @@ class Responder:
                 message.message_id, message.method, message.is_intrinsic, message.cim_error
             )
         try:
-            body = await self._perform(message.operation, identity)
+            answer = await self._perform(message.operation, identity)
         except pywbem.CIMError as fault:
             return render_error(message.message_id, message.method, message.is_intrinsic, fault)
-        is_read = not isinstance(message.operation, InvokeMethod)
-        if key is not None and is_read and await self._performer.version() == version:
+        body = render_body(message.operation, answer, self._host)
+        is_kept = key is not None and is_lasting(message.operation, answer)
+        if key is not None and is_kept and await self._performer.version() == version:
             self._memory.keep(version, key, _Kept(message.operation, message.method, body))
         return envelope(message.message_id, message.operation, body, message.method)
 
-    async def _perform(self, operation: Operation, identity: Identity) -> bytes:
+    async def _perform(self, operation: Operation, identity: Identity) -> Answer:
         authorize(identity.name, identity.role, operation)
         if isinstance(operation, InvokeMethod):
             log.info("%s calls %s", identity.name, operation.method)
         try:
             async with asyncio.timeout(self._operation_s_max):
-                answer = await self._performer.perform(operation, identity.name)
+                return await self._performer.perform(operation, identity.name)
         except TimeoutError as fault:
             text = f"{type(operation).__name__} took longer than {self._operation_s_max:g} s"
             raise pywbem.CIMError(Status.FAILED, text) from fault
-        return render_body(operation, answer, self._host)
 
 
 def _parsed(body: bytes, expected: Expected) -> Message | OperationError:

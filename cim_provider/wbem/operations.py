@@ -7,7 +7,8 @@ Source: DSP0200 1.4, section 5.3.
 """
 
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from enum import Enum
+from typing import Final, Protocol, TypeAlias
 
 import pywbem
 
@@ -160,7 +161,151 @@ class InvokeMethod:
     """Names as sent, values as pywbem's CIM values (strings where the client sent no type)."""
 
 
-Operation: TypeAlias = (
+@dataclass(frozen=True, slots=True)
+class CreateInstance:
+    """Ask for a new instance; its properties are as sent, unchecked against the class."""
+
+    namespace: str
+    instance: pywbem.CIMInstance
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyInstance:
+    """Ask for other values of an instance, which its path names."""
+
+    namespace: str
+    instance: pywbem.CIMInstance
+    properties: tuple[str, ...] | None = None
+    """Which may change: None for those in the instance, () for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteInstance:
+    """Ask for the end of an instance."""
+
+    namespace: str
+    path: pywbem.CIMInstanceName
+
+
+@dataclass(frozen=True, slots=True)
+class GetProperty:
+    """Ask for the value of one property of an instance."""
+
+    namespace: str
+    path: pywbem.CIMInstanceName
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetProperty:
+    """Ask for another value of one property of an instance."""
+
+    namespace: str
+    path: pywbem.CIMInstanceName
+    name: str
+    value: object = None
+    """Text, a path, or a list of either, since the request names no type; None is NULL."""
+
+
+class SchemaChange(Enum):
+    """The operations that would change the declarations."""
+
+    CREATE_CLASS = "CreateClass"
+    MODIFY_CLASS = "ModifyClass"
+    DELETE_CLASS = "DeleteClass"
+    SET_QUALIFIER = "SetQualifier"
+    DELETE_QUALIFIER = "DeleteQualifier"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSchema:
+    """Ask for another declaration: of the class or qualifier `name`."""
+
+    namespace: str
+    change: SchemaChange
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExecQuery:
+    """Ask for what a query selects."""
+
+    namespace: str
+    language: str
+    query: str
+
+
+Enumerable: TypeAlias = (
+    EnumerateInstances
+    | EnumerateInstanceNames
+    | Associators
+    | AssociatorNames
+    | References
+    | ReferenceNames
+    | ExecQuery
+)
+"""Reads whose answer may be pulled in parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What all requests that open an enumeration have in common."""
+
+    filter_language: str | None = None
+    filter_query: str | None = None
+    timeout_s: int | None = None
+    """Between two requests; None leaves it to the server."""
+    continue_on_error: bool = False
+    objects_max: int = 0
+    """How many the first answer may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEnumeration:
+    """Ask for the first part of an answer; the rest is pulled."""
+
+    namespace: str
+    read: Enumerable
+    opening: Opening = Opening()
+    wants_class: bool = False
+    """Whether a query's answer shall describe what it selects."""
+
+
+class PullKind(Enum):
+    """What a pull brings, which must be what was opened."""
+
+    INSTANCES_WITH_PATH = "PullInstancesWithPath"
+    PATHS = "PullInstancePaths"
+    INSTANCES = "PullInstances"
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Ask for the next part of an open enumeration; with `objects_max` 0, keep it open."""
+
+    namespace: str
+    kind: PullKind
+    context: str
+    objects_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseEnumeration:
+    """Give an open enumeration up."""
+
+    namespace: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountEnumeration:
+    """Ask how many objects are left in an open enumeration (EnumerationCount)."""
+
+    namespace: str
+    context: str
+
+
+Read: TypeAlias = (
     GetInstance
     | EnumerateInstances
     | EnumerateInstanceNames
@@ -173,25 +318,43 @@ Operation: TypeAlias = (
     | EnumerateClassNames
     | GetQualifier
     | EnumerateQualifiers
-    | InvokeMethod
+    | GetProperty
+    | ExecQuery
 )
+"""Changes nothing, and has the same answer while the version is the same (`is_lasting`)."""
+Write: TypeAlias = CreateInstance | ModifyInstance | DeleteInstance | SetProperty | ChangeSchema
+"""Changes something by what it is; a method may or may not."""
+PullOperation: TypeAlias = OpenEnumeration | Pull | CloseEnumeration | CountEnumeration
+"""Its answer depends on what this client asked before."""
+Operation: TypeAlias = Read | Write | PullOperation | InvokeMethod
+
+WRITES: Final = (CreateInstance, ModifyInstance, DeleteInstance, SetProperty, ChangeSchema)
+PULLS: Final = (OpenEnumeration, Pull, CloseEnumeration, CountEnumeration)
 
 
 @dataclass(frozen=True, slots=True)
 class Instances:
     """Answer of GetInstance (exactly one), EnumerateInstances, Associators, References.
 
-    Every instance carries its full path (host None, namespace set).
+    Also of ExecQuery. Every instance carries its full path (host None, namespace set); what a
+    query made of parts of several has none.
     """
 
     items: tuple[pywbem.CIMInstance, ...]
+    is_volatile: bool = False
+    """Whether something in it changes without a new version: the answer is of this moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Answer of EnumerateInstanceNames, AssociatorNames, ReferenceNames: full paths."""
+    """Answer of EnumerateInstanceNames, AssociatorNames, ReferenceNames: full paths.
+
+    Also of CreateInstance: exactly one.
+    """
 
     items: tuple[pywbem.CIMInstanceName, ...]
+    is_volatile: bool = False
+    """Whether the list changes without a new version: the answer is of this moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +387,65 @@ class MethodResult:
     """Name, CIM type (`uint32`, `string`, `reference`, …) and value of each output parameter."""
 
 
-Answer: TypeAlias = Instances | Paths | Classes | ClassNames | Qualifiers | MethodResult
+@dataclass(frozen=True, slots=True)
+class PropertyValue:
+    """Answer of GetProperty: the value, None for NULL."""
+
+    value: object
+    cim_type: str
+    is_volatile: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Answer of what has none: it is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Answer of OpenEnumeration and Pull: the next objects, and how to ask for more."""
+
+    kind: PullKind
+    objects: Instances | Paths
+    """Paths for `PullKind.PATHS`, else instances; without paths for `PullKind.INSTANCES`."""
+    selection: Selection
+    context: str
+    """Empty when the sequence has ended."""
+    query_class: pywbem.CIMClass | None = None
+    """What a query selects, where that was asked for."""
+
+    @property
+    def is_end(self) -> bool:
+        """Return whether these are the last objects."""
+        return not self.context
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Answer of CountEnumeration: how many objects are left."""
+
+    value: int
+
+
+Answer: TypeAlias = (
+    Instances
+    | Paths
+    | Classes
+    | ClassNames
+    | Qualifiers
+    | PropertyValue
+    | Nothing
+    | Page
+    | Count
+    | MethodResult
+)
+
+
+def is_lasting(operation: Operation, answer: Answer) -> bool:
+    """Return whether the same operation has this very answer while the version is the same."""
+    is_read = not isinstance(operation, (*WRITES, *PULLS, InvokeMethod))
+    is_volatile = isinstance(answer, Instances | Paths | PropertyValue) and answer.is_volatile
+    return is_read and not is_volatile
 
 
 class Performer(Protocol):

@@ -25,7 +25,8 @@ from cim_provider.wbem.errors import (
 )
 from cim_provider.wbem.http import Expected, match_call
 from cim_provider.wbem.operations import Operation
-from cim_provider.wbem.parse_calls import ArgumentError, intrinsic_operation, method_operation
+from cim_provider.wbem.parse_arguments import ArgumentError
+from cim_provider.wbem.parse_calls import intrinsic_operation, method_operation
 from cim_provider.wbem.parse_tree import Element, check_shape, parse_tree
 from cim_provider.wbem.parse_values import BadValueError
 

@@ -1,9 +1,7 @@
 """The calls of a request, IMETHODCALL and METHODCALL, to operations.
 
-Owns: each operation's parameters, their defaults, and the rule that unknown,
-repeated and missing ones are errors of the operation. Knows nothing of the
-message around a call. Names of operations and parameters are matched without
-regard to case, parameters in any order.
+Owns: which parameters each read has, and their defaults. Knows nothing of the
+message around a call. Names of operations are matched without regard to case.
 Source: DSP0200 1.4, section 5.3 (parameters and defaults of each operation).
 """
 
@@ -11,131 +9,17 @@ Source: DSP0200 1.4, section 5.3 (parameters and defaults of each operation).
 # mypy: allow-untyped-calls
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
 import pywbem
 
 from cim_provider.wbem import operations, parse_values
 from cim_provider.wbem.errors import Status, not_valid
 from cim_provider.wbem.operations import Filters, Operation, Selection
+from cim_provider.wbem.parse_arguments import ArgumentError, Arguments, parameters
+from cim_provider.wbem.parse_changes import CHANGES
 from cim_provider.wbem.parse_tree import Element
 from cim_provider.wbem.parse_values import BadValueError
-
-T = TypeVar("T")
-
-PARAMETERS_MAX: Final = 100
-PROPERTIES_MAX: Final = 1000
-
-
-class ArgumentError(Exception):
-    """A call cannot become an operation; `status` says how the client is told."""
-
-    def __init__(self, status: Status, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-
-
-class Arguments:
-    """The parameters of one intrinsic call; each is asked for by name, the rest are unknown."""
-
-    def __init__(self, call: Element) -> None:
-        self._call = call.attributes["NAME"]
-        first = call.children[0] if call.children else None
-        if first is None or first.name != "LOCALNAMESPACEPATH":
-            raise not_valid(f"IMETHODCALL {self._call[:64]} does not begin with LOCALNAMESPACEPATH")
-        self.namespace = parse_values.namespace(first)
-        self._values = _parameters(call, "IPARAMVALUE")
-
-    def finish(self) -> None:
-        """Raise ArgumentError if a parameter was given that nobody asked for."""
-        for element in self._values.values():
-            raise self._wrong(element.attributes["NAME"][:64], "no such parameter")
-
-    def boolean(self, name: str, default: bool) -> bool:
-        """Return a boolean parameter."""
-        element = self._take(name, "VALUE")
-        return default if element is None else parse_values.boolean(element.text)
-
-    def string(self, name: str) -> str | None:
-        """Return a string parameter; None where it is NULL or absent."""
-        element = self._take(name, "VALUE")
-        return None if element is None else element.text
-
-    def strings(self, name: str) -> tuple[str, ...] | None:
-        """Return an array of names without repetitions; None for NULL, () for an empty array."""
-        element = self._take(name, "VALUE.ARRAY")
-        if element is None:
-            return None
-        if len(element.children) > PROPERTIES_MAX:
-            raise self._wrong(name, f"{len(element.children)} names, at most {PROPERTIES_MAX}")
-        if any(item.name != "VALUE" for item in element.children):
-            raise self._wrong(name, "a name is NULL")
-        return tuple({item.text.lower(): item.text for item in element.children}.values())
-
-    def class_name(self, name: str) -> str | None:
-        """Return a class name; None where it is NULL, absent or empty."""
-        element = self._take(name, "CLASSNAME")
-        if element is None or not element.attributes["NAME"]:
-            return None
-        return parse_values.name_of(element)
-
-    def required_class_name(self, name: str) -> str:
-        """Return a class name that must be given."""
-        return self._required(name, self.class_name(name))
-
-    def required_string(self, name: str) -> str:
-        """Return a string that must be given."""
-        return self._required(name, self.string(name))
-
-    def instance_name(self, name: str) -> pywbem.CIMInstanceName:
-        """Return the path of an instance, with the namespace of the call."""
-        element = self._required(name, self._take(name, "INSTANCENAME"))
-        return self._located(element)
-
-    def object_name(self, name: str) -> pywbem.CIMInstanceName | str:
-        """Return the path of an instance or the name of a class."""
-        element = self._required(name, self._take(name, "INSTANCENAME", "CLASSNAME"))
-        return (
-            parse_values.name_of(element) if element.name == "CLASSNAME" else self._located(element)
-        )
-
-    def _located(self, element: Element) -> pywbem.CIMInstanceName:
-        path = parse_values.instance_name(element)
-        path.namespace = self.namespace
-        return path
-
-    def _take(self, name: str, *kinds: str) -> Element | None:
-        """Remove a parameter and return the element with its value."""
-        parameter = self._values.pop(name.lower(), None)
-        if parameter is None or not parameter.children:
-            return None
-        element = parameter.only_child()
-        if element.name not in kinds:
-            raise self._wrong(name, f"given as {element.name}, expected {' or '.join(kinds)}")
-        return element
-
-    def _required(self, name: str, value: T | None) -> T:
-        if value is None:
-            raise self._wrong(name, "is required")
-        return value
-
-    def _wrong(self, name: str, why: str) -> ArgumentError:
-        return ArgumentError(Status.INVALID_PARAMETER, f"{self._call[:64]}: {name}: {why}")
-
-
-def _parameters(call: Element, kind: str) -> dict[str, Element]:
-    """Return the parameters of a call by their names in lower case, in the order sent."""
-    found: dict[str, Element] = {}
-    if len(call.children) > PARAMETERS_MAX:
-        raise BadValueError(f"{len(call.children)} parameters, expected at most {PARAMETERS_MAX}")
-    for child in call.children[1:]:
-        if child.name != kind:
-            raise not_valid(f"{call.name} holds {child.name} after its target, expected {kind}")
-        name = parse_values.name_of(child)
-        if name.lower() in found:
-            raise BadValueError(f"parameter {name} is given twice")
-        found[name.lower()] = child
-    return found
 
 
 def _instance_selection(arguments: Arguments, *, has_local_only: bool = True) -> Selection:
@@ -253,6 +137,18 @@ def _enumerate_qualifiers(a: Arguments) -> Operation:
     return operations.EnumerateQualifiers(a.namespace)
 
 
+def _get_property(a: Arguments) -> Operation:
+    return operations.GetProperty(
+        a.namespace, a.instance_name("InstanceName"), a.required_string("PropertyName")
+    )
+
+
+def _exec_query(a: Arguments) -> Operation:
+    return operations.ExecQuery(
+        a.namespace, a.required_string("QueryLanguage"), a.required_string("Query")
+    )
+
+
 _INTRINSIC: Final[dict[str, Callable[[Arguments], Operation]]] = {
     "getinstance": _get_instance,
     "enumerateinstances": _enumerate_instances,
@@ -266,6 +162,9 @@ _INTRINSIC: Final[dict[str, Callable[[Arguments], Operation]]] = {
     "enumerateclassnames": _enumerate_class_names,
     "getqualifier": _get_qualifier,
     "enumeratequalifiers": _enumerate_qualifiers,
+    "getproperty": _get_property,
+    "execquery": _exec_query,
+    **CHANGES,
 }
 
 
@@ -298,7 +197,7 @@ def method_operation(call: Element) -> operations.InvokeMethod:
     if first is None or first.name not in ("LOCALCLASSPATH", "LOCALINSTANCEPATH"):
         raise not_valid(f"METHODCALL {name[:64]} does not begin with the path of its target")
     target = parse_values.path(first)
-    given = _parameters(call, "PARAMVALUE").values()
+    given = parameters(call, "PARAMVALUE").values()
     return operations.InvokeMethod(
         target.namespace,
         target.classname if isinstance(target, pywbem.CIMClassName) else target,

@@ -47,8 +47,9 @@ class Element:
 class _Builder:
     """Receives what expat reports and keeps the open elements."""
 
-    def __init__(self) -> None:
+    def __init__(self, roots: tuple[str, ...]) -> None:
         self.root: Element | None = None
+        self._roots = roots
         self._open: list[Element] = []
         self._text: list[str] = []
         self._count = 0
@@ -61,6 +62,9 @@ class _Builder:
         if self._skipping or (parent and parent.name in IGNORED_CONTENT):
             self._skipping += 1
             return
+        if parent is None and name not in self._roots:
+            expected = " or ".join(self._roots)
+            raise not_valid(f"the root element is {name[:64]}, expected {expected}")
         _check_place(name, parent)
         element = Element(name, attributes)
         if parent is None:
@@ -104,7 +108,20 @@ def parse_tree(body: bytes) -> Element:
         ProtocolError: the bytes are not well-formed UTF-8 XML, exceed a bound, or hold
             elements or attributes that a request cannot have.
     """
-    builder = _Builder()
+    return _parse(body, ("CIM",))
+
+
+def parse_fragment(text: str) -> Element:
+    """Return the root element of an embedded object.
+
+    Raises:
+        ProtocolError: as `parse_tree`.
+    """
+    return _parse(text.encode(errors="replace"), ("INSTANCE", "CLASS"))
+
+
+def _parse(body: bytes, roots: tuple[str, ...]) -> Element:
+    builder = _Builder(roots)
     # The charset is that of the HTTP header, whatever the XML declaration claims.
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
@@ -131,10 +148,7 @@ def _check_attributes(name: str, attributes: dict[str, str]) -> None:
 
 
 def _check_place(name: str, parent: Element | None) -> None:
-    if parent is None:
-        if name != "CIM":
-            raise not_valid(f"the root element is {name[:64]}, expected CIM")
-    elif name not in SHAPES[parent.name].children:
+    if parent is not None and name not in SHAPES[parent.name].children:
         raise not_valid(f"{name[:64]} in {parent.name}, which cannot hold it")
 
 

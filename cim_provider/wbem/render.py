@@ -14,7 +14,7 @@ from typing import Final
 
 import pywbem
 
-from cim_provider.wbem import operations, render_objects, render_values
+from cim_provider.wbem import operations, render_objects, render_pages, render_values
 from cim_provider.wbem.operations import Answer, Operation, Selection
 from cim_provider.wbem.parse import Message
 from cim_provider.wbem.render_values import attribute
@@ -66,10 +66,13 @@ def render_body(operation: Operation, answer: Answer, host: str = DEFAULT_HOST) 
 
     `host` is what full paths name as the host where they name none themselves.
     """
+    if isinstance(answer, operations.Nothing):
+        return b""
     content = "".join(_items(operation, answer, host))
     if isinstance(answer, operations.MethodResult):
         return content.encode()
-    return f"<IRETURNVALUE>{content}</IRETURNVALUE>".encode()
+    end = render_pages.end(answer) if isinstance(answer, operations.Page) else ""
+    return f"<IRETURNVALUE>{content}</IRETURNVALUE>{end}".encode()
 
 
 def _items(operation: Operation, answer: Answer, host: str) -> list[str]:
@@ -86,6 +89,14 @@ def _items(operation: Operation, answer: Answer, host: str) -> list[str]:
             return [render_objects.qualifier_declaration(item) for item in answer.items]
         case operations.MethodResult():
             return [_method_result(answer)]
+        case operations.PropertyValue(value=value, cim_type=cim_type):
+            return [render_objects.value(value, cim_type)]
+        case operations.Page():
+            return render_pages.items(answer, host, operation.namespace)
+        case operations.Count(value=count):
+            return [f"<VALUE>{count}</VALUE>"]
+        case operations.Nothing():
+            return []
 
 
 def _instances(operation: Operation, answer: operations.Instances, host: str) -> list[str]:
@@ -101,12 +112,14 @@ def _instances(operation: Operation, answer: operations.Instances, host: str) ->
         ]
     return [
         _with_path(render_values.instance_path(item.path, host, operation.namespace), text)
+        if item.path is not None
+        else f"<VALUE.OBJECT>{text}</VALUE.OBJECT>"
         for item, text in zip(answer.items, items, strict=True)
     ]
 
 
 def _paths(operation: Operation, answer: operations.Paths, host: str) -> list[str]:
-    if isinstance(operation, operations.EnumerateInstanceNames):
+    if isinstance(operation, operations.EnumerateInstanceNames | operations.CreateInstance):
         return [render_values.instance_name(path) for path in answer.items]
     return [
         _object_path(render_values.instance_path(path, host, operation.namespace))

@@ -114,7 +114,7 @@ def test_deep_nesting_is_refused_before_it_is_built():
 
 
 def test_nesting_without_end_inside_ignored_elements_is_refused_too():
-    body = intrinsic("CreateInstance", '<IPARAMVALUE NAME="N"><INSTANCE>' + "<X>" * 1_000_000)
+    body = intrinsic("CreateClass", '<IPARAMVALUE NAME="N"><CLASS NAME="A">' + "<X>" * 1_000_000)
     assert "nested deeper" in refusal(body).text
 
 
@@ -134,7 +134,7 @@ def test_text_cut_by_comments_takes_linear_time():
     assert parse_message(body).operation.parameters == (("A", "a" * pieces),)
 
 
-@pytest.mark.parametrize("name", ["CreateInstance", "OpenEnumerateInstances", "Bogus", "ExecQuery"])
+@pytest.mark.parametrize("name", ["OpenEnumerateInstances", "Bogus"])
 def test_unknown_operation_is_not_supported_and_names_its_message(name):
     error = fault(intrinsic(name, '<IPARAMVALUE NAME="X"><INSTANCE CLASSNAME="C"/></IPARAMVALUE>'))
     assert error.cim_error.status_code == 7

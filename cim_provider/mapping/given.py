@@ -1,0 +1,119 @@
+"""Values that a client sent to values in the declared type.
+
+Owns: what fits a declared property or parameter. A value that came without its
+type is read in the declared one. Text may be an embedded instance that the
+client did not mark. Knows nothing of who uses the value.
+Source: DSP0004 3.0, "Embedded instances"; DSP0200 1.4, section 5.3 (INVALID_PARAMETER).
+"""
+
+# pywbem has no annotations: its calls would be untyped.
+# mypy: allow-untyped-calls
+
+from dataclasses import dataclass
+
+import pywbem
+
+from cim_provider.mapping.catalog import NAME_CHARS_MAX, Catalog, refuse
+from cim_provider.mapping.paths import kind_of, locate, located
+from cim_provider.mapping.world import World
+from cim_provider.schema import NamespaceSchema
+from cim_provider.wbem import parse_objects, parse_values
+from cim_provider.wbem.errors import Status
+from cim_provider.wbem.parse_values import BadValueError
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value is used: in whose namespace, and under which name faults are told."""
+
+    catalog: Catalog
+    namespace: NamespaceSchema
+    world: World
+    label: str
+    wrong_type: Status = Status.INVALID_PARAMETER
+
+
+def fitted(
+    declared: pywbem.CIMProperty | pywbem.CIMParameter, value: object, place: Place
+) -> object:
+    """Return a value in the declared type, as CIM's values; a reference is checked alone.
+
+    Raises CIMError: `place.wrong_type`; INVALID_PARAMETER for a reference to what does not exist.
+    """
+    if value is None:
+        return None
+    if isinstance(value, list) != bool(declared.is_array):
+        expected = "an array" if declared.is_array else "one value"
+        refuse(place.wrong_type, f"{place.label}: expected {expected} of {declared.type}")
+    if isinstance(value, list):
+        return [None if item is None else _one(declared, item, place) for item in value]
+    return _one(declared, value, place)
+
+
+def _one(declared: pywbem.CIMProperty | pywbem.CIMParameter, value: object, place: Place) -> object:
+    expected = str(declared.type)
+    if expected == "reference":
+        return _reference(declared, value, place)
+    if expected == "string" and _embeds(declared):
+        return _embedded(declared, value, place)
+    if isinstance(value, str) and expected not in ("string", "char16"):
+        try:
+            return parse_values.scalar(value, expected)
+        except BadValueError as fault:
+            refuse(place.wrong_type, f"{place.label}: {fault}")
+    if isinstance(value, str) and expected == "char16" and len(value) == 1:
+        return value
+    given = kind_of(value)
+    if given != expected:
+        refuse(place.wrong_type, f"{place.label} is {expected}, and {given} was given")
+    return value
+
+
+def _reference(
+    declared: pywbem.CIMProperty | pywbem.CIMParameter, value: object, place: Place
+) -> object:
+    if not isinstance(value, pywbem.CIMInstanceName):
+        refuse(place.wrong_type, f"{place.label} is a reference, and {kind_of(value)} was given")
+    where = place.namespace
+    if value.namespace is not None:
+        where = place.catalog.namespace_or(value.namespace, Status.INVALID_PARAMETER)
+    wanted = declared.reference_class
+    info = place.catalog.declared(where, value.classname, Status.INVALID_PARAMETER)
+    if wanted and not where.is_a(info.name, wanted):
+        text = f"{place.label} refers to {wanted}, and {info.name} was given"
+        refuse(Status.INVALID_PARAMETER, text)
+    try:
+        record = locate(place.catalog, where, value, place.world)
+    except pywbem.CIMError as fault:
+        text = f"{place.label}: {fault.status_description}"
+        raise pywbem.CIMError(Status.INVALID_PARAMETER, text) from fault
+    return located(record.ref, where)
+
+
+def _embeds(declared: pywbem.CIMProperty | pywbem.CIMParameter) -> bool:
+    return any(name in declared.qualifiers for name in ("EmbeddedInstance", "EmbeddedObject"))
+
+
+def _embedded(
+    declared: pywbem.CIMProperty | pywbem.CIMParameter, value: object, place: Place
+) -> object:
+    if isinstance(value, str):
+        try:
+            value = parse_objects.embedded(value, "instance")
+        except BadValueError as fault:
+            refuse(place.wrong_type, f"{place.label}: {fault}")
+    if not isinstance(value, pywbem.CIMInstance):
+        refuse(place.wrong_type, f"{place.label} is an embedded instance")
+    qualifier = declared.qualifiers.get("EmbeddedInstance")
+    if qualifier is not None and not place.namespace.is_a(value.classname, str(qualifier.value)):
+        name = value.classname[:NAME_CHARS_MAX]
+        text = f"{place.label} embeds {qualifier.value}, and {name!r} was given"
+        refuse(Status.INVALID_PARAMETER, text)
+    return value
+
+
+def plain(value: object) -> object:
+    """Return a value as writers get it: datetimes as text, arrays as tuples."""
+    if isinstance(value, list):
+        return tuple(plain(item) for item in value)
+    return str(value) if isinstance(value, pywbem.CIMDateTime) else value
