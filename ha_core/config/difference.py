@@ -22,7 +22,10 @@ from ha_core.config.model import (
 from ha_core.config.secrets import HIDDEN, is_secret
 from ha_core.config.words import Part, collect
 
-_SCORES = ("score", "stickiness", "priority", "migration_threshold", "prefers_connectivity")
+_SCORES = (
+    *("score", "stickiness", "priority", "migration_threshold", "prefers_connectivity"),
+    *("red", "yellow", "green", "base"),
+)
 _RENAMED = {
     (Location, "resource"): "location",
     (Location, "expires_wall_ms"): "expires",
@@ -83,7 +86,10 @@ def _shown(key: str, text: str | None) -> str:
 
 def _parts(configuration: Configuration) -> Iterable[_Part]:
     yield _Part("cluster", {"name": configuration.name})
-    yield _part("options", configuration.options)
+    health = {
+        f"health.{key}": text for key, text in _words(configuration.options.health)[0].items()
+    }
+    yield _part("options", configuration.options, health)
     meta = {f"resource.{k}": text for k, text in _words(configuration.defaults.meta)[0].items()}
     yield _part("defaults", configuration.defaults, meta)
     ports = {link.name: link.port for link in configuration.links}
@@ -96,6 +102,7 @@ def _parts(configuration: Configuration) -> Iterable[_Part]:
             for number, level in enumerate(node.fence_levels, 1)
         }
         facts = {**places, **_pairs("attributes", node.attributes), **levels}
+        facts |= _pairs("capacity", ((name, str(size)) for name, size in node.capacity))
         yield _part(f"node {node.name}", node, facts)
     parts, alone = collect(configuration)
     said: dict[str, dict[str, str]] = {}
@@ -152,8 +159,9 @@ def _pairs(name: str, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def _primitive_facts(item: Primitive) -> dict[str, str]:
     operations = dict(map(_operation, item.operations))
-    agent = {"agent": str(item.agent)}
-    return agent | _pairs("parameters", item.parameters) | operations | _words(item.meta)[0]
+    found = {"agent": str(item.agent)} | _pairs("parameters", item.parameters) | operations
+    sizes = ((name, str(size)) for name, size in item.utilization)
+    return found | _pairs("utilization", sizes) | _words(item.meta)[0]
 
 
 def _device_facts(device: FenceDevice) -> dict[str, str]:
@@ -174,7 +182,11 @@ def _operation(item: Operation) -> tuple[str, str]:
     text = f"timeout {show_duration(item.timeout_ms)}"
     if item.on_fail is not None:
         text += f" on_fail {item.on_fail}"
-    return name, f"{text} depth {item.depth}" if item.depth else text
+    if item.depth:
+        text += f" depth {item.depth}"
+    if item.role is not None:
+        text += f" role {item.role}"
+    return name, text if item.enabled else f"{text} switched off"
 
 
 def _words(value: object) -> tuple[dict[str, str], frozenset[str]]:

@@ -30,7 +30,9 @@ _INTERVAL = kinds.duration(limits.INTERVAL_MS_MIN, limits.TIME_MS_MAX)
 
 META: dict[str, Key] = {
     "target_role": Key(
-        kinds.words(TargetRole), "Whether it is wanted; 'ha resource stop' sets it.", "started"
+        kinds.words(TargetRole),
+        "Whether it is wanted, or how high a role; 'ha resource stop' sets it.",
+        "started",
     ),
     "managed": Key(
         kinds.FLAG, "With false the cluster watches it, but neither starts nor stops it.", "true"

@@ -116,7 +116,8 @@ ORDERING = Object(
         "then": Key(kinds.TEXT, "Starts after it; needed where 'order' names one alone."),
         "kind": Key(
             kinds.words(OrderKind),
-            "With mandatory 'then' needs 'order'; optional orders them where both start or stop.",
+            "With mandatory 'then' needs 'order'; optional orders them where both start or stop;"
+            " serialize never does both at once.",
             "mandatory",
         ),
         "symmetrical": Key(kinds.FLAG, "Whether they stop in reverse order.", "true"),

@@ -18,7 +18,7 @@ from ha_core.config.cib.read_devices import Devices, score_bans
 from ha_core.config.cib.read_rules import Rules
 from ha_core.config.faults import shown
 from ha_core.config.kinds import show_score
-from ha_core.config.model import Origin
+from ha_core.config.model import OrderKind, Origin
 from ha_core.ids import INFINITY
 from ha_core.policy.cib import values
 from ha_core.policy.cib.source import Source
@@ -224,15 +224,16 @@ class Constraints:
         score = values.score(self.ledger.take(element, "score", "INFINITY"))
         if not kind:
             kind = "optional" if score == 0 else "mandatory"
-        if kind not in ("mandatory", "optional"):
-            return f"its kind is {shown(element.get('kind'))}; allowed: Mandatory, Optional"
+        if kind not in tuple(OrderKind):
+            allowed = ", ".join(kind.capitalize() for kind in OrderKind)
+            return f"its kind is {shown(element.get('kind'))}; allowed: {allowed}"
         first = element.get("first-action", "start")
         if first != "start" or element.get("then-action", first) != "start":
             return "an ordering is one of starts, and in reverse of stops"
         self._take(element, "first-action", "then-action")
         if values.boolean(element.get("require-all", "true")) is not False:
             self._take(element, "require-all")
-        options: Plain = {"kind": "optional"} if kind == "optional" else {}
+        options: Plain = {} if kind == "mandatory" else {"kind": kind}
         if values.boolean(self.ledger.take(element, "symmetrical", "true")) is False:
             options["symmetrical"] = False
         if element.all("resource_set"):

@@ -24,7 +24,7 @@ from ha_core.policy.engine.problem import Role
 
 STONITH: Final = "stonith"
 _CLASSES: Final = ("ocf", "lsb", "systemd", "service", "heartbeat")
-_TARGETS: Final = {Role.STOPPED: "stopped", Role.STARTED: "started", Role.PROMOTED: "started"}
+_TARGETS: Final = {role: role.name.lower() for role in Role}
 
 
 def duration(text: str) -> str | None:

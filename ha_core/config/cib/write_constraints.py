@@ -86,8 +86,7 @@ class Constraints:
                 return make("rsc_colocation", {"id": key, **words})
             case Ordering():
                 words = {"first": self._resource(item.first), "then": self._resource(item.then)}
-                is_binding = item.kind is OrderKind.MANDATORY
-                words["kind"] = "Mandatory" if is_binding else "Optional"
+                words["kind"] = str(item.kind).capitalize()
                 words["symmetrical"] = "true" if item.symmetrical else "false"
                 return make("rsc_order", {"id": key, **words})
             case TicketConstraint():

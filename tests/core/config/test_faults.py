@@ -310,8 +310,8 @@ NAMES = "a, b, c, d, g"
         ),
         ("{order: a, then: a}", "c.then: relates 'a' to itself; allowed: two resources"),
         (
-            "{order: a, then: b, kind: serialize}",
-            "c.kind: is 'serialize'; allowed: one of mandatory, optional",
+            "{order: a, then: b, kind: always}",
+            "c.kind: is 'always'; allowed: one of mandatory, optional, serialize",
         ),
     ],
     ids=lambda value: value[:60],

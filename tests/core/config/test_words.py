@@ -244,7 +244,7 @@ NODES = f"a node, a list of such, or each with {WISH}"
             "with: {b: -5}",
             "with.b: is '-5'; allowed: a whole number within 1..1000000, or INFINITY",
         ),
-        ("after: {b: 5}", "after.b: is '5'; allowed: one of mandatory, optional"),
+        ("after: {b: 5}", "after.b: is '5'; allowed: one of mandatory, optional, serialize"),
         (
             "after: y",
             "after.y: names the resource 'y', which does not exist; allowed: a, b, c, d, g",
