@@ -168,6 +168,17 @@ class Client:
         reply = await self._channel.ask(protocol.AskHistory(), protocol.HistoryGiven, ANSWER_MS)
         return reply.revisions
 
+    async def shelf(
+        self, prefix: str = "", since: int = 0, timeout_ms: Millis = 0
+    ) -> protocol.ShelfGiven:
+        """Return what the log keeps under keys that begin so, once it is newer than `since`.
+
+        After `timeout_ms`, at most 30 seconds, in any case; other questions of this client wait
+        meanwhile. Write with the command `Shelve`.
+        """
+        request = protocol.AskShelf(prefix, since, timeout_ms)
+        return await self._channel.ask(request, protocol.ShelfGiven, timeout_ms + ANSWER_MS)
+
     async def events(self, since: int = 0, *, follow: bool = False) -> AsyncIterator[JournalEvent]:
         """Yield all events numbered above `since`, oldest first; with `follow`, go on for ever."""
         channel = _Channel(self._layout)

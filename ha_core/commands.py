@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from ha_core.config.model import Address, Configuration, FenceAction, TargetRole
 from ha_core.ids import Generation, Millis, NodeName, ResourceId, Revision
+from ha_core.replication.shelf import ShelfCondition, ShelfPut
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,17 @@ class RemoveNode:
     node: NodeName
 
 
+@dataclass(frozen=True, slots=True)
+class Shelve:
+    """Write texts of a program beside the cluster into the log, all or none.
+
+    Refused as `stale` if a key does not have the revision that is named, as `full` without room.
+    """
+
+    puts: tuple[ShelfPut, ...]
+    conditions: tuple[ShelfCondition, ...] = ()
+
+
 Command: TypeAlias = (
     Apply
     | SetTargetRole
@@ -176,6 +188,7 @@ Command: TypeAlias = (
     | TestFence
     | AddNode
     | RemoveNode
+    | Shelve
 )
 
 
@@ -183,8 +196,8 @@ Command: TypeAlias = (
 class Outcome:
     """What became of a command: done, or refused with a stable `code` and a sentence with the cure.
 
-    Codes: `done`, `invalid`, `not-found`, `stale`, `no-quorum`, `unsafe`, `busy`, `timeout`,
-    `denied`.
+    Codes: `done`, `invalid`, `not-found`, `stale`, `full`, `no-quorum`, `unsafe`, `busy`,
+    `timeout`, `denied`.
     """
 
     code: str = "done"

@@ -16,6 +16,7 @@ from ha_core.errors import WireError
 from ha_core.ids import Millis, NodeName
 from ha_core.journal import JournalEvent
 from ha_core.replication.entries import ConfigurationChange
+from ha_core.replication.shelf import ShelfItem
 from ha_core.snapshot import ClusterSnapshot
 
 PROTOCOL: Final = 1
@@ -71,6 +72,16 @@ class Watch(Request, frozen=True, tag="watch"):
     timeout_ms: Count = WATCH_MS_MAX
 
 
+class AskShelf(Request, frozen=True, tag="shelf"):
+    """Client wants what the log keeps for it, as soon as that is newer than `since`, at most
+    `timeout_ms` later; keys that begin with `prefix`, with their texts if those are newer.
+    """
+
+    prefix: str = ""
+    since: Count = 0
+    timeout_ms: Count = 0
+
+
 class Reply(msgspec.Struct, frozen=True, tag_field="reply"):
     """Base of all replies; clients ignore fields they do not know."""
 
@@ -101,6 +112,14 @@ class HistoryGiven(Reply, frozen=True, tag="history"):
     revisions: tuple[ConfigurationChange, ...]
 
 
+class ShelfGiven(Reply, frozen=True, tag="shelf"):
+    """All keys with their revisions; the items that are newer than the client's."""
+
+    revision: int
+    keys: tuple[tuple[str, int], ...]
+    items: tuple[ShelfItem, ...]
+
+
 class OutcomeGiven(Reply, frozen=True, tag="outcome"):
     """What became of a command."""
 
@@ -120,9 +139,16 @@ class Fault(Reply, frozen=True, tag="fault"):
     text: str
 
 
-AnyRequest: TypeAlias = Hello | AskSnapshot | AskEvents | AskHistory | AskCommand | Watch
+AnyRequest: TypeAlias = Hello | AskSnapshot | AskEvents | AskHistory | AskCommand | Watch | AskShelf
 AnyReply: TypeAlias = (
-    Greeting | SnapshotGiven | EventsGiven | HistoryGiven | OutcomeGiven | VersionGiven | Fault
+    Greeting
+    | SnapshotGiven
+    | EventsGiven
+    | HistoryGiven
+    | OutcomeGiven
+    | VersionGiven
+    | ShelfGiven
+    | Fault
 )
 
 

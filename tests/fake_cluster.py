@@ -31,6 +31,7 @@ from ha_core.journal import JournalEvent
 from ha_core.layout import Layout
 from ha_core.policy.transition import Decision, Reason
 from ha_core.replication.entries import ConfigurationChange
+from ha_core.replication.shelf import Shelf, ShelfChange
 from ha_core.runtime.control import Access, ControlServer
 from ha_core.snapshot import (
     ClusterSnapshot,
@@ -153,6 +154,7 @@ class FakeCluster:
         self.given: list[tuple[Command, str]] = []
         self.journal: list[JournalEvent] = [event(seq) for seq in range(1, 6)]
         self.revisions: list[ConfigurationChange] = []
+        self.shelved = Shelf()
         self.obey: Callable[[Command], Outcome] = self.carry_out
         self._watchers: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -173,6 +175,15 @@ class FakeCluster:
     def history(self) -> tuple[ConfigurationChange, ...]:
         """See `ControlPort`."""
         return tuple(self.revisions)
+
+    def shelf(self) -> Shelf:
+        """See `ControlPort`."""
+        return self.shelved
+
+    async def shelf_changed(self, since: int, timeout_ms: int) -> None:
+        """See `ControlPort`."""
+        if self.shelved.revision == since:
+            await self.changed(self.now.version, timeout_ms)
 
     async def changed(self, version: str, timeout_ms: int) -> None:
         """See `ControlPort`."""
@@ -227,6 +238,10 @@ class FakeCluster:
             case commands.SetTargetRole(resource=name, role=role):
                 nodes = (NODES[0],) if role == "started" else ()
                 self.change_resource(name, state=str(role), target=str(role), nodes=nodes)
+            case commands.Shelve(puts=puts, conditions=conditions):
+                index = self.shelved.revision + 1
+                result = self.shelved.apply(ShelfChange(puts, conditions), index)
+                return Outcome(result.code or "done", result.text, result.revision)
             case commands.Restart(resource=name):
                 self._start_anew(name)
             case commands.Move(resource=name, node=node):

@@ -13,6 +13,7 @@ from ha_core import commands
 from ha_core.commands import Command, Outcome
 from ha_core.config.limits import VOTERS_MAX
 from ha_core.config.model import Configuration
+from ha_core.config.units import unit
 from ha_core.coordinator import desk as desks, ends
 from ha_core.coordinator.desk import Desk
 from ha_core.coordinator.fencer import Fencer
@@ -35,6 +36,7 @@ from ha_core.replication.entries import (
     Verdict,
 )
 from ha_core.replication.machine import Output, Replication
+from ha_core.replication.shelf import ShelfChange, fault_of
 from ha_core.status import NodeState
 from ha_core.transition.executor import OpenOrder
 
@@ -119,6 +121,9 @@ class Clerk:
                 text = words_of(verdict)
                 for request_id in self._confirming.pop(key, []):
                     output += self._settle(request_id, Outcome(text=text))
+        if entry.shelf is not None and entry.shelf.request_id:
+            request_id = entry.shelf.request_id
+            output += self._settle(request_id, self._shelved(request_id) or Outcome())
         change = entry.change
         if change is not None and change.request_id:
             done = Outcome(text=change.reason, revision=change.revision)
@@ -258,6 +263,12 @@ class Clerk:
                 return self._settle(request_id, Outcome(text=self._fencer.rehearse(command)))
             case commands.ReleaseQuorum():
                 return self._settle(request_id, Outcome(text=self._release(command, author)))
+            case commands.Shelve(puts=puts, conditions=conditions):
+                shelf = ShelfChange(puts, conditions, request_id)
+                fault = fault_of(shelf)
+                if fault:
+                    raise RefusedError("invalid", fault)
+                return list(self._raft.propose(None, None, now_ms, shelf))
             case commands.ConfirmDown():
                 return self._confirm(request_id, author, command, now_ms, wall_ms)
             case _:
@@ -372,6 +383,8 @@ class Clerk:
             order.reason,
             order.incident,
             order.handover,
+            order.peer,
+            order.notice,
         )
         return Send(order.node, message)
 
@@ -379,7 +392,7 @@ class Clerk:
         group = self._configuration.group(resource)
         if group is not None:
             return group.members
-        if self._configuration.primitive(resource) is None:
+        if unit(self._configuration, resource) is None:
             raise RefusedError("not-found", f"resource '{resource}' is not in the configuration")
         return (resource,)
 
@@ -388,7 +401,14 @@ class Clerk:
         for change in reversed(self._raft.revisions):
             if change.request_id == request_id:
                 return Outcome(text=change.reason, revision=change.revision)
-        return None
+        return self._shelved(request_id)
+
+    def _shelved(self, request_id: str) -> Outcome | None:
+        """Return the answer to a write on the shelf that is final."""
+        result = self._raft.shelf.result(request_id)
+        if result is None:
+            return None
+        return Outcome(result.code or "done", result.text, result.revision)
 
     def _settle(self, request_id: str, outcome: Outcome) -> list[Output]:
         askers = self._desk.settle(request_id, outcome)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ha_core.config.model import Configuration
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Index, Millis, NodeName, Revision, Term
+from ha_core.replication.shelf import ShelfChange, ShelfItem
 
 ADMITTED = "admitted"
 """Method of a verdict that says the opposite: this incarnation may run things from now on."""
@@ -85,22 +86,25 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One log entry; with neither payload it is the no-op that begins a term."""
+    """One log entry; without a payload it is the no-op that begins a term."""
 
     term: Term
     index: Index
     change: ConfigurationChange | None = None
     verdict: Verdict | None = None
+    shelf: ShelfChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The applied state at `index`: the newest revisions (oldest first) and standing verdicts."""
+    """The applied state at `index`: newest revisions (oldest first), standing verdicts, shelf."""
 
     index: Index
     term: Term
     revisions: tuple[ConfigurationChange, ...]
     verdicts: tuple[Verdict, ...] = ()
+    shelf: tuple[ShelfItem, ...] = ()
+    shelf_revision: Index = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from ha_core.config.model import Configuration
 from ha_core.ids import Index, NodeName, Term
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import ConfigurationChange, Entry, Snapshot, Verdict, size_of
+from ha_core.replication.shelf import Shelf, size_of_change
 
 REVISIONS_KEPT = 100
 """Newest revisions that a snapshot carries: the history that `ha history` can show."""
@@ -37,6 +38,7 @@ class Log:
         self._verdicts: dict[NodeName, Verdict] = {
             item.node: item for item in (snapshot.verdicts if snapshot else ())
         }
+        self.shelf = _shelf_of(snapshot)
         self._members: Configuration | None = None
         self._voters: tuple[Configuration, tuple[NodeName, ...]] = (Configuration(), ())
         self._ranked: tuple[Configuration, tuple[NodeName, ...]] = self._voters
@@ -119,9 +121,9 @@ class Log:
         offset = start - self._base_index - 1
         assert offset >= 0, (start, self._base_index)
         found = tuple(self._entries[offset : offset + limit])
-        if all(entry.change is None for entry in found[1:]):
+        if all(entry.change is None and entry.shelf is None for entry in found[1:]):
             return found
-        sizes = accumulate(size_of(entry.change) if entry.change else 0 for entry in found)
+        sizes = accumulate(_size(entry) for entry in found)
         fits = sum(size <= BYTES_MAX for size in sizes)
         return found[: max(fits, 1)]
 
@@ -170,13 +172,18 @@ class Log:
                 self._verdicts.get(entry.verdict.node)
             ):
                 self._verdicts[entry.verdict.node] = entry.verdict
+            if entry.shelf is not None:
+                self.shelf.apply(entry.shelf, entry.index)
         return fresh
 
     def current_snapshot(self) -> Snapshot:
         """Return a snapshot of the applied state."""
         term = self.term_at(self.applied)
         assert term is not None
-        return Snapshot(self.applied, term, self.revisions, self.verdicts)
+        shelf = self.shelf
+        return Snapshot(
+            self.applied, term, self.revisions, self.verdicts, shelf.items, shelf.revision
+        )
 
     def maybe_compact(self) -> Snapshot | None:
         """Return a snapshot to be stored if enough was applied since the last one."""
@@ -200,6 +207,7 @@ class Log:
         self.applied = snapshot.index
         self.revisions = snapshot.revisions
         self._verdicts = {item.node: item for item in snapshot.verdicts}
+        self.shelf = _shelf_of(snapshot)
         self._remember_members()
 
     def _remember_members(self) -> None:
@@ -212,6 +220,15 @@ def _bounded(revisions: tuple[ConfigurationChange, ...]) -> tuple[ConfigurationC
     sizes = accumulate(size_of(change) for change in reversed(newest))
     fits = sum(size <= BYTES_MAX for size in sizes)
     return newest[-max(fits, 1) :]
+
+
+def _shelf_of(snapshot: Snapshot | None) -> Shelf:
+    return Shelf(snapshot.shelf, snapshot.shelf_revision) if snapshot else Shelf()
+
+
+def _size(entry: Entry) -> int:
+    change = size_of(entry.change) if entry.change is not None else 0
+    return change + (size_of_change(entry.shelf) if entry.shelf is not None else 0)
 
 
 def is_run(entries: tuple[Entry, ...], first: Index, term: Term) -> bool:

@@ -26,6 +26,7 @@ from ha_core.replication.election import Role
 from ha_core.replication.entries import ConfigurationChange, Entry, HardState, Verdict
 from ha_core.replication.log import is_run
 from ha_core.replication.progress import Progress
+from ha_core.replication.shelf import ShelfChange
 from ha_core.replication.signals import (
     Applied,
     Deposed,
@@ -95,12 +96,17 @@ class Replication(Standing):
         return self._take_out()
 
     def propose(
-        self, change: ConfigurationChange | None, verdict: Verdict | None, now_ms: Millis
+        self,
+        change: ConfigurationChange | None,
+        verdict: Verdict | None,
+        now_ms: Millis,
+        shelf: ShelfChange | None = None,
     ) -> list[Output]:
         """Append an entry as the leader (see `may_propose`)."""
         assert not self.may_propose(change), self.may_propose(change)
         self._out = []
-        self._append_own(Entry(self.term, self._log.last_index + 1, change, verdict), now_ms)
+        index = self._log.last_index + 1
+        self._append_own(Entry(self.term, index, change, verdict, shelf), now_ms)
         return self._take_out()
 
     def go_alone(

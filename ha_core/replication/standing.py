@@ -14,6 +14,7 @@ from ha_core.replication.election import Election, Role
 from ha_core.replication.entries import ConfigurationChange, Entry, Verdict
 from ha_core.replication.log import Log
 from ha_core.replication.progress import Progress
+from ha_core.replication.shelf import Shelf
 from ha_core.replication.signals import Signal
 from ha_core.timers import RaftTimers
 
@@ -99,6 +100,11 @@ class Standing:
     def verdict_on(self, node: NodeName) -> Verdict | None:
         """Return the standing verdict on a node."""
         return self._log.verdict_on(node)
+
+    @property
+    def shelf(self) -> Shelf:
+        """The texts that programs beside the cluster keep in the log: read only."""
+        return self._log.shelf
 
     @property
     def configuration(self) -> Configuration:

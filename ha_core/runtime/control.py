@@ -26,6 +26,7 @@ from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
 from ha_core.layout import socket_address
 from ha_core.replication.entries import ConfigurationChange
+from ha_core.replication.shelf import Shelf
 from ha_core.snapshot import ClusterSnapshot
 
 CLIENTS_MAX: Final = 64
@@ -60,6 +61,14 @@ class ControlPort(Protocol):
 
     def history(self) -> tuple[ConfigurationChange, ...]:
         """Return the kept revisions of the configuration, oldest first."""
+        ...
+
+    def shelf(self) -> Shelf:
+        """Return what the log keeps for programs beside the cluster: read only."""
+        ...
+
+    async def shelf_changed(self, since: int, timeout_ms: Millis) -> None:
+        """Return when the shelf's revision differs from `since`, or time is up."""
         ...
 
     async def changed(self, version: str, timeout_ms: Millis) -> None:
@@ -232,6 +241,9 @@ class ControlServer:
                 return protocol.HistoryGiven(self._port.history())
             case protocol.AskCommand():
                 return await self._command(request, peer, trust)
+            case protocol.AskShelf(since=since, timeout_ms=timeout_ms):
+                await self._port.shelf_changed(since, min(timeout_ms, protocol.WATCH_MS_MAX))
+                return _shelf_given(self._port.shelf(), request)
             case protocol.Watch(version=version, timeout_ms=timeout_ms):
                 wait_ms = max(0, min(timeout_ms, protocol.WATCH_MS_MAX))
                 await self._port.changed(version, wait_ms)
@@ -261,6 +273,17 @@ class ControlServer:
             return protocol.Fault("invalid", text)
         outcome = await self._port.command(protocol.decode_command(request), author)
         return protocol.OutcomeGiven(outcome)
+
+
+def _shelf_given(shelf: Shelf, asked: protocol.AskShelf) -> protocol.ShelfGiven:
+    items = [item for item in shelf.items if item.key.startswith(asked.prefix)]
+    # Another store than the one that the client has seen may be at an earlier revision.
+    since = asked.since if asked.since <= shelf.revision else 0
+    return protocol.ShelfGiven(
+        shelf.revision,
+        tuple((item.key, item.revision) for item in items),
+        tuple(item for item in items if item.revision > since),
+    )
 
 
 async def _served(work: Coroutine[None, None, None], writer: asyncio.StreamWriter) -> None:

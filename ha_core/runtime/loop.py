@@ -46,6 +46,7 @@ from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
 from ha_core.node import Node
 from ha_core.replication.entries import ConfigurationChange
+from ha_core.replication.shelf import Shelf
 from ha_core.runtime.clock import monotonic_ms, wall_offset_ms
 from ha_core.runtime.disk import Store
 from ha_core.runtime.ping import Pinger
@@ -242,6 +243,25 @@ class Loop:
                     await self._changed.wait()
         except TimeoutError:
             return
+
+    def shelf(self) -> Shelf:
+        """Return what the log keeps for programs beside the cluster: read only."""
+        return self.node.replication.shelf
+
+    async def shelf_changed(self, since: int, timeout_ms: Millis) -> None:
+        """Return when the shelf's revision differs from `since`, or time is up.
+
+        And not before the disk has all that is shown: whoever acts on what was read could
+        otherwise know more than this node after a loss of power.
+        """
+        try:
+            async with asyncio.timeout(timeout_ms / 1000):
+                while self.shelf().revision == since and not self.ended.is_set():
+                    await self._changed.wait()
+        except TimeoutError:
+            pass  # it is answered with what there is
+        while (self._is_syncing or self._queue) and not self.ended.is_set():
+            await self._changed.wait()
 
     # --- effects out ---------------------------------------------------------------------
 

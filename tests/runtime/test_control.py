@@ -17,6 +17,7 @@ from ha_core.config.model import TargetRole
 from ha_core.errors import ConnectError, RefusedError, WireError
 from ha_core.ids import NodeName, ResourceId
 from ha_core.layout import Layout
+from ha_core.replication.shelf import ShelfCondition, ShelfPut
 from ha_core.runtime.control import Access, ControlServer, Peer, Trust
 from tests.fake_cluster import FakeCluster, event, served, snapshot
 
@@ -147,6 +148,26 @@ def test_watcher_hears_of_a_change_while_other_questions_are_answered(
         return []
 
     assert asking(root, watch) == ["1", "2"]
+
+
+def test_the_shelf_is_read_by_prefix_and_only_what_is_new(root: Path, cluster: FakeCluster) -> None:
+    async def work() -> None:
+        async with Client(root) as client:
+            puts = (ShelfPut("a/1", "x"), ShelfPut("a/2", "y"), ShelfPut("b", "z"))
+            assert (await client.command(commands.Shelve(puts))).revision == 1
+            given = await client.shelf("a/")
+            assert [item.text for item in given.items] == ["x", "y"]
+            conditions = (ShelfCondition("a/1", 1),)
+            changed = commands.Shelve((ShelfPut("a/1", None), ShelfPut("a/3", "w")), conditions)
+            assert (await client.command(changed)).ok
+            assert (await client.command(changed)).code == "stale"
+            given = await client.shelf("a/", given.revision, 10_000)
+            assert given.keys == (("a/2", 1), ("a/3", 2))
+            assert [item.text for item in given.items] == ["w"]
+            assert (await client.shelf("a/", 99)).keys == given.keys
+            assert len((await client.shelf("a/", 99)).items) == 2
+
+    asyncio.run(work())
 
 
 def test_waiting_for_a_change_ends_in_time(root: Path, cluster: FakeCluster) -> None:
