@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 SYSTEM_ETC: Final = Path("/etc/beatkeeper")
+SYSTEM_LIB: Final = Path("/var/lib/beatkeeper")
 SYSTEM_RUN: Final = Path("/run/beatkeeper")
 
 
@@ -28,6 +29,16 @@ class ServerLayout:
     def run(self) -> Path:
         """Directory of what need not survive a reboot."""
         return SYSTEM_RUN if self.root is None else self.root / "run"
+
+    @property
+    def state(self) -> Path:
+        """Directory of what the server itself keeps: belongs to the user that it runs as."""
+        return (SYSTEM_LIB if self.root is None else self.root / "lib") / "cimd"
+
+    @property
+    def audit_file(self) -> Path:
+        """Who changed what over WBEM, a line of JSON each."""
+        return self.state / "audit.log"
 
     @property
     def settings_file(self) -> Path:

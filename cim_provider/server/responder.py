@@ -17,13 +17,12 @@ from typing import Final
 
 import pywbem
 
+from cim_provider.server.audit import Audit, LogAudit, guarded
 from cim_provider.server.auth import Identity
-from cim_provider.server.roles import authorize
 from cim_provider.wbem.errors import OperationError, Status
 from cim_provider.wbem.http import Expected
 from cim_provider.wbem.operations import (
     Answer,
-    InvokeMethod,
     Operation,
     Performer,
     is_lasting,
@@ -90,11 +89,16 @@ class Responder:
     """Answers the bodies of requests; `host` is the server's name in full paths."""
 
     def __init__(
-        self, performer: Performer, host: str, operation_s_max: float = OPERATION_S_MAX
+        self,
+        performer: Performer,
+        host: str,
+        operation_s_max: float = OPERATION_S_MAX,
+        audit: Audit | None = None,
     ) -> None:
         self._performer = performer
         self._host = host
         self._operation_s_max = operation_s_max
+        self._audit = audit or LogAudit()
         self._memory = _Memory()
 
     async def respond(self, expected: Expected, body: bytes, identity: Identity) -> bytes:
@@ -130,15 +134,15 @@ class Responder:
         return envelope(message.message_id, message.operation, body, message.method)
 
     async def _perform(self, operation: Operation, identity: Identity) -> Answer:
-        authorize(identity.name, identity.role, operation)
-        if isinstance(operation, InvokeMethod):
-            log.info("%s calls %s", identity.name, operation.method)
-        try:
-            async with asyncio.timeout(self._operation_s_max):
-                return await self._performer.perform(operation, identity.name)
-        except TimeoutError as fault:
-            text = f"{type(operation).__name__} took longer than {self._operation_s_max:g} s"
-            raise pywbem.CIMError(Status.FAILED, text) from fault
+        async def perform() -> Answer:
+            try:
+                async with asyncio.timeout(self._operation_s_max):
+                    return await self._performer.perform(operation, identity.name)
+            except TimeoutError as fault:
+                text = f"{type(operation).__name__} took longer than {self._operation_s_max:g} s"
+                raise pywbem.CIMError(Status.FAILED, text) from fault
+
+        return await guarded(operation, identity, self._audit, perform)
 
 
 def _parsed(body: bytes, expected: Expected) -> Message | OperationError:

@@ -26,6 +26,7 @@ from cim_provider.engines.ha_core import HaCoreEngine
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.world import ServerIdentity
 from cim_provider.schema import SchemaError, load_schema
+from cim_provider.server.audit import AuditFile
 from cim_provider.server.auth import Authenticator
 from cim_provider.server.connection import Connection, Limits
 from cim_provider.server.layout import ServerLayout
@@ -76,8 +77,10 @@ class Service:
         context: ssl.SSLContext,
         http: Bound | None,
         connections_max: int,
+        audit: AuditFile,
     ) -> None:
         self._authenticator = authenticator
+        self._audit = audit
         self._bound: list[tuple[Bound, ssl.SSLContext | None]] = [(https, context)]
         if http is not None:
             self._bound.append((http, None))
@@ -103,7 +106,8 @@ class Service:
         if settings.http:
             http = bind("http", settings.http_addresses, settings.http_port)
             _warn_of_clear_text(settings)
-        return cls(authenticator, https, context, http, settings.connections)
+        audit = AuditFile(layout.audit_file)
+        return cls(authenticator, https, context, http, settings.connections, audit)
 
     def urls(self) -> dict[str, str]:
         """Return where clients on this machine reach the server, by scheme."""
@@ -111,7 +115,7 @@ class Service:
 
     async def run(self, performer: Performer, host: str, stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set."""
-        responder = Responder(performer, host)
+        responder = Responder(performer, host, audit=self._audit)
 
         def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection:
             return Connection(reader, writer, self._authenticator, responder, LIMITS)
@@ -124,6 +128,7 @@ class Service:
         finally:
             await listener.stop()
             self._authenticator.close()
+            self._audit.close()
 
 
 async def serve(settings: Settings, layout: ServerLayout) -> None:

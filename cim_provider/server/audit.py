@@ -1,0 +1,245 @@
+"""The audit log: one line of JSON for everything that a client changed, or tried to.
+
+Owns: what stands in a line, what is left out of it (values whose names say that
+they are secret, credentials in URLs), the file and its rotation. A line is on
+disk before the client has its answer. Where the file cannot be written, the
+line goes to the server's own log: a full disk must not take the cluster out of
+its administrator's hands. Knows nothing of HTTP.
+"""
+
+# pywbem has no annotations: its calls would be untyped.
+# mypy: allow-untyped-calls
+
+import asyncio
+import json
+import logging
+import os
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, Protocol
+
+import pywbem
+
+from cim_provider.server.auth import Identity
+from cim_provider.server.roles import authorize, is_write
+from cim_provider.wbem.operations import (
+    Answer,
+    ChangeSchema,
+    InvokeMethod,
+    MethodResult,
+    ModifyInstance,
+    Operation,
+    Paths,
+    SetProperty,
+)
+
+FILE_BYTES_MAX: Final = 4 * 1024 * 1024
+FILES_KEPT: Final = 4
+"""Older files beside the one that is written: some 60,000 lines in all."""
+TEXT_CHARS_MAX: Final = 256
+"""So much is kept of each value and of each reason."""
+GIVEN_MAX: Final = 64
+"""So many properties or parameters are named in a line."""
+HIDDEN: Final = "hidden"
+
+_SECRET = re.compile(r"passw|passphrase|secret|token|auth|credential|key$", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"(?<=//)[^/@\s\"]*@")
+
+log = logging.getLogger(__name__)
+
+
+class Audit(Protocol):
+    """Keeps lines of audit."""
+
+    async def record(self, entry: dict[str, object]) -> None:
+        """Keep an entry; it is safe when this returns."""
+        ...
+
+
+class LogAudit:
+    """Keeps the lines in the server's own log, where there is no file for them."""
+
+    async def record(self, entry: dict[str, object]) -> None:
+        """See `Audit`."""
+        log.info("audit: %s", json.dumps(entry))
+
+
+class AuditFile:
+    """Appends to the file at `path`, and to a new one when it is full."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        bytes_max: int = FILE_BYTES_MAX,
+        kept: int = FILES_KEPT,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._path = path
+        self._bytes_max = bytes_max
+        self._kept = kept
+        self._now = now
+        # One thread keeps the order; the disk's time is not that of other clients.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
+
+    def close(self) -> None:
+        """Let the thread go."""
+        self._thread.shutdown()
+
+    async def record(self, entry: dict[str, object]) -> None:
+        """See `Audit`."""
+        moment = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = json.dumps({"time": moment, **entry})
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._append, line)
+
+    def _append(self, line: str) -> None:
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._rotate(len(line) + 1)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            with open(os.open(self._path, flags, 0o600), "a", encoding="utf-8") as file:
+                file.write(line + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as fault:
+            log.error("%s cannot be written (%s); its line is: %s", self._path, fault, line)
+
+    def _rotate(self, wanted: int) -> None:
+        try:
+            size = self._path.stat().st_size
+        except FileNotFoundError:
+            return
+        if size + wanted <= self._bytes_max:
+            return
+        names = [self._path, *(older(self._path, n) for n in range(1, self._kept + 1))]
+        for newer, name in reversed(list(pairwise(names))):
+            if newer.exists():
+                os.replace(newer, name)
+
+
+def older(path: Path, number: int) -> Path:
+    """Return the name of the audit file that was full `number` files ago."""
+    return path.with_name(f"{path.name}.{number}")
+
+
+def read_lines(path: Path, kept: int = FILES_KEPT) -> Iterator[str]:
+    """Yield all lines that are kept, oldest first. Raises OSError: they cannot be read."""
+    for number in range(kept, -1, -1):
+        file = older(path, number) if number else path
+        if file.exists():
+            with open(file, encoding="utf-8") as lines:
+                yield from (line.rstrip("\n") for line in lines)
+
+
+async def guarded(
+    operation: Operation,
+    identity: Identity,
+    audit: Audit,
+    perform: Callable[[], Awaitable[Answer]],
+) -> Answer:
+    """Let a user carry out what its role allows, and record what is more than reading.
+
+    Raises CIMError: ACCESS_DENIED, and what `perform` raises.
+    """
+    if not is_write(operation):
+        return await perform()
+    # This stands if it is cut short, by the end of the server or by a bug of ours: the cluster may
+    # have been told, and then carries it out.
+    outcome: dict[str, object] = {"result": "unknown"}
+    try:
+        authorize(identity.name, identity.role, operation)
+        answer = await perform()
+        outcome = {"result": "done", **_answered(answer)}
+    except pywbem.CIMError as fault:
+        text = _cut(fault.status_description or "")
+        outcome = {"result": "refused", "code": fault.status_code, "text": text}
+        raise
+    finally:
+        await asyncio.shield(audit.record({**_asked(operation, identity), **outcome}))
+    return answer
+
+
+def _asked(operation: Operation, identity: Identity) -> dict[str, object]:
+    entry: dict[str, object] = {
+        "user": identity.name,
+        "role": str(identity.role),
+        "address": identity.address,
+        "operation": type(operation).__name__,
+        "namespace": _cut(operation.namespace),
+    }
+    match operation:
+        case InvokeMethod(target=target, method=method, parameters=parameters):
+            entry |= {"method": _cut(method), "object": _object(target)}
+            entry["given"] = _given(parameters)
+        case ChangeSchema(change=change, name=name):
+            entry |= {"operation": change.value, "object": _cut(name)}
+        case SetProperty(path=path, name=name, value=value):
+            entry |= {"object": _object(path), "given": _given([(name, value)])}
+        case _:
+            instance = getattr(operation, "instance", None)
+            if isinstance(instance, pywbem.CIMInstance):
+                is_known = isinstance(operation, ModifyInstance)
+                entry["object"] = _object(instance.path if is_known else instance.classname)
+                entry["given"] = _given((p.name, p.value) for p in instance.properties.values())
+            else:
+                entry["object"] = _object(getattr(operation, "path", ""))
+    return entry
+
+
+def _answered(answer: Answer) -> dict[str, object]:
+    """Return what of an answer tells what has come of a write."""
+    match answer:
+        case MethodResult(value=value):
+            return {"returned": _shown(value)}
+        case Paths(items=(path, *_)):
+            return {"object": _object(path)}
+        case _:
+            return {}
+
+
+def _object(target: object) -> str:
+    if isinstance(target, pywbem.CIMInstanceName):
+        local = target.copy()
+        local.host = local.namespace = None
+        return _cut(local.to_wbem_uri().lstrip("/:"))
+    return _cut(str(target))
+
+
+def _given(values: Iterable[tuple[str, object]]) -> dict[str, object]:
+    pairs = list(values)[:GIVEN_MAX]
+    # A parameter of a resource is an object of its own: its Name says what its Value is.
+    hides_value = any(
+        name.lower() == "name" and isinstance(value, str) and _SECRET.search(value)
+        for name, value in pairs
+    )
+    return {
+        _cut(name): HIDDEN
+        if _SECRET.search(name) or (hides_value and name.lower() == "value")
+        else _shown(value)
+        for name, value in pairs
+    }
+
+
+def _shown(value: object) -> object:
+    match value:
+        case None | bool():
+            return value
+        case int():
+            return int(value)
+        case float():
+            return str(value)
+        case list() | tuple():
+            return [_shown(each) for each in value[:GIVEN_MAX]]
+        case pywbem.CIMInstance() | pywbem.CIMClass():
+            return f"an instance of {_cut(value.classname)}"
+        case _:
+            return _object(value)
+
+
+def _cut(text: str) -> str:
+    """Return the text, bounded and without the credentials that a URL in it may hold."""
+    return _CREDENTIALS.sub("", text[:TEXT_CHARS_MAX])
