@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from ha_core.config.model import NoQuorumPolicy
 from ha_core.config.secrets import is_secret
+from ha_core.config.units import unit
 from ha_core.facts import Facts
 from ha_core.fencing.rules import unfenced_by
 from ha_core.ids import NodeName, ResourceId
@@ -202,7 +203,7 @@ def _orphans(facts: Facts) -> Iterable[str]:
     """What a node still runs and nobody wants any more: no decision speaks of it."""
     for node in facts.nodes:
         for item in node.instances:
-            if facts.configuration.primitive(item.resource) is None:
+            if unit(facts.configuration, item.resource) is None:
                 yield from _orphan(node.name, item)
 
 

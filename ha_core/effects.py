@@ -63,13 +63,17 @@ class RunOperation:
     operation_id: int
     primitive: Primitive
     action: str
-    """`start`, `stop` or `monitor`."""
+    """`start`, `stop`, `monitor`, or another of those that a primitive's operations can name."""
     timeout_ms: Millis
     depth: int = 0
     interval_ms: Millis = 0
     not_after_ms: Millis | None = None
     handover: bool = False
     """Of a start: as in `messages.Order`."""
+    peer: NodeName | None = None
+    """Of a live migration: the other node."""
+    notice: tuple[tuple[str, str], ...] = ()
+    """Of a notification: what the agent is told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,13 @@ class CommandGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class Promotion:
+    """How much an agent wants to be promoted on its node; `score` None: it does not say."""
+
+    score: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OperationDone:
     """An operation that `RunOperation` began has ended.
 
@@ -95,6 +102,8 @@ class OperationDone:
     reason: str = ""
     output: str = ""
     duration_ms: Millis = 0
+    promotion: Promotion | None = None
+    """What the agent of something promotable wants, as known after it; None: not looked at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,10 @@ class Order:
     """Ties the events of this action to what set it off."""
     handover: bool = False
     """Of a start: it ran in this cluster until now, so nobody outside need be asked for it."""
+    peer: NodeName | None = None
+    """Of a live migration: the other node."""
+    notice: tuple[tuple[str, str], ...] = ()
+    """Of a notification: what the agent is told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,9 @@ class Instance:
     promotion_score: int | None = None
     """How much its agent wants to be promoted here; None: it has said nothing."""
     migrated_from: NodeName | None = None
-    """It came, or is coming, by live migration from there; the source is not stopped yet."""
+    """It came by live migration from there; None once it has started anew."""
+    migrated_to: NodeName | None = None
+    """It was handed alive to that node; it is not stopped here yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,14 @@ class Guard:
 
 
 def exclusivity_of(primitive: Primitive) -> Exclusivity:
-    """Return what must never exist twice: the configuration's word, else the agent class's."""
+    """Return what must never exist twice: the configuration's word, else the agent class's.
+
+    Instances of an anonymous clone are there to be several; of what can be promoted the promoted
+    one counts.
+    """
+    copy = primitive.copy
+    if copy is not None and copy.number is None and not copy.clone.promotable:
+        return Exclusivity.NONE
     if primitive.meta.exclusivity is not None:
         return primitive.meta.exclusivity
     if primitive.agent.type in _ADDRESS_AGENTS:
@@ -61,7 +68,10 @@ def guard_of(primitive: Primitive, gates: Gates = Gates(), *, fenced: bool = Fal
     cut the node off.
     """
     if may_run_twice(primitive):
-        return Guard("not needed", "the configuration says that it may run twice", True)
+        why = "the configuration says that it may run twice"
+        if primitive.copy is not None:
+            why = f"clone {primitive.copy.clone.id} is there to run it several times"
+        return Guard("not needed", why, True)
     if primitive.agent.agent_class is AgentClass.PROCESS:
         return Guard("guardian", "the guardian kills it when the node's run lease ends", True)
     if primitive.agent.agent_class is AgentClass.ADDRESS:

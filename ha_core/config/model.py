@@ -17,6 +17,8 @@ from ha_core.config.choices import (
     Exclusivity as Exclusivity,
     FenceAction as FenceAction,
     FenceCall as FenceCall,
+    HealthStrategy as HealthStrategy,
+    Join as Join,
     LossPolicy as LossPolicy,
     Medium as Medium,
     MultipleActive as MultipleActive,
@@ -30,6 +32,8 @@ from ha_core.config.choices import (
     Strategy as Strategy,
     TargetRole as TargetRole,
     TwoNode as TwoNode,
+    ValueFrom as ValueFrom,
+    ValueType as ValueType,
 )
 from ha_core.ids import INFINITY, ConstraintId, Generation, LinkName, Millis, NodeName, ResourceId
 
@@ -89,6 +93,21 @@ class Meta:
     multiple_active: MultipleActive | None = None
     requires: Requires | None = None
     allow_unhealthy_nodes: bool | None = None
+    maintenance: bool | None = None
+    """It is left as it is, and not even watched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What a primitive is in its clone, for those who carry it out; `units` settles it."""
+
+    clone: "Clone"
+    primitive: ResourceId
+    """As the configuration names it, without a number."""
+    instances: int
+    """How many of it there may be in the cluster."""
+    number: int | None = None
+    """Of an instance of a unique clone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +122,8 @@ class Primitive:
     description: str = ""
     utilization: tuple[tuple[str, int], ...] = ()
     """What it takes of a node's capacity."""
+    copy: Copy | None = None
+    """Never configured: `units` fills it in where the primitive is in a clone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +193,36 @@ NODE_NAME: Final = "#uname"
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """What must hold for a rule: parts, a comparison of a node's attribute, or a time; one of them.
+
+    Moments are milliseconds since the Unix epoch, compared in whole seconds. `calendar` has pairs
+    such as `hours` and `9-16`, of the calendar in UTC: all must fit. Source: Pacemaker Explained,
+    "Rules".
+    """
+
+    join: Join | None = None
+    parts: tuple["Condition", ...] = ()
+    attribute: str = ""
+    operation: Comparison | None = None
+    value: str = ""
+    value_type: ValueType | None = None
+    """None: text for equality, else numbers, whole ones where neither has a dot."""
+    value_from: ValueFrom = ValueFrom.LITERAL
+    after_wall_ms: Millis | None = None
+    before_wall_ms: Millis | None = None
+    from_wall_ms: Millis | None = None
+    """With `to`: from then on, until then, both inclusive."""
+    to_wall_ms: Millis | None = None
+    calendar: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """A preference (or ban) of a resource for every node whose attribute compares so."""
+    """A preference (or ban) of a resource for every node whose attribute compares so.
+
+    Where there is a condition, this is what must hold, and `attribute` and `value` are empty.
+    """
 
     id: ConstraintId
     resource: ResourceId
@@ -182,6 +231,12 @@ class Rule:
     value: str = ""
     score: int = 0
     source: str = ""
+    role: Role | None = None
+    """PROMOTED: it counts for the promotion alone."""
+    discovery: Discovery = Discovery.ALWAYS
+    condition: Condition | None = None
+    score_attribute: str = ""
+    """The node's attribute that has the score, -INFINITY where it has none; `score` is 0 then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,8 +390,8 @@ class Ping:
 class Health:
     """How attributes `#health-…` of a node count. Source: Pacemaker Explained, "Node Health"."""
 
-    strategy: str = "none"
-    """`none`, `migrate-on-red`, `only-green`, `progressive` or `custom`."""
+    strategy: HealthStrategy = HealthStrategy.NONE
+    """The first three have scores of their own; the numbers here count with the other two."""
     red: int = -INFINITY
     yellow: int = 0
     green: int = 0
@@ -367,6 +422,8 @@ class Options:
     health: Health = Health()
     stop_all: bool = False
     """Everything is wanted stopped."""
+    start_failure_is_fatal: bool = True
+    """A failed start counts as INFINITY failures; else as one."""
 
 
 @dataclass(frozen=True, slots=True)

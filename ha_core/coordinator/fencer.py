@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from ha_core import commands
 from ha_core.agents.registry import exclusivity_of
 from ha_core.config.model import Configuration, Exclusivity, FenceDevice, OnFail
+from ha_core.config.units import unit
 from ha_core.coordinator.cause import Cause
 from ha_core.coordinator.record import Record
 from ha_core.coordinator.roster import Roster
@@ -431,7 +432,7 @@ class Fencer:
     def _may_unfence(self, record: Record) -> bool:
         """Return whether what needs the storage there has ended, or runs there alone."""
         for item in record.instances:
-            primitive = self._configuration.primitive(item.resource)
+            primitive = unit(self._configuration, item.resource)
             if primitive is None or exclusivity_of(primitive) is not Exclusivity.DEVICE:
                 continue
             if item.state is InstanceState.STOPPED and not item.pending:

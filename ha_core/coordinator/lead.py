@@ -287,7 +287,10 @@ class Lead:
         if not self.may_act(now_ms):
             return []
         output: list[LeadOutput] = []
-        lost, changed = self.roster.check(silent, self.planner.executor.starting(), now_ms, wall_ms)
+        executor = self.planner.executor
+        lost, changed = self.roster.check(
+            silent, executor.starting(), now_ms, wall_ms, executor.promoting()
+        )
         self._dirty = self._dirty or changed
         for item in lost:
             output += self._lose(item)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ha_core.agents.registry import exclusivity_of, may_run_twice
 from ha_core.config.model import Configuration, Exclusivity
+from ha_core.config.units import may_share, plain, unit, units
 from ha_core.coordinator import ends
 from ha_core.coordinator.record import Lost
 from ha_core.coordinator.roster import Roster
@@ -70,10 +71,16 @@ class Planner:
         if asked is None or asked != self._asked:
             self.transition = with_storage(schedule(wanted, status, wall_ms), configuration, status)
         self._asked = asked
-        doubles = {item.id for item in configuration.primitives if may_run_twice(item)}
+        parts = units(configuration)
+        doubles = {item.id for item in parts if may_run_twice(item) or may_share(item)}
+        promotable = {
+            plain(item.id): item.copy.clone.promoted_max
+            for item in parts
+            if item.copy is not None and item.copy.clone.promotable
+        }
         self._remember(status, configuration)
         orders = self.executor.next_orders(
-            self.transition, status, self.incidents, now_ms, doubles, self._ours
+            self.transition, status, self.incidents, now_ms, doubles, self._ours, promotable
         )
         self._intend(status, orders)
         return orders
@@ -159,7 +166,7 @@ class Planner:
             return node
         instances = []
         for item in node.instances:
-            primitive = configuration.primitive(item.resource)
+            primitive = unit(configuration, item.resource)
             accepted = primitive is not None and bool(primitive.meta.accept_risk)
             if item.state is InstanceState.UNCERTAIN and accepted:
                 item = replace(item, state=InstanceState.STOPPED)
@@ -180,7 +187,7 @@ def with_storage(
         return transition
 
     def waits(action: Action) -> bool:
-        primitive = configuration.primitive(action.key.resource)
+        primitive = unit(configuration, action.key.resource)
         writes = primitive is not None and exclusivity_of(primitive) is Exclusivity.DEVICE
         return writes and action.key.kind is ActionKind.START and action.key.node in dry
 

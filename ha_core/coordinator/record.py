@@ -5,6 +5,7 @@ Owns: these values, and what follows from one of them alone. `roster` has the ru
 
 from dataclasses import dataclass, field, replace
 
+from ha_core.config.choices import Role
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, NodeName, ResourceId
 from ha_core.messages import LeaseRequest
@@ -101,9 +102,24 @@ def release_times(record: Record) -> list[tuple[Millis, Instance]]:
     ]
 
 
-def at_worst(state: InstanceState) -> InstanceState:
-    """Return what a state may have become unseen: what was stopped may have been started."""
-    return InstanceState.UNKNOWN if state is InstanceState.STOPPED else state
+def unseen(item: Instance) -> Instance:
+    """Return what an instance may have become unseen: started, or promoted, since."""
+    is_stopped = item.state is InstanceState.STOPPED
+    state = InstanceState.UNKNOWN if is_stopped else item.state
+    role = None if item.role is Role.UNPROMOTED else item.role
+    return replace(item, pending="", state=state, role=role)
+
+
+def in_role(item: Instance, started: bool, promoted: bool) -> Instance:
+    """Return an instance of a lost node in the role that it may have by now.
+
+    `started`, `promoted`: its node was told to, and had not answered.
+    """
+    if promoted or item.pending == "promote":
+        return replace(item, role=None)
+    if started and item.state is InstanceState.STOPPED:
+        return replace(item, role=Role.UNPROMOTED)  # no start promotes
+    return item
 
 
 def without_active(

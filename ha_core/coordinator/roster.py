@@ -11,14 +11,16 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
 from ha_core.agents.registry import exclusivity_of, guard_of
+from ha_core.config import units
 from ha_core.config.model import Configuration, Exclusivity, Primitive
 from ha_core.coordinator.record import (
     GONE,
     MAY_BE_ACTIVE,
     Lost,
     Record,
-    at_worst,
+    in_role,
     release_times,
+    unseen,
     without_active,
 )
 from ha_core.fencing import rules
@@ -89,7 +91,7 @@ class Roster:
 
     def configure(self, configuration: Configuration, wall_ms: Millis) -> None:
         """Follow the configuration: new nodes are known at once, removed ones forgotten."""
-        self._former.update({item.id: item for item in self._configuration.primitives})
+        self._former.update({item.id: item for item in units.units(self._configuration)})
         self._configuration = configuration
         names = {node.name for node in configuration.nodes}
         for name in sorted(names - set(self.records)):
@@ -250,9 +252,10 @@ class Roster:
         starting: Set[tuple[ResourceId, NodeName]],
         now_ms: Millis,
         wall_ms: Millis,
+        promoting: Set[tuple[ResourceId, NodeName]] = frozenset(),
     ) -> tuple[list[Lost], bool]:
         """Judge silence; return the nodes that have just become lost, and whether anything
-        changed. `starting`: starts that were ordered and not yet heard of.
+        changed. `starting`, `promoting`: what was ordered so and not yet heard of.
         """
         lost, changed = [], False
         self._checked_ms = now_ms
@@ -271,7 +274,8 @@ class Roster:
             self._due[name] = max(dead_ms, record.lease_bound_ms)
             if silence >= self.timers.dead_after_ms and now_ms >= record.lease_bound_ms:
                 ordered = {resource for resource, node in starting if node == name}
-                lost.append(self._lose(record, ordered, now_ms, wall_ms))
+                promoted = {resource for resource, node in promoting if node == name}
+                lost.append(self._lose(record, ordered, promoted, now_ms, wall_ms))
             elif silence >= self.timers.election_ms and record.state is NodeState.ONLINE:
                 record.state, changed = NodeState.SUSPECT, True
             elif silence < self.timers.election_ms and record.state is NodeState.SUSPECT:
@@ -347,7 +351,7 @@ class Roster:
         found = []
         for item in self._may_run(verdict.node, ()):
             is_harmless = item.resource in harmless
-            extra_ms = 0 if is_harmless else self._extra_ms(item.resource, record.gates)
+            extra_ms = 0 if is_harmless else self._extra_ms(item, record.gates)
             state = InstanceState.STOPPED if extra_ms == 0 else InstanceState.UNCERTAIN
             found.append(replace(item, state=state, free_after_ms=extra_ms or 0))
         record.instances = tuple(found)
@@ -357,12 +361,9 @@ class Roster:
         """Return what the node may run: its predecessor's last orders may not be in our view."""
         last = {item.resource: item for item in remembered}
         if not self._is_witness(name):
-            for primitive in self._configuration.primitives:
+            for primitive in units.units(self._configuration):
                 last.setdefault(primitive.id, Instance(primitive.id, InstanceState.UNKNOWN))
-        return tuple(
-            replace(item, pending="", state=at_worst(item.state))
-            for _, item in sorted(last.items())
-        )
+        return tuple(unseen(item) for _, item in sorted(last.items()))
 
     def _with_omitted(self, record: Record, reported: tuple[Instance, ...]) -> tuple[Instance, ...]:
         """Add what may run there and the report does not know.
@@ -376,7 +377,7 @@ class Roster:
             for item in record.instances
             if item.resource not in known
             and (item.state in MAY_BE_ACTIVE or item.pending)
-            and self._configuration.primitive(item.resource) is not None
+            and units.unit(self._configuration, item.resource) is not None
             and not self._is_witness(record.name)
         ]
         return tuple(sorted((*reported, *omitted), key=lambda item: item.resource))
@@ -385,11 +386,14 @@ class Roster:
         node = self._configuration.node(name)
         return node is not None and node.witness
 
-    def _extra_ms(self, resource: ResourceId, gates: Gates) -> Millis | None:
-        """Return how long after the lease a guard has ended the resource at the latest; None if
+    def _extra_ms(self, item: Instance, gates: Gates) -> Millis | None:
+        """Return how long after the lease a guard has ended the instance at the latest; None if
         none does, as of a stranger nobody knows.
         """
-        primitive = self._configuration.primitive(resource) or self._former.get(resource)
+        found = units.unit(self._configuration, item.resource)
+        primitive = found or self._former.get(item.resource)
+        if primitive is not None and not units.has_right(primitive, item.role):
+            return 0
         guard = guard_of(primitive, gates) if primitive is not None else None
         if guard is None or not guard.bounded:
             return None
@@ -433,7 +437,7 @@ class Roster:
         """Return what can do no harm once its node is cut off from its storage."""
         return frozenset(
             item.id
-            for item in (*self._former.values(), *self._configuration.primitives)
+            for item in (*self._former.values(), *units.units(self._configuration))
             if exclusivity_of(item) is Exclusivity.DEVICE
         )
 
@@ -446,12 +450,18 @@ class Roster:
         record.since_wall_ms = wall_ms
 
     def _lose(
-        self, record: Record, ordered: Set[ResourceId], now_ms: Millis, wall_ms: Millis
+        self,
+        record: Record,
+        ordered: Set[ResourceId],
+        promoted: Set[ResourceId],
+        now_ms: Millis,
+        wall_ms: Millis,
     ) -> Lost:
         """Conclude from silence: what a gate ended is gone, the rest is uncertain for a while or
         for good.
 
-        `ordered`: what the node was told to start, and may have started before it was cut off.
+        `ordered`, `promoted`: what the node was told to start or to promote, and may have before
+        it was cut off.
         """
         kept, affected = [], []
         named = {item.resource for item in record.instances}
@@ -461,7 +471,8 @@ class Roster:
             may_run = item.state in MAY_BE_ACTIVE or started
             if may_run and (started or item.state is not InstanceState.UNKNOWN):
                 affected.append(item.resource)
-            extra_ms = self._extra_ms(item.resource, record.gates) if may_run else 0
+            item = in_role(item, started, item.resource in promoted)
+            extra_ms = self._extra_ms(item, record.gates) if may_run else 0
             state = InstanceState.STOPPED if extra_ms == 0 else InstanceState.UNCERTAIN
             kept.append(replace(item, state=state, pending="", free_after_ms=extra_ms or 0))
         record.instances = tuple(kept)

@@ -12,6 +12,7 @@ from typing import Final
 
 from ha_core.agents.registry import guard_of
 from ha_core.config.model import Configuration, FenceAction, FenceDevice, OnFail
+from ha_core.config.units import unit
 from ha_core.ids import Millis, NodeName
 from ha_core.replication.entries import Verdict
 from ha_core.status import Instance, InstanceState
@@ -180,7 +181,7 @@ def asks_for_fencing(configuration: Configuration, node: NodeName, item: Instanc
     failure = item.failure
     if item.state is not InstanceState.BLOCKED or failure is None:
         return False
-    primitive = configuration.primitive(item.resource)
+    primitive = unit(configuration, item.resource)
     if primitive is None or not can_fence(configuration, node, power=True):
         return False
     if failure.on_fail is OnFail.FENCE:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from ha_core.commands import Apply, Ban, Move, Restart, SetStandby, SetTargetRole
 from ha_core.config.change import no_node, no_resource
-from ha_core.config.model import AgentClass, Configuration, Meta, OnFail, Primitive
+from ha_core.config.model import AgentClass, Configuration, Meta, OnFail, Operation, Primitive
 from ha_core.errors import RefusedError
 from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
 from ha_core.policy.forecast import Moment
@@ -165,7 +165,9 @@ def _not_one(configuration: Configuration, name: ResourceId) -> RefusedError:
 def _seen(configuration: Configuration, primitive: Primitive) -> tuple[OnFail, Millis, str]:
     """Return what a failure leads to, when it is noticed at the latest, and how."""
     defaults = configuration.defaults
-    monitor = monitors_of(primitive, defaults.monitor_interval_ms, defaults.operation_timeout_ms)[0]
+    interval_ms, timeout_ms = defaults.monitor_interval_ms, defaults.operation_timeout_ms
+    found = monitors_of(primitive, None, interval_ms, timeout_ms)
+    monitor = found[0] if found else Operation("monitor", interval_ms, timeout_ms)
     on_fail = monitor.on_fail or OnFail.RESTART
     if primitive.agent.agent_class is AgentClass.PROCESS:
         return OnFail.RESTART, 0, f"the process of {primitive.id} ends, which is seen at once"

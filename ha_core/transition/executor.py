@@ -7,8 +7,11 @@ orders that are out. Knows nothing of why actions are wanted.
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
+from ha_core.config.choices import Role
 from ha_core.config.model import Configuration
+from ha_core.config.units import plain, unit
 from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.policy.transition import Action, ActionKind, Transition
 from ha_core.status import ClusterStatus, Instance, InstanceState, NodeState, NodeStatus
@@ -16,7 +19,8 @@ from ha_core.status import ClusterStatus, Instance, InstanceState, NodeState, No
 ORDERS_PER_TERM = 1_000_000_000
 """Order ids of a term begin at term times this, so that they grow across coordinators."""
 
-_PENDING_WORD = {ActionKind.PROBE: "monitor", ActionKind.START: "start", ActionKind.STOP: "stop"}
+_PENDING_WORD = {kind: str(kind) for kind in ActionKind} | {ActionKind.PROBE: "monitor"}
+_COMING_OR_GOING = ("start", "stop", "migrate_from")
 _ACTIVE = (
     InstanceState.STARTED,
     InstanceState.FAILED,
@@ -39,6 +43,8 @@ class OpenOrder:
     cleanup: bool = False
     sent_ms: Millis = 0
     handover: bool = False
+    peer: NodeName | None = None
+    notice: tuple[tuple[str, str], ...] = ()
 
 
 class Executor:
@@ -71,7 +77,7 @@ class Executor:
                 continue
             instance = status.instance(order.resource)
             if instance is None:
-                if configuration.primitive(order.resource) is None:
+                if unit(configuration, order.resource) is None:
                     over.append(key)
             elif instance.order_id >= order.order_id and not instance.pending:
                 over.append(key)
@@ -82,6 +88,10 @@ class Executor:
     def starting(self) -> frozenset[tuple[ResourceId, NodeName]]:
         """Return where starts were ordered that are not known to be over: it may run there."""
         return frozenset(k for k, order in self.open.items() if order.kind is ActionKind.START)
+
+    def promoting(self) -> frozenset[tuple[ResourceId, NodeName]]:
+        """Return where promotions were ordered that are not known to be over."""
+        return frozenset(k for k, o in self.open.items() if o.kind is ActionKind.PROMOTE)
 
     def void(self, node: NodeName) -> None:
         """Forget the orders to a node whose admission has ended: it will not accept them any
@@ -97,15 +107,17 @@ class Executor:
         now_ms: Millis,
         doubles: Set[ResourceId] = frozenset(),
         ours: Set[ResourceId] = frozenset(),
+        promotable: Mapping[ResourceId, int] = MappingProxyType({}),
     ) -> list[OpenOrder]:
         """Return the orders to give now, in plan order; they are remembered as open.
 
         `doubles`: what may run on several nodes at once without harm. `ours`:
-        what ran in this cluster until now.
+        what ran in this cluster until now. `promotable`: how many may be
+        promoted at once, by the primitive's plain id.
         """
         given = []
         for action in transition.actions:
-            if not action.after and self._may(action, status, doubles):
+            if not action.after and self._may(action, status, doubles, promotable):
                 incident = incidents.get(action.key.resource, "")
                 given.append(self._open(action, incident, now_ms, ours))
         return given
@@ -148,11 +160,19 @@ class Executor:
             incident,
             sent_ms=now_ms,
             handover=key.kind is ActionKind.START and key.resource in ours,
+            peer=action.peer,
+            notice=action.notice,
         )
         self.open[(key.resource, key.node)] = order
         return order
 
-    def _may(self, action: Action, status: ClusterStatus, doubles: Set[ResourceId]) -> bool:
+    def _may(
+        self,
+        action: Action,
+        status: ClusterStatus,
+        doubles: Set[ResourceId],
+        promotable: Mapping[ResourceId, int],
+    ) -> bool:
         key = action.key
         if (key.resource, key.node) in self.open:
             return False
@@ -162,19 +182,51 @@ class Executor:
         instance = node.instance(key.resource)
         if instance is not None and instance.pending:
             return False
-        if key.kind is not ActionKind.START or key.resource in doubles:
-            return True
-        return not self._is_elsewhere(action, status)
+        match key.kind:
+            case ActionKind.START:
+                return key.resource in doubles or not self._is_elsewhere(action, status)
+            case ActionKind.MIGRATE_FROM:
+                return not self._is_elsewhere(action, status)
+            case ActionKind.PROMOTE:
+                limit = promotable.get(plain(key.resource), 0)
+                return self._promoted_beside(action, status) < limit
+            case _:
+                return True
 
     def _is_elsewhere(self, action: Action, status: ClusterStatus) -> bool:
-        """Return whether another node may have the resource; a plan never asks for this start."""
+        """Return whether another node may have the resource; a plan never asks for this start.
+
+        The source of a live migration has it until the migration is over.
+        """
         key = action.key
-        if any(r == key.resource and n != key.node for r, n in self.open):
+        others = {key.node, action.peer if key.kind is ActionKind.MIGRATE_FROM else None}
+        if any(r == key.resource and n not in others for r, n in self.open):
             return True
         for node in status.nodes:
             instance = node.instance(key.resource)
-            if node.name == key.node or instance is None:
+            if node.name in others or instance is None:
                 continue
-            if instance.state in _ACTIVE or instance.pending in ("start", "stop"):
+            if instance.state in _ACTIVE or instance.pending in _COMING_OR_GOING:
                 return True
         return False
+
+    def _promoted_beside(self, action: Action, status: ClusterStatus) -> int:
+        """Return how many other instances of the primitive may be promoted."""
+        key, name = action.key, plain(action.key.resource)
+        found = {
+            (order.resource, order.node)
+            for order in self.open.values()
+            if order.kind is ActionKind.PROMOTE and plain(order.resource) == name
+        }
+        for node in status.nodes:
+            for item in node.instances:
+                if plain(item.resource) == name and _may_be_promoted(item):
+                    found.add((item.resource, node.name))
+        return len(found - {(key.resource, key.node)})
+
+
+def _may_be_promoted(item: Instance) -> bool:
+    """Return whether an instance may be promoted: what nobody has looked at may be, too."""
+    if item.pending == "promote":
+        return True
+    return item.state in _ACTIVE and item.role is not Role.UNPROMOTED

@@ -4,10 +4,16 @@ Owns: exit code to result. Source: OCF resource agent API 1.1, "Return codes";
 Pacemaker Administration, "How OCF Return Codes Are Interpreted".
 """
 
+from dataclasses import replace
+
+from ha_core.config.choices import OnFail, Role
 from ha_core.config.model import Configuration, Meta, Operation, Primitive
+from ha_core.config.units import plain
 from ha_core.events import OperationDone
-from ha_core.ids import Millis
-from ha_core.status import FailureKind
+from ha_core.ids import INFINITY, Millis
+from ha_core.status import Failure, FailureKind, Instance, InstanceState
+from ha_core.transition.roles import watches
+from ha_core.transition.under_way import Local
 
 OCF_SUCCESS = 0
 OCF_UNIMPLEMENTED = 3
@@ -54,21 +60,58 @@ def find_operation(
 
 def resolved(configuration: Configuration, primitive: Primitive) -> tuple[bool, Millis]:
     """Return whether the cluster may act on the primitive, and its failure time-out."""
-    group = configuration.group_of(primitive.id)
-    metas = (primitive.meta, group.meta if group else Meta(), configuration.defaults.meta)
+    name = plain(primitive.id)
+    group, clone = configuration.group_of(name), configuration.clone_of(name)
+    above = (group.meta if group else Meta(), clone.meta if clone else Meta())
+    metas = (primitive.meta, *above, configuration.defaults.meta)
     managed = next((meta.managed for meta in metas if meta.managed is not None), True)
     timeouts = [meta.failure_timeout_ms for meta in metas if meta.failure_timeout_ms is not None]
     return managed and not configuration.options.maintenance, next(iter(timeouts), 0)
 
 
+def count_so_far(configuration: Configuration, local: Local, wall_ms: Millis) -> int:
+    """Return the fail count, which an expired failure time-out has brought to 0."""
+    failure, primitive = local.instance.failure, local.primitive
+    if failure is None or primitive is None:
+        return local.instance.fail_count
+    _, timeout_ms = resolved(configuration, primitive)
+    expired = timeout_ms and wall_ms - failure.at_wall_ms > timeout_ms
+    return 0 if expired else local.instance.fail_count
+
+
+def failed(
+    before: Instance,
+    action: str,
+    exit_code: int,
+    reason: str,
+    on_fail: OnFail | None,
+    *,
+    so_far: int,
+    wall_ms: Millis,
+) -> Instance:
+    """Return the instance after an operation that failed; `so_far`: its fail count before."""
+    policy, is_started = on_fail or OnFail.RESTART, before.state is InstanceState.STARTED
+    kind = kind_of(exit_code, is_recurring=action == "monitor" and is_started)
+    record = Failure(action, exit_code, kind, reason, wall_ms, policy)
+    count = INFINITY if action == "start" else min(INFINITY, so_far + 1)
+    state = InstanceState.FAILED
+    if policy in (OnFail.BLOCK, OnFail.FENCE):
+        state = InstanceState.BLOCKED
+    elif policy is OnFail.IGNORE and is_started:
+        state = InstanceState.STARTED
+    role = Role.PROMOTED if action == "promote" else before.role  # half of it may be done
+    return replace(before, state=state, fail_count=count, failure=record, role=role)
+
+
 def monitors_of(
-    primitive: Primitive, default_interval_ms: Millis, default_timeout_ms: Millis
+    primitive: Primitive, role: Role | None, default_interval_ms: Millis, default_timeout_ms: Millis
 ) -> tuple[Operation, ...]:
-    """Return the recurring monitors; a resource that names none gets one of the default
-    interval.
+    """Return the recurring monitors of something in this role; a resource that names none for it
+    gets one of the default interval.
     """
-    own = tuple(o for o in primitive.operations if o.action == "monitor" and o.interval_ms > 0)
-    if own:
+    named = [o for o in primitive.operations if o.action == "monitor" and o.interval_ms > 0]
+    own = tuple(o for o in named if watches(o, role))
+    if own or (named and role is not Role.PROMOTED):
         return own
     found = find_operation(primitive, "monitor", default_interval_ms, default_timeout_ms)
     return (found,)

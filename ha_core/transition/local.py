@@ -7,15 +7,26 @@ is exactly `instances()`. Knows nothing of other nodes or of placement.
 
 from dataclasses import replace
 
-from ha_core.config.model import Configuration, OnFail, Operation, Primitive
+from ha_core.config.choices import OnFail
+from ha_core.config.model import Configuration, Operation, Primitive
+from ha_core.config.units import unit, units
 from ha_core.effects import CancelOperation, Effect, LocalState, Persist, RunOperation
 from ha_core.events import LEASE_RAN_OUT, OperationDone
-from ha_core.ids import INFINITY, Millis, ResourceId
+from ha_core.ids import Millis, ResourceId
 from ha_core.messages import Order
 from ha_core.policy.transition import ActionKind
-from ha_core.status import Failure, Instance, InstanceState
+from ha_core.status import Instance, InstanceState
 from ha_core.transition import failure as codes, telling
+from ha_core.transition.keeping import kept, stop_sequence
 from ha_core.transition.recurring import Recurring
+from ha_core.transition.roles import (
+    NEEDS_LEASE,
+    carried_on,
+    role_after_start,
+    role_found,
+    runs,
+    surprise,
+)
 from ha_core.transition.telling import Happened
 from ha_core.transition.under_way import Death, Local, Running
 
@@ -82,7 +93,7 @@ class LocalResources:
         """Adopt a new configuration: stop orphans, mark what runs by an old definition."""
         self._configuration = configuration
         effects: list[Effect] = []
-        wanted = {item.id: item for item in configuration.primitives}
+        wanted = {item.id: item for item in units(configuration)}
         for resource, primitive in wanted.items():
             local = self._items.get(resource)
             if local is None:
@@ -102,7 +113,7 @@ class LocalResources:
         local = self._items.get(order.resource)
         if local is None or local.primitive is None or order.order_id <= local.instance.order_id:
             return []
-        if order.kind is ActionKind.START and now_ms >= lease_until_ms:
+        if order.kind in NEEDS_LEASE and now_ms >= lease_until_ms:
             return []
         word = {"probe": "monitor"}.get(order.kind, str(order.kind))
         self._update(local, order_id=order.order_id, pending=word)
@@ -124,8 +135,10 @@ class LocalResources:
             return []
         running, local.running = local.running, None
         output: list[Effect | Happened] = []
-        has_failed = running.action == "start" and not codes.is_success(event.exit_code)
-        if has_failed and (now_ms >= lease_until_ms or event.reason == LEASE_RAN_OUT):
+        if event.promotion:
+            self._update(local, promotion_score=event.promotion.score)
+        needs_lease = running.action in NEEDS_LEASE and not codes.is_success(event.exit_code)
+        if needs_lease and (now_ms >= lease_until_ms or event.reason == LEASE_RAN_OUT):
             output += [] if running.is_cancelled else self._cut_off(local, event)
         elif not running.is_cancelled and (running.order or now_ms < lease_until_ms):
             # What a monitor misses without a lease, the guard may have ended: the next one tells.
@@ -173,7 +186,7 @@ class LocalResources:
         good.
         """
         output: list[Effect | Happened] = []
-        for resource in self._stop_sequence():
+        for resource in stop_sequence(self._configuration, self._items):
             local = self._items[resource]
             if local.primitive is None or local.instance.pending == "stop":
                 continue
@@ -212,6 +225,10 @@ class LocalResources:
                 return self._started(local, running, event, wall_ms, now_ms)
             case "stop":
                 return self._stopped(local, running, event, wall_ms)
+            case "notify":
+                return []  # whatever an agent makes of it, the resource is as it was
+            case "promote" | "demote" | "migrate_to" | "migrate_from" | "reload":
+                return self._carried_on(local, running, event, wall_ms, now_ms)
             case _ if running.order is not None:
                 return self._probed(local, event, wall_ms, now_ms)
             case _:
@@ -222,9 +239,8 @@ class LocalResources:
         if event.reason == LEASE_RAN_OUT:
             return []
         self._update(local, state=InstanceState.FAILED)
-        resource = local.instance.resource
-        text = telling.cut_off(resource)
-        return [Happened("resource-failed", resource, text, "", local.incident)]
+        text = telling.cut_off(local.instance.resource)
+        return [Happened("resource-failed", local.instance.resource, text, "", local.incident)]
 
     def _started(
         self,
@@ -239,23 +255,21 @@ class LocalResources:
             return self._fail(
                 local, "start", event.exit_code, codes.reason_of(event), running.on_fail, wall_ms
             )
-        self._update(local, state=InstanceState.STARTED, started_wall_ms=wall_ms)
+        role = role_after_start(local.primitive)
+        self._update(local, state=InstanceState.STARTED, started_wall_ms=wall_ms, role=role)
         self._watch(local, now_ms)
-        why = running.order.reason if running.order else ""
         text = f"{resource} was started in {event.duration_ms} ms"
-        return [Happened("resource-started", resource, text, why, local.incident)]
+        return [Happened("resource-started", resource, text, running.why, local.incident)]
 
     def _stopped(
         self, local: Local, running: Running, event: OperationDone, wall_ms: Millis
     ) -> list[Effect | Happened]:
         resource = local.instance.resource
         self._recurring.end(resource)
-        ignored = running.on_fail is OnFail.IGNORE
-        if codes.is_success(event.exit_code) or ignored:
+        if codes.is_success(event.exit_code) or running.on_fail is OnFail.IGNORE:
             text = telling.stopped(local.instance, local.primitive, event)
             self._update(local, state=InstanceState.STOPPED)
-            why = running.order.reason if running.order else ""
-            return [Happened("resource-stopped", resource, text, why, local.incident)]
+            return [Happened("resource-stopped", resource, text, running.why, local.incident)]
         on_fail = running.on_fail or OnFail.BLOCK
         return self._fail(local, "stop", event.exit_code, codes.reason_of(event), on_fail, wall_ms)
 
@@ -263,14 +277,16 @@ class LocalResources:
         self, local: Local, event: OperationDone, wall_ms: Millis, now_ms: Millis
     ) -> list[Effect | Happened]:
         resource = local.instance.resource
-        if codes.is_success(event.exit_code):
-            self._update(local, state=InstanceState.STARTED, started_wall_ms=wall_ms)
+        role = role_found(local.primitive, event.exit_code)
+        if runs(local.primitive, event.exit_code):
+            self._update(local, state=InstanceState.STARTED, started_wall_ms=wall_ms, role=role)
             self._watch(local, now_ms)
-            return [Happened("resource-found", resource, f"{resource} was found running")]
+            return [Happened("resource-found", resource, telling.found(local.instance))]
         self._recurring.end(resource)
         if event.exit_code == codes.OCF_NOT_RUNNING:
             self._update(local, state=InstanceState.STOPPED)
             return []
+        self._update(local, role=role)
         output = self._fail(
             local, "monitor", event.exit_code, codes.reason_of(event), None, wall_ms
         )
@@ -282,10 +298,17 @@ class LocalResources:
         self, local: Local, running: Running, event: OperationDone, wall_ms: Millis
     ) -> list[Effect | Happened]:
         resource, state = local.instance.resource, local.instance.state
-        if codes.is_success(event.exit_code):
+        if runs(local.primitive, event.exit_code):
+            wrong = surprise(local.instance.role, event.exit_code)
+            role = role_found(local.primitive, event.exit_code)
+            if state is InstanceState.STARTED and wrong:
+                self._update(local, role=role)
+                return self._fail(
+                    local, "monitor", event.exit_code, wrong, running.on_fail, wall_ms
+                )
             if state is not InstanceState.STOPPED:
                 return []
-            self._update(local, state=InstanceState.STARTED, started_wall_ms=wall_ms)
+            self._update(local, state=InstanceState.STARTED, started_wall_ms=wall_ms, role=role)
             return [Happened("resource-found", resource, f"{resource} was started by somebody")]
         if state is not InstanceState.STARTED:
             return []
@@ -298,6 +321,28 @@ class LocalResources:
             local, "monitor", event.exit_code, codes.reason_of(event), running.on_fail, wall_ms
         )
 
+    def _carried_on(
+        self,
+        local: Local,
+        running: Running,
+        event: OperationDone,
+        wall_ms: Millis,
+        now_ms: Millis,
+    ) -> list[Effect | Happened]:
+        """A change of role, half of a live migration, or a reload has ended."""
+        if not codes.is_success(event.exit_code):
+            reason = codes.reason_of(event)
+            return self._fail(
+                local, running.action, event.exit_code, reason, running.on_fail, wall_ms
+            )
+        after, happened = carried_on(local, running, event, wall_ms)
+        self._become(local, after)
+        if running.action == "reload":
+            local.primitive = unit(self._configuration, after.resource) or local.primitive
+        if after.state is InstanceState.STARTED and running.action != "migrate_to":
+            self._watch(local, now_ms)
+        return [happened]
+
     def _fail(
         self,
         local: Local,
@@ -309,31 +354,16 @@ class LocalResources:
         text: str = "",
     ) -> list[Effect | Happened]:
         resource = local.instance.resource
-        policy = on_fail or OnFail.RESTART
-        is_recurring = action == "monitor" and local.instance.state is InstanceState.STARTED
-        kind = codes.kind_of(exit_code, is_recurring=is_recurring)
-        record = Failure(action, exit_code, kind, reason, wall_ms, policy)
-        count = INFINITY if action == "start" else min(INFINITY, self._count(local, wall_ms) + 1)
-        state = InstanceState.FAILED
-        if policy in (OnFail.BLOCK, OnFail.FENCE):
-            state = InstanceState.BLOCKED
-        elif policy is OnFail.IGNORE and local.instance.state is InstanceState.STARTED:
-            state = InstanceState.STARTED
-        else:
+        so_far = codes.count_so_far(self._configuration, local, wall_ms)
+        after = codes.failed(
+            local.instance, action, exit_code, reason, on_fail, so_far=so_far, wall_ms=wall_ms
+        )
+        self._become(local, after)
+        if after.state is InstanceState.FAILED:
             self._recurring.end(resource)
-        self._update(local, state=state, fail_count=count, failure=record)
-        word = "resource-blocked" if state is InstanceState.BLOCKED else "resource-failed"
+        word = "resource-blocked" if after.state is InstanceState.BLOCKED else "resource-failed"
         text = text or f"{action} of {resource} failed with exit code {exit_code}: {reason}"
         return [Happened(word, resource, text, "", local.incident)]
-
-    def _count(self, local: Local, wall_ms: Millis) -> int:
-        """Return the fail count so far, which an expired failure time-out has brought to 0."""
-        failure, primitive = local.instance.failure, local.primitive
-        if failure is None or primitive is None:
-            return local.instance.fail_count
-        _, timeout_ms = codes.resolved(self._configuration, primitive)
-        expired = timeout_ms and wall_ms - failure.at_wall_ms > timeout_ms
-        return 0 if expired else local.instance.fail_count
 
     def _is_watched(self, local: Local) -> bool:
         """Return whether the cluster may not act on it: what ends then has not failed."""
@@ -349,12 +379,15 @@ class LocalResources:
             self._update(local, fail_count=0, failure=None)
             output += self._persist()
         action = {"probe": "monitor"}.get(order.kind, str(order.kind))
-        if action != "start" or local.instance.state is not InstanceState.STARTED:
+        is_idle = action == "start" and local.instance.state is InstanceState.STARTED
+        if action not in ("notify", "reload") and not is_idle:
             self._recurring.end(order.resource)
         found = codes.find_operation(
             local.primitive, action, 0, self._configuration.defaults.operation_timeout_ms
         )
-        not_after_ms = lease_until_ms if action == "start" else None
+        if action == "promote":
+            self._update(local, role=None)  # from here on it may be promoted
+        not_after_ms = lease_until_ms if action in NEEDS_LEASE else None
         return [*output, self._run(local, found, order, not_after_ms)]
 
     def _run(
@@ -377,13 +410,18 @@ class LocalResources:
             interval_ms,
             not_after_ms,
             handover=order is not None and order.handover,
+            peer=order.peer if order is not None else None,
+            notice=order.notice if order is not None else (),
         )
 
     def _watch(self, local: Local, now_ms: Millis) -> None:
         assert local.primitive is not None
         defaults = self._configuration.defaults
         monitors = codes.monitors_of(
-            local.primitive, defaults.monitor_interval_ms, defaults.operation_timeout_ms
+            local.primitive,
+            local.instance.role,
+            defaults.monitor_interval_ms,
+            defaults.operation_timeout_ms,
         )
         self._recurring.begin(local.instance.resource, monitors, now_ms)
 
@@ -432,7 +470,7 @@ class LocalResources:
 
     def _settle_orphan(self, local: Local, ended: Running) -> list[Effect | Happened]:
         resource = local.instance.resource
-        if local.running is not None or self._configuration.primitive(resource) is not None:
+        if local.running is not None or unit(self._configuration, resource) is not None:
             return []
         if local.instance.state not in _ACTIVE:
             del self._items[resource]
@@ -441,37 +479,21 @@ class LocalResources:
             return self._drop_orphan(resource)
         return []
 
-    def _stop_sequence(self) -> list[ResourceId]:
-        """Return resources so that members of groups come last first."""
-        in_groups = [m for group in self._configuration.groups for m in reversed(group.members)]
-        known = [resource for resource in in_groups if resource in self._items]
-        return known + sorted(set(self._items) - set(known))
-
     def _update(self, local: Local, **changes: object) -> None:
-        changed = replace(local.instance, **changes)  # type: ignore[arg-type]  # names are ours
+        self._become(local, replace(local.instance, **changes))  # type: ignore[arg-type]  # ours
+
+    def _become(self, local: Local, changed: Instance) -> None:
         if changed.state is InstanceState.STOPPED and not changed.pending:
             # What does not run, runs by no old definition: the next start takes the newest.
-            changed = replace(changed, stale=False)
-            local.primitive = self._configuration.primitive(changed.resource) or local.primitive
+            changed = replace(changed, stale=False, role=None, migrated_from=None, migrated_to=None)
+            local.primitive = unit(self._configuration, changed.resource) or local.primitive
         if changed != local.instance:
             local.instance = changed
             self.report_id += 1
 
     def _persist(self) -> list[Effect]:
         """Return a Persist if failures or orphans differ from what is on disk."""
-        failures = tuple(
-            Instance(i.resource, InstanceState.UNKNOWN, fail_count=i.fail_count, failure=i.failure)
-            for i in self.instances()
-            if i.fail_count or i.failure
-        )
-        orphans = tuple(
-            local.primitive
-            for resource, local in sorted(self._items.items())
-            if local.primitive is not None
-            and self._configuration.primitive(resource) is None
-            and (local.instance.state is not InstanceState.STOPPED or local.instance.pending)
-        )
-        state = LocalState(failures, orphans)
+        state = kept(self._items, self._configuration)
         if state == self._kept:
             return []
         self._kept = state

@@ -33,6 +33,12 @@ def stopped(before: Instance, primitive: Primitive | None, event: OperationDone)
     return f"{text}: {event.reason}" if is_process and event.reason else text
 
 
+def found(instance: Instance) -> str:
+    """Say that something runs already."""
+    role = f" ({instance.role})" if instance.role is not None else ""
+    return f"{instance.resource} was found running{role}"
+
+
 def ended(resource: ResourceId, reason: str) -> str:
     """Say that something ended that nobody had asked to."""
     return f"{resource} ended unexpectedly: {reason}"

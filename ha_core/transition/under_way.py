@@ -33,6 +33,11 @@ class Running:
     death: Death | None = None
     """Read while its answer was still on the way: what it has begun or found is gone again."""
 
+    @property
+    def why(self) -> str:
+        """The coordinator's reason for it; empty of what nobody ordered."""
+        return self.order.reason if self.order is not None else ""
+
 
 @dataclass(slots=True)
 class Local:

@@ -4,14 +4,22 @@ from dataclasses import replace
 
 import pytest
 
-from ha_core.config.model import AgentClass, AgentRef, Configuration, Node as Member, Primitive
+from ha_core.config.choices import Role
+from ha_core.config.model import (
+    AgentClass,
+    AgentRef,
+    Clone,
+    Configuration,
+    Node as Member,
+    Primitive,
+)
 from ha_core.coordinator.refusals import refuse_unsafe
 from ha_core.coordinator.roster import Roster
 from ha_core.errors import RefusedError
 from ha_core.ids import NodeName, ResourceId
 from ha_core.messages import LeaseRequest, Report
 from ha_core.replication.entries import ADMITTED, LEFT, OPERATOR, Verdict
-from ha_core.status import Instance, InstanceState, NodeState
+from ha_core.status import Instance, InstanceState, NodeState, NodeStatus
 from ha_core.timers import timers
 
 N1, N2 = NodeName("n1"), NodeName("n2")
@@ -179,3 +187,40 @@ def test_coordinator_that_has_not_looked_at_itself_may_run_anything_and_cannot_b
     without = replace(resting, nodes=resting.nodes[1:])
     with pytest.raises(RefusedError, match="'n1' cannot be removed"):
         refuse_unsafe(resting, without, list(made.records.values()), ())
+
+
+def cloned(*, promotable: bool) -> Configuration:
+    """Return the configuration with the unguarded primitive in a clone."""
+    return replace(BOTH, clones=(Clone(ResourceId("disks"), DISK, promotable=promotable),))
+
+
+@pytest.mark.parametrize(
+    ("promotable", "role", "promoting", "state"),
+    [
+        (False, None, False, InstanceState.STOPPED),
+        (True, Role.UNPROMOTED, False, InstanceState.STOPPED),
+        (True, Role.UNPROMOTED, True, InstanceState.UNCERTAIN),
+        (True, Role.PROMOTED, False, InstanceState.UNCERTAIN),
+        (True, None, False, InstanceState.UNCERTAIN),
+    ],
+)
+def test_of_a_clone_on_a_lost_node_what_may_be_promoted_is_uncertain(
+    promotable: bool, role: Role | None, promoting: bool, state: InstanceState
+) -> None:
+    made = roster(word(ADMITTED), configuration=cloned(promotable=promotable))
+    assert not ask(made)
+    assert report(made, replace(STARTED, role=role), WEB_STOPPED)
+    out = frozenset({(DISK, N2)}) if promoting else frozenset()
+    lost, _ = made.check({N2: 10_000}, frozenset(), LATE_MS, 0, out)
+    assert [item.node for item in lost] == [N2]
+    found = next(item for item in made.records[N2].instances if item.resource == DISK)
+    assert found.state is state
+
+
+def test_successor_takes_what_was_unpromoted_as_possibly_promoted_by_now() -> None:
+    configuration = cloned(promotable=True)
+    seen = NodeStatus(N2, NodeState.ONLINE, 3, (replace(STARTED, role=Role.UNPROMOTED),))
+    made = Roster(N1, 1, timers(1000), (word(ADMITTED),), (seen,), ELECTED_MS)
+    made.configure(configuration, 0)
+    found = next(item for item in made.records[N2].instances if item.resource == DISK)
+    assert found.role is None

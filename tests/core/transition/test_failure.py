@@ -48,7 +48,7 @@ def test_probe_has_the_time_limit_of_the_first_monitor_and_no_interval() -> None
 
 
 def test_resource_that_names_no_monitor_gets_one() -> None:
-    assert failure.monitors_of(primitive(), 10_000, 20_000) == (
+    assert failure.monitors_of(primitive(), None, 10_000, 20_000) == (
         Operation("monitor", 10_000, 20_000),
     )
 

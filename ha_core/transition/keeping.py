@@ -1,0 +1,37 @@
+"""What a node keeps on disk of its resources, and in which order it stops them by itself.
+
+Owns: both, as pure functions over the node's primitives.
+"""
+
+from collections.abc import Collection, Mapping
+
+from ha_core.config.model import Configuration
+from ha_core.config.units import unit
+from ha_core.effects import LocalState
+from ha_core.ids import ResourceId
+from ha_core.status import Instance, InstanceState
+from ha_core.transition.under_way import Local
+
+
+def kept(items: Mapping[ResourceId, Local], configuration: Configuration) -> LocalState:
+    """Return failures, and what runs or may run without being configured any more."""
+    failures = tuple(
+        Instance(i.resource, InstanceState.UNKNOWN, fail_count=i.fail_count, failure=i.failure)
+        for i in (items[key].instance for key in sorted(items))
+        if i.fail_count or i.failure
+    )
+    orphans = tuple(
+        local.primitive
+        for resource, local in sorted(items.items())
+        if local.primitive is not None
+        and unit(configuration, resource) is None
+        and (local.instance.state is not InstanceState.STOPPED or local.instance.pending)
+    )
+    return LocalState(failures, orphans)
+
+
+def stop_sequence(configuration: Configuration, known: Collection[ResourceId]) -> list[ResourceId]:
+    """Return resources so that members of groups come last first."""
+    in_groups = [m for group in configuration.groups for m in reversed(group.members)]
+    first = [resource for resource in in_groups if resource in known]
+    return first + sorted(set(known) - set(first))
