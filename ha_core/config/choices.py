@@ -93,6 +93,16 @@ class Strategy(StrEnum):
     MINIMAL = "minimal"
 
 
+class HealthStrategy(StrEnum):
+    """What the health of a node does to resources. Source: Pacemaker Explained, "Node Health"."""
+
+    NONE = "none"
+    MIGRATE_ON_RED = "migrate-on-red"
+    ONLY_GREEN = "only-green"
+    PROGRESSIVE = "progressive"
+    CUSTOM = "custom"
+
+
 class Exclusivity(StrEnum):
     """What must never exist twice; decides which gate protects a resource."""
 
@@ -175,6 +185,33 @@ class Comparison(StrEnum):
     ONE_OF = "one_of"
     """The rule's value has several words, and the node's is one of them."""
     NONE_OF = "none_of"
+
+
+class Join(StrEnum):
+    """How many parts of a condition must hold."""
+
+    ALL = "all"
+    ANY = "any"
+
+
+class ValueType(StrEnum):
+    """As what two values are compared. Source: Pacemaker Explained, "expression"."""
+
+    STRING = "string"
+    """Without regard to case."""
+    INTEGER = "integer"
+    NUMBER = "number"
+    VERSION = "version"
+
+
+class ValueFrom(StrEnum):
+    """What the value of a comparison is: itself, or the name of what has it."""
+
+    LITERAL = "literal"
+    PARAMETER = "parameter"
+    """Of the resource that the rule is of."""
+    OPTION = "option"
+    """Of that resource, under its name in Pacemaker: `target-role`."""
 
 
 class FenceCall(StrEnum):
