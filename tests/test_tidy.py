@@ -38,7 +38,7 @@ IMPURE = frozenset(
         "time",
     }
 )
-PURE_PROVIDER = ("wbem", "mapping")
+PURE_PROVIDER = ("wbem", "mapping", "query")
 FORBIDDEN_CALLS = frozenset({"eval", "exec", "__import__", "breakpoint"})
 FORBIDDEN_IMPORTS = frozenset({"pickle", "marshal", "shelve"})
 BROAD = frozenset({"Exception", "BaseException"})
