@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from ha_core.agents import variables
 from ha_core.agents.output import REASON_CHARACTERS_MAX, last_line
 from ha_core.config.model import Primitive
 from ha_core.effects import RunOperation
@@ -57,6 +58,10 @@ class Place:
     scratch: str = "/run/resource-agents"
     log: str = "/dev/null"
     node: str = ""
+    tools: str = ""
+    """Directory of the programs by which agents speak to their cluster; empty: there is none."""
+    values: str = ""
+    """Where those programs keep what agents say."""
 
 
 def meaning(exit_code: int) -> str:
@@ -106,8 +111,18 @@ def environment(operation: RunOperation, place: Place) -> dict[str, str]:
         "OCF_RESKEY_CRM_meta_interval": str(operation.interval_ms),
         "OCF_RESKEY_CRM_meta_timeout": str(operation.timeout_ms),
         "OCF_RESKEY_CRM_meta_on_node": place.node,
+        **variables.of_clone(primitive.copy),
+        **variables.of_operation(operation, place.node),
         **cluster_environment(place),
+        **_tools(place),
     }
+
+
+def _tools(place: Place) -> dict[str, str]:
+    if not place.tools:
+        return {}
+    path = f"{place.tools}:{SEARCH_PATH}"
+    return {"PATH": path, "HA_SBIN_DIR": place.tools, "BEATKEEPER_VALUES": place.values}
 
 
 def cluster_environment(place: Place) -> dict[str, str]:

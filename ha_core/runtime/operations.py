@@ -16,11 +16,13 @@ from ha_core.agents import ocf
 from ha_core.agents.metadata import Metadata
 from ha_core.agents.output import OUTPUT_CHARACTERS_MAX, REASON_CHARACTERS_MAX
 from ha_core.config.model import AgentClass, Primitive
+from ha_core.config.units import may_be_promoted
 from ha_core.effects import RunOperation
 from ha_core.errors import ConfigError
-from ha_core.events import LEASE_RAN_OUT, OperationDone, ResourceDied
+from ha_core.events import LEASE_RAN_OUT, OperationDone, Promotion, ResourceDied
 from ha_core.layout import Layout
 from ha_core.runtime import process
+from ha_core.runtime.agent_tools import AgentTools
 from ha_core.runtime.gate import AddressGate
 from ha_core.runtime.guardian import Guardian, boottime_ms
 from ha_core.runtime.operations_address import Addresses
@@ -28,6 +30,7 @@ from ha_core.runtime.operations_agents import Directories, MissingError, describ
 from ha_core.runtime.operations_process import FaultError, Processes
 from ha_core.runtime.watched import Watched
 
+_PLAIN_ACTIONS: Final = ("start", "stop", "monitor")
 CANCELLED: Final = "the operation was cancelled"
 _LEASE_REASONS: Final = (LEASE_RAN_OUT, "the lease ran out", "the lease was given up")
 
@@ -51,10 +54,13 @@ class Operations:
     ) -> None:
         self._done = done
         self._died = died
+        self._tools = AgentTools(layout.run.absolute())
         self._place = ocf.Place(
             ocf_root,
             str(layout.run.absolute() / "resource-agents"),
             node=node,
+            tools=str(self._tools.programs),
+            values=str(self._tools.values),
         )
         self._directories = directories or Directories()
         self._processes = Processes(guardian, layout.lib.absolute() / "log", node)
@@ -152,14 +158,26 @@ class Operations:
             return OperationDone(number, ocf.GENERIC, reason=reason)
 
     async def _by_class(self, operation: RunOperation) -> OperationDone:
-        match operation.primitive.agent.agent_class:
+        agent_class = operation.primitive.agent.agent_class
+        if agent_class is not AgentClass.OCF and operation.action not in _PLAIN_ACTIONS:
+            reason = f"agents of class {agent_class} have no action {operation.action}"
+            return OperationDone(operation.operation_id, ocf.UNIMPLEMENTED, reason=reason)
+        match agent_class:
             case AgentClass.PROCESS:
                 return await self._processes.operate(operation)
             case AgentClass.ADDRESS:
                 return await self._addresses.operate(operation)
             case _:
+                self._tools.install()
                 deed = partial(operate, operation, self._place, self._directories)
-                return await self.watched.operate(operation, deed)
+                done = await self.watched.operate(operation, deed)
+                return self._with_promotion(operation.primitive, done)
+
+    def _with_promotion(self, primitive: Primitive, done: OperationDone) -> OperationDone:
+        if not may_be_promoted(primitive):
+            return done
+        score = self._tools.promotion_score(primitive.id)
+        return replace(done, promotion=Promotion(score))
 
     def _failed(self, operation: RunOperation, fault: FaultError) -> OperationDone:
         reason = str(fault)
