@@ -142,28 +142,32 @@ async def other_owner(seat: Seat, probe_ms: Millis) -> str:
     is_v4 = isinstance(address, IPv4Address)
     protocol = frames.ETH_P_ARP if is_v4 else frames.ETH_P_IPV6
     loop = asyncio.get_running_loop()
-    with _packet_socket(interface, protocol) as link:
+    link = packet_socket()
+    try:
+        link.bind((interface, protocol))
         if isinstance(address, IPv4Address):
             link.send(frames.arp_probe(mac, address))
         else:
             link.send(frames.neighbour_probe(mac, address))
-        try:
-            async with asyncio.timeout(probe_ms / 1000):
-                while True:
-                    frame = await loop.sock_recv(link, frames.FRAME_BYTES_MAX)
-                    owner = (
-                        frames.arp_owner(frame, address)
-                        if isinstance(address, IPv4Address)
-                        else frames.neighbour_owner(frame, address)
-                    )
-                    if owner not in (None, mac):
-                        return (owner or b"").hex(":")
-        except TimeoutError:
-            return ""
+        async with asyncio.timeout(probe_ms / 1000):
+            while True:
+                frame = await loop.sock_recv(link, frames.FRAME_BYTES_MAX)
+                owner = (
+                    frames.arp_owner(frame, address)
+                    if isinstance(address, IPv4Address)
+                    else frames.neighbour_owner(frame, address)
+                )
+                if owner not in (None, mac):
+                    return (owner or b"").hex(":")
+    except TimeoutError:
+        return ""
+    finally:
+        # The kernel makes whoever closes it wait until no processor can be using it any more.
+        await asyncio.to_thread(link.close)
 
 
-def announce(seat: Seat) -> None:
-    """Tell the link where the address is now. Raises OSError.
+def announce(seat: Seat, link: socket.socket) -> None:
+    """Tell the link where the address is now, over a `packet_socket`. Raises OSError.
 
     The advertisement of IPv6 goes the way of all packets, through the gate; a frame of ARP meets
     the gate's hook for outgoing frames, where the kernel has one.
@@ -173,8 +177,7 @@ def announce(seat: Seat) -> None:
     if mac == _NO_MAC:
         return
     if isinstance(address, IPv4Address):
-        with _packet_socket(interface, frames.ETH_P_ARP) as link:
-            link.send(frames.arp_announcement(mac, address))
+        link.sendto(frames.arp_announcement(mac, address), (interface, frames.ETH_P_ARP))
         return
     kind, protocol = socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_ICMPV6
     with socket.socket(socket.AF_INET6, kind, protocol) as raw:
@@ -185,10 +188,13 @@ def announce(seat: Seat) -> None:
         raw.sendto(frames.neighbour_announcement(mac, address), group)
 
 
-def _packet_socket(interface: str, protocol: int) -> socket.socket:
-    link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
-    link.bind((interface, protocol))
-    return link
+def packet_socket() -> socket.socket:
+    """Return a socket for frames of any interface; it hears nothing until it is bound.
+
+    Raises:
+        OSError: no right to it.
+    """
+    return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
 
 
 # --- claims ------------------------------------------------------------------------------------

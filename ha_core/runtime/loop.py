@@ -44,6 +44,7 @@ from ha_core.events import (
 )
 from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
+from ha_core.messages import Order, Report
 from ha_core.node import Node
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.replication.shelf import Shelf
@@ -56,6 +57,8 @@ from ha_core.snapshot import ClusterSnapshot
 WALL_CHECK_S: Final = 1.0
 WALL_JUMP_MS: Final = 500
 """A wall clock that moves by more than this against the monotonic one is read anew."""
+AWAITED: Final = (Order, Report)
+"""What a service may be waiting for: sent at once, not together with what comes behind it."""
 PAUSE_MS: Final = 250
 """Being so late with what was due is worth a word in the journal: it may have cost the lease."""
 EVENTS_AT_HAND: Final = 2000
@@ -321,7 +324,7 @@ class Loop:
     def _do(self, effect: Effect) -> None:
         match effect:
             case Send():
-                self._sends.append(effect)
+                self._send(effect)
             case RunOperation():
                 assert self.operations is not None
                 self.operations.run(effect)
@@ -384,6 +387,11 @@ class Loop:
     def _events_written(self, _future: "asyncio.Future[None]") -> None:
         if not self.ended.is_set():
             self._write_on()
+
+    def _send(self, effect: Send) -> None:
+        self._sends.append(effect)
+        if isinstance(effect.message, AWAITED):
+            self._flush()
 
     def _flush(self) -> None:
         sends, self._sends = self._sends, []

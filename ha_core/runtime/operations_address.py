@@ -18,7 +18,7 @@ from ha_core.events import OperationDone
 from ha_core.ids import Millis
 from ha_core.runtime import address
 from ha_core.runtime.gate import AddressGate, GateError, Ungated
-from ha_core.runtime.gate_announce import Announcer
+from ha_core.runtime.gate_announce import Announcer, Teller
 from ha_core.runtime.guardian import LATE, Answer, Claim, Guardian
 from ha_core.runtime.operations_process import FaultError
 
@@ -36,9 +36,12 @@ class Addresses:
         self._guardian = guardian
         self._notes = address.Notes(notes)
         self._gate = gate or Ungated()
-        self._announcer = Announcer(self._gate.is_open)
+        self._teller = Teller()
+        self._announcer = Announcer(self._gate.is_open, self._teller.tell)
         self._gate.on_opened = self._announcer.again
         self._uncovering: set[asyncio.Task[None]] = set()
+        self._noted: set[str] = set()
+        """Whose removal is to stay noted."""
         self._claiming: dict[str, str] = {}
         """Claims that are asked for, and why the guardian has let go of one again."""
 
@@ -58,14 +61,20 @@ class Addresses:
         self._uncover(resource)
 
     def _uncover(self, resource: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._gate.uncover(resource))
+        task = asyncio.get_running_loop().create_task(self._leave(resource))
         self._uncovering.add(task)
         task.add_done_callback(self._uncovering.discard)
+
+    async def _leave(self, resource: str) -> None:
+        await self._gate.uncover(resource)
+        if resource not in self._noted:
+            self._notes.drop(resource)
 
     async def close(self) -> None:
         """End announcements that are under way."""
         await self._announcer.close()
         await asyncio.gather(*self._uncovering)
+        await asyncio.to_thread(self._teller.close)
 
     async def operate(self, operation: RunOperation) -> OperationDone:
         """Carry out the operation.
@@ -128,6 +137,7 @@ class Addresses:
             if held.held:
                 return
             await self._ask_outside(seat, spec)
+        self._noted.add(resource)
         self._notes.write(resource, seat.remove)
         try:
             await self._gate.cover(resource, seat.place)
@@ -161,8 +171,8 @@ class Addresses:
         for seat in () if spec.is_claim else address.find(spec):
             answer = await self._guardian.release(resource, seat.remove, operation.timeout_ms)
             _require(answer)
+        self._noted.discard(resource)
         self._uncover(resource)  # its next owner need not wait for that: it is gone
-        self._notes.drop(resource)
 
     async def _monitor(self, operation: RunOperation, spec: AddressSpec) -> None:
         answer = await self._guardian.check(operation.primitive.id, operation.timeout_ms)

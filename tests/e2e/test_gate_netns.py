@@ -362,7 +362,7 @@ from ha_core.runtime import address, netlink
 (seat,) = (item for item in netlink.addresses() if item.address == ip_address(sys.argv[1]))
 for _ in range(3):
     try:
-        address.announce(address.Seat(seat))
+        address.announce(address.Seat(seat), address.packet_socket())
     except OSError as fault:
         print(fault)
 """

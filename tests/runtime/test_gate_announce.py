@@ -43,8 +43,19 @@ def run(body: Coroutine[None, None, None]) -> None:
 
 
 def test_first_announcements_come_quickly_and_later_ones_for_ever() -> None:
-    assert list(islice(pauses(5), 7)) == [0.0, 0.1, 0.9, 1.0, 1.0, SLOW_PAUSE_S, SLOW_PAUSE_S]
-    assert list(islice(pauses(1), 3)) == [0.0, SLOW_PAUSE_S, SLOW_PAUSE_S]
+    assert list(islice(pauses(5), 6)) == [0.1, 0.9, 1.0, 1.0, SLOW_PAUSE_S, SLOW_PAUSE_S]
+    assert list(islice(pauses(1), 2)) == [SLOW_PAUSE_S, SLOW_PAUSE_S]
+
+
+def test_the_first_announcement_waits_for_nothing() -> None:
+    async def claim() -> None:
+        link = Link()
+        announcer = Announcer(link.may_tell, link.tell)
+        announcer.begin("web", WEB, 1)
+        assert link.told.get_nowait() == WEB
+        await announcer.close()
+
+    run(claim())
 
 
 def test_nothing_is_told_while_the_gate_is_closed_and_all_is_when_it_opens() -> None:
