@@ -15,9 +15,10 @@ from ha_core.coordinator.roster import Roster
 from ha_core.fencing.rules import unfenced_by
 from ha_core.ids import Millis, NodeName, ResourceId, Term
 from ha_core.policy.schedule import schedule
-from ha_core.policy.transition import Action, ActionKind, Transition
+from ha_core.policy.transition import Action, ActionKey, ActionKind, Transition
 from ha_core.status import ClusterStatus, InstanceState, NodeState, NodeStatus
 from ha_core.transition.executor import Executor, OpenOrder
+from ha_core.transition.notices import Notices
 
 _DOWN = (InstanceState.STOPPED, InstanceState.UNKNOWN)
 REPLAN_MS = 1000
@@ -30,6 +31,7 @@ class Planner:
     def __init__(self, term: Term, known: tuple[NodeStatus, ...] = ()) -> None:
         """Begin with what the coordinator before is known to have seen."""
         self.executor = Executor(term)
+        self._notices = Notices()
         self.transition = Transition()
         self._asked: tuple[Configuration, ClusterStatus] | None = None
         """What the policy engine was asked for that, unless its answer may change with time."""
@@ -79,9 +81,14 @@ class Planner:
             if item.copy is not None and item.copy.clone.promotable
         }
         self._remember(status, configuration)
+        steered = self.transition
+        if configuration.clones:
+            named = {item.id: item for item in parts}
+            steered = self._notices.steer(steered, status, named, self.executor.is_open)
         orders = self.executor.next_orders(
-            self.transition, status, self.incidents, now_ms, doubles, self._ours, promotable
+            steered, status, self.incidents, now_ms, doubles, self._ours, promotable
         )
+        self._notices.ordered(ActionKey(o.resource, o.kind, o.node) for o in orders)
         self._intend(status, orders)
         return orders
 

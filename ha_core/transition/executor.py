@@ -85,6 +85,10 @@ class Executor:
             del self.open[key]
         return bool(over)
 
+    def is_open(self, spot: tuple[ResourceId, NodeName]) -> bool:
+        """Return whether an order for that resource and node is not known to be over."""
+        return spot in self.open
+
     def starting(self) -> frozenset[tuple[ResourceId, NodeName]]:
         """Return where starts were ordered that are not known to be over: it may run there."""
         return frozenset(k for k, order in self.open.items() if order.kind is ActionKind.START)
