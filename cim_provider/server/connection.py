@@ -1,35 +1,39 @@
 """One HTTP connection: requests in, answers out, one at a time and in order.
 
-Owns: the exchange over h11, its bounds in time and size, and what closes a
-connection. Who the client is says `Authenticator`; what is answered says
-`Responder`. Knows nothing of sockets, TLS and other connections.
+Owns: the exchange, its bounds in time and memory, and what closes a connection.
+Where a request ends says `Framing`; who the client is says `Authenticator`; what
+is answered says `Responder`. What needs no waiting is answered within the call
+that brought the last byte of the request; everything else runs in a task. Knows
+nothing of sockets, TLS and other connections.
 Source: RFC 9110 and 9112; DSP0200 1.4, section 6.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from http import HTTPStatus
+from enum import IntEnum
 from typing import Final
 
-import h11
-
-from cim_provider.server.auth import Authenticator, Denied, Identity
+from cim_provider.server.auth import Authenticator, Denied, Identity, PeerCertificate, Verdict
+from cim_provider.server.outlet import Outlet
 from cim_provider.server.responder import Responder
 from cim_provider.wbem.errors import ProtocolError
-from cim_provider.wbem.http import (
-    Expected,
-    check_headers,
-    collect_headers,
-    error_headers,
-    response_headers,
-)
+from cim_provider.wbem.framing import Bounds, Framing, FramingError
+from cim_provider.wbem.http import Judgement, answer_head, error_headers, judge
 
-READ_BYTES: Final = 65_536
+INPUT_BYTES_MAX: Final = 65_536
+"""So much of what a client sends ahead of its turn is taken before it has to wait."""
 LINGER_S: Final = 2.0
 """A refused client gets so long to read why, before what it still sends resets the connection."""
 LINGER_BYTES_MAX: Final = 16 * 1024 * 1024
+TAKING_BYTES_PER_S: Final = 65_536
+"""Who takes an answer more slowly than this is cut off, however long the answer is."""
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_END: Final = b"\r\n\r\n"
+_CLOSE: Final = ("Connection", "close")
+
+Certificate = Callable[[asyncio.Transport], PeerCertificate | None]
 
 log = logging.getLogger(__name__)
 
@@ -45,240 +49,363 @@ class Limits:
     request_s: float = 30.0
     """From the first byte of a request to its last."""
     write_s: float = 30.0
-    """For a client to take an answer."""
+    """For a client to begin to take an answer; a long one may take longer."""
 
 
-class _GoneError(Exception):
-    """The client has closed, or is too slow to be told anything."""
+class _Phase(IntEnum):
+    IDLE = 0
+    READING = 1
+    ADMITTING = 2
+    ANSWERING = 3
+    SENDING = 4
+    LINGERING = 5
+    CLOSED = 6
 
 
-class _RefusedError(Exception):
+@dataclass(frozen=True, slots=True)
+class _Refusal:
     """The request is answered with a status and headers, and has no body worth reading."""
 
-    def __init__(self, status: int, headers: Iterable[tuple[str, str]], text: str) -> None:
-        super().__init__(text)
-        self.status = status
-        self.headers = list(headers)
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    text: str
 
 
-def _refused(fault: ProtocolError, prefix: str) -> _RefusedError:
-    return _RefusedError(fault.http_status, error_headers(fault, prefix), fault.text)
+def _refused(fault: ProtocolError, prefix: str) -> _Refusal:
+    return _Refusal(fault.http_status, tuple(error_headers(fault, prefix)), fault.text)
 
 
-class Connection:
-    """Serves one client until either side has had enough."""
+class Connection(asyncio.Protocol):
+    """Serves one client until either side has had enough; `on_end` is called once after that."""
 
     def __init__(
         self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
         authenticator: Authenticator,
         responder: Responder,
         limits: Limits,
+        on_end: Callable[["Connection"], None],
+        certificate: Certificate | None = None,
     ) -> None:
-        self._reader = reader
-        self._writer = writer
         self._authenticator = authenticator
         self._responder = responder
         self._limits = limits
-        self._http = h11.Connection(h11.SERVER, limits.header_bytes)
-        self._clock = asyncio.get_running_loop().time
+        self._on_end = on_end
+        self._certificate_of = certificate
+        self._certificate: PeerCertificate | None = None
+        self._loop = asyncio.get_running_loop()
+        self._framing = Framing(Bounds(limits.header_bytes, body_bytes=limits.body_bytes))
+        self._outlet = Outlet()
+        self._phase = _Phase.IDLE
         self._deadline_s = 0.0
-        self._is_begun = False
+        self._has_deadline = False
+        """Whether the deadline is that of the request which is being read."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._input = b""
+        self._lingered = 0
+        self._is_paused = False
+        self._is_ended = False
+        """Whether the client sends no more."""
+        self._is_lost = False
+        self._is_last = False
+        """Whether the connection ends with the answer that is being sent."""
         self._is_stopping = False
-        peer = writer.get_extra_info("peername")
-        self._peer = str(peer[0]) if peer else "unknown"
+        self._task: asyncio.Task[None] | None = None
+        self._judgement: Judgement | None = None
+        self._identity: Identity | None = None
+        self._refusal: _Refusal | None = None
+        self._known: tuple[bytes | None, tuple[int, int], Identity] | None = None
+        """The last credentials, what they were good for, and until when."""
 
-    async def serve(self) -> None:
-        """Answer requests until the connection ends; a fault of ours leaves closing to `fail`."""
-        try:
-            while not self._is_stopping and await self._exchange():
-                pass
-        except asyncio.CancelledError:
-            self._writer.transport.abort()
-            raise
-        except (_GoneError, OSError):
-            log.debug("%s has gone", self._peer)
-        await self._close()
+    # Called by asyncio.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio."""
+        assert isinstance(transport, asyncio.Transport), "a stream"
+        self._transport = transport
+        self._outlet.begin(transport)
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if peer else "unknown"
+        self._has_tls = transport.get_extra_info("ssl_object") is not None
+        self._certificate = (
+            None if self._certificate_of is None else self._certificate_of(transport)
+        )
+        self._set_deadline(self._limits.idle_s)
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio."""
+        if self._phase is _Phase.LINGERING:
+            self._lingered += len(data)
+            if self._lingered > LINGER_BYTES_MAX:
+                self._transport.abort()
+            return
+        self._input = self._input + data if self._input else data
+        if self._phase <= _Phase.READING:
+            self._advance()
+        elif len(self._input) > INPUT_BYTES_MAX:
+            self._transport.pause_reading()
+            self._is_paused = True
+
+    def eof_received(self) -> bool:
+        """See asyncio; who has sent a whole request still gets its answer."""
+        self._is_ended = True
+        is_busy = self._task is not None or self._phase is _Phase.SENDING
+        return is_busy and not self._has_tls
+
+    def pause_writing(self) -> None:
+        """See asyncio."""
+        self._outlet.is_blocked = True
+
+    def resume_writing(self) -> None:
+        """See asyncio."""
+        self._outlet.is_blocked = False
+        if self._phase is _Phase.SENDING and self._outlet.flush():
+            self._sent()
+            self._advance()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio."""
+        if exc is not None:
+            log.debug("%s has gone: %s", self._peer, exc)
+        self._phase = _Phase.CLOSED
+        self._is_lost = True
+        self._input = b""
+        self._outlet.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        # An operation that has begun is carried out: half of one would be worse than an answer
+        # that nobody hears.
+        if self._task is None:
+            self._on_end(self)
+
+    # Called by the listener.
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether nothing is left of it."""
+        return self._is_lost and self._task is None
 
     def stop(self) -> None:
         """Close now if no request is being answered, otherwise after it."""
         self._is_stopping = True
-        if not self._is_begun:
-            self._writer.transport.abort()
+        if self._phase <= _Phase.READING:
+            self.abort()
 
-    def fail(self) -> None:
-        """Tell the client that the server has a fault, if it can still be told, and close."""
-        if self._http.our_state is h11.SEND_RESPONSE and not self._writer.is_closing():
-            self._write(500, [("Connection", "close")], b"")
-        self._writer.close()
+    def abort(self) -> None:
+        """Close at once, whatever is going on."""
+        if self._task is not None:
+            self._task.cancel()
+        self._transport.abort()
 
-    async def _close(self) -> None:
-        """Close, and count as connected until what is left to send has been taken."""
-        self._writer.close()
+    # The exchange.
+
+    def _advance(self) -> None:
+        """Read and answer requests for as long as there is input and nothing to wait for."""
+        if self._task is not None:
+            return  # it goes on by itself when it is done
+        framing = self._framing
+        while self._phase <= _Phase.READING:
+            if framing.is_complete:
+                self._answer()
+            elif self._input:
+                self._read()
+            else:
+                break
+        if self._phase is _Phase.READING and not self._has_deadline:
+            self._set_deadline(self._limits.request_s)
+            self._has_deadline = True
+        if self._is_ended and self._phase <= _Phase.READING:
+            self._transport.close()
+        elif self._is_paused and self._phase <= _Phase.READING:
+            self._is_paused = False
+            self._transport.resume_reading()
+
+    def _read(self) -> None:
+        framing = self._framing
+        if self._phase is _Phase.IDLE:
+            self._phase = _Phase.READING
+            self._has_deadline = False
         try:
-            async with asyncio.timeout(self._limits.write_s):
-                await self._writer.wait_closed()
-        except TimeoutError:
-            self._writer.transport.abort()
-        except OSError:
+            taken = framing.feed(self._input)
+        except FramingError as fault:
+            self._refuse(_Refusal(fault.status, (), fault.text))
             return
+        self._input = self._input[taken:]
+        if framing.head is not None and self._judgement is None:
+            self._admit()
 
-    async def _exchange(self) -> bool:
-        """Serve one request; return whether another may follow."""
-        self._is_begun = bool(self._http.trailing_data[0])
-        bound_s = self._limits.request_s if self._is_begun else self._limits.idle_s
-        self._deadline_s = self._clock() + bound_s
-        try:
-            event = await self._event()
-            if not isinstance(event, h11.Request):
-                return False
-            status, headers, body = await self._answered(event)
-        except h11.RemoteProtocolError as fault:
-            log.info("%s sent no HTTP request: %s", self._peer, fault)
-            status, headers, body = fault.error_status_hint, [], b""
-        return await self._send(status, headers, body)
-
-    async def _answered(self, request: h11.Request) -> tuple[int, list[tuple[str, str]], bytes]:
-        try:
-            expected, identity = await self._admitted(request)
-            body = await self._body(self._limits.body_bytes)
-            try:
-                answer = await self._responder.respond(expected, body, identity)
-            except ProtocolError as fault:
-                raise _refused(fault, expected.prefix) from fault
-        except _RefusedError as refusal:
-            log.info("%s: status %d: %s", self._peer, refusal.status, refusal)
-            if refusal.status != 413:
-                await self._discard()
-            return refusal.status, refusal.headers, b""
-        return 200, response_headers(expected.prefix), answer
-
-    async def _admitted(self, request: h11.Request) -> tuple[Expected, Identity]:
+    def _admit(self) -> None:
         """Judge a request by its head alone: what is refused here needs no memory for a body."""
-        try:
-            headers = collect_headers(request.headers)
-            method = request.method.decode("latin-1")
-            expected = check_headers(method, request.target.decode("latin-1"), headers)
-        except ProtocolError as fault:
-            raise _refused(fault, "") from fault
-        verdict = await self._authenticator.authenticate(headers.get("authorization"), self._peer)
-        if isinstance(verdict, Denied):
-            raise _RefusedError(verdict.status, verdict.headers, "not authenticated")
-        if int(headers.get("content-length", "0")) > self._limits.body_bytes:
-            raise self._too_long()
-        # The time that a comparison waited for its turn is not the client's.
-        self._deadline_s = self._clock() + self._limits.request_s
-        return expected, verdict
+        head = self._framing.head
+        assert head is not None, "asked for a whole head"
+        judgement = self._judgement = judge(head)
+        if judgement.fault is not None:
+            refusal = _refused(judgement.fault, "")
+            if judgement.is_fatal:
+                self._refuse(refusal)
+            else:
+                self._admitted(refusal)
+            return
+        version = self._authenticator.version()
+        known, authorization = self._known, self._framing.authorization
+        if known is not None and known[0] == authorization and known[1] == version:
+            self._admitted(known[2])
+            return
+        self._phase = _Phase.ADMITTING
+        self._start(self._authenticate(authorization, version))
 
-    async def _body(self, bytes_max: int) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            event = await self._event()
-            if isinstance(event, h11.EndOfMessage):
-                return parts[0] if len(parts) == 1 else b"".join(parts)
-            if not isinstance(event, h11.Data):
-                raise _GoneError
-            size += len(event.data)
-            if size > bytes_max:
-                raise self._too_long()
-            parts.append(bytes(event.data))
-
-    def _too_long(self) -> _RefusedError:
-        text = f"the body is longer than {self._limits.body_bytes} bytes"
-        return _refused(ProtocolError(413, None, text), "")
-
-    async def _discard(self) -> None:
-        """Read what is left of a refused request, so that the next one is found behind it.
-
-        Not for a client that waits to be asked for its body, nor for one that is too long: these
-        connections end with the answer.
-        """
-        size = 0
-        while self._http.their_state is h11.SEND_BODY and size <= self._limits.body_bytes:
-            if self._http.they_are_waiting_for_100_continue:
-                return
-            event = await self._event()
-            if isinstance(event, h11.Data):
-                size += len(event.data)
-
-    async def _event(self) -> h11.Event | type[h11.PAUSED]:
-        while True:
-            event = self._http.next_event()
-            if event is not h11.NEED_DATA:
-                assert not isinstance(event, type) or event is h11.PAUSED, event
-                return event
-            if self._http.they_are_waiting_for_100_continue:
-                go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
-                self._writer.write(self._http.send(go_on) or b"")
-            self._http.receive_data(await self._read())
-
-    async def _read(self) -> bytes:
-        """Return the next bytes, none at the end of the stream."""
-        try:
-            async with asyncio.timeout_at(self._deadline_s):
-                data = await self._reader.read(READ_BYTES)
-        except TimeoutError as fault:
-            if self._is_begun and self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-                text = f"the request took longer than {self._limits.request_s:g} s"
-                raise h11.RemoteProtocolError(text, error_status_hint=408) from fault
-            raise _GoneError from fault
-        if not self._is_begun:
-            if not data:
-                raise _GoneError
-            self._is_begun = True
-            self._deadline_s = self._clock() + self._limits.request_s
-        return data
-
-    async def _send(self, status: int, headers: list[tuple[str, str]], body: bytes) -> bool:
-        """Send the answer; return whether another request may follow."""
-        is_last = self._is_stopping or self._http.their_state is not h11.DONE
-        if is_last:
-            headers = [*headers, ("Connection", "close")]
-        self._write(status, headers, body)
-        await self._drain()
-        if not is_last and self._http.our_state is h11.DONE:
-            self._http.start_next_cycle()
-            return True
-        if self._http.their_state not in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED):
-            await self._linger()
-        return False
-
-    def _write(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        length = ("Content-Length", str(len(body)))
-        response = h11.Response(
-            status_code=status, headers=[*headers, length], reason=_reason(status)
+    async def _authenticate(self, authorization: bytes | None, version: tuple[int, int]) -> None:
+        header = None if authorization is None else authorization.decode("latin-1")
+        verdict: Verdict = await self._authenticator.authenticate(
+            header, self._peer, self._certificate
         )
-        # One write, so that one packet can hold it all.
-        head = self._http.send(response) or b""
-        content = self._http.send(h11.Data(data=body)) if body else b""
-        end = self._http.send(h11.EndOfMessage())
-        self._writer.write(b"".join((head, content or b"", end or b"")))
-
-    async def _drain(self) -> None:
-        if not self._writer.transport.get_write_buffer_size():
+        if self._is_lost:
             return
-        try:
-            async with asyncio.timeout(self._limits.write_s):
-                await self._writer.drain()
-        except TimeoutError as fault:
-            log.info("%s does not take its answer: closed", self._peer)
-            self._writer.transport.abort()
-            raise _GoneError from fault
+        self._phase = _Phase.READING
+        # The time that a comparison waited for its turn is not the client's.
+        self._has_deadline = False
+        if isinstance(verdict, Denied):
+            self._admitted(_Refusal(verdict.status, verdict.headers, "not authenticated"))
+        else:
+            self._known = (authorization, version, verdict)
+            self._admitted(verdict)
 
-    async def _linger(self) -> None:
-        """Let the client read its answer: closing with input unread would reset the connection."""
-        if self._writer.can_write_eof():
-            self._writer.write_eof()
-        size = 0
-        try:
-            async with asyncio.timeout(LINGER_S):
-                while size < LINGER_BYTES_MAX and (data := await self._reader.read(READ_BYTES)):
-                    size += len(data)
-        except TimeoutError:
+    def _admitted(self, verdict: Identity | _Refusal) -> None:
+        framing, judgement = self._framing, self._judgement
+        assert judgement is not None, "judged before"
+        if isinstance(verdict, Identity):
+            self._identity = verdict
+            length = framing.length
+            if length is not None and length > self._limits.body_bytes:
+                text = f"the body is longer than {self._limits.body_bytes} bytes"
+                self._refuse(_refused(ProtocolError(413, None, text), ""))
+            elif judgement.is_waiting and not framing.is_complete and not self._input:
+                self._transport.write(_CONTINUE)
+        elif judgement.is_waiting and not framing.is_complete:
+            # It has not been asked for its body, and may send it or not: the connection ends.
+            self._refuse(verdict)
+        else:
+            self._refusal = verdict
+            framing.keeps_body = False
+
+    def _answer(self) -> None:
+        """Answer the request that is complete."""
+        judgement, identity = self._judgement, self._identity
+        assert judgement is not None, "judged before"
+        if self._refusal is not None:
+            self._send_refusal(self._refusal)
             return
+        assert judgement.expected is not None, "not refused"
+        assert identity is not None, "not refused"
+        body = self._framing.body
+        found = self._responder.recall(judgement.expected, body)
+        if found is not None:
+            self._send(200, judgement.success, found)
+            return
+        self._phase = _Phase.ANSWERING
+        self._start(self._respond(judgement, body, identity))
 
+    async def _respond(self, judgement: Judgement, body: bytes, identity: Identity) -> None:
+        expected = judgement.expected
+        assert expected is not None, "not refused"
+        try:
+            answer = await self._responder.respond(expected, body, identity)
+        except ProtocolError as fault:
+            if not self._is_lost:
+                self._send_refusal(_refused(fault, expected.prefix))
+            return
+        if not self._is_lost:
+            self._send(200, judgement.success, answer)
 
-def _reason(status: int) -> bytes:
-    return HTTPStatus(status).phrase.encode()
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        assert self._task is None, "one thing at a time"
+        self._task = self._loop.create_task(work, name="request")
+        self._task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:
+            log.error("a request met a fault of the server: please report it", exc_info=fault)
+        if self._is_lost:
+            self._on_end(self)
+        elif task.cancelled():
+            self._transport.abort()
+        elif fault is not None:
+            self._refuse(_Refusal(500, (), "a fault of the server"))
+        else:
+            self._advance()
+
+    # Answers.
+
+    def _send_refusal(self, refusal: _Refusal) -> None:
+        log.info("%s: status %d: %s", self._peer, refusal.status, refusal.text)
+        self._send(refusal.status, answer_head(refusal.status, refusal.headers), ())
+
+    def _refuse(self, refusal: _Refusal) -> None:
+        """Answer before the request has been read to its end: nothing may follow."""
+        log.info("%s: status %d: %s", self._peer, refusal.status, refusal.text)
+        self._phase = _Phase.LINGERING
+        self._input = b""
+        head = answer_head(refusal.status, (*refusal.headers, _CLOSE))
+        self._transport.write(head + b"0" + _END)
+        if self._is_ended:
+            self._transport.close()
+            return
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        if self._is_paused:
+            self._is_paused = False
+            self._transport.resume_reading()
+        self._set_deadline(LINGER_S)
+
+    def _send(self, status: int, head: bytes, parts: tuple[bytes, ...]) -> None:
+        """Send the answer to a complete request; `head` ends where the length follows."""
+        is_last = self._is_stopping or not self._framing.keeps_alive
+        size = sum(map(len, parts))
+        end = b"\r\nConnection: close\r\n\r\n" if is_last else _END
+        self._is_last = is_last
+        if self._outlet.write((head, b"%d" % size, end, *parts)):
+            self._sent()
+        else:
+            self._phase = _Phase.SENDING
+            self._set_deadline(self._limits.write_s + size / TAKING_BYTES_PER_S)
+
+    def _sent(self) -> None:
+        """Go on, or end, after an answer that has been handed over."""
+        if self._is_last or self._is_stopping:
+            self._phase = _Phase.CLOSED
+            self._set_deadline(self._limits.write_s)
+            self._transport.close()
+            return
+        self._phase = _Phase.IDLE
+        self._judgement = self._identity = self._refusal = None
+        self._framing.next_request()
+        self._deadline_s = self._loop.time() + self._limits.idle_s
+
+    # Time.
+
+    def _set_deadline(self, seconds: float) -> None:
+        deadline_s = self._deadline_s = self._loop.time() + seconds
+        if self._timer is None or self._timer.when() > deadline_s or self._timer.cancelled():
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(deadline_s, self._on_time)
+
+    def _on_time(self) -> None:
+        """End what takes too long. A deadline that was put off is found so only here."""
+        now_s, phase = self._loop.time(), self._phase
+        is_working = phase in (_Phase.ADMITTING, _Phase.ANSWERING)
+        if now_s < self._deadline_s or is_working:
+            wait_s = max(self._deadline_s - now_s, 0.0) if not is_working else self._limits.idle_s
+            self._timer = self._loop.call_at(now_s + wait_s, self._on_time)
+            return
+        self._timer = None
+        if phase is _Phase.READING:
+            text = f"the request took longer than {self._limits.request_s:g} s"
+            self._refuse(_Refusal(408, (), text))
+        elif phase is _Phase.IDLE:
+            self._transport.close()
+        else:
+            if phase is not _Phase.LINGERING:
+                log.info("%s does not take its answer: closed", self._peer)
+            self._transport.abort()

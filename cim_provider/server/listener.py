@@ -1,7 +1,8 @@
 """The open sockets of the server, and the clients connected to them.
 
-Owns: binding, accepting, TLS handshakes, the bound on connections, and an
-orderly end. What is said on a connection is `connection`'s.
+Owns: binding, accepting, TLS handshakes, the bounds on connections in all and
+from one address, and an orderly end. What is said on a connection is
+`connection`'s.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import errno
 import logging
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +18,9 @@ from typing import Final, TypeAlias
 
 from cim_provider.server.connection import Connection
 
-CONNECTIONS_MAX: Final = 100
+CONNECTIONS_MAX: Final = 256
+CONNECTIONS_PER_ADDRESS_MAX: Final = 128
+"""One client that goes wild leaves room for others."""
 BACKLOG: Final = 128
 HANDSHAKE_S: Final = 10.0
 SHUTDOWN_S: Final = 2.0
@@ -33,7 +37,8 @@ _LEFT_OUT: Final = frozenset(
     {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EINVAL}
 )
 
-MakeConnection: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Connection]
+MakeConnection: TypeAlias = Callable[[Callable[[Connection], None]], Connection]
+"""Makes a connection that calls what it is given once it has ended."""
 
 log = logging.getLogger(__name__)
 
@@ -103,15 +108,26 @@ class Listener:
         make_connection: MakeConnection,
         *,
         connections_max: int = CONNECTIONS_MAX,
+        connections_per_address_max: int = CONNECTIONS_PER_ADDRESS_MAX,
         handshake_s: float = HANDSHAKE_S,
     ) -> None:
         self._make_connection = make_connection
         self._connections_max = connections_max
+        self._per_address_max = connections_per_address_max
         self._handshake_s = handshake_s
         self._accepting: list[asyncio.Task[None]] = []
-        self._serving: dict[asyncio.Task[None], Connection | None] = {}
+        self._greeting: set[asyncio.Task[None]] = set()
+        """Clients whose TLS handshake is not done."""
+        self._connections: set[Connection] = set()
+        self._by_address: Counter[str] = Counter()
         self._bound: list[Bound] = []
         self._was_full = False
+        self._has_ended = asyncio.Event()
+
+    @property
+    def connections(self) -> int:
+        """Return how many clients are connected, those in the handshake included."""
+        return self._by_address.total()
 
     def start(self, bound: Bound, context: ssl.SSLContext | None = None) -> None:
         """Accept clients on these sockets, with TLS if a context is given."""
@@ -122,80 +138,112 @@ class Listener:
 
     async def stop(self) -> None:
         """Accept no more, let running requests end within bounds, and close everything."""
-        for task in self._accepting:
+        for task in (*self._accepting, *self._greeting):
             task.cancel()
-        await asyncio.gather(*self._accepting, return_exceptions=True)
+        await asyncio.gather(*self._accepting, *self._greeting, return_exceptions=True)
         for bound in self._bound:
             for listening in bound.sockets:
                 listening.close()
-        for task, connection in self._serving.items():
-            if connection is None:
-                task.cancel()
-            else:
-                connection.stop()
-        if self._serving:
-            await asyncio.wait(self._serving, timeout=STOP_S)
-        for task in self._serving:
-            task.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
+        for connection in tuple(self._connections):
+            connection.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await self._until_all_have_ended()
+        for connection in tuple(self._connections):
+            connection.abort()
+        await self._until_all_have_ended()
+
+    async def _until_all_have_ended(self) -> None:
+        while self._connections:
+            self._has_ended.clear()
+            await self._has_ended.wait()
 
     async def _accept(self, listening: socket.socket, context: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                client, _ = await loop.sock_accept(listening)
+                client, peer = await loop.sock_accept(listening)
             except OSError as fault:
                 log.warning("no client can be accepted: %s", fault)
                 await asyncio.sleep(PAUSE_S)
                 continue
-            if len(self._serving) >= self._connections_max:
-                self._turn_away(client, has_tls=context is not None)
+            address = str(peer[0])
+            if self._is_full(address):
+                self._turn_away(client, address, has_tls=context is not None)
                 continue
             self._was_full = False
-            task = asyncio.create_task(self._serve(client, context), name="serve")
-            self._serving[task] = None
-            task.add_done_callback(self._served)
+            self._by_address[address] += 1
+            task = asyncio.create_task(self._greet(client, address, context), name="greet")
+            self._greeting.add(task)
+            task.add_done_callback(self._greeting.discard)
 
-    def _turn_away(self, client: socket.socket, *, has_tls: bool) -> None:
+    def _is_full(self, address: str) -> bool:
+        return (
+            self.connections >= self._connections_max
+            or self._by_address[address] >= self._per_address_max
+        )
+
+    def _turn_away(self, client: socket.socket, address: str, *, has_tls: bool) -> None:
         if not self._was_full:
-            log.warning("%d clients are connected: more are turned away", self._connections_max)
+            log.warning(
+                "%d clients are connected, %d of them from %s: more are turned away",
+                self.connections,
+                self._by_address[address],
+                address,
+            )
         self._was_full = True
         with client, suppress(OSError):
             client.setblocking(False)
             if not has_tls:
                 client.send(_BUSY)
 
-    async def _serve(self, client: socket.socket, context: ssl.SSLContext | None) -> None:
+    async def _greet(
+        self, client: socket.socket, address: str, context: ssl.SSLContext | None
+    ) -> None:
+        """Make a connection of a client, after the handshake where there is one."""
+
+        has_left = False
+
+        def leave() -> None:
+            nonlocal has_left
+            if not has_left:
+                has_left = True
+                self._leave(address)
+
+        def end(connection: Connection) -> None:
+            self._connections.discard(connection)
+            leave()
+
         loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader()
-        protocol = asyncio.StreamReaderProtocol(reader)
+        has_tls = context is not None
         try:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            transport, _ = await loop.connect_accepted_socket(
-                lambda: protocol,
+        except OSError as fault:
+            log.info("a client has gone at once: %s", fault)
+            client.close()
+            leave()
+            return
+        try:
+            _, connection = await loop.connect_accepted_socket(
+                lambda: self._make_connection(end),
                 client,
                 ssl=context,
-                ssl_handshake_timeout=None if context is None else self._handshake_s,
-                ssl_shutdown_timeout=None if context is None else SHUTDOWN_S,
+                ssl_handshake_timeout=self._handshake_s if has_tls else None,
+                ssl_shutdown_timeout=SHUTDOWN_S if has_tls else None,
             )
         except (OSError, TimeoutError) as fault:
             # ssl.SSLError is an OSError: noise and port scans end here.
             log.info("a client was lost at the handshake: %s", fault)
-            client.close()
+            leave()
             return
-        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
-        connection = self._make_connection(reader, writer)
-        task = asyncio.current_task()
-        assert task is not None
-        self._serving[task] = connection
-        await connection.serve()
+        except asyncio.CancelledError:
+            leave()
+            raise
+        if not connection.has_ended:
+            self._connections.add(connection)
 
-    def _served(self, task: asyncio.Task[None]) -> None:
-        connection = self._serving.pop(task)
-        if task.cancelled():
-            return
-        fault = task.exception()
-        if fault is not None:
-            log.error("a request met a fault of the server: please report it", exc_info=fault)
-            if connection is not None:
-                connection.fail()
+    def _leave(self, address: str) -> None:
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
+        self._has_ended.set()

@@ -1,88 +1,54 @@
-"""One operation from the body of a request to the body of its answer, with a memory.
+"""From the body of a request to the body of its answer: parse, authorize, perform, render.
 
-Owns: the order parse, authorize, perform, render, and the answers of reads that
-are kept for as long as what they were read from stays the same. Knows nothing
-of connections and of how a user was authenticated.
+Owns: the order of these, batches, which answers are kept and shared, and that a
+long one lets others have their turn. An answer that is there already is given
+without waiting (`recall`). Knows nothing of connections and of how a user was
+authenticated.
 """
 
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
 import asyncio
-import logging
-import re
-from collections import OrderedDict
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import pywbem
 
 from cim_provider.server.audit import Audit, LogAudit, guarded
 from cim_provider.server.auth import Identity
+from cim_provider.server.kept import Kept, KeptAnswers, Question, take_apart
+from cim_provider.server.roles import is_write
 from cim_provider.wbem.errors import OperationError, Status
 from cim_provider.wbem.http import Expected
-from cim_provider.wbem.operations import (
-    Answer,
-    Operation,
-    Performer,
-    is_lasting,
+from cim_provider.wbem.operations import PULLS, Answer, Operation, Performer, is_lasting
+from cim_provider.wbem.parse import Batch, Message, parse_message
+from cim_provider.wbem.render import (
+    error_pieces,
+    render_pieces,
+    response,
+    rest_of_batch,
+    rest_of_message,
+    simple_response,
 )
-from cim_provider.wbem.parse import Message, parse_message
-from cim_provider.wbem.render import envelope, render_body, render_error
 
 OPERATION_S_MAX: Final = 60.0
 """Methods bound themselves well below this."""
-KEPT_MAX: Final = 256
-KEPT_BYTES_MAX: Final = 8 * 1024 * 1024
+TURN_S: Final = 0.004
+"""So long a long answer is made before others have their turn."""
+LONG_REQUEST_BYTES: Final = 32_768
+"""A longer request is parsed in a thread: what it takes is the client's choice."""
 
-# Nothing but a declaration and attributes may stand before the message id: so the text
-# that is cut out is the id, and two requests that differ in it alone ask the same.
-_ID = re.compile(
-    rb'\s*(?:<\?xml[^<>]*\?>)?\s*<CIM(?:\s+[A-Z]+="[^"<&]*")*\s*>\s*'
-    rb'<MESSAGE(?:\s+(?!ID=)[A-Z]+="[^"<&]*")*\s+ID="([A-Za-z0-9._:-]{1,64})"'
-)
-_Key = tuple[Expected, bytes, bytes]
-
-log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    operation: Operation
-    method: str
-    body: bytes
+class _Simple:
+    """The answer to one operation, and whether it lasts as long as the version."""
 
-
-class _Memory:
-    """Rendered answers of one version of the world, oldest use first."""
-
-    def __init__(self) -> None:
-        self._version = ""
-        self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
-        self._size = 0
-
-    def find(self, version: str, key: _Key) -> _Kept | None:
-        if version != self._version:
-            self._kept.clear()
-            self._version, self._size = version, 0
-            return None
-        found = self._kept.get(key)
-        if found is not None:
-            self._kept.move_to_end(key)
-        return found
-
-    def keep(self, version: str, key: _Key, answer: _Kept) -> None:
-        size = _size(key, answer)
-        if version != self._version or key in self._kept or size > KEPT_BYTES_MAX // 4:
-            return
-        self._kept[key] = answer
-        self._size += size
-        while len(self._kept) > KEPT_MAX or self._size > KEPT_BYTES_MAX:
-            self._size -= _size(*self._kept.popitem(last=False))
-
-
-def _size(key: _Key, answer: _Kept) -> int:
-    return len(key[1]) + len(key[2]) + len(answer.body)
+    pieces: list[bytes]
+    is_lasting: bool
 
 
 class Responder:
@@ -99,39 +65,99 @@ class Responder:
         self._host = host
         self._operation_s_max = operation_s_max
         self._audit = audit or LogAudit()
-        self._memory = _Memory()
+        self._kept = KeptAnswers()
+        self._under_way: dict[tuple[str, Question], asyncio.Task[bytes]] = {}
+        """What several clients ask at once is made once."""
 
-    async def respond(self, expected: Expected, body: bytes, identity: Identity) -> bytes:
-        """Return the response to a request whose headers promise `expected`.
+    def recall(self, expected: Expected, body: bytes) -> tuple[bytes, ...] | None:
+        """Return the response to a request if it is there already and still true, else None.
+
+        Nothing that is kept is closed to any role.
+        """
+        if not self._kept:
+            return None
+        asked = take_apart(body)
+        version = None if asked is None else _at_once(self._performer.version())
+        if asked is None or version is None:
+            return None
+        question, message_id = asked
+        rest = self._kept.find(version, question, expected)
+        return None if rest is None else response(message_id, rest)
+
+    async def respond(
+        self, expected: Expected, body: bytes, identity: Identity
+    ) -> tuple[bytes, ...]:
+        """Return the response to a request whose headers promise `expected`, in parts.
 
         Raises: ProtocolError: the body is no request, or not the one that the headers promise.
         """
-        match = _ID.match(body)
-        if match is None:
-            return await self._answer(_parsed(body, expected), identity, None, "")
-        key = (expected, body[: match.start(1)], body[match.end(1) :])
+        message = await self._parsed(expected, body)
+        if isinstance(message, Batch):
+            simples = [(await self._simple(each, identity)).pieces for each in message.items]
+            return response(message.message_id, rest_of_batch(simples))
+        asked = take_apart(body)
+        if asked is None or isinstance(message, OperationError) or not _is_shared(message):
+            simple = await self._simple(message, identity)
+            return response(message.message_id, rest_of_message(simple.pieces))
+        question, message_id = asked
         version = await self._performer.version()
-        kept = self._memory.find(version, key)
-        if kept is not None:
-            return envelope(match[1].decode(), kept.operation, kept.body, kept.method)
-        return await self._answer(_parsed(body, expected), identity, key, version)
+        rest = self._kept.find(version, question, expected)
+        if rest is None:
+            rest = await self._made(version, question, expected, message, identity)
+        return response(message_id, rest)
 
-    async def _answer(
-        self, message: Message | OperationError, identity: Identity, key: _Key | None, version: str
-    ) -> bytes:
-        if isinstance(message, OperationError):
-            return render_error(
-                message.message_id, message.method, message.is_intrinsic, message.cim_error
-            )
+    async def _parsed(self, expected: Expected, body: bytes) -> Message | Batch | OperationError:
         try:
-            answer = await self._perform(message.operation, identity)
+            if len(body) > LONG_REQUEST_BYTES:
+                return await asyncio.to_thread(parse_message, body, expected)
+            return parse_message(body, expected)
+        except OperationError as fault:
+            return fault
+
+    async def _made(
+        self,
+        version: str,
+        question: Question,
+        expected: Expected,
+        message: Message,
+        identity: Identity,
+    ) -> bytes:
+        """Return an answer that is made now, or is being made for another client."""
+        key = (version, question)
+        task = self._under_way.get(key)
+        if task is None:
+            work = self._make(version, question, expected, message, identity)
+            task = self._under_way[key] = asyncio.create_task(work, name="answer")
+            task.add_done_callback(lambda _: self._under_way.pop(key))
+        # Who goes away does not take the answer of the others with it.
+        return await asyncio.shield(task)
+
+    async def _make(
+        self,
+        version: str,
+        question: Question,
+        expected: Expected,
+        message: Message,
+        identity: Identity,
+    ) -> bytes:
+        simple = await self._simple(message, identity)
+        rest = rest_of_message(simple.pieces)
+        # What changed meanwhile may be in the answer or not: it is good for once.
+        if simple.is_lasting and await self._performer.version() == version:
+            self._kept.keep(version, question, Kept(expected, rest))
+        return rest
+
+    async def _simple(self, message: Message | OperationError, identity: Identity) -> _Simple:
+        if isinstance(message, OperationError):
+            return _failed(message, message.cim_error)
+        operation = message.operation
+        try:
+            answer = await self._perform(operation, identity)
         except pywbem.CIMError as fault:
-            return render_error(message.message_id, message.method, message.is_intrinsic, fault)
-        body = render_body(message.operation, answer, self._host)
-        is_kept = key is not None and is_lasting(message.operation, answer)
-        if key is not None and is_kept and await self._performer.version() == version:
-            self._memory.keep(version, key, _Kept(message.operation, message.method, body))
-        return envelope(message.message_id, message.operation, body, message.method)
+            return _failed(message, fault)
+        pieces = await self._rendered(operation, answer)
+        simple = simple_response(message.method, message.is_intrinsic, pieces)
+        return _Simple(simple, is_lasting(operation, answer))
 
     async def _perform(self, operation: Operation, identity: Identity) -> Answer:
         async def perform() -> Answer:
@@ -144,9 +170,40 @@ class Responder:
 
         return await guarded(operation, identity, self._audit, perform)
 
+    async def _rendered(self, operation: Operation, answer: Answer) -> list[bytes]:
+        clock = asyncio.get_running_loop().time
+        pieces: list[bytes] = []
+        until_s = clock() + TURN_S
+        for piece in render_pieces(operation, answer, self._host):
+            pieces.append(piece)
+            if clock() > until_s:
+                await asyncio.sleep(0)
+                until_s = clock() + TURN_S
+        return pieces
 
-def _parsed(body: bytes, expected: Expected) -> Message | OperationError:
+
+def _is_shared(message: Message) -> bool:
+    """Return whether all who ask this at the same time get the same answer."""
+    return not is_write(message.operation) and not isinstance(message.operation, PULLS)
+
+
+def _failed(message: Message | OperationError, fault: pywbem.CIMError) -> _Simple:
+    pieces = simple_response(message.method, message.is_intrinsic, error_pieces(fault))
+    return _Simple(pieces, is_lasting=False)
+
+
+def _at_once(work: Coroutine[object, object, T]) -> T | None:
+    """Return the result of what need not wait; None if it would have to, and then it is dropped.
+
+    A task for each question would take longer than most answers.
+    """
     try:
-        return parse_message(body, expected)
-    except OperationError as fault:
-        return fault
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    except RuntimeError:
+        # There is no task around it: it cannot so much as begin to wait.
+        return None
+    work.close()
+    return None

@@ -14,7 +14,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Mapping as Table
+from collections.abc import Callable, Mapping as Table
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -117,8 +117,8 @@ class Service:
         """Serve until `stopping` is set."""
         responder = Responder(performer, host, audit=self._audit)
 
-        def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection:
-            return Connection(reader, writer, self._authenticator, responder, LIMITS)
+        def connect(on_end: Callable[[Connection], None]) -> Connection:
+            return Connection(self._authenticator, responder, LIMITS, on_end)
 
         listener = Listener(connect, connections_max=self._connections_max)
         for bound, context in self._bound:

@@ -11,15 +11,20 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
 from typing import Final
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote_to_bytes
 
 import pywbem
 
 from cim_provider.wbem.errors import CimErrorHeader, ProtocolError
+from cim_provider.wbem.framing import Head
 
-PATHS: Final = ("/cimom", "/")
-"""Where operations are posted: the well-known path, and none, as some clients do."""
+JUDGED_MAX: Final = 256
+"""Heads remembered with what they mean: a client sends the same few over and over."""
+JUDGED_BYTES_MAX: Final = 4_096
+"""A longer head is judged anew each time."""
 CONTENT_TYPE: Final = 'application/xml; charset="utf-8"'
 HEADER_CHARS_MAX: Final = 16_384
 MAN_URI: Final = "http://www.dmtf.org/cim/mapping/http/v1.0"
@@ -27,6 +32,7 @@ MAN_URI: Final = "http://www.dmtf.org/cim/mapping/http/v1.0"
 _MAN = re.compile(
     r'"?' + re.escape(MAN_URI) + r'"?\s*;\s*ns\s*=\s*"?([0-9]{2})"?\s*', re.IGNORECASE
 )
+_TARGET = re.compile(r"/|https?://", re.IGNORECASE)
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]*)"?', re.IGNORECASE)
 _MEDIA = ("application/xml", "text/xml")
 _ACCEPTED = {*_MEDIA, "*/*", "application/*", "text/*"}
@@ -39,12 +45,58 @@ _KEY = re.compile(r'([^=,"]+)=("(?:[^"\\]|\\.)*"|[^,"]*)(?:,|$)', re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the headers promise of the body; `prefix` is `NN-` for M-POST, else empty."""
+    """What the headers promise of the body; `prefix` is `NN-` for M-POST, else empty.
+
+    A batch has neither method nor object: each of its operations names its own.
+    """
 
     prefix: str
     method: str
     object: str
     protocol_version: str | None = None
+    is_batch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the head of a request means: a promise of the body, or a fault."""
+
+    expected: Expected | None
+    fault: ProtocolError | None = None
+    is_fatal: bool = False
+    """Whether the fault leaves the client nothing to go on with."""
+    is_waiting: bool = False
+    """Whether the client wants to be asked for the body."""
+    success: bytes = b""
+    """Head of an answer with status 200, up to where its length follows."""
+
+
+def judge(head: Head) -> Judgement:
+    """Return what a head means; equal heads mean the same."""
+    size = len(head.target) + sum(len(name) + len(value) for name, value in head.headers)
+    return _judged(head) if size > JUDGED_BYTES_MAX else _judged_before(head)
+
+
+def _judged(head: Head) -> Judgement:
+    try:
+        headers = collect_headers(head.headers)
+        if "host" not in headers and head.version == "1.1":
+            raise ProtocolError(400, None, "header Host is missing")
+        expect = headers.get("expect")
+        if expect is not None and expect.lower() != "100-continue":
+            raise ProtocolError(417, None, f"Expect is {expect[:32]!r}, expected 100-continue")
+        is_waiting = expect is not None and head.version == "1.1"
+    except ProtocolError as fault:
+        return Judgement(None, fault, is_fatal=True)
+    try:
+        expected = check_headers(head.method, head.target.decode("latin-1"), headers)
+    except ProtocolError as fault:
+        return Judgement(None, fault, is_waiting=is_waiting)
+    success = answer_head(200, response_headers(expected.prefix))
+    return Judgement(expected, is_waiting=is_waiting, success=success)
+
+
+_judged_before: Final = lru_cache(JUDGED_MAX)(_judged)
 
 
 def collect_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -66,7 +118,7 @@ def collect_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def check_headers(method: str, target: str, headers: Mapping[str, str]) -> Expected:
-    """Return what the headers of a request say that its body holds.
+    """Return what the headers of a request say that its body holds; any path will do.
 
     `headers` are by name in lower case, see `collect_headers`.
 
@@ -75,8 +127,8 @@ def check_headers(method: str, target: str, headers: Mapping[str, str]) -> Expec
     """
     if method not in ("POST", "M-POST"):
         raise ProtocolError(405, None, f"method {method[:16]!r}, expected POST or M-POST")
-    if urlsplit(target).path not in PATHS:
-        raise ProtocolError(404, None, f"path {target[:64]!r}, expected {' or '.join(PATHS)}")
+    if not _TARGET.match(target):
+        raise ProtocolError(400, None, f"target {target[:64]!r}, expected a path such as /cimom")
     _check_media(headers)
     prefix = _prefix(headers) if method == "M-POST" else ""
 
@@ -89,10 +141,6 @@ def check_headers(method: str, target: str, headers: Mapping[str, str]) -> Expec
             CimErrorHeader.UNSUPPORTED_OPERATION,
             f"CIMOperation is {operation[:32]!r}, expected MethodCall",
         )
-    if f"{prefix}cimbatch" in headers:
-        raise ProtocolError(
-            501, CimErrorHeader.MULTIPLE_REQUESTS_UNSUPPORTED, "CIMBatch: one operation a request"
-        )
     version = headers.get(f"{prefix}cimprotocolversion")
     if version is not None and not re.fullmatch(r"1\.[0-9]{1,3}", version):
         raise ProtocolError(
@@ -100,6 +148,11 @@ def check_headers(method: str, target: str, headers: Mapping[str, str]) -> Expec
             CimErrorHeader.UNSUPPORTED_PROTOCOL_VERSION,
             f"CIMProtocolVersion is {version[:32]!r}, expected 1.x",
         )
+    if f"{prefix}cimbatch" in headers:
+        for name in (f"{prefix}CIMMethod", f"{prefix}CIMObject"):
+            if name.lower() in headers:
+                raise _mismatch(f"header {name} beside {prefix}CIMBatch")
+        return Expected(prefix, "", "", version, is_batch=True)
     return Expected(
         prefix,
         _decoded(headers, f"{prefix}CIMMethod"),
@@ -183,6 +236,19 @@ def _word(charset: str, word: str) -> str:
         raise ValueError(f"encoded word {word[:32]!r}") from error
 
 
+def match_batch(expected: Expected, protocol_version: str, *, is_batch: bool) -> None:
+    """Compare the headers with the message around the calls.
+
+    Raises:
+        ProtocolError: they differ in version, or in whether there is one call or a batch.
+    """
+    _match_version(expected, protocol_version)
+    if is_batch and not expected.is_batch:
+        raise _mismatch("the body is a MULTIREQ, and there is no header CIMBatch")
+    if expected.is_batch and not is_batch:
+        raise _mismatch("there is a header CIMBatch, and the body is no MULTIREQ")
+
+
 def match_call(
     expected: Expected,
     protocol_version: str,
@@ -195,10 +261,7 @@ def match_call(
     Raises:
         ProtocolError: they differ in more than case, quoting or the order of keys.
     """
-    if expected.protocol_version not in (None, protocol_version):
-        raise _mismatch(
-            f"CIMProtocolVersion is {expected.protocol_version}, PROTOCOLVERSION {protocol_version}"
-        )
+    _match_version(expected, protocol_version)
     if expected.method.lower() != method.lower():
         raise _mismatch(f"CIMMethod is {expected.method[:64]!r}, the body calls {method[:64]!r}")
     if target is None:
@@ -207,6 +270,13 @@ def match_call(
         is_same = _is_same_object(expected.object, namespace, target)
     if not is_same:
         raise _mismatch(f"CIMObject is {expected.object[:128]!r}, the body names another object")
+
+
+def _match_version(expected: Expected, protocol_version: str) -> None:
+    if expected.protocol_version not in (None, protocol_version):
+        raise _mismatch(
+            f"CIMProtocolVersion is {expected.protocol_version}, PROTOCOLVERSION {protocol_version}"
+        )
 
 
 def _folded(namespace: str) -> str:
@@ -287,3 +357,12 @@ def _extension_headers(prefix: str) -> list[tuple[str, str]]:
     if not prefix:
         return []
     return [("Ext", ""), ("Man", f"{MAN_URI}; ns={prefix[:2]}"), ("Cache-Control", "no-cache")]
+
+
+_REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
+
+
+def answer_head(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
+    """Return the head of an answer up to where its length follows."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"HTTP/1.1 {status} {_REASONS[status]}\r\n{lines}Content-Length: ".encode("latin-1")

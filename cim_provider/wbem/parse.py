@@ -1,6 +1,6 @@
 """Bytes of a request to a `Message`: the operation asked for, and what the answer must echo.
 
-Owns: the CIM and MESSAGE elements, versions, and which call there is. Knows
+Owns: the CIM and MESSAGE elements, versions, and which calls there are. Knows
 nothing of sockets or of how operations are carried out. What is wrong with the
 message itself is a `ProtocolError`; what is wrong with the operation inside is
 an `OperationError`, which carries all that its answer needs.
@@ -12,6 +12,7 @@ Source: DSP0201 2.4, sections 7.1 and 7.5; DSP0200 1.4, section 6.
 
 import re
 from dataclasses import dataclass
+from typing import Final, NoReturn
 
 import pywbem
 
@@ -23,7 +24,7 @@ from cim_provider.wbem.errors import (
     Status,
     not_valid,
 )
-from cim_provider.wbem.http import Expected, match_call
+from cim_provider.wbem.http import Expected, match_batch, match_call
 from cim_provider.wbem.operations import Operation
 from cim_provider.wbem.parse_arguments import ArgumentError
 from cim_provider.wbem.parse_calls import intrinsic_operation, method_operation
@@ -44,13 +45,25 @@ class Message:
     is_intrinsic: bool
 
 
-def parse_message(body: bytes, expected: Expected | None = None) -> Message:
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Several operations in one request, to be answered each by itself and in this order."""
+
+    message_id: str
+    items: tuple[Message | OperationError, ...]
+
+
+BATCH_MAX: Final = 100
+"""Operations in one request."""
+
+
+def parse_message(body: bytes, expected: Expected | None = None) -> Message | Batch:
     """Return the request in a body; with `expected`, compare it with its HTTP headers first.
 
     Raises:
         ProtocolError: the body is no request, has a version or form that is not supported,
             or contradicts the headers.
-        OperationError: the operation is unknown or its parameters are wrong.
+        OperationError: the one operation is unknown or its parameters are wrong.
     """
     root = parse_tree(body)
     check_shape(root)
@@ -58,20 +71,46 @@ def parse_message(body: bytes, expected: Expected | None = None) -> Message:
     _check_version(root, "DTDVERSION", "2", CimErrorHeader.UNSUPPORTED_DTD_VERSION)
     message = root.only_child()
     _check_version(message, "PROTOCOLVERSION", "1", CimErrorHeader.UNSUPPORTED_PROTOCOL_VERSION)
-    version = message.attributes["PROTOCOLVERSION"]
-    call = _call(message)
-    method, is_intrinsic = _method_name(call), call.name == "IMETHODCALL"
-    message_id = message.attributes["ID"]
+    version, message_id = message.attributes["PROTOCOLVERSION"], message.attributes["ID"]
+    request = message.only_child()
+    is_batch = request.name == "MULTIREQ"
+    if not is_batch and request.name != "SIMPLEREQ":
+        raise ProtocolError(
+            400, CimErrorHeader.UNSUPPORTED_OPERATION, f"{request.name} is for indication listeners"
+        )
     if expected is not None:
-        _match(expected, version, call)
+        match_batch(expected, version, is_batch=is_batch)
+    if not is_batch:
+        call = _call(request)
+        if expected is not None:
+            _match(expected, version, call)
+        return _message(message_id, version, call)
+    calls = [_call(simple) for simple in request.children]
+    if not 0 < len(calls) <= BATCH_MAX:
+        raise not_valid(f"MULTIREQ holds {len(calls)} requests, expected 1 to {BATCH_MAX}")
+    return Batch(message_id, tuple(_in_batch(message_id, version, call) for call in calls))
+
+
+def _in_batch(message_id: str, version: str, call: Element) -> Message | OperationError:
+    try:
+        return _message(message_id, version, call)
+    except OperationError as fault:
+        return fault
+
+
+def _message(message_id: str, version: str, call: Element) -> Message:
+    method, is_intrinsic = _method_name(call), call.name == "IMETHODCALL"
+
+    def refuse(status: Status, text: str) -> NoReturn:
+        fault = pywbem.CIMError(status, text)
+        raise OperationError(message_id, method, is_intrinsic, fault)
+
     try:
         operation = intrinsic_operation(call) if is_intrinsic else method_operation(call)
     except ArgumentError as error:
-        fault = pywbem.CIMError(error.status, str(error))
-        raise OperationError(message_id, method, is_intrinsic, fault) from error
+        refuse(error.status, str(error))
     except BadValueError as error:
-        fault = pywbem.CIMError(Status.INVALID_PARAMETER, f"{method}: {error}")
-        raise OperationError(message_id, method, is_intrinsic, fault) from error
+        refuse(Status.INVALID_PARAMETER, f"{method}: {error}")
     return Message(message_id, version, operation, method, is_intrinsic)
 
 
@@ -83,16 +122,7 @@ def _check_version(element: Element, attribute: str, major: str, header: CimErro
         raise ProtocolError(501, header, f"{attribute} is {version[:32]!r}, expected {major}.x")
 
 
-def _call(message: Element) -> Element:
-    request = message.only_child()
-    if request.name == "MULTIREQ":
-        raise ProtocolError(
-            501, CimErrorHeader.MULTIPLE_REQUESTS_UNSUPPORTED, "one operation a request, please"
-        )
-    if request.name != "SIMPLEREQ":
-        raise ProtocolError(
-            400, CimErrorHeader.UNSUPPORTED_OPERATION, f"{request.name} is for indication listeners"
-        )
+def _call(request: Element) -> Element:
     calls = [child for child in request.children if child.name != "CORRELATOR"]
     if len(calls) != 1:
         raise not_valid(f"SIMPLEREQ holds {len(calls)} calls, expected 1")

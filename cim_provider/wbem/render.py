@@ -10,6 +10,7 @@ Source: DSP0201 2.4, sections 7.5 and 7.6; DSP0200 1.4, section 5.3.
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import pywbem
@@ -22,60 +23,80 @@ from cim_provider.wbem.render_values import attribute
 DESCRIPTION_CHARS_MAX: Final = 4096
 DEFAULT_HOST: Final = "localhost"
 
-_HEAD: Final = (
-    '<?xml version="1.0" encoding="utf-8" ?>\n<CIM CIMVERSION="2.0" DTDVERSION="2.0">'
-    '<MESSAGE ID="{id}" PROTOCOLVERSION="1.0"><SIMPLERSP><{tag} NAME="{name}">'
+_BEFORE_ID: Final = (
+    b'<?xml version="1.0" encoding="utf-8" ?>\n<CIM CIMVERSION="2.0" DTDVERSION="2.0"><MESSAGE ID="'
 )
-_TAIL: Final = "</{tag}></SIMPLERSP></MESSAGE></CIM>\n"
+_AFTER_ID: Final = b'" PROTOCOLVERSION="1.0">'
+_END: Final = b"</MESSAGE></CIM>\n"
 
 
 def render_answer(message: Message, answer: Answer, host: str = DEFAULT_HOST) -> bytes:
     """Return the whole response to a message."""
-    body = render_body(message.operation, answer, host)
-    return envelope(message.message_id, message.operation, body, message.method)
-
-
-def envelope(message_id: str, operation: Operation, body: bytes, method: str = "") -> bytes:
-    """Return the response around a body.
-
-    `method` is the operation's name as the client spelled it, which clients compare; without
-    it the name is the standard's, and that of an extrinsic method in lower case.
-    """
-    if isinstance(operation, operations.InvokeMethod):
-        return _message(message_id, method or operation.method, False, body)
-    return _message(message_id, method or type(operation).__name__, True, body)
+    pieces = render_pieces(message.operation, answer, host)
+    simple = simple_response(message.method, message.is_intrinsic, pieces)
+    return b"".join(response(message.message_id, rest_of_message(simple)))
 
 
 def render_error(
     message_id: str, method: str, is_intrinsic: bool, cim_error: pywbem.CIMError
 ) -> bytes:
     """Return the response that tells a CIM error."""
+    simple = simple_response(method, is_intrinsic, error_pieces(cim_error))
+    return b"".join(response(message_id, rest_of_message(simple)))
+
+
+def response(message_id: str, rest: bytes) -> tuple[bytes, ...]:
+    """Return a whole response, in parts to be sent one after the other."""
+    return (_BEFORE_ID, attribute(message_id).encode(), rest)
+
+
+def rest_of_message(simple: Iterable[bytes]) -> bytes:
+    """Return a message with one answer, from behind its ID on."""
+    return b"".join((_AFTER_ID, *simple, _END))
+
+
+def rest_of_batch(simples: Iterable[Iterable[bytes]]) -> bytes:
+    """Return a message with the answers to a batch, from behind its ID on."""
+    pieces = (piece for simple in simples for piece in simple)
+    return b"".join((_AFTER_ID, b"<MULTIRSP>", *pieces, b"</MULTIRSP>", _END))
+
+
+def simple_response(method: str, is_intrinsic: bool, pieces: Iterable[bytes]) -> list[bytes]:
+    """Return the answer to one operation; `method` as the client spelled it, who compares it."""
+    tag = b"IMETHODRESPONSE" if is_intrinsic else b"METHODRESPONSE"
+    begin = b'<SIMPLERSP><%b NAME="%b">' % (tag, attribute(method).encode())
+    return [begin, *pieces, b"</%b></SIMPLERSP>" % tag]
+
+
+def error_pieces(cim_error: pywbem.CIMError) -> tuple[bytes, ...]:
+    """Return what stands inside the response element of an operation that failed."""
     text = (cim_error.status_description or cim_error.status_code_name)[:DESCRIPTION_CHARS_MAX]
-    body = f'<ERROR CODE="{int(cim_error.status_code)}" DESCRIPTION="{attribute(text)}"></ERROR>'
-    return _message(message_id, method, is_intrinsic, body.encode())
+    code = int(cim_error.status_code)
+    return (f'<ERROR CODE="{code}" DESCRIPTION="{attribute(text)}"></ERROR>'.encode(),)
 
 
-def _message(message_id: str, method: str, is_intrinsic: bool, body: bytes) -> bytes:
-    tag = "IMETHODRESPONSE" if is_intrinsic else "METHODRESPONSE"
-    head = _HEAD.format(id=attribute(message_id), tag=tag, name=attribute(method))
-    return head.encode() + body + _TAIL.format(tag=tag).encode()
+def render_pieces(
+    operation: Operation, answer: Answer, host: str = DEFAULT_HOST
+) -> Iterator[bytes]:
+    """Yield what stands inside the response element, each object by itself.
 
-
-def render_body(operation: Operation, answer: Answer, host: str = DEFAULT_HOST) -> bytes:
-    """Return what stands inside the response element.
-
-    `host` is what full paths name as the host where they name none themselves.
+    `host` is what full paths name as the host where they name none themselves. Who renders a long
+    answer can let others have their turn between two objects.
     """
     if isinstance(answer, operations.Nothing):
-        return b""
-    content = "".join(_items(operation, answer, host))
+        return
     if isinstance(answer, operations.MethodResult):
-        return content.encode()
-    end = render_pages.end(answer) if isinstance(answer, operations.Page) else ""
-    return f"<IRETURNVALUE>{content}</IRETURNVALUE>{end}".encode()
+        yield _method_result(answer).encode()
+        return
+    yield b"<IRETURNVALUE>"
+    for item in _items(operation, answer, host):
+        yield item.encode()
+    yield b"</IRETURNVALUE>"
+    if isinstance(answer, operations.Page):
+        yield render_pages.end(answer).encode()
 
 
-def _items(operation: Operation, answer: Answer, host: str) -> list[str]:
+def _items(operation: Operation, answer: Answer, host: str) -> Iterator[str]:
     match answer:
         case operations.Instances():
             return _instances(operation, answer, host)
@@ -86,65 +107,61 @@ def _items(operation: Operation, answer: Answer, host: str) -> list[str]:
         case operations.ClassNames():
             return _class_names(operation, answer, host)
         case operations.Qualifiers():
-            return [render_objects.qualifier_declaration(item) for item in answer.items]
-        case operations.MethodResult():
-            return [_method_result(answer)]
+            return map(render_objects.qualifier_declaration, answer.items)
         case operations.PropertyValue(value=value, cim_type=cim_type):
-            return [render_objects.value(value, cim_type)]
+            return iter((render_objects.value(value, cim_type),))
         case operations.Page():
             return render_pages.items(answer, host, operation.namespace)
         case operations.Count(value=count):
-            return [f"<VALUE>{count}</VALUE>"]
-        case operations.Nothing():
-            return []
+            return iter((f"<VALUE>{count}</VALUE>",))
+        case operations.MethodResult() | operations.Nothing():
+            raise AssertionError("it has no IRETURNVALUE")
 
 
-def _instances(operation: Operation, answer: operations.Instances, host: str) -> list[str]:
+def _instances(operation: Operation, answer: operations.Instances, host: str) -> Iterator[str]:
     selection = _selection(operation)
-    items = [render_objects.instance(item, selection) for item in answer.items]
-    if isinstance(operation, operations.GetInstance):
-        return items
-    if isinstance(operation, operations.EnumerateInstances):
-        return [
-            "<VALUE.NAMEDINSTANCE>"
-            f"{render_values.instance_name(item.path)}{text}</VALUE.NAMEDINSTANCE>"
-            for item, text in zip(answer.items, items, strict=True)
-        ]
-    return [
-        _with_path(render_values.instance_path(item.path, host, operation.namespace), text)
-        if item.path is not None
-        else f"<VALUE.OBJECT>{text}</VALUE.OBJECT>"
-        for item, text in zip(answer.items, items, strict=True)
-    ]
+    for item in answer.items:
+        text = render_objects.instance(item, selection)
+        if isinstance(operation, operations.GetInstance):
+            yield text
+        elif isinstance(operation, operations.EnumerateInstances):
+            name = render_values.instance_name(item.path)
+            yield f"<VALUE.NAMEDINSTANCE>{name}{text}</VALUE.NAMEDINSTANCE>"
+        elif item.path is None:
+            yield f"<VALUE.OBJECT>{text}</VALUE.OBJECT>"
+        else:
+            yield _with_path(
+                render_values.instance_path(item.path, host, operation.namespace), text
+            )
 
 
-def _paths(operation: Operation, answer: operations.Paths, host: str) -> list[str]:
+def _paths(operation: Operation, answer: operations.Paths, host: str) -> Iterator[str]:
     if isinstance(operation, operations.EnumerateInstanceNames | operations.CreateInstance):
-        return [render_values.instance_name(path) for path in answer.items]
-    return [
+        return map(render_values.instance_name, answer.items)
+    return (
         _object_path(render_values.instance_path(path, host, operation.namespace))
         for path in answer.items
-    ]
+    )
 
 
-def _classes(operation: Operation, answer: operations.Classes, host: str) -> list[str]:
+def _classes(operation: Operation, answer: operations.Classes, host: str) -> Iterator[str]:
     selection = _selection(operation)
-    items = [render_objects.cim_class(item, selection) for item in answer.items]
-    if isinstance(operation, operations.GetClass | operations.EnumerateClasses):
-        return items
-    return [
-        _with_path(render_values.class_path(item.classname, host, operation.namespace), text)
-        for item, text in zip(answer.items, items, strict=True)
-    ]
+    has_path = not isinstance(operation, operations.GetClass | operations.EnumerateClasses)
+    for item in answer.items:
+        text = render_objects.cim_class(item, selection)
+        if has_path:
+            path = render_values.class_path(item.classname, host, operation.namespace)
+            text = _with_path(path, text)
+        yield text
 
 
-def _class_names(operation: Operation, answer: operations.ClassNames, host: str) -> list[str]:
+def _class_names(operation: Operation, answer: operations.ClassNames, host: str) -> Iterator[str]:
     if isinstance(operation, operations.EnumerateClassNames):
-        return [render_values.class_name(name) for name in answer.items]
-    return [
+        return map(render_values.class_name, answer.items)
+    return (
         _object_path(render_values.class_path(name, host, operation.namespace))
         for name in answer.items
-    ]
+    )
 
 
 def _selection(operation: Operation) -> Selection:

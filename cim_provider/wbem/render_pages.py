@@ -8,22 +8,24 @@ Source: DSP0200 1.4, section 5.3.2.24.
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
+from collections.abc import Iterator
+
 from cim_provider.wbem import render_objects, render_values
 from cim_provider.wbem.operations import Page, Paths, PullKind
 
 
-def items(page: Page, host: str, namespace: str) -> list[str]:
-    """Return the objects; host and namespace stand in where a path has none."""
+def items(page: Page, host: str, namespace: str) -> Iterator[str]:
+    """Yield the objects; host and namespace stand in where a path has none."""
     if isinstance(page.objects, Paths):
-        return [render_values.instance_path(each, host, namespace) for each in page.objects.items]
-    found = []
+        for path in page.objects.items:
+            yield render_values.instance_path(path, host, namespace)
+        return
     for each in page.objects.items:
         content = render_objects.instance(each, page.selection)
         if page.kind is not PullKind.INSTANCES:
-            path = render_values.instance_path(each.path, host, namespace)
-            content = f"<VALUE.INSTANCEWITHPATH>{path}{content}</VALUE.INSTANCEWITHPATH>"
-        found.append(content)
-    return found
+            where = render_values.instance_path(each.path, host, namespace)
+            content = f"<VALUE.INSTANCEWITHPATH>{where}{content}</VALUE.INSTANCEWITHPATH>"
+        yield content
 
 
 def end(page: Page) -> str:

@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,8 +143,8 @@ def serving(
         authenticator = Authenticator(users)
         responder = Responder(performer or fake, "localhost", operation_s_max)
 
-        def make(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection:
-            return Connection(reader, writer, authenticator, responder, limits or Limits())
+        def make(on_end: Callable[[Connection], None]) -> Connection:
+            return Connection(authenticator, responder, limits or Limits(), on_end)
 
         listener = Listener(make, connections_max=connections_max, handshake_s=1.0)
         listener.start(http)

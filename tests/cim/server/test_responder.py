@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from cim_provider.server import responder as module
+from cim_provider.server import kept as module
 from cim_provider.server.auth import Identity
 from cim_provider.server.responder import Responder
 from cim_provider.server.roles import Role
@@ -42,7 +42,7 @@ def ask(performer: Performer, *requests: bytes, expected: Expected = EXPECTED) -
 
     async def run() -> list[bytes]:
         responder = Responder(performer, "localhost")
-        return [await responder.respond(expected, item, ANN) for item in requests]
+        return [b"".join(await responder.respond(expected, item, ANN)) for item in requests]
 
     return asyncio.run(run())
 

@@ -6,7 +6,14 @@ import pywbem
 from cim_provider.wbem import operations
 from cim_provider.wbem.operations import MethodResult, Selection
 from cim_provider.wbem.parse import parse_message
-from cim_provider.wbem.render import envelope, render_answer, render_body, render_error
+from cim_provider.wbem.render import (
+    render_answer,
+    render_error,
+    render_pieces,
+    response,
+    rest_of_message,
+    simple_response,
+)
 from tests.cim.wbem.bodies import CALL, intrinsic
 from tests.cim.wbem.loopback import client
 
@@ -226,12 +233,12 @@ def test_qualifiers_and_origin_of_instances_come_only_when_asked_for():
         path=GROUP,
     )
     answer = operations.Instances((item,))
-    plain = render_body(operations.GetInstance("root/ha", GROUP), answer)
+    plain = b"".join(render_pieces(operations.GetInstance("root/ha", GROUP), answer))
     assert b"QUALIFIER" not in plain
     assert b"CLASSORIGIN" not in plain
     whole = operations.GetInstance("root/ha", GROUP, Selection(False, True, True))
-    assert render_body(whole, answer).count(b"<QUALIFIER ") == 2
-    assert b'CLASSORIGIN="P"' in render_body(whole, answer)
+    assert b"".join(render_pieces(whole, answer)).count(b"<QUALIFIER ") == 2
+    assert b'CLASSORIGIN="P"' in b"".join(render_pieces(whole, answer))
 
 
 @pytest.mark.parametrize("value", [pywbem.Uint32(4096), "text", True, *NUMBERS])
@@ -324,8 +331,9 @@ CALL_PARAMETER = '<IPARAMVALUE NAME="ClassName"><CLASSNAME NAME="HA_Node"/></IPA
 def test_kept_body_is_sent_again_under_another_message_id():
     message = parse_message(CALL)
     answer = operations.Instances((sample(),))
-    body = render_body(message.operation, answer)
-    again = envelope("<9>", message.operation, body)
+    body = render_pieces(message.operation, answer)
+    simple = simple_response(message.method, message.is_intrinsic, body)
+    again = b"".join(response("<9>", rest_of_message(simple)))
     assert again == render_answer(message, answer).replace(b'ID="4711"', b'ID="&lt;9&gt;"').replace(
         b"node-1", b"localhost"
     )
