@@ -1,19 +1,18 @@
-"""The interop namespace: the server, its namespaces, its protocol and its profiles.
+"""The interop namespace: the server, its namespaces and its protocol.
 
-Owns: the objects by which consoles find out where the cluster's classes are.
-They are of standard classes, but for the profiles. Knows nothing of the cluster
-but the path of HA_Cluster.
-Source: DSP1033 1.0 (profile registration); SMI-S 1.1, "Server profile".
+Owns: the objects by which consoles find out where the cluster's classes are,
+all of standard classes, and the one property of them that clients may change.
+Knows nothing of the cluster.
+Source: SMI-S 1.1, "Server profile".
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cim_provider.mapping.cluster import cluster_ref
+from cim_provider.mapping.counters import NAME, Statistics
 from cim_provider.mapping.rows import (
     IN_INTEROP,
-    IN_MODEL,
     AssociationRow,
     ClassRow,
     Column,
@@ -25,17 +24,20 @@ from cim_provider.mapping.rows import (
 )
 from cim_provider.mapping.states import ENABLED_COLUMNS, FINE, State
 from cim_provider.mapping.world import ServerIdentity, World
-from cim_provider.schema import INTEROP, MODEL, NAMESPACES
+from cim_provider.schema import MODEL, NAMESPACES
 
-PROFILE_CLASS: Final = "HA_RegisteredProfile"
 SYSTEM_CLASS: Final = "CIM_ComputerSystem"
 MANAGER_CLASS: Final = "CIM_ObjectManager"
 PRODUCT: Final = "Beatkeeper"
+FUNCTIONS: Final = (2, 3, 5, 6, 7, 9, 10, 11, 12)
+"""Basic read and write, instance manipulation, association traversal, queries, indications, pulled
+reads with their count, pulled queries. Not: manipulation of the schema and of qualifiers."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Server:
     identity: ServerIdentity
+    is_gathering: bool = False
     state: State = FINE
 
 
@@ -45,46 +47,36 @@ class _Namespace:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Profile:
-    organization: int
-    other: str | None
-    """Who wrote it, where the organization has no number."""
-    short: str
-    name: str
-    version: str
-
-
-_CLUSTER_PROFILE: Final = _Profile(1, "Linux-HA", "Linux-HA", "HA Cluster", "1.0.0")
-_REGISTRATION: Final = _Profile(2, None, "DMTF", "Profile Registration", "1.0.0")
-
-
 def _servers(world: World) -> Iterator[_Server]:
-    yield _Server(world.server)
+    statistics = world.held(NAME, Statistics)
+    yield _Server(world.server, statistics is not None and statistics.is_gathering)
 
 
-def _system_keys(identity: ServerIdentity) -> tuple[tuple[str, str], ...]:
+def system_keys(identity: ServerIdentity) -> tuple[tuple[str, str], ...]:
+    """Return the keys by which what the machine hosts says so."""
     return (("SystemCreationClassName", SYSTEM_CLASS), ("SystemName", identity.host))
 
 
-def _system_ref(identity: ServerIdentity) -> Ref:
+def system_ref(identity: ServerIdentity) -> Ref:
+    """Return how the machine that the server runs on is named."""
     return Ref(SYSTEM_CLASS, (("CreationClassName", SYSTEM_CLASS), ("Name", identity.host)))
 
 
-def _manager_ref(identity: ServerIdentity) -> Ref:
+def manager_ref(identity: ServerIdentity) -> Ref:
+    """Return how the server is named."""
     own = (("CreationClassName", MANAGER_CLASS), ("Name", identity.name))
-    return Ref(MANAGER_CLASS, (*_system_keys(identity), *own))
+    return Ref(MANAGER_CLASS, (*system_keys(identity), *own))
 
 
 def _mechanism_ref(identity: ServerIdentity) -> Ref:
     name = "CIM_CIMXMLCommunicationMechanism"
     own = (("CreationClassName", name), ("Name", "cim-xml"))
-    return Ref(name, (*_system_keys(identity), *own))
+    return Ref(name, (*system_keys(identity), *own))
 
 
 def _namespace_ref(namespace: _Namespace) -> Ref:
     keys = (
-        *_system_keys(namespace.identity),
+        *system_keys(namespace.identity),
         ("ObjectManagerCreationClassName", MANAGER_CLASS),
         ("ObjectManagerName", namespace.identity.name),
         ("CreationClassName", "CIM_Namespace"),
@@ -95,16 +87,6 @@ def _namespace_ref(namespace: _Namespace) -> Ref:
 
 def _namespaces(world: World) -> Iterator[_Namespace]:
     return (_Namespace(world.server, name) for name in NAMESPACES)
-
-
-def _profiles(_: World) -> Iterator[_Profile]:
-    yield from (_REGISTRATION, _CLUSTER_PROFILE)
-
-
-def _profile_ref(profile: _Profile, namespace: str = "") -> Ref:
-    name = profile.name.replace(" ", "_")
-    instance_id = f"LinuxHA:profile:{profile.short}:{name}:{profile.version}"
-    return Ref(PROFILE_CLASS, (("InstanceID", instance_id),), namespace)
 
 
 _ENABLED: Final[tuple[Column[_Server], ...]] = (
@@ -140,7 +122,7 @@ _MANAGER: Final[tuple[Column[_Server], ...]] = (
     ),
     constant("Started", True),
     constant("StartMode", "Automatic"),
-    constant("GatherStatisticalData", False),
+    Column("GatherStatisticalData", "whether operations are counted", lambda s: s.is_gathering),
     *unfilled("PrimaryOwnerContact", "PrimaryOwnerName"),
 )
 
@@ -150,8 +132,8 @@ _MECHANISM: Final[tuple[Column[_Server], ...]] = (
     constant("ElementName", "CIM-XML"),
     constant("Description", "CIM-XML over HTTP and HTTPS"),
     constant("CommunicationMechanism", 2),
-    constant("FunctionalProfilesSupported", (2, 6)),
-    constant("MultipleOperationsSupported", False),
+    constant("FunctionalProfilesSupported", FUNCTIONS),
+    constant("MultipleOperationsSupported", True),
     constant("AuthenticationMechanismsSupported", (3,)),
     constant("Version", "1.0"),
     constant("CIMXMLProtocolVersion", 1),
@@ -173,39 +155,18 @@ _NAMESPACE: Final[tuple[Column[_Namespace], ...]] = (
     *unfilled("InstanceID"),
 )
 
-_PROFILE: Final[tuple[Column[_Profile], ...]] = (
-    Column("Caption", "name of the profile", lambda p: p.name),
-    Column("ElementName", "name of the profile", lambda p: f"{p.short} {p.name} {p.version}"),
-    Column("RegisteredOrganization", "list of profiles", lambda p: p.organization),
-    Column("OtherRegisteredOrganization", "list of profiles", lambda p: p.other),
-    Column("RegisteredName", "list of profiles", lambda p: p.name),
-    Column("RegisteredVersion", "list of profiles", lambda p: p.version),
-    constant("AdvertiseTypes", (2,)),
-    constant("SpecificationType", 2),
-    *unfilled("AdvertiseTypeDescriptions", "Description", "ImplementedFeatures"),
-)
-
 
 def _hosting(world: World) -> Iterator[Pair]:
-    yield Pair(_system_ref(world.server), _manager_ref(world.server))
+    yield Pair(system_ref(world.server), manager_ref(world.server))
 
 
 def _mechanisms(world: World) -> Iterator[Pair]:
-    yield Pair(_manager_ref(world.server), _mechanism_ref(world.server))
+    yield Pair(manager_ref(world.server), _mechanism_ref(world.server))
 
 
 def _managed(world: World) -> Iterator[Pair]:
     for namespace in _namespaces(world):
-        yield Pair(_manager_ref(world.server), _namespace_ref(namespace))
-
-
-def _conforming(_: World) -> Iterator[Pair]:
-    yield Pair(_profile_ref(_REGISTRATION), _profile_ref(_REGISTRATION))
-    yield Pair(_profile_ref(_CLUSTER_PROFILE), cluster_ref(MODEL))
-
-
-def _conforming_in_model(_: World) -> Iterator[Pair]:
-    yield Pair(_profile_ref(_CLUSTER_PROFILE, INTEROP), cluster_ref())
+        yield Pair(manager_ref(world.server), _namespace_ref(namespace))
 
 
 ROWS: Final[tuple[ClassRow, ...]] = (
@@ -213,7 +174,7 @@ ROWS: Final[tuple[ClassRow, ...]] = (
         SYSTEM_CLASS,
         ("Name",),
         _servers,
-        lambda s: _system_ref(s.identity),
+        lambda s: system_ref(s.identity),
         _SYSTEM,
         namespaces=IN_INTEROP,
     ),
@@ -221,7 +182,7 @@ ROWS: Final[tuple[ClassRow, ...]] = (
         MANAGER_CLASS,
         ("Name",),
         _servers,
-        lambda s: _manager_ref(s.identity),
+        lambda s: manager_ref(s.identity),
         _MANAGER,
         namespaces=IN_INTEROP,
     ),
@@ -236,9 +197,6 @@ ROWS: Final[tuple[ClassRow, ...]] = (
     class_row(
         "CIM_Namespace", ("Name",), _namespaces, _namespace_ref, _NAMESPACE, namespaces=IN_INTEROP
     ),
-    class_row(
-        PROFILE_CLASS, ("InstanceID",), _profiles, _profile_ref, _PROFILE, namespaces=IN_INTEROP
-    ),
 )
 """The classes of this module."""
 ASSOCIATIONS: Final = (
@@ -252,20 +210,6 @@ ASSOCIATIONS: Final = (
     ),
     AssociationRow(
         "CIM_NamespaceInManager", "Antecedent", "Dependent", _managed, namespaces=IN_INTEROP
-    ),
-    AssociationRow(
-        "HA_ElementConformsToProfile",
-        "ConformantStandard",
-        "ManagedElement",
-        _conforming,
-        namespaces=IN_INTEROP,
-    ),
-    AssociationRow(
-        "HA_ElementConformsToProfile",
-        "ConformantStandard",
-        "ManagedElement",
-        _conforming_in_model,
-        namespaces=IN_MODEL,
     ),
 )
 """The associations of this module."""

@@ -33,6 +33,7 @@ from cim_provider.engine import (
     StopResource,
 )
 from cim_provider.mapping import node, resource
+from cim_provider.mapping.area import Method, MethodCall
 from cim_provider.mapping.catalog import NAME_CHARS_MAX, Catalog, refuse
 from cim_provider.mapping.jobs import JOB_CLASS, Job, job_ref, started_ms
 from cim_provider.mapping.paths import cim_path, kind_of, locate
@@ -77,9 +78,14 @@ class _Plan:
 
 
 async def invoke(
-    catalog: Catalog, asked: InvokeMethod, world: World, engine: ClusterEngine, user: str
+    catalog: Catalog,
+    asked: InvokeMethod,
+    world: World,
+    engine: ClusterEngine,
+    user: str,
+    methods: Mapping[tuple[str, str], Method],
 ) -> MethodResult:
-    """Carry out a method call on behalf of a user.
+    """Carry out a method call on behalf of a user; `methods` are those of the areas.
 
     Raises CIMError: INVALID_NAMESPACE, NOT_FOUND (class or instance), METHOD_NOT_FOUND,
     INVALID_PARAMETER, METHOD_NOT_AVAILABLE (declared, and nothing carries it out), and what the
@@ -98,6 +104,9 @@ async def invoke(
         refuse(Status.INVALID_PARAMETER, text)
     record = locate(catalog, namespace, target, world, unknown_class=Status.NOT_FOUND)
     given = _arguments(method, asked.parameters)
+    own = methods.get((info.name, method.name))
+    if own is not None:
+        return await own(MethodCall(record, given, namespace.name, world, user))
     wish = _wish(record, method.name, given, world)
     if isinstance(wish, Code):
         return _result(wish)

@@ -14,7 +14,7 @@ from cim_provider.mapping import associations, changes, classes, instances
 from cim_provider.mapping.area import Area
 from cim_provider.mapping.catalog import Catalog, refuse
 from cim_provider.mapping.methods import invoke
-from cim_provider.mapping.tables import ASSOCIATIONS, ROWS
+from cim_provider.mapping.tables import AREAS, ASSOCIATIONS, ROWS
 from cim_provider.mapping.world import ServerIdentity, World
 from cim_provider.schema import Schema
 from cim_provider.wbem import operations
@@ -32,11 +32,12 @@ class Mapping:
         identity: ServerIdentity,
         areas: Iterable[Area] = (),
     ) -> None:
-        areas = tuple(areas)
+        areas = (*AREAS, *areas)
         rows = (*ROWS, *(row for area in areas for row in area.rows))
         links = (*ASSOCIATIONS, *(row for area in areas for row in area.associations))
         writers = {name: each for area in areas for name, each in area.writers.items()}
         self._catalog = Catalog(schema, rows, links, writers)
+        self._methods = {key: each for area in areas for key, each in area.methods.items()}
         self._holders = tuple(holder for area in areas for holder in area.holders)
         self._engine = engine
         self._identity = identity
@@ -51,7 +52,7 @@ class Mapping:
         """See `Performer`."""
         world = await self._world()
         if isinstance(operation, operations.InvokeMethod):
-            return await invoke(self._catalog, operation, world, self._engine, user)
+            return await invoke(self._catalog, operation, world, self._engine, user, self._methods)
         if isinstance(operation, operations.WRITES):
             return await self._write(operation, world, user)
         if isinstance(operation, operations.PULLS):

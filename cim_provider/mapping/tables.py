@@ -5,7 +5,18 @@ Owns: the lists, in the order in which associations are walked.
 
 from typing import Final
 
-from cim_provider.mapping import capabilities, cluster, interop, jobs, node, resource, software
+from cim_provider.mapping import (
+    capabilities,
+    cluster,
+    interop,
+    jobs,
+    node,
+    profiles,
+    resource,
+    software,
+    statistics,
+)
+from cim_provider.mapping.area import Area
 from cim_provider.mapping.rows import AssociationRow, ClassRow
 
 ROWS: Final[tuple[ClassRow, ...]] = (
@@ -16,6 +27,8 @@ ROWS: Final[tuple[ClassRow, ...]] = (
     *jobs.ROWS,
     *capabilities.ROWS,
     *interop.ROWS,
+    *profiles.ROWS,
+    *statistics.ROWS,
 )
 """One row for each class that has objects."""
 ASSOCIATIONS: Final[tuple[AssociationRow, ...]] = (
@@ -24,5 +37,9 @@ ASSOCIATIONS: Final[tuple[AssociationRow, ...]] = (
     *software.ASSOCIATIONS,
     *capabilities.ASSOCIATIONS,
     *interop.ASSOCIATIONS,
+    *profiles.ASSOCIATIONS,
+    *statistics.ASSOCIATIONS,
 )
 """One row for each association that has objects, in each namespace."""
+AREAS: Final[tuple[Area, ...]] = (profiles.AREA,)
+"""The methods of those classes that are not the cluster's."""

@@ -107,6 +107,7 @@ A console needs them to be told of events, and should need no more than that.
 
 METHODS: Final[Mapping[str, Role]] = MappingProxyType(
     {
+        "GetCentralInstances": Role.VIEW,
         "RequestStateChange": Role.OPERATE,
         "SetManaged": Role.OPERATE,
         "SetMaintenance": Role.OPERATE,

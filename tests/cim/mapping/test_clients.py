@@ -12,6 +12,7 @@ import pywbem
 from cim_provider.engine import Pending, RestartResource, SetNodeStandby, StopResource
 from cim_provider.engines.memory import MemoryEngine
 from cim_provider.mapping.operations import Mapping
+from cim_provider.schema import INTEROP_NAMES
 from tests.cim.mapping.views import (
     IDENTITY,
     MODEL,
@@ -118,14 +119,55 @@ def test_pywbem_finds_namespaces_profiles_and_their_central_instances(
     assert server.namespaces == ["interop", "root/interop", "root/PG_InterOp", MODEL]
     assert (server.brand, server.version) == ("Beatkeeper", "1.2.3")
     assert server.cimom_inst["ElementName"] == "Beatkeeper"
-    profiles = {p["RegisteredName"]: p for p in server.profiles}
-    assert set(profiles) == {"HA Cluster", "Profile Registration"}
-    (central,) = server.get_central_instances(profiles["HA Cluster"].path)
-    assert site.pywbem(tls=tls).GetInstance(central)["ElementName"] == "shop"
-    registration = profiles["Profile Registration"].path
-    (central,) = server.get_central_instances(registration)
-    assert central.keybindings == registration.keybindings
+    names = {(p["RegisteredName"], p["RegisteredVersion"]) for p in server.profiles}
+    assert {
+        ("HA Cluster", "1.0.0"),
+        ("Profile Registration", "1.0.0"),
+        ("Server", "1.1.0"),
+        ("Server", "1.2.0"),
+    } <= names
     assert server.get_selected_profiles("Other", "HA Cluster", "1.0.0")
+
+
+CENTRAL = (
+    (("Other", "HA Cluster", "1.0.0"), "HA_Cluster"),
+    (("DMTF", "Profile Registration", "1.0.0"), "HA_RegisteredProfile"),
+    (("SNIA", "Server", "1.2.0"), "CIM_ObjectManager"),
+)
+
+
+@pytest.mark.parametrize("interop", INTEROP_NAMES)
+@pytest.mark.parametrize("asks_profile", [True, False])
+@pytest.mark.parametrize(("listed", "central"), CENTRAL)
+def test_pywbem_finds_central_instances_by_the_profile_itself_and_by_association(
+    site: Site, interop: str, asks_profile: bool, listed: tuple[str, str, str], central: str
+) -> None:
+    client = site.pywbem()
+    server = pywbem.WBEMServer(client)
+    (profile,) = server.get_selected_profiles(*listed)
+    profile.path.namespace = interop
+    (path,) = server.get_central_instances(profile.path, try_gci_method=asks_profile)
+    assert path.classname == central
+    assert path.namespace == (MODEL if central == "HA_Cluster" else interop)
+    found = client.GetInstance(path)
+    assert all(found[key] == value for key, value in path.keybindings.items())
+    (back, *_) = client.AssociatorNames(
+        path, AssocClass="CIM_ElementConformsToProfile", ResultRole="ConformantStandard"
+    )
+    assert back.classname == "HA_RegisteredProfile"
+
+
+def test_scoping_path_leads_from_a_component_profile_to_the_cluster(site: Site) -> None:
+    client = site.pywbem()
+    (profile,) = pywbem.WBEMServer(client).get_selected_profiles("DMTF", "Profile Registration")
+    (scope,) = client.Associators(
+        profile.path, AssocClass="CIM_ReferencedProfile", ResultRole="Dependent"
+    )
+    assert scope["RegisteredName"] == "HA Cluster"
+    (central,) = client.AssociatorNames(scope.path, AssocClass="CIM_ElementConformsToProfile")
+    assert central.classname == "HA_Cluster"
+    seen = client.EnumerateInstanceNames("CIM_ReferencedProfile", namespace="interop")
+    assert [path.classname for path in seen] == ["HA_ReferencedProfile"] * len(seen)
 
 
 def test_pywbem_falls_back_from_pull_operations(site: Site) -> None:

@@ -20,6 +20,7 @@ from cim_provider.engine import (
     PrimitiveView,
 )
 from cim_provider.engines.memory import MemoryEngine
+from cim_provider.mapping.counters import NAME, Statistics
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.world import ServerIdentity, World
 from cim_provider.schema import Schema, load_schema
@@ -178,7 +179,17 @@ def all_views() -> Iterator[tuple[str, ClusterView]]:
 def worlds() -> Iterator[tuple[str, World]]:
     """Yield all views as worlds."""
     for name, view in all_views():
-        yield name, World(view, IDENTITY)
+        yield name, World(view, IDENTITY, {NAME: counted()})
+
+
+def counted() -> Statistics:
+    """Return counters of a server that has answered a few requests."""
+    statistics = Statistics(WALL_MS)
+    for name in ("GetInstance", "CloseEnumeration"):
+        statistics.count(
+            name, WALL_MS, total_us=5, provider_us=3, request_bytes=7, response_bytes=9
+        )
+    return statistics
 
 
 class Provider:

@@ -14,6 +14,8 @@ from cim_provider.schema import MODEL, Schema, load_schema
 from cim_provider.server.service import schema_texts
 
 REFERENCE = Path(__file__).resolve().parents[3].parent / "shared" / "reference" / "cim-model.md"
+BEYOND = {"CIMOMStatisticalData"}
+"""Standard classes of ours that the reference's closed set does not have."""
 pytestmark = [
     pytest.mark.shared,
     pytest.mark.skipif(
@@ -66,6 +68,8 @@ def test_standard_classes_have_the_superclasses_of_the_reference(text: str, sche
         for each in namespace.classes.values():
             if each.name.startswith("CIM_"):
                 name = each.name.removeprefix("CIM_")
+                if name in BEYOND:
+                    continue
                 assert each.superclass.removeprefix("CIM_") == expected[name], each.name
                 compared += 1
     assert compared > 60
