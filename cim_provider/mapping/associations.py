@@ -10,19 +10,19 @@ Source: DSP0200 1.4, sections 5.3.2.14 to 5.3.2.17.
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pywbem
 
 from cim_provider.mapping.catalog import Catalog, as_record, refuse
-from cim_provider.mapping.instances import Shape, cim_instance, shape_of
-from cim_provider.mapping.paths import cim_path, locate, located
-from cim_provider.mapping.rows import AssociationRow, Pair, Record, Ref
+from cim_provider.mapping.found import Found
+from cim_provider.mapping.paths import existing, locate, located
+from cim_provider.mapping.rows import AssociationRow, Pair, Ref
 from cim_provider.mapping.world import World
 from cim_provider.schema import NamespaceSchema
 from cim_provider.wbem.errors import Status
-from cim_provider.wbem.operations import Filters, Instances, Paths, Selection
+from cim_provider.wbem.operations import Filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,67 +45,43 @@ def check_filters(catalog: Catalog, namespace: NamespaceSchema, filters: Filters
             refuse(Status.INVALID_PARAMETER, f"class {info.name} is no association")
 
 
-def associators(
-    catalog: Catalog,
-    namespace: NamespaceSchema,
-    source: pywbem.CIMInstanceName,
-    filters: Filters,
-    selection: Selection,
-    world: World,
-) -> Instances:
-    """Return what is associated with an instance."""
-    shapes: dict[tuple[str, str], Shape] = {}
-    found = []
-    for where, record in _far_records(catalog, namespace, source, filters, world):
-        key = (where.name, record.ref.class_name)
-        if key not in shapes:
-            info = catalog.declared(where, record.ref.class_name)
-            shapes[key] = shape_of(info, selection)
-        found.append(cim_instance(record, shapes[key], where.name))
-    return Instances(tuple(found))
-
-
-def associator_names(
+def links(
     catalog: Catalog,
     namespace: NamespaceSchema,
     source: pywbem.CIMInstanceName,
     filters: Filters,
     world: World,
-) -> Paths:
-    """Return the paths of what is associated with an instance."""
-    far = _far_records(catalog, namespace, source, filters, world)
-    return Paths(tuple(cim_path(record.ref, where.name) for where, record in far))
+) -> list[Found]:
+    """Return the associations that an instance takes part in (References)."""
+    return [
+        Found(
+            as_record(step.row, step.pair),
+            catalog.declared(namespace, step.row.class_name),
+            namespace,
+        )
+        for step in _steps(catalog, namespace, source, filters, world)
+    ]
 
 
-def references(
+def far_ends(
     catalog: Catalog,
     namespace: NamespaceSchema,
     source: pywbem.CIMInstanceName,
     filters: Filters,
-    selection: Selection,
     world: World,
-) -> Instances:
-    """Return the associations that an instance takes part in."""
-    found = []
+) -> list[Found]:
+    """Return each object at the other ends once, with the namespace that it is in (Associators)."""
+    seen: dict[Ref, Found] = {}
     for step in _steps(catalog, namespace, source, filters, world):
-        info = catalog.declared(namespace, step.row.class_name)
-        record = as_record(step.row, step.pair)
-        found.append(cim_instance(record, shape_of(info, selection), namespace.name))
-    return Instances(tuple(found))
-
-
-def reference_names(
-    catalog: Catalog,
-    namespace: NamespaceSchema,
-    source: pywbem.CIMInstanceName,
-    filters: Filters,
-    world: World,
-) -> Paths:
-    """Return the paths of the associations that an instance takes part in."""
-    steps = _steps(catalog, namespace, source, filters, world)
-    return Paths(
-        tuple(cim_path(as_record(step.row, step.pair).ref, namespace.name) for step in steps)
-    )
+        far = located(step.far, namespace)
+        where = catalog.namespace(step.far.namespace) if step.far.namespace else namespace
+        if filters.result_class and not where.is_a(far.class_name, filters.result_class):
+            continue
+        if far not in seen:
+            record = existing(catalog, where, step.far, world)
+            assert record is not None, f"an association ends at {step.far}, which does not exist"
+            seen[far] = Found(record, catalog.declared(where, far.class_name), where)
+    return list(seen.values())
 
 
 def _steps(
@@ -124,42 +100,30 @@ def _steps(
             continue
         roles = ((row.left_role, row.right_role), (row.right_role, row.left_role))
         is_open = [_is_open(near, far, filters) for near, far in roles]
-        for pair in row.pairs(world) if any(is_open) else ():
+        for pair in _pairs(row, namespace, world).get(here, ()) if any(is_open) else ():
             if is_open[0] and located(pair.left, namespace) == here:
                 yield _Step(row, pair, pair.right)
             elif is_open[1] and located(pair.right, namespace) == here:
                 yield _Step(row, pair, pair.left)
 
 
+def _pairs(
+    row: AssociationRow, namespace: NamespaceSchema, world: World
+) -> Mapping[Ref, Sequence[Pair]]:
+    """Return the pairs of an association by the objects at their ends, made once for a world."""
+    key = (row.class_name, namespace.name)
+    kept: dict[Ref, list[Pair]] | None = world.links.get(key)
+    if kept is not None:
+        return kept
+    found: dict[Ref, list[Pair]] = {}
+    for pair in row.pairs(world):
+        for end in {located(pair.left, namespace), located(pair.right, namespace)}:
+            found.setdefault(end, []).append(pair)
+    world.links[key] = found
+    return found
+
+
 def _is_open(near_role: str, far_role: str, filters: Filters) -> bool:
     """Return whether an association may be walked from one role to the other."""
     wanted = ((filters.role, near_role), (filters.result_role, far_role))
     return all(asked is None or asked.lower() == role.lower() for asked, role in wanted)
-
-
-def _far_records(
-    catalog: Catalog,
-    namespace: NamespaceSchema,
-    source: pywbem.CIMInstanceName,
-    filters: Filters,
-    world: World,
-) -> Iterator[tuple[NamespaceSchema, Record]]:
-    """Yield each object at the other ends once, with the namespace that it is in."""
-    seen: set[Ref] = set()
-    for step in _steps(catalog, namespace, source, filters, world):
-        far = located(step.far, namespace)
-        where = catalog.namespace(step.far.namespace) if step.far.namespace else namespace
-        if filters.result_class and not where.is_a(far.class_name, filters.result_class):
-            continue
-        if far not in seen:
-            seen.add(far)
-            yield where, _record(catalog, where, step.far, world)
-
-
-def _record(catalog: Catalog, namespace: NamespaceSchema, ref: Ref, world: World) -> Record:
-    row = catalog.row(namespace, ref.class_name)
-    assert row is not None, f"an association ends at {ref.class_name}, which has no row"
-    keys = dict(ref.keys)
-    record = row.find(world, tuple(str(keys[name]) for name in row.identity))
-    assert record is not None, f"an association ends at {ref}, which does not exist"
-    return record

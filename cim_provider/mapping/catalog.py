@@ -110,9 +110,9 @@ class Catalog:
             if self.row(namespace, each.name) or self.association(namespace, each.name):
                 yield each
 
-    def is_volatile(self, namespace: NamespaceSchema, info: ClassInfo) -> bool:
-        """Return whether objects of the class or its subclasses change without a new version."""
-        rows = (self.row(namespace, each.name) for each in self.family(namespace, info))
+    def is_volatile(self, namespace: NamespaceSchema, class_names: Iterable[str]) -> bool:
+        """Return whether objects of one of these very classes change without a new version."""
+        rows = (self.row(namespace, each) for each in class_names)
         return any(row is not None and row.is_volatile for row in rows)
 
     def records(

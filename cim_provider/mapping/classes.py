@@ -64,6 +64,27 @@ def enumerate_qualifiers(catalog: Catalog, asked: operations.EnumerateQualifiers
     return Qualifiers(tuple(catalog.namespace(asked.namespace).qualifiers.values()))
 
 
+def walk(
+    catalog: Catalog,
+    asked: operations.Associators
+    | operations.AssociatorNames
+    | operations.References
+    | operations.ReferenceNames,
+    source: str,
+) -> Classes | ClassNames:
+    """Carry out an association operation on a class."""
+    namespace, filters = catalog.namespace(asked.namespace), asked.filters
+    match asked:
+        case operations.Associators(selection=selection):
+            return associators(catalog, namespace, source, filters, selection)
+        case operations.AssociatorNames():
+            return associator_names(catalog, namespace, source, filters)
+        case operations.References(selection=selection):
+            return references(catalog, namespace, source, filters, selection)
+        case operations.ReferenceNames():
+            return reference_names(catalog, namespace, source, filters)
+
+
 def associators(
     catalog: Catalog,
     namespace: NamespaceSchema,

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from cim_provider.engine import ClusterEngine
-from cim_provider.mapping import associations, changes, classes, instances
+from cim_provider.mapping import changes, classes, instances, reading
 from cim_provider.mapping.area import Area
 from cim_provider.mapping.catalog import Catalog, refuse
 from cim_provider.mapping.methods import invoke
+from cim_provider.mapping.pulls import Pulls
 from cim_provider.mapping.tables import AREAS, ASSOCIATIONS, ROWS
 from cim_provider.mapping.world import ServerIdentity, World
 from cim_provider.schema import Schema
@@ -23,7 +24,15 @@ from cim_provider.wbem.operations import Answer, Operation
 
 
 class Mapping:
-    """Implements `Performer` over an engine; `areas` are the parts of the server beside it."""
+    """Implements `Performer` over an engine.
+
+    Args:
+        schema: the declarations.
+        engine: the cluster.
+        identity: who answers.
+        areas: the parts of the server beside the cluster.
+        pulls: the open enumerations; None offers none.
+    """
 
     def __init__(
         self,
@@ -31,6 +40,7 @@ class Mapping:
         engine: ClusterEngine,
         identity: ServerIdentity,
         areas: Iterable[Area] = (),
+        pulls: Pulls | None = None,
     ) -> None:
         areas = (*AREAS, *areas)
         rows = (*ROWS, *(row for area in areas for row in area.rows))
@@ -39,6 +49,7 @@ class Mapping:
         self._catalog = Catalog(schema, rows, links, writers)
         self._methods = {key: each for area in areas for key, each in area.methods.items()}
         self._holders = tuple(holder for area in areas for holder in area.holders)
+        self._pulls = pulls
         self._engine = engine
         self._identity = identity
         self._last: World | None = None
@@ -50,13 +61,17 @@ class Mapping:
 
     async def perform(self, operation: Operation, user: str) -> Answer:
         """See `Performer`."""
+        if self._pulls is not None:
+            self._pulls.expire()
         world = await self._world()
         if isinstance(operation, operations.InvokeMethod):
             return await invoke(self._catalog, operation, world, self._engine, user, self._methods)
         if isinstance(operation, operations.WRITES):
             return await self._write(operation, world, user)
         if isinstance(operation, operations.PULLS):
-            refuse(Status.NOT_SUPPORTED, "open enumerations are not supported")
+            if self._pulls is None:
+                refuse(Status.NOT_SUPPORTED, "answers are given whole here, not in parts")
+            return self._pulls.perform(self._catalog, operation, world, user)
         return self._read(operation, world)
 
     async def _world(self) -> World:
@@ -93,17 +108,23 @@ class Mapping:
         match asked:
             case operations.GetInstance():
                 return instances.get_instance(catalog, asked, world)
-            case operations.EnumerateInstances():
-                return instances.enumerate_instances(catalog, asked, world)
-            case operations.EnumerateInstanceNames():
-                return instances.enumerate_instance_names(catalog, asked, world)
             case (
-                operations.Associators()
+                operations.Associators(source=str() as source)
+                | operations.AssociatorNames(source=str() as source)
+                | operations.References(source=str() as source)
+                | operations.ReferenceNames(source=str() as source)
+            ):
+                return classes.walk(catalog, asked, source)
+            case (
+                operations.EnumerateInstances()
+                | operations.EnumerateInstanceNames()
+                | operations.Associators()
                 | operations.AssociatorNames()
                 | operations.References()
                 | operations.ReferenceNames()
+                | operations.ExecQuery()
             ):
-                return self._walk(asked, world)
+                return reading.find(catalog, asked, world).part(0)
             case operations.GetClass():
                 return classes.get_class(catalog, asked)
             case operations.EnumerateClasses():
@@ -116,40 +137,5 @@ class Mapping:
                 return classes.enumerate_qualifiers(catalog, asked)
             case operations.GetProperty():
                 return instances.get_property(catalog, asked, world)
-            case operations.ExecQuery():
-                refuse(Status.NOT_SUPPORTED, "queries are not supported")
             case _:
                 assert_never(asked)
-
-    def _walk(
-        self,
-        asked: operations.Associators
-        | operations.AssociatorNames
-        | operations.References
-        | operations.ReferenceNames,
-        world: World,
-    ) -> Answer:
-        """Carry out an association operation on an instance, or on a class by its name."""
-        catalog = self._catalog
-        namespace = catalog.namespace(asked.namespace)
-        source, filters = asked.source, asked.filters
-        if isinstance(source, str):
-            match asked:
-                case operations.Associators(selection=selection):
-                    return classes.associators(catalog, namespace, source, filters, selection)
-                case operations.AssociatorNames():
-                    return classes.associator_names(catalog, namespace, source, filters)
-                case operations.References(selection=selection):
-                    return classes.references(catalog, namespace, source, filters, selection)
-                case operations.ReferenceNames():
-                    return classes.reference_names(catalog, namespace, source, filters)
-        args = (catalog, namespace, source, filters)
-        match asked:
-            case operations.Associators(selection=selection):
-                return associations.associators(*args, selection, world)
-            case operations.AssociatorNames():
-                return associations.associator_names(*args, world)
-            case operations.References(selection=selection):
-                return associations.references(*args, selection, world)
-            case operations.ReferenceNames():
-                return associations.reference_names(*args, world)

@@ -9,7 +9,7 @@ nothing of CIM classes.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from cim_provider.engine import (
     ClusterView,
@@ -66,6 +66,11 @@ class World:
     server: ServerIdentity
     holdings: Mapping[str, object] = field(default_factory=dict)
     """What each holder holds, by its name."""
+
+    @cached_property
+    def links(self) -> dict[tuple[str, str], Any]:
+        """Return the pairs by their ends, by association and namespace; filled when walked."""
+        return {}
 
     def held(self, name: str, kind: type[T]) -> T | None:
         """Return what a holder holds, None where this server has no such holder."""

@@ -30,8 +30,8 @@ from cim_provider.query.tree import (
     Select,
 )
 
-Types: TypeAlias = Mapping[str, tuple[str, bool]]
-"""Type and whether it is an array, by the property's name in lower case."""
+Types: TypeAlias = Mapping[str, tuple[str, bool] | None]
+"""Type and whether it is an array, by the property's name in lower case; None: not known."""
 _TEXTS: Final = ("string", "char16")
 _NUMBERS: Final = ("uint", "sint", "real")
 
@@ -79,9 +79,11 @@ def _type(path: Path, types: Types) -> tuple[str, bool] | None:
     first = path.steps[0]
     if first.scope:
         return None
-    found = types.get(first.name.lower())
-    if found is None:
+    if first.name.lower() not in types:
         invalid(f"the class has no property {first.name[:64]!r}")
+    found = types[first.name.lower()]
+    if found is None:
+        return None
     if first.index is not None and not found[1]:
         invalid(f"{first.name} is no array, and its item {first.index} is asked for")
     if len(path.steps) > 1:

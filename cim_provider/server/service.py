@@ -14,6 +14,7 @@ import signal
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Callable, Mapping as Table
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -23,7 +24,9 @@ from typing import Final
 import cim_provider
 from cim_provider.engine import ClusterEngine
 from cim_provider.engines.ha_core import HaCoreEngine
+from cim_provider.mapping.counters import Statistics
 from cim_provider.mapping.operations import Mapping
+from cim_provider.mapping.statistics import statistics_area
 from cim_provider.mapping.world import ServerIdentity
 from cim_provider.schema import SchemaError, load_schema
 from cim_provider.server.audit import AuditFile
@@ -43,6 +46,8 @@ START_ERRORS: Final = (UsersError, CertificateError, BindError, SchemaError)
 _M_MMAP_THRESHOLD: Final = -3  # mallopt(3)
 _LARGE_BLOCK_BYTES: Final = 1_048_576
 LIMITS: Final = Limits()
+CONTEXT_BYTES: Final = 24
+"""The context of an open enumeration cannot be guessed."""
 
 log = logging.getLogger(__name__)
 
@@ -57,14 +62,22 @@ def schema_texts() -> dict[str, str]:
     return {}
 
 
-def make_performer(engine: ClusterEngine, host: str) -> Performer:
+def make_performer(
+    engine: ClusterEngine, host: str, statistics: Statistics | None = None
+) -> Performer:
     """Return what carries out the operations on this engine. Raises SchemaError."""
     try:
         installed = version(DISTRIBUTION)
     except PackageNotFoundError:
         installed = ""  # run from a checkout
     identity = ServerIdentity(host=host, version=installed)
-    return Mapping(load_schema(schema_texts()), engine, identity)
+    areas = [] if statistics is None else [statistics_area(statistics, wall_ms)]
+    return Mapping(load_schema(schema_texts()), engine, identity, areas)
+
+
+def wall_ms() -> int:
+    """Return the time now, in milliseconds since 1970."""
+    return int(time.time() * 1000)
 
 
 class Service:
@@ -79,6 +92,7 @@ class Service:
         connections_max: int,
         audit: AuditFile,
     ) -> None:
+        self.statistics = Statistics(wall_ms())
         self._authenticator = authenticator
         self._audit = audit
         self._bound: list[tuple[Bound, ssl.SSLContext | None]] = [(https, context)]
@@ -115,7 +129,7 @@ class Service:
 
     async def run(self, performer: Performer, host: str, stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set."""
-        responder = Responder(performer, host, audit=self._audit)
+        responder = Responder(performer, host, audit=self._audit, statistics=self.statistics)
 
         def connect(on_end: Callable[[Connection], None]) -> Connection:
             return Connection(self._authenticator, responder, LIMITS, on_end)
@@ -136,13 +150,13 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
 
     Raises: one of `START_ERRORS`: it cannot start; the text holds the cure.
     """
-    _give_back_large_blocks()
+    give_back_large_blocks()
     service, host = Service.open(settings, layout), socket.gethostname()
     stopping, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with HaCoreEngine(layout.root) as engine:
-        performer = make_performer(engine, host)
+        performer = make_performer(engine, host, service.statistics)
         urls = service.urls()
         record(layout.state_file, {**urls, "pid": os.getpid()})
         sys.stderr.write(f"READY {' '.join(urls.values())}\n")
@@ -188,7 +202,7 @@ def _warn_of_clear_text(settings: Settings) -> None:
             log.warning("HTTP on %s sends passwords in clear: prefer --no-http", address)
 
 
-def _give_back_large_blocks() -> None:
+def give_back_large_blocks() -> None:
     """Let each comparison of a password return its 16 MiB, which the heap would keep for ever."""
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):

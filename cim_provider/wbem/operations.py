@@ -6,6 +6,7 @@ are pywbem's (CIMInstance, CIMInstanceName, CIMClass, …). Knows nothing of XML
 Source: DSP0200 1.4, section 5.3.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol, TypeAlias
@@ -340,7 +341,8 @@ class Instances:
     query made of parts of several has none.
     """
 
-    items: tuple[pywbem.CIMInstance, ...]
+    items: Sequence[pywbem.CIMInstance]
+    """May make each instance when it is asked for, and not keep it."""
     is_volatile: bool = False
     """Whether something in it changes without a new version: the answer is of this moment."""
 

@@ -18,6 +18,7 @@ from cim_provider.wbem.errors import Status, not_valid
 from cim_provider.wbem.operations import Filters, Operation, Selection
 from cim_provider.wbem.parse_arguments import ArgumentError, Arguments, parameters
 from cim_provider.wbem.parse_changes import CHANGES
+from cim_provider.wbem.parse_pulls import PULLS
 from cim_provider.wbem.parse_tree import Element
 from cim_provider.wbem.parse_values import BadValueError
 
@@ -165,6 +166,7 @@ _INTRINSIC: Final[dict[str, Callable[[Arguments], Operation]]] = {
     "getproperty": _get_property,
     "execquery": _exec_query,
     **CHANGES,
+    **PULLS,
 }
 
 

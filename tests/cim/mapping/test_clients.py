@@ -5,6 +5,9 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from secrets import token_urlsafe
+from time import monotonic
 
 import pytest
 import pywbem
@@ -12,6 +15,7 @@ import pywbem
 from cim_provider.engine import Pending, RestartResource, SetNodeStandby, StopResource
 from cim_provider.engines.memory import MemoryEngine
 from cim_provider.mapping.operations import Mapping
+from cim_provider.mapping.pulls import Pulls
 from cim_provider.schema import INTEROP_NAMES
 from tests.cim.mapping.views import (
     IDENTITY,
@@ -75,7 +79,8 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     engine = MemoryEngine(cluster())
-    mapping = Mapping(schema(), engine, IDENTITY)
+    pulls = Pulls(monotonic, partial(token_urlsafe, 24))
+    mapping = Mapping(schema(), engine, IDENTITY, pulls=pulls)
     with serving(tmp_path_factory.mktemp("site"), performer=mapping) as served:
         yield Site(served, engine)
 
@@ -168,14 +173,6 @@ def test_scoping_path_leads_from_a_component_profile_to_the_cluster(site: Site) 
     assert central.classname == "HA_Cluster"
     seen = client.EnumerateInstanceNames("CIM_ReferencedProfile", namespace="interop")
     assert [path.classname for path in seen] == ["HA_ReferencedProfile"] * len(seen)
-
-
-def test_pywbem_falls_back_from_pull_operations(site: Site) -> None:
-    client = site.pywbem()
-    assert len(list(client.IterEnumerateInstances("CIM_ManagedElement"))) == len(
-        client.EnumerateInstances("CIM_ManagedElement")
-    )
-    assert list(client.IterAssociatorInstancePaths(node_path("n1")))
 
 
 def test_pywbem_reads_value_maps_and_classes(site: Site) -> None:

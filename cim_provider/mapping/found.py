@@ -1,0 +1,147 @@
+"""Objects that a read has found, before they become CIM's values.
+
+Owns: which properties of an object are shown, and how a row's values become
+CIM's. Found objects cost little: those that a client pulls later, or a filter
+drops, are never made. Knows nothing of how they were found.
+"""
+
+# pywbem has no annotations: its calls would be untyped.
+# mypy: allow-untyped-calls
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, overload
+
+import pywbem
+
+from cim_provider.mapping.paths import cim_path
+from cim_provider.mapping.rows import Record, Ref
+from cim_provider.schema import ClassInfo, NamespaceSchema
+from cim_provider.wbem.operations import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object, its class, and the namespace that it is in."""
+
+    record: Record
+    info: ClassInfo
+    namespace: NamespaceSchema
+
+    def path(self) -> pywbem.CIMInstanceName:
+        """Return its full path."""
+        return cim_path(self.record.ref, self.namespace.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What of the objects of one class is shown, in the order of declaration."""
+
+    shown: tuple[tuple[str, pywbem.CIMProperty], ...]
+    """Names and declarations of the properties."""
+    wanted: frozenset[str]
+    made: dict[tuple[str, object], pywbem.CIMProperty] = field(default_factory=dict)
+    """Properties that were made of this shape, by name and value."""
+
+
+def shape_of(info: ClassInfo, selection: Selection, limit: ClassInfo | None = None) -> Shape:
+    """Return what is shown of a class.
+
+    Args:
+        info: the class of the objects.
+        selection: its list of properties may name some that the class does not have.
+        limit: only properties of this superclass are shown.
+    """
+    listed = selection.properties
+    names = None if listed is None else {name.lower() for name in listed}
+    shown = tuple(
+        (name, declared)
+        for name, declared in info.declaration.properties.items()
+        if (names is None or name.lower() in names)
+        and (limit is None or name.lower() in limit.spelling)
+    )
+    return Shape(shown, frozenset(name for name, _ in shown))
+
+
+class Showing:
+    """Makes CIM instances of found objects, all with the same selection."""
+
+    def __init__(self, selection: Selection, limit: ClassInfo | None = None) -> None:
+        self.selection = selection
+        self._limit = limit
+        self._shapes: dict[tuple[str, str], Shape] = {}
+
+    def instance(self, found: Found) -> pywbem.CIMInstance:
+        """Return an object with its path."""
+        info = found.info
+        key = (found.namespace.name, info.name)
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = self._shapes[key] = shape_of(info, self.selection, self._limit)
+        return cim_instance(found.record, shape, found.namespace.name)
+
+
+def cim_instance(record: Record, shape: Shape, namespace: str) -> pywbem.CIMInstance:
+    """Return an object with its path, as seen from a namespace."""
+    values = record.fill(shape.wanted)
+    path = cim_path(record.ref, namespace)
+    keys = path.keybindings
+    known = dict(record.ref.keys)
+    properties = []
+    for name, declared in shape.shown:
+        value: object = keys[name] if name in known else values.get(name)
+        if isinstance(value, Ref):
+            value = cim_path(value, namespace)
+        properties.append(_property(shape, declared, value))
+    return pywbem.CIMInstance(record.ref.class_name, properties, path=path)
+
+
+_SHARED: Final = (str, int, float, tuple, type(None))
+
+
+def _property(shape: Shape, declared: pywbem.CIMProperty, value: object) -> pywbem.CIMProperty:
+    """Return a property; objects of one answer share those that are equal."""
+    if not isinstance(value, _SHARED):
+        return _made(declared, value)
+    key = (declared.name, value)
+    found = shape.made.get(key)
+    if found is None:
+        found = shape.made[key] = _made(declared, value)
+    return found
+
+
+def _made(declared: pywbem.CIMProperty, value: object) -> pywbem.CIMProperty:
+    embedded = "instance" if isinstance(value, pywbem.CIMInstance) else None
+    return pywbem.CIMProperty(
+        declared.name,
+        list(value) if isinstance(value, tuple) else value,
+        type=declared.type,
+        is_array=declared.is_array,
+        class_origin=declared.class_origin,
+        reference_class=declared.reference_class,
+        embedded_object=embedded,
+    )
+
+
+class InstancesOf(Sequence[pywbem.CIMInstance]):
+    """CIM instances that are made when they are asked for, and not kept."""
+
+    def __init__(self, found: Sequence[Found], showing: Showing) -> None:
+        self._found = found
+        self._showing = showing
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[pywbem.CIMInstance]:
+        return map(self._showing.instance, self._found)
+
+    @overload
+    def __getitem__(self, index: int) -> pywbem.CIMInstance: ...
+    @overload
+    def __getitem__(self, index: slice) -> "InstancesOf": ...
+    def __getitem__(self, index: int | slice) -> "pywbem.CIMInstance | InstancesOf":
+        """Return one instance, or those of a part."""
+        if isinstance(index, slice):
+            return InstancesOf(self._found[index], self._showing)
+        return self._showing.instance(self._found[index])
