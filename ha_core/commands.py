@@ -161,6 +161,19 @@ class RemoveNode:
 
 
 @dataclass(frozen=True, slots=True)
+class SetTicket:
+    """Grant or revoke a ticket, or let it stand by; None leaves that as it is.
+
+    A grant needs words that say how its author knows that no other site has the ticket.
+    """
+
+    ticket: str
+    granted: bool | None = None
+    standby: bool | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Shelve:
     """Write texts of a program beside the cluster into the log, all or none.
 
@@ -188,6 +201,7 @@ Command: TypeAlias = (
     | TestFence
     | AddNode
     | RemoveNode
+    | SetTicket
     | Shelve
 )
 

@@ -8,6 +8,7 @@ from ha_core.events import Stranger
 from ha_core.gates import Gates
 from ha_core.ids import Millis, NodeName, ResourceId, Term
 from ha_core.replication.entries import ConfigurationChange, Verdict
+from ha_core.replication.tickets import TicketWord
 from ha_core.snapshot import LinkSummary
 from ha_core.status import FencingStatus, NodeStatus
 from ha_core.timers import RaftTimers
@@ -42,5 +43,7 @@ class Facts:
     """The newest word in the log on each node."""
     strangers: tuple[tuple[Stranger, Millis], ...] = ()
     """Whose frames this node refuses, and since when by the wall clock."""
+    tickets: tuple[TicketWord, ...] = ()
+    """Every ticket of which the log knows anything."""
     alone_fault: str = ""
     """Without a quorum: why one of two voters with fencing does not go on without the other."""

@@ -42,7 +42,9 @@ class ResourceSummary:
     id: ResourceId
     state: str
     role: str
-    """`Started` or `Stopped`."""
+    """`Started` or `Stopped`; of what can be promoted the highest that it has anywhere,
+    `Promoted` or `Unpromoted`.
+    """
     nodes: tuple[NodeName, ...]
     guard: str
     """What protects it from a second owner: `guardian`, `kernel gate`, `none`, …, in words."""
@@ -61,6 +63,10 @@ class ResourceSummary:
     """One sentence: how the guard does it, or why there is none."""
     shorter: tuple[str, ...] = ()
     """What would make a takeover quicker, one sentence each."""
+    clone: ResourceId | None = None
+    """The clone whose instances it is, or is in."""
+    promoted: tuple[NodeName, ...] = ()
+    """Where it is promoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,19 @@ class Commanded:
     expires_wall_ms: Millis | None = None
     ends_with_node: bool = False
     """It is over when the node is lost or stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketSummary:
+    """A ticket as this site has it, who said so, and what depends on it."""
+
+    name: str
+    granted: bool
+    standby: bool
+    changed_wall_ms: Millis
+    author: str
+    reason: str
+    resources: tuple[ResourceId, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +176,5 @@ class ClusterSnapshot:
     """Voters without which nothing starts yet (`wait_for_all`)."""
     commanded: tuple[Commanded, ...] = ()
     """Moves and bans by hand that hold."""
+    tickets: tuple[TicketSummary, ...] = ()
+    """Those that are configured or known to the log, by name."""

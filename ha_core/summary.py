@@ -5,30 +5,55 @@ replica, so that every node can say why. Knows nothing of sockets or screens.
 """
 
 from ha_core import alarms
-from ha_core.config.model import Origin, Primitive, TargetRole
+from ha_core.config.choices import Origin, Role, TargetRole
+from ha_core.config.model import Clone, Primitive
+from ha_core.config.units import copies, plain
 from ha_core.facts import Facts
 from ha_core.fencing.rules import device_names, is_fencing
 from ha_core.gates import Gates
-from ha_core.ids import NodeName
+from ha_core.ids import NodeName, ResourceId
 from ha_core.policy.picture import Picture
 from ha_core.policy.schedule import schedule
 from ha_core.policy.transition import Decision
 from ha_core.protection import protection_of
 from ha_core.quorum.outlook import outlook
 from ha_core.quorum.votes import votes_needed
+from ha_core.replication.tickets import TicketWord
 from ha_core.snapshot import (
     ClusterSnapshot,
     Commanded,
     NodeSummary,
     ResourceSummary,
+    TicketSummary,
     Timers,
 )
-from ha_core.status import ClusterStatus, Instance, InstanceState, NodeState, NodeStatus
+from ha_core.status import (
+    ClusterStatus,
+    Instance,
+    InstanceState,
+    NodeState,
+    NodeStatus,
+    Ticket,
+)
+
+_CHANGING = (
+    ("start", "starting"),
+    ("migrate_from", "starting"),
+    ("promote", "starting"),
+    ("stop", "stopping"),
+    ("demote", "stopping"),
+)
 
 
 def summarize(facts: Facts) -> ClusterSnapshot:
     """Return the snapshot that these facts amount to."""
-    status = ClusterStatus(facts.nodes, facts.quorate, facts.restarts, awaited=facts.awaited)
+    status = ClusterStatus(
+        facts.nodes,
+        facts.quorate,
+        facts.restarts,
+        awaited=facts.awaited,
+        tickets=tuple(word.ticket for word in facts.tickets),
+    )
     transition = schedule(facts.configuration, status, facts.wall_ms)
     picture = Picture(facts.configuration, status, facts.wall_ms)
     resources = tuple(
@@ -80,7 +105,32 @@ def summarize(facts: Facts) -> ClusterSnapshot:
         awaited=facts.awaited if facts.quorate else (),
         fencing=facts.fencing if facts.quorate else (),
         commanded=_commanded(facts),
+        tickets=_tickets(facts),
     )
+
+
+def _tickets(facts: Facts) -> tuple[TicketSummary, ...]:
+    """Return what is known of every ticket; one that was never granted is known by its users."""
+    words = {word.ticket.name: word for word in facts.tickets}
+    users: dict[str, set[ResourceId]] = {name: set() for name in words}
+    for item in facts.configuration.tickets:
+        users.setdefault(item.ticket, set()).add(item.resource)
+    found = []
+    for name in sorted(users):
+        word = words.get(name, TicketWord(Ticket(name)))
+        ticket = word.ticket
+        found.append(
+            TicketSummary(
+                name,
+                ticket.granted,
+                ticket.standby,
+                ticket.changed_wall_ms,
+                word.author,
+                word.reason,
+                tuple(sorted(users[name])),
+            )
+        )
+    return tuple(found)
 
 
 def _commanded(facts: Facts) -> tuple[Commanded, ...]:
@@ -150,24 +200,31 @@ def _fenced_by(name: NodeName, state: NodeState, facts: Facts) -> str:
 def _resource(
     primitive: Primitive, facts: Facts, picture: Picture, decision: Decision | None
 ) -> ResourceSummary:
+    clone = facts.configuration.clone_of(primitive.id)
     instances = [
-        (node, instance)
+        (node, item)
         for node in facts.nodes
-        if (instance := node.instance(primitive.id)) is not None
+        for item in node.instances
+        if item.resource == primitive.id
+        or (clone is not None and clone.unique and plain(item.resource) == primitive.id)
     ]
     wish = picture.resources[primitive.id]
     has_failed = wish.is_wanted and any(picture.failure(wish.id, item) for _, item in instances)
     state = _state(instances, decision, quorate=facts.quorate, has_failed=has_failed)
     active = (InstanceState.STARTED, InstanceState.FAILED, InstanceState.BLOCKED)
-    nodes = tuple(node.name for node, item in instances if item.state in active)
+    nodes = tuple(dict.fromkeys(n.name for n, item in instances if item.state in active))
+    promoted = tuple(node.name for node, item in instances if item.role is Role.PROMOTED)
     may_run = (*active, InstanceState.UNCERTAIN)
+    parts = copies(facts.configuration, primitive)
     guarded = protection_of(
-        primitive, facts, (node.name for node, item in instances if item.state in may_run)
+        parts[0] if parts else primitive,
+        facts,
+        (node.name for node, item in instances if item.state in may_run),
     )
     return ResourceSummary(
         id=primitive.id,
         state=state,
-        role="Started" if nodes else "Stopped",
+        role=_role(nodes, promoted, clone),
         nodes=nodes,
         guard=guarded.guard,
         takeover_wait_ms=guarded.wait_ms,
@@ -178,7 +235,18 @@ def _resource(
         why=_why(decision),
         guard_text=guarded.sentence,
         shorter=guarded.shorter,
+        clone=clone.id if clone is not None else None,
+        promoted=promoted,
     )
+
+
+def _role(nodes: tuple[NodeName, ...], promoted: tuple[NodeName, ...], clone: Clone | None) -> str:
+    """Return the highest role that the resource has anywhere."""
+    if promoted:
+        return "Promoted"
+    if nodes:
+        return "Unpromoted" if clone is not None and clone.promotable else "Started"
+    return "Stopped"
 
 
 def _state(
@@ -193,7 +261,7 @@ def _state(
     states = {item.state for item in items}
     if states & {InstanceState.BLOCKED, InstanceState.UNCERTAIN}:
         return "started" if InstanceState.STARTED in states else "blocked"
-    for word, name in (("start", "starting"), ("stop", "stopping")):
+    for word, name in _CHANGING:
         if any(item.pending == word for item in items):
             return name
     if InstanceState.STARTED in states:

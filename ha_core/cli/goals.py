@@ -35,8 +35,10 @@ Goal: TypeAlias = Callable[[ClusterSnapshot], Progress]
 
 def members(snapshot: ClusterSnapshot, resource: str) -> tuple[ResourceSummary, ...]:
     """Return the primitive, or the primitives of the group, in the order in which they start."""
-    group = snapshot.configuration.group(ResourceId(resource))
-    wanted: tuple[str, ...] = group.members if group is not None else (resource,)
+    clone = snapshot.configuration.clone(ResourceId(resource))
+    name = clone.member if clone is not None else ResourceId(resource)
+    group = snapshot.configuration.group(name)
+    wanted: tuple[str, ...] = group.members if group is not None else (name,)
     by_id = {item.id: item for item in snapshot.resources}
     return tuple(by_id[ResourceId(name)] for name in wanted if name in by_id)
 
@@ -45,7 +47,8 @@ def where(items: Iterable[ResourceSummary]) -> str:
     """Say in one sentence where these primitives are."""
     parts = []
     for item in items:
-        place = f" on {', '.join(item.nodes)}" if item.nodes else ""
+        named = [f"{n} (promoted)" if n in item.promoted else str(n) for n in item.nodes]
+        place = f" on {', '.join(named)}" if named else ""
         parts.append(f"{item.id} is {item.state}{place}")
     return ", ".join(parts) or "it is not configured"
 
@@ -78,6 +81,15 @@ def started(resource: str) -> Goal:
 def stopped(resource: str) -> Goal:
     """The resource is stopped."""
     return _all(resource, lambda item: item.state == "stopped")
+
+
+def promoted(resource: str, wanted: bool) -> Goal:
+    """The resource is active, and promoted somewhere, or nowhere."""
+    return _all(
+        resource,
+        lambda item: item.state == "started" and bool(item.promoted) is wanted,
+        explain=True,
+    )
 
 
 def left(resource: str, node: str | None, target: str | None = None) -> Goal:

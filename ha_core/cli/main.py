@@ -39,6 +39,7 @@ _VERBS: Final = {
     "node": ("node:node", "Take nodes out of service and bring them back."),
     "fence": ("fence:fence", "Rehearse fencing, and see what was cut off and why."),
     "quorum": ("quorum:quorum", "Show the votes and what one more loss would mean."),
+    "ticket": ("ticket:ticket", "Grant and revoke the right of this site to run things."),
     "witness": ("witness:witness", "Vote in many clusters from one small machine."),
     "policy": ("policy:policy", "Say what the policy engine decides for a CIB."),
     "import": ("bring:bring", "Turn another cluster manager's configuration into ours."),

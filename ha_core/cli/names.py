@@ -23,10 +23,15 @@ _Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 def _resources(snapshot: ClusterSnapshot) -> Iterable[str]:
     yield from (item.id for item in snapshot.resources)
     yield from (group.id for group in snapshot.configuration.groups)
+    yield from (clone.id for clone in snapshot.configuration.clones)
 
 
 def _nodes(snapshot: ClusterSnapshot) -> Iterable[str]:
     yield from (item.name for item in snapshot.nodes)
+
+
+def _tickets(snapshot: ClusterSnapshot) -> Iterable[str]:
+    yield from (item.name for item in snapshot.tickets)
 
 
 def _completing(names: Callable[[ClusterSnapshot], Iterable[str]]) -> _Complete:
@@ -50,5 +55,8 @@ async def _ask(ctx: click.Context) -> ClusterSnapshot:
 complete_nodes: Final = _completing(_nodes)
 resource_argument: Final = click.argument(
     "resource", metavar="RESOURCE", shell_complete=_completing(_resources)
+)
+ticket_argument: Final = click.argument(
+    "ticket", metavar="TICKET", shell_complete=_completing(_tickets)
 )
 node_argument: Final = click.argument("node", metavar="NODE", shell_complete=complete_nodes)

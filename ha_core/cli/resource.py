@@ -110,6 +110,36 @@ def stop(options: Options, waiting: Waiting, trial: Trial, resource: str, reason
 
 @resource.command()
 @resource_argument
+@_reason
+@can_be_tried
+@verb
+@waits
+def promote(options: Options, waiting: Waiting, trial: Trial, resource: str, reason: str) -> None:
+    """Want RESOURCE promoted where the cluster finds best, and wait until it is."""
+    command = commands.SetTargetRole(ResourceId(resource), TargetRole.PROMOTED, reason)
+    if trial.wanted:
+        show_preview(options, trial, lambda _: command)
+        return
+    give(options, waiting, command, lambda _: goals.promoted(resource, True))
+
+
+@resource.command()
+@resource_argument
+@_reason
+@can_be_tried
+@verb
+@waits
+def demote(options: Options, waiting: Waiting, trial: Trial, resource: str, reason: str) -> None:
+    """Want RESOURCE to run, but nowhere promoted, and wait until it is so."""
+    command = commands.SetTargetRole(ResourceId(resource), TargetRole.UNPROMOTED, reason)
+    if trial.wanted:
+        show_preview(options, trial, lambda _: command)
+        return
+    give(options, waiting, command, lambda _: goals.promoted(resource, False))
+
+
+@resource.command()
+@resource_argument
 @can_be_tried
 @verb
 @waits

@@ -18,6 +18,7 @@ from ha_core.snapshot import (
     LinkSummary,
     NodeSummary,
     ResourceSummary,
+    TicketSummary,
 )
 from ha_core.status import Connectivity, FencingStatus
 
@@ -61,6 +62,8 @@ def status_value(snapshot: ClusterSnapshot) -> dict[str, object]:
         "nodes": {node.name: _node_value(node) for node in snapshot.nodes},
         "resources": {item.id: _resource_value(item) for item in snapshot.resources},
         "groups": {group.id: list(group.members) for group in snapshot.configuration.groups},
+        "clones": {clone.id: clone.member for clone in snapshot.configuration.clones},
+        "tickets": {item.name: ticket_value(item) for item in snapshot.tickets},
         "moves": [_move_value(item) for item in snapshot.commanded],
         "pending": list(snapshot.pending),
         "faults": list(snapshot.faults),
@@ -130,8 +133,35 @@ def _resource_value(item: ResourceSummary) -> dict[str, object]:
         "managed": item.managed,
         "target": item.target,
         "fail_count": item.fail_count,
+        "clone": item.clone,
+        "promoted": list(item.promoted),
         "why": item.why,
     }
+
+
+def ticket_value(item: TicketSummary) -> dict[str, object]:
+    """Return what `ha status --json` and `ha ticket list --json` print for one ticket."""
+    return {
+        "granted": item.granted,
+        "standby": item.standby,
+        "changed_wall_ms": item.changed_wall_ms,
+        "author": item.author,
+        "reason": item.reason,
+        "resources": list(item.resources),
+    }
+
+
+def ticket_text(item: TicketSummary) -> str:
+    """Return what a ticket is, who said so, and what needs it, in one line."""
+    state = "granted" if item.granted else "not granted"
+    if item.granted and item.standby:
+        state = "granted, in standby"
+    words = f"{item.name}: {state}"
+    if item.changed_wall_ms:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.changed_wall_ms / 1000))
+        words += f" since {when}, by {item.author}"
+        words += f" ({item.reason})" if item.reason else ""
+    return f"{words}; needed by {', '.join(item.resources) or 'nothing'}"
 
 
 def _move_value(item: Commanded) -> dict[str, object]:
@@ -191,6 +221,7 @@ def status_text(snapshot: ClusterSnapshot, at_wall_ms: int) -> str:
         list(_heading(snapshot)),
         _section("nodes", _node_rows(snapshot)),
         _section("resources", _resource_rows(snapshot)),
+        _section("tickets", ([ticket_text(item)] for item in snapshot.tickets)),
         _section("moves and bans", _move_rows(snapshot, at_wall_ms)),
         _section("under way", ([text] for text in snapshot.pending)),
         _section("links down", _dead_links(snapshot, at_wall_ms)),
@@ -244,13 +275,23 @@ def _reach(known: Connectivity | None) -> Iterable[str]:
 
 def _resource_rows(snapshot: ClusterSnapshot) -> Iterable[Sequence[str]]:
     by_id = {item.id: item for item in snapshot.resources}
-    for group in snapshot.configuration.groups:
+    whole = snapshot.configuration
+    for clone in whole.clones:
+        yield [f"{clone.id} ({'promotable ' if clone.promotable else ''}clone)"]
+        inner = whole.group(clone.member)
+        for member in inner.members if inner else (clone.member,):
+            if member in by_id:
+                yield _resource_row(by_id[member], indent="  ")
+    cloned = {clone.member for clone in whole.clones}
+    for group in whole.groups:
+        if group.id in cloned:
+            continue
         yield [f"{group.id} (group)"]
         for member in group.members:
             if member in by_id:
                 yield _resource_row(by_id[member], indent="  ")
     for item in snapshot.resources:
-        if item.group is None:
+        if item.group is None and item.clone is None:
             yield _resource_row(item)
 
 
@@ -265,7 +306,8 @@ def _resource_row(item: ResourceSummary, indent: str = "") -> Sequence[str]:
     if wait is None:
         takeover = "takeover by " + ("fencing" if item.guard == "fencing" else "an operator's word")
     guard = f"{'no guard' if item.guard == 'none' else item.guard}, {takeover}"
-    return [indent + item.id, item.state, ", ".join(item.nodes) or "-", guard, ", ".join(notes)]
+    nodes = [f"{n} (promoted)" if n in item.promoted else str(n) for n in item.nodes]
+    return [indent + item.id, item.state, ", ".join(nodes) or "-", guard, ", ".join(notes)]
 
 
 def failures(count: int) -> str:

@@ -6,7 +6,12 @@ Owns: the words of the question. It changes nothing, and needs no right but to l
 import click
 
 from ha_core import commands
-from ha_core.cli.names import complete_nodes, node_argument, resource_argument
+from ha_core.cli.names import (
+    complete_nodes,
+    node_argument,
+    resource_argument,
+    ticket_argument,
+)
 from ha_core.cli.options import Options, verb
 from ha_core.cli.plan import Trial, show_preview, supposes
 from ha_core.config.model import TargetRole
@@ -56,6 +61,23 @@ def resource(
     if node is not None and event != "moved":
         raise click.UsageError("--to says where a resource is 'moved'")
     what = _supposition(ResourceId(resource), event, often, node)
+    show_preview(options, trial, lambda _: what)
+
+
+@whatif.command()
+@ticket_argument
+@click.argument(
+    "event",
+    metavar="revoked|granted|standby",
+    type=click.Choice(["revoked", "granted", "standby"]),
+)
+@supposes
+@verb
+def ticket(options: Options, trial: Trial, ticket: str, event: str) -> None:
+    """TICKET is revoked, or granted, or goes into standby."""
+    what = commands.SetTicket(ticket, standby=True)
+    if event != "standby":
+        what = commands.SetTicket(ticket, granted=event == "granted")
     show_preview(options, trial, lambda _: what)
 
 

@@ -8,11 +8,13 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
+from typing import TypeVar
 
 from ha_core import commands
 from ha_core.commands import Command
 from ha_core.config.model import (
     Address,
+    Clone,
     Configuration,
     Group,
     Location,
@@ -23,6 +25,8 @@ from ha_core.config.model import (
 from ha_core.config.words import Ids, without_node
 from ha_core.errors import RefusedError
 from ha_core.ids import INFINITY, ConstraintId, Generation, NodeName, ResourceId
+
+T = TypeVar("T", Primitive, Group, Clone)
 
 
 def apply_command(
@@ -63,17 +67,23 @@ def apply_command(
 # --- resources -----------------------------------------------------------------------------
 
 
-def _resource(configuration: Configuration, name: ResourceId) -> Primitive | Group:
-    found = configuration.primitive(name) or configuration.group(name)
+def _resource(configuration: Configuration, name: ResourceId) -> Primitive | Group | Clone:
+    found = configuration.primitive(name) or configuration.group(name) or configuration.clone(name)
     if found is None:
         raise no_resource(configuration, name)
     return found
 
 
 def no_resource(configuration: Configuration, name: str) -> RefusedError:
-    """Return the refusal of a name that no resource and no group has."""
+    """Return the refusal of a name that no resource, no group and no clone has."""
     ids = [*(p.id for p in configuration.primitives), *(g.id for g in configuration.groups)]
+    ids += [clone.id for clone in configuration.clones]
     return _not_found("resource", name, ids)
+
+
+def no_ticket(configuration: Configuration, name: str) -> RefusedError:
+    """Return the refusal of a ticket that nothing needs."""
+    return _not_found("ticket", name, sorted({item.ticket for item in configuration.tickets}))
 
 
 def no_node(configuration: Configuration, name: str) -> RefusedError:
@@ -89,32 +99,39 @@ def _not_found(what: str, name: str, known: Sequence[str]) -> RefusedError:
 
 
 def _with_meta(configuration: Configuration, name: ResourceId, **changes: object) -> Configuration:
-    _resource(configuration, name)
-    members = next((g.members for g in configuration.groups if g.id == name), ())
+    """Set options of a resource; what is in it says nothing of these any more.
 
-    def changed(item: Primitive) -> Primitive:
+    What the whole is told now holds for all of it: single words of before end.
+    """
+    _resource(configuration, name)
+    clone = configuration.clone(name)
+    inside: set[ResourceId] = {clone.member} if clone else set()
+    for group in configuration.groups:
+        if group.id == name or group.id in inside:
+            inside.update(group.members)
+    cleared = dict.fromkeys(changes, None)
+
+    def changed(item: T) -> T:
         if item.id == name:
             return replace(item, meta=replace(item.meta, **changes))  # type: ignore[arg-type]  # by name
-        if item.id in members:
-            # What the group is told now holds for all of it: single words of before end.
-            cleared = dict.fromkeys(changes, None)
+        if item.id in inside:
             return replace(item, meta=replace(item.meta, **cleared))
         return item
 
-    groups = tuple(
-        replace(group, meta=replace(group.meta, **changes))  # type: ignore[arg-type]  # by name
-        if group.id == name
-        else group
-        for group in configuration.groups
+    return replace(
+        configuration,
+        primitives=tuple(changed(item) for item in configuration.primitives),
+        groups=tuple(changed(item) for item in configuration.groups),
+        clones=tuple(changed(item) for item in configuration.clones),
     )
-    primitives = tuple(changed(item) for item in configuration.primitives)
-    return replace(configuration, primitives=primitives, groups=groups)
 
 
 def _whole(configuration: Configuration, name: ResourceId) -> ResourceId:
-    """Return what is moved when `name` is: members of a group go with it."""
+    """Return what is moved when `name` is: members of a group go with it, copies with the clone."""
     _resource(configuration, name)
-    group = configuration.group_of(name)
+    clone, group = configuration.clone_of(name), configuration.group_of(name)
+    if clone is not None:
+        return clone.id
     return group.id if group else name
 
 

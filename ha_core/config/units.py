@@ -37,6 +37,12 @@ def unit(configuration: Configuration, resource: ResourceId) -> Primitive | None
     return next((u for u in _copies(configuration, clone, item) if u.id == resource), None)
 
 
+def copies(configuration: Configuration, primitive: Primitive) -> tuple[Primitive, ...]:
+    """Return the units of one primitive of the configuration: itself, if it is in no clone."""
+    clone = configuration.clone_of(primitive.id) if configuration.clones else None
+    return (primitive,) if clone is None else tuple(_copies(configuration, clone, primitive))
+
+
 def plain(resource: ResourceId) -> ResourceId:
     """Return the name of the primitive in the configuration, whichever instance of it is meant."""
     return ResourceId(resource.partition(":")[0])

@@ -11,6 +11,7 @@ from typing import Final
 
 from ha_core import commands
 from ha_core.commands import Command, Outcome
+from ha_core.config.change import no_ticket
 from ha_core.config.limits import VOTERS_MAX
 from ha_core.config.model import Configuration
 from ha_core.config.units import unit
@@ -27,6 +28,7 @@ from ha_core.fencing.rules import words_of
 from ha_core.ids import Generation, Millis, NodeName, ResourceId
 from ha_core.messages import CommandReply, Order
 from ha_core.policy.aim import aimed
+from ha_core.replication import tickets
 from ha_core.replication.entries import (
     ADMITTED,
     LEFT,
@@ -37,7 +39,7 @@ from ha_core.replication.entries import (
 )
 from ha_core.replication.machine import Output, Replication
 from ha_core.replication.shelf import ShelfChange, fault_of
-from ha_core.status import NodeState
+from ha_core.status import NodeState, Ticket
 from ha_core.transition.executor import OpenOrder
 
 BACKLOG_MAX = 256
@@ -266,13 +268,33 @@ class Clerk:
             case commands.Shelve(puts=puts, conditions=conditions):
                 shelf = ShelfChange(puts, conditions, request_id)
                 fault = fault_of(shelf)
+                if not fault and any(put.key.startswith(tickets.PREFIX) for put in puts):
+                    fault = f"keys '{tickets.PREFIX}…' are the cluster's own: see 'ha ticket'"
                 if fault:
                     raise RefusedError("invalid", fault)
                 return list(self._raft.propose(None, None, now_ms, shelf))
+            case commands.SetTicket():
+                return self._set_ticket(request_id, author, command, now_ms, wall_ms)
             case commands.ConfirmDown():
                 return self._confirm(request_id, author, command, now_ms, wall_ms)
             case _:
                 return self._edit(request_id, author, command, now_ms, wall_ms)
+
+    def _set_ticket(
+        self,
+        request_id: str,
+        author: str,
+        command: commands.SetTicket,
+        now_ms: Millis,
+        wall_ms: Millis,
+    ) -> list[Output]:
+        used = {item.ticket for item in self._configuration.tickets}
+        if command.ticket not in used | {item.name for item in self._planner.tickets}:
+            raise no_ticket(self._configuration, command.ticket)
+        wanted = Ticket(command.ticket, changed_wall_ms=wall_ms)
+        word = tickets.TicketWord(wanted, author, command.reason)
+        shelf = tickets.change(self._raft.shelf, word, command.granted, command.standby, request_id)
+        return list(self._raft.propose(None, None, now_ms, shelf))
 
     def _release(self, command: commands.ReleaseQuorum, author: str) -> str:
         """Let the cluster start although a voter was not seen yet; return the answer."""

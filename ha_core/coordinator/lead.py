@@ -19,13 +19,14 @@ from ha_core.coordinator.record import Lost
 from ha_core.coordinator.register import Register
 from ha_core.coordinator.roster import Roster
 from ha_core.coordinator.stillness import NOT_STILL, still_until_ms
-from ha_core.coordinator.told import Told
+from ha_core.coordinator.told import Told, outdated
 from ha_core.effects import Effect, Send
 from ha_core.fencing.rules import is_fencing, words_of
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, NodeName
 from ha_core.messages import FenceReport, Hello, LeaseGrant, LeaseRequest, Report, View
 from ha_core.quorum.muster import Muster
+from ha_core.replication import tickets
 from ha_core.replication.entries import ADMITTED, LEFT, Entry, Verdict
 from ha_core.replication.machine import Output, Replication
 from ha_core.status import InstanceState, NodeState, NodeStatus
@@ -62,6 +63,7 @@ class Lead:
         self._reach = Reach(self.roster.records, known, now_ms)
         self._handover = Handover(name, now_ms, talks)
         self.planner = Planner(self.term, known)
+        self.planner.tickets = raft.tickets
         self._muster = Muster(is_complete=is_mustered)
         self._told_awaited: tuple[NodeName, ...] = ()
         self._count_voters()
@@ -206,11 +208,7 @@ class Lead:
         if now_ms - since_ms < self._timers.dead_after_ms:
             return []
         self._outdated[(sender, generation)] = None
-        text = (
-            f"{sender} has come back with an older copy of its disk: it says that this is its"
-            f" start {generation}, but start {known} was here before; nothing it says is taken"
-        )
-        return [hello, Told("node-outdated", sender, text)]
+        return [hello, outdated(sender, generation, known)]
 
     def goodbye(
         self, sender: NodeName, generation: Generation, now_ms: Millis, wall_ms: Millis
@@ -266,6 +264,9 @@ class Lead:
                 why = verdict.reason if is_fencing(verdict.method) else ""
                 output.append(Told(kind, verdict.node, words_of(verdict), why, incident))
             output += self._fencing(self.fencer.judged(verdict, now_ms), now_ms)
+        if entry.shelf is not None:
+            self.planner.tickets = self._raft.tickets
+            output += [Told(*words) for words in tickets.news(self._raft.shelf, entry.shelf)]
         if change is not None:
             for name in sorted(set(self.roster.records)):
                 if change.configuration.node(name) is None:

@@ -16,7 +16,7 @@ from ha_core.fencing.rules import unfenced_by
 from ha_core.ids import Millis, NodeName, ResourceId, Term
 from ha_core.policy.schedule import schedule
 from ha_core.policy.transition import Action, ActionKey, ActionKind, Transition
-from ha_core.status import ClusterStatus, InstanceState, NodeState, NodeStatus
+from ha_core.status import ClusterStatus, InstanceState, NodeState, NodeStatus, Ticket
 from ha_core.transition.executor import Executor, OpenOrder
 from ha_core.transition.notices import Notices
 
@@ -40,6 +40,8 @@ class Planner:
         self._intended: dict[ResourceId, NodeName] = {}
         self.awaited: tuple[NodeName, ...] = ()
         """Voters without which nothing starts yet (`wait_for_all`)."""
+        self.tickets: tuple[Ticket, ...] = ()
+        """As this site has them, by the log."""
         self.released_by = ""
         """Who ended that wait in writing, and with what words."""
         self._ours = _running(known)
@@ -53,7 +55,7 @@ class Planner:
             for node in roster.statuses()
         )
         restarts = self._restarts(nodes)
-        return ClusterStatus(nodes, True, restarts, awaited=self.awaited)
+        return ClusterStatus(nodes, True, restarts, awaited=self.awaited, tickets=self.tickets)
 
     def plan(
         self, roster: Roster, configuration: Configuration, now_ms: Millis, wall_ms: Millis

@@ -5,6 +5,8 @@ Owns: the value. Numbers and times are given where it is journaled.
 
 from dataclasses import dataclass
 
+from ha_core.ids import Generation, NodeName
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -15,3 +17,12 @@ class Told:
     text: str
     why: str = ""
     incident: str = ""
+
+
+def outdated(node: NodeName, generation: Generation, known: Generation) -> Told:
+    """Say that a node speaks as an earlier start than one that was here."""
+    text = (
+        f"{node} has come back with an older copy of its disk: it says that this is its"
+        f" start {generation}, but start {known} was here before; nothing it says is taken"
+    )
+    return Told("node-outdated", node, text)

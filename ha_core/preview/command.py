@@ -7,7 +7,7 @@ coordinator's own rules, with what this node knows.
 from dataclasses import replace
 
 from ha_core import commands
-from ha_core.config.change import apply_command, no_resource
+from ha_core.config.change import apply_command, no_resource, no_ticket
 from ha_core.config.model import Configuration
 from ha_core.coordinator.desk import NO_QUORUM, edited
 from ha_core.coordinator.ends import starts
@@ -18,7 +18,7 @@ from ha_core.ids import ResourceId
 from ha_core.preview.suppose import Given
 from ha_core.quorum.votes import step_fault
 from ha_core.snapshot import ClusterSnapshot
-from ha_core.status import ClusterStatus, InstanceState, NodeStatus
+from ha_core.status import ClusterStatus, InstanceState, NodeStatus, Ticket
 
 _DOWN = (InstanceState.STOPPED, InstanceState.UNKNOWN)
 
@@ -38,6 +38,10 @@ def title_of(command: Given) -> str:
             return f"{command.resource} restarts"
         case commands.Move():
             return f"{command.resource} is moved to {command.node}"
+        case commands.SetTicket(granted=None):
+            return f"ticket {command.ticket} {'goes into' if command.standby else 'leaves'} standby"
+        case commands.SetTicket():
+            return f"ticket {command.ticket} is {'granted' if command.granted else 'revoked'}"
 
 
 def configured(snapshot: ClusterSnapshot, command: Given) -> Configuration:
@@ -51,6 +55,10 @@ def configured(snapshot: ClusterSnapshot, command: Given) -> Configuration:
     if isinstance(command, commands.Restart):
         if old.primitive(command.resource) is None and old.group(command.resource) is None:
             raise no_resource(old, command.resource)
+        return old
+    if isinstance(command, commands.SetTicket):
+        if command.ticket not in {item.name for item in snapshot.tickets}:
+            raise no_ticket(old, command.ticket)
         return old
     return apply_command(old, command, starts(command, snapshot.instances))
 
@@ -88,8 +96,21 @@ def begun(
     }
     nodes = tuple(_stale(node, changed) for node in status.nodes)
     stale = {item.resource for node in nodes for item in node.instances if item.stale}
+    if isinstance(command, commands.SetTicket):
+        status = replace(status, tickets=_with_ticket(status.tickets, command))
     asked = {command.resource} if isinstance(command, commands.Restart) else set()
     return replace(status, nodes=nodes, restarts=tuple(sorted({*status.restarts, *stale, *asked})))
+
+
+def _with_ticket(known: tuple[Ticket, ...], command: commands.SetTicket) -> tuple[Ticket, ...]:
+    found = {item.name: item for item in known}
+    before = found.get(command.ticket, Ticket(command.ticket))
+    found[command.ticket] = replace(
+        before,
+        granted=before.granted if command.granted is None else command.granted,
+        standby=before.standby if command.standby is None else command.standby,
+    )
+    return tuple(found[name] for name in sorted(found))
 
 
 def _stale(node: NodeStatus, changed: set[ResourceId]) -> NodeStatus:

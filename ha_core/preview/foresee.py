@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ha_core import commands
 from ha_core.config.difference import diff
 from ha_core.config.model import Configuration
+from ha_core.config.units import unit
 from ha_core.errors import RefusedError
 from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.policy.aim import aimed
@@ -25,7 +26,7 @@ from ha_core.preview.suppose import (
     resource_fails,
 )
 from ha_core.snapshot import ClusterSnapshot
-from ha_core.status import ClusterStatus, InstanceState, NodeStatus
+from ha_core.status import ClusterStatus, InstanceState, NodeStatus, Ticket
 from ha_core.transition.failure import find_operation
 
 _AGENT_ACTION = {ActionKind.PROBE: "monitor"}
@@ -118,7 +119,7 @@ def limit_ms(configurations: tuple[Configuration, ...], key: ActionKey) -> Milli
     """Return how long an action may take by the first configuration that knows its resource."""
     action = _AGENT_ACTION.get(key.kind, str(key.kind))
     for configuration in configurations:
-        primitive = configuration.primitive(key.resource)
+        primitive = unit(configuration, key.resource)
         if primitive is not None:
             default_ms = configuration.defaults.operation_timeout_ms
             return find_operation(primitive, action, 0, default_ms).timeout_ms
@@ -128,14 +129,19 @@ def limit_ms(configurations: tuple[Configuration, ...], key: ActionKey) -> Milli
 def observed(snapshot: ClusterSnapshot) -> ClusterStatus:
     """Return what is observed, once what is under way has ended well."""
     nodes = tuple(_accepting(snapshot.configuration, node) for node in snapshot.instances)
-    return settled(ClusterStatus(nodes, snapshot.quorate, awaited=snapshot.awaited))
+    tickets = tuple(
+        Ticket(item.name, item.granted, item.standby, item.changed_wall_ms)
+        for item in snapshot.tickets
+    )
+    status = ClusterStatus(nodes, snapshot.quorate, awaited=snapshot.awaited, tickets=tickets)
+    return settled(status)
 
 
 def _accepting(configuration: Configuration, node: NodeStatus) -> NodeStatus:
     """Take what is uncertain as stopped where the administrator accepted that in writing."""
     instances = []
     for item in node.instances:
-        primitive = configuration.primitive(item.resource)
+        primitive = unit(configuration, item.resource)
         is_accepted = primitive is not None and bool(primitive.meta.accept_risk)
         if is_accepted and item.state is InstanceState.UNCERTAIN:
             item = replace(item, state=InstanceState.STOPPED)

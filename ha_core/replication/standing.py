@@ -16,6 +16,8 @@ from ha_core.replication.log import Log
 from ha_core.replication.progress import Progress
 from ha_core.replication.shelf import Shelf
 from ha_core.replication.signals import Signal
+from ha_core.replication.tickets import Tickets, TicketWord
+from ha_core.status import Ticket
 from ha_core.timers import RaftTimers
 
 Output = Effect | Signal
@@ -43,6 +45,7 @@ class Standing:
         self.is_established = False
         self._voted_for = recovered.hard_state.voted_for
         self._log = Log(recovered)
+        self._tickets = Tickets()
         self._commit: Index = self._log.applied
         self._agreed: Index = self._log.applied
         self._election = Election(name, timers, random, now_ms)
@@ -105,6 +108,16 @@ class Standing:
     def shelf(self) -> Shelf:
         """The texts that programs beside the cluster keep in the log: read only."""
         return self._log.shelf
+
+    @property
+    def ticket_words(self) -> tuple[TicketWord, ...]:
+        """Every ticket of which the log knows anything, by name."""
+        return self._tickets.words(self._log.shelf)
+
+    @property
+    def tickets(self) -> tuple[Ticket, ...]:
+        """The same without who said so."""
+        return tuple(word.ticket for word in self.ticket_words)
 
     @property
     def configuration(self) -> Configuration:
