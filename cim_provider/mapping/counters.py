@@ -77,7 +77,7 @@ class Counts:
     name: str
     started_ms: int
     count: int = 0
-    server_us: int = 0
+    total_us: int = 0
     provider_us: int = 0
     request_bytes: int = 0
     response_bytes: int = 0
@@ -126,22 +126,27 @@ class Statistics:
         now_ms: int,
         *,
         total_us: int,
-        provider_us: int = 0,
         request_bytes: int = 0,
         response_bytes: int = 0,
     ) -> None:
         """Count one operation by its name, in any case; `now_ms` is wall time since 1970."""
         if not self._is_gathering:
             return
-        found = self._counts.get(name)
-        if found is None:
-            found = self._counts[_BY_LOWER.get(name.lower(), UNKNOWN_NAME)]
+        found = self._of(name)
         found.count = (found.count + 1) % COUNTER_END
-        found.server_us += total_us - provider_us
-        found.provider_us += provider_us
+        found.total_us += total_us
         found.request_bytes = (found.request_bytes + request_bytes) % COUNTER_END
         found.response_bytes = (found.response_bytes + response_bytes) % COUNTER_END
         found.last_ms = now_ms
+
+    def provided(self, name: str, provider_us: int) -> None:
+        """Count how long what is behind the server took; it is within the operation's time."""
+        if self._is_gathering:
+            self._of(name).provider_us += provider_us
+
+    def _of(self, name: str) -> Counts:
+        found = self._counts.get(name)
+        return self._counts[_BY_LOWER.get(name.lower(), UNKNOWN_NAME)] if found is None else found
 
     def all(self) -> tuple[Counts, ...]:
         """Return the counters of all operations, in the order of the table."""

@@ -73,7 +73,11 @@ _COLUMNS: Final[tuple[Column[Counts], ...]] = (
         lambda c: c.name if TYPES[c.name] == OTHER else None,
     ),
     Column("NumberOfOperations", "counted by the server", lambda c: c.count),
-    Column("CimomElapsedTime", "measured by the server", lambda c: interval(c.server_us)),
+    Column(
+        "CimomElapsedTime",
+        "measured by the server",
+        lambda c: interval(max(0, c.total_us - c.provider_us)),
+    ),
     Column("ProviderElapsedTime", "measured by the server", lambda c: interval(c.provider_us)),
     Column("RequestSize", "bodies of the requests", lambda c: c.request_bytes),
     Column("ResponseSize", "bodies of the answers", lambda c: c.response_bytes),

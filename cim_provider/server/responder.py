@@ -12,10 +12,12 @@ authenticated.
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from time import perf_counter_ns, time
 from typing import Final, TypeVar
 
 import pywbem
 
+from cim_provider.mapping.counters import BATCH_NAME, METHOD_NAME, Statistics
 from cim_provider.server.audit import Audit, LogAudit, guarded
 from cim_provider.server.auth import Identity
 from cim_provider.server.kept import Kept, KeptAnswers, Question, take_apart
@@ -60,11 +62,13 @@ class Responder:
         host: str,
         operation_s_max: float = OPERATION_S_MAX,
         audit: Audit | None = None,
+        statistics: Statistics | None = None,
     ) -> None:
         self._performer = performer
         self._host = host
         self._operation_s_max = operation_s_max
         self._audit = audit or LogAudit()
+        self._statistics = statistics or Statistics(is_gathering=False)
         self._kept = KeptAnswers()
         self._under_way: dict[tuple[str, Question], asyncio.Task[bytes]] = {}
         """What several clients ask at once is made once."""
@@ -76,13 +80,18 @@ class Responder:
         """
         if not self._kept:
             return None
+        began_ns = perf_counter_ns()
         asked = take_apart(body)
         version = None if asked is None else _at_once(self._performer.version())
         if asked is None or version is None:
             return None
         question, message_id = asked
         rest = self._kept.find(version, question, expected)
-        return None if rest is None else response(message_id, rest)
+        if rest is None:
+            return None
+        parts = response(message_id, rest)
+        self._count(expected, began_ns, body, parts)
+        return parts
 
     async def respond(
         self, expected: Expected, body: bytes, identity: Identity
@@ -91,13 +100,35 @@ class Responder:
 
         Raises: ProtocolError: the body is no request, or not the one that the headers promise.
         """
+        began_ns = perf_counter_ns()
+        parts = await self._responded(expected, body, identity)
+        self._count(expected, began_ns, body, parts)
+        return parts
+
+    def _count(
+        self, expected: Expected, began_ns: int, body: bytes, parts: tuple[bytes, ...]
+    ) -> None:
+        if self._statistics.is_gathering:
+            self._statistics.count(
+                _counted_as(expected),
+                int(time() * 1000),
+                total_us=(perf_counter_ns() - began_ns) // 1000,
+                request_bytes=len(body),
+                response_bytes=sum(map(len, parts)),
+            )
+
+    async def _responded(
+        self, expected: Expected, body: bytes, identity: Identity
+    ) -> tuple[bytes, ...]:
         message = await self._parsed(expected, body)
         if isinstance(message, Batch):
-            simples = [(await self._simple(each, identity)).pieces for each in message.items]
+            simples = [
+                (await self._simple(each, identity, expected)).pieces for each in message.items
+            ]
             return response(message.message_id, rest_of_batch(simples))
         asked = take_apart(body)
         if asked is None or isinstance(message, OperationError) or not _is_shared(message):
-            simple = await self._simple(message, identity)
+            simple = await self._simple(message, identity, expected)
             return response(message.message_id, rest_of_message(simple.pieces))
         question, message_id = asked
         version = await self._performer.version()
@@ -140,21 +171,27 @@ class Responder:
         message: Message,
         identity: Identity,
     ) -> bytes:
-        simple = await self._simple(message, identity)
+        simple = await self._simple(message, identity, expected)
         rest = rest_of_message(simple.pieces)
         # What changed meanwhile may be in the answer or not: it is good for once.
         if simple.is_lasting and await self._performer.version() == version:
             self._kept.keep(version, question, Kept(expected, rest))
         return rest
 
-    async def _simple(self, message: Message | OperationError, identity: Identity) -> _Simple:
+    async def _simple(
+        self, message: Message | OperationError, identity: Identity, expected: Expected
+    ) -> _Simple:
         if isinstance(message, OperationError):
             return _failed(message, message.cim_error)
         operation = message.operation
+        began_ns = perf_counter_ns()
         try:
             answer = await self._perform(operation, identity)
         except pywbem.CIMError as fault:
             return _failed(message, fault)
+        finally:
+            took_us = (perf_counter_ns() - began_ns) // 1000
+            self._statistics.provided(_counted_as(expected), took_us)
         pieces = await self._rendered(operation, answer)
         simple = simple_response(message.method, message.is_intrinsic, pieces)
         return _Simple(simple, is_lasting(operation, answer))
@@ -180,6 +217,13 @@ class Responder:
                 await asyncio.sleep(0)
                 until_s = clock() + TURN_S
         return pieces
+
+
+def _counted_as(expected: Expected) -> str:
+    """Return the name under which a request is counted."""
+    if expected.is_batch:
+        return BATCH_NAME
+    return METHOD_NAME if ":" in expected.object else expected.method
 
 
 def _is_shared(message: Message) -> bool:

@@ -186,9 +186,8 @@ def counted() -> Statistics:
     """Return counters of a server that has answered a few requests."""
     statistics = Statistics(WALL_MS)
     for name in ("GetInstance", "CloseEnumeration"):
-        statistics.count(
-            name, WALL_MS, total_us=5, provider_us=3, request_bytes=7, response_bytes=9
-        )
+        statistics.provided(name, 3)
+        statistics.count(name, WALL_MS, total_us=5, request_bytes=7, response_bytes=9)
     return statistics
 
 

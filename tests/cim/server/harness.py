@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pywbem
 
+from cim_provider.mapping.counters import Statistics
 from cim_provider.server.auth import Authenticator
 from cim_provider.server.certificate import ensure_certificate
 from cim_provider.server.connection import Connection, Limits
@@ -128,6 +129,7 @@ def serving(
     connections_max: int = 100,
     operation_s_max: float = 10.0,
     performer: operations.Performer | None = None,
+    statistics: Statistics | None = None,
 ) -> Iterator[Served]:
     """Serve `performer`, else a `FakePerformer`, with and without TLS."""
     users = UserFile(directory / "users")
@@ -141,7 +143,9 @@ def serving(
 
     async def serve() -> None:
         authenticator = Authenticator(users)
-        responder = Responder(performer or fake, "localhost", operation_s_max)
+        responder = Responder(
+            performer or fake, "localhost", operation_s_max, statistics=statistics
+        )
 
         def make(on_end: Callable[[Connection], None]) -> Connection:
             return Connection(authenticator, responder, limits or Limits(), on_end)
