@@ -43,8 +43,12 @@ def _assign_instances(desk: Desk, clone: Item, total: int, per_node: int) -> Non
         if instance.is_assigned:
             continue
         current = _preferred(desk, instance, fair)
-        if current is not None and _stays(desk, instance, current, per_node, total - assigned):
+        if current is None or (desk.chooser is not None and not desk.chooser.may_stay(instance)):
+            continue
+        if _stays(desk, instance, current, per_node, total - assigned):
             assigned += 1
+            if desk.chooser is not None:
+                desk.chooser.stayed(instance)
     full = Reason("clone_max", f"{clone.id} has its {total} instances")
     for instance in clone.children:
         if instance.is_assigned:

@@ -6,7 +6,7 @@ of it asks. It decides nothing itself.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from ha_core.ids import INFINITY
 from ha_core.policy.engine.items import Board, Item
@@ -61,6 +61,19 @@ class Link:
         return not -INFINITY < self.score < INFINITY
 
 
+class Chooser(Protocol):
+    """Somebody who may choose otherwise than the order of preference: the exact search."""
+
+    def choose(self, desk: "Desk", item: Item, node: int | None) -> int | None:
+        """Return the node that a primitive gets, where the order of preference gives `node`."""
+
+    def may_stay(self, instance: Item) -> bool:
+        """Whether an instance of a clone may try to keep its node before others choose."""
+
+    def stayed(self, instance: Item) -> None:
+        """Note that an instance keeps its node."""
+
+
 @dataclass(slots=True, eq=False)
 class Desk:
     """One placement under way."""
@@ -86,6 +99,8 @@ class Desk:
     """How many wishes have been gathered."""
     steps_end: int = 0
     """How many may have been when the walk under way ends."""
+    trace: list[tuple[Item, list[int], list[int]]] | None = None
+    """Whose wishes changed the scores in the walk under way, if that is to be told."""
     room_steps: int = 0
     counts: dict[Item, list[int]] = field(default_factory=dict)
     """Of a clone: how many of its instances each node has got."""
@@ -99,6 +114,9 @@ class Desk:
     """Of a group: what location constraints on it said."""
     promoted_scores: dict[Item, list[tuple[int, int]]] = field(default_factory=dict)
     """Node and score of the location constraints for the promoted role, by item."""
+    chooser: Chooser | None = None
+    unwished: dict[Item, tuple[list[int], list[int]]] = field(default_factory=dict)
+    """For the chooser: an item's scores before colocations, and before its dependents' wishes."""
 
     def current(self, item: Item) -> int | None:
         """Return the node that counts as the one where it is active now."""

@@ -21,7 +21,7 @@ from ha_core.policy.engine import (
     utilization,
     wishes,
 )
-from ha_core.policy.engine.desk import STEPS_FREE, Desk, Link
+from ha_core.policy.engine.desk import STEPS_FREE, Chooser, Desk, Link
 from ha_core.policy.engine.items import Board, Item, Reason
 from ha_core.policy.engine.problem import Kind, Options, Role, Strategy
 
@@ -30,14 +30,23 @@ _DEPTH_PER_ITEM: Final = 8
 """Calls that are open for each link of a chain: assigning takes five, gathering wishes two."""
 
 
-def place(board: Board) -> None:
-    """Fill in scores, node, next role, promotion and reasons of every item."""
-    desk = Desk(board, _assign)
+def prepare(board: Board, chooser: Chooser | None = None) -> Desk:
+    """Fill in the scores that items start with, and index what ties them."""
+    desk = Desk(board, _assign, chooser=chooser)
     for top in board.tops:
         _want(top)
     locations.prepare(desk)
     desk.set_usable()
     links.index(desk)
+    return desk
+
+
+def place(board: Board, chooser: Chooser | None = None) -> None:
+    """Fill in scores, node, next role, promotion and reasons of every item.
+
+    A chooser may give primitives other nodes than the order of preference does.
+    """
+    desk = prepare(board, chooser)
     tops = board.tops
     with _room_for(len(board.items)):
         if board.problem.options.strategy is not Strategy.DEFAULT:
@@ -128,8 +137,11 @@ def _assign_primitive(desk: Desk, item: Item, preferred: int | None, is_trial: b
 
 def _colocate(desk: Desk, item: Item) -> None:
     """Let its colocations count: first where it follows, then what its followers would like."""
+    before = item.scores
     for link in links.followed(desk, item):
         following.follow(desk, item, link)
+    if desk.chooser is not None:
+        desk.unwished[item] = before, item.scores
     wished = links.following(desk, item)
     if desk.steps > STEPS_FREE and desk.is_bound(item.scores):
         return  # a chain of thousands would be walked from each of its links
@@ -172,6 +184,8 @@ def _choose(desk: Desk, item: Item, preferred: int | None, is_trial: bool) -> No
     else:
         emptiest = utilization.ban_full(desk, item)
         node = choice.best(desk, item, emptiest if preferred is None else preferred)
+        if desk.chooser is not None and not is_trial:
+            node = desk.chooser.choose(desk, item, node)
     if node is None and not is_trial:
         item.next_role = Role.STOPPED
     _give(desk, item, node)

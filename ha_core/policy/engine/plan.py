@@ -3,9 +3,11 @@
 Owns: the sequence of the stages.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 
 from ha_core.policy.engine.actions import act
+from ha_core.policy.engine.desk import Chooser
 from ha_core.policy.engine.graph import Graph
 from ha_core.policy.engine.items import Board
 from ha_core.policy.engine.outcome import Outcome, make_json, outcome
@@ -15,23 +17,69 @@ from ha_core.policy.engine.unpack import unpack
 
 
 @dataclass(frozen=True, slots=True)
+class Exact:
+    """What the exact search has found, as ids of primitives."""
+
+    is_better: bool = False
+    """The plan is its own; otherwise it is that of the greedy order."""
+    is_complete: bool = True
+    """All was tried that might be better; otherwise its time was up."""
+    gained: tuple[str, ...] = ()
+    """What runs by it and would be stopped."""
+    lost: tuple[str, ...] = ()
+    """What is stopped by it, as it is worth less, and would run."""
+    moved: tuple[str, ...] = ()
+    """What runs on another node by it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The answer: where everything is to be, what must be done, and where that leads."""
 
     board: Board
     graph: Graph
     outcome: Outcome
+    exact: Exact | None = None
+    """If there was an exact search: what came of it."""
 
     def as_value(self) -> dict[str, object]:
         """Return the plan in plain lists and mappings, with what was left out."""
         value = make_json(self.board, self.graph, self.outcome)
         value["left_out"] = [*self.board.problem.left_out, *self.graph.dropped]
+        if self.exact is not None:
+            value["exact"] = asdict(self.exact)
         return value
 
 
-def plan(problem: Problem) -> Plan:
-    """Return the plan for a question."""
+def plan(problem: Problem, is_cancelled: Callable[[], bool] | None = None) -> Plan:
+    """Return the plan for a question.
+
+    Args:
+        problem: the question.
+        is_cancelled: asked between the tries of an exact search, which ends where it says so.
+    """
+    if problem.options.is_exact:
+        from ha_core.policy.engine import exact  # the one that is rarely asked for
+
+        box = exact.Box() if is_cancelled is None else exact.Box(is_cancelled=is_cancelled)
+        return exact.plan_exactly(problem, box)
+    return solve(problem)
+
+
+def solve(problem: Problem, chooser: Chooser | None = None) -> Plan:
+    """Return the plan of the greedy order, but for what a chooser chooses."""
     board = unpack(problem)
-    place(board)
+    place(board, chooser)
+    return _acted(board)
+
+
+def solve_if(problem: Problem, chooser: Chooser, is_enough: Callable[[Board], bool]) -> Plan | None:
+    """Return the same plan, or None if what is placed is not enough."""
+    board = unpack(problem)
+    place(board, chooser)
+    return _acted(board) if is_enough(board) else None
+
+
+def _acted(board: Board) -> Plan:
     graph = act(board)
     return Plan(board, graph, outcome(board, graph))

@@ -404,6 +404,8 @@ class Options:
     is_maintenance: bool = False
     stop_all: bool = False
     strategy: Strategy = Strategy.DEFAULT
+    is_exact: bool = False
+    """`placement: exact`: what the greedy order leaves stopped is searched a place for."""
     health: Health = Health()
     stop_removed_resources: bool = True
     cancel_removed_actions: bool = True
@@ -428,6 +430,12 @@ class Problem:
     found_stopped: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Primitives, as filed, and the nodes of which nothing is known but that it is stopped there;
     such nodes have no `observed` of it, as that would be most of them."""
+    headings: tuple[tuple[str, str], ...] = ()
+    """Primitives that are on their way to a node, and that node: it counts as where they are."""
+    holds: tuple[tuple[str, str], ...] = ()
+    """Primitives that must not start where they are not active, and why not."""
+    is_explained: bool = False
+    """What dependents' wishes do to each item's scores is kept, so that it can be told."""
     shutdown_locks: tuple[tuple[str, str], ...] = ()
     """Resource and the node that it waits for."""
     left_out: tuple[str, ...] = field(default=())

@@ -49,14 +49,14 @@ def ban_full(desk: Desk, item: Item) -> int | None:
     needed = _needed(together)
     nodes = [node for node in desk.usable if item.scores[node] >= 0]
     spots = desk.board.nodes
-    is_any_capable = any(_has_room(spots[node], needed) for node in nodes)
+    is_any_capable = any(has_room(spots[node], needed) for node in nodes)
     emptiest: int | None = None
     if not is_any_capable:
         needed = dict(item.resource.demand)
         for node in nodes:
             if emptiest is None or compare_free(spots[node], spots[emptiest]) < 0:
                 emptiest = node
-    full = [node for node in nodes if not _has_room(spots[node], needed)]
+    full = [node for node in nodes if not has_room(spots[node], needed)]
     if full:
         item.scores = item.scores[:]
         for node in full:
@@ -66,7 +66,8 @@ def ban_full(desk: Desk, item: Item) -> int | None:
     return emptiest
 
 
-def _has_room(spot: Spot, needed: dict[str, int]) -> bool:
+def has_room(spot: Spot, needed: dict[str, int]) -> bool:
+    """Whether the node has as much left."""
     return all(amount <= spot.free.get(name, 0) for name, amount in needed.items())
 
 
