@@ -23,7 +23,10 @@ INTEROP: Final = "interop"
 """Namespace of the server's own classes."""
 INTEROP_NAMES: Final = (INTEROP, "root/interop", "root/PG_InterOp")
 """All names of the interop namespace, since clients hard-code any of the three."""
-NAMESPACES: Final = (*INTEROP_NAMES, MODEL)
+ROOT: Final = "root"
+"""Namespace of the other namespaces' names, by which old clients begin."""
+NAMESPACE_CLASS: Final = "__Namespace"
+NAMESPACES: Final = (*INTEROP_NAMES, ROOT, MODEL)
 """The names of all namespaces."""
 MAX_TEXT: Final = 4_000_000
 """Largest sum of MOF texts, in characters."""
@@ -106,8 +109,19 @@ def load_schema(texts: Mapping[str, str]) -> Schema:
     model = _compile(MODEL, _chosen(texts, ".interop.mof"))
     interop = _compile(INTEROP, _chosen(texts, ".cimv2.mof"))
     interops = (replace(interop, name=name) for name in INTEROP_NAMES)
-    found = {each.name.lower(): each for each in (model, *interops)}
+    found = {each.name.lower(): each for each in (model, *interops, *_root(model))}
     return Schema(MappingProxyType(found))
+
+
+def _root(model: NamespaceSchema) -> Iterator[NamespaceSchema]:
+    """Yield the namespace that holds namespaces alone, where their class is declared."""
+    known = model.get(NAMESPACE_CLASS)
+    if known is not None:
+        classes = {NAMESPACE_CLASS.lower(): known}
+        children = {"": tuple(classes)}
+        yield NamespaceSchema(
+            ROOT, MappingProxyType(classes), model.qualifiers, MappingProxyType(children)
+        )
 
 
 def _chosen(texts: Mapping[str, str], unwanted: str) -> list[tuple[str, str]]:

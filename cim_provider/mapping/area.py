@@ -18,9 +18,14 @@ from cim_provider.wbem.operations import MethodResult
 class MethodCall:
     """A call that has been checked: the object is there, the values fit the declaration."""
 
-    record: Record
+    record: Record | None
+    """None where a static method is called on the class."""
     given: Mapping[str, object]
-    """Values of the input parameters by declared name, in the declared type."""
+    """Values of the input parameters by declared name, in the declared type.
+
+    They are CIM's, but that an array is a list and a reference the `Ref` of an object that is
+    there, its namespace filled in.
+    """
     namespace: str
     world: World
     author: str

@@ -72,6 +72,8 @@ def _one(declared: pywbem.CIMProperty | pywbem.CIMParameter, value: object, plac
 def _reference(
     declared: pywbem.CIMProperty | pywbem.CIMParameter, value: object, place: Place
 ) -> object:
+    if isinstance(value, str):
+        value = _written_path(value)
     if not isinstance(value, pywbem.CIMInstanceName):
         refuse(place.wrong_type, f"{place.label} is a reference, and {kind_of(value)} was given")
     where = place.namespace
@@ -88,6 +90,14 @@ def _reference(
         text = f"{place.label}: {fault.status_description}"
         raise pywbem.CIMError(Status.INVALID_PARAMETER, text) from fault
     return located(record.ref, where)
+
+
+def _written_path(text: str) -> object:
+    """Return the path that a text stands for, which came without its type; else the text."""
+    try:
+        return pywbem.CIMInstanceName.from_wbem_uri(text)
+    except ValueError:
+        return text
 
 
 def _embeds(declared: pywbem.CIMProperty | pywbem.CIMParameter) -> bool:

@@ -24,8 +24,10 @@ from cim_provider.mapping.rows import (
 )
 from cim_provider.mapping.states import ENABLED_COLUMNS, FINE, State
 from cim_provider.mapping.world import ServerIdentity, World
-from cim_provider.schema import MODEL, NAMESPACES
+from cim_provider.schema import MODEL, NAMESPACES, ROOT
 
+INDICATIONS: Final = "indications"
+"""Name of the service that sends indications, and of what it holds in a world."""
 SYSTEM_CLASS: Final = "CIM_ComputerSystem"
 MANAGER_CLASS: Final = "CIM_ObjectManager"
 PRODUCT: Final = "Beatkeeper"
@@ -66,6 +68,13 @@ def manager_ref(identity: ServerIdentity) -> Ref:
     """Return how the server is named."""
     own = (("CreationClassName", MANAGER_CLASS), ("Name", identity.name))
     return Ref(MANAGER_CLASS, (*system_keys(identity), *own))
+
+
+def indication_service_ref(identity: ServerIdentity) -> Ref:
+    """Return how the service that sends indications is named."""
+    name = "CIM_IndicationService"
+    own = (("CreationClassName", name), ("Name", INDICATIONS))
+    return Ref(name, (*system_keys(identity), *own))
 
 
 def _mechanism_ref(identity: ServerIdentity) -> Ref:
@@ -141,13 +150,15 @@ _MECHANISM: Final[tuple[Column[_Server], ...]] = (
     *unfilled("FunctionalProfileDescriptions", "OtherCommunicationMechanismDescription"),
 )
 
+_CONTENTS: Final = {MODEL: "The cluster", ROOT: "The names of the namespaces inside it"}
+
 _NAMESPACE: Final[tuple[Column[_Namespace], ...]] = (
     Column("Caption", "the namespace", lambda n: n.name),
     Column("ElementName", "the namespace", lambda n: n.name),
     Column(
         "Description",
         "whether the cluster is in it",
-        lambda n: "The cluster" if n.name == MODEL else "The server itself",
+        lambda n: _CONTENTS.get(n.name, "The server itself"),
     ),
     constant("ClassInfo", 11),
     constant("ClassType", 2),
@@ -158,6 +169,8 @@ _NAMESPACE: Final[tuple[Column[_Namespace], ...]] = (
 
 def _hosting(world: World) -> Iterator[Pair]:
     yield Pair(system_ref(world.server), manager_ref(world.server))
+    if INDICATIONS in world.holdings:
+        yield Pair(system_ref(world.server), indication_service_ref(world.server))
 
 
 def _mechanisms(world: World) -> Iterator[Pair]:

@@ -35,11 +35,12 @@ from cim_provider.engine import (
 from cim_provider.mapping import node, resource
 from cim_provider.mapping.area import Method, MethodCall
 from cim_provider.mapping.catalog import NAME_CHARS_MAX, Catalog, refuse
+from cim_provider.mapping.given import Place, fitted
 from cim_provider.mapping.jobs import JOB_CLASS, Job, job_ref, started_ms
-from cim_provider.mapping.paths import cim_path, kind_of, locate
+from cim_provider.mapping.paths import cim_path, locate
 from cim_provider.mapping.rows import Record
 from cim_provider.mapping.world import CLUSTER_CLASS, World
-from cim_provider.wbem import parse_values
+from cim_provider.schema import ClassInfo, NamespaceSchema
 from cim_provider.wbem.errors import Status
 from cim_provider.wbem.operations import InvokeMethod, MethodResult
 
@@ -99,14 +100,18 @@ async def invoke(
     if method is None:
         text = f"class {info.name} has no method {asked.method[:NAME_CHARS_MAX]!r}"
         refuse(Status.METHOD_NOT_FOUND, text)
-    if isinstance(target, str):
+    record = None
+    if not isinstance(target, str):
+        record = locate(catalog, namespace, target, world, unknown_class=Status.NOT_FOUND)
+    elif not _has(method, "Static"):
         text = f"{info.name}.{method.name} is called on an instance, and a class was given"
         refuse(Status.INVALID_PARAMETER, text)
-    record = locate(catalog, namespace, target, world, unknown_class=Status.NOT_FOUND)
-    given = _arguments(method, asked.parameters)
-    own = methods.get((info.name, method.name))
+    given = _arguments(catalog, namespace, info, method, asked.parameters, world)
+    own = _own(methods, info, method.name)
     if own is not None:
         return await own(MethodCall(record, given, namespace.name, world, user))
+    if record is None:
+        refuse(Status.METHOD_NOT_AVAILABLE, f"{info.name}.{method.name} does nothing here")
     wish = _wish(record, method.name, given, world)
     if isinstance(wish, Code):
         return _result(wish)
@@ -220,8 +225,20 @@ def _is_time(value: object) -> bool:
     return not value.is_interval or bool(value.timedelta)
 
 
+def _own(methods: Mapping[tuple[str, str], Method], info: ClassInfo, method: str) -> Method | None:
+    """Return who carries out a method, which subclasses inherit."""
+    known = {(name.lower(), each): found for (name, each), found in methods.items()}
+    candidates = (known.get((name, method)) for name in info.lineage)
+    return next((each for each in candidates if each is not None), None)
+
+
 def _arguments(
-    method: pywbem.CIMMethod, parameters: tuple[tuple[str, object], ...]
+    catalog: Catalog,
+    namespace: NamespaceSchema,
+    info: ClassInfo,
+    method: pywbem.CIMMethod,
+    parameters: tuple[tuple[str, object], ...],
+    world: World,
 ) -> dict[str, object]:
     """Return the values by the declared names of the input parameters.
 
@@ -234,7 +251,12 @@ def _arguments(
             inputs = ", ".join(p.name for p in method.parameters.values() if _is_input(p))
             text = f"{method.name} has no input parameter {name[:NAME_CHARS_MAX]!r}, but {inputs}"
             refuse(Status.INVALID_PARAMETER, text)
-        found[declared.name] = _typed(declared, value)
+        label = f"{info.name}.{method.name}: parameter {declared.name}"
+        found[declared.name] = fitted(declared, value, Place(catalog, namespace, world, label))
+    for declared in method.parameters.values():
+        if _has(declared, "Required") and _is_input(declared) and found.get(declared.name) is None:
+            text = f"{info.name}.{method.name}: parameter {declared.name} is missing"
+            refuse(Status.INVALID_PARAMETER, text)
     return found
 
 
@@ -243,20 +265,6 @@ def _is_input(declared: pywbem.CIMParameter) -> bool:
     return qualifier is None or bool(qualifier.value)
 
 
-def _typed(declared: pywbem.CIMParameter, value: object) -> object:
-    """Return the value in the declared type; a string may be one that came without its type."""
-    if value is None:
-        return None
-    expected = str(declared.type)
-    wrong = f"parameter {declared.name} is no {expected}"
-    if isinstance(value, list) != bool(declared.is_array):
-        refuse(Status.INVALID_PARAMETER, f"{wrong}{' array' if declared.is_array else ''}")
-    if isinstance(value, str) and expected != "string":
-        try:
-            return parse_values.scalar(value, expected)
-        except parse_values.BadValueError as fault:
-            refuse(Status.INVALID_PARAMETER, f"parameter {declared.name}: {fault}")
-    given = "array" if isinstance(value, list) else kind_of(value)
-    if given not in (expected, "array"):
-        refuse(Status.INVALID_PARAMETER, f"{wrong}, but {given}")
-    return value
+def _has(declared: pywbem.CIMMethod | pywbem.CIMParameter, name: str) -> bool:
+    qualifier = declared.qualifiers.get(name)
+    return qualifier is not None and bool(qualifier.value)

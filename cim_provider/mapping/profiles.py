@@ -129,7 +129,9 @@ def _referenced(_: World) -> Iterator[Pair]:
 
 async def _central_instances(call: MethodCall) -> MethodResult:
     """GetCentralInstances: what the profile is about."""
-    profile = next(each for each in PROFILES if _ref(each).keys == call.record.ref.keys)
+    record = call.record
+    assert record is not None, "the method is not static"
+    profile = next(each for each in PROFILES if _ref(each).keys == record.ref.keys)
     paths = [cim_path(ref, call.namespace) for ref in profile.central(call.world)]
     return MethodResult(pywbem.Uint8(0), (("CentralInstances", "reference", paths),))
 

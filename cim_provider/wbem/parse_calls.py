@@ -13,7 +13,7 @@ from typing import Final
 
 import pywbem
 
-from cim_provider.wbem import operations, parse_values
+from cim_provider.wbem import operations, parse_objects, parse_values
 from cim_provider.wbem.errors import Status, not_valid
 from cim_provider.wbem.operations import Filters, Operation, Selection
 from cim_provider.wbem.parse_arguments import ArgumentError, Arguments, parameters
@@ -212,14 +212,26 @@ def _argument(parameter: Element) -> object:
     """Return the value of a method parameter; a string where the client sent no type."""
     if not parameter.children:
         return None
-    value = parameter.only_child()
-    if value.name in ("INSTANCENAME", "CLASSNAME"):
-        return parse_values.path(value)
-    if not value.name.startswith("VALUE") or value.name == "VALUE.NAMEDINSTANCE":
-        raise BadValueError(f"{parameter.attributes['NAME'][:64]} given as {value.name}")
-    is_reference = value.name in ("VALUE.REFERENCE", "VALUE.REFARRAY")
-    default = "reference" if is_reference else "string"
+    name, value = parameter.attributes["NAME"][:64], parameter.only_child()
     try:
-        return parse_values.typed_value(value, parameter.attributes.get("PARAMTYPE", default))
+        return _argument_value(parameter, value)
     except BadValueError as error:
-        raise BadValueError(f"{parameter.attributes['NAME'][:64]}: {error}") from error
+        raise BadValueError(f"{name}: {error}") from error
+
+
+def _argument_value(parameter: Element, value: Element) -> object:
+    match value.name:
+        case "INSTANCENAME" | "CLASSNAME":
+            return parse_values.path(value)
+        case "INSTANCE":
+            return parse_objects.instance(value)
+        case "VALUE.NAMEDINSTANCE":
+            return parse_objects.named_instance(value)
+        case "VALUE" | "VALUE.ARRAY" | "VALUE.REFERENCE" | "VALUE.REFARRAY":
+            is_reference = value.name in ("VALUE.REFERENCE", "VALUE.REFARRAY")
+            default = "reference" if is_reference else "string"
+            cim_type = parameter.attributes.get("PARAMTYPE", default)
+            found = parse_values.typed_value(value, cim_type)
+            mark = parse_objects.embedded_mark(parameter)
+            return found if mark is None else parse_objects.embedded(found, mark)
+    raise BadValueError(f"given as {value.name}, which is no value")

@@ -121,7 +121,7 @@ def test_pywbem_finds_namespaces_profiles_and_their_central_instances(
 ) -> None:
     server = pywbem.WBEMServer(site.pywbem(tls=tls))
     assert server.interop_ns == "interop"
-    assert server.namespaces == ["interop", "root/interop", "root/PG_InterOp", MODEL]
+    assert server.namespaces == ["interop", "root/interop", "root/PG_InterOp", "root", MODEL]
     assert (server.brand, server.version) == ("Beatkeeper", "1.2.3")
     assert server.cimom_inst["ElementName"] == "Beatkeeper"
     names = {(p["RegisteredName"], p["RegisteredVersion"]) for p in server.profiles}

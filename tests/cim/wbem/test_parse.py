@@ -113,10 +113,11 @@ def test_method_parameters_keep_types_order_and_null():
     assert isinstance(operation.parameters[3][1][0], pywbem.Sint8)
 
 
-def test_embedded_instance_stays_the_text_that_was_sent():
-    inner = pywbem.CIMInstance("HA_Setting", {"Name": "<a&b>"})
-    operation = asked(lambda c: c.InvokeMethod("Go", NODE, Setting=inner))
-    assert operation.parameters[0][1] == inner.tocimxmlstr()
+def test_embedded_instances_are_read_however_deep_they_are():
+    innermost = pywbem.CIMInstance("HA_Setting", {"Name": "<a&b>"})
+    inner = pywbem.CIMInstance("HA_Setting", {"Name": "x", "Part": innermost, "Parts": [innermost]})
+    operation = asked(lambda c: c.InvokeMethod("Go", NODE, Setting=inner, Settings=[inner, inner]))
+    assert operation.parameters == (("Setting", inner), ("Settings", [inner, inner]))
 
 
 def test_wbemcli_enumeration_is_read():
