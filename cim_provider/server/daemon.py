@@ -26,9 +26,9 @@ from cim_provider.server.users import (
     check_name,
     hash_password,
 )
+from cim_provider.server.verbs import ROOT_VARIABLE, read_password, user
 
 EXIT_FAILED: Final = 1
-ROOT_VARIABLE: Final = "BEATKEEPER_ROOT"
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
 
 _P = ParamSpec("_P")
@@ -108,7 +108,7 @@ def run(
 
 
 @main.command()
-@click.argument("user")
+@click.argument("name", metavar="USER")
 @_root
 @click.option(
     "--role",
@@ -118,54 +118,22 @@ def run(
 @click.option("--observer", "role", flag_value=Role.VIEW.value, hidden=True)
 @click.option("--operator", "role", flag_value=Role.OPERATE.value, hidden=True)
 @_explained
-def passwd(user: str, root: Path | None, role: str | None) -> None:
+def passwd(name: str, root: Path | None, role: str | None) -> None:
     """Set the password of USER, who is added if new.
 
     The password is asked for twice on a terminal, and is otherwise the first line of standard
     input.
     """
-    check_name(user)
+    check_name(name)
     file = UserFile(ServerLayout(root).users_file)
-    known = file.read().get(user)
-    before = known if known is not None else User(user, Proof.NONE, Role.ADMINISTER)
+    known = file.read().get(name)
+    before = known if known is not None else User(name, Proof.NONE, Role.ADMINISTER)
     wanted = before.role if role is None else Role(role)
-    file.put(replace(before, password=hash_password(_password(user)), role=wanted))
-    click.echo(f"password of {user} set ({wanted}) in {file.path}")
+    file.put(replace(before, password=hash_password(read_password(name, None)), role=wanted))
+    click.echo(f"password of {name} set ({wanted}) in {file.path}")
 
 
-def _password(user: str) -> bytes:
-    if sys.stdin.isatty():
-        text: str = click.prompt(
-            f"New password of {user}", hide_input=True, confirmation_prompt=True, err=True
-        )
-    else:
-        text = sys.stdin.readline().rstrip("\r\n")
-    return text.encode()
-
-
-@main.group("user")
-def users() -> None:
-    """List and remove users."""
-
-
-@users.command("list")
-@_root
-@_explained
-def list_users(root: Path | None) -> None:
-    """Show every user with what it may do."""
-    for user in UserFile(ServerLayout(root).users_file).read().values():
-        click.echo(f"{user.name} {user.role}")
-
-
-@users.command()
-@click.argument("user")
-@_root
-@_explained
-def remove(user: str, root: Path | None) -> None:
-    """Remove USER; its open connections end with their next request."""
-    file = UserFile(ServerLayout(root).users_file)
-    file.remove(user)
-    click.echo(f"user {user} removed from {file.path}")
+main.add_command(user)
 
 
 if __name__ == "__main__":

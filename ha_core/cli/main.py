@@ -41,6 +41,7 @@ _VERBS: Final = {
     "quorum": ("quorum:quorum", "Show the votes and what one more loss would mean."),
     "ticket": ("ticket:ticket", "Grant and revoke the right of this site to run things."),
     "witness": ("witness:witness", "Vote in many clusters from one small machine."),
+    "wbem": ("cim_provider.server.verbs:wbem", "Manage who may use this node's WBEM server."),
     "policy": ("policy:policy", "Say what the policy engine decides for a CIB."),
     "import": ("bring:bring", "Turn another cluster manager's configuration into ours."),
     "lab": ("ha_core.lab.commands:lab", "Make a cluster on this machine, break it, and remove it."),
@@ -136,7 +137,7 @@ def _at_home(error: HaError) -> HaError:
 
 def _target(name: str) -> str:
     place = _VERBS[name][0]
-    return place if place.startswith("ha_core.") else f"ha_core.cli.{place}"
+    return place if "." in place.partition(":")[0] else f"ha_core.cli.{place}"
 
 
 def _is_there(target: str) -> bool:

@@ -75,9 +75,9 @@ def test_users_are_set_listed_and_removed(tmp_path: Path) -> None:
     assert cli(tmp_path, "passwd", "ann", text="sesame\n")[0] == 0
     assert cli(tmp_path, "passwd", "bob", "--role", "view", text="look\n")[0] == 0
     assert cli(tmp_path, "passwd", "bob", text="look again\n")[0] == 0
-    assert cli(tmp_path, "user", "list") == (0, "ann administer\nbob view\n")
+    assert cli(tmp_path, "user", "list") == (0, "ann administer (password)\nbob view (password)\n")
     assert cli(tmp_path, "user", "remove", "bob")[0] == 0
-    assert cli(tmp_path, "user", "list") == (0, "ann administer\n")
+    assert cli(tmp_path, "user", "list") == (0, "ann administer (password)\n")
 
 
 def test_faults_of_users_are_one_sentence_each(tmp_path: Path) -> None:
