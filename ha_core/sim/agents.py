@@ -8,12 +8,14 @@ between check and deed is the nemesis' to choose.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ha_core.config.units import may_be_promoted
 from ha_core.effects import RunOperation
-from ha_core.events import LEASE_RAN_OUT, OperationDone
+from ha_core.events import LEASE_RAN_OUT, OperationDone, Promotion
 from ha_core.ids import ResourceId
 from ha_core.sim.machine import Machine, is_held
 from ha_core.sim.observer import Services
 from ha_core.sim.world import US_PER_MS, World
+from ha_core.transition import roles
 
 TELL_US = 10
 GUARDIAN_AWAITED_US = 50 * US_PER_MS
@@ -40,6 +42,8 @@ class Agents:
         self._done = done
         self._begins = begins
         self.services = Services()
+        self.promotion_score = 10 * (sum(machine.name.encode()) % 3)
+        """How much agents here want to be promoted; not at all on some machines."""
         self._epoch = 0
         self._under_way: dict[int, ResourceId] = {}
         self.ended: dict[int, ResourceId] = {}
@@ -82,6 +86,8 @@ class Agents:
 
         if effect.action == "start" and not fate.fails and not self._begin(effect):
             fate = _Fate(True, False)
+        if effect.action == "promote" and not self._promote(effect, fate):
+            fate = _Fate(True, False)
         self._world.after(spent_us, lambda: self._machine.when_awake(end))
 
     def cancel(self, operation_id: int) -> None:
@@ -112,6 +118,15 @@ class Agents:
         self._machine.begin(primitive)
         return True
 
+    def _promote(self, effect: RunOperation, fate: _Fate) -> bool:
+        """Promote the service; return False if it does not run. One that fails may have done it."""
+        if effect.primitive.id not in self._machine.running:
+            return False
+        if not fate.fails or self._world.random.random() < 0.5:
+            self._begins(effect)
+            self._machine.promote(effect.primitive.id)
+        return True
+
     def _conclude(self, effect: RunOperation, fate: _Fate) -> None:
         resource = effect.primitive.id
         code = 0
@@ -119,15 +134,19 @@ class Agents:
             code = 1
         elif effect.action == "stop":
             self._end(resource)
+        elif effect.action == "demote":
+            self._machine.demote(resource)
         elif resource not in self._machine.running:
             code = 7 if effect.action == "monitor" else 1
+        elif effect.action == "monitor" and resource in self._machine.promoted:
+            code = roles.RUNNING_PROMOTED
         if effect.action == "stop" and code and is_held(effect.primitive):
             self._end(resource)
             code = 0
         text = "as the simulator wants"
-        self._finish(
-            effect.operation_id, OperationDone(effect.operation_id, code, fate.hangs, text)
-        )
+        wish = Promotion(self.promotion_score) if may_be_promoted(effect.primitive) else None
+        done = OperationDone(effect.operation_id, code, fate.hangs, text, promotion=wish)
+        self._finish(effect.operation_id, done)
 
     def _end(self, resource: ResourceId) -> None:
         if self._machine.end(resource) is not None:

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from ha_core.agents.registry import may_run_twice
+from ha_core.config.choices import Role
 from ha_core.config.model import Primitive
+from ha_core.config.units import may_be_promoted, plain, unit
 from ha_core.effects import CommandAnswered, Send
 from ha_core.fencing.rules import is_fencing
 from ha_core.ids import NodeName, ResourceId, Revision
 from ha_core.journal import JournalEvent
 from ha_core.messages import Order
-from ha_core.policy.transition import ActionKind
+from ha_core.policy.transition import ActionKind, Decision
 from ha_core.replication.entries import OPERATOR, Verdict
 from ha_core.sim.host import Host
 from ha_core.snapshot import ClusterSnapshot
@@ -158,10 +160,11 @@ class ProvenTakeover:
             entries = raft.applied_after(seen)
             self._heed({item.verdict for item in entries if item.verdict is not None}, now_us)
 
-    def begins(self, host: Host, primitive: Primitive, now_us: int) -> None:
-        """Judge a service that is about to begin on a host."""
+    def begins(self, host: Host, primitive: Primitive, action: str, now_us: int) -> None:
+        """Judge a service that is about to begin on a host, or to be promoted there."""
         self._heed_verdicts(now_us)
-        for other in () if may_run_twice(primitive) else self._hosts:
+        is_harmless = may_run_twice(primitive) or (may_be_promoted(primitive) and action == "start")
+        for other in () if is_harmless else self._hosts:
             if other is host:
                 continue
             machine = other.machine
@@ -169,7 +172,8 @@ class ProvenTakeover:
                 primitive.id, machine.lease_until_ms, machine.clock.now_ms(), machine.gates
             )
             if claim is not None and not primitive.meta.accept_risk:
-                text = f"{primitive.id} begins on {host.name}, and nothing proves that"
+                verb = "is promoted" if action == "promote" else "begins"
+                text = f"{primitive.id} {verb} on {host.name}, and nothing proves that"
                 text += f" {other.name} (start {claim.generation}) has ended it"
                 self._violations.add(f"S4: {text} at {now_us // 1000} ms")
 
@@ -214,10 +218,10 @@ class RecordedMoves:
         """Note what the coordinator gives as its reason."""
         self._reasons[(order.resource, to, order.kind)] = order.reason
 
-    def begins(self, host: Host, resource: ResourceId, now_us: int) -> None:
-        """Judge a service that begins."""
-        self._expect(host, resource, ActionKind.START, now_us)
-        if host.node is not None:
+    def begins(self, host: Host, resource: ResourceId, action: str, now_us: int) -> None:
+        """Judge a service that begins, or is promoted."""
+        self._expect(host, resource, ActionKind(action), now_us)
+        if host.node is not None and action == "start":
             self._begun[_Begun(host.name, host.node.generation, resource)] = now_us
 
     def ends(self, host: Host, resource: ResourceId, now_us: int) -> None:
@@ -246,7 +250,7 @@ class RecordedMoves:
                 self._violations.add(f"S6: {text} at {at_us // 1000} ms")
 
     def _expect(self, host: Host, resource: ResourceId, kind: ActionKind, now_us: int) -> None:
-        primitive = host.node.configuration.primitive(resource) if host.node else None
+        primitive = unit(host.node.configuration, resource) if host.node else None
         if kind is ActionKind.STOP and primitive is None:
             return  # removed from the configuration: the node ends it by itself
         known = self._reasons.get((resource, host.name, kind)) or any(
@@ -301,6 +305,9 @@ class Placed:
         faults = []
         running = {resource for host in self._hosts for resource in host.running}
         for decision in snapshot.decisions:
+            if decision.places or snapshot.configuration.clone_of(decision.resource) is not None:
+                faults += self._misplaced_copies(decision)
+                continue
             if decision.blocked.startswith(f"{decision.resource} waits for "):
                 continue  # what it waits for is judged itself, and may rightly run nowhere
             is_running = ResourceId(decision.resource) in running
@@ -310,8 +317,27 @@ class Placed:
                 faults.append(f"{decision.resource} should not run")
             if decision.blocked:
                 faults.append(decision.blocked)
-        strange = running - {item.resource for item in snapshot.decisions}
+        strange = {plain(r) for r in running} - {item.resource for item in snapshot.decisions}
         return faults + [f"{item} runs and is not configured" for item in sorted(strange)]
+
+    def _misplaced_copies(self, decision: Decision) -> list[str]:
+        """Judge what is in a clone: each instance where it should be, and promoted if it should."""
+        wanted = {(p.instance, p.node, p.role is Role.PROMOTED) for p in decision.places}
+        found = {
+            (resource, host.name, resource in host.machine.promoted)
+            for host in self._hosts
+            for resource in host.running
+            if plain(resource) == decision.resource
+        }
+        if decision.blocked:
+            is_waiting = decision.blocked.startswith(f"{decision.resource} waits for ")
+            return [] if is_waiting else [decision.blocked]
+        return [
+            f"{resource} {'is' if there in found else 'should be'}"
+            f" {'promoted' if promoted else 'there'} on {node}"
+            for there in sorted(wanted ^ found)
+            for resource, node, promoted in (there,)
+        ]
 
 
 class Judges:
@@ -328,10 +354,10 @@ class Judges:
         self.changes = 0
         """Services that began or ended."""
 
-    def begins(self, host: Host, primitive: Primitive) -> None:
-        """A service is about to begin."""
-        self.proven_takeover.begins(host, primitive, self._now_us())
-        self.recorded_moves.begins(host, primitive.id, self._now_us())
+    def begins(self, host: Host, primitive: Primitive, action: str) -> None:
+        """A service is about to begin, or to be promoted."""
+        self.proven_takeover.begins(host, primitive, action, self._now_us())
+        self.recorded_moves.begins(host, primitive.id, action, self._now_us())
 
     def is_stopped(self, host: Host, resource: ResourceId) -> None:
         """The daemon, which belongs to the cluster, means to stop a running service."""

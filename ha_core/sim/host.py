@@ -12,6 +12,7 @@ from collections import deque
 from random import Random
 
 from ha_core.config.model import Primitive
+from ha_core.config.units import may_be_promoted
 from ha_core.effects import (
     CancelOperation,
     CommandAnswered,
@@ -486,13 +487,14 @@ class Host:
             resource = self.agents.ended.pop(event.operation_id, None)
         else:
             resource = ResourceId(event.resource)
-        if resource is not None and resource not in self.running:
+        if resource is not None and not self.machine.has_right(resource):
             self.claims.prove(resource)
 
     def _begins(self, effect: RunOperation) -> None:
-        primitive = effect.primitive
         assert self.node is not None
-        self._world.note(f"{self.name} begins {primitive.id}")
-        if self.observer is not None and primitive.id not in self.running:
-            self.observer.begins(self, primitive)
-        self.claims.begin(primitive, self.node.generation)
+        primitive, is_promotion = effect.primitive, effect.action == "promote"
+        self._world.note(f"{self.name} begins to {effect.action} {primitive.id}")
+        if self.observer is not None and (is_promotion or primitive.id not in self.running):
+            self.observer.begins(self, primitive, effect.action)
+        if is_promotion or not may_be_promoted(primitive):
+            self.claims.begin(primitive, self.node.generation)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ha_core.agents.registry import LIFETIME_MS, may_run_twice
 from ha_core.config.model import AgentClass, Primitive
+from ha_core.config.units import may_be_promoted
 from ha_core.gates import Gates
 from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.sim.clock import Clock
@@ -38,6 +39,8 @@ class Machine:
             else None
         )
         self.running: dict[ResourceId, Primitive] = {}
+        self.promoted: set[ResourceId] = set()
+        """What of it is promoted."""
         self.lease_until_ms: Millis = 0
         """What the daemon said last."""
         self.on_change: Callable[[], None] = _nobody
@@ -57,12 +60,21 @@ class Machine:
         """Return whether this machine has the resource, as far as it must not exist twice."""
         if self.is_suspended or primitive.meta.accept_risk or may_run_twice(primitive):
             return False
+        if may_be_promoted(primitive) and primitive.id not in self.promoted:
+            return False
         if primitive.agent.agent_class is AgentClass.ADDRESS:
             if self.gate is not None:
                 return self.gate.is_open()
             # Put on its interface for a time, which the kernel counts in whole seconds.
             return self.clock.now_ms() < self.lease_until_ms + LIFETIME_MS
         return not self.is_stalled
+
+    def has_right(self, resource: ResourceId) -> bool:
+        """Return whether it is there in the role in which it must not be twice."""
+        primitive = self.running.get(resource)
+        if primitive is None or not may_be_promoted(primitive):
+            return primitive is not None
+        return resource in self.promoted
 
     # --- what runs -----------------------------------------------------------------------
 
@@ -77,10 +89,21 @@ class Machine:
     def end(self, resource: ResourceId) -> Primitive | None:
         """Something runs no more; return it if it did."""
         primitive = self.running.pop(resource, None)
+        self.promoted.discard(resource)
         if primitive is not None:
             self._want_watchdog()
             self.on_change()
         return primitive
+
+    def promote(self, resource: ResourceId) -> None:
+        """Something that runs is promoted from now on."""
+        self.promoted.add(resource)
+        self.on_change()
+
+    def demote(self, resource: ResourceId) -> None:
+        """Something is promoted no more."""
+        self.promoted.discard(resource)
+        self.on_change()
 
     def hold(self, until_ms: Millis) -> None:
         """The daemon passes its lease on to those who enforce it."""
@@ -134,6 +157,7 @@ class Machine:
             self.gate.close()
         if self.running:
             self.running.clear()
+            self.promoted.clear()
             self._want_watchdog()
             self.on_change()
 

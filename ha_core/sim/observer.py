@@ -30,8 +30,8 @@ class Services:
 class Observer(Protocol):
     """Who sees from outside what a machine does."""
 
-    def begins(self, host: "Host", primitive: Primitive) -> None:
-        """A service is about to begin."""
+    def begins(self, host: "Host", primitive: Primitive, action: str) -> None:
+        """A service is about to begin, or (`action` is `promote`) to be promoted."""
         ...
 
     def is_stopped(self, host: "Host", resource: ResourceId) -> None:

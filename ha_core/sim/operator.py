@@ -255,10 +255,12 @@ def _without(before: Configuration) -> Configuration | None:
         if (kept := tuple(member for member in group.members if member != gone))
     )
     names = {gone} | ({group.id for group in before.groups} - {group.id for group in groups})
+    names |= {clone.id for clone in before.clones if clone.member in names}
     return replace(
         before,
         primitives=before.primitives[:-1],
         groups=groups,
+        clones=tuple(clone for clone in before.clones if clone.member not in names),
         locations=tuple(item for item in before.locations if item.resource not in names),
         colocations=tuple(
             item for item in before.colocations if not {item.resource, item.with_resource} & names

@@ -79,10 +79,10 @@ def nodes_count_as_lost_after_half_the_time(patch: pytest.MonkeyPatch) -> None:
     """The silence that makes a node lost is judged by D/2, and no lease is remembered."""
     check = roster.Roster.check
 
-    def hasty(self: roster.Roster, silent_ms, starting, now_ms, wall_ms):  # type: ignore[no-untyped-def]
+    def hasty(self: roster.Roster, silent_ms, starting, *more):  # type: ignore[no-untyped-def]
         for record in self.records.values():
             record.lease_bound_ms = 0
-        return check(self, {k: v * 2 for k, v in silent_ms.items()}, starting, now_ms, wall_ms)
+        return check(self, {k: v * 2 for k, v in silent_ms.items()}, starting, *more)
 
     silence = roster.Roster._silence
 
