@@ -7,6 +7,7 @@ import gc
 import json
 import sys
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -14,7 +15,7 @@ import click
 from ha_core.cli.options import Options, verb
 from ha_core.errors import ConfigError, HaError
 from ha_core.policy.cib.read import read_cib
-from ha_core.policy.engine.plan import Plan, plan
+from ha_core.policy.engine.plan import Plan, is_wanting, plan
 
 
 @click.command()
@@ -26,8 +27,15 @@ from ha_core.policy.engine.plan import Plan, plan
     help="The CIB to plan for, as XML.",
 )
 @click.option("--server", is_flag=True, help="Read paths of CIBs, one a line; answer in JSON.")
+@click.option(
+    "--placement",
+    type=click.Choice(("greedy", "exact")),
+    default="greedy",
+    show_default=True,
+    help="exact: search a place for what the greedy order leaves stopped.",
+)
 @verb
-def policy(options: Options, file: Path | None, server: bool) -> None:
+def policy(options: Options, file: Path | None, server: bool, placement: str) -> None:
     """Say what the policy engine decides for a CIB: one transition, and where it leads.
 
     The present time is the CIB's execution-date, if it has one.
@@ -35,25 +43,36 @@ def policy(options: Options, file: Path | None, server: bool) -> None:
     if server == (file is not None):
         raise click.UsageError("give either --cib FILE or --server")
     gc.disable()  # a plan makes no cycles worth a search, and much that would be searched
+    is_exact = placement == "exact"
     if file is None:
-        _serve()
+        _serve(is_exact=is_exact)
         return
-    made = _planned(file)
+    made = _planned(file, is_exact=is_exact)
+    offer = None if is_exact or not is_wanting(made) else _offered(made)
     if options.as_json:
-        click.echo(json.dumps(made.as_value(), ensure_ascii=False))
+        value = made.as_value()
+        if offer is not None and offer.exact is not None:
+            value["offer"] = {"placement": "exact", **asdict(offer.exact)}
+        click.echo(json.dumps(value, ensure_ascii=False))
         return
     from ha_core.cli.policy_text import plan_lines  # programs want the JSON, and at once
 
-    click.echo("\n".join(plan_lines(made)))
+    click.echo("\n".join(plan_lines(made, offer)))
 
 
-def _serve() -> None:
+def _offered(made: Plan) -> Plan | None:
+    from ha_core.policy.engine.exact import offered  # seldom is anything stopped
+
+    return offered(made)
+
+
+def _serve(*, is_exact: bool) -> None:
     for line in sys.stdin:
         path = line.strip()
         if not path:
             continue
         try:
-            answer = _planned(Path(path)).as_value()
+            answer = _planned(Path(path), is_exact=is_exact).as_value()
         except HaError as error:
             answer = {"error": str(error)}
         sys.stdout.write(json.dumps(answer) + "\n")
@@ -61,7 +80,7 @@ def _serve() -> None:
         gc.collect()
 
 
-def _planned(path: Path) -> Plan:
+def _planned(path: Path, *, is_exact: bool) -> Plan:
     try:
         text = path.read_bytes()
     except OSError as fault:
@@ -70,4 +89,6 @@ def _planned(path: Path) -> Plan:
         problem = read_cib(text, int(time.time()))
     except ConfigError as fault:
         raise ConfigError(f"{path}: {fault}") from fault
+    if is_exact:
+        problem = replace(problem, options=replace(problem.options, is_exact=True))
     return plan(problem)

@@ -9,7 +9,7 @@ from typing import Final
 
 from ha_core.policy.engine.graph import Action
 from ha_core.policy.engine.items import Board, Item
-from ha_core.policy.engine.plan import Plan
+from ha_core.policy.engine.plan import Exact, Plan
 from ha_core.policy.engine.problem import Role, Task
 from ha_core.policy.engine.report import actions_of, held_up
 
@@ -24,8 +24,8 @@ _AFTER_MAX: Final = 8
 _MS_PER_S: Final = 1000
 
 
-def plan_lines(plan: Plan) -> Iterator[str]:
-    """Yield the plan, a line at a time."""
+def plan_lines(plan: Plan, offer: Plan | None = None) -> Iterator[str]:
+    """Yield the plan, a line at a time, and what an exact search would do better."""
     yield "nodes"
     yield from (f"  {line}" for line in _nodes(plan))
     yield "after this transition"
@@ -33,6 +33,10 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     done = list(_actions(plan))
     yield "actions, in this order" if done else "nothing needs to be done"
     yield from (f"  {line}" for line in done)
+    if plan.exact is not None:
+        yield from _searched(plan, plan.exact)
+    if offer is not None and offer.exact is not None:
+        yield from _offered(offer, offer.exact)
     hindered = list(_hindered(plan))
     if hindered:
         yield "cannot be done"
@@ -113,6 +117,43 @@ def _why_not(item: Item) -> str:
             return above.reasons[-1].text
         above = above.parent
     return ""
+
+
+# --- the exact search
+
+
+def _searched(plan: Plan, exact: Exact) -> Iterator[str]:
+    if not exact.is_better:
+        yield (
+            "placement: exact: no placement runs more than that of the greedy order"
+            if exact.is_complete
+            else "placement: exact: nothing better was found in the time there was"
+        )
+        return
+    yield "placement: exact did better than the greedy order"
+    for name in exact.gained:
+        yield f"  {name} runs {_at(plan, name)}, the greedy order leaves it stopped"
+    for name in exact.moved:
+        yield f"  {name} is {_at(plan, name)} for that"
+    for name in exact.lost:
+        yield f"  {name} is stopped for that: it is worth less, or it is fewer"
+    if not exact.is_complete:
+        yield "  there may be something still better: the time was up"
+
+
+def _offered(offer: Plan, exact: Exact) -> Iterator[str]:
+    moved = "".join(f", with {name} {_at(offer, name)}" for name in exact.moved)
+    lost = "".join(f"; {name} would be stopped" for name in exact.lost)
+    for name in exact.gained:
+        yield (
+            f"{name} stays stopped by the greedy order; `placement: exact` would run it"
+            f" {_at(offer, name)}{moved}{lost}"
+        )
+
+
+def _at(plan: Plan, name: str) -> str:
+    node = plan.board.items[name].node
+    return f"on {plan.board.nodes[node].node.name}" if node is not None else "nowhere"
 
 
 # --- actions

@@ -104,3 +104,57 @@ def test_the_plan_does_not_hang_on_the_order_of_hashes(file: Path) -> None:
         for seed in ("0", "1", "2")
     }
     assert len(outputs) == 1
+
+
+@pytest.fixture
+def tight(tmp_path: Path) -> Path:
+    """Room for both, if the small one does not take the large node that it prefers."""
+
+    def room(owner: str, amount: int) -> str:
+        return pairs("utilization", {"cpu": str(amount)}, f"u-{owner}")
+
+    def needs(name: str, amount: int) -> str:
+        return primitive(name, room(name, amount))
+
+    path = tmp_path / "tight.xml"
+    path.write_bytes(
+        cib(
+            needs("a", 3) + needs("b", 6),
+            '<rsc_location id="l" rsc="a" node="n2" score="100"/>',
+            options={"placement-strategy": "utilization"},
+            inside={"n1": room("n1", 4), "n2": room("n2", 8)},
+        )
+    )
+    return path
+
+
+OFFER = "b stays stopped by the greedy order; `placement: exact` would run it on n2, with a on n1"
+
+
+def test_a_better_placement_is_offered_and_not_taken(tight: Path) -> None:
+    lines = run("--cib", tight).output.splitlines()
+    assert OFFER in lines
+    assert any(line.startswith("  b: stopped: ") for line in lines)
+    value = json.loads(run("--cib", tight, "--json").output)
+    assert value["placement"] == {"a": {"node": "n2", "role": "Started"}}
+    assert value["offer"]["gained"] == ["b"]
+
+
+def test_a_better_placement_is_taken_where_it_is_asked_for(tight: Path) -> None:
+    output = run("--cib", tight, "--placement", "exact").output
+    assert "  b: started on n2 (now stopped)" in output.splitlines()
+    assert "placement: exact did better than the greedy order" in output
+    assert "  b runs on n2, the greedy order leaves it stopped" in output.splitlines()
+    assert "  a is on n1 for that" in output.splitlines()
+    assert OFFER not in output
+    value = json.loads(run("--cib", tight, "--placement", "exact", "--json").output)
+    assert value["placement"]["b"] == {"node": "n2", "role": "Started"}
+    assert value["exact"]["moved"] == ["a"]
+
+
+def test_where_nothing_can_be_better_nothing_is_offered(file: Path) -> None:
+    assert "placement: exact" not in run("--cib", file).output
+    assert "offer" not in json.loads(run("--cib", file, "--json").output)
+    assert "runs more than that of the greedy order" in run(
+        "--cib", file, "--placement", "exact"
+    ).output  # fmt: skip

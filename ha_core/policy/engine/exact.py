@@ -12,7 +12,7 @@ from typing import Final
 
 from ha_core.policy.engine.items import Board, Item, Reason
 from ha_core.policy.engine.pinned import LEAVES, Choice, Key, Made, Pinned
-from ha_core.policy.engine.plan import Exact, Plan, solve, solve_if
+from ha_core.policy.engine.plan import Exact, Plan, is_wanting, solve, solve_if
 from ha_core.policy.engine.problem import Problem, Role
 from ha_core.policy.engine.prospects import Prospect, part_of, parts, prospects
 
@@ -233,11 +233,17 @@ def plan_exactly(problem: Problem, box: Box | None = None, *, is_look: bool = Fa
     return better_than(solve(problem), box, is_look=is_look)
 
 
+def offered(greedy: Plan, box: Box | None = None) -> Plan | None:
+    """Return a plan in which something runs that this one leaves stopped, if a look finds one."""
+    better = better_than(greedy, box, is_look=True)
+    return better if better.exact is not None and better.exact.gained else None
+
+
 def better_than(greedy: Plan, box: Box | None = None, *, is_look: bool = False) -> Plan:
     """Return a better plan than this greedy one, else itself, noting whether all was tried."""
     problem = greedy.board.problem
     box = box or Box(LOOK_STEPS_MAX if is_look else STEPS_MAX)
-    wanting = [part for part in parts(problem) if _is_wanting(greedy, part)]
+    wanting = [part for part in parts(problem) if is_wanting(greedy, part)]
     if is_look and (not wanting or not box.take(len(greedy.board.items))):
         return greedy
     begin = _solved(problem, Pinned({}))
@@ -294,19 +300,6 @@ def _settled(problem: Problem, greedy: tuple[Plan, Worth]) -> tuple[Plan, Worth]
     if not chooser.is_broken:
         found.append(still)
     return max(found, key=lambda one: one[1])
-
-
-def _is_wanting(plan: Plan, part: set[str]) -> bool:
-    """Whether anything in the part is stopped that should run."""
-    return any(
-        item.is_managed
-        and not item.is_surplus
-        and item.meta.target_role is not Role.STOPPED
-        and item.node not in plan.outcome.roles.get(item.id, {})
-        for top in plan.board.tops
-        if top.id in part
-        for item in top.primitives()
-    )
 
 
 def _as_is(plan: Plan) -> dict[Key, Choice]:

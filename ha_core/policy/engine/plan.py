@@ -3,7 +3,7 @@
 Owns: the sequence of the stages.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import asdict, dataclass
 
 from ha_core.policy.engine.actions import act
@@ -12,7 +12,7 @@ from ha_core.policy.engine.graph import Graph
 from ha_core.policy.engine.items import Board
 from ha_core.policy.engine.outcome import Outcome, make_json, outcome
 from ha_core.policy.engine.placement import place
-from ha_core.policy.engine.problem import Problem
+from ha_core.policy.engine.problem import Problem, Role
 from ha_core.policy.engine.unpack import unpack
 
 
@@ -49,6 +49,19 @@ class Plan:
         if self.exact is not None:
             value["exact"] = asdict(self.exact)
         return value
+
+
+def is_wanting(plan: Plan, tops: Container[str] | None = None) -> bool:
+    """Return whether anything (of these top-level resources) is stopped that ought to run."""
+    return any(
+        item.is_managed
+        and not item.is_surplus
+        and item.meta.target_role is not Role.STOPPED
+        and item.node not in plan.outcome.roles.get(item.id, {})
+        for top in plan.board.tops
+        if tops is None or top.id in tops
+        for item in top.primitives()
+    )
 
 
 def plan(problem: Problem, is_cancelled: Callable[[], bool] | None = None) -> Plan:
