@@ -11,8 +11,8 @@ from ha_core.agents.registry import may_run_twice
 from ha_core.config.model import Ordering, OrderKind
 from ha_core.fencing.rules import asks_for_fencing, can_fence
 from ha_core.ids import INFINITY, NodeName, ResourceId
+from ha_core.policy.own import Seat
 from ha_core.policy.picture import Picture
-from ha_core.policy.placement import Seat
 from ha_core.policy.transition import Action, ActionKey, ActionKind
 from ha_core.policy.warm import make_before_break
 from ha_core.policy.wording import WORDS_CHARACTERS_MAX, brief

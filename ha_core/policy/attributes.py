@@ -89,7 +89,7 @@ def connectivity_reasons(
     }
     if not total or not counts:
         return
-    wish = _prefers(picture, item)
+    wish = picture.prefers_connectivity(item)
     if wish and len(set(counts.values())) > 1:
         for node, count in counts.items():
             words = f"{node} reaches {count} of {total} ping targets, each counts {text(wish)}"
@@ -122,17 +122,6 @@ def _known(picture: Picture, node: NodeName) -> Connectivity | None:
     observed = picture.observed.get(node)
     known = observed.connectivity if observed is not None else None
     return None if known is None or known.fault else known
-
-
-def _prefers(picture: Picture, item: Resolved) -> int:
-    """Return the score of each target; a group's wish counts once, for its first member."""
-    group = picture.groups.get(item.id)
-    own, rest = item.primitive.meta, picture.configuration.defaults.meta
-    if own.prefers_connectivity is not None:
-        return own.prefers_connectivity
-    if group is not None and group.meta.prefers_connectivity is not None:
-        return group.meta.prefers_connectivity if group.members[0] == item.id else 0
-    return rest.prefers_connectivity or 0
 
 
 def _compare(operation: Comparison, left: str, right: str) -> bool:

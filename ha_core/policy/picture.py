@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ha_core.agents.registry import may_run_twice
-from ha_core.config.model import Configuration, Meta, Node, OnFail, Primitive, TargetRole
+from ha_core.config.model import (
+    Clone,
+    Configuration,
+    Meta,
+    Node,
+    OnFail,
+    Primitive,
+    TargetRole,
+)
+from ha_core.config.units import plain
 from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
 from ha_core.policy.transition import Reason
 from ha_core.policy.wording import WORDS_CHARACTERS_MAX, brief
@@ -29,7 +38,8 @@ _ACTIVE = (
     InstanceState.BLOCKED,
     InstanceState.UNCERTAIN,
 )
-_BLOCKING = (OnFail.BLOCK, OnFail.FENCE)
+BLOCKING = (OnFail.BLOCK, OnFail.FENCE)
+"""After such a failure nothing is done until somebody has looked."""
 _REACHABLE = (NodeState.ONLINE, NodeState.PENDING, NodeState.SUSPECT)
 
 
@@ -39,13 +49,19 @@ class Resolved:
 
     primitive: Primitive
     group: ResourceId | None
+    clone: Clone | None
     is_managed: bool
-    is_wanted: bool
+    wish: TargetRole
     stickiness: int
     priority: int
     threshold: int
     failure_timeout_ms: Millis
     needs_connectivity: bool
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is wanted in any role but stopped."""
+        return self.wish is not TargetRole.STOPPED
 
     @property
     def id(self) -> ResourceId:
@@ -64,6 +80,8 @@ class Picture:
         self.at_wall_ms = at_wall_ms
         self.is_quorate = status.quorate
         self.groups = {m: group for group in configuration.groups for m in group.members}
+        self._clones = {clone.member: clone for clone in configuration.clones}
+        self._members = {group.id: group.members for group in configuration.groups}
         self.nodes: dict[NodeName, Node] = {
             node.name: node
             for node in sorted(configuration.nodes, key=lambda item: item.name)
@@ -76,16 +94,49 @@ class Picture:
         }
         for node in status.nodes:
             for instance in node.instances:
-                if instance.resource in self._instances:
-                    self._instances[instance.resource].append((node.name, instance))
+                found = self._instances.get(instance.resource)
+                if found is None and self._clones:
+                    found = self._instances.get(plain(instance.resource))
+                if found is not None:
+                    found.append((node.name, instance))
         self._active = {
             resource: [(node, item) for node, item in found if _is_active(item)]
             for resource, found in self._instances.items()
         }
+        self.failing = tuple(
+            resource
+            for resource, found in self._instances.items()
+            if any(item.failure is not None or item.fail_count for _, item in found)
+        )
+        """Primitives of which anything has failed."""
         self.restarts = self._expand(status.restarts)
         self._intended = dict(status.intended)
         self._closing = self._failures_that_close()
         self.closed = {name: reason for name in self.nodes if (reason := self._why_closed(name))}
+
+    def members(self, name: ResourceId) -> tuple[ResourceId, ...]:
+        """Return the primitives of a group or clone, or the name itself."""
+        clone = self.configuration.clone(name) if self._clones else None
+        name = clone.member if clone is not None else name
+        return self._members.get(name, (name,))
+
+    def names(self, resource: ResourceId) -> tuple[ResourceId, ...]:
+        """Return the names under which constraints may speak of a primitive: its own, and of the
+        first of a group and of what is cloned also those.
+        """
+        found: tuple[ResourceId, ...] = (resource,)
+        group = self.groups.get(resource)
+        if group is not None:
+            if group.members[0] != resource and group.colocated:
+                return found
+            found = (resource, group.id)
+        clone = self._clones.get(found[-1])
+        return (*found, clone.id) if clone is not None else found
+
+    def clone_of(self, resource: ResourceId) -> Clone | None:
+        """Return the clone that the primitive is in, or None."""
+        group = self.groups.get(resource)
+        return self._clones.get(group.id if group is not None else resource)
 
     # --- resources -----------------------------------------------------------------------
 
@@ -111,6 +162,32 @@ class Picture:
         intended = self._intended.get(resource)
         is_moving = may_run_twice(self.resources[resource].primitive) and intended in where
         return intended if is_moving or not where else None
+
+    def intended(self, resource: ResourceId) -> NodeName | None:
+        """Return where the last plan placed the primitive, if it has begun to go there."""
+        return self._intended.get(resource)
+
+    def migrates(self, resource: ResourceId) -> bool:
+        """Return whether a live migration of the primitive has begun and not ended."""
+        return any(
+            item.migrated_from is not None or item.pending == "migrate_to"
+            for _, item in self._instances[resource]
+        )
+
+    def prefers_connectivity(self, item: Resolved) -> int:
+        """Return the score of each ping target that a node reaches.
+
+        The wish of a group, or of a clone, counts once: for its first member.
+        """
+        found = item.primitive.meta.prefers_connectivity
+        group = self.groups.get(item.id)
+        for whole in (group, item.clone):
+            if found is None and whole is not None:
+                found = whole.meta.prefers_connectivity
+                if found is not None and group is not None and group.members[0] != item.id:
+                    return 0
+        default = self.configuration.defaults.meta.prefers_connectivity
+        return found if found is not None else default or 0
 
     def unknown(self, resource: ResourceId) -> list[NodeName]:
         """Return the reachable nodes of which nobody knows whether the primitive runs there."""
@@ -142,7 +219,7 @@ class Picture:
     def failure(self, resource: ResourceId, instance: Instance) -> Failure | None:
         """Return the failure there, unless its time-out has passed."""
         failure, timeout_ms = instance.failure, self.resources[resource].failure_timeout_ms
-        is_for_good = failure is not None and failure.on_fail in _BLOCKING
+        is_for_good = failure is not None and failure.on_fail in BLOCKING
         if failure is None or not timeout_ms or is_for_good:
             return failure
         return None if self.at_wall_ms > failure.at_wall_ms + timeout_ms else failure
@@ -155,7 +232,7 @@ class Picture:
         if failure is not None and failure.kind is FailureKind.HARD:
             text = f"{failure.action} on {node} cannot succeed there ({words})"
             return Reason("hard-failure", text, node, -INFINITY, cure)
-        if failure is not None and failure.action == "stop" and failure.on_fail in _BLOCKING:
+        if failure is not None and failure.action == "stop" and failure.on_fail in BLOCKING:
             text = f"its stop failed on {node} ({words})"
             return Reason("failed-stop", text, node, -INFINITY, cure)
         if failure is not None and failure.on_fail is OnFail.IGNORE:
@@ -237,19 +314,25 @@ class Picture:
     def _expand(self, names: tuple[ResourceId, ...]) -> frozenset[ResourceId]:
         found: set[ResourceId] = set()
         for name in names:
-            group = self.configuration.group(name)
-            found.update(group.members if group else (name,))
+            found.update(self.members(plain(name)))
         return frozenset(found)
 
     def _resolve(self, primitive: Primitive) -> Resolved:
         group = self.groups.get(primitive.id)
-        metas = (primitive.meta, group.meta if group else Meta(), self.configuration.defaults.meta)
+        clone = self.clone_of(primitive.id)
+        metas = (
+            primitive.meta,
+            group.meta if group else Meta(),
+            clone.meta if clone else Meta(),
+            self.configuration.defaults.meta,
+        )
         role = _first([meta.target_role for meta in metas], TargetRole.STARTED)
         return Resolved(
             primitive=primitive,
             group=group.id if group else None,
+            clone=clone,
             is_managed=_first([meta.managed for meta in metas], True),
-            is_wanted=role is TargetRole.STARTED,
+            wish=role,
             stickiness=_first([meta.stickiness for meta in metas], 1),
             priority=_first([meta.priority for meta in metas], 0),
             threshold=_first([meta.migration_threshold for meta in metas], INFINITY),

@@ -5,39 +5,19 @@ Owns: the assignment, with the reasons for it. Source: Pacemaker Explained,
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ha_core.config.model import Colocation
 from ha_core.ids import INFINITY, NodeName, ResourceId
-from ha_core.policy.attributes import (
-    CONNECTIVITY,
-    connectivity_reasons,
-    listed_by_rules,
-    rule_reasons,
-)
-from ha_core.policy.picture import Picture, Resolved
+from ha_core.policy.attributes import CONNECTIVITY
+from ha_core.policy.own import Own, Seat
+from ha_core.policy.picture import Picture
 from ha_core.policy.scores import add, share, text
 from ha_core.policy.transition import Reason
-from ha_core.policy.wording import together, wish
+from ha_core.policy.wording import together
 from ha_core.status import InstanceState
 
 _NOWHERE: Final = "no node may run it: "
-
-
-@dataclass(slots=True)
-class Seat:
-    """One primitive while it is being placed; `final` once `node` is decided."""
-
-    scores: dict[NodeName, int]
-    reasons: list[Reason] = field(default_factory=list)
-    node: NodeName | None = None
-    final: bool = False
-    head: Reason = field(default_factory=lambda: Reason("undecided", ""))
-    missing: ResourceId | None = None
-    """A primary that it must be with, and that has no node."""
-    bond: str = ""
-    """The newest sentence on what it must be with."""
 
 
 def place(picture: Picture) -> dict[ResourceId, Seat]:
@@ -61,9 +41,7 @@ def place(picture: Picture) -> dict[ResourceId, Seat]:
 class _Placement:
     def __init__(self, picture: Picture, lifted: frozenset[ResourceId]) -> None:
         self._picture = picture
-        self._lifted = lifted
         self._load = dict.fromkeys(picture.nodes, 0)
-        self._listed: dict[ResourceId, set[NodeName]] = {}
         self._leaning: dict[ResourceId, list[tuple[ResourceId, int]]] = {}
         """Primary to its dependents, with the score."""
         self._resting: dict[ResourceId, list[tuple[ResourceId, int]]] = {}
@@ -71,8 +49,8 @@ class _Placement:
         self._said: dict[tuple[ResourceId, ResourceId], str] = {}
         """Where the file says in a word that a dependent goes by its primary."""
         self._busy: set[ResourceId] = set()
-        self._list_nodes()
-        self._seats = {item.id: self._seat(item) for item in picture.resources.values()}
+        own = Own(picture, lifted)
+        self._seats = {item.id: own.seat(item) for item in picture.resources.values()}
         self._relate()
 
     def run(self) -> dict[ResourceId, Seat]:
@@ -81,101 +59,6 @@ class _Placement:
             for member in members:
                 self._assign(member)
         return self._seats
-
-    # --- scores --------------------------------------------------------------------------
-
-    def _list_nodes(self) -> None:
-        """Collect the nodes that location constraints name, for clusters where that is needed."""
-        for location in self._picture.configuration.locations:
-            expires = location.expires_wall_ms
-            if expires is not None and expires <= self._picture.at_wall_ms:
-                continue
-            group = self._picture.configuration.group(location.resource)
-            for resource in group.members if group else (location.resource,):
-                self._listed.setdefault(resource, set()).add(location.node)
-        for rule in self._picture.configuration.rules:
-            group = self._picture.configuration.group(rule.resource)
-            found = set(listed_by_rules(self._picture, (rule.resource,)))
-            for resource in group.members if group else (rule.resource,):
-                self._listed.setdefault(resource, set()).update(found)
-
-    def _seat(self, item: Resolved) -> Seat:
-        picture = self._picture
-        seat = Seat(dict.fromkeys(picture.nodes, 0))
-        everywhere = picture.ban_everywhere(item.id)
-        if everywhere is not None:
-            self._everywhere(seat, everywhere)
-        if not picture.configuration.options.symmetric:
-            for node in picture.nodes:
-                if node not in self._listed.get(item.id, ()):
-                    text_ = f"{node} is allowed by no location constraint"
-                    self._count(seat, Reason("not-listed", text_, node, -INFINITY))
-        self._locate(seat, item)
-        self._stick(seat, item)
-        for node, instance in picture.instances(item.id):
-            ban = picture.ban(item.id, node, instance)
-            if ban is not None:
-                self._count(seat, ban)
-        is_lifted = item.id in self._lifted
-        found = connectivity_reasons(picture, item, dict(seat.scores), is_lifted=is_lifted)
-        for reason in found:
-            self._count(seat, reason)
-            if reason.node is None:
-                seat.reasons.append(reason)
-        return seat
-
-    def _locate(self, seat: Seat, item: Resolved) -> None:
-        names: tuple[ResourceId, ...] = (item.id,)
-        group = self._picture.groups.get(item.id)
-        if group is not None and group.members[0] == item.id:
-            names = (item.id, group.id)
-        for location in self._picture.configuration.locations:
-            expires = location.expires_wall_ms
-            if location.resource not in names or (
-                expires is not None and expires <= self._picture.at_wall_ms
-            ):
-                continue
-            if location.source:
-                if location.score:
-                    self._count(seat, wish(location, location.node, item.id))
-                continue
-            what = f"{location.origin} {location.id}"
-            if location.origin == "administrator":
-                what = f"location constraint {location.id}"
-            words = f"{what} gives {location.node} {text(location.score)}"
-            if location.score <= -INFINITY:
-                words = f"{what} forbids {location.node}"
-            self._count(seat, Reason("location", words, location.node, location.score))
-        for reason in rule_reasons(self._picture, names):
-            self._count(seat, reason)
-
-    def _stick(self, seat: Seat, item: Resolved) -> None:
-        node = self._picture.current(item.id)
-        watched = not self._picture.acts_on(item.id)
-        for where, instance in self._picture.active(item.id):
-            if watched or instance.state is InstanceState.BLOCKED:
-                words = f"it is on {where}, and the cluster leaves it alone there"
-                self._count(seat, Reason("unmanaged", words, where, INFINITY))
-        if watched:
-            return
-        if node is None or item.stickiness <= 0:
-            return
-        if not any(where == node for where, _ in self._picture.active(item.id)):
-            words = f"it is on its way to {node} (stickiness {text(item.stickiness)})"
-        else:
-            words = f"it runs on {node} (stickiness {text(item.stickiness)})"
-        self._count(seat, Reason("stickiness", words, node, item.stickiness))
-
-    @staticmethod
-    def _count(seat: Seat, reason: Reason) -> None:
-        if reason.node in seat.scores and reason.score is not None:
-            seat.scores[reason.node] = add(seat.scores[reason.node], reason.score)
-            seat.reasons.append(reason)
-
-    @staticmethod
-    def _everywhere(seat: Seat, reason: Reason) -> None:
-        seat.scores = dict.fromkeys(seat.scores, -INFINITY)
-        seat.reasons.append(replace(reason, node=None, score=None))
 
     # --- colocations ---------------------------------------------------------------------
 
@@ -212,7 +95,7 @@ class _Placement:
             for name in seat.scores:
                 if name != node:
                     words = f"it may not run on {name}: {seat.bond}"
-                    self._count(seat, Reason("colocation", words, name, -INFINITY))
+                    seat.count(Reason("colocation", words, name, -INFINITY))
             return
         before, count = dict(seat.scores), len(seat.reasons)
         if node is not None:
@@ -220,7 +103,7 @@ class _Placement:
             if score <= -INFINITY:
                 verb = "must not share a node with"
             words = f"it {verb} {primary}{said}, which runs on {node}"
-            self._count(seat, Reason("colocation", words, node, score))
+            seat.count(Reason("colocation", words, node, score))
         elif score > 0:
             seat.scores = {name: add(value, -score) for name, value in before.items()}
         if score > -INFINITY and not self._is_placeable(resource, seat.scores):
@@ -301,7 +184,7 @@ class _Placement:
                     self._rest_on(resource, primary, score)
             self._heed(resource, resource, 1.0, frozenset((resource,)))
             if not self._picture.resources[resource].is_wanted:
-                self._everywhere(seat, Reason("not-wanted", "it is wanted stopped"))
+                seat.forbid(Reason("not-wanted", "it is wanted stopped"))
             self._decide(resource, seat)
         self._busy.discard(resource)
 

@@ -32,7 +32,7 @@ def best(desk: Desk, item: Item, preferred: int | None) -> int | None:
     tied = [node for node in usable if scores[node] == top]
     if len(tied) == 1:
         return tied[0]
-    current = desk.current(item) if item.roles else None
+    current = desk.current(item) if item.roles and item.heading is None else item.heading
     if current is not None and top > 0 and current in tied and not _is_of_unique_clone(item):
         item.reasons.append(_STAYS)
         return current

@@ -103,6 +103,12 @@ class Item:
     next_role: Role = Role.STOPPED
     promotion: int | None = None
     """Priority for promotion, once computed."""
+    hold: str = ""
+    """Why it must not start now where it is not active; empty: it may."""
+    heading: int | None = None
+    """The node that it is on its way to; None where nobody knows, or it is there."""
+    wishes: list[tuple["Item", list[int], list[int]]] = field(default_factory=list)
+    """Dependents with the scores before and after their wishes, if that is to be told."""
     reasons: list[Reason] = field(default_factory=list)
 
     @property

@@ -157,8 +157,9 @@ def _exclude(item: Item, modes: dict[Item, dict[int, Discovery]]) -> None:
 def _settle(desk: Desk, item: Item) -> None:
     """Add what each item's own options and history say; close what was not listed."""
     if item.kind is Kind.PRIMITIVE:
-        if item.roles:
+        if item.roles or item.heading is not None:
             _stick(desk, item)
+        if item.roles:
             _stop_everywhere(desk.board, item)
         for node, observed in item.observed.items():
             _bans(desk, item, node, observed)
@@ -172,9 +173,14 @@ def _settle(desk: Desk, item: Item) -> None:
 
 
 def _stick(desk: Desk, item: Item) -> None:
-    if not item.is_managed or item.meta.stickiness < 1 or len(item.roles) != 1:
+    if not item.is_managed or item.meta.stickiness < 1:
         return
-    node = next(iter(item.roles))
+    if item.heading is not None:
+        node = item.heading
+    elif len(item.roles) == 1:
+        node = next(iter(item.roles))
+    else:
+        return
     if item.scores[node] != _UNLISTED:
         item.scores[node] = add(item.scores[node], item.meta.stickiness)
         word = text(item.meta.stickiness)

@@ -84,6 +84,8 @@ def _hindrance(board: Board, action: Action, item: Item, node: int | None) -> st
         return f"{spot.node.name} is offline"
     if spot.node.is_pending:
         return f"{spot.node.name} is only joining"
+    if item.hold and not item.roles and action.task in NEEDY:
+        return item.hold
     if action.needs is Requires.NOTHING:
         return ""
     policy = quorum_policy(board, item)

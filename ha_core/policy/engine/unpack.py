@@ -40,6 +40,14 @@ def unpack(problem: Problem) -> Board:
         board.tops.append(item)
         _set_managed(item, problem.options)
     _observe(board)
+    for name, place in problem.headings:
+        heading = board.items.get(name)
+        if heading is not None and place in board.index:
+            heading.heading = board.index[place]
+    for name, why in problem.holds:
+        held = board.items.get(name)
+        if held is not None:
+            held.hold = why
     for item in board.tops:
         _sum_up(board, item)
     return board

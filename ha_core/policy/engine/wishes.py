@@ -29,7 +29,12 @@ def of_dependent(desk: Desk, link: Link, target: Item, scores: list[int]) -> lis
         return scores
     desk.start_walk()
     is_clone = target.kind is Kind.CLONE
-    return gather(desk, link.dependent, scores, link, link.factor, is_kind=is_clone)
+    desk.trace = [] if desk.board.problem.is_explained else None
+    found = gather(desk, link.dependent, scores, link, link.factor, is_kind=is_clone)
+    if desk.trace and found is not scores:
+        target.wishes += desk.trace
+    desk.trace = None
+    return found
 
 
 def gather(
@@ -72,6 +77,8 @@ def gather(
     desk.steps += 1
     found = _add_share(desk, source, scores, link, factor, is_kind=is_kind)
     if desk.has_choice(found):
+        if desk.trace is not None and found is not scores:
+            desk.trace.append((source, scores, found))
         found = spread(desk, source, found, factor, is_kind=is_kind, is_upward=is_upward)
     elif not is_binding:
         desk.walking.discard(source)

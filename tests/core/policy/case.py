@@ -3,8 +3,8 @@
 Owns: reading a case and showing a plan. A line each: `node NAME [words]`,
 `primitive ID [option=value]`, `group ID MEMBERS [option=value]`, `location
 RESOURCE NODE SCORE`, `says PATH NAMES`, `colocation A with B SCORE`, `order A then B`, `on NODE
-RESOURCE STATE [words]`, and the single words in `_LINES`. What nothing is said
-about on an online node is stopped there.
+RESOURCE STATE [words]`, `clone ID MEMBER [words]`, and the single words in `_LINES`. What nothing
+is said about on an online node is stopped there.
 """
 
 from collections.abc import Callable
@@ -14,26 +14,36 @@ from typing import Any, Final
 from ha_core.config.model import (
     AgentClass,
     AgentRef,
+    Clone,
     Colocation,
     Comparison,
     Configuration,
     Defaults,
     Exclusivity,
     Group,
+    Health,
+    HealthStrategy,
     Location,
+    LossPolicy,
     Meta,
+    MultipleActive,
     Node,
     NoQuorumPolicy,
     OnFail,
+    OrderedAction,
     Ordering,
     OrderKind,
     Origin,
     Ping,
     PingTarget,
     Primitive,
+    Role,
     Rule,
+    Strategy,
     TargetRole,
+    TicketConstraint,
 )
+from ha_core.config.units import units
 from ha_core.config.words import make
 from ha_core.ids import INFINITY, ConstraintId, NodeName, ResourceId
 from ha_core.policy.schedule import schedule
@@ -48,8 +58,10 @@ from ha_core.status import (
     InstanceState,
     NodeState,
     NodeStatus,
+    Ticket,
 )
 
+_ORDER_KINDS: Final = tuple(str(kind) for kind in OrderKind)
 _STATES: Final = {str(state): state for state in NodeState}
 _KINDS: Final = {
     1: FailureKind.SOFT,
@@ -69,6 +81,7 @@ class Case:
     is_quorate: bool = True
     restarts: list[ResourceId] = field(default_factory=list)
     intended: list[tuple[ResourceId, NodeName]] = field(default_factory=list)
+    tickets: list[Ticket] = field(default_factory=list)
     at_wall_ms: int = 0
     reached: dict[NodeName, Connectivity] = field(default_factory=dict)
 
@@ -80,14 +93,14 @@ class Case:
             self.is_quorate,
             tuple(sorted(self.restarts)),
             tuple(sorted(self.intended)),
+            tickets=tuple(self.tickets),
         )
 
     def _node(self, name: NodeName) -> NodeStatus:
         here = {r: item for (node, r), item in self.instances.items() if node == name}
         if self.nodes[name] is NodeState.ONLINE:
-            for primitive in self.configuration.primitives:
-                stopped = Instance(primitive.id, InstanceState.STOPPED)
-                here.setdefault(primitive.id, stopped)
+            for unit in units(self.configuration):
+                here.setdefault(unit.id, Instance(unit.id, InstanceState.STOPPED))
         instances = tuple(here[key] for key in sorted(here))
         reached = self.reached.get(name)
         return NodeStatus(name, self.nodes[name], 1, instances, connectivity=reached)
@@ -118,6 +131,9 @@ def _decision(decision: Decision) -> list[str]:
     scores = " ".join(f"{node}:{score_text(score)}" for node, score in decision.scores)
     why = decision.reasons[0].text
     lines = [f"{decision.resource} -> {decision.node or 'nowhere'} ({scores}): {why}"]
+    if decision.places:
+        places = [f"{place.instance}@{place.node}={place.role}" for place in decision.places]
+        lines.append(f"  places: {' '.join(places)}")
     if decision.blocked:
         lines.append(f"  held: {decision.blocked}")
     return lines
@@ -125,9 +141,14 @@ def _decision(decision: Decision) -> list[str]:
 
 def _action(action: Action) -> str:
     key = action.key
-    after = ", ".join(f"{a.kind} {a.resource} on {a.node}" for a in action.after)
+    after = ", ".join(
+        f"{a.kind}{' ' + a.note if a.note else ''} {a.resource} on {a.node}" for a in action.after
+    )
     behind = f" [after {after}]" if after else ""
-    return f"{key.kind} {key.resource} on {key.node}{behind}: {action.reason}"
+    words = [str(key.kind), key.note, key.resource, "on", key.node]
+    if action.peer is not None:
+        words += ["with", action.peer]
+    return f"{' '.join(word for word in words if word)}{behind}: {action.reason}"
 
 
 def score(text: str) -> int:
@@ -169,6 +190,9 @@ _META: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "exclusivity": ("exclusivity", Exclusivity),
     "needs": ("needs_connectivity", lambda text: text == "connectivity"),
     "prefers": ("prefers_connectivity", score),
+    "migrate": ("allow_migrate", lambda text: text == "true"),
+    "critical": ("critical", lambda text: text == "true"),
+    "active": ("multiple_active", MultipleActive),
 }
 
 
@@ -241,14 +265,33 @@ def _reaches(case: Case, words: list[str]) -> None:
 def _colocation(case: Case, words: list[str]) -> None:
     name = ConstraintId(f"c{_number(case)}")
     ends = ResourceId(words[0]), ResourceId(words[2])
-    _add(case, "colocations", Colocation(name, *ends, score(words[3])))
+    given = dict(word.split("=", 1) for word in words[4:])
+    item = Colocation(
+        name,
+        *ends,
+        score(words[3]),
+        role=Role(given["role"]) if "role" in given else None,
+        with_role=Role(given["with_role"]) if "with_role" in given else None,
+        node_attribute=given.get("attribute", ""),
+    )
+    _add(case, "colocations", item)
 
 
 def _order(case: Case, words: list[str]) -> None:
-    kind = OrderKind.OPTIONAL if "optional" in words else OrderKind.MANDATORY
+    kind = next((OrderKind(w) for w in words[3:] if w in _ORDER_KINDS), OrderKind.MANDATORY)
     name = ConstraintId(f"c{_number(case)}")
     ends = ResourceId(words[0]), ResourceId(words[2])
-    _add(case, "orderings", Ordering(name, *ends, kind, "asymmetrical" not in words))
+    given = dict(word.split("=", 1) for word in words[3:] if "=" in word)
+    item = Ordering(
+        name,
+        *ends,
+        kind,
+        "asymmetrical" not in words,
+        first_action=OrderedAction(given.get("first", "start")),
+        then_action=OrderedAction(given.get("then", "start")),
+        any_of=given.get("any_of", ""),
+    )
+    _add(case, "orderings", item)
 
 
 def _options(case: Case, words: list[str]) -> None:
@@ -259,6 +302,13 @@ def _options(case: Case, words: list[str]) -> None:
         options = replace(options, no_quorum_policy=NoQuorumPolicy.FREEZE)
     if "maintenance" in words:
         options = replace(options, maintenance=True)
+    if "stop-all" in words:
+        options = replace(options, stop_all=True)
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    if "strategy" in given:
+        options = replace(options, strategy=Strategy(given["strategy"]))
+    if "health" in given:
+        options = replace(options, health=Health(HealthStrategy(given["health"])))
     case.configuration = replace(case.configuration, options=options)
 
 
@@ -284,9 +334,72 @@ def _on(case: Case, words: list[str]) -> None:
         score(given.get("count", "0")),
         failure,
         stale="stale" in words,
+        role=Role(given["role"]) if "role" in given else None,
+        promotion_score=score(given["score"]) if "score" in given else None,
+        migrated_from=NodeName(given["from"]) if "from" in given else None,
     )
     if "stale" in words:
         case.restarts.append(resource)
+
+
+def _clone(case: Case, words: list[str]) -> None:
+    """`clone C a max=2 node_max=1 min=1 promoted_max=1 unique promotable interleave notify`."""
+    given = dict(word.split("=", 1) for word in words[2:] if "=" in word)
+    clone = Clone(
+        ResourceId(words[0]),
+        ResourceId(words[1]),
+        int(given["max"]) if "max" in given else None,
+        int(given.get("node_max", 1)),
+        int(given.get("min", 0)),
+        promoted_max=int(given.get("promoted_max", 1)),
+        meta=_meta([w for w in words[2:] if w.partition("=")[0] in _META], Meta()),
+        unique="unique" in words,
+        promotable="promotable" in words,
+        interleave="interleave" in words,
+        ordered="ordered" in words,
+        notify="notify" in words,
+    )
+    _add(case, "clones", clone)
+
+
+def _depends(case: Case, words: list[str]) -> None:
+    """`depends web on T promoted loss=freeze`."""
+    name = ConstraintId(f"c{_number(case)}")
+    role = Role.PROMOTED if "promoted" in words else None
+    loss = next((LossPolicy(w[5:]) for w in words if w.startswith("loss=")), LossPolicy.STOP)
+    _add(case, "tickets", TicketConstraint(name, words[2], ResourceId(words[0]), role, loss))
+
+
+def _health(case: Case, words: list[str]) -> None:
+    """`health n1 disk=red`."""
+    name, _, colour = words[1].partition("=")
+    nodes = tuple(
+        replace(node, attributes=(*node.attributes, (f"#health-{name}", colour)))
+        if node.name == words[0]
+        else node
+        for node in case.configuration.nodes
+    )
+    case.configuration = replace(case.configuration, nodes=nodes)
+
+
+def _amounts(words: list[str]) -> tuple[tuple[str, int], ...]:
+    return tuple((name, int(amount)) for name, _, amount in (w.partition("=") for w in words))
+
+
+def _capacity(case: Case, words: list[str]) -> None:
+    nodes = tuple(
+        replace(node, capacity=_amounts(words[1:])) if node.name == words[0] else node
+        for node in case.configuration.nodes
+    )
+    case.configuration = replace(case.configuration, nodes=nodes)
+
+
+def _takes(case: Case, words: list[str]) -> None:
+    primitives = tuple(
+        replace(item, utilization=_amounts(words[1:])) if item.id == words[0] else item
+        for item in case.configuration.primitives
+    )
+    case.configuration = replace(case.configuration, primitives=primitives)
 
 
 def _quorum(case: Case, words: list[str]) -> None:
@@ -309,6 +422,14 @@ _LINES: Final[dict[str, Callable[[Case, list[str]], None]]] = {
     "options": _options,
     "defaults": _defaults,
     "on": _on,
+    "clone": _clone,
+    "depends": _depends,
+    "health": _health,
+    "capacity": _capacity,
+    "takes": _takes,
+    "ticket": lambda case, words: case.tickets.append(
+        Ticket(words[0], "granted" in words, "standby" in words)
+    ),
     "quorum": _quorum,
     "restart": lambda case, words: case.restarts.append(ResourceId(words[0])),
     "intended": lambda case, words: case.intended.append(

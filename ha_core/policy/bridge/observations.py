@@ -1,0 +1,133 @@
+"""What each node has reported, as the whole engine is told it: roles, failures, what is under way.
+
+Owns: how an instance's state, its pending action and its failure become one observation. What may
+run on a lost node is none: it is held (`question`). Pure.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from ha_core.config import model
+from ha_core.ids import NodeName, ResourceId
+from ha_core.policy.bridge.frame import ROLES
+from ha_core.policy.engine.problem import Changed, Migration, Observed, OnFail, Role, Task
+from ha_core.policy.picture import BLOCKING, Picture
+from ha_core.status import Failure, FailureKind, Instance, InstanceState
+
+_RUNS: Final = (InstanceState.STARTED, InstanceState.FAILED, InstanceState.BLOCKED)
+_UNDER_WAY: Final = {
+    "start": Task.START,
+    "stop": Task.STOP,
+    "promote": Task.PROMOTE,
+    "demote": Task.DEMOTE,
+    "migrate_to": Task.MIGRATE_TO,
+    "migrate_from": Task.MIGRATE_FROM,
+    "reload": Task.RELOAD,
+}
+
+
+class Observations:
+    """The observations of one picture, in the order of its nodes."""
+
+    def __init__(self, picture: Picture) -> None:
+        self._picture = picture
+        self.found: list[Observed] = []
+        self.stopped: dict[str, list[str]] = {}
+        for resource in picture.resources:
+            moves = dict(self._moves(resource)) if picture.migrates(resource) else {}
+            for node, instance in picture.instances(resource):
+                self._read(resource, node, instance, moves.get(node))
+
+    def _read(
+        self, resource: ResourceId, node: NodeName, item: Instance, move: Migration | None
+    ) -> None:
+        picture = self._picture
+        if node not in picture.nodes:
+            return
+        if item.state is InstanceState.STOPPED and not (
+            item.pending or item.failure or item.fail_count or item.promotion_score is not None
+        ):
+            if picture.is_reachable(node):
+                self.stopped.setdefault(item.resource, []).append(node)
+            return
+        count = picture.fail_count(resource, item)
+        if not picture.is_reachable(node):
+            if count:
+                self.found.append(Observed(item.resource, node, is_known=False, fail_count=count))
+            return
+        failure = picture.failure(resource, item)
+        role = _role(item)
+        seen = Observed(
+            item.resource,
+            node,
+            role,
+            is_known=item.state is not InstanceState.UNKNOWN or role is not Role.STOPPED,
+            failed=_failed(item, failure, role),
+            failed_task=failure.action if failure is not None else "",
+            failed_text=f"{failure.action} failed" if failure is not None else "",
+            bans_node=failure is not None and _bans_node(failure),
+            bans_all=failure is not None and _bans_all(failure),
+            is_not_promoted_again=item.state is InstanceState.FAILED
+            and failure is not None
+            and failure.action == "promote",
+            pending=_UNDER_WAY.get(item.pending),
+            fail_count=count,
+            is_threshold_ignored=failure is not None and failure.on_fail is model.OnFail.IGNORE,
+            changed=Changed.RESTART if resource in picture.restarts and role else Changed.NO,
+            migration=move,
+            promotion_score=item.promotion_score,
+        )
+        self.found.append(seen)
+
+    def _moves(self, resource: ResourceId) -> Iterator[tuple[NodeName, Migration]]:
+        """Yield the live migration that has begun, by the node that it comes from.
+
+        What has arrived is still under way: its source has to be stopped.
+        """
+        picture = self._picture
+        for node, item in picture.instances(resource):
+            source, target = item.migrated_from, picture.intended(resource)
+            if source is not None:
+                yield source, Migration(source, node, is_partial=True)
+            elif item.pending == "migrate_to" and target is not None and target != node:
+                yield node, Migration(node, target, is_partial=True)
+
+
+def _role(item: Instance) -> Role:
+    """Return what counts as the instance's role: what is on its way up is active, what is being
+    promoted not yet promoted.
+    """
+    if item.state in _RUNS or item.pending in _UNDER_WAY:
+        return ROLES[item.role] if item.role is not None else Role.STARTED
+    return Role.STOPPED
+
+
+def _failed(item: Instance, failure: Failure | None, role: Role) -> OnFail | None:
+    if item.state is InstanceState.BLOCKED:
+        return OnFail.BLOCK
+    told = _told(failure, role) if failure is not None else None
+    if told is None and (item.state is InstanceState.FAILED or item.pending == "stop"):
+        return OnFail.RESTART
+    return OnFail.DEMOTE if told is None and item.pending == "demote" else told
+
+
+def _told(failure: Failure, role: Role) -> OnFail | None:
+    """Return what a failure that counts means beyond the state that it has left behind."""
+    if failure.kind is FailureKind.HARD:
+        return OnFail.BAN
+    if failure.on_fail is model.OnFail.STANDBY:
+        return OnFail.STANDBY
+    if failure.on_fail is model.OnFail.STOP or failure.kind is FailureKind.FATAL:
+        return OnFail.STOP
+    if failure.on_fail is model.OnFail.DEMOTE and role is Role.PROMOTED:
+        return OnFail.DEMOTE
+    return None
+
+
+def _bans_node(failure: Failure) -> bool:
+    is_stuck = failure.action == "stop" and failure.on_fail in BLOCKING
+    return failure.kind is FailureKind.HARD or is_stuck
+
+
+def _bans_all(failure: Failure) -> bool:
+    return failure.kind is FailureKind.FATAL or failure.on_fail is model.OnFail.STOP
