@@ -16,7 +16,7 @@ from ha_core.cli.view import end_of
 from ha_core.config.model import TargetRole
 from ha_core.errors import RefusedError
 from ha_core.ids import NodeName, ResourceId
-from ha_core.snapshot import ClusterSnapshot
+from ha_core.snapshot import ClusterSnapshot, Commanded
 
 _UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -63,14 +63,22 @@ def _with_end(resource: str, goal: goals.Goal) -> goals.Goal:
 
     def told(snapshot: ClusterSnapshot) -> goals.Progress:
         progress = goal(snapshot)
-        group = snapshot.configuration.group_of(ResourceId(resource))
-        names = (resource, group.id if group is not None else resource)
-        ends = [end_of(i, _now_ms()) for i in snapshot.commanded if i.resource in names]
+        ends = [end_of(item, _now_ms()) for item in _commanded(snapshot, resource)]
         if not progress.reached or not ends:
             return progress
         return replace(progress, text=f"{progress.text}; this holds {ends[-1]}")
 
     return told
+
+
+def _commanded(snapshot: ClusterSnapshot, resource: str) -> list[Commanded]:
+    """Return the moves and bans that hold for the resource, by itself or by what it is in."""
+    names = {ResourceId(resource)}
+    for whole in (snapshot.configuration.group_of, snapshot.configuration.clone_of):
+        found = whole(ResourceId(resource))
+        if found is not None:
+            names.add(found.id)
+    return [item for item in snapshot.commanded if item.resource in names]
 
 
 @click.group()
@@ -176,6 +184,7 @@ def _restart(snapshot: ClusterSnapshot, name: str) -> commands.Restart:
 @resource_argument
 @click.option(
     "--to",
+    "--on",
     "node",
     metavar="NODE",
     shell_complete=complete_nodes,
@@ -218,6 +227,8 @@ def move(
 @resource_argument
 @click.option(
     "--node",
+    "--on",
+    "node",
     metavar="NODE",
     shell_complete=complete_nodes,
     required=True,
@@ -255,13 +266,28 @@ def ban(
 @waits
 def clear(options: Options, waiting: Waiting, resource: str) -> None:
     """Undo every move and ban of RESOURCE."""
-    give(options, waiting, commands.Clear(ResourceId(resource)), lambda _: goals.cleared(resource))
+
+    def goal(before: ClusterSnapshot) -> goals.Goal:
+        reached = goals.cleared(resource)
+        if _commanded(before, resource):
+            return reached
+
+        def told(snapshot: ClusterSnapshot) -> goals.Progress:
+            progress = reached(snapshot)
+            text = f"{resource} has no move and no ban that could be ended; {progress.text}"
+            return replace(progress, text=text)
+
+        return told
+
+    give(options, waiting, commands.Clear(ResourceId(resource)), goal)
 
 
 @resource.command()
 @resource_argument
 @click.option(
     "--node",
+    "--on",
+    "node",
     metavar="NODE",
     shell_complete=complete_nodes,
     help="Only there; everywhere without it.",

@@ -48,7 +48,12 @@ def node(options: Options, trial: Trial, node: str, event: str) -> None:
     "--often", is_flag=True, help="It fails as often as its migration threshold, not once."
 )
 @click.option(
-    "--to", "node", metavar="NODE", shell_complete=complete_nodes, help="Where it is moved to."
+    "--to",
+    "--on",
+    "node",
+    metavar="NODE",
+    shell_complete=complete_nodes,
+    help="Where it is moved to.",
 )
 @supposes
 @verb

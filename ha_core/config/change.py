@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ha_core import commands
 from ha_core.commands import Command
+from ha_core.config.forbidden import against
 from ha_core.config.model import (
     Address,
     Clone,
@@ -144,6 +145,9 @@ def _moved(
         raise RefusedError("invalid", f"nobody said where {name} is to move: name the node")
     if _node(configuration, command.node).witness:
         raise RefusedError("invalid", f"{command.node} is a witness and runs no resources")
+    if words := against(cleared, name, command.node):
+        text = f"{name} may not run on {command.node}: {words}; change that with 'ha edit'"
+        raise RefusedError("invalid", text)
     location = Location(
         ConstraintId(f"move-{name}"),
         name,

@@ -34,7 +34,21 @@ VERBS = [
         commands.Ban(WEB, N1),
         "web is started on n2; this holds until n1 is lost or stops",
     ),
-    ("resource clear web", commands.Clear(WEB), "web is started on n1"),
+    (
+        "resource ban web --on n1",
+        commands.Ban(WEB, N1),
+        "web is started on n2; this holds until n1 is lost or stops",
+    ),
+    (
+        "resource move web --on n2",
+        commands.Move(WEB, N2),
+        "web is started on n2; this holds until n2 is lost or stops",
+    ),
+    (
+        "resource clear web",
+        commands.Clear(WEB),
+        "web has no move and no ban that could be ended; web is started on n1",
+    ),
     ("resource cleanup web", commands.Cleanup(WEB), "web is started on n1"),
     (
         "resource unmanage web",
@@ -230,3 +244,9 @@ def test_cleanup_is_not_reached_while_failures_are_remembered(ha: Ha, cluster: F
     cluster.obey = lambda _: Outcome("done", "", 7)
     assert ha("resource", "cleanup", "web", "--timeout", "0.1").exit_code == 4
     assert ha("resource", "cleanup", "web", "--node", "n2", "--timeout", "0.1").exit_code == 0
+
+
+def test_clear_ends_what_there_is_without_a_word_on_nothing(ha: Ha, cluster: FakeCluster) -> None:
+    ha("resource", "ban", "web", "--node", "n1")
+    assert "no ban" not in ha("resource", "clear", "web").stdout
+    assert "no ban that could be ended" in ha("resource", "clear", "web").stdout

@@ -173,6 +173,47 @@ def test_ban_is_renewed_not_doubled() -> None:
     assert found.locations[-1].expires_wall_ms == 5_000
 
 
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("db: {agent: lsb:db, only_on: [n1]}", "'resources.db.only_on' names only n1; change that"),
+        ("db: {agent: lsb:db, never_on: [n2]}", "'resources.db.never_on' forbids it; change that"),
+        ("db: {agent: lsb:db}\nconstraints:\n  far: {location: db, node: n2, score: -INFINITY}",
+         "'constraints.far' forbids it"),
+    ],
+)  # fmt: skip
+def test_a_move_to_where_the_file_forbids_it_is_refused_with_the_word(
+    words: str, text: str
+) -> None:
+    found = parse_text(
+        "links: {ring0: }\n"
+        "nodes: {n1: {addresses: {ring0: n1}}, n2: {addresses: {ring0: n2}}}\n"
+        f"resources:\n  {words}\n",
+        "c",
+    )
+    with pytest.raises(RefusedError) as refused:
+        apply_command(found, commands.Move(DB, N2))
+    assert refused.value.code == "invalid"
+    assert f"db may not run on n2: {text}" in str(refused.value)
+    assert apply_command(found, commands.Move(DB, N1)).locations[-1].origin is Origin.MOVE
+
+
+def test_a_move_of_a_group_heeds_what_a_part_of_it_says_and_an_earlier_ban_is_no_hindrance() -> (
+    None
+):
+    found = parse_text(
+        "links: {ring0: }\n"
+        "nodes: {n1: {addresses: {ring0: n1}}, n2: {addresses: {ring0: n2}}}\n"
+        "resources:\n  db: {agent: lsb:db}\n  ip: {agent: lsb:ip, never_on: [n2]}\n"
+        "  both: {group: [db, ip]}\n",
+        "c",
+    )
+    found = apply_command(found, commands.Ban(DB, N1))
+    with pytest.raises(RefusedError, match=r"'resources\.ip\.never_on' of its part ip forbids it"):
+        apply_command(found, commands.Move(DB, N2))
+    assert apply_command(found, commands.Move(DB, N1)).locations[-1].origin is Origin.MOVE
+
+
 def test_bans_with_names_that_run_together_keep_apart() -> None:
     """Resource `a` on node `b-c`, and resource `a-b` on node `c`."""
     text = (
