@@ -17,7 +17,7 @@ import pywbem
 
 from cim_provider.mapping.catalog import Catalog, as_record, refuse
 from cim_provider.mapping.found import Found
-from cim_provider.mapping.paths import existing, locate, located
+from cim_provider.mapping.paths import existing, locate, located, namespace_of
 from cim_provider.mapping.rows import AssociationRow, Pair, Ref
 from cim_provider.mapping.world import World
 from cim_provider.schema import NamespaceSchema
@@ -74,7 +74,7 @@ def far_ends(
     seen: dict[Ref, Found] = {}
     for step in _steps(catalog, namespace, source, filters, world):
         far = located(step.far, namespace)
-        where = catalog.namespace(step.far.namespace) if step.far.namespace else namespace
+        where = namespace_of(catalog, step.far, namespace)
         if filters.result_class and not where.is_a(far.class_name, filters.result_class):
             continue
         if far not in seen:

@@ -111,7 +111,12 @@ def _property(shape: Shape, declared: pywbem.CIMProperty, value: object) -> pywb
 
 
 def _made(declared: pywbem.CIMProperty, value: object) -> pywbem.CIMProperty:
-    embedded = "instance" if isinstance(value, pywbem.CIMInstance) else None
+    first = next(iter(value), None) if isinstance(value, tuple) else value
+    embedded = None
+    if isinstance(first, pywbem.CIMInstance) or "EmbeddedInstance" in declared.qualifiers:
+        embedded = "instance"
+    elif "EmbeddedObject" in declared.qualifiers:
+        embedded = "object"
     return pywbem.CIMProperty(
         declared.name,
         list(value) if isinstance(value, tuple) else value,

@@ -30,14 +30,24 @@ _INTEROP: Final = frozenset(name.lower() for name in INTEROP_NAMES)
 
 def cim_path(ref: Ref, namespace: str) -> pywbem.CIMInstanceName:
     """Return the path of an object as seen from a namespace; references have no host."""
-    where = ref.namespace or namespace
-    if where.lower() in _INTEROP and namespace.lower() in _INTEROP:
-        where = namespace  # one namespace, which has the name that the client uses
+    where = _seen(ref, namespace)
     keys = [
         (name, cim_path(value, where) if isinstance(value, Ref) else value)
         for name, value in ref.keys
     ]
     return pywbem.CIMInstanceName(ref.class_name, keys, namespace=where)
+
+
+def _seen(ref: Ref, namespace: str) -> str:
+    """Return where an object is; one namespace with several names has the client's."""
+    where = ref.namespace or namespace
+    return namespace if where.lower() in _INTEROP and namespace.lower() in _INTEROP else where
+
+
+def namespace_of(catalog: Catalog, ref: Ref, namespace: NamespaceSchema) -> NamespaceSchema:
+    """Return the namespace that an object is in, as seen from another one."""
+    where = _seen(ref, namespace.name)
+    return namespace if where == namespace.name else catalog.namespace(where)
 
 
 def located(ref: Ref, namespace: NamespaceSchema) -> Ref:
