@@ -43,6 +43,11 @@ def copies(configuration: Configuration, primitive: Primitive) -> tuple[Primitiv
     return (primitive,) if clone is None else tuple(_copies(configuration, clone, primitive))
 
 
+def tops(configuration: Configuration) -> dict[ResourceId, ResourceId]:
+    """Return the clone of each primitive or group that is cloned: who names it means all copies."""
+    return {clone.member: clone.id for clone in configuration.clones}
+
+
 def plain(resource: ResourceId) -> ResourceId:
     """Return the name of the primitive in the configuration, whichever instance of it is meant."""
     return ResourceId(resource.partition(":")[0])

@@ -4,14 +4,14 @@ Owns: options resolved through group, clone and defaults, and the translation of
 here depends on what is observed, so that it is made once for each configuration.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from ha_core.agents.registry import may_run_twice
 from ha_core.config import model
 from ha_core.config.model import Clone, Configuration, Group, Primitive
-from ha_core.config.units import hosts
+from ha_core.config.units import hosts, tops
 from ha_core.ids import INFINITY, ResourceId
 from ha_core.policy.engine import problem
 from ha_core.policy.engine.problem import Kind, Resource, Role, Task
@@ -40,6 +40,8 @@ _KINDS: Final = {
     model.OrderKind.SERIALIZE: problem.OrderKind.SERIALIZE,
 }
 _UNAME: Final = "#uname"
+_Names = Mapping[ResourceId, ResourceId]
+"""What is cloned, and the name of its clone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,12 @@ class Frame:
 
 def frame_of(configuration: Configuration) -> Frame:
     """Return what the configuration alone says."""
+    names = tops(configuration)
     return Frame(
         _Resources(configuration).all(),
-        tuple(map(_colocation, configuration.colocations)),
-        tuple(map(_ordering, configuration.orderings)),
-        tuple(map(_ticket, configuration.tickets)),
+        tuple(_colocation(item, names) for item in configuration.colocations),
+        tuple(_ordering(item, names) for item in configuration.orderings),
+        tuple(_ticket(item, names) for item in configuration.tickets),
         _options(configuration),
     )
 
@@ -160,11 +163,11 @@ def _clone_options(clone: Clone, nodes: int) -> problem.CloneMeta:
     )
 
 
-def _colocation(item: model.Colocation) -> problem.Colocation:
+def _colocation(item: model.Colocation, names: _Names) -> problem.Colocation:
     return problem.Colocation(
         item.id,
-        item.resource,
-        item.with_resource,
+        names.get(item.resource, item.resource),
+        names.get(item.with_resource, item.with_resource),
         item.score,
         ROLES[item.role] if item.role is not None else None,
         ROLES[item.with_role] if item.with_role is not None else None,
@@ -173,12 +176,12 @@ def _colocation(item: model.Colocation) -> problem.Colocation:
     )
 
 
-def _ordering(item: model.Ordering) -> problem.Ordering:
+def _ordering(item: model.Ordering, names: _Names) -> problem.Ordering:
     any_of = f"{item.any_of}\0{item.then}" if item.any_of else ""
     return problem.Ordering(
         item.id,
-        item.first,
-        item.then,
+        names.get(item.first, item.first),
+        names.get(item.then, item.then),
         _TASKS[item.first_action],
         _TASKS[item.then_action],
         _KINDS[item.kind],
@@ -187,10 +190,10 @@ def _ordering(item: model.Ordering) -> problem.Ordering:
     )
 
 
-def _ticket(item: model.TicketConstraint) -> problem.TicketConstraint:
+def _ticket(item: model.TicketConstraint, names: _Names) -> problem.TicketConstraint:
     return problem.TicketConstraint(
         item.id,
-        item.resource,
+        names.get(item.resource, item.resource),
         item.ticket,
         ROLES[item.role] if item.role is not None else None,
         problem.LossPolicy(item.loss_policy),

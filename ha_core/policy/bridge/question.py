@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from ha_core.config.model import Configuration
+from ha_core.config.units import tops
 from ha_core.fencing.rules import can_fence
 from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
 from ha_core.policy.attributes import CONNECTIVITY, attribute, is_true
@@ -118,20 +119,22 @@ def _keepers(picture: Picture) -> dict[NodeName, frozenset[ResourceId]]:
 
 
 def _locations(picture: Picture) -> Iterable[problem.Location]:
+    names = tops(picture.configuration)
     for item in picture.configuration.locations:
         expires = item.expires_wall_ms
         if expires is None or expires > picture.at_wall_ms:
             role = ROLES[item.role] if item.role is not None else None
             discovery = problem.Discovery(item.discovery)
             scores = ((str(item.node), item.score),)
-            yield problem.Location(item.id, item.resource, scores, role, discovery)
+            resource = names.get(item.resource, item.resource)
+            yield problem.Location(item.id, resource, scores, role, discovery)
     for rule in picture.configuration.rules:
         nodes = tuple(
             (str(name), rule.score)
             for name in picture.nodes
             if is_true(rule, attribute(picture, name, rule.attribute))
         )
-        yield problem.Location(rule.id, rule.resource, nodes)
+        yield problem.Location(rule.id, names.get(rule.resource, rule.resource), nodes)
 
 
 def _bans(picture: Picture) -> Iterable[problem.Location]:
