@@ -125,6 +125,7 @@ class Agents:
         if not fate.fails or self._world.random.random() < 0.5:
             self._begins(effect)
             self._machine.promote(effect.primitive.id)
+            self._world.states["promotions"] += 1
         return True
 
     def _conclude(self, effect: RunOperation, fate: _Fate) -> None:

@@ -119,6 +119,9 @@ class Run:
         states["with fence devices"] += bool(configuration.fence_devices)
         states["with kernel gates"] += any(kit.gates.kernel for kit in self.plan.kits)
         states["with watchdogs"] += any(kit.gates.watchdog_ms for kit in self.plan.kits)
+        for clone in configuration.clones:
+            kind = "promotable" if clone.promotable else "unique" if clone.unique else "anonymous"
+            states[f"with a clone, {kind}"] += 1
         for primitive in configuration.primitives:
             states[f"resource {exclusivity_of(primitive)}"] += 1
 
