@@ -66,7 +66,7 @@ is-root:
 		"run 'sudo make test-root'." >&2; exit 1; }
 
 bench: $(VENV)/.dev ## the project's own measurements, printed as a table
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
+	@for script in benchmarks/[a-z]*.py benchmarks/wbem; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
 
 clean: ## remove everything that can be made again, the environment included
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

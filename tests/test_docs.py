@@ -190,7 +190,8 @@ def test_every_make_target_that_is_shown_exists() -> None:
 
 def test_every_dependency_has_its_reason_and_every_reason_its_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    optional = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *optional["dev"], *optional["fuzz"]]
     names = {re.split(r"[<>=!~ ;\[]", item)[0].lower() for item in wanted}
     reasons = dict(ENTRY.findall((ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")))
     assert set(reasons) == names

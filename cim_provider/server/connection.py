@@ -19,7 +19,7 @@ from cim_provider.server.auth import Authenticator, Denied, Identity, PeerCertif
 from cim_provider.server.outlet import Outlet
 from cim_provider.server.responder import Responder
 from cim_provider.wbem.errors import ProtocolError
-from cim_provider.wbem.framing import Bounds, Framing, FramingError
+from cim_provider.wbem.framing import Bounds, Framing, FramingError, Head
 from cim_provider.wbem.http import Judgement, answer_head, error_headers, judge
 
 INPUT_BYTES_MAX: Final = 65_536
@@ -111,6 +111,8 @@ class Connection(asyncio.Protocol):
         self._is_stopping = False
         self._task: asyncio.Task[None] | None = None
         self._judgement: Judgement | None = None
+        self._judged: tuple[Head, Judgement] | None = None
+        """The last head, and what it means."""
         self._identity: Identity | None = None
         self._refusal: _Refusal | None = None
         self._known: tuple[bytes | None, tuple[int, int], Identity] | None = None
@@ -237,7 +239,9 @@ class Connection(asyncio.Protocol):
         """Judge a request by its head alone: what is refused here needs no memory for a body."""
         head = self._framing.head
         assert head is not None, "asked for a whole head"
-        judgement = self._judgement = judge(head)
+        last = self._judged
+        judgement = last[1] if last is not None and last[0] is head else judge(head)
+        self._judgement, self._judged = judgement, (head, judgement)
         if judgement.fault is not None:
             refusal = _refused(judgement.fault, "")
             if judgement.is_fatal:

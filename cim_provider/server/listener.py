@@ -15,16 +15,16 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
+from weakref import WeakSet
 
 from cim_provider.server.connection import Connection
+from cim_provider.server.secure import SecureLayer
 
 CONNECTIONS_MAX: Final = 256
 CONNECTIONS_PER_ADDRESS_MAX: Final = 128
 """One client that goes wild leaves room for others."""
 BACKLOG: Final = 128
 HANDSHAKE_S: Final = 10.0
-SHUTDOWN_S: Final = 2.0
-"""Few clients say goodbye in TLS: nothing is lost by not waiting for it."""
 PAUSE_S: Final = 0.2
 """Out of descriptors: others must close before accepting can succeed again."""
 STOP_S: Final = 5.0
@@ -117,7 +117,7 @@ class Listener:
         self._handshake_s = handshake_s
         self._accepting: list[asyncio.Task[None]] = []
         self._greeting: set[asyncio.Task[None]] = set()
-        """Clients whose TLS handshake is not done."""
+        self._layers: WeakSet[SecureLayer] = WeakSet()
         self._connections: set[Connection] = set()
         self._by_address: Counter[str] = Counter()
         self._bound: list[Bound] = []
@@ -146,6 +146,9 @@ class Listener:
                 listening.close()
         for connection in tuple(self._connections):
             connection.stop()
+        for layer in self._layers:
+            if layer.is_shaking:
+                layer.abort()
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 await self._until_all_have_ended()
@@ -154,7 +157,7 @@ class Listener:
         await self._until_all_have_ended()
 
     async def _until_all_have_ended(self) -> None:
-        while self._connections:
+        while self.connections:
             self._has_ended.clear()
             await self._has_ended.wait()
 
@@ -202,45 +205,30 @@ class Listener:
     ) -> None:
         """Make a connection of a client, after the handshake where there is one."""
 
-        has_left = False
-
-        def leave() -> None:
-            nonlocal has_left
-            if not has_left:
-                has_left = True
-                self._leave(address)
-
         def end(connection: Connection) -> None:
             self._connections.discard(connection)
-            leave()
+            self._leave(address)
 
-        loop = asyncio.get_running_loop()
-        has_tls = context is not None
+        def make() -> Connection:
+            connection = self._make_connection(end)
+            self._connections.add(connection)
+            return connection
+
+        def begin() -> asyncio.Protocol:
+            if context is None:
+                return make()
+            layer = SecureLayer(context, make, self._handshake_s, lambda: self._leave(address))
+            self._layers.add(layer)
+            return layer
+
         try:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as fault:
             log.info("a client has gone at once: %s", fault)
             client.close()
-            leave()
+            self._leave(address)
             return
-        try:
-            _, connection = await loop.connect_accepted_socket(
-                lambda: self._make_connection(end),
-                client,
-                ssl=context,
-                ssl_handshake_timeout=self._handshake_s if has_tls else None,
-                ssl_shutdown_timeout=SHUTDOWN_S if has_tls else None,
-            )
-        except (OSError, TimeoutError) as fault:
-            # ssl.SSLError is an OSError: noise and port scans end here.
-            log.info("a client was lost at the handshake: %s", fault)
-            leave()
-            return
-        except asyncio.CancelledError:
-            leave()
-            raise
-        if not connection.has_ended:
-            self._connections.add(connection)
+        await asyncio.get_running_loop().connect_accepted_socket(begin, client)
 
     def _leave(self, address: str) -> None:
         self._by_address[address] -= 1

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from typing import Final
 
-PIECE_BYTES: Final = 131_072
+PIECE_BYTES: Final = 65_536
 """What a connection whose client takes nothing may cost, twice over with TLS."""
 
 
@@ -46,7 +46,8 @@ class Outlet:
 
     def flush(self) -> bool:
         """Send what waits, for as long as the network takes it; return whether all has gone."""
-        while self._waiting and not self.is_blocked:
+        # To a client that has gone, all would be taken and nothing sent.
+        while self._waiting and not self.is_blocked and not self._transport.is_closing():
             first = self._waiting[0]
             self._transport.write(first[:PIECE_BYTES])
             if len(first) > PIECE_BYTES:

@@ -3,8 +3,9 @@
 Owns: where a request begins and ends, the shim for the method M-POST, and the
 bounds on lines, headers and bodies. httptools reads HTTP; the stream is cut for
 it at every place where a request may end, so that what follows a request is not
-looked at before that request has been answered. Knows nothing of sockets, nor of
-what the headers mean.
+looked at before that request has been answered. A head that comes again, byte for
+byte, on the same connection is not read again: what the library made of it is
+remembered. Knows nothing of sockets, nor of what the headers mean.
 Source: RFC 9112; RFC 2774 (M-POST).
 """
 
@@ -20,6 +21,9 @@ END: Final = b"\r\n\r\n"
 """Every head and every chunked body ends with it."""
 CUTS_MAX: Final = 10_000
 """Ends of lines that look like the end of a chunked body: each costs a call of the library."""
+KNOWN_MAX: Final = 8
+KNOWN_BYTES_MAX: Final = 2_048
+"""A client sends few different heads, and short ones."""
 OVERHEAD: Final = 4
 """A chunked body may be so many times as long as what it carries, plus a head."""
 
@@ -50,6 +54,15 @@ class Head:
     headers: tuple[tuple[bytes, bytes], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What became of a head whose body has a length, or is none."""
+
+    head: Head
+    authorization: bytes | None
+    length: int | None
+
+
 class FramingError(Exception):
     """The bytes are no request, or one beyond the bounds; nothing after them can be read."""
 
@@ -66,6 +79,7 @@ class Framing:
         self._bounds = bounds
         self._parser = httptools.HttpRequestParser(self)
         self._fault: FramingError | None = None
+        self._known: dict[bytes, _Known] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -83,6 +97,9 @@ class Framing:
         self._held = b""
         self._tail = b""
         self._is_mandatory = False
+        self._is_known = False
+        self._whole = b""
+        """The head as it came, if it came in one piece."""
         self._is_chunked = False
         self._target: list[bytes] = []
         self._headers: list[tuple[bytes, bytes]] = []
@@ -100,6 +117,7 @@ class Framing:
     def next_request(self) -> None:
         """Forget the request that is complete and begin with the next."""
         assert self.is_complete, "the last request has not ended"
+        self._remember()
         self._begin()
 
     def feed(self, data: bytes) -> int:
@@ -122,8 +140,34 @@ class Framing:
                 break
         return position
 
+    def _recall(self, data: bytes, position: int) -> int:
+        """Take a whole head that came before; return its length, or 0."""
+        end = data.find(END, position) + len(END)
+        if not len(END) <= end - position <= KNOWN_BYTES_MAX:
+            return 0
+        whole = data[position:end]
+        known = self._known.get(whole)
+        if known is None:
+            self._whole = whole
+            return 0
+        self.is_begun = self._is_known = self.keeps_alive = True
+        self.head, self.authorization, self.length = known.head, known.authorization, known.length
+        self.is_complete = not known.length
+        return end - position
+
+    def _remember(self) -> None:
+        """Remember what became of a request's head, if the next may be just like it."""
+        if self._whole and self.head and self.keeps_alive and not self._is_chunked:
+            if len(self._known) >= KNOWN_MAX:
+                self._known.clear()
+            self._known[self._whole] = _Known(self.head, self.authorization, self.length)
+
     def _first(self, data: bytes, position: int) -> int:
         """Take the beginning of a request, up to where it is known whether it is an M-POST."""
+        if not self._held:
+            known = self._recall(data, position)
+            if known:
+                return known
         start = position
         if not self._held:
             while position < len(data) and data[position] in b"\r\n":
@@ -161,6 +205,13 @@ class Framing:
             self._count_body(piece)
         else:
             self._count_head(piece)
+        if self._is_known:
+            # The library has not seen the head, and there is nothing to be read in the body.
+            self.on_body(piece)
+            self.is_complete = self._raw_size == self.length
+            if self._fault is not None:
+                raise self._fault
+            return
         self._tail = piece[-3:] if len(piece) > 2 else (self._tail + piece)[-3:]
         try:
             self._parser.feed_data(piece)

@@ -1,0 +1,117 @@
+"""The load: one process that keeps a number of connections busy and only counts bytes.
+
+Every connection is kept alive and has one request under way. How long an answer
+is must be known before, so that nothing of it is looked at while it is measured.
+"""
+
+import select
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+
+import psutil
+
+BUFFER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was seen: answers a second, and how long they took, in microseconds."""
+
+    rate: float
+    per_processor_s: float
+    """Answers for each second that the server used a processor: other work on the machine, which
+    takes the processor away, does not count."""
+    p50_us: float
+    p99_us: float
+    longest_us: float
+
+
+class Client:
+    """One connection that asks the same thing again and again."""
+
+    def __init__(self, port: int, request: bytes, context: ssl.SSLContext | None) -> None:
+        stream: socket.socket | ssl.SSLSocket = socket.create_connection(("127.0.0.1", port), 30)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.has_tls = context is not None
+        if context is not None:
+            stream = context.wrap_socket(stream, server_hostname="localhost")
+        self.stream, self.request = stream, request
+        self.answer, self.missing, self.asked_s = 0, 0, 0.0
+
+    def measure(self) -> bytes:
+        """Ask once, note how long the whole answer is, and return its body."""
+        self.stream.sendall(self.request)
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += self.stream.recv(65_536)
+        top, _, body = data.partition(b"\r\n\r\n")
+        assert top.startswith(b"HTTP/1.1 200"), top[:200]
+        lines = dict(line.lower().split(b":", 1) for line in top.split(b"\r\n")[1:])
+        length = int(lines[b"content-length"])
+        while len(body) < length:
+            body += self.stream.recv(BUFFER_BYTES)
+        self.answer = len(top) + 4 + length
+        return body
+
+    def ask(self) -> None:
+        """Send the next request."""
+        self.missing, self.asked_s = self.answer, time.perf_counter()
+        self.stream.send(self.request)
+
+    def take(self, buffer: bytearray) -> float | None:
+        """Take what has come; return how long the answer took once it is whole."""
+        while self.missing:
+            try:
+                got = self.stream.recv_into(buffer)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                return None
+            assert got, "the server closed the connection"
+            self.missing -= got
+            if not self.has_tls:
+                break  # what is left is told by the next look at the sockets
+        return None if self.missing else time.perf_counter() - self.asked_s
+
+
+def drive(
+    server: psutil.Process,
+    port: int,
+    request: bytes,
+    concurrency: int,
+    seconds: float,
+    context: ssl.SSLContext | None = None,
+) -> Figures:
+    """Keep so many connections to a server busy for so long."""
+    clients = [Client(port, request, context) for _ in range(concurrency)]
+    poll, buffer, taken = select.epoll(), bytearray(BUFFER_BYTES), []
+    by_number = {}
+    for client in clients:
+        client.measure()
+        client.stream.setblocking(False)
+        by_number[client.stream.fileno()] = client
+        poll.register(client.stream.fileno(), select.EPOLLIN)
+    used_s = sum(server.cpu_times()[:2])
+    begin_s = now_s = time.perf_counter()
+    for client in clients:
+        client.ask()
+    while now_s - begin_s < seconds:
+        for number, _ in poll.poll(10):
+            client = by_number[number]
+            took_s = client.take(buffer)
+            if took_s is not None:
+                taken.append(took_s)
+                client.ask()
+        now_s = time.perf_counter()
+    used_s = sum(server.cpu_times()[:2]) - used_s
+    poll.close()
+    for client in clients:
+        client.stream.close()
+    taken.sort()
+    return Figures(
+        rate=len(taken) / (now_s - begin_s),
+        per_processor_s=len(taken) / max(used_s, 0.01),
+        p50_us=taken[len(taken) // 2] * 1e6,
+        p99_us=taken[len(taken) * 99 // 100] * 1e6,
+        longest_us=taken[-1] * 1e6,
+    )
