@@ -63,7 +63,7 @@ class Mapping:
         """See `Performer`."""
         if self._pulls is not None:
             self._pulls.expire()
-        world = await self._world()
+        world = await self.world()
         if isinstance(operation, operations.InvokeMethod):
             return await invoke(self._catalog, operation, world, self._engine, user, self._methods)
         if isinstance(operation, operations.WRITES):
@@ -74,7 +74,13 @@ class Mapping:
             return self._pulls.perform(self._catalog, operation, world, user)
         return self._read(operation, world)
 
-    async def _world(self) -> World:
+    @property
+    def catalog(self) -> Catalog:
+        """The declarations and rows that it answers from."""
+        return self._catalog
+
+    async def world(self) -> World:
+        """Return what a request that comes now would see."""
         view = await self._engine.view()
         versions = self._versions()
         last = self._last

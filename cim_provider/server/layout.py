@@ -41,6 +41,11 @@ class ServerLayout:
         return self.state / "audit.log"
 
     @property
+    def indications_file(self) -> Path:
+        """What listeners were told last, SQLite."""
+        return self.state / "indications.db"
+
+    @property
     def settings_file(self) -> Path:
         """Optional settings, YAML."""
         return self.etc / "cimd.yaml"

@@ -1,0 +1,84 @@
+"""The picture that was told last, on this node's disk.
+
+Owns: an SQLite file with one row an object. It is written before what told of
+its changes leaves the shelf, so that after a restart nothing is told twice.
+"""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+from cim_provider.indications.picture import Picture, from_lines, object_lines
+
+_TABLES: Final = (
+    "CREATE TABLE IF NOT EXISTS object (name TEXT PRIMARY KEY, text TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, text TEXT NOT NULL)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What was told: all batches below `position` are in the picture."""
+
+    picture: Picture
+    position: int
+
+
+class BaseStore:
+    """One file; raises sqlite3.Error if it cannot be used."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, timeout=5.0, isolation_level=None)
+        self._db.execute("PRAGMA synchronous = FULL")
+        for statement in _TABLES:
+            self._db.execute(statement)
+        self._saved: Picture | None = None
+        self._position = -1
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def load(self) -> Base | None:
+        """Return what was saved last; None if there is nothing that can be read."""
+        rows = dict(self._db.execute("SELECT name, text FROM mark").fetchall())
+        lines = dict(self._db.execute("SELECT name, text FROM object").fetchall())
+        if "position" not in rows or "watched" not in rows:
+            return None
+        try:
+            names = cast(list[list[str]], json.loads(rows["watched"]))
+            watched = frozenset((str(name), str(each)) for name, each in names)
+            base = Base(from_lines(watched, lines), int(rows["position"]))
+        except (ValueError, TypeError):
+            return None  # a later version wrote it otherwise: begin with what is seen now
+        self._saved, self._position = base.picture, base.position
+        return base
+
+    def save(self, picture: Picture, position: int) -> None:
+        """Keep a picture, durably."""
+        known = self._saved
+        if known is not None and position == self._position and known == picture:
+            return
+        gone, new = _changed(known, picture)
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            if known is None:
+                self._db.execute("DELETE FROM object")
+            self._db.executemany("DELETE FROM object WHERE name = ?", [(name,) for name in gone])
+            self._db.executemany("INSERT OR REPLACE INTO object VALUES (?, ?)", new.items())
+            watched = json.dumps(sorted(picture.watched))
+            marks = (("position", str(position)), ("watched", watched))
+            self._db.executemany("INSERT OR REPLACE INTO mark VALUES (?, ?)", marks)
+        self._saved, self._position = picture, position
+
+
+def _changed(known: Picture | None, picture: Picture) -> tuple[list[str], dict[str, str]]:
+    """Return the lines that go, and those that are new or other."""
+    if known is None:
+        return [], object_lines(picture)
+    left = {ref: v for ref, v in known.objects.items() if ref not in picture.objects}
+    gone = list(object_lines(Picture(objects=left)))
+    new = {ref: v for ref, v in picture.objects.items() if known.objects.get(ref) != v}
+    return gone, object_lines(Picture(objects=new))

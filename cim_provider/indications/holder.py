@@ -1,0 +1,379 @@
+"""Who delivers: tells what happens, and settles what was taken.
+
+Owns: one server's time as the holder; docs/protocols/indications.md has the
+argument. All that must outlive this process is on the shelf, and each write is
+under the condition that this server still holds.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cim_provider.engine import EngineState
+from cim_provider.indications import outbox, picture as pictures, policies
+from cim_provider.indications.keeper_events import Found, raised_events, stamped
+from cim_provider.indications.keeping import change
+from cim_provider.indications.matching import Matcher, Unnumbered
+from cim_provider.indications.outbox import Batch, Holding, Indication, Numbers
+from cim_provider.indications.picture import Picture
+from cim_provider.indications.registry import Registry
+from cim_provider.indications.sending import Queue
+from cim_provider.indications.shelf import HOLDER, NUMBERS, OUT, REGISTRY, SENT, Code, revision_of
+from cim_provider.indications.surroundings import Surroundings
+
+RENEW_S: Final = 5.0
+SETTLE_S: Final = 0.5
+QUEUE_MAX: Final = 10_000
+OUT_CHARACTERS_MAX: Final = 3 * 1024 * 1024
+KEPT_S: Final = 15.0
+"""A batch stays for so long, sent or not: a standby lays it over what it saw 10 s ago, …"""
+KEPT_MAX: Final = 128
+"""… unless there are more than so many."""
+REMOVED_MAX: Final = 400
+"""Batches that one write removes."""
+MERGE_FROM: Final = 512
+"""With so many batches on the shelf, small ones are written together."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A batch on the shelf; `since_s`: since when it is known here."""
+
+    batch: Batch
+    size: int
+    since_s: float
+
+
+class Holder:
+    """One server's time as the holder.
+
+    Args:
+        around: what it works with.
+        revision: of its own claim on the shelf.
+        base: what was told last; None: begin with what is seen now.
+    """
+
+    def __init__(self, around: Surroundings, revision: int, base: Picture | None) -> None:
+        items, now_s = around.shelf.items, around.now_s()
+        self._around = around
+        self._shelf = around.shelf
+        self.revision = revision
+        self.base = base
+        self.lost = ""
+        """Why it holds no more; empty while it does."""
+        self._renewed_s = now_s
+        self._count = 0
+        self._numbers = outbox.read_numbers(items, NUMBERS)
+        self._numbers_revision = revision_of(items, NUMBERS)
+        self._saved = self._numbers.batch
+        """All batches below are in the base on disk."""
+        self._stored = {
+            outbox.number_of(key): _Stored(outbox.decode(key, item.text), len(item.text), now_s)
+            for key, item in items.items()
+            if key.startswith(OUT)
+        }
+        self._queues: dict[str, Queue] = {}
+        self._urls: dict[str, str] = {}
+        self._deeds: list[policies.Deed] = []
+        self._told_version = ""
+        self._registry_revision = -1
+        self._settle_due_s: float | None = now_s
+        self._serial = 0
+        self._is_full = False
+        """The last write found no room on the shelf."""
+        if base is not None:
+            around.save(base, self._numbers.batch)
+
+    async def step(self, registry: Registry, revision: int, matcher: Matcher) -> None:
+        """Do once what is due, by this registry."""
+        now_s = self._around.now_s()
+        if revision != self._registry_revision:
+            self._told_version, self._registry_revision = "", revision
+        if now_s - self._renewed_s >= RENEW_S:
+            await self._renew(registry, now_s)
+        if not self.lost:
+            await self._refresh(registry)
+            await self._tell(registry, matcher)
+        if not self.lost:
+            await self._settle(now_s)
+            await self._carry_out(registry, now_s)
+
+    async def stop(self) -> None:
+        """Send no more."""
+        for queue in self._queues.values():
+            await queue.stop()
+
+    async def let_go(self) -> None:
+        """After `stop`: what was taken is written down, and another may hold at once."""
+        await self._write_settled()
+        view = await self._around.engine.view()
+        if len(view.nodes) > 1:
+            text = outbox.write(Holding("", self._around.start, self._count))
+            await self._shelf.write({HOLDER: text}, {HOLDER: self.revision})
+
+    def _lose(self, why: str) -> None:
+        self.lost = why or "the shelf says so"
+
+    async def _renew(self, registry: Registry, now_s: float) -> None:
+        """Show that this server is well; without subscriptions nobody wants to know."""
+        self._renewed_s = now_s
+        if self._stored and self._settle_due_s is None:
+            self._settle_due_s = now_s  # what was kept for others may go
+        if not registry.subscriptions:
+            return
+        view = await self._around.engine.view()
+        text = outbox.write(Holding(view.local_node, self._around.start, self._count + 1))
+        written = await self._shelf.write({HOLDER: text}, {HOLDER: self.revision})
+        if written.ok:
+            self.revision, self._count = written.revision, self._count + 1
+        elif written.code in (Code.STALE, Code.UNKNOWN):
+            self._lose(written.text)
+
+    # --- destinations --------------------------------------------------------------------
+
+    async def _refresh(self, registry: Registry) -> None:
+        """Have a queue for each destination that is subscribed, with all that waits for it."""
+        active = policies.active(registry)
+        for context in list(self._queues):
+            if context not in active or active[context].url != self._urls[context]:
+                await self._queues.pop(context).stop()
+                self._settle_due_s = self._around.now_s()
+        sent = outbox.read_sent(self._shelf.items, SENT)
+        for context, destination in active.items():
+            if context not in self._queues:
+                queue = self._queue(context, sent.get(context, -1), destination.url)
+                self._queues[context], self._urls[context] = queue, destination.url
+                for number in sorted(self._stored):
+                    for each in self._stored[number].batch.indications:
+                        if each.context == context:
+                            queue.add(each)
+                queue.start()
+
+    def _queue(self, context: str, sent: int, url: str) -> Queue:
+        def interval_s() -> float:
+            registry, _ = self._around.reader.read(self._shelf.items)
+            return float(registry.settings.retry_interval_s)
+
+        sender = self._around.sender(url)
+        return Queue(context, sent, sender, interval_s, self._taken, self._failed)
+
+    def _taken(self) -> None:
+        if self._settle_due_s is None:
+            self._settle_due_s = self._around.now_s() + SETTLE_S
+            asyncio.get_running_loop().call_later(SETTLE_S, self._around.wake)
+
+    def _failed(self, context: str, tries: int, lasting_s: float) -> None:
+        registry, _ = self._around.reader.read(self._shelf.items)
+        deed = policies.after_failure(registry, context, tries, lasting_s)
+        if deed is not None:
+            self._deeds.append(deed)
+            self._around.wake()
+
+    # --- telling -------------------------------------------------------------------------
+
+    async def _tell(self, registry: Registry, matcher: Matcher) -> None:
+        """Turn what has happened since the last time into indications on the shelf."""
+        found = raised_events(self._shelf.items)
+        view = await self._around.engine.view()
+        seen: Picture | None = None
+        is_new = view.version != self._told_version
+        if registry.subscriptions and view.engine is EngineState.RUNNING and is_new:
+            seen = await self._around.picture(matcher.watched)
+            if self.base is not None:
+                changes = pictures.differences(self.base, seen)
+                found += [Found(pictures.event_of(each), each) for each in changes]
+        if not await self._tell_all(found, matcher):
+            return
+        if seen is not None:
+            self._told_version = view.version
+            if self.base != seen:
+                self.base = seen
+                self._around.save(seen, self._numbers.batch)
+            if self._numbers.registry < self._registry_revision:
+                await self._write_ready(registry)
+        self._saved = self._numbers.batch
+
+    async def _write_ready(self, registry: Registry) -> None:
+        """Say that what happens from now on is told to all that this registry names."""
+        known = {each.context for each in registry.destinations}
+        numbers = Numbers(
+            self._numbers.batch,
+            {name: number for name, number in self._numbers.next.items() if name in known},
+            {name: number for name, number in self._numbers.dropped.items() if name in known},
+            self._registry_revision,
+        )
+        if not await self._write({}, numbers):
+            self._told_version = ""
+
+    async def _tell_all(self, found: list[Found], matcher: Matcher) -> bool:
+        """Write all events in batches; return whether all are on the shelf."""
+        position = 0
+        while position < len(found):
+            chosen: list[Unnumbered] = []
+            told: list[Found] = []
+            # What was raised together is told together: one write removes it.
+            while position < len(found) and not (_is_full(chosen) and _is_end(found[position - 1])):
+                each = found[position]
+                self._serial += 1
+                name = f"{self._around.host}:{self._around.start}:{self._serial}"
+                fixed = stamped(each, name, self._around.wall_ms(), self._around.host)
+                matched = matcher.match(each.event, fixed, self._around.now_s())
+                chosen += matched
+                if matched or each.key:
+                    told.append(each)
+                position += 1
+                if position % 20 == 0:
+                    await asyncio.sleep(0)
+            if told and not await self._write_batch(chosen, told):
+                return False
+        return True
+
+    async def _write_batch(self, chosen: list[Unnumbered], told: list[Found]) -> bool:
+        """Give out numbers and write; return whether it is on the shelf."""
+        is_room = sum(each.size for each in self._stored.values()) < OUT_CHARACTERS_MAX
+        fresh, numbers = self._numbered(chosen, is_room=is_room)
+        puts: dict[str, str | None] = {each.key: None for each in told if each.key}
+        if not fresh:
+            return await self._write(puts, numbers)
+        changes = tuple(each.change for each in told if each.change is not None)
+        whole, merged = Batch(tuple(fresh), changes), self._to_merge()
+        if merged is not None:
+            before = self._stored[merged].batch
+            whole = Batch((*before.indications, *fresh), (*before.changes, *changes))
+        parts = dict(enumerate(outbox.fitting(whole), self._numbers.batch))
+        texts = {outbox.key_of(number): text for number, (_, text) in parts.items()}
+        gone = {} if merged is None else {outbox.key_of(merged): None}
+        grown = replace(numbers, batch=self._numbers.batch + len(parts))
+        if not await self._write({**puts, **gone, **texts}, grown):
+            return self._is_full and await self._write(puts, self._numbered(chosen)[1])
+        if merged is not None:
+            del self._stored[merged]
+        now_s = self._around.now_s()
+        for number, (batch, text) in parts.items():
+            self._stored[number] = _Stored(batch, len(text), now_s)
+        self.base = pictures.laid_over(self.base or Picture(), changes)
+        self._around.save(self.base, self._numbers.batch)
+        for indication in fresh:
+            queue = self._queues.get(indication.context)
+            if queue is not None:
+                queue.add(indication)
+        return True
+
+    def _numbered(
+        self, chosen: list[Unnumbered], *, is_room: bool = False
+    ) -> tuple[list[Indication], Numbers]:
+        """Return the indications with numbers, and the numbers after; without room, no more."""
+        following, dropped = dict(self._numbers.next), dict(self._numbers.dropped)
+        lengths = {context: queue.length for context, queue in self._queues.items()}
+        fresh: list[Indication] = []
+        for each in chosen:
+            number = following.get(each.context, 0)
+            following[each.context] = 0 if number >= outbox.NUMBER_MAX else number + 1
+            lengths[each.context] = lengths.get(each.context, 0) + 1
+            if is_room and lengths[each.context] <= QUEUE_MAX:
+                fresh.append(Indication(each.context, number, each.numbered(number)))
+            else:
+                dropped[each.context] = dropped.get(each.context, 0) + 1
+        return fresh, replace(self._numbers, next=following, dropped=dropped)
+
+    async def _write(self, puts: dict[str, str | None], numbers: Numbers) -> bool:
+        """Write texts with the numbers that they used, if this server still holds."""
+        conditions = {
+            HOLDER: self.revision,
+            NUMBERS: self._numbers_revision,
+            REGISTRY: self._registry_revision,
+        }
+        written = await self._shelf.write({**puts, NUMBERS: outbox.write(numbers)}, conditions)
+        self._is_full = written.code is Code.FULL
+        if written.ok:
+            if any(n > self._numbers.dropped.get(name, 0) for name, n in numbers.dropped.items()):
+                log.error("there is no room: indications were dropped, %s", dict(numbers.dropped))
+            self._numbers, self._numbers_revision = numbers, written.revision
+        elif written.code is Code.UNKNOWN:
+            self._lose(written.text)
+        elif written.code is not Code.STALE:
+            log.warning("indications wait: %s", written.text)
+        return written.ok
+
+    def _to_merge(self) -> int | None:
+        """Return the batch that the next one is written together with."""
+        newest = max(self._stored, default=None)
+        if newest is None or len(self._stored) < MERGE_FROM:
+            return None
+        stored = self._stored[newest]
+        is_small = stored.size < outbox.SMALL_CHARACTERS
+        few = len(stored.batch.indications) < outbox.BATCH_ITEMS_MAX
+        return newest if is_small and few else None
+
+    # --- settling ------------------------------------------------------------------------
+
+    async def _settle(self, now_s: float) -> None:
+        if self._settle_due_s is not None and now_s >= self._settle_due_s:
+            self._settle_due_s = None
+            if not await self._write_settled():
+                self._settle_due_s = now_s + SETTLE_S
+
+    async def _write_settled(self) -> bool:
+        """Write down what was taken, and remove what nobody waits for; return whether all is."""
+        registry, _ = self._around.reader.read(self._shelf.items)
+        sent = outbox.read_sent(self._shelf.items, SENT)
+        known = {each.context for each in registry.destinations}
+        marks = {context: number for context, number in sent.items() if context in known}
+        for context in known:
+            queue = self._queues.get(context)
+            newest = self._numbers.next.get(context, 0) - 1
+            mark = queue.sent if queue is not None else newest
+            if mark >= 0:
+                marks[context] = max(mark, marks.get(context, -1))
+        done = [
+            number
+            for number, stored in sorted(self._stored.items())
+            if number < self._saved and self._may_go(stored, known, marks)
+        ]
+        if marks == sent and not done:
+            return True
+        gone = done[:REMOVED_MAX]
+        puts: dict[str, str | None] = {outbox.key_of(number): None for number in gone}
+        puts[SENT] = outbox.write(marks)
+        written = await self._shelf.write(puts, {HOLDER: self.revision})
+        if written.ok:
+            for number in gone:
+                del self._stored[number]
+        return written.ok and len(done) == len(gone)
+
+    def _may_go(self, stored: _Stored, known: set[str], marks: dict[str, int]) -> bool:
+        is_old = self._around.now_s() - stored.since_s >= KEPT_S or len(self._stored) > KEPT_MAX
+        return is_old and all(
+            each.context not in known or each.number <= marks.get(each.context, -1)
+            for each in stored.batch.indications
+        )
+
+    async def _carry_out(self, registry: Registry, now_s: float) -> None:
+        """Change the registry as policies and durations say."""
+        deeds, self._deeds = self._deeds, []
+        wall_ms = self._around.wall_ms()
+
+        def edit(known: Registry) -> Registry:
+            known = policies.without_expired(known, wall_ms)
+            for deed in deeds:
+                known = policies.done(known, deed, wall_ms)
+            return known
+
+        if edit(registry) == registry:
+            return
+        for text in dict.fromkeys(deed.text for deed in deeds):
+            log.warning("%s", text)
+        await change(self._shelf, self._around.reader, edit)
+        self._settle_due_s = now_s
+
+
+def _is_end(found: Found) -> bool:
+    return found.change is not None or bool(found.key)
+
+
+def _is_full(chosen: list[Unnumbered]) -> bool:
+    size = sum(len(each.body) for each in chosen)
+    return len(chosen) >= outbox.BATCH_ITEMS_MAX or size >= outbox.BATCH_CHARACTERS_MAX

@@ -1,0 +1,204 @@
+"""The keeper of one server: stands by, claims when nobody delivers, and then holds.
+
+Owns: the loop, and who delivers; docs/protocols/indications.md has the diagram.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Mapping
+from typing import Final
+
+from cim_provider.engine import ClusterView, EngineState
+from cim_provider.indications import outbox
+from cim_provider.indications.holder import Holder
+from cim_provider.indications.keeping import ShelfError
+from cim_provider.indications.matching import Matcher
+from cim_provider.indications.outbox import Holding
+from cim_provider.indications.picture import Picture
+from cim_provider.indications.registry import Registry
+from cim_provider.indications.shelf import HOLDER, NUMBERS, OUT, RAISED, Code, Item, revision_of
+from cim_provider.indications.standby import Standby
+from cim_provider.indications.surroundings import Surroundings
+
+STALE_S: Final = 15.0
+"""A holder whose count stands still for so long is taken for dead."""
+STEP_S: Final = 1.0
+GAP_S: Final = 0.05
+"""The picture is looked at no more than 20 times a second."""
+END_S: Final = 3.0
+GONE: Final = frozenset({"lost", "left"})
+
+log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Runs for as long as the server does; `wake` makes it look now."""
+
+    def __init__(self, around: Surroundings, wake: asyncio.Event) -> None:
+        self._around = around
+        self._shelf = around.shelf
+        self._wake = wake
+        self._matcher = Matcher(Registry(), around.catalog, None)
+        self._registry_revision = -1
+        self._holder: Holder | None = None
+        self._standby = Standby()
+        self._seen: tuple[str, Picture] | None = None
+        """Newest picture of a standby, with the version of its view."""
+        self._holder_seen: tuple[int, float] = (-1, 0.0)
+        self._wanted_since_s: float | None = None
+        self._is_loaded = False
+
+    @property
+    def is_holder(self) -> bool:
+        """Whether this server delivers."""
+        return self._holder is not None
+
+    async def run(self) -> None:
+        """Hold or stand by until cancelled; then let go."""
+        watches = [
+            asyncio.create_task(self._watch_shelf(), name="watch the shelf"),
+            asyncio.create_task(self._watch_view(), name="watch the view"),
+        ]
+        try:
+            while True:
+                began_s = self._around.now_s()
+                await self._step_safely()
+                # As long as it took: others have work to do, too.
+                await asyncio.sleep(max(GAP_S, self._around.now_s() - began_s))
+                try:
+                    async with asyncio.timeout(STEP_S):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass  # time itself makes things due
+                self._wake.clear()
+        finally:
+            for watch in watches:
+                watch.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
+            await self._let_go()
+
+    async def _watch_shelf(self) -> None:
+        while True:
+            await self._shelf.changed(self._shelf.revision)
+            self._wake.set()
+
+    async def _watch_view(self) -> None:
+        async for _ in self._around.engine.changes(""):
+            self._wake.set()
+
+    async def _step_safely(self) -> None:
+        try:
+            await self.step()
+        except outbox.DamagedError as fault:
+            log.error("indications stand still: %s", fault)
+        except (ShelfError, sqlite3.Error) as fault:
+            log.warning("indications wait: %s", fault)
+
+    async def step(self) -> None:
+        """Do once what is due."""
+        if not self._shelf.is_reached:
+            return
+        items, now_s = self._shelf.items, self._around.now_s()
+        registry, revision = self._around.reader.read(items)
+        if revision != self._registry_revision:
+            self._matcher = Matcher(registry, self._around.catalog, self._matcher)
+            self._registry_revision = revision
+        if not registry.subscriptions:
+            self._wanted_since_s = None
+        elif self._wanted_since_s is None:
+            self._wanted_since_s = now_s
+        holder = self._holder
+        if holder is not None and revision_of(items, HOLDER) != holder.revision:
+            await self._lose("another server holds")
+        elif holder is not None:
+            await holder.step(registry, revision, self._matcher)
+            if holder.lost:
+                await self._lose(holder.lost)
+        else:
+            await self._stand_by(items, now_s)
+
+    # --- standing by ---------------------------------------------------------------------
+
+    def _load(self, items: Mapping[str, Item]) -> None:
+        """Once: take what an earlier run left on the disk, if the shelf has all since."""
+        if self._is_loaded:
+            return
+        self._is_loaded = True
+        base = self._around.store.load() if self._around.store is not None else None
+        if base is not None:
+            later = range(base.position, outbox.read_numbers(items, NUMBERS).batch)
+            if all(outbox.key_of(each) in items for each in later):
+                self._standby.begin(base.picture)
+
+    async def _stand_by(self, items: Mapping[str, Item], now_s: float) -> None:
+        self._load(items)
+        self._standby.note(items, now_s)
+        view = await self._around.engine.view()
+        if view.engine is not EngineState.RUNNING:
+            return
+        holding = outbox.read_holding(items, HOLDER)
+        is_mine = holding is None or holding.node in ("", view.local_node)
+        is_dead = self._is_dead(holding, revision_of(items, HOLDER), view, now_s)
+        has_work = any(key.startswith((OUT, RAISED)) for key in items)
+        if (self._wanted_since_s is not None or has_work) and (is_mine or is_dead):
+            await self._claim(revision_of(items, HOLDER), view.local_node, holding)
+        elif self._matcher.watched and self._standby.is_due(now_s):
+            is_well = view.quorate and not is_dead
+            self._standby.see(await self._picture(view), now_s, is_well=is_well)
+            base = self._standby.base()
+            if base is not None:
+                self._around.save(base, outbox.read_numbers(items, NUMBERS).batch)
+
+    def _is_dead(
+        self, holding: Holding | None, revision: int, view: ClusterView, now_s: float
+    ) -> bool:
+        """Return whether the holder is gone, or shows no sign of life."""
+        if revision != self._holder_seen[0]:
+            self._holder_seen = (revision, now_s)
+        if holding is None or self._wanted_since_s is None:
+            return False
+        states = {node.name: node.state for node in view.nodes}
+        if states.get(holding.node, "left") in GONE:
+            return True
+        return now_s - max(self._holder_seen[1], self._wanted_since_s) >= STALE_S
+
+    async def _picture(self, view: ClusterView) -> Picture:
+        seen = self._seen
+        if seen is None or seen[0] != view.version or seen[1].watched != self._matcher.watched:
+            seen = self._seen = (view.version, await self._around.picture(self._matcher.watched))
+        return seen[1]
+
+    async def _claim(self, revision: int, node: str, holding: Holding | None) -> None:
+        text = outbox.write(Holding(node, self._around.start))
+        written = await self._shelf.write({HOLDER: text}, {HOLDER: revision})
+        if not written.ok:
+            if written.code is not Code.STALE:
+                log.warning("this server cannot deliver indications: %s", written.text)
+            return
+        before = f" after {holding.node}" if holding is not None and holding.node != node else ""
+        log.info("this server delivers indications%s", before)
+        self._standby.note(self._shelf.items, self._around.now_s())
+        self._holder = Holder(self._around, written.revision, self._standby.base())
+        self._standby, self._seen = Standby(), None
+        self._wake.set()
+
+    async def _lose(self, why: str) -> None:
+        holder, self._holder = self._holder, None
+        assert holder is not None
+        log.info("this server delivers no indications any more: %s", why)
+        await holder.stop()
+        if holder.base is not None:
+            self._standby.begin(holder.base)
+        self._wake.set()
+
+    async def _let_go(self) -> None:
+        holder, self._holder = self._holder, None
+        if holder is None:
+            return
+        await holder.stop()
+        try:
+            async with asyncio.timeout(END_S):
+                await holder.let_go()
+        except TimeoutError:
+            log.info("the shelf does not answer: another server takes over in %g s", STALE_S)

@@ -1,0 +1,106 @@
+"""Where events come from: what was raised and stands on the shelf, and what every event bears.
+
+Owns: the text of what is raised, its bounds, and identifier, time and host of
+an indication. Anything that the server wants to tell listeners is raised here,
+on any node; the holder turns it into indications in the very write that removes
+it, so it is told once.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, cast
+
+from cim_provider.indications.events import Event
+from cim_provider.indications.keeping import ShelfError
+from cim_provider.indications.outbox import DamagedError
+from cim_provider.indications.picture import Difference
+from cim_provider.indications.shelf import RAISED, Item, Shelf
+from cim_provider.mapping.rows import Value
+
+RAISED_EVENTS_MAX: Final = 100
+"""Events raised in one write."""
+RAISED_CHARACTERS_MAX: Final = 200 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One event to be told: from a change, or raised (and then the last one removes `key`)."""
+
+    event: Event
+    change: Difference | None = None
+    key: str = ""
+    identifier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One indication to be raised: its class and its properties, as declared."""
+
+    class_name: str
+    namespace: str
+    values: Mapping[str, Value]
+    element: str
+    """Names what it is about: repetitions are told by it."""
+
+
+async def raise_alerts(shelf: Shelf, name: str, alerts: Sequence[Alert], wall_ms: int) -> None:
+    """Let all subscribers know; returns when nothing can be lost any more.
+
+    `name` is unique, and begins with what sorts by time. Raises ShelfError.
+    """
+    time = cim_time(wall_ms)
+    for start in range(0, len(alerts), RAISED_EVENTS_MAX):
+        part = alerts[start : start + RAISED_EVENTS_MAX]
+        rows = [
+            [a.class_name, a.namespace, {"IndicationTime": time, **a.values}, a.element]
+            for a in part
+        ]
+        text = json.dumps(rows)
+        if len(text) > RAISED_CHARACTERS_MAX:
+            raise ShelfError(f"alerts of {len(text)} characters, at most {RAISED_CHARACTERS_MAX}")
+        written = await shelf.write({f"{RAISED}{name}-{start:06}": text}, {})
+        if not written.ok:
+            raise ShelfError(written.text)
+
+
+def raised_events(items: Mapping[str, Item]) -> list[Found]:
+    """Return what was raised and not told yet, oldest first. Raises DamagedError."""
+    keys = [key for key in items if key.startswith(RAISED)]
+    found: list[Found] = []
+    for key in sorted(keys, key=lambda each: (items[each].revision, each)):
+        try:
+            rows = cast(list[list[object]], json.loads(items[key].text))
+            events = [_event(row) for row in rows]
+        except (ValueError, TypeError) as fault:
+            raise DamagedError(f"{key[:80]} cannot be read: {fault}") from fault
+        name = key.removeprefix(RAISED)
+        for number, event in enumerate(events):
+            is_last = number == len(events) - 1
+            found.append(Found(event, None, key if is_last else "", f"{name}.{number}"))
+    return found
+
+
+def _event(row: list[object]) -> Event:
+    class_name, namespace, values, element = row
+    plain = {
+        str(name): cast(Value, tuple(item) if isinstance(item, list) else item)
+        for name, item in cast(dict[str, object], values).items()
+    }
+    return Event(str(class_name), str(namespace), plain, str(element))
+
+
+def stamped(found: Found, name: str, wall_ms: int, host: str) -> dict[str, str]:
+    """Return what all copies of an event's indication bear."""
+    return {
+        "IndicationIdentifier": f"beatkeeper:{found.identifier or name}",
+        "IndicationTime": cim_time(wall_ms),
+        "SourceInstanceHost": host,
+    }
+
+
+def cim_time(wall_ms: int) -> str:
+    """Return a moment in CIM's form, in UTC."""
+    moment = datetime.fromtimestamp(wall_ms / 1000, UTC)
+    return moment.strftime("%Y%m%d%H%M%S.%f+000")

@@ -1,0 +1,126 @@
+"""Indications of one server put together: shelf, registry, keeper, rows and writers.
+
+Owns: the composition. `Indications.area` goes into `Mapping`, and `run` beside
+it; `raise_alerts` is how other parts of the server tell listeners something.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from itertools import count
+
+from cim_provider.engine import ClusterEngine
+from cim_provider.indications.base_store import BaseStore
+from cim_provider.indications.export import Exporter, Policy
+from cim_provider.indications.keeper import Keeper
+from cim_provider.indications.keeper_events import Alert, raise_alerts
+from cim_provider.indications.keeping import RegistryReader
+from cim_provider.indications.registry import Registry
+from cim_provider.indications.rows import (
+    ASSOCIATIONS,
+    DESTINATION_CLASS,
+    FILTER_CLASS,
+    HANDLER_CLASS,
+    ROWS,
+    SERVICE_CLASS,
+    SUBSCRIPTION_CLASS,
+)
+from cim_provider.indications.shelf import REGISTRY, Shelf, revision_of
+from cim_provider.indications.surroundings import Surroundings
+from cim_provider.indications.writers import (
+    DestinationWriter,
+    Editor,
+    FilterWriter,
+    ServiceWriter,
+    SubscriptionWriter,
+)
+from cim_provider.mapping.area import Area
+from cim_provider.mapping.interop import INDICATIONS
+from cim_provider.mapping.operations import Mapping
+from cim_provider.schema import Schema
+
+
+class Indications:
+    """Implements `Holder`.
+
+    Args:
+        shelf: what all servers of the cluster share.
+        wall_ms: reads the wall clock.
+        policy: to whom indications may go.
+        store: the base on this node's disk; None keeps it in memory.
+    """
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        wall_ms: Callable[[], int],
+        policy: Policy | None = None,
+        store: BaseStore | None = None,
+    ) -> None:
+        self._shelf = shelf
+        self._wall_ms = wall_ms
+        self._policy = policy or Policy()
+        self._store = store
+        self._reader = RegistryReader()
+        self._start = secrets.token_hex(4)
+        self._raised = count(1)
+
+    def area(self, schema: Schema) -> Area:
+        """Return the classes, with who writes them."""
+        editor = Editor(self._shelf, self._reader, self._wall_ms, schema)
+        return Area(
+            rows=ROWS,
+            associations=ASSOCIATIONS,
+            writers={
+                FILTER_CLASS: FilterWriter(editor),
+                DESTINATION_CLASS: DestinationWriter(editor, DESTINATION_CLASS),
+                HANDLER_CLASS: DestinationWriter(editor, HANDLER_CLASS),
+                SUBSCRIPTION_CLASS: SubscriptionWriter(editor),
+                SERVICE_CLASS: ServiceWriter(editor),
+            },
+            holders=(self,),
+        )
+
+    @property
+    def name(self) -> str:
+        """See `Holder`."""
+        return INDICATIONS
+
+    @property
+    def version(self) -> str:
+        """See `Holder`."""
+        return str(revision_of(self._shelf.items, REGISTRY))
+
+    def held(self) -> Registry:
+        """See `Holder`."""
+        return self._reader.read(self._shelf.items)[0]
+
+    async def raise_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Tell whoever subscribes; nothing is lost once this returns. Raises ShelfError."""
+        if not self.held().subscriptions:
+            return  # nobody wants to know
+        wall_ms = self._wall_ms()
+        name = f"{wall_ms:014}-{self._start}-{next(self._raised):06}"
+        await raise_alerts(self._shelf, name, alerts, wall_ms)
+
+    def keeper(
+        self,
+        mapping: Mapping,
+        engine: ClusterEngine,
+        host: str,
+    ) -> Keeper:
+        """Return what must run for indications to be told."""
+        wake = asyncio.Event()
+        around = Surroundings(
+            self._shelf,
+            mapping.catalog,
+            mapping.world,
+            engine,
+            self._store,
+            lambda url: Exporter(url, self._policy),
+            self._start,
+            self._wall_ms,
+            host,
+            wake.set,
+        )
+        return Keeper(around, wake)

@@ -1,0 +1,65 @@
+"""What the keeper of a server works with, in one value.
+
+Owns: the value, and taking a picture without keeping others waiting.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from cim_provider.engine import ClusterEngine
+from cim_provider.indications import picture as pictures
+from cim_provider.indications.base_store import BaseStore
+from cim_provider.indications.keeping import RegistryReader
+from cim_provider.indications.picture import Picture
+from cim_provider.indications.sending import Sender
+from cim_provider.indications.shelf import Shelf
+from cim_provider.mapping.catalog import Catalog
+from cim_provider.mapping.rows import Ref, Value
+from cim_provider.mapping.world import World
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a keeper is."""
+
+    shelf: Shelf
+    """What all servers share."""
+    catalog: Catalog
+    """Rows and declarations."""
+    world: Callable[[], Awaitable[World]]
+    """Returns what a request would see now."""
+    engine: ClusterEngine
+    """Tells of changes."""
+    store: BaseStore | None
+    """The base on this node's disk; None keeps it in memory."""
+    sender: Callable[[str], Sender]
+    """Makes what sends to a URL."""
+    start: str
+    """Names this run."""
+    wall_ms: Callable[[], int]
+    """Reads the wall clock."""
+    host: str
+    """The name of this server in indications."""
+    wake: Callable[[], None]
+    """Makes the keeper look now."""
+    reader: RegistryReader = field(default_factory=RegistryReader)
+
+    def now_s(self) -> float:
+        """Return the time of the loop, in seconds."""
+        return asyncio.get_running_loop().time()
+
+    async def picture(self, watched: pictures.Watched) -> Picture:
+        """Take a picture of now; others have their turn meanwhile."""
+        world = await self.world()
+        objects: dict[Ref, Mapping[str, Value]] = {}
+        for ref, values in pictures.objects(self.catalog, watched, world):
+            objects[ref] = values
+            if len(objects) % 100 == 0:
+                await asyncio.sleep(0)
+        return Picture(watched, objects)
+
+    def save(self, picture: Picture, position: int) -> None:
+        """Keep the base on the disk."""
+        if self.store is not None:
+            self.store.save(picture, position)

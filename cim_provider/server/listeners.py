@@ -1,0 +1,51 @@
+"""What the administrator says of the listeners of indications, and where it is remembered.
+
+Owns: the TLS context with which listeners are verified, the networks in which
+they may be, and opening the file of what was told last.
+"""
+
+import ipaddress
+import logging
+import sqlite3
+import ssl
+from pathlib import Path
+
+from cim_provider.indications.base_store import BaseStore
+from cim_provider.indications.export import Policy
+from cim_provider.server.settings import Settings
+from cim_provider.server.tls import CertificateError
+
+log = logging.getLogger(__name__)
+
+
+def listener_policy(settings: Settings) -> Policy:
+    """Return to whom indications may go. Raises CertificateError: a file cannot be used."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not settings.listener_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        log.warning("listeners of indications are not verified: listener_verify is false")
+    file = settings.listener_ca
+    try:
+        if file:
+            context.load_verify_locations(file)
+        file = settings.listener_certificate
+        if file:
+            context.load_cert_chain(file)
+    except (OSError, ssl.SSLError) as fault:
+        raise CertificateError(
+            f"{file} cannot be used ({fault}): give a PEM file, or leave out listener_ca and"
+            " listener_certificate"
+        ) from fault
+    return Policy(context, tuple(map(ipaddress.ip_network, settings.listener_networks)))
+
+
+def base_store(path: Path) -> BaseStore | None:
+    """Return the file of what was told last, or None where it cannot be used."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return BaseStore(path)
+    except (OSError, sqlite3.Error) as fault:
+        log.warning("%s cannot be used (%s): changes during a restart may not be told", path, fault)
+        return None
