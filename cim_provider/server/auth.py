@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final, Protocol, TypeAlias
 
+from cim_provider.server.client_certificate import PeerCertificate as PeerCertificate
 from cim_provider.server.lockout import LockOut
 from cim_provider.server.roles import Role
 from cim_provider.server.users import (
@@ -57,16 +58,6 @@ class Identity:
     name: str
     role: Role
     address: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PeerCertificate:
-    """The certificate of a client, which the TLS layer has verified."""
-
-    fingerprint: str
-    """SHA-256, in lower-case hex."""
-    name: str
-    """Common name of its subject, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)

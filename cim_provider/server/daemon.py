@@ -73,9 +73,12 @@ def main() -> None:
     "--bind",
     multiple=True,
     metavar="ADDR",
-    help="Address to listen on; may be given again. Default: HTTP on loopback, HTTPS on all.",
+    help="Address to listen on; may be given again. Default: HTTPS on all; HTTP on loopback alone.",
 )
 @click.option("--no-http", is_flag=True, help="Offer HTTPS alone.")
+@click.option(
+    "--clear-text", is_flag=True, help="Offer HTTP beyond loopback, too: passwords can be read."
+)
 @_explained
 def run(
     root: Path | None,
@@ -83,6 +86,7 @@ def run(
     https_port: int | None,
     bind: tuple[str, ...],
     no_http: bool,
+    clear_text: bool,
 ) -> None:
     """Run the server until SIGTERM or SIGINT.
 
@@ -97,6 +101,7 @@ def run(
         https_port=https_port,
         bind=bind,
         no_http=no_http,
+        clear_text=clear_text,
     )
     # Loading what CIM needs takes a while: those who only set a password need not wait for it.
     from cim_provider.server.service import START_ERRORS, serve

@@ -31,12 +31,15 @@ from cim_provider.mapping.world import ServerIdentity
 from cim_provider.schema import SchemaError, load_schema
 from cim_provider.server.audit import AuditFile
 from cim_provider.server.auth import Authenticator
+from cim_provider.server.client_certificate import peer_certificate
 from cim_provider.server.connection import Connection, Limits
+from cim_provider.server.keeper import Keeper, keep_certificate
 from cim_provider.server.layout import ServerLayout
 from cim_provider.server.listener import BindError, Bound, Listener, bind
+from cim_provider.server.pam import SaslAuthd
 from cim_provider.server.responder import Responder
 from cim_provider.server.settings import Settings
-from cim_provider.server.tls import CertificateError, have_certificate, server_context
+from cim_provider.server.tls import CertificateError
 from cim_provider.server.users import UserFile, UsersError
 from cim_provider.wbem.operations import Performer
 
@@ -87,7 +90,7 @@ class Service:
         self,
         authenticator: Authenticator,
         https: Bound,
-        context: ssl.SSLContext,
+        keeper: Keeper,
         http: Bound | None,
         connections_max: int,
         audit: AuditFile,
@@ -95,7 +98,8 @@ class Service:
         self.statistics = Statistics(wall_ms())
         self._authenticator = authenticator
         self._audit = audit
-        self._bound: list[tuple[Bound, ssl.SSLContext | None]] = [(https, context)]
+        self.keeper = keeper
+        self._bound: list[tuple[Bound, ssl.SSLContext | None]] = [(https, keeper.context)]
         if http is not None:
             self._bound.append((http, None))
         self._connections_max = connections_max
@@ -106,22 +110,21 @@ class Service:
 
         Raises: UsersError, CertificateError, BindError: with the cure.
         """
-        authenticator = Authenticator(UserFile(layout.users_file))
+        pam = SaslAuthd(Path(settings.pam_socket), settings.pam_service)
+        users = UserFile(layout.users_file)
+        authenticator = Authenticator(users, pam=pam if settings.pam_service else None)
         if not authenticator.load():
             raise UsersError(f"{layout.users_file} holds no user: add one with {_cure(layout)}")
-        certificate, key = Path(settings.certificate), Path(settings.key)
-        if not settings.certificate:
-            certificate, key = layout.certificate_file, layout.key_file
-            if have_certificate(certificate, key, settings.certificate_hosts):
-                log.info("made a self-signed certificate, %s", certificate)
-        context = server_context(certificate, key)
+        keeper = keep_certificate(settings, layout)
         https = bind("https", settings.https_addresses, settings.https_port)
         http = None
-        if settings.http:
+        if settings.http and not settings.http_addresses:
+            log.info("no HTTP: no address of loopback is bound, and clear_text is not set")
+        elif settings.http:
             http = bind("http", settings.http_addresses, settings.http_port)
             _warn_of_clear_text(settings)
         audit = AuditFile(layout.audit_file)
-        return cls(authenticator, https, context, http, settings.connections, audit)
+        return cls(authenticator, https, keeper, http, settings.connections, audit)
 
     def urls(self) -> dict[str, str]:
         """Return where clients on this machine reach the server, by scheme."""
@@ -132,14 +135,19 @@ class Service:
         responder = Responder(performer, host, audit=self._audit, statistics=self.statistics)
 
         def connect(on_end: Callable[[Connection], None]) -> Connection:
-            return Connection(self._authenticator, responder, LIMITS, on_end)
+            return Connection(
+                self._authenticator, responder, LIMITS, on_end, certificate=peer_certificate
+            )
 
         listener = Listener(connect, connections_max=self._connections_max)
         for bound, context in self._bound:
             listener.start(bound, context)
+        keeping = asyncio.create_task(self.keeper.run(), name="certificate")
         try:
             await stopping.wait()
         finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
             await listener.stop()
             self._authenticator.close()
             self._audit.close()
@@ -155,6 +163,7 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
     stopping, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, service.keeper.ask)
     async with HaCoreEngine(layout.root) as engine:
         performer = make_performer(engine, host, service.statistics)
         urls = service.urls()
@@ -199,7 +208,7 @@ def _url(bound: Bound) -> str:
 def _warn_of_clear_text(settings: Settings) -> None:
     for address in settings.http_addresses:
         if not ipaddress.ip_address(address).is_loopback:
-            log.warning("HTTP on %s sends passwords in clear: prefer --no-http", address)
+            log.warning("HTTP on %s: clear_text lets passwords be read on the way", address)
 
 
 def give_back_large_blocks() -> None:

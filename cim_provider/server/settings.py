@@ -20,6 +20,7 @@ ADDRESSES_MAX: Final = 32
 CONNECTIONS_MAX: Final = 100
 LOOPBACK: Final = ("127.0.0.1", "::1")
 EVERYWHERE: Final = ("0.0.0.0", "::")
+PAM_SOCKET: Final = "/run/saslauthd/mux"
 
 _Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 _Names = Annotated[
@@ -42,18 +43,32 @@ class Settings:
     """0 takes a free port."""
     https_port: _Port = HTTPS_PORT
     bind: _Names = ()
-    """Addresses for both; none given: HTTP on loopback, HTTPS on all."""
+    """Addresses for both; none given: HTTPS on all. HTTP on those of loopback alone."""
     hosts: _Names = ()
     """Further names and addresses of the server, for its certificate."""
     certificate: str = ""
     """PEM file to use instead of our own; `key` goes with it."""
     key: str = ""
+    client_ca: str = ""
+    """PEM file of those whose certificates clients may show instead of a password."""
+    client_certificate_required: bool = False
+    """Whether a client without one is turned away in the handshake."""
+    clear_text: bool = False
+    """Whether HTTP without encryption, and passwords in it, may leave this machine."""
+    pam_service: str = ""
+    """Service of PAM by which passwords are checked, of users that are added with --pam."""
+    pam_socket: str = PAM_SOCKET
+    """Where saslauthd listens, which asks PAM for us."""
     connections: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = CONNECTIONS_MAX
 
     @property
     def http_addresses(self) -> tuple[str, ...]:
-        """Where HTTP listens."""
-        return self.bind or LOOPBACK
+        """Where HTTP listens: nowhere but on loopback, unless clear text is allowed."""
+        if self.clear_text:
+            return self.bind or EVERYWHERE
+        if not self.bind or set(self.bind) & set(EVERYWHERE):
+            return LOOPBACK
+        return tuple(each for each in self.bind if ipaddress.ip_address(each).is_loopback)
 
     @property
     def https_addresses(self) -> tuple[str, ...]:
@@ -108,6 +123,9 @@ def check(settings: Settings) -> Settings:
             raise SettingsError(f"bind: {address!r}, expected an IPv4 or IPv6 address") from fault
     if bool(settings.certificate) != bool(settings.key):
         raise SettingsError("certificate and key: only one is given, expected both or none")
+    if settings.client_certificate_required and not settings.client_ca:
+        text = "client_certificate_required: give client_ca as well, which says whose certificates"
+        raise SettingsError(text)
     return settings
 
 
@@ -118,6 +136,7 @@ def override(
     https_port: int | None = None,
     bind: tuple[str, ...] = (),
     no_http: bool = False,
+    clear_text: bool = False,
 ) -> Settings:
     """Return the settings with what the command line says. Raises SettingsError."""
     return check(
@@ -127,5 +146,6 @@ def override(
             http_port=settings.http_port if http_port is None else http_port,
             https_port=settings.https_port if https_port is None else https_port,
             bind=bind or settings.bind,
+            clear_text=settings.clear_text or clear_text,
         )
     )

@@ -1,7 +1,8 @@
 """TLS for the server: the context, and a certificate to stand in it.
 
-Owns: the TLS versions, loading the pair of certificate and key, and having
-`certificate` see to it that there is one. Knows nothing of connections.
+Owns: the TLS versions and ciphers, loading the pair of certificate and key,
+whether clients show one, and having `certificate` see to it that there is one.
+Knows nothing of requests.
 """
 
 import ssl
@@ -16,6 +17,8 @@ EXIT_FAILED: Final = 1
 EXIT_KEPT: Final = 2
 CHILD_S: Final = 60.0
 """Drawing a key may wait for the entropy of a machine that has just booted."""
+CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""For version 1.2: keys of a session that the certificate's key does not give away later."""
 
 
 class CertificateError(Exception):
@@ -44,19 +47,51 @@ def have_certificate(certificate_file: Path, key_file: Path, hosts: Iterable[str
     return done.returncode == EXIT_MADE
 
 
-def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
-    """Return the TLS context of the server: version 1.2 at least.
+def server_context(
+    certificate_file: Path,
+    key_file: Path,
+    client_authorities: Path | None = None,
+    *,
+    is_client_asked_strictly: bool = False,
+) -> ssl.SSLContext:
+    """Return the TLS context of the server: versions 1.2 and 1.3, forward secrecy in both.
 
-    Raises: CertificateError: the files cannot be read, or the key is not the certificate's.
+    Args:
+        certificate_file: the certificate, and the chain up to its authority, PEM.
+        key_file: its private key, PEM.
+        client_authorities: PEM file of those whose certificates clients may show; None: clients
+            are asked for none.
+        is_client_asked_strictly: whether a client without a certificate is turned away.
+
+    Raises: CertificateError: a file cannot be read, or the key is not the certificate's.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.maximum_version = ssl.TLSVersion.TLSv1_3
+    context.set_ciphers(CIPHERS)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    load_pair(context, certificate_file, key_file)
+    if client_authorities is not None:
+        try:
+            context.load_verify_locations(client_authorities)
+        except (OSError, ssl.SSLError) as fault:
+            text = f"client_ca: {client_authorities}: {fault}: give certificates in PEM form"
+            raise CertificateError(text) from fault
+        context.verify_mode = ssl.CERT_REQUIRED if is_client_asked_strictly else ssl.CERT_OPTIONAL
+    return context
+
+
+def load_pair(context: ssl.SSLContext, certificate_file: Path, key_file: Path) -> None:
+    """Let new connections on the context be shown this certificate; open ones stay as they are.
+
+    Raises: CertificateError: the files cannot be used; the context is as it was.
+    """
     try:
+        # A pair that does not fit would leave the context with half of it.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate_file, key_file)
         context.load_cert_chain(certificate_file, key_file)
     except (OSError, ssl.SSLError) as fault:
         raise CertificateError(
             f"{certificate_file} with {key_file} cannot be used ({fault}):"
             " give a fitting pair, or remove both and start again"
         ) from fault
-    return context

@@ -17,7 +17,7 @@ from typing import Final
 import click
 
 from cim_provider.server.audit import read_lines
-from cim_provider.server.fingerprint import FingerprintError, fingerprint
+from cim_provider.server.client_certificate import FingerprintError, fingerprint
 from cim_provider.server.layout import ServerLayout
 from cim_provider.server.roles import Role
 from cim_provider.server.users import (

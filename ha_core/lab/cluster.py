@@ -229,6 +229,8 @@ def _prepare_wbem(lab: Lab) -> None:
             "http_port": node.http_port,
             "https_port": node.https_port,
             "bind": [node.wbem_host],
+            # The networks of a lab are of this machine.
+            "clear_text": True,
         }
         (etc / "cimd.yaml").write_text(yaml.safe_dump(settings))
         if first is None:

@@ -19,6 +19,7 @@ import pywbem
 from cim_provider.mapping.counters import Statistics
 from cim_provider.server.auth import Authenticator
 from cim_provider.server.certificate import ensure_certificate
+from cim_provider.server.client_certificate import peer_certificate
 from cim_provider.server.connection import Connection, Limits
 from cim_provider.server.listener import Listener, bind
 from cim_provider.server.responder import Responder
@@ -99,6 +100,7 @@ class Served:
     performer: FakePerformer
     certificate: Path
     users: UserFile
+    context: ssl.SSLContext
 
     def connect(self) -> socket.socket:
         """Return a connected socket."""
@@ -130,6 +132,7 @@ def serving(
     operation_s_max: float = 10.0,
     performer: operations.Performer | None = None,
     statistics: Statistics | None = None,
+    client_ca: Path | None = None,
 ) -> Iterator[Served]:
     """Serve `performer`, else a `FakePerformer`, with and without TLS."""
     users = UserFile(directory / "users")
@@ -137,6 +140,7 @@ def serving(
         users.put(User(name, hash_password(password.encode(), CHEAP), role))
     certificate, key = directory / "certificate.pem", directory / "key.pem"
     ensure_certificate(certificate, key, ["localhost", "127.0.0.1"])
+    context = server_context(certificate, key, client_ca)
     http, https = bind("http", ["127.0.0.1"], 0), bind("https", ["127.0.0.1"], 0)
     fake = FakePerformer()
     loop, stopping, ready = asyncio.new_event_loop(), asyncio.Event(), threading.Event()
@@ -148,11 +152,13 @@ def serving(
         )
 
         def make(on_end: Callable[[Connection], None]) -> Connection:
-            return Connection(authenticator, responder, limits or Limits(), on_end)
+            return Connection(
+                authenticator, responder, limits or Limits(), on_end, certificate=peer_certificate
+            )
 
         listener = Listener(make, connections_max=connections_max, handshake_s=1.0)
         listener.start(http)
-        listener.start(https, server_context(certificate, key))
+        listener.start(https, context)
         ready.set()
         await stopping.wait()
         await listener.stop()
@@ -166,7 +172,7 @@ def serving(
     thread.start()
     assert ready.wait(10), "the server did not start"
     try:
-        yield Served(http.port, https.port, fake, certificate, users)
+        yield Served(http.port, https.port, fake, certificate, users, context)
     finally:
         loop.call_soon_threadsafe(stopping.set)
         thread.join(10)

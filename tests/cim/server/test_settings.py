@@ -41,6 +41,7 @@ def test_empty_file_is_no_fault(tmp_path: Path) -> None:
         ("bind: [localhost]", "'localhost', expected an IPv4 or IPv6 address"),
         ("bind: 127.0.0.1", "bind"),
         ("certificate: /a.pem", "only one is given"),
+        ("client_certificate_required: true", "give client_ca as well"),
         ("- a", "expected a mapping"),
         ("a: [", "is not YAML"),
         ("a: " + "x" * 70_000, "longer than 65536 bytes"),
@@ -50,3 +51,22 @@ def test_fault_names_place_and_cure(tmp_path: Path, text: str, fault: str) -> No
     with pytest.raises(SettingsError, match=r"cimd\.yaml") as refused:
         read(tmp_path, text)
     assert fault in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("bind", "http"),
+    [
+        ((), ("127.0.0.1", "::1")),
+        (("0.0.0.0",), ("127.0.0.1", "::1")),
+        (("192.0.2.1",), ()),
+        (("192.0.2.1", "127.0.0.5"), ("127.0.0.5",)),
+    ],
+)
+def test_passwords_in_clear_do_not_leave_the_machine_unless_that_is_allowed(
+    bind: tuple[str, ...], http: tuple[str, ...]
+) -> None:
+    settings = Settings(bind=bind)
+    assert settings.http_addresses == http
+    allowed = override(settings, clear_text=True)
+    assert allowed.http_addresses == (bind or ("0.0.0.0", "::"))
+    assert allowed.https_addresses == settings.https_addresses

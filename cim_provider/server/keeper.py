@@ -1,0 +1,133 @@
+"""Keeps the server's certificate good while it serves: renews it, and takes what was replaced.
+
+Owns: the TLS context in use, the look at its files, when a certificate is
+renewed, and who is asked for one: the cluster's authority, else ourselves. A
+certificate that the administrator gave is never renewed here, only taken anew
+when its files change. Connections that are open keep what they have.
+"""
+
+import asyncio
+import logging
+import os
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from cim_provider.server.layout import ServerLayout
+from cim_provider.server.settings import Settings
+from cim_provider.server.tls import (
+    CertificateError,
+    have_certificate,
+    load_pair,
+    server_context,
+)
+
+LOOK_S: Final = 15.0
+"""So long after its files have changed a certificate is shown at the latest."""
+RENEW_S: Final = 12 * 3600.0
+"""So often it is asked whether the certificate ends soon."""
+
+log = logging.getLogger(__name__)
+
+Renew = Callable[[], bool]
+"""Renews the pair of files where that is due; returns whether it did. Raises CertificateError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The files of a certificate and its key."""
+
+    certificate: Path
+    key: Path
+
+    def stamp(self) -> tuple[tuple[int, int], ...]:
+        """Return a value that changes with either file. Raises OSError: one is not there."""
+        found = (os.stat(self.certificate), os.stat(self.key))
+        return tuple((each.st_mtime_ns, each.st_ino) for each in found)
+
+
+class Keeper:
+    """Looks after the pair of one context; `renew` is None for a pair of the administrator's."""
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        pair: Pair,
+        renew: Renew | None,
+        *,
+        look_s: float = LOOK_S,
+        renew_s: float = RENEW_S,
+    ) -> None:
+        self.context = context
+        self._pair = pair
+        self._renew = renew
+        self._look_s = look_s
+        self._renew_s = renew_s
+        self._stamp: object = pair.stamp()
+        self._asked = asyncio.Event()
+
+    def ask(self) -> None:
+        """Look at the files, and whether the certificate ends soon, now."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Keep the certificate good until cancelled."""
+        clock = asyncio.get_running_loop().time
+        renew_at_s = clock()
+        while True:
+            is_due = self._asked.is_set() or clock() >= renew_at_s
+            if is_due:
+                self._asked.clear()
+                renew_at_s = clock() + self._renew_s
+            await self.look(may_renew=is_due)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._look_s):
+                    await self._asked.wait()
+
+    async def look(self, *, may_renew: bool) -> None:
+        """Renew the certificate if it ends soon, and take what has been replaced."""
+        if may_renew and self._renew is not None:
+            try:
+                if await asyncio.to_thread(self._renew):
+                    log.info("renewed %s", self._pair.certificate)
+            except CertificateError as fault:
+                log.error("the certificate cannot be renewed: %s", fault)
+        self._take_if_changed()
+
+    def _take_if_changed(self) -> None:
+        try:
+            stamp = self._pair.stamp()
+            if stamp == self._stamp:
+                return
+            load_pair(self.context, self._pair.certificate, self._pair.key)
+        except (OSError, CertificateError) as fault:
+            # Half of the pair may be replaced: the next look finds the other half.
+            log.error("the certificate stays the old one: %s", fault)
+            return
+        self._stamp = stamp
+        log.info("new connections are shown %s as it is now", self._pair.certificate)
+
+
+def keep_certificate(settings: Settings, layout: ServerLayout) -> Keeper:
+    """Return the keeper of the certificate that the settings name, else of our own, made now.
+
+    Raises: CertificateError: there is none that can be used.
+    """
+    pair, renew = Pair(layout.certificate_file, layout.key_file), None
+    if settings.certificate:
+        pair = Pair(Path(settings.certificate), Path(settings.key))
+    else:
+        renew = partial(have_certificate, pair.certificate, pair.key, settings.certificate_hosts)
+        if renew():
+            log.info("made a self-signed certificate, %s", pair.certificate)
+    context = server_context(
+        pair.certificate,
+        pair.key,
+        Path(settings.client_ca) if settings.client_ca else None,
+        is_client_asked_strictly=settings.client_certificate_required,
+    )
+    return Keeper(context, pair, renew)
