@@ -61,7 +61,7 @@ class TST_Thing : TST_Base {{
   string Fixed;
   [Write] string Defaulted = "as declared";
   [Static] uint64 Add([In, Required] uint64 A, [In] uint32 B);
-  string Join([In] string Texts[], [Out] uint32 Count);
+  string Join([In] string Texts[], [In(false), Out] uint32 Count);
   boolean Echo({_parameters()},
     [In, Out, EmbeddedInstance("TST_Part")] string Part,
     [In, Out, EmbeddedInstance("TST_Part")] string Parts[],
