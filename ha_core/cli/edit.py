@@ -8,6 +8,7 @@ import yaml
 
 from ha_core import commands
 from ha_core.cli import goals
+from ha_core.cli.amounts import amount
 from ha_core.cli.change import current_configuration, give_from
 from ha_core.cli.options import Options, Waiting, read_text, verb, waits
 from ha_core.cli.plan import Trial, can_be_tried, show_preview
@@ -86,7 +87,7 @@ def export(options: Options, target: Path | None, source: Path | None) -> None:
         target.write_text(text, encoding="utf-8")
     except OSError as fault:
         raise ConfigError(f"cannot write {target}: {fault.strerror}") from fault
-    done = f"{target} is a CIB of {len(configuration.nodes)} nodes"
+    done = f"{target} is a CIB of {amount(len(configuration.nodes), 'node')}"
     options.show({"code": "done", "text": done}, done)
 
 
@@ -116,8 +117,8 @@ def verify(options: Options, file: Path | None, schema: bool) -> None:
     if file is None:
         raise click.UsageError("name the FILE to check, or give --schema")
     wanted = _read(file)
-    resources = len(wanted.primitives)
-    text = f"{file} is valid: {len(wanted.nodes)} nodes, {resources} resources"
+    resources = amount(len(wanted.primitives), "resource")
+    text = f"{file} is valid: {amount(len(wanted.nodes), 'node')}, {resources}"
     seen = outlook(wanted, frozenset(wanted.voters()), quorate=True)
     notes = [seen.text] if seen.is_tight else []
     value = {"code": "done", "text": text, "faults": [], "notes": notes}

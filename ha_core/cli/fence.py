@@ -7,7 +7,7 @@ import click
 
 from ha_core import commands
 from ha_core.cli.names import complete_nodes
-from ha_core.cli.options import Options, run, verb
+from ha_core.cli.options import EXIT_FAILED, Options, run, verb
 from ha_core.cli.show import show_event
 from ha_core.client import Client
 from ha_core.errors import RefusedError
@@ -49,9 +49,13 @@ def test(options: Options, subject: str | None, timeout_s: float) -> None:
         f" from {row['node']:<12} {row['text']}"
         for row in rows
     ]
-    options.show({"ok": not bad, "results": rows}, "\n".join(lines))
+    tries = "1 try" if len(rows) == 1 else f"{len(rows)} tries"
+    text = f"{bad} of {tries} failed: mend them, try again"
+    verdict = {"ok": False, "code": "failed", "text": text} if bad else {"ok": True}
+    options.show({**verdict, "results": rows}, "\n".join(lines))
     if bad:
-        raise RefusedError("failed", f"{bad} of {len(rows)} tries failed: mend them, try again")
+        click.echo(f"ha: {text}", err=True)
+        raise click.exceptions.Exit(EXIT_FAILED)
 
 
 async def _test(options: Options, subject: str, timeout_s: float) -> list[JournalEvent]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from ha_core.cli.amounts import amount
 from ha_core.config.model import Origin
 from ha_core.ids import NodeName, ResourceId
 from ha_core.snapshot import ClusterSnapshot, ResourceSummary
@@ -293,7 +294,8 @@ def _placed(snapshot: ClusterSnapshot, excused: frozenset[ResourceId]) -> Progre
     if waiting:
         return Progress(False, _some(waiting, "; "), not snapshot.pending)
     idle = [item.id for item in snapshot.resources if item.state != "started"]
-    count = f"{len(snapshot.resources) - len(idle)} of {len(snapshot.resources)} resources started"
+    total = amount(len(snapshot.resources), "resource")
+    count = f"{len(snapshot.resources) - len(idle)} of {total} started"
     if snapshot.pending:
         return Progress(False, f"{count}; under way: {_some(snapshot.pending, ', ')}")
     if excused:

@@ -15,6 +15,7 @@ import click
 from ha_core.cli.change import current
 from ha_core.cli.options import EXIT_FAILED, Options, run
 from ha_core.cli.timeline import drawn, duration
+from ha_core.commands import Apply
 from ha_core.errors import ConfigError
 from ha_core.policy.forecast import Step
 from ha_core.policy.outage import Interruption
@@ -76,13 +77,15 @@ def show_preview(
     `what` is made from the snapshot that it is judged by.
     """
     snapshot = run(current(options))
-    found = foresee(snapshot, what(snapshot), round(time.time() * 1000))
+    given = what(snapshot)
+    found = foresee(snapshot, given, round(time.time() * 1000))
     if trial.picture is not None:
         try:
             trial.picture.write_text(drawn(found), encoding="utf-8")
         except OSError as fault:
             raise ConfigError(f"cannot write {trial.picture}: {fault.strerror}") from fault
-    options.show(preview_value(found), preview_text(found))
+    text = preview_text(found, is_file=isinstance(given, Apply))
+    options.show(preview_value(found), text)
     if found.refusal:
         click.echo(f"ha: it would be refused: {found.refusal}", err=True)
         raise click.exceptions.Exit(EXIT_FAILED)
@@ -133,11 +136,11 @@ def _interruption_value(item: Interruption) -> dict[str, object]:
     }
 
 
-def preview_text(found: Preview) -> str:
-    """Return the preview for people."""
+def preview_text(found: Preview, *, is_file: bool = False) -> str:
+    """Return the preview for people; of a file it is told, too, that nothing changes."""
     lines = ["changes:", *_indented(found.changes)] if found.changes else []
     if not found.changes:
-        lines = [f"what if {found.title}:"]
+        lines = ["changes: none"] if is_file else [f"what if {found.title}:"]
     moves = [
         f"{m.resource}: {m.before or 'nowhere'} -> {m.after or 'nowhere'}"
         + (f" ({m.blocked})" if m.blocked else "")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ha_core.cli.amounts import amount
 from ha_core.cli.options import EXIT_FAILED, Options, verb
 from ha_core.sim.many import run_seeds
 from ha_core.sim.run import run_seed
@@ -30,9 +31,10 @@ def run_verb(options: Options, seeds: int, first: int) -> None:
     report = run_seeds(first, seeds)
     found = report["violations"]
     lines = [f"seed {item['seed']}: {item['text']} ({item['replay']})" for item in found]
-    rate = f"{report['events']} events, {report['events_per_s']} a second"
+    rate = f"{amount(report['events'], 'event')}, {report['events_per_s']} a second"
     kinds = f"{len(report['faults'])} kinds of faults, {len(report['states'])} of states"
-    lines.append(f"{report['seeds']} seeds, {rate}, {kinds}, {len(found)} violations")
+    count = amount(len(found), "violation")
+    lines.append(f"{amount(report['seeds'], 'seed')}, {rate}, {kinds}, {count}")
     options.show(report, "\n".join(lines))
     _end(bool(found))
 

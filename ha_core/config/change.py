@@ -25,7 +25,7 @@ from ha_core.config.model import (
 )
 from ha_core.config.words import Ids, without_node
 from ha_core.errors import RefusedError
-from ha_core.ids import INFINITY, ConstraintId, Generation, NodeName, ResourceId
+from ha_core.ids import INFINITY, ConstraintId, Generation, Millis, NodeName, ResourceId
 
 T = TypeVar("T", Primitive, Group, Clone)
 
@@ -139,25 +139,36 @@ def _whole(configuration: Configuration, name: ResourceId) -> ResourceId:
 def _moved(
     configuration: Configuration, command: commands.Move, starts: Mapping[NodeName, Generation]
 ) -> Configuration:
-    name = _whole(configuration, command.resource)
-    cleared = _cleared(configuration, name)
-    if command.node is None:
+    name, node = _whole(configuration, command.resource), command.node
+    if node is None:
         raise RefusedError("invalid", f"nobody said where {name} is to move: name the node")
-    if _node(configuration, command.node).witness:
-        raise RefusedError("invalid", f"{command.node} is a witness and runs no resources")
-    if words := against(cleared, name, command.node):
-        text = f"{name} may not run on {command.node}: {words}; change that with 'ha edit'"
+    if _node(configuration, node).witness:
+        raise RefusedError("invalid", f"{node} is a witness and runs no resources")
+    if words := against(configuration, name, node):
+        text = f"{name} may not run on {node}: {words}; change that with 'ha edit'"
         raise RefusedError("invalid", text)
+    return with_move(configuration, name, node, command.expires_wall_ms, starts.get(node, 0))
+
+
+def with_move(
+    configuration: Configuration,
+    resource: ResourceId,
+    node: NodeName,
+    expires_wall_ms: Millis | None = None,
+    generation: Generation = 0,
+) -> Configuration:
+    """Return it with the move, whatever speaks against that; earlier moves and bans of it end."""
+    name = _whole(configuration, resource)
     location = Location(
         ConstraintId(f"move-{name}"),
         name,
-        command.node,
+        node,
         INFINITY,
         Origin.MOVE,
-        command.expires_wall_ms,
-        starts.get(command.node, 0),
+        expires_wall_ms,
+        generation,
     )
-    return _with_location(cleared, location)
+    return _with_location(_cleared(configuration, name), location)
 
 
 def _banned(

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ha_core.cli.amounts import amount
 from ha_core.config.model import AgentClass, Configuration
 from ha_core.lab.machines import daemons_of, missing
 from ha_core.lab.processes import HAD, KEEPER, Process
@@ -98,7 +99,7 @@ def faults(lab: Lab, node: LabNode, here: Iterable[Process]) -> list[str]:
 def status_text(lab: Lab, found: Found) -> str:
     """Return what `ha lab status` prints for people."""
     kind = "network namespaces" if lab.namespaces else "loopback"
-    lines = [f"lab in {lab.directory}, {len(lab.nodes)} nodes on {kind}"]
+    lines = [f"lab in {lab.directory}, {amount(len(lab.nodes), 'node')} on {kind}"]
     width = max(len(node.name) for node in lab.nodes)
     for node in lab.nodes:
         here = found.get(lab.root(node.name), ())
@@ -129,7 +130,8 @@ def how_to(lab: Lab, configuration: Configuration, *, is_own_end: bool) -> str:
     rows.append(("", f"{ha} lab heal{at}"))
     rows.append(("end it", "Ctrl-C" if is_own_end else f"{ha} lab down{at}"))
     width = max(len(name) for name, _ in rows)
-    title = f"cluster {configuration.name}: {len(lab.nodes)} nodes below {lab.directory}"
+    count = amount(len(lab.nodes), "node")
+    title = f"cluster {configuration.name}: {count} below {lab.directory}"
     return "\n".join([title, "", *(f"  {name.ljust(width)}  {text}" for name, text in rows)])
 
 

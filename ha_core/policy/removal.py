@@ -11,7 +11,7 @@ from typing import Final
 
 from ha_core import commands
 from ha_core.commands import Command
-from ha_core.config.change import apply_command
+from ha_core.config.change import apply_command, with_move
 from ha_core.config.model import Location, Meta, TargetRole
 from ha_core.ids import ConstraintId, NodeName, ResourceId
 from ha_core.policy.blockers import Blocker, BlockerKind, World
@@ -41,7 +41,7 @@ def wishing(world: World, resource: ResourceId, node: NodeName) -> World:
     desired = world[0].node(node)
     if desired is None or desired.witness:
         return world
-    return _commanded_by(world, commands.Move(resource, node))
+    return with_move(world[0], resource, node), world[1]
 
 
 # --- the cluster and its nodes -------------------------------------------------------------

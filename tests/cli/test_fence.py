@@ -129,6 +129,17 @@ def test_rehearsal_that_goes_well_says_so_to_programs(ha: Ha, cluster: FakeClust
     }
 
 
+def test_rehearsal_that_fails_is_one_document_for_programs(ha: Ha, cluster: FakeCluster) -> None:
+    rehearsed(cluster, told(11, "fence-test-failed", "pdu:n2:n1", "no route", INCIDENT))
+    done = ha("fence", "test", "--json")
+    assert done.exit_code == 1
+    found = value(done)
+    assert isinstance(found, dict)
+    assert (found["ok"], found["code"]) == (False, "failed")
+    assert found["results"][0]["text"] == "no route"
+    assert done.stderr == "ha: 1 of 1 try failed: mend them, try again\n"
+
+
 def test_refusal_of_a_rehearsal_is_one_sentence(ha: Ha, cluster: FakeCluster) -> None:
     text = "there is no fence device: write one under fence_devices"
     cluster.obey = lambda _: Outcome("invalid", text)
