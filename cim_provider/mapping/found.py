@@ -8,8 +8,9 @@ drops, are never made. Knows nothing of how they were found.
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, overload
 
 import pywbem
@@ -17,6 +18,7 @@ import pywbem
 from cim_provider.mapping.paths import cim_path
 from cim_provider.mapping.rows import Record, Ref
 from cim_provider.schema import ClassInfo, NamespaceSchema
+from cim_provider.wbem.fragments import KeyedInstances
 from cim_provider.wbem.operations import Selection
 
 
@@ -73,12 +75,33 @@ class Showing:
 
     def instance(self, found: Found) -> pywbem.CIMInstance:
         """Return an object with its path."""
-        info = found.info
-        key = (found.namespace.name, info.name)
+        return cim_instance(found.record, self._shape(found), found.namespace.name)
+
+    @property
+    def frame(self) -> Hashable:
+        """Return what decides which properties are shown."""
+        return (self.selection, None if self._limit is None else self._limit.name)
+
+    def key(self, found: Found) -> Hashable:
+        """Return all that an object's instance is made from; None if that cannot be compared."""
+        values = found.record.fill(self._shape(found).wanted)
+        if not all(map(_is_plain, values.values())):
+            return None
+        return (found.namespace.name, found.record.ref, tuple(values.items()))
+
+    def _shape(self, found: Found) -> Shape:
+        key = (found.namespace.name, found.info.name)
         shape = self._shapes.get(key)
         if shape is None:
-            shape = self._shapes[key] = shape_of(info, self.selection, self._limit)
-        return cim_instance(found.record, shape, found.namespace.name)
+            shape = self._shapes[key] = shape_of(found.info, self.selection, self._limit)
+        return shape
+
+
+def _is_plain(value: object) -> bool:
+    """Return whether equal values are written alike: pywbem's objects ignore case."""
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | Ref)
 
 
 def cim_instance(record: Record, shape: Shape, namespace: str) -> pywbem.CIMInstance:
@@ -111,12 +134,9 @@ def _property(shape: Shape, declared: pywbem.CIMProperty, value: object) -> pywb
 
 
 def _made(declared: pywbem.CIMProperty, value: object) -> pywbem.CIMProperty:
+    # Only where there is a value: wbemcli does not know the mark on an array.
     first = next(iter(value), None) if isinstance(value, tuple) else value
-    embedded = None
-    if isinstance(first, pywbem.CIMInstance) or "EmbeddedInstance" in declared.qualifiers:
-        embedded = "instance"
-    elif "EmbeddedObject" in declared.qualifiers:
-        embedded = "object"
+    embedded = "instance" if isinstance(first, pywbem.CIMInstance) else None
     return pywbem.CIMProperty(
         declared.name,
         list(value) if isinstance(value, tuple) else value,
@@ -128,7 +148,7 @@ def _made(declared: pywbem.CIMProperty, value: object) -> pywbem.CIMProperty:
     )
 
 
-class InstancesOf(Sequence[pywbem.CIMInstance]):
+class InstancesOf(KeyedInstances):
     """CIM instances that are made when they are asked for, and not kept."""
 
     def __init__(self, found: Sequence[Found], showing: Showing) -> None:
@@ -140,6 +160,16 @@ class InstancesOf(Sequence[pywbem.CIMInstance]):
 
     def __iter__(self) -> Iterator[pywbem.CIMInstance]:
         return map(self._showing.instance, self._found)
+
+    @property
+    def frame(self) -> Hashable:
+        """See `KeyedInstances`."""
+        return self._showing.frame
+
+    def keyed(self) -> Iterator[tuple[Hashable, Callable[[], pywbem.CIMInstance]]]:
+        """See `KeyedInstances`."""
+        for each in self._found:
+            yield self._showing.key(each), partial(self._showing.instance, each)
 
     @overload
     def __getitem__(self, index: int) -> pywbem.CIMInstance: ...
