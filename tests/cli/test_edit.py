@@ -252,7 +252,9 @@ def test_import_refuses_a_file_that_is_no_configuration_by_its_size(ha: Ha, ha_d
     assert "haresources is too long; allowed: 1048576 bytes at most" in result.stderr
 
 
-def test_a_dry_run_of_what_is_in_force_says_that_nothing_changes(ha: Ha, tmp_path: Path) -> None:
+def test_a_dry_run_of_what_is_in_force_says_that_nothing_changes(
+    ha: Ha, cluster: FakeCluster, tmp_path: Path
+) -> None:
     path = tmp_path / "same.yaml"
-    path.write_text(render(configuration()), encoding="utf-8")
+    path.write_text(render(cluster.now.configuration), encoding="utf-8")
     assert ha("apply", str(path), "--dry-run").stdout.startswith("changes: none\n")
