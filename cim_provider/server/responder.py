@@ -23,6 +23,7 @@ from cim_provider.server.auth import Identity
 from cim_provider.server.kept import Kept, KeptAnswers, Question, take_apart
 from cim_provider.server.roles import is_write
 from cim_provider.wbem.errors import OperationError, Status
+from cim_provider.wbem.fragments import Fragments
 from cim_provider.wbem.http import Expected
 from cim_provider.wbem.operations import PULLS, Answer, Operation, Performer, is_lasting
 from cim_provider.wbem.parse import Batch, Message, parse_message
@@ -70,6 +71,7 @@ class Responder:
         self._audit = audit or LogAudit()
         self._statistics = statistics or Statistics(is_gathering=False)
         self._kept = KeptAnswers()
+        self._fragments = Fragments()
         self._under_way: dict[tuple[str, Question], asyncio.Task[bytes]] = {}
         """What several clients ask at once is made once."""
 
@@ -211,7 +213,7 @@ class Responder:
         clock = asyncio.get_running_loop().time
         pieces: list[bytes] = []
         until_s = clock() + TURN_S
-        for piece in render_pieces(operation, answer, self._host):
+        for piece in render_pieces(operation, answer, self._host, self._fragments):
             pieces.append(piece)
             if clock() > until_s:
                 await asyncio.sleep(0)

@@ -11,17 +11,27 @@ Source: DSP0201 2.4, sections 7.5 and 7.6; DSP0200 1.4, section 5.3.
 # mypy: allow-untyped-calls
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 import pywbem
 
 from cim_provider.wbem import operations, render_objects, render_pages, render_values
+from cim_provider.wbem.fragments import Fragments
 from cim_provider.wbem.operations import Answer, Operation, Selection
 from cim_provider.wbem.parse import Message
 from cim_provider.wbem.render_values import attribute
 
 DESCRIPTION_CHARS_MAX: Final = 4096
 DEFAULT_HOST: Final = "localhost"
+
+_Unwritten: TypeAlias = (
+    operations.Paths
+    | operations.Classes
+    | operations.ClassNames
+    | operations.Qualifiers
+    | operations.PropertyValue
+    | operations.Count
+)
 
 _BEFORE_ID: Final = (
     b'<?xml version="1.0" encoding="utf-8" ?>\n<CIM CIMVERSION="2.0" DTDVERSION="2.0"><MESSAGE ID="'
@@ -76,12 +86,16 @@ def error_pieces(cim_error: pywbem.CIMError) -> tuple[bytes, ...]:
 
 
 def render_pieces(
-    operation: Operation, answer: Answer, host: str = DEFAULT_HOST
+    operation: Operation,
+    answer: Answer,
+    host: str = DEFAULT_HOST,
+    fragments: Fragments | None = None,
 ) -> Iterator[bytes]:
     """Yield what stands inside the response element, each object by itself.
 
-    `host` is what full paths name as the host where they name none themselves. Who renders a long
-    answer can let others have their turn between two objects.
+    `host` is what full paths name as the host where they name none themselves. Instances that are
+    in `fragments` are not written again. Who renders a long answer can let others have their turn
+    between two objects.
     """
     if isinstance(answer, operations.Nothing):
         return
@@ -89,17 +103,20 @@ def render_pieces(
         yield _method_result(answer).encode()
         return
     yield b"<IRETURNVALUE>"
-    for item in _items(operation, answer, host):
-        yield item.encode()
+    if isinstance(answer, operations.Instances):
+        yield from _instances(operation, answer, host, fragments or Fragments())
+    elif isinstance(answer, operations.Page):
+        yield from render_pages.items(answer, host, operation.namespace, fragments or Fragments())
+    else:
+        for item in _items(operation, answer, host):
+            yield item.encode()
     yield b"</IRETURNVALUE>"
     if isinstance(answer, operations.Page):
         yield render_pages.end(answer).encode()
 
 
-def _items(operation: Operation, answer: Answer, host: str) -> Iterator[str]:
+def _items(operation: Operation, answer: _Unwritten, host: str) -> Iterator[str]:
     match answer:
-        case operations.Instances():
-            return _instances(operation, answer, host)
         case operations.Paths():
             return _paths(operation, answer, host)
         case operations.Classes():
@@ -110,29 +127,28 @@ def _items(operation: Operation, answer: Answer, host: str) -> Iterator[str]:
             return map(render_objects.qualifier_declaration, answer.items)
         case operations.PropertyValue(value=value, cim_type=cim_type):
             return iter((render_objects.value(value, cim_type),))
-        case operations.Page():
-            return render_pages.items(answer, host, operation.namespace)
         case operations.Count(value=count):
             return iter((f"<VALUE>{count}</VALUE>",))
-        case operations.MethodResult() | operations.Nothing():
-            raise AssertionError("it has no IRETURNVALUE")
 
 
-def _instances(operation: Operation, answer: operations.Instances, host: str) -> Iterator[str]:
-    selection = _selection(operation)
-    for item in answer.items:
+def _instances(
+    operation: Operation, answer: operations.Instances, host: str, fragments: Fragments
+) -> Iterator[bytes]:
+    selection, namespace = _selection(operation), operation.namespace
+
+    def write(item: pywbem.CIMInstance) -> str:
         text = render_objects.instance(item, selection)
         if isinstance(operation, operations.GetInstance):
-            yield text
-        elif isinstance(operation, operations.EnumerateInstances):
+            return text
+        if isinstance(operation, operations.EnumerateInstances):
             name = render_values.instance_name(item.path)
-            yield f"<VALUE.NAMEDINSTANCE>{name}{text}</VALUE.NAMEDINSTANCE>"
-        elif item.path is None:
-            yield f"<VALUE.OBJECT>{text}</VALUE.OBJECT>"
-        else:
-            yield _with_path(
-                render_values.instance_path(item.path, host, operation.namespace), text
-            )
+            return f"<VALUE.NAMEDINSTANCE>{name}{text}</VALUE.NAMEDINSTANCE>"
+        if item.path is None:
+            return f"<VALUE.OBJECT>{text}</VALUE.OBJECT>"
+        return _with_path(render_values.instance_path(item.path, host, namespace), text)
+
+    frame = (type(operation), selection, host, namespace)
+    return fragments.written(frame, answer.items, write)
 
 
 def _paths(operation: Operation, answer: operations.Paths, host: str) -> Iterator[str]:

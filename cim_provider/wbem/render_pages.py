@@ -10,22 +10,29 @@ Source: DSP0200 1.4, section 5.3.2.24.
 
 from collections.abc import Iterator
 
+import pywbem
+
 from cim_provider.wbem import render_objects, render_values
+from cim_provider.wbem.fragments import Fragments
 from cim_provider.wbem.operations import Page, Paths, PullKind
 
 
-def items(page: Page, host: str, namespace: str) -> Iterator[str]:
+def items(page: Page, host: str, namespace: str, fragments: Fragments) -> Iterator[bytes]:
     """Yield the objects; host and namespace stand in where a path has none."""
     if isinstance(page.objects, Paths):
-        for path in page.objects.items:
-            yield render_values.instance_path(path, host, namespace)
+        for each in page.objects.items:
+            yield render_values.instance_path(each, host, namespace).encode()
         return
-    for each in page.objects.items:
-        content = render_objects.instance(each, page.selection)
-        if page.kind is not PullKind.INSTANCES:
-            where = render_values.instance_path(each.path, host, namespace)
-            content = f"<VALUE.INSTANCEWITHPATH>{where}{content}</VALUE.INSTANCEWITHPATH>"
-        yield content
+
+    def write(item: pywbem.CIMInstance) -> str:
+        content = render_objects.instance(item, page.selection)
+        if page.kind is PullKind.INSTANCES:
+            return content
+        path = render_values.instance_path(item.path, host, namespace)
+        return f"<VALUE.INSTANCEWITHPATH>{path}{content}</VALUE.INSTANCEWITHPATH>"
+
+    frame = (page.kind, page.selection, host, namespace)
+    yield from fragments.written(frame, page.objects.items, write)
 
 
 def end(page: Page) -> str:

@@ -116,3 +116,66 @@ def test_memory_is_bounded_and_keeps_what_was_used_last() -> None:
     requests = [body().replace(b"</CIM>", b" " * n + b"</CIM>") for n in range(module.KEPT_MAX + 1)]
     ask(performer, *requests, requests[-1], requests[0])
     assert len(performer.performed) == module.KEPT_MAX + 2
+
+
+@dataclass
+class Slow(Performer):
+    """Answers when it is told to."""
+
+    began: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def perform(self, operation: operations.Operation, user: str) -> operations.Answer:
+        """See the protocol."""
+        self.performed.append(operation)
+        self.began.release()
+        await self.may_answer.wait()
+        return operations.Instances((instance(self.now),))
+
+
+def test_what_many_ask_at_once_is_made_once() -> None:
+    async def run() -> tuple[list[bytes], int]:
+        performer = Slow()
+        responder = Responder(performer, "localhost")
+        asked = [
+            asyncio.create_task(responder.respond(EXPECTED, body(str(n)), ANN)) for n in range(9)
+        ]
+        await performer.began.acquire()
+        asked[0].cancel()
+        performer.may_answer.set()
+        found = await asyncio.gather(*asked[1:])
+        return [b"".join(parts) for parts in found], len(performer.performed)
+
+    answers, performed = asyncio.run(run())
+    assert performed == 1
+    assert [f'ID="{n}"'.encode() in answer for n, answer in enumerate(answers, 1)] == [True] * 8
+
+
+def test_who_asks_after_a_change_gets_no_answer_that_was_begun_before_it() -> None:
+    async def run() -> bytes:
+        performer = Slow()
+        responder = Responder(performer, "localhost")
+        early = asyncio.create_task(responder.respond(EXPECTED, body(), ANN))
+        await performer.began.acquire()
+        performer.now = 2
+        late = asyncio.create_task(responder.respond(EXPECTED, body(), ANN))
+        await performer.began.acquire()
+        performer.may_answer.set()
+        await early
+        return b"".join(await late)
+
+    assert b"resource-2" in asyncio.run(run())
+
+
+def test_kept_answer_comes_without_waiting_until_something_changes() -> None:
+    async def run() -> None:
+        performer = Performer()
+        responder = Responder(performer, "localhost")
+        assert responder.recall(EXPECTED, body()) is None
+        answer = await responder.respond(EXPECTED, body(), ANN)
+        assert responder.recall(EXPECTED, body()) == answer
+        assert responder.recall(Expected("", "Other", "root/cimv2"), body()) is None
+        performer.now = 2
+        assert responder.recall(EXPECTED, body()) is None
+
+    asyncio.run(run())
