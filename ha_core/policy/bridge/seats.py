@@ -406,6 +406,8 @@ def bonds_of(picture: Picture) -> dict[ResourceId, tuple[Bond, ...]]:
         if item.score and item.role is not Role.PROMOTED:
             dependent, primary = _ends(picture, item)
             said = f" ({item.source})" if item.source else ""
+            if primary != item.with_resource and picture.configuration.group(item.with_resource):
+                said = f" of group {item.with_resource}{said}"
             bond = Bond(primary, item.score, said, item.with_role, item.node_attribute)
             if dependent != primary:
                 found.setdefault(dependent, []).append(bond)
