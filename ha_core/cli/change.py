@@ -10,7 +10,7 @@ from typing import Final
 from ha_core.cli.goals import Goal, Progress
 from ha_core.cli.options import Options, Waiting, run
 from ha_core.client import Client
-from ha_core.commands import Command, Outcome
+from ha_core.commands import Command, Outcome, SetTicket
 from ha_core.config.model import Configuration
 from ha_core.errors import ConfigError, RefusedError
 from ha_core.snapshot import ClusterSnapshot
@@ -49,12 +49,15 @@ async def _give(
     async with Client(options.root) as cluster:
         before = await cluster.snapshot()
         begun = asyncio.get_running_loop().time()
-        outcome = await cluster.command(command(before))
+        given = command(before)
+        outcome = await cluster.command(given)
         _check(outcome)
         if not waiting.enabled:
             _report(options, outcome, outcome.text or "accepted", None)
             return
-        progress = await _reach(cluster, goal(before), outcome.revision, waiting.timeout_s)
+        # What is no edit has no revision of the configuration to wait for.
+        revision = 0 if isinstance(given, SetTicket) else outcome.revision
+        progress = await _reach(cluster, goal(before), revision, waiting.timeout_s)
         elapsed = asyncio.get_running_loop().time() - begun
         _report(options, outcome, f"{progress.text} ({elapsed:.1f} s)", round(elapsed * 1000))
 

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from ha_core.config.choices import Role
 from ha_core.config.model import Configuration
+from ha_core.config.units import units
 from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.policy.kin import kin_of
 from ha_core.policy.schedule import schedule
@@ -199,14 +201,15 @@ def carried_out(
     status: ClusterStatus, plan: Transition, strangers: tuple[ActionKey, ...] = ()
 ) -> ClusterStatus:
     """Return the status after every action of the plan; probes find what they look for stopped."""
-    changes: dict[Place, InstanceState] = {}
+    doings: dict[NodeName, list[tuple[ActionKey, NodeName | None]]] = {}
     has_stopped = False
-    for key in (*(action.key for action in plan.actions), *strangers):
-        is_start = key.kind is ActionKind.START
-        state = InstanceState.STARTED if is_start else InstanceState.STOPPED
-        changes[key.resource, key.node] = state
+    for key, peer in (
+        *((a.key, a.peer) for a in plan.actions),
+        *((key, None) for key in strangers),
+    ):
+        doings.setdefault(key.node, []).append((key, peer))
         has_stopped = has_stopped or key.kind is ActionKind.STOP
-    nodes = tuple(_changed(node, changes) for node in status.nodes)
+    nodes = tuple(_changed(node, doings.get(node.name, [])) for node in status.nodes)
     # Whatever was to restart is among the first stops; a second round must not stop it again.
     return replace(status, nodes=nodes, restarts=() if has_stopped else status.restarts)
 
@@ -227,30 +230,64 @@ def _meant(after: ClusterStatus, before: ClusterStatus, plan: Transition) -> Clu
     return replace(after, intended=intended)
 
 
-def _changed(node: NodeStatus, changes: dict[Place, InstanceState]) -> NodeStatus:
+def _changed(node: NodeStatus, doings: list[tuple[ActionKey, NodeName | None]]) -> NodeStatus:
     known = {item.resource: item for item in node.instances}
-    for (resource, name), state in changes.items():
-        if name == node.name:
-            old = known.get(resource, Instance(resource, state))
-            is_stale = old.stale and state is not InstanceState.STOPPED
-            known[resource] = replace(old, state=state, pending="", stale=is_stale)
-    return replace(node, instances=tuple(known[key] for key in sorted(known)))
+    for key, peer in doings:
+        old = known.get(key.resource, Instance(key.resource, InstanceState.UNKNOWN))
+        known[key.resource] = _done(old, key.kind, peer)
+    return replace(node, instances=tuple(known[name] for name in sorted(known)))
+
+
+def _done(old: Instance, kind: ActionKind, peer: NodeName | None) -> Instance:
+    """Return an instance after an action that has succeeded."""
+    stopped = replace(
+        old,
+        state=InstanceState.STOPPED,
+        pending="",
+        stale=False,
+        role=None,
+        migrated_from=None,
+        migrated_to=None,
+    )
+    match kind:
+        case ActionKind.START:
+            return replace(old, state=InstanceState.STARTED, pending="")
+        case ActionKind.PROMOTE:
+            return replace(old, role=Role.PROMOTED, pending="")
+        case ActionKind.DEMOTE:
+            return replace(old, role=Role.UNPROMOTED, pending="")
+        case ActionKind.MIGRATE_TO:
+            return replace(old, migrated_to=peer, pending="")
+        case ActionKind.MIGRATE_FROM:
+            return replace(old, state=InstanceState.STARTED, migrated_from=peer, pending="")
+        case ActionKind.RELOAD:
+            return replace(old, stale=False, pending="")
+        case ActionKind.NOTIFY:
+            return old
+        case _:
+            return stopped
+
+
+def _settled_one(item: Instance) -> Instance:
+    """Return an instance once what is under way has ended well."""
+    match item.pending:
+        case "monitor" if item.state is not InstanceState.UNKNOWN:
+            return replace(item, pending="")
+        case "":
+            return item
+        case "monitor":
+            return _done(item, ActionKind.PROBE, None)
+        case _:
+            return _done(item, ActionKind(item.pending), item.migrated_from)
 
 
 def _settled(node: NodeStatus) -> NodeStatus:
-    ends = {"start": InstanceState.STARTED, "stop": InstanceState.STOPPED}
-    instances = []
-    for item in node.instances:
-        state = ends.get(item.pending, item.state)
-        if item.pending == "monitor" and state is InstanceState.UNKNOWN:
-            state = InstanceState.STOPPED
-        instances.append(replace(item, state=state, pending=""))
-    return replace(node, instances=tuple(instances))
+    return replace(node, instances=tuple(_settled_one(item) for item in node.instances))
 
 
 def _strangers(configuration: Configuration, status: ClusterStatus) -> tuple[ActionKey, ...]:
     """Return the stops of what nodes still run and nothing configures: they see to it unasked."""
-    known = {item.id for item in configuration.primitives}
+    known = {item.id for item in units(configuration)}
     return tuple(
         ActionKey(item.resource, ActionKind.STOP, node.name)
         for node in status.nodes

@@ -11,6 +11,7 @@ from typing import Final
 
 from ha_core.agents.registry import exclusivity_of, guard_of, may_run_twice
 from ha_core.config.model import Configuration, Exclusivity, FenceDevice, TwoNode
+from ha_core.config.units import has_right, unit, units
 from ha_core.coordinator.race import OPEN_D, RACE_D
 from ha_core.coordinator.record import MAY_BE_ACTIVE
 from ha_core.fencing.rules import can_fence, cut_limit_ms, is_power, levels_of
@@ -104,8 +105,10 @@ def _lost(configuration: Configuration, node: NodeStatus, gates: Gates) -> NodeS
 
 def _left_behind(configuration: Configuration, item: Instance, gates: Gates) -> Instance:
     stopped = replace(item, state=InstanceState.STOPPED, pending="", free_after_ms=0)
-    primitive = configuration.primitive(item.resource)
+    primitive = unit(configuration, item.resource)
     if item.state not in MAY_BE_ACTIVE and item.pending != "start":
+        return stopped
+    if primitive is not None and not has_right(primitive, item.role):
         return stopped
     if primitive is not None and primitive.meta.accept_risk:
         return stopped
@@ -163,7 +166,7 @@ def _cut_ms(level: tuple[FenceDevice, ...], node: NodeName) -> Millis:
 
 def _on_storage(configuration: Configuration) -> frozenset[ResourceId]:
     return frozenset(
-        item.id for item in configuration.primitives if exclusivity_of(item) is Exclusivity.DEVICE
+        item.id for item in units(configuration) if exclusivity_of(item) is Exclusivity.DEVICE
     )
 
 
@@ -184,7 +187,7 @@ def _no_quorum(snapshot: ClusterSnapshot, node: NodeName) -> Moment:
     keeps = configuration.options.no_quorum_policy.keeps
 
     def ends(resource: ResourceId) -> bool:
-        primitive = configuration.primitive(resource)
+        primitive = unit(configuration, resource)
         if primitive is None or not keeps:
             return True
         return guard_of(primitive).bounded and not may_run_twice(primitive)
