@@ -41,6 +41,8 @@ _MIRRORED: Final = {
     Operator.LESS_OR_EQUAL: Operator.GREATER_OR_EQUAL,
     Operator.GREATER_OR_EQUAL: Operator.LESS_OR_EQUAL,
 }
+_OLD_NAMES: Final = {"CQL": "DMTF:CQL", "CIM:CQL": "DMTF:CQL"}
+"""What consoles called languages before the names had a prefix, or with an older one."""
 _CLAUSES: Final = ("GROUP", "HAVING", "ORDER", "WITHIN", "UNION", "LIMIT")
 _ARITHMETIC: Final = ("+", "-", "*", "/", "||")
 
@@ -48,7 +50,7 @@ _ARITHMETIC: Final = ("+", "-", "*", "/", "||")
 def language_of(name: str) -> Language:
     """Return the language of that name. Raises QueryFault: QUERY_LANGUAGE_NOT_SUPPORTED."""
     try:
-        return Language(name)
+        return Language(_OLD_NAMES.get(name, name))
     except ValueError as fault:
         known = ", ".join(Language)
         text = f"query language {name[:64]!r} is not supported; there are {known}"

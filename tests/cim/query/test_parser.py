@@ -42,7 +42,8 @@ def fault(query: str, language: Language = Language.WQL) -> tuple[int, str]:
 
 def test_languages_are_known_by_their_exact_names() -> None:
     assert [language_of(name) for name in ("WQL", "DMTF:CQL", "DMTF:FQL")] == list(Language)
-    for name in ("wql", "CQL", "DMTF:cql", "", "SQL"):
+    assert language_of("CQL") is language_of("CIM:CQL") is Language.CQL
+    for name in ("wql", "cql", "DMTF:cql", "", "SQL"):
         with pytest.raises(QueryFault, match="WQL, DMTF:CQL, DMTF:FQL") as caught:
             language_of(name)
         assert caught.value.status == 14
