@@ -158,6 +158,11 @@ class Client:
         request = protocol.command_request(command, author)
         return (await self._channel.ask(request, protocol.OutcomeGiven, timeout_ms)).outcome
 
+    async def certificate(self, request: str) -> str:
+        """Return the certificate of a server for a request, both PEM, the authority's behind it."""
+        asked = protocol.AskCertificate(request)
+        return (await self._channel.ask(asked, protocol.CertificateGiven, COMMAND_MS)).chain
+
     async def recent_events(self, since: int = 0) -> tuple[JournalEvent, ...]:
         """Return at most 1,000 events numbered above `since`, oldest first."""
         request = protocol.AskEvents(since)

@@ -82,6 +82,12 @@ class AskShelf(Request, frozen=True, tag="shelf"):
     timeout_ms: Count = 0
 
 
+class AskCertificate(Request, frozen=True, tag="certificate"):
+    """The WBEM server wants a certificate by the cluster's authority: its request, PEM."""
+
+    request: str
+
+
 class Reply(msgspec.Struct, frozen=True, tag_field="reply"):
     """Base of all replies; clients ignore fields they do not know."""
 
@@ -132,6 +138,12 @@ class VersionGiven(Reply, frozen=True, tag="version"):
     version: str
 
 
+class CertificateGiven(Reply, frozen=True, tag="certificate"):
+    """The certificate with the authority's behind it, PEM."""
+
+    chain: str
+
+
 class Fault(Reply, frozen=True, tag="fault"):
     """The request could not be served; one sentence says why and what to do."""
 
@@ -139,7 +151,9 @@ class Fault(Reply, frozen=True, tag="fault"):
     text: str
 
 
-AnyRequest: TypeAlias = Hello | AskSnapshot | AskEvents | AskHistory | AskCommand | Watch | AskShelf
+AnyRequest: TypeAlias = (
+    Hello | AskSnapshot | AskEvents | AskHistory | AskCommand | Watch | AskShelf | AskCertificate
+)
 AnyReply: TypeAlias = (
     Greeting
     | SnapshotGiven
@@ -148,6 +162,7 @@ AnyReply: TypeAlias = (
     | OutcomeGiven
     | VersionGiven
     | ShelfGiven
+    | CertificateGiven
     | Fault
 )
 

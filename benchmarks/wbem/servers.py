@@ -66,7 +66,7 @@ def serve_wbem(directory: Path, resources: int, changes_per_s: float) -> None:
 
     async def run() -> None:
         settings = Settings(http_port=0, https_port=0, bind=("127.0.0.1",))
-        service, stopping = Service.open(settings, layout), asyncio.Event()
+        service, stopping = await Service.open(settings, layout), asyncio.Event()
         loop = asyncio.get_running_loop()
         changing = loop.create_task(change())
         serving = loop.create_task(service.run(make_performer(engine, "localhost"), "x", stopping))

@@ -1,14 +1,14 @@
 """The server's certificate: made by itself where the administrator gives none.
 
-Owns: making a self-signed certificate, and renewing it before it ends. A
-certificate that somebody else signed is never replaced. Knows nothing of
+Owns: making a self-signed certificate or a request for one by the cluster's
+authority, and when either is due. A certificate that somebody else signed is
+never replaced. Knows nothing of
 connections. A program of its own, because the library that makes certificates
 needs nine megabytes that the running server can do without; see `tls`.
 Source: RFC 5280; the longest life that browsers take, 825 days.
 """
 
 import ipaddress
-import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from cim_provider.server.tls import EXIT_FAILED, EXIT_KEPT, EXIT_MADE, CertificateError
+from cim_provider.server.tls import (
+    EXIT_FAILED,
+    EXIT_KEPT,
+    EXIT_MADE,
+    MAKE,
+    CertificateError,
+    write_file,
+)
 
 LIFE: Final = timedelta(days=825)
 RENEW_BEFORE: Final = timedelta(days=30)
@@ -28,6 +35,8 @@ CLOCK_SKEW: Final = timedelta(hours=24)
 """Clients whose clock is behind accept a certificate that was made just now."""
 COMMON_NAME_MAX: Final = 64
 ORGANIZATION: Final = "Beatkeeper, self-signed"
+SIGNED: Final = "Beatkeeper"
+"""Organization of the certificates that the cluster's authority signs."""
 
 
 def ensure_certificate(
@@ -51,12 +60,49 @@ def ensure_certificate(
         # The key is written once and before any certificate: whenever this is cut short,
         # what is there fits, and the next start completes it.
         if not key_file.exists():
-            _write(key_file, _new_key(), 0o600)
+            write_file(key_file, _new_key(), 0o600)
         made = _certificate(_read_key(key_file), list(dict.fromkeys(hosts)), moment)
-        _write(certificate_file, made, 0o644)
+        write_file(certificate_file, made, 0o644)
     except (OSError, ValueError, TypeError) as fault:
         raise CertificateError(f"{certificate_file} or {key_file}: {fault}") from fault
     return True
+
+
+def request(
+    certificate_file: Path, key_file: Path, hosts: Iterable[str], now: datetime | None = None
+) -> bytes | None:
+    """Return a request for a certificate where there is none, or where ours ends soon; else None.
+
+    Makes the key if it is missing.
+
+    Raises: CertificateError: they cannot be read or written.
+    """
+    moment = now or datetime.now(UTC)
+    try:
+        if certificate_file.exists() and not _ends_soon(certificate_file, moment):
+            return None
+        certificate_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not key_file.exists():
+            write_file(key_file, _new_key(), 0o600)
+        names = list(dict.fromkeys(hosts))
+        asked = (
+            x509.CertificateSigningRequestBuilder()
+            .subject_name(_subject(SIGNED, names))
+            .add_extension(x509.SubjectAlternativeName(_names(names)), critical=False)
+            .sign(_read_key(key_file), hashes.SHA256())
+        )
+    except (OSError, ValueError, TypeError) as fault:
+        raise CertificateError(f"{certificate_file} or {key_file}: {fault}") from fault
+    return asked.public_bytes(serialization.Encoding.PEM)
+
+
+def _subject(organization: str, hosts: list[str]) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
+            x509.NameAttribute(NameOID.COMMON_NAME, (hosts[0] or "localhost")[:COMMON_NAME_MAX]),
+        ]
+    )
 
 
 def _new_key() -> bytes:
@@ -78,19 +124,14 @@ def _ends_soon(certificate_file: Path, now: datetime) -> bool:
     """Return whether it is one of ours and near its end."""
     certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
     names = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-    is_ours = [name.value for name in names] == [ORGANIZATION]
+    is_ours = [name.value for name in names] in ([ORGANIZATION], [SIGNED])
     return is_ours and certificate.not_valid_after_utc - now < RENEW_BEFORE
 
 
 def _certificate(
     key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, hosts: list[str], now: datetime
 ) -> bytes:
-    name = x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION),
-            x509.NameAttribute(NameOID.COMMON_NAME, (hosts[0] or "localhost")[:COMMON_NAME_MAX]),
-        ]
-    )
+    name = _subject(ORGANIZATION, hosts)
     public = key.public_key()
     identifier = x509.SubjectKeyIdentifier.from_public_key(public)
     # No KeyUsage: without the right to sign certificates it would not vouch for itself, and with
@@ -122,26 +163,24 @@ def _names(hosts: Iterable[str]) -> list[x509.GeneralName]:
     return names
 
 
-def _write(path: Path, content: bytes, mode: int) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    with open(os.open(temporary, flags, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-
-
 def main() -> int:
-    """Do as `ensure_certificate` for `tls`; exit code 0 says made, 2 kept, 1 not possible."""
-    certificate_file, key_file, *hosts = sys.argv[1:]
+    """Make a certificate, or write a request for one, for `tls`.
+
+    Exit code 0 says made, 2 kept, 1 not possible.
+    """
+    verb, certificate_file, key_file, *hosts = sys.argv[1:]
+    files = Path(certificate_file), Path(key_file)
     try:
-        was_made = ensure_certificate(Path(certificate_file), Path(key_file), hosts)
+        if verb == MAKE:
+            return EXIT_MADE if ensure_certificate(*files, hosts) else EXIT_KEPT
+        asked = request(*files, hosts)
     except CertificateError as fault:
         sys.stderr.write(f"{fault}\n")
         return EXIT_FAILED
-    return EXIT_MADE if was_made else EXIT_KEPT
+    if asked is None:
+        return EXIT_KEPT
+    sys.stdout.write(asked.decode())
+    return EXIT_MADE
 
 
 if __name__ == "__main__":

@@ -10,31 +10,50 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from cim_provider.server.layout import ServerLayout
 from cim_provider.server.settings import Settings
 from cim_provider.server.tls import (
     CertificateError,
+    certificate_request,
     have_certificate,
     load_pair,
     server_context,
+    write_file,
 )
 
 LOOK_S: Final = 15.0
 """So long after its files have changed a certificate is shown at the latest."""
+FIRST_S: Final = 10.0
+"""So long a node that is just starting is waited for, before the first certificate is made."""
+AGAIN_S: Final = 0.2
 RENEW_S: Final = 12 * 3600.0
 """So often it is asked whether the certificate ends soon."""
 
 log = logging.getLogger(__name__)
 
-Renew = Callable[[], bool]
+Renew = Callable[[], Awaitable[bool]]
 """Renews the pair of files where that is due; returns whether it did. Raises CertificateError."""
+
+
+class Authority(Protocol):
+    """Signs certificates of servers: the cluster's."""
+
+    def is_expected(self) -> bool:
+        """Return whether it may only not have started yet."""
+        ...
+
+    async def sign(self, request: str) -> str | None:
+        """Return the certificate for a request, both PEM; None if nobody answers.
+
+        Raises: PermissionError: it is refused.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +111,7 @@ class Keeper:
         """Renew the certificate if it ends soon, and take what has been replaced."""
         if may_renew and self._renew is not None:
             try:
-                if await asyncio.to_thread(self._renew):
+                if await self._renew():
                     log.info("renewed %s", self._pair.certificate)
             except CertificateError as fault:
                 log.error("the certificate cannot be renewed: %s", fault)
@@ -112,7 +131,66 @@ class Keeper:
         log.info("new connections are shown %s as it is now", self._pair.certificate)
 
 
-def keep_certificate(settings: Settings, layout: ServerLayout) -> Keeper:
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """Has our own certificate signed by the cluster's authority, else signs it itself."""
+
+    pair: Pair
+    hosts: tuple[str, ...]
+    authority: Authority | None = None
+
+    async def __call__(self) -> bool:
+        """See `Renew`."""
+        return await self.by_authority() or await asyncio.to_thread(self.by_ourselves)
+
+    async def by_authority(self, wait_s: float = 0.0) -> bool:
+        """Have the certificate signed where that is due; return whether it was.
+
+        `wait_s`: so long an authority that is expected and does not answer is asked again.
+
+        Raises: CertificateError: the request or the files cannot be written.
+        """
+        if self.authority is None:
+            return False
+        files = (self.pair.certificate, self.pair.key)
+        request = await asyncio.to_thread(certificate_request, *files, self.hosts)
+        if request is None:
+            return False
+        chain = await self._signed(request, wait_s)
+        if chain is None:
+            return False
+        try:
+            write_file(self.pair.certificate, chain.encode(), 0o644)
+        except OSError as fault:
+            raise CertificateError(f"{self.pair.certificate}: {fault}") from fault
+        log.info("%s was signed by the cluster's authority", self.pair.certificate)
+        return True
+
+    async def _signed(self, request: str, wait_s: float) -> str | None:
+        assert self.authority is not None, "there is somebody to ask"
+        clock = asyncio.get_running_loop().time
+        until_s = clock() + wait_s
+        while True:
+            try:
+                chain = await self.authority.sign(request)
+            except PermissionError as fault:
+                log.warning("the cluster's authority signs no certificate: %s", fault)
+                return None
+            if chain is not None or clock() >= until_s or not self.authority.is_expected():
+                return chain
+            await asyncio.sleep(AGAIN_S)
+
+    def by_ourselves(self) -> bool:
+        """Make a self-signed certificate where one is due; return whether it was."""
+        made = have_certificate(self.pair.certificate, self.pair.key, self.hosts)
+        if made:
+            log.info("made a self-signed certificate, %s", self.pair.certificate)
+        return made
+
+
+async def keep_certificate(
+    settings: Settings, layout: ServerLayout, authority: Authority | None = None
+) -> Keeper:
     """Return the keeper of the certificate that the settings name, else of our own, made now.
 
     Raises: CertificateError: there is none that can be used.
@@ -121,9 +199,10 @@ def keep_certificate(settings: Settings, layout: ServerLayout) -> Keeper:
     if settings.certificate:
         pair = Pair(Path(settings.certificate), Path(settings.key))
     else:
-        renew = partial(have_certificate, pair.certificate, pair.key, settings.certificate_hosts)
-        if renew():
-            log.info("made a self-signed certificate, %s", pair.certificate)
+        renew = Renewal(pair, settings.certificate_hosts, authority)
+        # Clients trust what they find at the first start: better to wait than to change it soon.
+        if pair.certificate.exists() or not await renew.by_authority(FIRST_S):
+            await asyncio.to_thread(renew.by_ourselves)
     context = server_context(
         pair.certificate,
         pair.key,

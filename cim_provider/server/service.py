@@ -24,6 +24,7 @@ from typing import Final
 import cim_provider
 from cim_provider.engine import ClusterEngine
 from cim_provider.engines.ha_core import HaCoreEngine
+from cim_provider.engines.ha_core_authority import HaCoreAuthority
 from cim_provider.mapping.counters import Statistics
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.statistics import statistics_area
@@ -33,7 +34,7 @@ from cim_provider.server.audit import AuditFile
 from cim_provider.server.auth import Authenticator
 from cim_provider.server.client_certificate import peer_certificate
 from cim_provider.server.connection import Connection, Limits
-from cim_provider.server.keeper import Keeper, keep_certificate
+from cim_provider.server.keeper import Authority, Keeper, keep_certificate
 from cim_provider.server.layout import ServerLayout
 from cim_provider.server.listener import BindError, Bound, Listener, bind
 from cim_provider.server.pam import SaslAuthd
@@ -105,8 +106,10 @@ class Service:
         self._connections_max = connections_max
 
     @classmethod
-    def open(cls, settings: Settings, layout: ServerLayout) -> "Service":
-        """Check users and certificate and bind the ports.
+    async def open(
+        cls, settings: Settings, layout: ServerLayout, authority: Authority | None = None
+    ) -> "Service":
+        """Check users and certificate and bind the ports; `authority` signs the certificate.
 
         Raises: UsersError, CertificateError, BindError: with the cure.
         """
@@ -115,7 +118,7 @@ class Service:
         authenticator = Authenticator(users, pam=pam if settings.pam_service else None)
         if not authenticator.load():
             raise UsersError(f"{layout.users_file} holds no user: add one with {_cure(layout)}")
-        keeper = keep_certificate(settings, layout)
+        keeper = await keep_certificate(settings, layout, authority)
         https = bind("https", settings.https_addresses, settings.https_port)
         http = None
         if settings.http and not settings.http_addresses:
@@ -159,7 +162,8 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
     Raises: one of `START_ERRORS`: it cannot start; the text holds the cure.
     """
     give_back_large_blocks()
-    service, host = Service.open(settings, layout), socket.gethostname()
+    service = await Service.open(settings, layout, HaCoreAuthority(layout.root))
+    host = socket.gethostname()
     stopping, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)

@@ -5,6 +5,7 @@ whether clients show one, and having `certificate` see to it that there is one.
 Knows nothing of requests.
 """
 
+import os
 import ssl
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+MAKE: Final = "make"
+REQUEST: Final = "request"
 EXIT_MADE: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_KEPT: Final = 2
@@ -30,12 +33,25 @@ def have_certificate(certificate_file: Path, key_file: Path, hosts: Iterable[str
 
     Raises: CertificateError: it could not.
     """
+    return _child(MAKE, certificate_file, key_file, hosts) is not None
+
+
+def certificate_request(certificate_file: Path, key_file: Path, hosts: Iterable[str]) -> str | None:
+    """Return a request for a certificate, PEM, where one is due; else None.
+
+    Raises: CertificateError: it could not be made.
+    """
+    return _child(REQUEST, certificate_file, key_file, hosts)
+
+
+def _child(verb: str, certificate_file: Path, key_file: Path, hosts: Iterable[str]) -> str | None:
+    """Return what the child has written, None if nothing was due."""
     program = (sys.executable, "-m", "cim_provider.server.certificate")
     try:
         done = subprocess.run(
-            [*program, str(certificate_file), str(key_file), *hosts],
+            [*program, verb, str(certificate_file), str(key_file), *hosts],
             stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             timeout=CHILD_S,
             check=False,
         )
@@ -44,7 +60,19 @@ def have_certificate(certificate_file: Path, key_file: Path, hosts: Iterable[str
     if done.returncode not in (EXIT_MADE, EXIT_KEPT):
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise CertificateError(lines[-1] if lines else f"{certificate_file} cannot be made")
-    return done.returncode == EXIT_MADE
+    return done.stdout.decode() if done.returncode == EXIT_MADE else None
+
+
+def write_file(path: Path, content: bytes, mode: int) -> None:
+    """Write a file, whole or not at all. Raises: OSError."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with open(os.open(temporary, flags, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
 
 
 def server_context(

@@ -13,11 +13,11 @@ import pwd
 import socket
 import stat
 import struct
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Final, Protocol, assert_never
+from typing import Final, Protocol, TypeAlias, assert_never
 
 from ha_core import control_protocol as protocol
 from ha_core.commands import Command, Outcome
@@ -40,6 +40,9 @@ PROBE_S: Final = 2.0
 _SO_PEERGROUPS: Final = 59  # unix(7); has no name in the socket module
 _GROUPS_BYTES_MAX: Final = 1024  # the most that `getsockopt` of the socket module takes
 _ROOT_UID: Final = 0
+
+Sign: TypeAlias = Callable[[str], Awaitable[str]]
+"""Returns the certificate for a request, both PEM. Raises HaError: it is not signed."""
 
 log = logging.getLogger(__name__)
 
@@ -138,8 +141,15 @@ class ControlServer:
     """Serves a `ControlPort` on a UNIX socket until it is stopped."""
 
     def __init__(
-        self, path: Path, port: ControlPort, *, access: Access | None = None, product: str = ""
+        self,
+        path: Path,
+        port: ControlPort,
+        *,
+        access: Access | None = None,
+        product: str = "",
+        sign: Sign | None = None,
     ) -> None:
+        self._sign = sign
         self._path = path
         self._port = port
         self._access = access if access is not None else Access()
@@ -248,8 +258,21 @@ class ControlServer:
                 wait_ms = max(0, min(timeout_ms, protocol.WATCH_MS_MAX))
                 await self._port.changed(version, wait_ms)
                 return protocol.VersionGiven(self._port.snapshot().version)
+            case protocol.AskCertificate():
+                return await self._certificate(request, peer, trust)
             case _:
                 assert_never(request)
+
+    async def _certificate(
+        self, request: protocol.AskCertificate, peer: Peer, trust: Trust
+    ) -> protocol.AnyReply:
+        if trust is not Trust.DELEGATE:
+            text = f"user {peer.name!r} may not have certificates signed: only the WBEM server may"
+            return protocol.Fault("denied", text)
+        if self._sign is None:
+            return protocol.Fault("unsupported", "nothing is signed here: ask a node's daemon")
+        log.info("%s has a certificate signed", peer.name)
+        return protocol.CertificateGiven(await self._sign(request.request))
 
     def _greet(self, request: protocol.Hello) -> protocol.AnyReply:
         if request.protocol != protocol.PROTOCOL:

@@ -29,6 +29,7 @@ from ha_core.keyring import KeyRing
 from ha_core.layout import Layout
 from ha_core.node import Node
 from ha_core.runtime.admission import Door
+from ha_core.runtime.authority import Authority
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.control import Access, ControlServer
 from ha_core.runtime.disk import Store
@@ -122,7 +123,11 @@ class Daemon:
         self._loop.fence_agents = self._fence_agents
         self._loop.guardian = Keepers((self._gate, self._guardian))
         self._control = ControlServer(
-            layout.control_socket, self._loop, access=access, product=product()
+            layout.control_socket,
+            self._loop,
+            access=access,
+            product=product(),
+            sign=Authority(layout.keyring_file).sign,
         )
         self._cutting: set[asyncio.Task[None]] = set()
 

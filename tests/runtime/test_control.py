@@ -351,3 +351,36 @@ def test_member_of_the_group_cannot_speak_for_another(root: Path) -> None:
 def test_answer_of_another_kind_is_not_taken_for_the_expected_one() -> None:
     with pytest.raises(WireError, match="version may differ"):
         control_protocol.decode_reply(b'{"reply":"poem"}')
+
+
+@pytest.mark.parametrize(
+    ("access", "can_sign", "told"),
+    [
+        (Access(), True, "signed: PEM"),
+        (Access(), False, "nothing is signed here"),
+        (Membership(), True, "may not have certificates signed"),
+    ],
+)
+def test_certificates_are_signed_for_delegates_alone(
+    tmp_path: Path, cluster: FakeCluster, access: Access, can_sign: bool, told: str
+) -> None:
+    layout = Layout(tmp_path)
+    layout.run.mkdir()
+
+    async def sign(request: str) -> str:
+        return f"signed: {request}"
+
+    async def run() -> str:
+        server = ControlServer(
+            layout.control_socket, cluster, access=access, sign=sign if can_sign else None
+        )
+        await server.start()
+        try:
+            async with Client(tmp_path) as client:
+                return await client.certificate("PEM")
+        except RefusedError as fault:
+            return str(fault)
+        finally:
+            await server.stop()
+
+    assert told in asyncio.run(run())

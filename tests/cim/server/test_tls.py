@@ -183,11 +183,11 @@ def test_keeper_renews_when_it_is_asked_and_goes_on_when_that_fails(
     pair = Pair(*Authority(tmp_path).issue("x"))
 
     async def run() -> None:
-        loop, rounds = asyncio.get_running_loop(), [asyncio.Event() for _ in range(3)]
+        rounds = [asyncio.Event() for _ in range(3)]
 
-        def renew() -> bool:
+        async def renew() -> bool:
             asked.append(rounds[len(asked)])
-            loop.call_soon_threadsafe(asked[-1].set)
+            asked[-1].set()
             if len(asked) == 1:
                 raise CertificateError("the disk is full")
             return len(asked) == 2
@@ -209,17 +209,18 @@ def test_keeper_renews_when_it_is_asked_and_goes_on_when_that_fails(
 def test_keeper_is_made_from_the_settings(tmp_path: Path) -> None:
     async def run() -> None:
         layout = ServerLayout(tmp_path)
-        own = keep_certificate(Settings(), layout)
+        own = await keep_certificate(Settings(), layout)
         assert layout.certificate_file.exists()
         assert own.context.verify_mode is ssl.CERT_NONE
         authority = Authority(tmp_path)
         certificate, key = authority.issue("given")
         shutil.rmtree(layout.private)
         given = Settings(certificate=str(certificate), key=str(key), client_ca=str(authority.file))
-        assert keep_certificate(given, layout).context.verify_mode is ssl.CERT_OPTIONAL
+        keeper = await keep_certificate(given, layout)
+        assert keeper.context.verify_mode is ssl.CERT_OPTIONAL
         assert not layout.certificate_file.exists()
         with pytest.raises(CertificateError):
-            keep_certificate(Settings(certificate="/nowhere", key="/nowhere"), layout)
+            await keep_certificate(Settings(certificate="/nowhere", key="/nowhere"), layout)
 
     asyncio.run(run())
 
