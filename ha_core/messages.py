@@ -168,6 +168,8 @@ class Report:
     """What the sender measured of its ping targets; None: nothing is known."""
     hears: tuple[NodeName, ...] = ()
     """The other nodes that the sender hears and that hear it, sorted."""
+    ready: tuple[ResourceId, ...] | None = None
+    """What could start at once, sorted; None: the sender does not know `Prepare`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,17 @@ class Order:
     """Of a live migration: the other node."""
     notice: tuple[tuple[str, str], ...] = ()
     """Of a notification: what the agent is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Coordinator asks a node to get ready for a start that is to come, while another node still
+    runs it. Nothing begins by it. Only for nodes whose reports say that they know it.
+    """
+
+    term: Term
+    admission: int
+    resource: ResourceId
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +314,7 @@ Message: TypeAlias = (
     | LeaseGrant
     | Report
     | Order
+    | Prepare
     | FenceOrder
     | FenceReport
     | View

@@ -122,6 +122,8 @@ class Node(NodeParts):
     ) -> None:
         wall_ms, until_ms = self._wall(now_ms), self._lease.until_ms
         match event:
+            case ev.OperationDone() if event.operation_id < 0:
+                self._local.report_id += self._readiness.done(event)
             case ev.OperationDone():
                 self._happened(self._local.done(event, wall_ms, until_ms, now_ms), now_ms)
             case ev.FenceDone():
@@ -156,7 +158,7 @@ class Node(NodeParts):
                 self._route(lead.report(sender, generation, message, wall_ms), now_ms)
             case msg.LeaseGrant():
                 self._grant(sender, message, now_ms)
-            case msg.Order():
+            case msg.Order() | msg.Prepare():
                 self._obey(sender, message, now_ms)
             case msg.FenceOrder():
                 self._fence(sender, message, now_ms)
@@ -200,14 +202,18 @@ class Node(NodeParts):
         )
         if report is not None and self._raft.leader is not None:
             reach = self._reachability.measured
-            hears = self._mutual.told
-            self._send(self._raft.leader, replace(report, connectivity=reach, hears=hears))
+            hears, ready = self._mutual.told, self._readiness.names()
+            report = replace(report, connectivity=reach, hears=hears, ready=ready)
+            self._send(self._raft.leader, report)
 
-    def _obey(self, sender: NodeName, message: msg.Order, now_ms: Millis) -> None:
+    def _obey(self, sender: NodeName, message: msg.Order | msg.Prepare, now_ms: Millis) -> None:
         if not self._stay.is_bound_by(self._leader(), sender, message):
             return
         if self._farewell is not None:
             return  # the coordinator may have heard already that nothing runs here
+        if isinstance(message, msg.Prepare):
+            self._out += self._get_ready(message, now_ms)
+            return
         output = self._local.order(message, self._lease.until_ms, now_ms)
         self._happened(output, now_ms)
 
@@ -308,7 +314,7 @@ class Node(NodeParts):
         if self._linkbook.is_due(now_ms):
             for told in self._linkbook.due(self._detector.states(), now_ms):
                 self._tell(told.kind, told.link, told.text, "", "", now_ms)
-        self._out += self._local.tick(now_ms)
+        self._out += [*self._local.tick(now_ms), *self._see_readiness(now_ms)]
         self._stand_alone(now_ms)
         errands = self._errands.tick(self.configuration, self._shoots_until_ms(), now_ms)
         self._errand(errands, now_ms)
@@ -487,11 +493,6 @@ class Node(NodeParts):
         self._out.append(ConfigurationApplied(self.revision))
 
     # --- journal -------------------------------------------------------------------------
-
-    def _tell(
-        self, kind: str, subject: str, text: str, why: str, incident: str, now_ms: Millis
-    ) -> None:
-        self._notebook.note(kind, subject, text, why, incident, self._wall(now_ms))
 
     def _journal(self, events: Iterable[JournalEvent]) -> None:
         self._out += [Journal(event) for event in events]

@@ -15,7 +15,7 @@ from ha_core.coordinator.desk import Inbox
 from ha_core.coordinator.lead import Lead
 from ha_core.coordinator.lone import Lone
 from ha_core.coordinator.notebook import Notebook
-from ha_core.effects import Effect
+from ha_core.effects import Effect, RunOperation
 from ha_core.facts import Facts
 from ha_core.fencing.errand import Errands
 from ha_core.gates import Gates
@@ -36,6 +36,7 @@ from ha_core.summary import summarize
 from ha_core.timers import timers
 from ha_core.transition.executor import OpenOrder
 from ha_core.transition.local import LocalResources
+from ha_core.transition.readiness import Readiness
 
 
 class NodeParts:
@@ -58,6 +59,7 @@ class NodeParts:
         self._stay = Stay(self.generation, self._timers)
         self._lease = self._stay.lease
         self._local = LocalResources(recovered.local)
+        self._readiness = Readiness()
         self._errands = Errands()
         self._lone = Lone(name, random)
         self._reachability = Reachability()
@@ -165,7 +167,7 @@ class NodeParts:
             return False
         if self._mutual.has_news or self._stay.owes_report(self._local.report_id):
             return False
-        if not self._lone.is_idle or self._raft.may_go_alone(now_ms):
+        if not self._readiness.is_idle or not self._lone.is_idle or self._raft.may_go_alone(now_ms):
             return False
         if self._bound_ms is not None:
             due = (self._bound_ms, self._raft.deadline_ms(), self._lease.deadline_ms())
@@ -186,6 +188,7 @@ class NodeParts:
             self._linkbook.deadline_ms(),
             self._lease.deadline_ms(),
             self._local.deadline_ms(),
+            self._readiness.deadline_ms(),
             self._errands.deadline_ms(),
             self._inbox.deadline_ms(),
             self._reachability.deadline_ms(),
@@ -238,6 +241,24 @@ class NodeParts:
         return said | {self.name: self._gates}
 
     # --- small things --------------------------------------------------------------------
+
+    def _tell(
+        self, kind: str, subject: str, text: str, why: str, incident: str, now_ms: Millis
+    ) -> None:
+        self._notebook.note(kind, subject, text, why, incident, self._wall(now_ms))
+
+    def _get_ready(self, message: msg.Prepare, now_ms: Millis) -> list[RunOperation]:
+        """Get ready for a start that is to come."""
+        instances, until_ms = self._local.instances(), self._lease.until_ms
+        return self._readiness.asked(message, instances, self.configuration, until_ms, now_ms)
+
+    def _see_readiness(self, now_ms: Millis) -> list[RunOperation]:
+        """Undo what no start has used in its time."""
+        before, until_ms = self._readiness.names(), self._lease.until_ms
+        instances = self._local.instances() if before else ()
+        undone = self._readiness.tick(instances, self.configuration, until_ms, now_ms)
+        self._local.report_id += self._readiness.names() != before
+        return undone
 
     def _know(self, event: ev.WallClock | ev.Declared | ev.StrangersHeard) -> None:
         """Keep what the shell says of this machine."""

@@ -66,6 +66,7 @@ TYPES: Final[dict[int, type[Message]]] = {
     16: msg.StepAside,
     17: msg.FenceOrder,
     18: msg.FenceReport,
+    19: msg.Prepare,
 }
 """Type numbers on the wire; never renumbered, never used again."""
 assert set(TYPES.values()) == set(get_args(Message))

@@ -63,6 +63,11 @@ def may_run_twice(primitive: Primitive) -> bool:
     return exclusivity_of(primitive) is Exclusivity.NONE
 
 
+def can_be_prepared(primitive: Primitive) -> bool:
+    """Return whether a node can get ready for its start while another one runs it."""
+    return primitive.agent.agent_class is AgentClass.ADDRESS and not may_run_twice(primitive)
+
+
 def guard_of(primitive: Primitive, gates: Gates = Gates(), *, fenced: bool = False) -> Guard:
     """Return the guard of a primitive on a node with these gates; `fenced`: a fence device can
     cut the node off.

@@ -26,7 +26,7 @@ from ha_core.effects import Send
 from ha_core.errors import RefusedError
 from ha_core.fencing.rules import words_of
 from ha_core.ids import Generation, Millis, NodeName, ResourceId
-from ha_core.messages import CommandReply, Order
+from ha_core.messages import CommandReply, Order, Prepare
 from ha_core.policy.aim import aimed
 from ha_core.replication import tickets
 from ha_core.replication.entries import (
@@ -72,10 +72,10 @@ class Clerk:
 
     @property
     def is_idle(self) -> bool:
-        """Whether neither a command nor a learner waits for anything."""
+        """Whether neither a command nor a learner nor a stop waits for anything."""
         newest = self._raft.revisions[-1] if self._raft.revisions else None
         waits = newest is not None and (bool(newest.will_vote) or newest.none_alone)
-        return not self._backlog and not waits
+        return not self._backlog and not waits and self._planner.ahead.deadline_ms() is None
 
     def command(
         self,
@@ -391,6 +391,15 @@ class Clerk:
         return self.judge(verdict, now_ms)
 
     # --- small things --------------------------------------------------------------------
+
+    def plan(self, now_ms: Millis, wall_ms: Millis) -> list[Send]:
+        """Plan anew; return the messages that give orders, and that let nodes get ready."""
+        orders = self._planner.plan(self._roster, self._configuration, now_ms, wall_ms)
+        records, asked = self._roster.records, self._planner.ahead.take()
+        return [
+            *(Send(n, Prepare(self._raft.term, records[n].admission, r)) for r, n in asked),
+            *map(self.order, orders),
+        ]
 
     def order(self, order: OpenOrder) -> Send:
         """Return the message that gives an order to its node."""

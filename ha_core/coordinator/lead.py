@@ -94,6 +94,7 @@ class Lead:
     def deadline_ms(self) -> Millis | None:
         """Return when the roster or the plan must be looked at again."""
         due = [self.roster.deadline_ms(), self._reach.deadline_ms(), self.fencer.deadline_ms()]
+        due.append(self.planner.ahead.deadline_ms())
         if self.planner.has_time_limits(self._raft.configuration, self.roster):
             due.append(self._replan_ms + REPLAN_MS)
         return min([at for at in due if at is not None], default=None)
@@ -320,14 +321,13 @@ class Lead:
         output += self._clerk.end_commanded(now_ms, wall_ms)
         self.fencer.spared = self._handover.spared
         fenced = self.fencer.tick(self._raft.configuration, now_ms, wall_ms)
-        self._dirty = self._dirty or bool(fenced)
+        self._dirty = self._dirty or bool(fenced) or self.planner.ahead.is_due(now_ms)
         output += self._fencing(fenced, now_ms)
         output += self._forgive(now_ms)
         expiring = self.planner.has_time_limits(self._raft.configuration, self.roster)
         if self._dirty or (expiring and now_ms - self._replan_ms >= REPLAN_MS):
             self._dirty, self._replan_ms = False, now_ms
-            orders = self.planner.plan(self.roster, self._raft.configuration, now_ms, wall_ms)
-            output += [self._clerk.order(order) for order in orders]
+            output += self._clerk.plan(now_ms, wall_ms)
         self._is_still, self._still_until_ms = self._is_idle(), NOT_STILL
         return output
 

@@ -10,6 +10,7 @@ from ha_core.agents.registry import exclusivity_of, may_run_twice
 from ha_core.config.model import Configuration, Exclusivity
 from ha_core.config.units import may_share, plain, unit, units
 from ha_core.coordinator import ends
+from ha_core.coordinator.ahead import Ahead
 from ha_core.coordinator.record import Lost
 from ha_core.coordinator.roster import Roster
 from ha_core.fencing.rules import unfenced_by
@@ -31,6 +32,7 @@ class Planner:
     def __init__(self, term: Term, known: tuple[NodeStatus, ...] = ()) -> None:
         """Begin with what the coordinator before is known to have seen."""
         self.executor = Executor(term)
+        self.ahead = Ahead()
         self._notices = Notices()
         self.transition = Transition()
         self._asked: tuple[Configuration, ClusterStatus] | None = None
@@ -83,7 +85,9 @@ class Planner:
             if item.copy is not None and item.copy.clone.promotable
         }
         self._remember(status, configuration)
-        steered = self.transition
+        steered = self.ahead.without_waiting(
+            self.transition, status, configuration, roster.records, now_ms
+        )
         if configuration.clones:
             named = {item.id: item for item in parts}
             steered = self._notices.steer(steered, status, named, self.executor.is_open)

@@ -55,6 +55,8 @@ class Record:
     """What it reported last of what it reaches."""
     hears: tuple[NodeName, ...] = ()
     """The other nodes with which it said last that it can talk."""
+    ready: tuple[ResourceId, ...] | None = None
+    """What it said last that it is ready for; None if it does not know of that."""
     _status: NodeStatus | None = field(default=None, compare=False, repr=False)
 
     def status(self) -> NodeStatus:

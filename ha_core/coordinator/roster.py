@@ -224,6 +224,7 @@ class Roster:
         record.is_leaving = message.leaving
         record.measured = message.connectivity
         record.hears = message.hears
+        record.ready = message.ready
         record.may_hold_lease = True
         if record.state is not NodeState.ONLINE:
             record.state = NodeState.ONLINE

@@ -10,7 +10,7 @@ from ha_core.effects import StateChanged
 from ha_core.ids import Generation, Millis, NodeName, Term
 from ha_core.journal import JournalEvent
 from ha_core.membership.lease import Admission, RunLease
-from ha_core.messages import LeaseGrant, Order, Report
+from ha_core.messages import LeaseGrant, Order, Prepare, Report
 from ha_core.status import Instance
 from ha_core.timers import RaftTimers
 
@@ -74,7 +74,7 @@ class Stay:
         is_longer = asked_ms > 0 and self.lease.granted(asked_ms, message.age_ms, now_ms)
         return Granted(is_longer, is_new or message.wanted_report_id < self._reported[1])
 
-    def is_bound_by(self, leader: Leader | None, sender: NodeName, order: Order) -> bool:
+    def is_bound_by(self, leader: Leader | None, sender: NodeName, order: Order | Prepare) -> bool:
         """Return whether an order is of the coordinator and the admission that hold now."""
         admission = Admission(sender, order.term, order.admission)
         return leader == Leader(sender, order.term) and admission == self.lease.admission

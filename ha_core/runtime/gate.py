@@ -108,6 +108,10 @@ class AddressGate(Protocol):
         """Put an address behind the gate before it is on an interface. Raises GateError."""
         ...
 
+    def covers(self, resource: str, place: Place) -> bool:
+        """Return whether `cover` would have nothing to do. Raises GateError."""
+        ...
+
     async def uncover(self, resource: str) -> None:
         """Take an address out; it goes from its interface if it is still there."""
         ...
@@ -129,6 +133,10 @@ class Ungated:
 
     async def cover(self, resource: str, place: Place) -> None:
         """Do nothing."""
+
+    def covers(self, resource: str, place: Place) -> bool:
+        """Say yes."""
+        return True
 
     async def uncover(self, resource: str) -> None:
         """Do nothing."""
@@ -310,6 +318,12 @@ class Gate:
     async def cover(self, resource: str, place: Place) -> None:
         """Put an address behind the gate, open as long as the lease runs. Raises GateError."""
         await self._in_one_piece(self._cover(resource, place))
+
+    def covers(self, resource: str, place: Place) -> bool:
+        """Return whether an address is behind the gate, or there is none. Raises GateError."""
+        if not self._is_used():
+            return True
+        return self._is_installed and self._held.get(resource) == place and self.is_open()
 
     async def uncover(self, resource: str) -> None:
         """Take an address out; it goes from its interface if it is still there."""

@@ -31,6 +31,7 @@ from ha_core.runtime.operations_process import FaultError, Processes
 from ha_core.runtime.watched import Watched
 
 _PLAIN_ACTIONS: Final = ("start", "stop", "monitor")
+_MORE_ACTIONS: Final = (AgentClass.OCF, AgentClass.ADDRESS)
 CANCELLED: Final = "the operation was cancelled"
 _LEASE_REASONS: Final = (LEASE_RAN_OUT, "the lease ran out", "the lease was given up")
 
@@ -159,7 +160,7 @@ class Operations:
 
     async def _by_class(self, operation: RunOperation) -> OperationDone:
         agent_class = operation.primitive.agent.agent_class
-        if agent_class is not AgentClass.OCF and operation.action not in _PLAIN_ACTIONS:
+        if agent_class not in _MORE_ACTIONS and operation.action not in _PLAIN_ACTIONS:
             reason = f"agents of class {agent_class} have no action {operation.action}"
             return OperationDone(operation.operation_id, ocf.UNIMPLEMENTED, reason=reason)
         match agent_class:

@@ -1,12 +1,15 @@
 """Operations of class `address`: start, stop and monitor of a service address under the guardian.
 
-Owns: the order of steps: look, ask the neighbours, note, gate, claim, announce.
+Owns: the order of steps: look, ask the neighbours, note, gate, claim, announce. All but the last
+two and the question can be done before a start: nothing answers for an address that is on no
+interface, and nobody is told of it.
 """
 
 import asyncio
 import contextlib
 import os
-from dataclasses import replace
+import socket
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +32,16 @@ _IN_USE: Final = "EADDRINUSE"
 _EXISTS: Final = "EEXIST"
 
 
+@dataclass(slots=True)
+class _Prepared:
+    """An address whose start may come."""
+
+    spec: AddressSpec
+    seat: address.Seat
+    interface: str
+    is_done: bool = False
+
+
 class Addresses:
     """Carries out operations of class `address`; `notes` is where removals are noted."""
 
@@ -40,6 +53,7 @@ class Addresses:
         self._announcer = Announcer(self._gate.is_open, self._teller.tell)
         self._gate.on_opened = self._announcer.again
         self._uncovering: set[asyncio.Task[None]] = set()
+        self._prepared: dict[str, _Prepared] = {}
         self._noted: set[str] = set()
         """Whose removal is to stay noted."""
         self._claiming: dict[str, str] = {}
@@ -73,6 +87,8 @@ class Addresses:
     async def close(self) -> None:
         """End announcements that are under way."""
         await self._announcer.close()
+        for resource in list(self._prepared):
+            self._unprepare(resource)
         await asyncio.gather(*self._uncovering)
         await asyncio.to_thread(self._teller.close)
 
@@ -90,6 +106,12 @@ class Addresses:
                 await self._seat(operation, spec)
             case "stop", _:
                 await self._stop(operation, spec)
+            case "prepare", False:
+                await self._prepare(operation, spec)
+            case "prepare", True:
+                pass  # a claim is one step
+            case "unprepare", _:
+                self._unprepare(operation.primitive.id)
             case _:
                 await self._monitor(operation, spec)
         return OperationDone(operation.operation_id, ocf.SUCCESS)
@@ -120,29 +142,19 @@ class Addresses:
         return replace(answer, fault=ended)
 
     async def _seat(self, operation: RunOperation, spec: AddressSpec) -> None:
-        if os.geteuid() != 0:
-            reason = (
-                f"only root can put address {spec.address} on an interface; "
-                "addresses of 127.0.0.0/8 without 'interface' need no root"
-            )
-            raise FaultError(ocf.PERMISSION, reason)
-        try:
-            seat = address.seat_of(spec)
-        except ConfigError as error:
-            raise FaultError(ocf.NOT_INSTALLED, str(error)) from error
         resource = operation.primitive.id
+        prepared = self._prepared.pop(resource, None)
         # What this cluster had until now is nobody else's, and is missed while we ask.
-        if not operation.handover:
-            held = await self._guardian.check(resource, operation.timeout_ms)
-            if held.held:
-                return
-            await self._ask_outside(seat, spec)
-        self._noted.add(resource)
-        self._notes.write(resource, seat.remove)
-        try:
-            await self._gate.cover(resource, seat.place)
-        except GateError as error:
-            raise FaultError(ocf.GENERIC, str(error)) from error
+        if prepared and operation.handover and self._is_good(resource, prepared, spec):
+            seat = prepared.seat
+        else:
+            seat = _found(spec)
+            if not operation.handover:
+                held = await self._guardian.check(resource, operation.timeout_ms)
+                if held.held:
+                    return
+                await self._ask_outside(seat, spec)
+            await self._cover(resource, seat)
         claim = Claim(
             resource,
             add=seat.add,
@@ -157,6 +169,39 @@ class Addresses:
         _require(answer)
         self._announcer.begin(resource, seat, spec.announcements)
 
+    async def _cover(self, resource: str, seat: address.Seat) -> None:
+        self._noted.add(resource)
+        self._notes.write(resource, seat.remove)
+        try:
+            await self._gate.cover(resource, seat.place)
+        except GateError as error:
+            raise FaultError(ocf.GENERIC, str(error)) from error
+
+    async def _prepare(self, operation: RunOperation, spec: AddressSpec) -> None:
+        """Do beforehand what a start would do first; one that comes meanwhile does it itself."""
+        resource, seat = operation.primitive.id, _found(spec)
+        prepared = _Prepared(spec, seat, seat.present.interface)
+        self._prepared[resource] = prepared
+        await self._cover(resource, seat)
+        prepared.is_done = True
+
+    def _is_good(self, resource: str, prepared: _Prepared, spec: AddressSpec) -> bool:
+        """Return whether everything is still as it was prepared."""
+        if not prepared.is_done or prepared.spec != spec:
+            return False
+        try:
+            index = socket.if_nametoindex(prepared.interface)
+            covers = self._gate.covers(resource, prepared.seat.place)
+        except (GateError, OSError):
+            return False  # the whole way finds out why
+        return covers and index == prepared.seat.present.index
+
+    def _unprepare(self, resource: str) -> None:
+        """The start has not come. One that was on its way has taken this out before."""
+        if self._prepared.pop(resource, None) is not None:
+            self._noted.discard(resource)
+            self._uncover(resource)
+
     async def _ask_outside(self, seat: address.Seat, spec: AddressSpec) -> None:
         other = await address.other_owner(seat, spec.probe_ms)
         if other:
@@ -166,6 +211,7 @@ class Addresses:
     async def _stop(self, operation: RunOperation, spec: AddressSpec) -> None:
         resource = operation.primitive.id
         self._announcer.end(resource)
+        self._prepared.pop(resource, None)
         answer = await self._guardian.release(resource, b"", operation.timeout_ms)
         _require(answer)
         for seat in () if spec.is_claim else address.find(spec):
@@ -194,6 +240,20 @@ class Addresses:
             return
         with contextlib.suppress(ConfigError, GateError):  # a start will tell
             await self._gate.prepare(address.seat_of(spec).present.interface)
+
+
+def _found(spec: AddressSpec) -> address.Seat:
+    """Return where the address belongs. Raises FaultError."""
+    if os.geteuid() != 0:
+        reason = (
+            f"only root can put address {spec.address} on an interface; "
+            "addresses of 127.0.0.0/8 without 'interface' need no root"
+        )
+        raise FaultError(ocf.PERMISSION, reason)
+    try:
+        return address.seat_of(spec)
+    except ConfigError as error:
+        raise FaultError(ocf.NOT_INSTALLED, str(error)) from error
 
 
 def _link(seat: address.Seat) -> str:

@@ -16,6 +16,7 @@ from ha_core.sim.machine import Machine, is_held
 from ha_core.sim.observer import Services
 from ha_core.sim.world import US_PER_MS, World
 from ha_core.transition import roles
+from ha_core.transition.readiness import PREPARE, UNDO
 
 TELL_US = 10
 GUARDIAN_AWAITED_US = 50 * US_PER_MS
@@ -88,6 +89,8 @@ class Agents:
             fate = _Fate(True, False)
         if effect.action == "promote" and not self._promote(effect, fate):
             fate = _Fate(True, False)
+        if effect.action == PREPARE and not fate.fails:
+            self._machine.prepare(effect.primitive)
         self._world.after(spent_us, lambda: self._machine.when_awake(end))
 
     def cancel(self, operation_id: int) -> None:
@@ -137,6 +140,10 @@ class Agents:
             self._end(resource)
         elif effect.action == "demote":
             self._machine.demote(resource)
+        elif effect.action == UNDO:
+            self._machine.prepared.discard(resource)
+        elif effect.action == PREPARE:
+            code = 0 if resource in self._machine.prepared else 1
         elif resource not in self._machine.running:
             code = 7 if effect.action == "monitor" else 1
         elif effect.action == "monitor" and resource in self._machine.promoted:

@@ -41,6 +41,8 @@ class Machine:
         self.running: dict[ResourceId, Primitive] = {}
         self.promoted: set[ResourceId] = set()
         """What of it is promoted."""
+        self.prepared: set[ResourceId] = set()
+        """What could begin at once. It is on no interface: nothing of it answers or runs."""
         self.lease_until_ms: Millis = 0
         """What the daemon said last."""
         self.on_change: Callable[[], None] = _nobody
@@ -78,9 +80,18 @@ class Machine:
 
     # --- what runs -----------------------------------------------------------------------
 
+    def prepare(self, primitive: Primitive) -> None:
+        """The daemon gets ready for something: its address goes behind the gate, and nowhere
+        else.
+        """
+        self.prepared.add(primitive.id)
+        if self.gate is not None:
+            self.gate.renew()
+
     def begin(self, primitive: Primitive) -> None:
         """Something runs from now on; an address is behind the gate before it is there."""
         self.running[primitive.id] = primitive
+        self.prepared.discard(primitive.id)
         if self.gate is not None and primitive.agent.agent_class is AgentClass.ADDRESS:
             self.gate.renew()
         self._want_watchdog()
@@ -136,6 +147,7 @@ class Machine:
     def new_daemon(self) -> None:
         """A daemon starts, with a guardian and a closed gate: no lease runs."""
         self.lease_until_ms = 0
+        self.prepared.clear()
         self.new_guardian()
         if self.gate is not None:
             self.gate.close()

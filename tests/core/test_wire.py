@@ -41,6 +41,7 @@ MESSAGES: tuple[Message, ...] = (
     msg.LeaseGrant(3, 1000, 1, 4, 20),
     msg.Report(3, 1, 1, 4, (INSTANCE,), (EVENT,), leaving=True),
     msg.Order(3, 1, 9, ResourceId("web"), ActionKind.START, reason="why"),
+    msg.Prepare(3, 1, ResourceId("web")),
     msg.View(3, 8, (), True, (ResourceId("web"),), (EVENT,)),
     msg.Hello(1000, 900),
     msg.CommandRequest("a-1-1", "admin", commands.SetStandby(A, True)),

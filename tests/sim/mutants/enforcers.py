@@ -3,6 +3,7 @@
 import pytest
 
 from ha_core.agents import registry
+from ha_core.config.model import Primitive
 from ha_core.coordinator import roster
 from ha_core.sim.gate import KernelGate
 from ha_core.sim.guardian import Guardian
@@ -31,6 +32,17 @@ def guardian_outlives_its_daemon(patch: pytest.MonkeyPatch) -> None:
 def gate_stays_open(patch: pytest.MonkeyPatch) -> None:
     """The kernel's elements never end."""
     patch.setattr(KernelGate, "is_open", lambda self: True)
+
+
+def prepared_addresses_answer(patch: pytest.MonkeyPatch) -> None:
+    """A node that gets ready for an address puts it on its interface already."""
+    prepare = Machine.prepare
+
+    def hasty(self: Machine, primitive: Primitive) -> None:
+        prepare(self, primitive)
+        self.begin(primitive)
+
+    patch.setattr(Machine, "prepare", hasty)
 
 
 def unguarded_counts_as_guarded(patch: pytest.MonkeyPatch) -> None:

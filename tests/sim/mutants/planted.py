@@ -66,6 +66,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(enforcers.guardian_forgets_the_lease, "S1", 1),
     Planted(enforcers.guardian_sleeps_on_after_the_machine, "S1", 11),
     Planted(enforcers.guardian_outlives_its_daemon, "S1", 1),
+    Planted(enforcers.prepared_addresses_answer, "S1", 10),
     Planted(enforcers.unguarded_counts_as_guarded, "S4", 23),
     Planted(fences.failed_agents_have_done_it, "S4", 369, _fenced),
     Planted(stays.nobody_is_admitted_by_the_log, "S4", 7),
