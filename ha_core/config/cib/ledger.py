@@ -98,7 +98,10 @@ class Ledger:
         value = HIDDEN if is_secret(name) else value
         what = f"{reasons.BLOCKS.get(above.tag, 'pair')} {name}={shown(value)}"
         where = f"{_named(owner)}: " if owner is not above and owner.id else ""
-        self.note(element, f"{where}{what}: {reasons.of_pair(owner.tag, above.tag, name)}")
+        why = reasons.of_pair(owner.tag, above.tag, name)
+        if "value" not in element.attributes and "id-ref" not in element.attributes:
+            what, why = f"{reasons.BLOCKS.get(above.tag, 'pair')} {name}", "it has no value"
+        self.note(element, f"{where}{what}: {why}")
         self.close(element)
 
 

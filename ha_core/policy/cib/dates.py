@@ -87,7 +87,7 @@ def holds_date(element: Element, moment: Moment) -> bool:
         raise DateError(f"operation is {operation!r}, allowed: gt, lt, in_range, date_spec")
     duration = element.child("duration")
     if end is None and start is not None and duration is not None:
-        end = _after(start, duration)
+        end = end_of(start, duration)
     if start is None and end is None:
         raise DateError("in_range has neither start nor end")
     return (start is None or now >= start) and (end is None or now <= end)
@@ -144,8 +144,19 @@ def _day(parts: dict[str, str | None]) -> date:
     return date(year, int(month), int(day))
 
 
-def _after(start: datetime, duration: Element) -> datetime:
-    """Return the end of a duration: years and months by the calendar, the rest by the clock."""
+def has_zone(text: str) -> bool:
+    """Return whether a date that can be read says of which zone it is."""
+    found = _DATE.match(text.strip())
+    clock = _TIME.fullmatch(text.strip()[found.end() :].lstrip(" T")) if found else None
+    return clock is not None and clock["zone"] is not None
+
+
+def end_of(start: datetime, duration: Element) -> datetime:
+    """Return the end of a duration: years and months by the calendar, the rest by the clock.
+
+    Raises:
+        DateError: it cannot be read, or ends beyond the calendar.
+    """
     counts: dict[str, int] = {}
     for name in _DURATION_FIELDS:
         text = duration.attributes.get(name, "0")

@@ -46,5 +46,9 @@ def _add(source: Source, block: Element, result: dict[str, str]) -> None:
             continue
         name = child.get("name") or pair.get("name")
         value = pair.attributes.get("value")
-        if name and value is not None and value != "#default":
+        if not name:
+            continue
+        if value is None:
+            source.leave_out(pair, f"{name} has no value")
+        elif value != "#default":
             result.setdefault(name, value)

@@ -203,6 +203,8 @@ class Reader:
         if not agent[0] or not agent[2]:
             self.source.fault(element, "a primitive needs the attributes class and type")
             return None
+        if agent[0] == "ocf" and not agent[1]:
+            self.source.leave_out(element, "class ocf needs a provider, such as heartbeat")
         judge = self.rules.judge(Facts(agent=agent))
         own = pairs.settled(
             self.source,

@@ -42,6 +42,8 @@ def read_set(source: Source, targets: Targets, element: Element) -> ResourceSet:
         found = targets.named(child, child.id)
         has_tag = has_tag or child.id not in targets.known
         members += found
+    if not element.all("resource_ref"):
+        source.leave_out(element, "it names no resource: a set needs <resource_ref> elements")
     role = values.role(element.get("role")) if "role" in element.attributes else None
     text = element.get("action", Task.START.value).strip().lower()
     if text not in _TASKS:

@@ -201,3 +201,31 @@ def test_a_block_can_be_shared_by_reference() -> None:
 def test_pairs_of_one_kind_are_read_without_a_score() -> None:
     problem = read(primitive("a", pairs("utilization", {"cpu": "2", "memory": "x"})))
     assert problem.resources[0].demand == (("cpu", 2), ("memory", 0))
+
+
+@pytest.mark.parametrize(
+    ("inner", "constraint", "text"),
+    [
+        (
+            "",
+            '<rsc_colocation id="k" score="INFINITY"><resource_set id="s"/></rsc_colocation>',
+            '<resource_set id="s"> in line 1: it names no resource',
+        ),
+        ("", '<rsc_order id="o" first="a"/>', '<rsc_order id="o"> in line 1: it names no resource'),
+        (
+            '<meta_attributes id="m"><nvpair id="p" name="resource-stickiness"/></meta_attributes>',
+            "",
+            '<nvpair id="p"> in line 1: resource-stickiness has no value',
+        ),
+    ],
+)
+def test_what_says_nothing_is_told_with_its_place(inner: str, constraint: str, text: str) -> None:
+    problem = read(primitive("a", inner), constraint)
+    assert problem.left_out[0].startswith(text)
+
+
+def test_an_ocf_agent_without_provider_is_told() -> None:
+    problem = read('<primitive id="a" class="ocf" type="Dummy"/>')
+    assert problem.left_out == (
+        '<primitive id="a"> in line 1: class ocf needs a provider, such as heartbeat',
+    )
