@@ -213,7 +213,9 @@ def _resource(
     state = _state(instances, decision, quorate=facts.quorate, has_failed=has_failed)
     active = (InstanceState.STARTED, InstanceState.FAILED, InstanceState.BLOCKED)
     nodes = tuple(dict.fromkeys(n.name for n, item in instances if item.state in active))
-    promoted = tuple(node.name for node, item in instances if item.role is Role.PROMOTED)
+    promoted = tuple(
+        node.name for node, item in instances if item.role is Role.PROMOTED and item.state in active
+    )
     may_run = (*active, InstanceState.UNCERTAIN)
     parts = copies(facts.configuration, primitive)
     guarded = protection_of(
