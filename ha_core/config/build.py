@@ -11,17 +11,20 @@ from contextlib import suppress
 from typing import Final
 
 from ha_core.config import keys, words
+from ha_core.config.build_rules import rule_of
 from ha_core.config.limits import CONSTRAINTS_MAX
 from ha_core.config.model import (
     Address,
     AgentClass,
     AgentRef,
+    Clone,
     Colocation,
     Configuration,
     Constraint,
     Defaults,
     FenceDevice,
     Group,
+    Health,
     Link,
     Location,
     Meta,
@@ -33,6 +36,7 @@ from ha_core.config.model import (
     PingTarget,
     Primitive,
     Rule,
+    TicketConstraint,
 )
 from ha_core.config.read import Plain
 from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
@@ -45,7 +49,9 @@ _OPTIONS: Final[_Names] = {
     **{name: name for name in ("no_quorum_acknowledgement", "wait_for_all", "two_node")},
     "last_man_standing": "last_man_standing_ms",
     "fencing_grace": "fencing_grace_ms",
+    **{name: name for name in ("strategy", "stop_all", "start_failure_is_fatal")},
 }
+_HEALTH: Final[_Names] = {name: name for name in keys.HEALTH.keys}
 _LINK: Final[_Names] = {
     name: name for name in ("port", "medium", "interface", "group", "ttl", "speed")
 }
@@ -61,7 +67,7 @@ _DEVICE: Final[_Names] = {
 _OPERATION: Final[_Names] = {
     "interval": "interval_ms",
     "timeout": "timeout_ms",
-    **{name: name for name in ("on_fail", "depth")},
+    **{name: name for name in ("on_fail", "depth", "role", "enabled")},
 }
 _DEFAULTS: Final[_Names] = {
     "timeout": "operation_timeout_ms",
@@ -71,8 +77,22 @@ _LOCATION: Final[_Names] = {
     "origin": "origin",
     "expires": "expires_wall_ms",
     "until_generation": "until_generation",
+    **{name: name for name in ("role", "discovery")},
 }
-_ORDERING: Final[_Names] = {name: name for name in ("kind", "symmetrical")}
+_COLOCATION: Final[_Names] = {
+    name: name for name in ("role", "with_role", "node_attribute", "influence")
+}
+_ORDERING: Final[_Names] = {
+    name: name for name in ("kind", "symmetrical", "first_action", "then_action", "any_of")
+}
+_CLONE: Final[_Names] = {
+    "max": "instances_max",
+    "per_node": "node_max",
+    "min": "instances_min",
+    **{name: name for name in ("unique", "interleave", "ordered", "notify", "description")},
+}
+_PROMOTABLE: Final[_Names] = {"max": "promoted_max", "per_node": "promoted_node_max"}
+_GROUP: Final[_Names] = {name: name for name in ("ordered", "colocated")}
 _STAND_IN: Final = AgentRef(AgentClass.LSB, "", "unknown")
 _META: Final[_Names] = {
     **{name: name for name in (*keys.META, *keys.PRIMITIVE.keys) if name in Meta.__slots__},
@@ -87,7 +107,7 @@ def build(raw: Plain) -> Configuration:
     defaults = _defaults(_part(raw, "defaults"))
     return Configuration(
         name=_text(raw, "cluster") or Configuration().name,
-        options=Options(**_given(_part(raw, "options"), _OPTIONS)),
+        options=_options(_part(raw, "options")),
         nodes=tuple(_node(name, part) for name, part in _parts(raw, "nodes")),
         links=tuple(
             Link(LinkName(name), **_given(part, _LINK)) for name, part in _parts(raw, "links")
@@ -103,6 +123,42 @@ def build(raw: Plain) -> Configuration:
         defaults=defaults,
         ping=_ping(_part(raw, "ping")),
         rules=tuple(item for item in constraints if isinstance(item, Rule)),
+        clones=tuple(
+            _clone(name, part)
+            for name, part in sorted(resources, key=lambda pair: "group" in pair[1])
+            if is_cloned(part)
+        ),
+        tickets=tuple(item for item in constraints if isinstance(item, TicketConstraint)),
+    )
+
+
+def is_cloned(raw: Plain) -> bool:
+    """Return whether the words of a resource make it a clone."""
+    return any(raw.get(word, False) is not False for word in ("clone", "promotable"))
+
+
+def clone_name(resource: str) -> ResourceId:
+    """Return what the clone of a resource is called if nothing else is said."""
+    return ResourceId(f"{resource}-clone")
+
+
+def _options(raw: Plain) -> Options:
+    own = _given(raw, _OPTIONS)
+    health = Health(**_given(_part(raw, "health"), _HEALTH))
+    return Options(**own, health=health)
+
+
+def _clone(name: str, raw: Plain) -> Clone:
+    said, promotable = raw.get("clone"), raw.get("promotable", False)
+    clone: Plain = said if isinstance(said, dict) else {}
+    promoted = promotable if isinstance(promotable, dict) else {}
+    return Clone(
+        ResourceId(clone.get("id", clone_name(name))),
+        ResourceId(name),
+        promotable=promotable is not False,
+        meta=Meta(**_given(clone, _META)),
+        **_given(clone, _CLONE),
+        **_given(promoted, _PROMOTABLE),
     )
 
 
@@ -125,29 +181,20 @@ def _constraints(raw: Plain) -> list[Constraint]:
         found += words.of_constraint(name, part, ids)
         if _has(part, "location", "node"):
             found.append(_location(name, part))
-        elif _has(part, "rule", "attribute", "operation"):
-            found.append(_rule(name, part))
+        elif _has(part, "rule"):
+            found.append(rule_of(name, part))
         elif _has(part, "colocation", "with"):
             found.append(_colocation(name, part))
         elif _has(part, "order") and words.is_single(part):
             found.append(_ordering(name, part))
+        elif _has(part, "ticket", "resource"):
+            found.append(_ticket(name, part))
     return found
 
 
 def _ping(raw: Plain) -> Ping:
     targets = tuple(PingTarget(name, tuple(hosts)) for name, hosts in _part(raw, "targets").items())
     return Ping(targets, **_given(raw, _PING))
-
-
-def _rule(name: str, raw: Plain) -> Rule:
-    return Rule(
-        ConstraintId(name),
-        ResourceId(raw["rule"]),
-        raw["attribute"],
-        raw["operation"],
-        raw.get("value", ""),
-        raw.get("score", INFINITY),
-    )
 
 
 def _defaults(raw: Plain) -> Defaults:
@@ -166,6 +213,7 @@ def _node(name: str, raw: Plain) -> Node:
         tuple(Address(LinkName(link), host, port) for link, (host, port) in places),
         attributes=_pairs(raw, "attributes"),
         fence_levels=tuple(tuple(level) for level in raw.get("fence_levels", ())),
+        capacity=tuple(_part(raw, "capacity").items()),
         **_given(raw, _NODE),
     )
 
@@ -178,6 +226,11 @@ def _primitive(name: str, raw: Plain, defaults: Defaults) -> Primitive:
         if action in operations
     ]
     found += [_operation("monitor", item, defaults) for item in operations.get("monitor", ())]
+    found += [
+        _operation(action, _part(operations, action), defaults)
+        for action in keys.FURTHER_OPERATIONS
+        if action in operations
+    ]
     return Primitive(
         ResourceId(name),
         raw.get("agent", _STAND_IN),
@@ -185,6 +238,7 @@ def _primitive(name: str, raw: Plain, defaults: Defaults) -> Primitive:
         tuple(found),
         Meta(**_given(raw, _META)),
         _text(raw, "description"),
+        tuple(_part(raw, "utilization").items()),
     )
 
 
@@ -203,6 +257,7 @@ def _group(name: str, raw: Plain) -> Group:
         tuple(ResourceId(member) for member in raw["group"]),
         Meta(**_given(raw, _META)),
         _text(raw, "description"),
+        **_given(raw, _GROUP),
     )
 
 
@@ -218,12 +273,20 @@ def _location(name: str, raw: Plain) -> Location:
 
 def _colocation(name: str, raw: Plain) -> Colocation:
     dependent, primary = ResourceId(raw["colocation"]), ResourceId(raw["with"])
-    return Colocation(ConstraintId(name), dependent, primary, raw.get("score", INFINITY))
+    score = raw.get("score", INFINITY)
+    return Colocation(ConstraintId(name), dependent, primary, score, **_given(raw, _COLOCATION))
 
 
 def _ordering(name: str, raw: Plain) -> Ordering:
     first, then = ResourceId(raw["order"][0][0]), ResourceId(raw["then"])
     return Ordering(ConstraintId(name), first, then, **_given(raw, _ORDERING))
+
+
+def _ticket(name: str, raw: Plain) -> TicketConstraint:
+    role = raw.get("role")
+    loss = raw.get("loss", words.usual_loss(role))
+    resource = ResourceId(raw["resource"])
+    return TicketConstraint(ConstraintId(name), raw["ticket"], resource, role, loss)
 
 
 def _device(name: str, raw: Plain) -> FenceDevice:

@@ -18,7 +18,12 @@ from ha_core.config.check_network import (
     ping_faults,
 )
 from ha_core.config.check_quorum import quorum_faults
-from ha_core.config.check_resources import bad_meta, bad_parameters, resource_faults
+from ha_core.config.check_resources import (
+    bad_meta,
+    bad_parameters,
+    bad_sizes,
+    resource_faults,
+)
 from ha_core.config.faults import (
     Fault,
     bad_name,
@@ -30,6 +35,7 @@ from ha_core.config.faults import (
     too_many,
 )
 from ha_core.config.model import Address, Configuration, Link, Medium, Node
+from ha_core.ids import INFINITY
 
 __all__ = ["Fault", "check", "is_host"]
 
@@ -58,6 +64,10 @@ def _options(configuration: Configuration) -> Iterable[Fault]:
     yield from bad_time(
         f"{path}.monitor_interval", defaults.monitor_interval_ms, limits.INTERVAL_MS_MIN
     )
+    health = configuration.options.health
+    for key in ("red", "yellow", "green", "base"):
+        score = getattr(health, key)
+        yield from out_of_range(f"options.health.{key}", score, -INFINITY, INFINITY)
     yield from bad_meta("defaults.resource", defaults.meta, is_primitive=False)
 
 
@@ -100,6 +110,7 @@ def _node(configuration: Configuration, node: Node) -> Iterable[Fault]:
     if node.witness and not node.voter:
         yield Fault(f"{path}.witness", "is true, but the node does not vote; allowed: one of both")
     yield from bad_parameters(f"{path}.attributes", node.attributes)
+    yield from bad_sizes(f"{path}.capacity", node.capacity)
 
 
 def _shared_addresses(configuration: Configuration) -> Iterable[Fault]:

@@ -8,11 +8,12 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 from ha_core.config import limits
+from ha_core.config.check_clones import Roles
+from ha_core.config.check_rules import compared_faults, condition_faults
 from ha_core.config.check_words import place, word_faults
 from ha_core.config.faults import (
     Fault,
     bad_name,
-    bad_text,
     listed,
     out_of_range,
     repeated,
@@ -23,12 +24,15 @@ from ha_core.config.model import (
     Comparison,
     Configuration,
     Constraint,
+    OrderedAction,
     Ordering,
+    OrderKind,
 )
 from ha_core.ids import INFINITY, NodeName, ResourceId
 
 _CYCLES_MAX = 20
 _STEPS_SHOWN_MAX = 20
+_RISING = (OrderedAction.START, OrderedAction.PROMOTE)
 _Edges = dict[tuple[ResourceId, ResourceId], Ordering | None]
 _Pair = tuple[Constraint, tuple[str, ResourceId], tuple[str, ResourceId]]
 
@@ -48,6 +52,7 @@ def constraint_faults(configuration: Configuration) -> Iterable[Fault]:
     yield from dict.fromkeys(_locations(configuration))
     yield from _rules(configuration)
     yield from dict.fromkeys(_pairs(configuration))
+    yield from dict.fromkeys(_tickets(configuration))
     yield from _circles(configuration)
     if len(everything) <= most:
         yield from word_faults(configuration)
@@ -90,20 +95,24 @@ def _rules(configuration: Configuration) -> Iterable[Fault]:
                     node = NodeName(word)
                     yield _no_host(configuration, place(item, "value", word), node, hosts)
             continue
-        is_good = bool(limits.ATTRIBUTE.fullmatch(item.attribute))
-        allowed = limits.ATTRIBUTE_ALLOWED
-        yield from bad_name(f"{path}.attribute", item.attribute, is_good, allowed)
-        yield from bad_text(f"{path}.value", item.value)
-        is_unary = item.operation in (Comparison.DEFINED, Comparison.NOT_DEFINED)
-        if is_unary == bool(item.value):
-            what = "without" if is_unary else "with"
-            text = f"is {shown(item.value)} for the operation {item.operation}"
-            yield Fault(f"{path}.value", f"{text}; allowed: {what} a value")
         yield from out_of_range(f"{path}.score", item.score, -INFINITY, INFINITY)
+        if item.score_attribute:
+            is_good = bool(limits.ATTRIBUTE.fullmatch(item.score_attribute))
+            allowed = limits.ATTRIBUTE_ALLOWED
+            yield from bad_name(f"{path}.score_attribute", item.score_attribute, is_good, allowed)
+        if item.condition is not None:
+            yield from condition_faults(f"{path}.when", item.condition)
+            continue
+        yield from compared_faults(path, item.attribute, item.operation, item.value)
+        is_unary = item.operation in (Comparison.DEFINED, Comparison.NOT_DEFINED)
+        if not is_unary and not item.value:
+            text = f"is {shown(item.value)} for the operation {item.operation}"
+            yield Fault(f"{path}.value", f"{text}; allowed: with a value")
 
 
 def _pairs(configuration: Configuration) -> Iterable[Fault]:
     known, names = _resources(configuration)
+    roles = Roles(configuration)
     pairs: list[_Pair] = [
         (item, ("colocation", item.resource), ("with", item.with_resource))
         for item in configuration.colocations
@@ -115,7 +124,7 @@ def _pairs(configuration: Configuration) -> Iterable[Fault]:
         for key, resource in (left, right):
             if resource not in known:
                 yield _unknown(place(item, key, resource), resource, names)
-        if left[1] == right[1]:
+        if roles.whole(left[1]) == roles.whole(right[1]):
             text = f"relates {shown(left[1])} to itself"
             yield Fault(place(item, right[0], right[1]), f"{text}; allowed: two resources")
     for colocation in configuration.colocations:
@@ -123,10 +132,21 @@ def _pairs(configuration: Configuration) -> Iterable[Fault]:
         yield from out_of_range(path, colocation.score, -INFINITY, INFINITY)
 
 
+def _tickets(configuration: Configuration) -> Iterable[Fault]:
+    known, names = _resources(configuration)
+    for item in configuration.tickets:
+        if item.resource not in known:
+            yield _unknown(place(item, "resource", item.ticket), item.resource, names)
+        is_good = bool(limits.ID.fullmatch(item.ticket))
+        path = place(item, "ticket", item.ticket)
+        yield from bad_name(path, item.ticket, is_good, limits.ID_ALLOWED)
+
+
 def _resources(configuration: Configuration) -> tuple[set[str], str]:
     names: list[str] = [
         *(item.id for item in configuration.primitives),
         *(group.id for group in configuration.groups),
+        *(clone.id for clone in configuration.clones),
     ]
     return set(names), listed(names)
 
@@ -161,18 +181,36 @@ def _circles(configuration: Configuration) -> Iterable[Fault]:
 
 
 def _edges(configuration: Configuration) -> _Edges:
-    """Return which primitive starts before which; the ordering that says so, or None: a group."""
+    """Return what starts, or is promoted, before which; the ordering that says so, or None.
+
+    Copies of a clone stand for all of it. What orders stops alone, or wants but one of several,
+    makes no circle that never begins.
+    """
     edges: _Edges = {}
-    for group in configuration.groups:
-        for step in pairwise(group.members):
+    members = {group.id: group.members for group in configuration.groups if group.ordered}
+    inner = {clone.id: clone.member for clone in configuration.clones}
+    roles = Roles(configuration)
+
+    def ends(name: ResourceId, action: OrderedAction) -> tuple[ResourceId, ResourceId]:
+        whole = roles.whole(name)
+        found = members.get(inner.get(whole, whole)) or (inner.get(whole, whole),)
+        if action is OrderedAction.PROMOTE:
+            promoted = ResourceId(f"{found[-1]}:promote")
+            edges.setdefault((found[-1], promoted), None)
+            return promoted, promoted
+        return found[0], found[-1]
+
+    for names in members.values():
+        for step in pairwise(names):
             if step[0] != step[1]:
                 edges[step] = None
     for item in configuration.orderings:
-        first, then = configuration.group(item.first), configuration.group(item.then)
-        last = first.members[-1] if first and first.members else item.first
-        head = then.members[0] if then and then.members else item.then
-        if item.first != item.then:
-            edges.setdefault((last, head), item)
+        is_rising = {item.first_action, item.then_action} <= {*_RISING}
+        if item.first == item.then or not is_rising or item.any_of:
+            continue
+        if item.kind is not OrderKind.SERIALIZE:
+            last = ends(item.first, item.first_action)[1]
+            edges.setdefault((last, ends(item.then, item.then_action)[0]), item)
     return edges
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from ha_core.agents import address, ocf, process
 from ha_core.config import limits
+from ha_core.config.check_clones import clone_faults, role_faults
 from ha_core.config.faults import (
     Fault,
     bad_name,
@@ -21,6 +22,7 @@ from ha_core.config.faults import (
     shown,
     too_many,
 )
+from ha_core.config.keys import FURTHER_OPERATIONS
 from ha_core.config.model import (
     AgentClass,
     Configuration,
@@ -32,16 +34,17 @@ from ha_core.config.model import (
 from ha_core.errors import ConfigError
 from ha_core.ids import INFINITY, ResourceId
 
-_ACTIONS = ("start", "stop", "monitor")
+_ACTIONS = ("start", "stop", "monitor", *FURTHER_OPERATIONS)
 _ON_FAIL_OF_STOP = ("restart", "ignore", "block", "fence")
 _OWN_PARAMETER = re.compile(r"parameter '([^']+)' (.*)", re.DOTALL)
 
 
 def resource_faults(configuration: Configuration) -> Iterable[Fault]:
-    """Yield every fault of primitives and groups."""
+    """Yield every fault of primitives, groups and clones."""
     primitives, groups = configuration.primitives, configuration.groups
     ids = [*(item.id for item in primitives), *(group.id for group in groups)]
-    yield from repeated("resources", ids)
+    clones = [clone.id for clone in configuration.clones]
+    yield from repeated("resources", (*ids, *clones))
     yield from too_many("resources", len(ids), limits.RESOURCES_MAX, "resources")
     for item in ids:
         is_good = bool(limits.ID.fullmatch(item))
@@ -51,7 +54,11 @@ def resource_faults(configuration: Configuration) -> Iterable[Fault]:
     names = {primitive.id for primitive in primitives}
     owners: dict[ResourceId, ResourceId] = {}
     for group in groups:
-        yield from _group(group, names, ids, owners)
+        yield from _group(group, names, [*ids, *clones], owners, {item.id for item in groups})
+    yield from clone_faults(configuration, ids)
+    for clone in configuration.clones:
+        yield from bad_meta(f"resources.{clone.member}.clone", clone.meta, is_primitive=False)
+    yield from role_faults(configuration)
     yield from _shared_addresses(primitives)
 
 
@@ -63,6 +70,16 @@ def bad_parameters(path: str, parameters: Iterable[tuple[str, str]]) -> Iterable
         is_good = bool(limits.PARAMETER.fullmatch(name))
         yield from bad_name(f"{path}.{name}", name, is_good, limits.PARAMETER_ALLOWED)
         yield from bad_text(f"{path}.{name}", value)
+
+
+def bad_sizes(path: str, sizes: Iterable[tuple[str, int]]) -> Iterable[Fault]:
+    """Yield the faults of a node's capacity, or of what a resource takes of it."""
+    pairs = list(sizes)
+    yield from repeated(path, (name for name, _ in pairs))
+    for name, size in pairs:
+        is_good = bool(limits.PARAMETER.fullmatch(name))
+        yield from bad_name(f"{path}.{name}", name, is_good, limits.PARAMETER_ALLOWED)
+        yield from out_of_range(f"{path}.{name}", size, 0, limits.CAPACITY_MAX)
 
 
 def bad_meta(path: str, meta: Meta, is_primitive: bool) -> Iterable[Fault]:
@@ -87,6 +104,7 @@ def _group(
     names: set[ResourceId],
     ids: list[ResourceId],
     owners: dict[ResourceId, ResourceId],
+    groups: set[ResourceId],
 ) -> Iterable[Fault]:
     path = f"resources.{group.id}"
     if not group.members:
@@ -95,7 +113,7 @@ def _group(
     for number, member in enumerate(group.members):
         place = f"{path}.group[{number}]"
         if member not in names:
-            kind = "is a group" if member in ids else "does not exist"
+            kind = _kind(groups, member) if member in ids else "does not exist"
             text = f"names {shown(member)}, which {kind}"
             yield Fault(place, f"{text}; allowed: {listed(sorted(names))}")
         elif owners.setdefault(member, group.id) != group.id:
@@ -105,6 +123,10 @@ def _group(
     yield from bad_text(f"{path}.description", group.description)
 
 
+def _kind(groups: set[ResourceId], name: ResourceId) -> str:
+    return "is a group" if name in groups else "is a clone"
+
+
 def _primitive(primitive: Primitive) -> Iterable[Fault]:
     path = f"resources.{primitive.id}"
     yield from _agent(primitive, f"{path}.agent")
@@ -112,6 +134,7 @@ def _primitive(primitive: Primitive) -> Iterable[Fault]:
     yield from _own_parameters(primitive, f"{path}.parameters")
     yield from bad_meta(path, primitive.meta, is_primitive=True)
     yield from bad_text(f"{path}.description", primitive.description)
+    yield from bad_sizes(f"{path}.utilization", primitive.utilization)
     yield from _operations(primitive, f"{path}.operations")
 
 
@@ -158,7 +181,7 @@ def _own_parameters(primitive: Primitive, path: str) -> Iterable[Fault]:
 
 def _operations(primitive: Primitive, path: str) -> Iterable[Fault]:
     yield from repeated(
-        path, (item.action for item in primitive.operations if item.action in ("start", "stop"))
+        path, (item.action for item in primitive.operations if item.action != "monitor")
     )
     monitors = [item for item in primitive.operations if item.action == "monitor"]
     counts = Counter(item.interval_ms for item in monitors)
@@ -186,6 +209,9 @@ def _operation(item: Operation, path: str) -> Iterable[Fault]:
         return
     if item.interval_ms or item.depth:
         text = f"has interval {item.interval_ms} ms and depth {item.depth}"
+        yield Fault(path, f"{text}; allowed: these for monitors only")
+    if item.role is not None or not item.enabled:
+        text = "has a role or is switched off"
         yield Fault(path, f"{text}; allowed: these for monitors only")
     if item.action == "stop" and item.on_fail is not None and item.on_fail not in _ON_FAIL_OF_STOP:
         allowed = ", ".join(_ON_FAIL_OF_STOP)

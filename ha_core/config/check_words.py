@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from itertools import combinations
 
 from ha_core.config import words
+from ha_core.config.check_clones import Roles
 from ha_core.config.faults import Fault, listed
-from ha_core.config.model import Configuration, Constraint
+from ha_core.config.model import Colocation, Configuration, Constraint
 from ha_core.config.words import Part
 from ha_core.ids import INFINITY, NodeName, ResourceId
 
@@ -37,6 +38,8 @@ def word_faults(configuration: Configuration) -> Iterable[Fault]:
         owner, _, word = rest.rpartition(".")
         if section == "resources":
             by_resource.setdefault(owner, {})[word] = names
+            if word in ("with", "apart_from"):
+                by_resource[owner][word] = [name for name, more in part[word] if _is_plain(more)]
     hosts = {node.name for node in configuration.nodes if not node.witness}
     for owner, said in by_resource.items():
         yield from _contradictions(f"resources.{owner}", said, hosts)
@@ -45,6 +48,11 @@ def word_faults(configuration: Configuration) -> Iterable[Fault]:
             yield Fault(f"resources.{owner}.avoids", f"{text}; allowed: with 'only_on' beside it")
     yield from _torn(configuration, by_resource)
     yield from _without_node(configuration, parts)
+
+
+def _is_plain(more: object) -> bool:
+    """Return whether a bond speaks of nodes and of whole resources, whatever their roles."""
+    return not isinstance(more, dict) or set(more) <= {"score", "influence"}
 
 
 def _contradictions(path: str, said: dict[str, list[str]], hosts: set[NodeName]) -> Iterable[Fault]:
@@ -73,12 +81,20 @@ class _Bonds:
 
     def __init__(self, configuration: Configuration) -> None:
         self._heads: dict[ResourceId, ResourceId] = {}
+        roles = Roles(configuration)
+        self._copied = roles.clones
         for group in configuration.groups:
-            for member in group.members:
-                self._bind(member, group.id)
+            for member in group.members if group.colocated else ():
+                if group.id not in self._copied:
+                    self._bind(member, group.id)
         for item in configuration.colocations:
-            if item.score >= INFINITY:
+            if item.score >= INFINITY and self.binds(item):
                 self._bind(item.resource, item.with_resource)
+
+    def binds(self, item: Colocation) -> bool:
+        """Return whether it speaks of single nodes: of no role, of nothing that runs often."""
+        is_whole = item.role is None and item.with_role is None and not item.node_attribute
+        return is_whole and not {item.resource, item.with_resource} & self._copied.keys()
 
     def head(self, resource: ResourceId) -> ResourceId:
         """Return the one that stands for all that must share its node."""
@@ -110,7 +126,7 @@ def _torn(
     sets = bonds.sets()
     for item in configuration.colocations:
         one, other = item.resource, item.with_resource
-        is_apart = item.score <= -INFINITY and one != other
+        is_apart = item.score <= -INFINITY and one != other and bonds.binds(item)
         is_told = item.source and other in by_resource.get(one, {}).get("with", ())
         if is_apart and not is_told and bonds.head(one) == bonds.head(other):
             others = [name for name in sets[bonds.head(one)] if name not in (one, other)]

@@ -3,14 +3,18 @@
 Owns: the lines of `ha diff`, the plan and the history. Pure.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import MISSING, dataclass, fields
+from typing import Any
 
 from ha_core.config.kinds import show_duration, show_moment, show_place, show_score
 from ha_core.config.model import (
     Address,
+    Clone,
     Colocation,
     Configuration,
+    Constraint,
     Defaults,
     FenceDevice,
     Location,
@@ -18,7 +22,9 @@ from ha_core.config.model import (
     Ordering,
     Primitive,
     Rule,
+    TicketConstraint,
 )
+from ha_core.config.render_rules import rule_as_plain
 from ha_core.config.secrets import HIDDEN, is_secret
 from ha_core.config.words import Part, collect
 
@@ -33,6 +39,12 @@ _RENAMED = {
     (Colocation, "resource"): "colocation",
     (Colocation, "with_resource"): "with",
     (Ordering, "first"): "order",
+    (TicketConstraint, "loss_policy"): "loss",
+    (Clone, "instances_max"): "max",
+    (Clone, "node_max"): "per_node",
+    (Clone, "instances_min"): "min",
+    (Clone, "promoted_max"): "promotable.max",
+    (Clone, "promoted_node_max"): "promotable.per_node",
     (Defaults, "operation_timeout_ms"): "operation.timeout",
     (Defaults, "monitor_interval_ms"): "operation.monitor_interval",
 }
@@ -114,8 +126,10 @@ def _parts(configuration: Configuration) -> Iterable[_Part]:
     for group in configuration.groups:
         facts = {"members": ", ".join(group.members), **_words(group.meta)[0]}
         yield _part(f"group {group.id}", group, facts | said.get(f"resources.{group.id}", {}))
+    for clone in configuration.clones:
+        yield _part(f"clone {clone.id}", clone, _words(clone.meta)[0])
     for constraint in alone:
-        yield _part(f"constraint {constraint.id}", constraint)
+        yield _part(f"constraint {constraint.id}", constraint, _condition_facts(constraint))
     for path, facts in said.items():
         section, _, name = path.partition(".")
         if section == "constraints":
@@ -124,6 +138,13 @@ def _parts(configuration: Configuration) -> Iterable[_Part]:
         yield _part(f"fence device {device.id}", device, _device_facts(device))
     targets = {f"targets.{item.name}": ", ".join(item.hosts) for item in configuration.ping.targets}
     yield _part("ping", configuration.ping, targets)
+
+
+def _condition_facts(item: Constraint) -> dict[str, str]:
+    """Return the condition of a rule that has one, as its file says it."""
+    if not isinstance(item, Rule) or item.condition is None:
+        return {}
+    return {"when": json.dumps(rule_as_plain(item)["when"], ensure_ascii=False)}
 
 
 def _said(part: Part) -> dict[str, str]:
@@ -137,10 +158,16 @@ def _said(part: Part) -> dict[str, str]:
                 found[key] = _text(key, value)
             case _:
                 found[key] = ", ".join(
-                    name if given is None else f"{name} {_text('score', given)}"
-                    for name, given in value
+                    name if given is None else f"{name} {_behind(given)}" for name, given in value
                 )
     return found
+
+
+def _behind(given: Any) -> str:
+    """Return what stands behind a name."""
+    if not isinstance(given, dict):
+        return _text("score", given)
+    return f"({', '.join(f'{key} {_text(key, value)}' for key, value in given.items())})"
 
 
 def _part(name: str, value: object, facts: dict[str, str] | None = None) -> _Part:

@@ -7,18 +7,23 @@ constraints, and the words for them, are `keys_constraints`'s.
 """
 
 from ha_core.config import kinds, limits
-from ha_core.config.keys_constraints import CONSTRAINT, WORDS
+from ha_core.config.keys_constraints import CONDITION, CONSTRAINT, WORDS
 from ha_core.config.model import (
     Exclusivity,
     FenceAction,
     FenceCall,
+    HealthStrategy,
     Medium,
+    MultipleActive,
     NoQuorumPolicy,
     OnFail,
+    Requires,
+    Role,
+    Strategy,
     TargetRole,
     TwoNode,
 )
-from ha_core.config.shapes import Key, ListOf, MapOf, Object, OneOf
+from ha_core.config.shapes import Either, Key, ListOf, MapOf, Object, OneOf
 
 _ID = kinds.named(limits.ID, limits.ID_ALLOWED)
 _PARAMETERS = MapOf(kinds.named(limits.PARAMETER, limits.PARAMETER_ALLOWED), kinds.VALUE)
@@ -59,6 +64,30 @@ META: dict[str, Key] = {
     "prefers_connectivity": Key(
         kinds.SCORE, "Score of each ping target that a node reaches; against stickiness.", "0"
     ),
+    "critical": Key(
+        kinds.FLAG,
+        "With false neither its wishes nor its failures move what it depends on: it stops instead.",
+        "true",
+    ),
+    "allow_migrate": Key(
+        kinds.FLAG,
+        "With true it moves live, if its agent has migrate_to and migrate_from.",
+        "false",
+    ),
+    "multiple_active": Key(
+        kinds.words(MultipleActive),
+        "What becomes of it where it is found active on several nodes.",
+        "stop_start",
+    ),
+    "requires": Key(
+        kinds.words(Requires),
+        "What must hold before it starts; its guard is waited for in any case.",
+        "fencing where there are fence devices, else quorum",
+    ),
+    "allow_unhealthy_nodes": Key(
+        kinds.FLAG, "With true the health of a node is no reason to leave it.", "false"
+    ),
+    "maintenance": Key(kinds.FLAG, "With true it is left as it is, and not even watched.", "false"),
 }
 _OWN_META: dict[str, Key] = {
     "exclusivity": Key(
@@ -96,6 +125,12 @@ MONITOR = Object(
             "How thoroughly it looks (OCF_CHECK_LEVEL); agents say which depths they know.",
             "0",
         ),
+        "role": Key(
+            kinds.words(Role),
+            "It runs while the resource has that role; stopped: where it must not be found.",
+            "any role but promoted",
+        ),
+        "enabled": Key(kinds.FLAG, "With false it does not run.", "true"),
     }
 )
 OPERATIONS = Object(
@@ -107,14 +142,69 @@ OPERATIONS = Object(
             "How it is watched; several monitors differ in their intervals.",
             "one monitor with the defaults",
         ),
+        "promote": Key(OPERATION, "How it is promoted."),
+        "demote": Key(OPERATION, "How it is demoted."),
+        "notify": Key(OPERATION, "How a copy is told what becomes of the others."),
+        "reload": Key(OPERATION, "How it takes parameters that need no restart."),
+        "migrate_to": Key(OPERATION, "How it is sent, where it moves live."),
+        "migrate_from": Key(OPERATION, "How it is received."),
     }
 )
+FURTHER_OPERATIONS = ("promote", "demote", "notify", "reload", "migrate_to", "migrate_from")
+"""Those that stand behind the monitors, in their order."""
+CAPACITY = MapOf(
+    kinds.named(limits.PARAMETER, limits.PARAMETER_ALLOWED), kinds.natural(limits.CAPACITY_MAX)
+)
+CLONE = Object(
+    {
+        "id": Key(_ID, "Its own name, for constraints and commands.", "NAME-clone"),
+        "description": Key(kinds.TEXT, "What it is, for people."),
+        "max": Key(kinds.natural(limits.COPIES_MAX), "How many copies run.", "one for each node"),
+        "per_node": Key(kinds.natural(limits.COPIES_MAX), "How many of them on one node.", "1"),
+        "min": Key(
+            kinds.natural(limits.COPIES_MAX),
+            "So many must run before what is ordered after it starts.",
+            "all that can",
+        ),
+        "unique": Key(
+            kinds.FLAG, "With true each copy is told its number, and is one of its own.", "false"
+        ),
+        "interleave": Key(
+            kinds.FLAG,
+            "With true what is ordered after it waits for the copy on its own node alone.",
+            "false",
+        ),
+        "ordered": Key(kinds.FLAG, "With true copies start one after the other.", "false"),
+        "notify": Key(
+            kinds.FLAG, "With true copies are told before and after one starts or stops.", "false"
+        ),
+        **META,
+    }
+)
+PROMOTABLE = Object(
+    {
+        "max": Key(kinds.natural(limits.COPIES_MAX), "How many copies are promoted.", "1"),
+        "per_node": Key(kinds.natural(limits.COPIES_MAX), "How many of them on one node.", "1"),
+    }
+)
+_CLONED: dict[str, Key] = {
+    "clone": Key(
+        Either(kinds.FLAG, CLONE), "With true a copy of it runs on every node.", "it runs once"
+    ),
+    "promotable": Key(
+        Either(kinds.FLAG, PROMOTABLE),
+        "With true it is a clone of which one copy is promoted; a mapping says how many.",
+        "false",
+    ),
+}
 PRIMITIVE = Object(
     {
         "agent": Key(kinds.AGENT, "What starts, stops and watches it.", needed=True),
         "description": Key(kinds.TEXT, "What it is, for people."),
         "parameters": Key(_PARAMETERS, "What the agent is told."),
         "operations": Key(OPERATIONS, "Time limits and monitors."),
+        "utilization": Key(CAPACITY, "What it takes of the 'capacity' of its node."),
+        **_CLONED,
         **WORDS,
         **META,
         **_OWN_META,
@@ -128,6 +218,9 @@ GROUP = Object(
             needed=True,
         ),
         "description": Key(kinds.TEXT, "What it is, for people."),
+        "ordered": Key(kinds.FLAG, "With false its members start at once.", "true"),
+        "colocated": Key(kinds.FLAG, "With false each member has a place of its own.", "true"),
+        **_CLONED,
         **WORDS,
         **META,
     }
@@ -146,6 +239,10 @@ NODE = Object(
         ),
         "maintenance": Key(kinds.FLAG, "With true everything on it is left as it is.", "false"),
         "attributes": Key(_PARAMETERS, "Facts about the node, for people and programs."),
+        "capacity": Key(
+            CAPACITY,
+            "What resources with a 'utilization' can take of it; see 'options.strategy'.",
+        ),
         "fence_levels": Key(
             ListOf(ListOf(kinds.TEXT)),
             "Fence devices to try in turn; all of one level must succeed.",
@@ -241,6 +338,19 @@ DEVICE = Object(
         ),
     }
 )
+HEALTH = Object(
+    {
+        "strategy": Key(
+            kinds.words(HealthStrategy),
+            "What attributes of a node that begin with #health- do to resources there.",
+            "none",
+        ),
+        "red": Key(kinds.SCORE, "What red counts, with progressive or custom.", "-INFINITY"),
+        "yellow": Key(kinds.SCORE, "What yellow counts there.", "0"),
+        "green": Key(kinds.SCORE, "What green counts there.", "0"),
+        "base": Key(kinds.SCORE, "What every node begins with, with progressive.", "0"),
+    }
+)
 OPTIONS = Object(
     {
         "dead_after": Key(
@@ -288,6 +398,19 @@ OPTIONS = Object(
             " it, cuts it off.",
             "30s",
         ),
+        "strategy": Key(
+            kinds.words(Strategy),
+            "How 'capacity' and 'utilization' count: not at all, as a bound alone, or also to"
+            " spread resources by free capacity, or onto few nodes.",
+            "default",
+        ),
+        "health": Key(HEALTH, "What the health of a node counts."),
+        "stop_all": Key(kinds.FLAG, "With true every resource is wanted stopped.", "false"),
+        "start_failure_is_fatal": Key(
+            kinds.FLAG,
+            "With true a failed start rules its node out; else it counts as one failure.",
+            "true",
+        ),
     }
 )
 OPERATION_DEFAULTS = Object(
@@ -303,6 +426,8 @@ DEFAULTS = Object(
         "operation": Key(OPERATION_DEFAULTS, "For operations that say nothing themselves."),
     }
 )
+NAMED = (CONDITION,)
+"""Objects that have themselves among their parts."""
 RESOURCE = OneOf({"agent": PRIMITIVE, "group": GROUP})
 CONFIGURATION = Object(
     {

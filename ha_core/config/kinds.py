@@ -188,6 +188,18 @@ def words(values: type[StrEnum]) -> Kind:
     return Kind("one of " + ", ".join(values), values, {"enum": [str(value) for value in values]})
 
 
+def any_words(*values: type[StrEnum]) -> Kind:
+    """Return the kind of a value that is a word of one of these enumerations."""
+    known: dict[str, StrEnum] = {str(word): word for kind in values for word in kind}
+
+    def read(text: str) -> object:
+        if text not in known:
+            raise ValueError
+        return known[text]
+
+    return Kind("one of " + ", ".join(known), read, {"enum": list(known)})
+
+
 def switch_words(values: type[StrEnum]) -> Kind:
     """Return the kind of a value that is a word of `values`, among them on or off.
 
@@ -200,17 +212,17 @@ def switch_words(values: type[StrEnum]) -> Kind:
     return replace(words(values), read=read)
 
 
-def natural(most: int) -> Kind:
-    """Return the kind of a whole number from 0."""
+def natural(most: int, least: int = 0) -> Kind:
+    """Return the kind of a whole number within these bounds."""
 
     def read(text: str) -> int:
         value = _whole(text)
-        if not 0 <= value <= most:
+        if not least <= value <= most:
             raise ValueError
         return value
 
-    schema: dict[str, object] = {"type": "integer", "minimum": 0, "maximum": most}
-    return Kind(f"a whole number, 0 to {most}", read, schema)
+    schema: dict[str, object] = {"type": "integer", "minimum": least, "maximum": most}
+    return Kind(f"a whole number, {least} to {most}", read, schema)
 
 
 def duration(least_ms: Millis, most_ms: Millis) -> Kind:

@@ -39,6 +39,12 @@ MOMENT_MS_MAX: Final[Millis] = 253_402_300_799_999
 GENERATION_MAX: Final = 10**12 - 1
 """Nobody starts a daemon so often."""
 RETRIES_MAX: Final = 20
+COPIES_MAX: Final = 10_000
+"""Of one clone; more than the cluster has places is no fault."""
+CAPACITY_MAX: Final = 2**31 - 1
+"""Pacemaker counts no further."""
+CONDITIONS_MAX: Final = 200
+"""Parts of one rule."""
 DEPTH_MAX: Final = 1_000
 PORT_MAX: Final = 65_535
 TEXT_MAX: Final = 16_384
@@ -55,8 +61,10 @@ NODE: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?")
 NODE_ALLOWED: Final = "lower-case letters, digits, dots and dashes (64 at most)"
 PARAMETER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}")
 PARAMETER_ALLOWED: Final = ID_ALLOWED.replace("_ . -", "_ . : -").replace("64", "128")
-ATTRIBUTE: Final = re.compile(rf"(?:#uname|{PARAMETER.pattern})")
-ATTRIBUTE_ALLOWED: Final = f"{PARAMETER_ALLOWED}; or #uname, the node's name"
+ATTRIBUTE: Final = re.compile(rf"(?:#[a-z][a-z-]{{0,63}}|{PARAMETER.pattern})")
+ATTRIBUTE_ALLOWED: Final = f"{PARAMETER_ALLOWED}; or one with #, as #uname, the node's name"
+CALENDAR_RANGE: Final = re.compile(r"(?:[0-9]{1,9}(?:-[0-9]{0,9})?|-[0-9]{1,9})")
+CALENDAR_ALLOWED: Final = "a number or a range, as 9, 9-16, 9- or -16"
 HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 HOST_ALLOWED: Final = "an IPv4 or IPv6 address, or a name of letters, digits, dots and dashes"
 

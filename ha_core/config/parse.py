@@ -8,11 +8,11 @@ from typing import Final
 
 from ha_core.config.build import build
 from ha_core.config.check import check
+from ha_core.config.check_raw import raw_faults
 from ha_core.config.faults import printable
 from ha_core.config.model import Configuration
 from ha_core.config.read import Reader
 from ha_core.config.tree import TreeError, read_tree
-from ha_core.config.words import incomplete
 from ha_core.errors import ConfigError
 
 FAULTS_MAX: Final = 200
@@ -33,7 +33,7 @@ def parse_text(text: str, file: str) -> Configuration:
     if raw is None:
         raise ConfigError(reader.faults())
     configuration = build(raw)
-    for fault in (*incomplete(raw), *check(configuration)):
+    for fault in (*raw_faults(raw), *check(configuration)):
         reader.add(fault.path, fault.text)
     faults = reader.faults()
     if faults:

@@ -77,6 +77,8 @@ class Reader:
                 return self._map(tree, shape, path)
             case shapes.ListOf():
                 return self._list(tree, shape, path)
+            case shapes.Either():
+                return self._either(tree, shape, path)
             case shapes.Names():
                 return self._names(tree, shape, path)
             case shapes.OneOf():
@@ -89,6 +91,17 @@ class Reader:
             except ValueError:
                 pass
         self._break(tree.line, path, f"is {_what(tree)}; allowed: {kind.allowed}")
+        return None
+
+    def _either(self, tree: Tree, shape: shapes.Either, path: str) -> Value:
+        if isinstance(tree, Mapping):
+            return self._object(tree, shape.long, path)
+        if isinstance(tree, Scalar) and not tree.is_null:
+            try:
+                return shape.short.read(tree.text)
+            except ValueError:
+                pass
+        self._break(tree.line, path, f"is {_what(tree)}; allowed: {shape.allowed}")
         return None
 
     def _object(self, tree: Tree, shape: shapes.Object, path: str) -> Plain | None:
@@ -210,7 +223,9 @@ class Reader:
 
 def _follows(path: str, broken: str) -> bool:
     """Return whether a fault at the path may follow from what is broken: it, a part, its owner."""
-    return path == broken or path.startswith((f"{broken}.", f"{broken}[")) or path == _owner(broken)
+    is_part = path.startswith((f"{broken}.", f"{broken}["))
+    is_around = path == _owner(broken) or broken.startswith(f"{path}[")
+    return path == broken or is_part or is_around
 
 
 def _owner(path: str) -> str:

@@ -8,8 +8,10 @@ from dataclasses import fields
 
 import yaml
 
+from ha_core.config.build import clone_name
 from ha_core.config.kinds import show_duration, show_moment, show_place, show_score
 from ha_core.config.model import (
+    Clone,
     Colocation,
     Configuration,
     Constraint,
@@ -29,12 +31,14 @@ from ha_core.config.model import (
     Rule,
     TicketConstraint,
 )
+from ha_core.config.render_rules import rule_as_plain
 from ha_core.config.words import Named, Part, collect
 from ha_core.ids import INFINITY
 
 Plain = dict[str, object]
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """The writer in C, where PyYAML was built with it."""
+_OF_PLACES = ("role", "discovery")
 _SCORES = ("stickiness", "priority", "migration_threshold", "prefers_connectivity")
 
 
@@ -49,6 +53,10 @@ def plain(configuration: Configuration) -> Plain:
     words, alone = collect(configuration)
     resources: Plain = {str(p.id): _primitive(p) for p in configuration.primitives}
     resources |= {str(group.id): _group(group) for group in configuration.groups}
+    for clone in configuration.clones:
+        copied = resources.get(clone.member, Plain())
+        assert isinstance(copied, dict)
+        copied |= _clone(clone)
     constraints: Plain = {}
     for source, part in words.items():
         section, _, rest = source.partition(".")
@@ -97,10 +105,16 @@ def _names(named: Named) -> object:
     if all(value is None for _, value in named):
         names = [str(name) for name, _ in named]
         return names[0] if len(names) == 1 else names
-    return {
-        str(name): show_score(value) if isinstance(value, int) else str(value)
-        for name, value in named
-    }
+    return {str(name): _value(value) for name, value in named}
+
+
+def _value(value: object) -> object:
+    """Return what stands behind a name: a score, a word, or several of them."""
+    if isinstance(value, dict):
+        return {
+            key: item if isinstance(item, bool) else _value(item) for key, item in value.items()
+        }
+    return show_score(value) if isinstance(value, int) else str(value)
 
 
 def _constraint(item: Constraint) -> Plain:
@@ -108,16 +122,15 @@ def _constraint(item: Constraint) -> Plain:
         case Location():
             return _location(item)
         case Rule():
-            return _rule(item)
+            return rule_as_plain(item)
         case Colocation():
-            found: Plain = {"colocation": str(item.resource), "with": str(item.with_resource)}
-            return {**found, "score": show_score(item.score)}
+            return _colocation(item)
         case Ordering():
             return _ordering(item)
         case TicketConstraint():
             base: Plain = {"ticket": item.ticket, "resource": str(item.resource)}
             role: Plain = {} if item.role is None else {"role": str(item.role)}
-            return {**base, **role, "loss_policy": str(item.loss_policy)}
+            return {**base, **role, "loss": str(item.loss_policy)}
 
 
 def _device(device: FenceDevice) -> Plain:
@@ -165,7 +178,9 @@ def _options(options: Options) -> Plain:
         found["fencing"] = False
     if options.fencing_grace_ms != base.fencing_grace_ms:
         found["fencing_grace"] = show_duration(options.fencing_grace_ms)
-    return found
+    found |= _unlike(options, base, "strategy", "stop_all", "start_failure_is_fatal")
+    health = _unlike(options.health, base.health, "strategy", "red", "yellow", "green", "base")
+    return found | _without_empty({"health": health})
 
 
 def _link(link: Link) -> Plain:
@@ -189,24 +204,17 @@ def _ping(ping: Ping) -> Plain:
     return _without_empty(found)
 
 
-def _rule(item: Rule) -> Plain:
-    found: Plain = {
-        "rule": str(item.resource),
-        "attribute": item.attribute,
-        "operation": str(item.operation),
-    }
-    if item.value:
-        found["value"] = item.value
-    return found if item.score == INFINITY else {**found, "score": show_score(item.score)}
-
-
 def _node(node: Node) -> Plain:
     found: Plain = {"addresses": {str(a.link): show_place(a.host, a.port) for a in node.addresses}}
     if not node.voter:
         found["voter"] = False
     found |= {flag: True for flag in ("witness", "standby", "maintenance") if getattr(node, flag)}
-    levels = [list(level) for level in node.fence_levels]
-    return found | _without_empty({"attributes": dict(node.attributes), "fence_levels": levels})
+    parts = {
+        "attributes": dict(node.attributes),
+        "capacity": dict(node.capacity),
+        "fence_levels": [list(level) for level in node.fence_levels],
+    }
+    return found | _without_empty(parts)
 
 
 def _primitive(item: Primitive) -> Plain:
@@ -216,6 +224,7 @@ def _primitive(item: Primitive) -> Plain:
             "description": item.description,
             "parameters": dict(item.parameters),
             "operations": _operations(item.operations),
+            "utilization": dict(item.utilization),
         }
     )
     return found | _meta(item.meta, Meta())
@@ -239,12 +248,35 @@ def _operation(item: Operation) -> Plain:
     found["timeout"] = show_duration(item.timeout_ms)
     if item.on_fail is not None:
         found["on_fail"] = str(item.on_fail)
-    return found | ({"depth": item.depth} if item.depth else {})
+    return found | _unlike(item, Operation(item.action), "depth", "role", "enabled")
 
 
 def _group(group: Group) -> Plain:
     found: Plain = {"group": [str(member) for member in group.members]}
-    return found | _without_empty({"description": group.description}) | _meta(group.meta, Meta())
+    found |= _without_empty({"description": group.description})
+    found |= _unlike(group, Group(group.id, group.members), "ordered", "colocated")
+    return found | _meta(group.meta, Meta())
+
+
+def _clone(clone: Clone) -> Plain:
+    """Return the words of the resource that is cloned."""
+    base = Clone(clone_name(clone.member), clone.member)
+    flags = ("unique", "interleave", "ordered", "notify")
+    found = _unlike(clone, base, "id", "description")
+    for name, field in (
+        ("max", "instances_max"),
+        ("per_node", "node_max"),
+        ("min", "instances_min"),
+    ):
+        value = getattr(clone, field)
+        if value != getattr(base, field):
+            found[name] = value
+    found |= _unlike(clone, base, *flags) | _meta(clone.meta, Meta())
+    if not clone.promotable:
+        return {"clone": found or True}
+    promoted = {"max": clone.promoted_max, "per_node": clone.promoted_node_max}
+    promotable = {key: value for key, value in promoted.items() if value != 1}
+    return {"promotable": promotable or True} | ({"clone": found} if found else {})
 
 
 def _meta(meta: Meta, base: Meta) -> Plain:
@@ -272,14 +304,21 @@ def _location(item: Location) -> Plain:
         found["expires"] = show_moment(item.expires_wall_ms)
     if item.until_generation:
         found["until_generation"] = item.until_generation
-    return found
+    return found | _unlike(item, Location(item.id, item.resource, item.node, 0), *_OF_PLACES)
+
+
+def _colocation(item: Colocation) -> Plain:
+    found: Plain = {"colocation": str(item.resource), "with": str(item.with_resource)}
+    found["score"] = show_score(item.score)
+    base = Colocation(item.id, item.resource, item.with_resource, 0)
+    return found | _unlike(item, base, "role", "with_role", "node_attribute", "influence")
 
 
 def _ordering(item: Ordering) -> Plain:
     found: Plain = {"order": str(item.first), "then": str(item.then)}
-    if item.kind != "mandatory":
-        found["kind"] = str(item.kind)
-    return found if item.symmetrical else {**found, "symmetrical": False}
+    base = Ordering(item.id, item.first, item.then)
+    names = ("kind", "symmetrical", "first_action", "then_action", "any_of")
+    return found | _unlike(item, base, *names)
 
 
 def _defaults(defaults: Defaults) -> Plain:
@@ -290,6 +329,18 @@ def _defaults(defaults: Defaults) -> Plain:
         operation["monitor_interval"] = show_duration(defaults.monitor_interval_ms)
     resource = _meta(defaults.meta, base.meta)
     return _without_empty({"resource": resource, "operation": operation})
+
+
+def _unlike(item: object, base: object, *names: str) -> Plain:
+    """Return the fields that are not as usual, as scores, flags or words."""
+    found = Plain()
+    for name in names:
+        value = getattr(item, name)
+        if value != getattr(base, name):
+            is_score = isinstance(value, int) and not isinstance(value, bool)
+            plain_value = value if isinstance(value, bool) else str(value)
+            found[name] = show_score(value) if is_score else plain_value
+    return found
 
 
 def _without_empty(values: Plain) -> Plain:

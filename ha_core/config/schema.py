@@ -14,20 +14,27 @@ DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 def json_schema() -> dict[str, object]:
     """Return the schema of a whole configuration file."""
     head: dict[str, object] = {"$schema": DRAFT, "title": "Beatkeeper cluster configuration"}
-    return head | _schema(keys.CONFIGURATION)
+    named = {shape.name: _object(shape) for shape in keys.NAMED}
+    return head | _schema(keys.CONFIGURATION) | {"$defs": named}
+
+
+def _object(shape: shapes.Object) -> dict[str, object]:
+    found: dict[str, object] = {
+        "type": "object" if shape.needed() else ["object", "null"],
+        "properties": {name: _key(key) for name, key in shape.keys.items()},
+        "additionalProperties": False,
+    }
+    return {**found, "required": list(shape.needed())} if shape.needed() else found
 
 
 def _schema(shape: shapes.Shape) -> dict[str, object]:
     match shape:
         case Kind():
             return dict(shape.schema)
-        case shapes.Object():
-            found: dict[str, object] = {
-                "type": "object" if shape.needed() else ["object", "null"],
-                "properties": {name: _key(key) for name, key in shape.keys.items()},
-                "additionalProperties": False,
-            }
-            return {**found, "required": list(shape.needed())} if shape.needed() else found
+        case shapes.Object(name=""):
+            return _object(shape)
+        case shapes.Object(name=name):
+            return {"$ref": f"#/$defs/{name}"}
         case shapes.MapOf():
             return {
                 "type": ["object", "null"],
@@ -37,6 +44,8 @@ def _schema(shape: shapes.Shape) -> dict[str, object]:
         case shapes.ListOf():
             one = _schema(shape.value)
             return {"anyOf": [{"type": "array", "items": one}, one, {"type": "null"}]}
+        case shapes.Either():
+            return {"anyOf": [dict(shape.short.schema), _schema(shape.long)]}
         case shapes.Names():
             return _names(shape)
         case shapes.OneOf():
@@ -50,7 +59,7 @@ def _names(shape: shapes.Names) -> dict[str, object]:
     if shape.value is not None:
         valued = {
             "type": "object",
-            "additionalProperties": dict(shape.value.schema),
+            "additionalProperties": _schema(shape.value),
             "minProperties": shape.least,
         }
         ways.append(valued)

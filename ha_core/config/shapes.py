@@ -24,6 +24,8 @@ class Object:
     """A mapping with known keys."""
 
     keys: dict[str, Key]
+    name: str = ""
+    """Of one that has itself among its parts."""
 
     def needed(self) -> tuple[str, ...]:
         """Return the keys that must be there."""
@@ -46,13 +48,26 @@ class ListOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Either:
+    """A single value, or a mapping that says more."""
+
+    short: Kind
+    long: Object
+
+    @property
+    def allowed(self) -> str:
+        """What may stand there, in words."""
+        return f"{self.short.allowed}, or a mapping of {', '.join(self.long.keys)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Names:
     """One name, a list of them, or (with `value`) a mapping that gives each name a value."""
 
     what: str
     """What the names are of, such as `node`."""
     name: Kind
-    value: Kind | None = None
+    value: Kind | Either | None = None
     least: int = 1
     """How many there must be."""
 
@@ -61,7 +76,11 @@ class Names:
         several = f"a list of {self.what}s" if self.least > 1 else f"a {self.what}, a list of such"
         if self.least > 1:
             return f"{several}, at least {self.least}"
-        return several if self.value is None else f"{several}, or each with {self.value.allowed}"
+        if self.value is None:
+            return several
+        more = ", or more" if isinstance(self.value, Either) else ""
+        short = self.value.short if isinstance(self.value, Either) else self.value
+        return f"{several}, or each with {short.allowed}{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +90,4 @@ class OneOf:
     choices: dict[str, Object]
 
 
-Shape = Kind | Object | MapOf | ListOf | Names | OneOf
+Shape = Kind | Object | MapOf | ListOf | Either | Names | OneOf

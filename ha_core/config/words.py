@@ -1,9 +1,10 @@
 """Words for constraints: what a resource says of itself, and what binds several resources.
 
-Owns: what each word comes to (locations, rules, colocations and orderings with
+Owns: what each word comes to (locations, rules, colocations, orderings and tickets with
 ids of their own), and how these are told as the word again. Each of them keeps
 its word as `source`, the path in the file. A *part* is what the reader makes of
-a word: `{"prefers": [("n1", None), ("n2", None)]}`, or with the keys beside it.
+a word: `{"prefers": [("n1", None), ("n2", None)]}`, or with the keys beside it; instead of None a
+value, or a mapping of several.
 """
 
 import re
@@ -23,9 +24,13 @@ from ha_core.config.model import (
     Configuration,
     Constraint,
     Location,
+    LossPolicy,
+    OrderedAction,
     Ordering,
     OrderKind,
+    Role,
     Rule,
+    TicketConstraint,
 )
 from ha_core.errors import RefusedError
 from ha_core.ids import INFINITY, ConstraintId, NodeName, ResourceId
@@ -40,6 +45,7 @@ STEP: Final = 100
 returns to what it prefers, and below what keeps a service where it is on purpose.
 """
 _OF_CONSTRAINTS: Final = ("together", "apart", "order")
+_OF_TWO: Final = ("first_action", "then_action", "any_of")
 _NUMBER: Final = re.compile(r"-\d+")
 
 
@@ -85,6 +91,10 @@ def is_single(raw: Part) -> bool:
 def incomplete(raw: Part) -> Iterator[Fault]:
     """Yield a fault for each ordering of a whole file that has a beginning alone, or a gap."""
     for name, part in raw.get("constraints", {}).items():
+        for key in _OF_TWO:
+            if key in part and not is_single(part):
+                text = "is of a chain; allowed: where 'order' and 'then' name one resource each"
+                yield Fault(f"constraints.{name}.{key}", text)
         levels = part.get("order", (1, 2))
         if not levels or not all(levels):
             text = "is empty, or a list in it is; allowed: at least one resource in each"
@@ -104,27 +114,17 @@ def make(source: str, part: Part, *, is_symmetric: bool = True) -> list[Constrai
     match word:
         case "prefers" | "never_on":
             return _on_nodes(source, stem, names)
+        case "needs_ticket":
+            return [_ticket(source, stem, name, value) for name, value in names]
         case "only_on":
             return _only_on(source, stem, names, is_symmetric=is_symmetric)
         case "avoids":
             return [_avoids(source, stem, name, score or STEP) for name, score in names]
         case "with" | "apart_from":
-            sign = 1 if word == "with" else -1
-            return [
-                _colocation(source, f"{stem}-{name}", owner, name, sign * (score or INFINITY))
-                for name, score in names
-            ]
-        case "after":
-            return [
-                Ordering(
-                    ConstraintId(f"{stem}-{name}"),
-                    ResourceId(name),
-                    ResourceId(owner),
-                    kind or OrderKind.MANDATORY,
-                    source=source,
-                )
-                for name, kind in names
-            ]
+            return [_bond(source, f"{stem}-{name}", name, value) for name, value in names]
+        case "after" | "after_any_of":
+            any_of = "" if word == "after" else stem
+            return [_after(source, f"{stem}-{name}", name, value, any_of) for name, value in names]
         case "order":
             return _chain(source, owner, part)
         case _:
@@ -133,16 +133,80 @@ def make(source: str, part: Part, *, is_symmetric: bool = True) -> list[Constrai
 
 def _on_nodes(source: str, stem: str, names: Named) -> list[Constraint]:
     scores = [-INFINITY] * len(names) if _word(source) == "never_on" else _ladder(len(names))
+    if any(value is not None for _, value in names):
+        scores = [STEP] * len(names)
     return [
         Location(
             ConstraintId(f"{stem}-{name}"),
             ResourceId(_owner(source)),
             NodeName(name),
-            score or usual,
+            _score(value) or usual,
             source=source,
+            role=_more(value).get("role"),
         )
-        for (name, score), usual in zip(names, scores, strict=True)
+        for (name, value), usual in zip(names, scores, strict=True)
     ]
+
+
+def _score(value: Any) -> int | None:
+    """Return the score that stands behind a name: alone, or among other things."""
+    return _more(value).get("score") if isinstance(value, dict) else value
+
+
+def _more(value: Any) -> Part:
+    return value if isinstance(value, dict) else {}
+
+
+def _bond(source: str, name: str, other: str, value: Any) -> Colocation:
+    sign, more = 1 if _word(source) == "with" else -1, _more(value)
+    return Colocation(
+        ConstraintId(name),
+        ResourceId(_owner(source)),
+        ResourceId(other),
+        sign * (_score(value) or INFINITY),
+        source,
+        more.get("own_role"),
+        more.get("role"),
+        more.get("node_attribute", ""),
+        more.get("influence"),
+    )
+
+
+def _after(source: str, name: str, other: str, value: Any, any_of: str) -> Ordering:
+    more = _more(value)
+    if isinstance(value, OrderKind):
+        more = {"kind": value}
+    elif isinstance(value, OrderedAction):
+        more = {"action": value}
+    return Ordering(
+        ConstraintId(name),
+        ResourceId(other),
+        ResourceId(_owner(source)),
+        more.get("kind", OrderKind.MANDATORY),
+        more.get("symmetrical", True),
+        source,
+        more.get("action", OrderedAction.START),
+        more.get("own_action", OrderedAction.START),
+        any_of,
+    )
+
+
+def _ticket(source: str, stem: str, ticket: str, value: Any) -> TicketConstraint:
+    more: Part = {"loss": value} if isinstance(value, LossPolicy) else _more(value)
+    role = more.get("role")
+    return TicketConstraint(
+        ConstraintId(f"{stem}-{ticket}"),
+        ticket,
+        ResourceId(_owner(source)),
+        role,
+        more.get("loss", usual_loss(role)),
+        source,
+    )
+
+
+def usual_loss(role: Role | None) -> LossPolicy:
+    """Return what a lost ticket does to a resource where nothing is said."""
+    return LossPolicy.DEMOTE if role is Role.PROMOTED else LossPolicy.STOP
 
 
 def _ladder(count: int) -> list[int]:
@@ -270,11 +334,7 @@ def _tell(source: str, items: list[Constraint]) -> Part | None:
         found: Named = ()
         match word:
             case "prefers":
-                scores = [item.score for item in locations]
-                if not all(0 < score < INFINITY for score in scores):
-                    return None
-                is_list = scores == _ladder(len(scores))
-                found = [(item.node, None if is_list else item.score) for item in locations]
+                found = _preferred(locations)
             case "never_on":
                 found = [(item.node, None) for item in locations]
             case "only_on":
@@ -284,11 +344,17 @@ def _tell(source: str, items: list[Constraint]) -> Part | None:
                     return None
                 found = _usual([(item.value, item.score) for item in rules], STEP)
             case "with" | "apart_from":
-                pairs = [(item.with_resource, abs(item.score)) for item in colocations]
-                found = _usual(pairs, INFINITY)
+                bonds = [(item.with_resource, _told_bond(item)) for item in colocations]
+                found = _usual(bonds, INFINITY)
+            case "needs_ticket":
+                permits = _only(TicketConstraint, items)
+                found = [(item.ticket, _told_ticket(item)) for item in permits]
+                found = _usual(found, usual_loss(None))
+            case "after_any_of":
+                found = [(item.first, None) for item in orderings]
             case _:
-                kinds = [(item.first, item.kind) for item in orderings]
-                found = _usual(kinds, OrderKind.MANDATORY)
+                steps = [(item.first, _told_after(item)) for item in orderings]
+                found = _usual(steps, OrderKind.MANDATORY)
         return {word: list(found)} if found else None
     if not _is_word_of(source, "constraints"):
         return None
@@ -300,6 +366,52 @@ def _tell(source: str, items: list[Constraint]) -> Part | None:
     weight = abs(colocations[0].score)
     part: Part = {word: [(name, None) for name in names]}
     return part if weight == INFINITY else {**part, "score": weight}
+
+
+def _preferred(locations: list[Location]) -> Named:
+    scores = [item.score for item in locations]
+    if not all(0 < score < INFINITY for score in scores):
+        return ()
+    has_role = any(item.role is not None for item in locations)
+    if scores == _ladder(len(scores)) and not has_role:
+        return [(item.node, None) for item in locations]
+    return [
+        (item.node, _short({"score": item.score, "role": item.role}, STEP)) for item in locations
+    ]
+
+
+def _told_bond(item: Colocation) -> Any:
+    more: Part = {"score": abs(item.score), "role": item.with_role, "own_role": item.role}
+    more |= {"node_attribute": item.node_attribute or None, "influence": item.influence}
+    return _short(more, INFINITY)
+
+
+def _told_after(item: Ordering) -> Any:
+    """Return what an ordering has that is not usual: one word, or several."""
+    more: Part = {"kind": item.kind}
+    if item.first_action is not OrderedAction.START:
+        more["action"] = item.first_action
+    if item.then_action is not OrderedAction.START:
+        more["own_action"] = item.then_action
+    if not item.symmetrical:
+        more["symmetrical"] = False
+    if item.kind is OrderKind.MANDATORY and len(more) > 1:
+        del more["kind"]
+    return next(iter(more.values())) if set(more) in ({"kind"}, {"action"}) else more
+
+
+def _told_ticket(item: TicketConstraint) -> Any:
+    if item.role is not None:
+        return {"loss": item.loss_policy, "role": item.role}
+    return item.loss_policy
+
+
+def _short(more: Part, usual: int) -> Any:
+    """Return the score if nothing else is said, else all that is; the usual score need not be."""
+    said = {key: value for key, value in more.items() if value is not None}
+    if set(said) == {"score"}:
+        return said["score"]
+    return {key: value for key, value in said.items() if (key, value) != ("score", usual)}
 
 
 def _levels(orderings: list[Ordering]) -> Part | None:
@@ -320,7 +432,7 @@ def _levels(orderings: list[Ordering]) -> Part | None:
 
 
 def _usual(named: Sequence[tuple[str, object]], usual: object) -> Named:
-    """Return the names without values, if all have the usual one."""
+    """Return the names without values, if all have the usual one; else each with one."""
     is_usual = all(value == usual for _, value in named)
     return [(name, None if is_usual else value) for name, value in named]
 
@@ -367,7 +479,7 @@ def _in_order(configuration: Configuration, node: NodeName) -> tuple[Location, .
 
 
 def names_of(part: Part) -> list[str]:
-    """Return the names of nodes or resources that a part has."""
+    """Return the names of nodes, resources or tickets that a part has."""
     word = next(iter(part))
     if word == "order":
         return [name for level in part[word] for name in level]

@@ -9,11 +9,12 @@ from ha_core.config import limits
 from ha_core.config.cib.form import Plain, difference, text_of
 from ha_core.config.cib.read import Reading, read
 from ha_core.config.cib.settle import bare, settle
-from ha_core.config.cib.write import write
+from ha_core.config.cib.write import Written, write
 from ha_core.config.faults import listed
 from ha_core.config.model import Configuration
 from ha_core.config.render import plain, render
 from ha_core.errors import ConfigError
+from ha_core.ids import ResourceId
 from ha_core.policy.cib.tree import Element, parse
 
 __all__ = ["Imported", "export_cib", "import_cib"]
@@ -40,21 +41,20 @@ def export_cib(configuration: Configuration) -> str:
     one, other = ({name: part[name] for name in top if name in part} for part in (have, want))
     for key, value in difference(one, other).items():
         written.own(key, value)
-    for name in ("options", "ping"):
-        for key, value in difference(have[name], _part(want, name)).items():
-            written.own(f"{name}.{key}", value)
-    for name in ("resource", "operation"):
-        wanted = _part(_part(want, "defaults"), name)
-        for key, value in difference(have["defaults"][name], wanted).items():
-            written.own(f"defaults.{name}.{key}", value)
+    defaults = _part(want, "defaults")
+    pieces = [(name, have[name], _part(want, name)) for name in ("options", "ping")]
+    pieces += [
+        (f"defaults.{name}", have["defaults"][name], _part(defaults, name))
+        for name in ("resource", "operation")
+    ]
+    for path, there, wanted in pieces:
+        for key, value in difference(there, wanted).items():
+            written.own(f"{path}.{key}", value)
     for section, ids in (("nodes", {}), ("constraints", written.constraints)):
         for name, part in _parts(want, section):
             for key, value in difference(have[section].get(name, {}), part).items():
                 written.own(f"{section}.{ids.get(name, name)}.{key}", value)
-    for section, elements in (("resources", written.resources), ("fence_devices", written.devices)):
-        for name, part in _parts(want, section):
-            for key, value in difference(have[section].get(name, {}), part).items():
-                written.own_of(elements[name], key, value)
+    _own_of_resources(configuration, written, have, want)
     for section in ("resources", "fence_devices", "constraints"):
         order = [name for name, _ in _parts(want, section)]
         if list(have[section]) != order:
@@ -62,6 +62,27 @@ def export_cib(configuration: Configuration) -> str:
     for source, names in words.items():
         written.own(f"words.{source}", " ".join(names))
     return text_of(written.root)
+
+
+def _own_of_resources(
+    configuration: Configuration, written: Written, have: Plain, want: Plain
+) -> None:
+    """Write what only we can say of a resource or device beside it; of a clone, at the clone."""
+    for section, elements in (("resources", written.resources), ("fence_devices", written.devices)):
+        for name, part in _parts(want, section):
+            for key, value in difference(have[section].get(name, {}), part).items():
+                clone = configuration.clone_of(ResourceId(name)) if key == "clone" else None
+                if clone is None:
+                    written.own_of(elements[name], key, value)
+                    continue
+                inner = have[section][name].get(key)
+                for option, said in difference(_mapping(inner), _mapping(value)).items():
+                    written.own_of(elements[clone.id], option, said)
+
+
+def _mapping(part: object) -> Plain:
+    """Return the words of a clone, which may be `true` alone."""
+    return part if isinstance(part, dict) else {}
 
 
 def _part(whole: Plain, name: str) -> Plain:

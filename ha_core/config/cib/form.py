@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from ha_core.config import limits
 from ha_core.ids import Millis
 from ha_core.policy.cib.tree import Element
 
@@ -100,6 +101,13 @@ def is_number(text: str) -> bool:
 
 
 # --- pairs of our own ------------------------------------------------------------------------
+
+
+def constraint_name(key: str) -> str:
+    """Return the name of a constraint with that id."""
+    if limits.CONSTRAINT_ID.fullmatch(key):
+        return key
+    return "".join(c if limits.CONSTRAINT_ID.fullmatch(f"a{c}") else "-" for c in key)[:190] or "c"
 
 
 def own_pairs(name: str, value: object) -> Iterator[tuple[str, str]]:

@@ -4,23 +4,29 @@ Owns: the order in which its sections are read, as each needs the ones before; o
 defaults and nodes; and where pairs of our own belong.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 from ha_core.config import limits
 from ha_core.config.cib import reasons
-from ha_core.config.cib.form import OWN, Plain, applied
+from ha_core.config.cib.form import OWN, Plain, applied, constraint_name
 from ha_core.config.cib.ledger import Ledger
 from ha_core.config.cib.names import Names
 from ha_core.config.cib.pairs import Pairs
 from ha_core.config.cib.ping import is_ping, read_ping
-from ha_core.config.cib.read_constraints import Constraints, constraint_name
+from ha_core.config.cib.read_clones import STICKINESS
+from ha_core.config.cib.read_constraints import Constraints
 from ha_core.config.cib.read_devices import Devices
-from ha_core.config.cib.read_resources import Resources, duration, read_meta
+from ha_core.config.cib.read_resources import Resources, duration, read_meta, read_sizes
 from ha_core.config.cib.read_rules import Rules
-from ha_core.config.cib.write import NODE_WORDS
+from ha_core.config.cib.read_targets import Targets
+from ha_core.config.cib.write import ALTERNATIVES, NODE_WORDS
+from ha_core.config.cib.write_clones import NAMES
 from ha_core.config.faults import shown
-from ha_core.config.model import Defaults, NoQuorumPolicy, Options
+from ha_core.config.kinds import show_score
+from ha_core.config.model import Defaults, HealthStrategy, NoQuorumPolicy, Options, Strategy
 from ha_core.policy.cib import values
 from ha_core.policy.cib.source import Source
 from ha_core.policy.cib.tree import Element
@@ -45,6 +51,10 @@ class Reading:
     untargeted: list[str] = field(default_factory=list)
     own: Plain = field(default_factory=dict)
     stonith_off: bool = False
+    is_ours: bool = False
+    """It has pairs of our own: we have written it."""
+    of_clones: dict[str, str] = field(default_factory=dict)
+    """Options that hold for clones that do not say them."""
 
 
 def read(root: Element, file: str) -> Reading:
@@ -87,7 +97,7 @@ def _own_of(made: Reading, prefix: str, part: Plain, only: tuple[str, ...] = ())
 def _options(made: Reading) -> Plain:
     section = _section(made, "crm_config")
     pairs = Pairs(made.source, made.ledger, "cluster_property_set", *section)
-    made.own = pairs.own
+    made.own, made.is_ours = pairs.own, bool(pairs.own)
     found: Plain = {}
     name = pairs.text("cluster-name")
     if name is not None and limits.ID.fullmatch(name):
@@ -105,11 +115,39 @@ def _options(made: Reading) -> Plain:
         allowed = ", ".join(NoQuorumPolicy)
         text = f"it is {shown(policy)}, and stop is taken; allowed: {allowed}"
         pairs.drop("no-quorum-policy", text)
+    found |= _further(pairs)
     fencing = pairs.value(values.boolean, "stonith-enabled", "fencing-enabled")
     made.stonith_off = fencing is False
     action = pairs.value(_action, "stonith-action", "fencing-action")
     found["action"] = action or ""
     return found
+
+
+def _further(pairs: Pairs) -> Plain:
+    """Return the options that say how capacities, health and failures count."""
+    found = {
+        "strategy": pairs.value(_word(Strategy), "placement-strategy"),
+        "stop_all": pairs.value(values.boolean, "stop-all-resources"),
+        "start_failure_is_fatal": pairs.value(values.boolean, "start-failure-is-fatal"),
+    }
+    usual = {name: getattr(Options(), name) for name in found}
+    found = {key: v for key, v in found.items() if v is not None and v != usual[key]}
+    health: Plain = {"strategy": pairs.value(_word(HealthStrategy), "node-health-strategy")}
+    for colour in ("red", "yellow", "green", "base"):
+        health[colour] = pairs.value(values.score, f"node-health-{colour}")
+    base = Options().health
+    health = {
+        key: value if key == "strategy" else show_score(value)
+        for key, value in health.items()
+        if value is not None and value != getattr(base, key)
+    }
+    return found | ({"health": health} if health else {})
+
+
+def _word(kind: type[StrEnum]) -> Callable[[str], str | None]:
+    """Return what reads a word of the enumeration."""
+    words = {str(word): str(word) for word in kind}
+    return lambda text: words.get(text.strip().lower())
 
 
 def _action(text: str) -> str | None:
@@ -120,6 +158,9 @@ def _defaults(made: Reading) -> Plain:
     pairs = Pairs(made.source, made.ledger, "meta_attributes", *_section(made, "rsc_defaults"))
     base = Defaults()
     meta = read_meta(pairs)
+    made.of_clones = {name: text for name in NAMES if (text := pairs.text(name)) is not None}
+    if "stickiness" not in meta:
+        made.of_clones[STICKINESS] = "1"
     meta.setdefault("stickiness", 0)
     if meta["stickiness"] == base.meta.stickiness:
         del meta["stickiness"]
@@ -173,7 +214,9 @@ def _node(made: Reading, element: Element) -> Plain:
             pairs.drop(name, f"allowed: {limits.PARAMETER_ALLOWED}")
         elif (text := pairs.text(name)) is not None:
             attributes[name] = text
-    return found | ({"attributes": attributes} if attributes else {})
+    capacity = read_sizes(made.source, made.ledger, element)
+    parts = {"attributes": attributes, "capacity": capacity}
+    return found | {key: part for key, part in parts.items() if part}
 
 
 # --- resources, devices, constraints ---------------------------------------------------------
@@ -187,8 +230,8 @@ def _resources(made: Reading) -> None:
         "interval": defaults.get("monitor_interval") or duration(f"{base.monitor_interval_ms}ms"),
         "timeout": defaults.get("timeout") or duration(f"{base.operation_timeout_ms}ms"),
     }
-    resources = Resources(made.source, made.ledger, made.names, monitor)
-    rules = Rules(made.ledger, made.names)
+    resources = Resources(made.source, made.ledger, made.names, monitor, made.of_clones)
+    rules = Rules(made.source, made.ledger, made.names, made.is_ours)
     pings = [element for element in elements if is_ping(element)][:1]
     for element in pings:
         made.plain["ping"], attribute = read_ping(resources, element)
@@ -202,7 +245,12 @@ def _resources(made: Reading) -> None:
         made.plain["options"].setdefault("fencing", False)
     left = frozenset(_ids(elements)) - {*made.names.resources, *made.names.devices}
     tags = {tag.id: tag for part in _section(made, "tags") for tag in part.children}
-    constraints = Constraints(made.source, made.ledger, made.names, devices, rules, left, tags)
+    kept = {*made.names.resources}
+    tops = tuple(element.id for element in elements if element.id in kept)
+    targets = Targets(made.ledger, made.names, left, tags, resources.users, tops)
+    constraints = Constraints(made.source, made.ledger, made.names, devices, rules, targets)
+    for name in [name for name in made.own if name.startswith(ALTERNATIVES)]:
+        constraints.alternatives[name.removeprefix(ALTERNATIVES)] = made.own.pop(name)
     for section in _section(made, "constraints"):
         for element in section.children:
             constraints.read(element)

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from ha_core.config.build import build
 from ha_core.config.check import check
+from ha_core.config.check_raw import raw_faults
 from ha_core.config.cib.form import Plain
 from ha_core.config.cib.read import Reading
 from ha_core.config.model import (
@@ -21,14 +22,15 @@ from ha_core.config.model import (
     Location,
     Ordering,
     Rule,
+    TicketConstraint,
 )
 from ha_core.config.read import Reader
 from ha_core.config.tree import TreeError, read_tree
-from ha_core.config.words import collect, incomplete
+from ha_core.config.words import collect
 from ha_core.errors import ConfigError
 from ha_core.policy.cib.tree import Element
 
-T = TypeVar("T", Location, Rule, Colocation, Ordering)
+T = TypeVar("T", Location, Rule, Colocation, Ordering, TicketConstraint)
 _FAULT: Final = re.compile(r"[^:]*:\d+: (\S+): (.*)", re.DOTALL)
 _FILE: Final = "CIB"
 _WHOLE: Final = ("constraints",)
@@ -69,7 +71,7 @@ def _judge(plain: Plain) -> tuple[Configuration | None, list[str]]:
     if raw is None:
         return None, reader.faults()
     configuration = build(raw)
-    for fault in (*incomplete(raw), *check(configuration)):
+    for fault in (*raw_faults(raw), *check(configuration)):
         reader.add(fault.path, fault.text)
     return configuration, reader.faults()
 
@@ -184,6 +186,7 @@ def _sourced(configuration: Configuration, sources: dict[str, str]) -> Configura
         rules=_told(configuration.rules, sources),
         colocations=_told(configuration.colocations, sources),
         orderings=_told(configuration.orderings, sources),
+        tickets=_told(configuration.tickets, sources),
     )
 
 

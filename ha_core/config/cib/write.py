@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ha_core.config.cib.form import OWN, Ids, make, own_pairs, show_time
+from ha_core.config.cib.write_clones import clone_metas
 from ha_core.config.cib.write_constraints import Constraints, score
 from ha_core.config.cib.write_devices import parameters_of, type_of
 from ha_core.config.kinds import show_duration
@@ -23,6 +24,7 @@ from ha_core.config.model import (
     Meta,
     Node,
     Operation,
+    Options,
     Primitive,
 )
 from ha_core.ids import INFINITY, ResourceId
@@ -37,6 +39,8 @@ ADDRESS: Final = {"address": "ip", "prefix": "cidr_netmask", "interface": "nic",
 """Parameters of class `address`, and what IPaddr2 calls them."""
 PROCESS: Final = {"directory": "workdir", "user": "user"}
 """Parameters of class `process`, and what the agent `anything` calls them."""
+ALTERNATIVES: Final = "alternatives."
+"""What pairs of our own begin with that name the orderings of one element."""
 _MONITOR: Final = "monitor"
 
 
@@ -49,7 +53,7 @@ class Written:
     """Where pairs of our own go that are no resource's."""
     ids: Ids
     resources: dict[str, Element] = field(default_factory=dict)
-    """Of primitives and groups, by name."""
+    """Of primitives, groups and clones, by name."""
     devices: dict[str, Element] = field(default_factory=dict)
     constraints: dict[str, str] = field(default_factory=dict)
     """Ids by names."""
@@ -104,6 +108,7 @@ def _names(configuration: Configuration, ids: Ids) -> dict[tuple[str, str], str]
     """Return the ids of all that has a name, the resources' first: others make way."""
     named: list[tuple[str, str]] = [("resource", item.id) for item in configuration.primitives]
     named += [("resource", item.id) for item in configuration.groups]
+    named += [("resource", item.id) for item in configuration.clones]
     named += [("device", item.id) for item in configuration.fence_devices]
     named += [("constraint", item.id) for item in configuration.constraints()]
     return {pair: ids.take(pair[1], pair[0]) for pair in named}
@@ -133,6 +138,8 @@ class _Writer:
         constraints = Constraints(self._configuration, self._written.ids, self._names)
         self._sections["constraints"].children += constraints.elements()
         self._written.constraints = constraints.ids_by_name()
+        for key, names in constraints.alternatives.items():
+            self._written.own(f"{ALTERNATIVES}{key}", names)
         for name, key in self._written.constraints.items():
             if name != key:
                 self._written.own(f"constraints.{key}.name", name)
@@ -149,6 +156,7 @@ class _Writer:
             "maintenance-mode": _flag(options.maintenance),
             "stonith-enabled": _flag(has_fencing),
         }
+        values |= _further(options)
         self._written.pairs(section, "cluster_property_set", "cib-bootstrap-options", values)
         section.children.append(self._written.properties)
 
@@ -165,6 +173,11 @@ class _Writer:
         if node.maintenance:
             values["maintenance"] = "true"
         self._written.pairs(element, "instance_attributes", f"nodes-{node.name}", values)
+        self._sizes(element, node.capacity)
+
+    def _sizes(self, element: Element, sizes: tuple[tuple[str, int], ...]) -> None:
+        values = {name: str(size) for name, size in sizes}
+        self._written.pairs(element, "utilization", f"{element.id}-utilization", values)
 
     # --- resources
 
@@ -175,14 +188,27 @@ class _Writer:
         for primitive in self._configuration.primitives:
             group = self._configuration.group_of(primitive.id)
             if group is None:
-                section.children.append(self._primitive(primitive))
+                section.children.append(self._cloned(primitive.id, self._primitive(primitive)))
             elif group.id not in done:
                 done.add(group.id)
-                section.children.append(self._group(group))
+                section.children.append(self._cloned(group.id, self._group(group)))
+
+    def _cloned(self, name: ResourceId, element: Element) -> Element:
+        """Return the element, in its clone if it has one."""
+        clone = self._configuration.clone_of(name)
+        if clone is None:
+            return element
+        found = self._resource("clone", clone.id, {}, clone.description)
+        values = metas(clone.meta) | clone_metas(clone)
+        self._written.pairs(found, "meta_attributes", f"{found.id}-meta_attributes", values)
+        found.children.append(element)
+        return found
 
     def _group(self, group: Group) -> Element:
         element = self._resource("group", group.id, {}, group.description)
         meta = metas(group.meta)
+        meta |= {} if group.ordered else {"ordered": "false"}
+        meta |= {} if group.colocated else {"collocated": "false"}
         self._written.pairs(element, "meta_attributes", f"{element.id}-meta_attributes", meta)
         for member in group.members:
             primitive = self._configuration.primitive(member)
@@ -200,6 +226,7 @@ class _Writer:
         if item.agent.agent_class in (AgentClass.ADDRESS, AgentClass.PROCESS):
             self._written.own_of(element, "agent", str(item.agent))
         self._operations(element, item)
+        self._sizes(element, item.utilization)
         return element
 
     def _resource(
@@ -232,6 +259,10 @@ class _Writer:
             words |= {"interval": interval, "timeout": show_time(operation.timeout_ms)}
             if operation.on_fail is not None:
                 words["on-fail"] = str(operation.on_fail)
+            if operation.role is not None:
+                words["role"] = str(operation.role).capitalize()
+            if not operation.enabled:
+                words["enabled"] = "false"
             child = make("op", words)
             block.children.append(child)
             if operation.depth:
@@ -305,7 +336,33 @@ def metas(meta: Meta) -> dict[str, str]:
     values |= {name: score(value) for name, value in scores.items() if value is not None}
     if meta.failure_timeout_ms is not None:
         values["failure-timeout"] = show_time(meta.failure_timeout_ms)
+    for name in ("critical", "allow_migrate", "allow_unhealthy_nodes", "maintenance"):
+        flag = getattr(meta, name)
+        if flag is not None:
+            values[name.replace("_", "-")] = _flag(flag)
+    for name in ("multiple_active", "requires"):
+        word = getattr(meta, name)
+        if word is not None:
+            values[name.replace("_", "-")] = str(word)
     return values
+
+
+def _further(options: Options) -> dict[str, str]:
+    """Return options that are said only where they are not as usual."""
+    base, found = Options(), {}
+    if options.strategy is not base.strategy:
+        found["placement-strategy"] = str(options.strategy)
+    if options.stop_all:
+        found["stop-all-resources"] = "true"
+    if not options.start_failure_is_fatal:
+        found["start-failure-is-fatal"] = "false"
+    if options.health.strategy is not base.health.strategy:
+        found["node-health-strategy"] = str(options.health.strategy)
+    for colour in ("red", "yellow", "green", "base"):
+        value = getattr(options.health, colour)
+        if value != getattr(base.health, colour):
+            found[f"node-health-{colour}"] = score(value)
+    return found
 
 
 def _native(item: Primitive) -> tuple[dict[str, str], dict[str, str]]:

@@ -6,27 +6,26 @@ constraints that they stand for; that they are words is a pair of our own.
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from dataclasses import replace
 
 from ha_core.config.cib.form import Ids, is_number, make
+from ha_core.config.cib.write_rules import LISTS, fill, moment
 from ha_core.config.model import (
     NODE_NAME,
     Colocation,
-    Comparison,
     Configuration,
     Constraint,
+    Discovery,
     Location,
+    OrderedAction,
     Ordering,
     OrderKind,
+    Role,
     Rule,
     TicketConstraint,
 )
 from ha_core.ids import INFINITY
 from ha_core.policy.cib.tree import Element
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LISTS: Final = {Comparison.ONE_OF: ("or", "eq"), Comparison.NONE_OF: ("and", "ne")}
 
 
 def score(value: int) -> str:
@@ -34,6 +33,20 @@ def score(value: int) -> str:
     if abs(value) < INFINITY:
         return str(value)
     return "INFINITY" if value > 0 else "-INFINITY"
+
+
+def _roles(role: Role | None, key: str) -> dict[str, str]:
+    return {} if role is None else {key: str(role).capitalize()}
+
+
+def _discovery(item: Location | Rule) -> dict[str, str]:
+    is_usual = item.discovery is Discovery.ALWAYS
+    return {} if is_usual else {"resource-discovery": str(item.discovery)}
+
+
+def _is_alike(one: Ordering, other: Ordering) -> bool:
+    """Return whether both say the same of different resources that come first."""
+    return replace(one, id=other.id, first=other.first, source="") == replace(other, source="")
 
 
 class Constraints:
@@ -46,6 +59,11 @@ class Constraints:
         self._ids = ids
         self._names = names
         self._orderings = Counter((item.first, item.then) for item in configuration.orderings)
+        self._any_of: dict[str, list[Ordering]] = {}
+        for item in configuration.orderings:
+            self._any_of.setdefault(item.any_of, []).append(item)
+        self.alternatives: dict[str, list[str]] = {}
+        """Ids of the orderings that one element says together, by its id."""
 
     def ids_by_name(self) -> dict[str, str]:
         """Return the ids of all constraints."""
@@ -60,7 +78,10 @@ class Constraints:
             yield self._constraint(item)
         # Of several orderings of one pair Pacemaker takes the first and forgets the others.
         for ordering in sorted(whole.orderings, key=self._rank):
-            yield self._constraint(ordering)
+            if self._alternatives(ordering)[0] == ordering:
+                yield self._constraint(ordering)
+        for ticket in whole.tickets:
+            yield self._constraint(ticket)
         for device in self._configuration.fence_devices:
             for node in self._configuration.nodes:
                 is_out = device.reached_from and node.name not in device.reached_from
@@ -75,7 +96,8 @@ class Constraints:
         match item:
             case Location(expires_wall_ms=None):
                 words = {"rsc": self._resource(item.resource), "score": score(item.score)}
-                return make("rsc_location", {"id": key, **words, "node": item.node})
+                words |= {"node": item.node, **_roles(item.role, "role")}
+                return make("rsc_location", {"id": key, **words, **_discovery(item)})
             case Location():
                 return self._ending(key, item)
             case Rule():
@@ -83,18 +105,50 @@ class Constraints:
             case Colocation():
                 words = {"rsc": self._resource(item.resource), "score": score(item.score)}
                 words["with-rsc"] = self._resource(item.with_resource)
+                words |= _roles(item.role, "rsc-role") | _roles(item.with_role, "with-rsc-role")
+                if item.node_attribute:
+                    words["node-attribute"] = item.node_attribute
+                if item.influence is not None:
+                    words["influence"] = "true" if item.influence else "false"
                 return make("rsc_colocation", {"id": key, **words})
             case Ordering():
-                words = {"first": self._resource(item.first), "then": self._resource(item.then)}
-                words["kind"] = str(item.kind).capitalize()
-                words["symmetrical"] = "true" if item.symmetrical else "false"
-                return make("rsc_order", {"id": key, **words})
+                return self._ordering(key, item)
             case TicketConstraint():
                 words = {"rsc": self._resource(item.resource), "ticket": item.ticket}
-                if item.role is not None:
-                    words["rsc-role"] = str(item.role).capitalize()
+                words |= _roles(item.role, "rsc-role")
                 words["loss-policy"] = str(item.loss_policy)
                 return make("rsc_ticket", {"id": key, **words})
+
+    def _ordering(self, key: str, item: Ordering) -> Element:
+        words = {"id": key, "kind": str(item.kind).capitalize()}
+        if item.kind is not OrderKind.SERIALIZE or not item.symmetrical:
+            # Pacemaker takes it ill where something is to be serialized symmetrically.
+            words["symmetrical"] = "true" if item.symmetrical else "false"
+        several = self._alternatives(item)
+        actions = {"first-action": item.first_action, "then-action": item.then_action}
+        if len(several) > 1:
+            element = make("rsc_order", words)
+            names = ([other.first for other in several], [item.then])
+            for number, action in enumerate(actions.values()):
+                stem = self._ids.take(f"{key}-{number}", "set")
+                own = {"id": stem, "sequential": "false", "action": str(action)}
+                found = make("resource_set", own if number else {**own, "require-all": "false"})
+                refs = (
+                    make("resource_ref", {"id": self._resource(name)}) for name in names[number]
+                )
+                found.children += refs
+                element.children.append(found)
+            self.alternatives[key] = [self._names["constraint", other.id] for other in several]
+            return element
+        words |= {"first": self._resource(item.first), "then": self._resource(item.then)}
+        if any(action != OrderedAction.START for action in actions.values()):
+            words |= {name: str(action) for name, action in actions.items()}
+        return make("rsc_order", words | ({"require-all": "false"} if item.any_of else {}))
+
+    def _alternatives(self, item: Ordering) -> list[Ordering]:
+        """Return the orderings of which one is enough, as one element says all of them."""
+        same = [other for other in self._any_of.get(item.any_of, ()) if _is_alike(other, item)]
+        return same if item.any_of else [item]
 
     def _rank(self, item: Ordering) -> int:
         """Return which of the orderings of one pair this is, the most binding being the first."""
@@ -104,27 +158,34 @@ class Constraints:
     def _resource(self, name: str) -> str:
         return self._names["resource", name]
 
-    def _ruled(self, key: str, resource: str, value: int, op: str) -> tuple[Element, Element]:
+    def _ruled(self, key: str, item: Location | Rule, op: str) -> tuple[Element, Element]:
+        resource, value = item.resource, item.score
         element = make("rsc_location", {"id": key, "rsc": self._resource(resource)})
         name = self._ids.take(f"{key}-rule", "rule")
-        rule = make("rule", {"id": name, "score": score(value), "boolean-op": op})
+        words = {"id": name, "score": score(value), "boolean-op": op}
+        if isinstance(item, Rule) and item.score_attribute:
+            words = {"id": name, "score-attribute": item.score_attribute, "boolean-op": op}
+        rule = make("rule", words | _roles(item.role, "role"))
+        element.attributes.update(_discovery(item))
         element.children.append(rule)
         return element, rule
 
     def _ending(self, key: str, item: Location) -> Element:
         """Return a location that ends, which Pacemaker says by the date."""
-        element, rule = self._ruled(key, item.resource, item.score, "and")
+        element, rule = self._ruled(key, item, "and")
         self._compare(rule, NODE_NAME, "eq", item.node)
         assert item.expires_wall_ms is not None
-        moment = _EPOCH + timedelta(seconds=item.expires_wall_ms // 1000)
         words = {"id": self._ids.take(f"{rule.id}-end", "expression"), "operation": "lt"}
-        end = moment.isoformat().replace("+00:00", "Z")
+        end = moment(item.expires_wall_ms)
         rule.children.append(make("date_expression", {**words, "end": end}))
         return element
 
     def _rule(self, key: str, item: Rule) -> Element:
-        op, each = _LISTS.get(item.operation, ("and", ""))
-        element, rule = self._ruled(key, item.resource, item.score, op)
+        op, each = LISTS.get(item.operation, ("and", ""))
+        element, rule = self._ruled(key, item, op)
+        if item.condition is not None:
+            fill(rule, item.condition, self._ids)
+            return element
         if not each:
             has_value = "defined" not in item.operation
             value = item.value if has_value else None

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from ha_core.config import limits, words
+from ha_core.config import keys, limits, words
 from ha_core.config.model import (
     Address,
     AgentClass,
@@ -22,6 +22,7 @@ from ha_core.config.model import (
     Link,
     Location,
     Meta,
+    MultipleActive,
     Node,
     NoQuorumPolicy,
     OnFail,
@@ -33,10 +34,13 @@ from ha_core.config.model import (
     Ping,
     PingTarget,
     Primitive,
+    Requires,
+    Role,
     Rule,
     TargetRole,
 )
 from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
+from tests.core.config import draw_kinds
 
 T = TypeVar("T")
 
@@ -68,7 +72,7 @@ def metas(is_primitive: bool) -> st.SearchStrategy[Meta]:
     }
     return st.builds(
         Meta,
-        target_role=_maybe(st.sampled_from(TargetRole)),
+        target_role=_maybe(st.sampled_from([TargetRole.STARTED, TargetRole.STOPPED])),
         managed=_maybe(st.booleans()),
         stickiness=_maybe(scores),
         priority=_maybe(scores),
@@ -76,6 +80,12 @@ def metas(is_primitive: bool) -> st.SearchStrategy[Meta]:
         failure_timeout_ms=_maybe(st.integers(0, limits.TIME_MS_MAX)),
         needs_connectivity=_maybe(st.booleans()),
         prefers_connectivity=_maybe(scores),
+        critical=_maybe(st.booleans()),
+        allow_migrate=_maybe(st.booleans()),
+        multiple_active=_maybe(st.sampled_from(MultipleActive)),
+        requires=_maybe(st.sampled_from(Requires)),
+        allow_unhealthy_nodes=_maybe(st.booleans()),
+        maintenance=_maybe(st.booleans()),
         **(own if is_primitive else {}),
     )
 
@@ -104,6 +114,7 @@ agents: st.SearchStrategy[tuple[AgentRef, tuple[tuple[str, str], ...]]] = st.one
         st.builds(AgentRef, st.just(AgentClass.OCF), st.just("heartbeat"), st.just("IPaddr2")),
         pairs,
     ),
+    st.tuples(draw_kinds.ocf(), pairs),
     st.tuples(
         st.just(AgentRef(AgentClass.PROCESS)),
         st.sampled_from([(("command", "sleep 60"), ("ready_port", "[::1]:80"))]),
@@ -121,17 +132,21 @@ monitors = st.builds(
     st.just("monitor"),
     st.just(0) | times_ms,
     times_ms,
-    _maybe(st.sampled_from([word for word in OnFail if word is not OnFail.FENCE])),
+    _maybe(st.sampled_from([w for w in OnFail if w not in (OnFail.FENCE, OnFail.DEMOTE)])),
     st.integers(0, limits.DEPTH_MAX),
+    _maybe(st.sampled_from([Role.STARTED, Role.STOPPED])),
+    st.booleans(),
 )
 
 
 @st.composite
 def operations(draw: Callable[[st.SearchStrategy[T]], T]) -> tuple[Operation, ...]:
-    """Return operations in the order of a file: start, stop, monitors."""
+    """Return operations in the order of a file: start, stop, monitors, further ones."""
     first = [draw(_operation(action)) for action in ("start", "stop") if draw(st.booleans())]
     rest = draw(st.lists(monitors, max_size=2, unique_by=lambda item: item.interval_ms))
-    return (*first, *rest)
+    further = [name for name in keys.FURTHER_OPERATIONS if name not in ("promote", "demote")]
+    last = [draw(_operation(action)) for action in further if draw(st.booleans())]
+    return (*first, *rest, *last)
 
 
 def _distinct(draw: Callable[[st.SearchStrategy[T]], T], most: int) -> list[str]:
@@ -172,7 +187,8 @@ def configurations(draw: Callable[[st.SearchStrategy[T]], T]) -> Configuration:
     hosts = [node.name for node in nodes if not node.witness]
     placed = [*primitives, *(group.id for group in groups)]
     is_symmetric = draw(st.booleans())
-    return Configuration(
+    drawn = tuple(draw(_primitive(name)) for name in primitives)
+    found = Configuration(
         name=draw(ids),
         options=Options(
             draw(st.integers(*limits.DEAD_AFTER_MS)),
@@ -182,10 +198,14 @@ def configurations(draw: Callable[[st.SearchStrategy[T]], T]) -> Configuration:
             no_quorum_acknowledgement="both may read",
             wait_for_all=draw(st.booleans()),
             last_man_standing_ms=draw(st.sampled_from([0, limits.TIME_MS_MAX])),
+            strategy=draw(draw_kinds.strategies),
+            health=draw(draw_kinds.healths),
+            stop_all=draw(st.booleans()),
+            start_failure_is_fatal=draw(st.booleans()),
         ),
         nodes=nodes,
         links=tuple(Link(link, draw(st.integers(1, limits.PORT_MAX))) for link in links),
-        primitives=tuple(draw(_primitive(name)) for name in primitives),
+        primitives=drawn,
         groups=groups,
         **draw(_constraints(hosts, placed, primitives, is_symmetric=is_symmetric)),
         ping=draw(pings),
@@ -199,6 +219,8 @@ def configurations(draw: Callable[[st.SearchStrategy[T]], T]) -> Configuration:
             draw(times_ms),
         ),
     )
+    found = draw(draw_kinds.with_clones(found, metas(is_primitive=False)))
+    return draw(draw_kinds.with_roles(found))
 
 
 @st.composite
@@ -222,6 +244,7 @@ def _nodes(
                 draw(st.booleans()),
                 draw(st.booleans()),
                 draw(pairs),
+                capacity=draw(draw_kinds.sizes),
             )
         )
     return tuple(found)
@@ -237,6 +260,7 @@ def _primitive(draw: Callable[[st.SearchStrategy[T]], T], name: ResourceId) -> P
         draw(operations()),
         draw(metas(is_primitive=True)),
         draw(texts),
+        draw(draw_kinds.sizes),
     )
 
 
@@ -250,7 +274,9 @@ def _groups(
         if not free:
             break
         members = [free.pop(0) for _ in range(draw(st.integers(1, len(free))))]
-        found.append(Group(name, tuple(members), draw(metas(is_primitive=False)), draw(texts)))
+        flags = draw(st.tuples(st.booleans(), st.booleans()))
+        meta = draw(metas(is_primitive=False))
+        found.append(Group(name, tuple(members), meta, draw(texts), *flags))
     return tuple(found)
 
 

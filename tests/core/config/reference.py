@@ -25,17 +25,26 @@ TABLES: dict[str, dict[str, shapes.Key]] = {
     "node": keys.NODE.keys,
     "primitive": OWN,
     "resource options": keys.META,
+    "clone": {name: key for name, key in keys.CLONE.keys.items() if name not in keys.META},
+    "promotable": keys.PROMOTABLE.keys,
+    "health": keys.HEALTH.keys,
     "operations": keys.OPERATIONS.keys,
     "operation": keys.OPERATION.keys,
     "monitor": keys.MONITOR.keys,
     "group": {name: key for name, key in keys.GROUP.keys.items() if name not in SHARED},
     "words": keys_constraints.WORDS,
+    "place": keys_constraints.PLACE.keys,
+    "bond": keys_constraints.BOND.keys,
+    "sequence": keys_constraints.SEQUENCE.keys,
+    "permit": keys_constraints.PERMIT.keys,
     "together": keys_constraints.TOGETHER.keys,
     "apart": keys_constraints.APART.keys,
     "location": keys_constraints.LOCATION.keys,
     "rule": keys_constraints.RULE.keys,
+    "condition": keys_constraints.CONDITION.keys,
     "colocation": keys_constraints.COLOCATION.keys,
     "ordering": keys_constraints.ORDERING.keys,
+    "ticket": keys_constraints.TICKET.keys,
     "fence device": keys.DEVICE.keys,
     "defaults": keys.DEFAULTS.keys,
     "operation defaults": keys.OPERATION_DEFAULTS.keys,
@@ -72,6 +81,8 @@ def _allowed(shape: shapes.Shape) -> str:
             return shape.allowed
         case shapes.Names():
             return shape.allowed()
+        case shapes.Either():
+            return f"{shape.short.allowed}, or a mapping, see below"
         case shapes.ListOf(value=shapes.ListOf()):
             return "a list of texts, or of lists of texts"
         case shapes.ListOf():

@@ -152,9 +152,8 @@ def test_small_configuration_has_no_faults() -> None:
             "resources.web.accept_risk: is '\\x00'; allowed: a text",
         ),
         (
-            with_web(operations=(Operation("promote"),)),
-            "resources.web.operations.promote: is the action 'promote'; "
-            "allowed: start, stop, monitor",
+            with_web(operations=(Operation("dance"),)),
+            "resources.web.operations.dance: is the action 'dance'; allowed: start, stop, monitor",
         ),
         (
             with_web(operations=(Operation("start"), Operation("start"))),

@@ -11,7 +11,8 @@ AGENTS = "ocf:PROVIDER:TYPE, lsb:NAME, systemd:NAME, service:NAME, heartbeat:NAM
 TIME = "with its unit, one of ms, s, min, h, d"
 ID = "letters, digits, _ . - (64 at most, beginning with a letter, a digit or _)"
 SCORE = "a whole number within -1000000..1000000, INFINITY or -INFINITY"
-KINDS = "'location', 'rule', 'colocation', 'order', 'together', 'apart'"
+KINDS = "'location', 'rule', 'colocation', 'order', 'together', 'apart', 'ticket'"
+FURTHER = "critical, allow_migrate, multiple_active, requires, allow_unhealthy_nodes, maintenance"
 PLAIN = "NAME with letters, digits and . _ + -"
 
 
@@ -45,7 +46,8 @@ PLAIN = "NAME with letters, digits and . _ + -"
             "options: [a]",
             "1: options: is a list; allowed: a mapping of dead_after, symmetric, "
             "no_quorum_policy, no_quorum_acknowledgement, wait_for_all, last_man_standing, "
-            "two_node, maintenance, fencing, fencing_grace",
+            "two_node, maintenance, fencing, fencing_grace, strategy, health, stop_all, "
+            "start_failure_is_fatal",
         ),
         (
             "resources: {a b: {agent: lsb:x}}",
@@ -145,13 +147,15 @@ PLAIN = "NAME with letters, digits and . _ + -"
         (
             "resources: {r: {agent: lsb:x}, g: {group: [r], exclusivity: none}}",
             "1: resources.g.exclusivity: is an unknown key; allowed: group, description, "
-            "prefers, avoids, only_on, never_on, with, apart_from, after, target_role, managed, "
+            "ordered, colocated, clone, promotable, prefers, avoids, only_on, never_on, with, "
+            "apart_from, after, after_any_of, needs_ticket, target_role, managed, "
             "stickiness, priority, migration_threshold, failure_timeout, "
-            "needs_connectivity, prefers_connectivity",
+            f"needs_connectivity, prefers_connectivity, {FURTHER}",
         ),
         (
             "resources: {r: {agent: lsb:x, operations: {promote: {}}}}",
-            "1: resources.r.operations.promote: is an unknown key; allowed: start, stop, monitor",
+            "1: resources.r.operations.promote: is of what has no roles; "
+            "allowed: with 'promotable: true'",
         ),
         (
             "resources: {r: {agent: lsb:x, operations: {start: {interval: 1s}}}}",
@@ -258,7 +262,7 @@ PLAIN = "NAME with letters, digits and . _ + -"
             "defaults: {resource: {accept_risk: yes}}",
             "1: defaults.resource.accept_risk: is an unknown key; allowed: target_role, managed, "
             "stickiness, priority, migration_threshold, failure_timeout, needs_connectivity, "
-            "prefers_connectivity",
+            f"prefers_connectivity, {FURTHER}",
         ),
     ],
     ids=lambda value: value[:60],
@@ -296,7 +300,7 @@ NAMES = "a, b, c, d, g"
         (
             "{location: a, node: n1, with: b}",
             "c.with: is an unknown key; allowed: location, node, score, expires, origin, "
-            "until_generation",
+            "until_generation, role, discovery",
         ),
         (
             "{colocation: a, with: x}",

@@ -216,7 +216,8 @@ def test_names_that_run_together_have_ids_of_their_own() -> None:
 # --- faults ----------------------------------------------------------------------------------
 
 WISH = "a whole number within 1..999999"
-NODES = f"a node, a list of such, or each with {WISH}"
+NODES = f"a node, a list of such, or each with {WISH}, or more"
+BOND = "score, role, own_role, node_attribute, influence"
 
 
 @pytest.mark.parametrize(
@@ -232,7 +233,7 @@ NODES = f"a node, a list of such, or each with {WISH}"
             "never_on: w",
             "never_on.w: names the node 'w', which is a witness and runs nothing; allowed: n1, n2",
         ),
-        ("prefers: {n1: 0}", f"prefers.n1: is '0'; allowed: {WISH}"),
+        ("prefers: {n1: 0}", f"prefers.n1: is '0'; allowed: {WISH}, or a mapping of score, role"),
         ("avoids: {n1: INFINITY}", f"avoids.n1: is 'INFINITY'; allowed: {WISH}"),
         ("prefers: []", f"prefers: is empty; allowed: {NODES}"),
         ("prefers: ", f"prefers: is empty; allowed: {NODES}"),
@@ -242,9 +243,14 @@ NODES = f"a node, a list of such, or each with {WISH}"
         ("apart_from: a", "apart_from.a: relates 'a' to itself; allowed: two resources"),
         (
             "with: {b: -5}",
-            "with.b: is '-5'; allowed: a whole number within 1..1000000, or INFINITY",
+            "with.b: is '-5'; allowed: a whole number within 1..1000000, or INFINITY, or a "
+            f"mapping of {BOND}",
         ),
-        ("after: {b: 5}", "after.b: is '5'; allowed: one of mandatory, optional, serialize"),
+        (
+            "after: {b: 5}",
+            "after.b: is '5'; allowed: one of mandatory, optional, serialize, start, stop, "
+            "promote, demote, or a mapping of action, own_action, kind, symmetrical",
+        ),
         (
             "after: y",
             "after.y: names the resource 'y', which does not exist; allowed: a, b, c, d, g",
@@ -336,7 +342,7 @@ resources:
         (
             "{together: [a, b], apart: [a, b]}",
             "k: has together and apart; allowed: a mapping with one of 'location', 'rule', "
-            "'colocation', 'order', 'together', 'apart'",
+            "'colocation', 'order', 'together', 'apart', 'ticket'",
         ),
         (
             "{apart: [c, d]}",

@@ -59,6 +59,7 @@ def test_sample_becomes_nodes_resources_and_devices_of_ours() -> None:
         "lsb:nginx",
         "systemd:postfix",
         "systemd:rabbitmq-server",
+        "ocf:pacemaker:controld",
     ]
     assert found.groups[0].members == ("orders-disk", "orders-ip", "orders-db")
     assert (found.groups[0].meta.stickiness, found.groups[0].meta.priority) == (500, 10)
@@ -159,14 +160,20 @@ def test_sets_of_a_colocation_are_pairs_and_the_earlier_set_depends_on_the_later
 LEFT = {
     "<rsc_location id='x' rsc='a' node='n9' score='1'/>": "there is no node 'n9'",
     "<rsc_location id='x' rsc='z' node='n1' score='1'/>": "there is no resource 'z'",
-    "<rsc_location id='x' rsc='a' node='n1' score='1' role='Promoted'/>": "roles of promotable",
-    "<rsc_location id='x' rsc-pattern='a.*' node='n1' score='1'/>": "write a constraint for each",
+    "<rsc_location id='x' rsc='a' node='n1' score='1' role='Promoted'/>": "which has no roles",
+    "<rsc_location id='x' rsc='a' node='n1' score='1' role='King'/>": "its role is 'King'",
+    "<rsc_location id='x' rsc-pattern='a(' node='n1' score='1'/>": "its pattern",
+    "<rsc_location id='x' rsc-pattern='x' node='n1' score='1'/>": "no resource has a name like 'x'",
     "<rsc_location id='x' rsc='a'/>": "it has neither a node nor a rule",
     "<rsc_colocation id='x' rsc='a' with-rsc='b' score='much'/>": "its score is no number",
     "<rsc_colocation id='x' rsc='a' with-rsc='a' score='1'/>": "relates 'a' to itself",
-    "<rsc_colocation id='x' rsc='a' with-rsc='b' score='1' node-attribute='rack'/>": "same node",
-    "<rsc_order id='x' first='a' then='b' first-action='stop'/>": "an ordering is one of starts",
-    "<rsc_ticket id='x' rsc='a' ticket='t'/>": "tickets",
+    "<rsc_colocation id='x' rsc='a' with-rsc='b' rsc-instance='1' score='1'/>": "with one instance",
+    "<rsc_colocation id='x' rsc='a' with-rsc='b' rsc-role='King' score='1'/>": "its rsc-role",
+    "<rsc_order id='x' first='a' then='b' first-action='dance'/>": "its first-action is 'dance'",
+    "<rsc_order id='x' first='a' then='b' first-action='promote'/>": "which has no roles",
+    "<rsc_order id='x' first='a' then='b' kind='Maybe'/>": "its kind is 'Maybe'",
+    "<rsc_ticket id='x' rsc='a' ticket=''/>": "it names no ticket",
+    "<rsc_ticket id='x' rsc='a' ticket='t' loss-policy='cry'/>": "its loss-policy is 'cry'",
     "<odd id='x'/>": "has no counterpart here",
 }
 
@@ -237,13 +244,14 @@ def test_a_name_that_another_one_has_is_changed_and_that_is_the_reason_told() ->
     assert "'a' is called a-2; another one has that name" in told(text)
 
 
-def test_a_score_out_of_an_attribute_is_left_out_with_what_to_write_instead() -> None:
+def test_a_score_out_of_an_attribute_is_kept() -> None:
     rule = "<rule id='r' score-attribute='s'><expression id='e' attribute='k' operation='defined'/>"
     text = cib(
         f"<rsc_location id='l' rsc='a'>{rule}</rule></rsc_location>",
         resources="<primitive id='a' class='lsb' type='a'/>",
     )
-    assert "its score is an attribute's value; write a location for each node" in told(text)
+    (rule_found,) = taken(text).rules
+    assert (rule_found.score_attribute, rule_found.attribute) == ("s", "k")
 
 
 def test_nodes_beyond_the_seventh_have_no_vote_and_that_is_told() -> None:
