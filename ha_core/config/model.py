@@ -35,6 +35,7 @@ from ha_core.config.choices import (
     ValueFrom as ValueFrom,
     ValueType as ValueType,
 )
+from ha_core.config.conditions import Condition as Condition
 from ha_core.ids import INFINITY, ConstraintId, Generation, LinkName, Millis, NodeName, ResourceId
 
 
@@ -190,31 +191,6 @@ class Location:
 
 NODE_NAME: Final = "#uname"
 """The attribute that every node has: its name. Source: Pacemaker Explained, "Node Attributes"."""
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """What must hold for a rule: parts, a comparison of a node's attribute, or a time; one of them.
-
-    Moments are milliseconds since the Unix epoch, compared in whole seconds. `calendar` has pairs
-    such as `hours` and `9-16`, of the calendar in UTC: all must fit. Source: Pacemaker Explained,
-    "Rules".
-    """
-
-    join: Join | None = None
-    parts: tuple["Condition", ...] = ()
-    attribute: str = ""
-    operation: Comparison | None = None
-    value: str = ""
-    value_type: ValueType | None = None
-    """None: text for equality, else numbers, whole ones where neither has a dot."""
-    value_from: ValueFrom = ValueFrom.LITERAL
-    after_wall_ms: Millis | None = None
-    before_wall_ms: Millis | None = None
-    from_wall_ms: Millis | None = None
-    """With `to`: from then on, until then, both inclusive."""
-    to_wall_ms: Millis | None = None
-    calendar: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
