@@ -14,10 +14,11 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 NODES ?= 3
 SEEDS ?= 100
+INPUTS ?= 1000000
 WORKERS ?= auto
 ARGS ?=
 
-.PHONY: help run demo test test-root is-root check lint format types imports unit sim model bench clean
+.PHONY: help run demo test test-root is-root check lint format types imports unit sim model fuzz bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +65,10 @@ test-root: is-root $(VENV)/.dev ## tests in network namespaces of their own; nee
 is-root:
 	@[ "$$(id -u)" -eq 0 ] || { echo "make test-root makes network namespaces and so needs root:" \
 		"run 'sudo make test-root'." >&2; exit 1; }
+
+fuzz: $(VENV)/.dev ## INPUTS nearly right requests to the WBEM server's HTTP and XML layers, half to each
+	$(BIN)/python -m tests.cim.fuzz.run --target http --inputs $$(($(INPUTS) / 2)) $(ARGS)
+	$(BIN)/python -m tests.cim.fuzz.run --target xml --inputs $$(($(INPUTS) / 2)) $(ARGS)
 
 bench: $(VENV)/.dev ## the project's own measurements, printed as a table
 	@for script in benchmarks/[a-z]*.py benchmarks/wbem; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done

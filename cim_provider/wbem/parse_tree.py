@@ -158,7 +158,7 @@ def check_shape(element: Element) -> None:
     while todo:
         current = todo.pop()
         shape = SHAPES.get(current.name)
-        if shape is None or current.name in IGNORED_CONTENT:
+        if shape is None:
             continue
         for missing in sorted(shape.required - current.attributes.keys()):
             raise not_valid(f"{current.name} lacks the attribute {missing}")

@@ -63,6 +63,7 @@ def fault(body: bytes) -> OperationError:
         (intrinsic("GetClass", namespace=""), VALID),
         (intrinsic("GetClass", namespace="") + b" ", VALID),
         (method_call(NAMESPACE), VALID),
+        (intrinsic("CreateClass", '<IPARAMVALUE NAME="NewClass"><CLASS/></IPARAMVALUE>'), VALID),
         (message("<MULTIREQ/>"), VALID),
         (message("<MULTIREQ><SIMPLEREQ/><SIMPLEREQ/></MULTIREQ>"), VALID),
         (message("<SIMPLEEXPREQ><EXPMETHODCALL/></SIMPLEEXPREQ>"), "unsupported-operation"),
