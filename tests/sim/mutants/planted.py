@@ -11,7 +11,7 @@ import pytest
 
 from ha_core.config.model import AgentClass
 from ha_core.sim.plan import Draw
-from tests.sim.mutants import enforcers, fences, leases, moves, stays, storage, votes
+from tests.sim.mutants import enforcers, fences, leases, moves, roles, stays, storage, votes
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,10 @@ def _fenced(plan: Draw) -> bool:
     return bool(devices) and _has(plan, AgentClass.OCF, "fence-agents", "isolate")
 
 
+def _promotes(plan: Draw) -> bool:
+    return any(clone.promotable for clone in plan.configuration.clones)
+
+
 PLANTED: tuple[Planted, ...] = (
     Planted(leases.lease_runs_half_again_as_long, "S4", 1),
     Planted(leases.lease_runs_from_the_arrival_of_the_grant, "S4", 160),
@@ -74,4 +78,6 @@ PLANTED: tuple[Planted, ...] = (
     Planted(stays.learners_are_forgotten, "S5", 18),
     Planted(stays.new_coordinators_believe_that_nothing_runs, "S4", 28),
     Planted(moves.orders_give_no_reason, "S6", 1),
+    Planted(roles.lost_copies_count_as_unpromoted, "S4", 47, _promotes),
+    Planted(roles.copies_nobody_has_looked_at_count_as_unpromoted, "S4", 47, _promotes),
 )
