@@ -15,7 +15,6 @@ import random
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import psutil
 
@@ -26,7 +25,7 @@ FOUND = CORPUS.parent / "found"
 
 
 def main() -> int:
-    """Fuzz; return 1 if something was found."""
+    """Fuzz; an input for which a promise is broken ends it with its exception."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", choices=("http", "xml"), default="http")
     parser.add_argument("--inputs", type=int, default=1_000_000)
@@ -47,12 +46,8 @@ def by_number(name: str, inputs: int, seed: int) -> int:
     process, sizes, begin_s = psutil.Process(), [], time.monotonic()
     for number in range(seed, seed + inputs):
         data = mutated(entries, random.Random(number))
-        try:
+        with Keeping(name, number, data):
             target(data)
-        except Exception as fault:
-            place = _write(name, number, data)
-            tell(f"seed {number}: {type(fault).__name__}: {fault}\nthe input is in {place}")
-            return 1
         if (number - seed + 1) % max(1, inputs // 10) == 0:
             sizes.append(process.memory_info().rss)
             rate = (number - seed + 1) / (time.monotonic() - begin_s)
@@ -91,11 +86,20 @@ def tell(text: str) -> None:
     sys.stdout.flush()
 
 
-def _write(name: str, number: int, data: bytes) -> Path:
-    FOUND.mkdir(exist_ok=True)
-    place = FOUND / f"{name}-{number}"
-    place.write_bytes(data)
-    return place
+class Keeping:
+    """Writes an input to a file if it leads to any exception, which goes on its way."""
+
+    def __init__(self, name: str, number: int, data: bytes) -> None:
+        self._place, self._data = FOUND / f"{name}-{number}", data
+
+    def __enter__(self) -> None:
+        """Nothing is done before."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, Exception):
+            FOUND.mkdir(exist_ok=True)
+            self._place.write_bytes(self._data)
+            tell(f"the input is in {self._place}")
 
 
 if __name__ == "__main__":
