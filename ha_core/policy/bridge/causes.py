@@ -208,8 +208,9 @@ class Causes:
         found: engine.Action | None = action
         while found is not None and found not in seen:
             seen.add(found)
-            if found.item is not None:
-                name = _first_primitive(found.item)
+            item = found.item
+            if item is not None and not (item.children and found.waits_for is not None):
+                name = _lame_primitive(item)
                 if name != resource and name in self._picture.resources:
                     return name
             found = found.waits_for
@@ -230,6 +231,13 @@ def _is_stuck(action: engine.Action) -> bool:
 
 def _is(instance: Instance, key: ActionKey) -> bool:
     return instance.resource == key.resource
+
+
+def _lame_primitive(item: Item) -> ResourceId:
+    """Return the primitive in an item that runs nowhere, or the first."""
+    parts = list(item.primitives())
+    lame = next((one for one in parts if one.node is None), parts[0] if parts else item)
+    return ResourceId(lame.resource.id)
 
 
 def _first_primitive(item: Item) -> ResourceId:

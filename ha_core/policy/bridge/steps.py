@@ -13,7 +13,7 @@ from ha_core.config.model import Clone, Discovery, Role
 from ha_core.ids import NodeName, ResourceId
 from ha_core.policy.bridge.chain import chain
 from ha_core.policy.bridge.question import held
-from ha_core.policy.engine import graph as engine, problem
+from ha_core.policy.engine import graph as engine, problem, ties
 from ha_core.policy.engine.graph import Graph, Phase, Tie, orders
 from ha_core.policy.engine.items import Board, Item, is_unique
 from ha_core.policy.engine.problem import Kind, Task
@@ -189,7 +189,7 @@ class Steps:
         """Return whether it is concluded from what nobody knows yet: that something else runs
         nowhere, of which a probe is open, or which may still run on a lost node.
         """
-        if action.reason:
+        if action.reason or self._makes_way(action):
             return False
         for other in chain(action):
             assert other.item is not None
@@ -200,6 +200,22 @@ class Steps:
                 return True
             if all(one.next_role is problem.Role.STOPPED for one in ends):
                 return False
+        return False
+
+    def _makes_way(self, stop: engine.Action) -> bool:
+        """Return whether something that stops by itself waits for this stop."""
+        seen = {stop}
+        queue = [stop]
+        while queue:
+            for tie in queue.pop().after:
+                then = tie.then
+                if then in seen or then.item is None or then.task is not Task.STOP:
+                    continue
+                seen.add(then)
+                if tie.kind & (ties.IMPLIES_FIRST | ties.RESTART):
+                    if any(one in self._stopping for one in then.item.primitives()):
+                        return True
+                    queue.append(then)
         return False
 
     def _is_alone(self, key: ActionKey, plain: ResourceId) -> bool:

@@ -7,16 +7,29 @@ from ha_core.policy.transition import ActionKind, Transition
 from ha_core.status import ClusterStatus, Instance, InstanceState, NodeStatus
 from tests.core.policy.case import Case
 
+_ACTIVE = (InstanceState.STARTED, InstanceState.FAILED, InstanceState.BLOCKED)
+
 
 def after(status: ClusterStatus, plan: Transition) -> ClusterStatus:
-    """Return the status after every action of the plan."""
+    """Return the status after every action of the plan; where begun moves lead is remembered."""
     changes = {}
     for action in plan.actions:
         key = action.key
         is_start = key.kind is ActionKind.START
         state = InstanceState.STARTED if is_start else InstanceState.STOPPED
         changes[key.node, key.resource] = state
-    return replace(status, nodes=tuple(_node(node, changes) for node in status.nodes), restarts=())
+    begun = {resource for resource, _ in status.intended} | {name for _, name in changes}
+    begun |= {i.resource for n in status.nodes for i in n.instances if i.state in _ACTIVE}
+    return replace(
+        status,
+        nodes=tuple(_node(node, changes) for node in status.nodes),
+        restarts=(),
+        intended=tuple(
+            (decision.resource, decision.node)
+            for decision in plan.decisions
+            if decision.node is not None and decision.resource in begun
+        ),
+    )
 
 
 def _node(
