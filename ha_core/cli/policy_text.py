@@ -7,6 +7,7 @@ import heapq
 from collections.abc import Iterator
 from typing import Final
 
+from ha_core.policy.engine.causes import Causes
 from ha_core.policy.engine.graph import Action
 from ha_core.policy.engine.items import Board, Item
 from ha_core.policy.engine.plan import Exact, Plan
@@ -28,8 +29,9 @@ def plan_lines(plan: Plan, offer: Plan | None = None) -> Iterator[str]:
     """Yield the plan, a line at a time, and what an exact search would do better."""
     yield "nodes"
     yield from (f"  {line}" for line in _nodes(plan))
+    causes = Causes(plan.board, plan.graph)
     yield "after this transition"
-    yield from (f"  {line}" for line in _places(plan))
+    yield from (f"  {line}" for line in _places(plan, causes))
     done = list(_actions(plan))
     yield "actions, in this order" if done else "nothing needs to be done"
     yield from (f"  {line}" for line in done)
@@ -37,7 +39,7 @@ def plan_lines(plan: Plan, offer: Plan | None = None) -> Iterator[str]:
         yield from _searched(plan, plan.exact)
     if offer is not None and offer.exact is not None:
         yield from _offered(offer, offer.exact)
-    hindered = list(_hindered(plan))
+    hindered = list(_hindered(plan, causes))
     if hindered:
         yield "cannot be done"
         yield from (f"  {line}" for line in hindered)
@@ -74,7 +76,7 @@ def _nodes(plan: Plan) -> Iterator[str]:
         yield f"{node.name}: {', '.join(marks) or 'online'}"
 
 
-def _places(plan: Plan) -> Iterator[str]:
+def _places(plan: Plan, causes: Causes) -> Iterator[str]:
     board = plan.board
     found = False
     for top in board.tops:
@@ -83,23 +85,20 @@ def _places(plan: Plan) -> Iterator[str]:
             if not roles and (item.is_surplus or (item.number or 0) > 0):
                 continue  # an instance that is not needed is no news
             found = True
-            yield f"{item.id}: {_place(board, item, roles or {})}"
+            yield f"{item.id}: {_place(board, item, roles or {}, causes)}"
     if not found:
         yield "there are no resources"
 
 
-def _place(board: Board, item: Item, roles: dict[int, Role]) -> str:
+def _place(board: Board, item: Item, roles: dict[int, Role], causes: Causes) -> str:
     before = _where(board, item.roles)
     now = _where(board, roles)
     text = now if now == before else f"{now} (now {before})"
     if item.is_blocked:
         text += ", blocked: nothing is done with it before somebody cleans it up"
-    elif not item.is_managed:
-        text += ", not managed"
-    if not roles:
-        why = _why_not(item)
-        text += f": {why}" if why else ""
-    return text
+    elif roles and not item.is_managed:
+        text += f", {causes.unmanaged(item)}"
+    return text if roles or item.is_blocked else f"{text}: {causes.stopped(item)}"
 
 
 def _where(board: Board, roles: dict[int, Role]) -> str:
@@ -108,15 +107,6 @@ def _where(board: Board, roles: dict[int, Role]) -> str:
     return ", ".join(
         f"{_ROLES[roles[node]]} on {board.nodes[node].node.name}" for node in sorted(roles)
     )
-
-
-def _why_not(item: Item) -> str:
-    above: Item | None = item
-    while above is not None:
-        if above.reasons:
-            return above.reasons[-1].text
-        above = above.parent
-    return ""
 
 
 # --- the exact search
@@ -230,15 +220,8 @@ def _told(board: Board, action: Action, node: int | None) -> str:
     return f"{action.task} {name} on {at}"
 
 
-def _hindered(plan: Plan) -> Iterator[str]:
-    for entry in held_up(plan.graph):
-        waited = entry.get("waits_for")
-        waits = f", it waits for: {_named(waited)}" if isinstance(waited, dict) else ""
-        yield f"{_named(entry)}{waits}: {entry['why']}"
-
-
-def _named(entry: dict[str, object]) -> str:
-    parts = [str(entry["op"]), str(entry.get("resource") or "")]
-    if entry.get("node") is not None:
-        parts.append(f"on {entry['node']}")
-    return " ".join(part for part in parts if part)
+def _hindered(plan: Plan, causes: Causes) -> Iterator[str]:
+    for action in held_up(plan.graph):
+        waited = action.waits_for
+        waits = "" if waited is None else f" (it waits for {causes.doing(waited)})"
+        yield f"{causes.doing(action)}{waits}: {causes.unable(action)}"

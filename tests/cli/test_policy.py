@@ -158,3 +158,24 @@ def test_where_nothing_can_be_better_nothing_is_offered(file: Path) -> None:
     assert "runs more than that of the greedy order" in run(
         "--cib", file, "--placement", "exact"
     ).output  # fmt: skip
+
+
+def test_a_cib_without_status_says_why_all_nodes_are_offline(tmp_path: Path) -> None:
+    path = tmp_path / "cib.xml"
+    whole = cib(primitive("a")).decode()
+    path.write_text(whole.partition("<status>")[0] + "</cib>")
+    assert "the CIB has no status, as 'ha export --cib' writes none" in run("--cib", path).output
+
+
+def test_what_is_held_up_names_its_cause_and_not_a_mark(tmp_path: Path) -> None:
+    path = tmp_path / "cib.xml"
+    path.write_bytes(
+        cib(
+            primitive("a", meta(target_role="Stopped")) + primitive("b"),
+            '<rsc_order id="o" first="a" then="b"/>',
+        )
+    )
+    lines = run("--cib", path).output.splitlines()
+    cause = "the start of a cannot be: its target-role is Stopped"
+    assert f"  b: stopped: {cause}" in lines
+    assert f"  the start of b on n1 (it waits for the start of a): {cause}" in lines

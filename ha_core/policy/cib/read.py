@@ -26,6 +26,10 @@ from ha_core.policy.engine.problem import Problem, Ticket
 
 MOMENT_MAX: Final = 253_370_764_800
 """The first day of 9999: the calendar ends with that year, and zones want some room."""
+_NO_STATUS: Final = (
+    "the CIB has no status, as 'ha export --cib' writes none: no node counts as online;"
+    " 'cibadmin --query' of a running cluster has one"
+)
 
 
 def read_cib(text: bytes, now_s: int = 0, zone: tzinfo | None = None) -> Problem:
@@ -70,6 +74,8 @@ def _problem(source: Source) -> Problem:
     )
     status = source.root.child("status")
     states = status.all("node_state") if status is not None else []
+    if not states:
+        source.remark(_NO_STATUS)
     entries, elsewhere = find_nodes(source, states)
     for entry in entries:
         read_attributes(source, rules, entry, properties)

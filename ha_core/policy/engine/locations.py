@@ -225,7 +225,8 @@ def _thresholds(board: Board, item: Item) -> None:
     for node, count in board.fail_counts[board.filed(item)].items():
         if count >= limit:
             ban(_anonymous_whole(item), node)
-            said = f"{text(count)} failures on {board.nodes[node].node.name}"
+            failures = "1 failure" if count == 1 else f"{text(count)} failures"
+            said = f"{failures} on {board.nodes[node].node.name}"
             item.reasons.append(
                 Reason("threshold", f"{said}, allowed are {text(limit)}", node, -INFINITY)
             )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ha_core.policy.engine.graph import Graph
 from ha_core.policy.engine.items import Board, Item, is_unique
 from ha_core.policy.engine.problem import OnFail, Role, Task
-from ha_core.policy.engine.report import actions_of, held_up, placement_of
+from ha_core.policy.engine.report import actions_of, held_up_of, placement_of
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ def make_json(board: Board, graph: Graph, result: Outcome) -> dict[str, object]:
         "order": order,
         "fenced": [board.nodes[node].node.name for node in result.fenced],
         "blocked": result.blocked,
-        "held_up": held_up(graph),
+        "held_up": held_up_of(graph),
     }
 
 

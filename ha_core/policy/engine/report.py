@@ -71,17 +71,27 @@ def _successors(action: Action, position: Container[Action]) -> list[Action]:
     return found
 
 
-def held_up(graph: Graph) -> list[dict[str, object]]:
+def held_up(graph: Graph) -> list[Action]:
+    """Return what ought to happen and cannot."""
+    return [
+        action
+        for action in graph.actions
+        if not action.can_run
+        and not action.is_pseudo
+        and action.node is not None
+        and _is_wanted(action)
+    ]
+
+
+def held_up_of(graph: Graph) -> list[dict[str, object]]:
     """Return what ought to happen and cannot, each with the reason and the action it waits for."""
+    from ha_core.policy.engine.causes import Causes  # most plans need no such words
+
+    causes = Causes(graph.board, graph)
     found: list[dict[str, object]] = []
-    for action in graph.actions:
-        if action.can_run or action.is_pseudo or action.node is None or not _is_wanted(action):
-            continue
+    for action in held_up(graph):
         entry = _described(graph.board, action, action.node)
-        last = action
-        while last.waits_for is not None and not last.hindrance:
-            last = last.waits_for
-        entry["why"] = last.hindrance or f"{last.task} cannot be"
+        entry["why"] = causes.unable(action)
         if action.waits_for is not None:
             waited = action.waits_for
             entry["waits_for"] = _described(graph.board, waited, waited.node)

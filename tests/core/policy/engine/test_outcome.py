@@ -110,7 +110,7 @@ def test_what_is_held_up_names_what_it_waits_for() -> None:
             "op": "start",
             "resource": "b",
             "node": "n1",
-            "why": "a has no node for it",
+            "why": "the start of a cannot be: its target-role is Stopped",
             "waits_for": {"op": "start", "resource": "a", "node": None},
         }
     ]
