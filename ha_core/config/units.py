@@ -48,6 +48,18 @@ def tops(configuration: Configuration) -> dict[ResourceId, ResourceId]:
     return {clone.member: clone.id for clone in configuration.clones}
 
 
+def units_of(configuration: Configuration, name: ResourceId) -> tuple[Primitive, ...]:
+    """Return the units that a clone, group or primitive of that name stands for; none if nobody is
+    called so.
+    """
+    clone = configuration.clone(name)
+    inner = clone.member if clone is not None else name
+    group = configuration.group(inner)
+    named = group.members if group is not None else (inner,)
+    found = [configuration.primitive(member) for member in named]
+    return tuple(part for item in found if item is not None for part in copies(configuration, item))
+
+
 def plain(resource: ResourceId) -> ResourceId:
     """Return the name of the primitive in the configuration, whichever instance of it is meant."""
     return ResourceId(resource.partition(":")[0])

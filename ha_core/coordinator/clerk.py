@@ -14,7 +14,7 @@ from ha_core.commands import Command, Outcome
 from ha_core.config.change import no_ticket
 from ha_core.config.limits import VOTERS_MAX
 from ha_core.config.model import Configuration
-from ha_core.config.units import unit
+from ha_core.config.units import unit, units_of
 from ha_core.coordinator import desk as desks, ends
 from ha_core.coordinator.desk import Desk
 from ha_core.coordinator.fencer import Fencer
@@ -420,12 +420,12 @@ class Clerk:
         return Send(order.node, message)
 
     def _known_resource(self, resource: ResourceId) -> tuple[ResourceId, ...]:
-        group = self._configuration.group(resource)
-        if group is not None:
-            return group.members
-        if unit(self._configuration, resource) is None:
+        if unit(self._configuration, resource) is not None:
+            return (resource,)
+        found = units_of(self._configuration, resource)
+        if not found:
             raise RefusedError("not-found", f"resource '{resource}' is not in the configuration")
-        return (resource,)
+        return tuple(item.id for item in found)
 
     def _committed(self, request_id: str) -> Outcome | None:
         """Return the answer to a command that the predecessor committed."""

@@ -86,7 +86,12 @@ class Operator:
         nodes = [node.name for node in configuration.nodes]
         if not tops or not nodes:
             return
-        self.give(random.choice(_everyday(random.choice(tops), random.choice(nodes))))
+        resource, node = random.choice(tops), random.choice(nodes)
+        clone = configuration.clone_of(resource)
+        has_roles = clone is not None and clone.promotable
+        self.give(
+            random.choice(_everyday(resource, node) + (_roles(resource) if has_roles else []))
+        )
 
     def add_node(self, _: Host) -> None:
         """Let a machine in that is no member: a new one, or one that was removed."""
@@ -224,11 +229,18 @@ class Operator:
         }
 
 
+_TARGETS = (TargetRole.UNPROMOTED, TargetRole.PROMOTED)
+
+
 def tops_of(configuration: Configuration) -> list[ResourceId]:
     """Return the groups, and the primitives in none."""
     grouped = {member for item in configuration.groups for member in item.members}
     tops = [item.id for item in configuration.groups]
     return tops + [item.id for item in configuration.primitives if item.id not in grouped]
+
+
+def _roles(resource: ResourceId) -> list[Command]:
+    return [commands.SetTargetRole(resource, role) for role in _TARGETS]
 
 
 def _everyday(resource: ResourceId, node: NodeName) -> list[Command]:
