@@ -11,7 +11,6 @@ Source: DSP0200 1.4, section 5.3.2.2 (errors); Linux-HA 2.1's provider.
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
-from dataclasses import replace
 from typing import Final
 
 import pywbem
@@ -26,6 +25,7 @@ TEXT_CHARS_MAX: Final = 512
 """So much of a path that names nothing is repeated to the client."""
 _TYPED: Final = (bool, str, pywbem.CIMInt, pywbem.CIMFloat, pywbem.CIMDateTime)
 _INTEROP: Final = frozenset(name.lower() for name in INTEROP_NAMES)
+_ONE_NAME: Final = dict.fromkeys(_INTEROP, INTEROP)
 
 
 def cim_path(ref: Ref, namespace: str) -> pywbem.CIMInstanceName:
@@ -52,12 +52,16 @@ def namespace_of(catalog: Catalog, ref: Ref, namespace: NamespaceSchema) -> Name
 
 def located(ref: Ref, namespace: NamespaceSchema) -> Ref:
     """Return the name with its namespace, by which objects are compared; keys alike."""
-    name = ref.namespace or namespace.name
-    keys = tuple(
-        (key, located(value, namespace) if isinstance(value, Ref) else value)
-        for key, value in ref.keys
-    )
-    return replace(ref, keys=keys, namespace=INTEROP if name.lower() in _INTEROP else name)
+    where = _ONE_NAME.get((ref.namespace or namespace.name).lower(), ref.namespace)
+    keys = ref.keys
+    for _, value in keys:
+        if isinstance(value, Ref):
+            keys = tuple(
+                (key, located(value, namespace) if isinstance(value, Ref) else value)
+                for key, value in keys
+            )
+            break
+    return Ref(ref.class_name, keys, where or namespace.name)
 
 
 def existing(catalog: Catalog, namespace: NamespaceSchema, ref: Ref, world: World) -> Record | None:

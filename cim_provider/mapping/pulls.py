@@ -109,7 +109,7 @@ class Pulls:
         """Carry out an operation of the family on behalf of a user.
 
         Raises CIMError: what the read itself raises, INVALID_ENUMERATION_CONTEXT,
-        INVALID_OPERATION_TIMEOUT, CONTINUATION_ON_ERROR_NOT_SUPPORTED, SERVER_LIMITS_EXCEEDED.
+        INVALID_OPERATION_TIMEOUT, SERVER_LIMITS_EXCEEDED.
         """
         self.expire()
         match asked:
@@ -156,9 +156,7 @@ class Pulls:
         return self._page(context, enumeration, opening.objects_max, declared)
 
     def _timeout(self, opening: Opening) -> int:
-        if opening.continue_on_error:
-            text = "ContinueOnError is not supported: no object of an enumeration fails by itself"
-            refuse(Status.CONTINUATION_ON_ERROR_NOT_SUPPORTED, text)
+        # `continue_on_error` makes no difference: what was found at the start does not fail later.
         if (opening.filter_language is None) is not (opening.filter_query is None):
             text = "FilterQuery and FilterQueryLanguage are given both or neither"
             refuse(Status.INVALID_PARAMETER, text)
