@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from ha_core.config.model import Location
 from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.policy.attributes import connectivity_reasons, listed_by_rules, rule_reasons
-from ha_core.policy.picture import Picture, Resolved
+from ha_core.policy.catalog import Resolved
+from ha_core.policy.picture import Picture
 from ha_core.policy.scores import add, text
 from ha_core.policy.transition import Reason
 from ha_core.policy.wording import wish

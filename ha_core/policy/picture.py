@@ -1,24 +1,16 @@
 """Configuration and status joined: what each rule of the policy engine asks about.
 
-Owns: options resolved through group and defaults, who is active where, and
-which nodes may take something new. Decides nothing.
+Owns: who is active where, what still counts of failures, and which nodes may take
+something new. Decides nothing.
 """
 
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Iterable
 
-from ha_core.agents.registry import may_run_twice
-from ha_core.config.model import (
-    Clone,
-    Configuration,
-    Meta,
-    Node,
-    OnFail,
-    Primitive,
-    TargetRole,
-)
+from ha_core.config.model import Configuration, OnFail
 from ha_core.config.units import plain
 from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
+from ha_core.policy.catalog import Catalog, Resolved as Resolved
+from ha_core.policy.reports import Reports
 from ha_core.policy.transition import Reason
 from ha_core.policy.wording import WORDS_CHARACTERS_MAX, brief
 from ha_core.status import (
@@ -31,7 +23,6 @@ from ha_core.status import (
     NodeStatus,
 )
 
-T = TypeVar("T")
 _ACTIVE = (
     InstanceState.STARTED,
     InstanceState.FAILED,
@@ -43,69 +34,50 @@ BLOCKING = (OnFail.BLOCK, OnFail.FENCE)
 _REACHABLE = (NodeState.ONLINE, NodeState.PENDING, NodeState.SUSPECT)
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """A primitive with its options as they hold: its own, its group's, the defaults'."""
-
-    primitive: Primitive
-    group: ResourceId | None
-    clone: Clone | None
-    is_managed: bool
-    wish: TargetRole
-    stickiness: int
-    priority: int
-    threshold: int
-    failure_timeout_ms: Millis
-    needs_connectivity: bool
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether it is wanted in any role but stopped."""
-        return self.wish is not TargetRole.STOPPED
-
-    @property
-    def id(self) -> ResourceId:
-        """The primitive's id."""
-        return self.primitive.id
-
-
 class Picture:
     """One configuration, one status, one moment."""
 
     def __init__(
-        self, configuration: Configuration, status: ClusterStatus, at_wall_ms: Millis
+        self,
+        configuration: Configuration,
+        status: ClusterStatus,
+        at_wall_ms: Millis,
+        catalog: Catalog | None = None,
+        reports: Reports | None = None,
     ) -> None:
+        """Join them. `catalog` and `reports`: those of this very configuration, if made before."""
+        self.catalog = catalog if catalog is not None else Catalog(configuration)
         self.configuration = configuration
         self.status = status
         self.at_wall_ms = at_wall_ms
         self.is_quorate = status.quorate
-        self.groups = {m: group for group in configuration.groups for m in group.members}
-        self._clones = {clone.member: clone for clone in configuration.clones}
-        self._members = {group.id: group.members for group in configuration.groups}
-        self.nodes: dict[NodeName, Node] = {
-            node.name: node
-            for node in sorted(configuration.nodes, key=lambda item: item.name)
-            if not node.witness
-        }
+        self.groups = self.catalog.groups
+        self.nodes = self.catalog.nodes
+        self.resources = self.catalog.resources
+        self.members = self.catalog.members
+        self.names = self.catalog.names
+        self.clone_of = self.catalog.clone_of
+        self.prefers_connectivity = self.catalog.prefers_connectivity
         self.observed: dict[NodeName, NodeStatus] = {node.name: node for node in status.nodes}
-        self.resources = {item.id: self._resolve(item) for item in configuration.primitives}
-        self._instances: dict[ResourceId, list[tuple[NodeName, Instance]]] = {
-            resource: [] for resource in self.resources
-        }
-        for node in status.nodes:
-            for instance in node.instances:
-                found = self._instances.get(instance.resource)
-                if found is None and self._clones:
-                    found = self._instances.get(plain(instance.resource))
-                if found is not None:
-                    found.append((node.name, instance))
+        kept = reports if reports is not None else Reports(self.catalog)
+        self.reports = {node.name: kept.of(node) for node in status.nodes}
+        self.stopped = kept.stopped({n: r for n, r in self.reports.items() if self._counts(n)})
+        """Where each instance is plainly stopped."""
+        self.seen: dict[ResourceId, list[tuple[NodeName, Instance]]] = {}
+        """By primitive: what nodes tell of it beyond that it is stopped."""
+        for name, report in self.reports.items():
+            for resource, instance in report.told:
+                self.seen.setdefault(resource, []).append((name, instance))
         self._active = {
-            resource: [(node, item) for node, item in found if _is_active(item)]
-            for resource, found in self._instances.items()
+            resource: active
+            for resource, found in self.seen.items()
+            if (active := [(node, item) for node, item in found if _is_active(item)])
         }
+        self._unknown: dict[ResourceId, list[NodeName]] = {}
+        self._find_unknown()
         self.failing = tuple(
             resource
-            for resource, found in self._instances.items()
+            for resource, found in self.seen.items()
             if any(item.failure is not None or item.fail_count for _, item in found)
         )
         """Primitives of which anything has failed."""
@@ -114,39 +86,25 @@ class Picture:
         self._closing = self._failures_that_close()
         self.closed = {name: reason for name in self.nodes if (reason := self._why_closed(name))}
 
-    def members(self, name: ResourceId) -> tuple[ResourceId, ...]:
-        """Return the primitives of a group or clone, or the name itself."""
-        clone = self.configuration.clone(name) if self._clones else None
-        name = clone.member if clone is not None else name
-        return self._members.get(name, (name,))
+    def _counts(self, name: NodeName) -> bool:
+        return name in self.nodes and self.is_reachable(name)
 
-    def names(self, resource: ResourceId) -> tuple[ResourceId, ...]:
-        """Return the names under which constraints may speak of a primitive: its own, and of the
-        first of a group and of what is cloned also those.
-        """
-        found: tuple[ResourceId, ...] = (resource,)
-        group = self.groups.get(resource)
-        if group is not None:
-            if group.members[0] != resource and group.colocated:
-                return found
-            found = (resource, group.id)
-        clone = self._clones.get(found[-1])
-        return (*found, clone.id) if clone is not None else found
-
-    def clone_of(self, resource: ResourceId) -> Clone | None:
-        """Return the clone that the primitive is in, or None."""
-        group = self.groups.get(resource)
-        return self._clones.get(group.id if group is not None else resource)
+    def _find_unknown(self) -> None:
+        """Note the reachable nodes of which nobody knows whether a primitive runs there."""
+        for name in self.nodes:
+            if self.is_reachable(name):
+                for resource in self.reports[name].unknown:
+                    self._unknown.setdefault(resource, []).append(name)
 
     # --- resources -----------------------------------------------------------------------
 
     def instances(self, resource: ResourceId) -> list[tuple[NodeName, Instance]]:
-        """Return what is known of the primitive, by node name."""
-        return self._instances[resource]
+        """Return what is known of the primitive beyond that it is stopped, by node name."""
+        return self.seen.get(resource, [])
 
     def active(self, resource: ResourceId) -> list[tuple[NodeName, Instance]]:
         """Return where the primitive is active, or on its way up or down, or may be."""
-        return self._active[resource]
+        return self._active.get(resource, [])
 
     def current(self, resource: ResourceId) -> NodeName | None:
         """Return the one node where it is active; inactive, or in the middle of a move of what may
@@ -160,7 +118,7 @@ class Picture:
         if len(where) == 1:
             return where[0]
         intended = self._intended.get(resource)
-        is_moving = may_run_twice(self.resources[resource].primitive) and intended in where
+        is_moving = resource in self.catalog.twice and intended in where
         return intended if is_moving or not where else None
 
     def intended(self, resource: ResourceId) -> NodeName | None:
@@ -171,33 +129,27 @@ class Picture:
         """Return whether a live migration of the primitive has begun and not ended."""
         return any(
             item.migrated_from is not None or item.pending == "migrate_to"
-            for _, item in self._instances[resource]
+            for _, item in self.instances(resource)
         )
-
-    def prefers_connectivity(self, item: Resolved) -> int:
-        """Return the score of each ping target that a node reaches.
-
-        The wish of a group, or of a clone, counts once: for its first member.
-        """
-        found = item.primitive.meta.prefers_connectivity
-        group = self.groups.get(item.id)
-        for whole in (group, item.clone):
-            if found is None and whole is not None:
-                found = whole.meta.prefers_connectivity
-                if found is not None and group is not None and group.members[0] != item.id:
-                    return 0
-        default = self.configuration.defaults.meta.prefers_connectivity
-        return found if found is not None else default or 0
 
     def unknown(self, resource: ResourceId) -> list[NodeName]:
         """Return the reachable nodes of which nobody knows whether the primitive runs there."""
-        found = dict(self._instances[resource])
-        return [
-            name
-            for name in self.nodes
-            if self.is_reachable(name)
-            and ((item := found.get(name)) is None or item.state is InstanceState.UNKNOWN)
-        ]
+        return self._unknown.get(resource, [])
+
+    @property
+    def unknowns(self) -> Iterable[ResourceId]:
+        """The primitives that may run where nobody has looked."""
+        return self._unknown
+
+    @property
+    def actives(self) -> Iterable[ResourceId]:
+        """The primitives that are active anywhere, or may be."""
+        return self._active
+
+    @property
+    def intentions(self) -> Iterable[ResourceId]:
+        """The primitives that the last plan has begun to place."""
+        return self._intended
 
     def acts_on(self, resource: ResourceId) -> bool:
         """Return whether the cluster may act on the primitive at all."""
@@ -249,7 +201,7 @@ class Picture:
 
     def ban_everywhere(self, resource: ResourceId) -> Reason | None:
         """Return why a failure on some node forbids the primitive all nodes, or None."""
-        for node, instance in self._instances[resource]:
+        for node, instance in self.instances(resource):
             failure = self.failure(resource, instance)
             if failure is None:
                 continue
@@ -304,7 +256,8 @@ class Picture:
     def _failures_that_close(self) -> dict[NodeName, tuple[ResourceId, Failure]]:
         """Return for each node the first failure that puts it in standby."""
         found: dict[NodeName, tuple[ResourceId, Failure]] = {}
-        for resource, instances in self._instances.items():
+        for resource in sorted(self.failing, key=self.catalog.position):
+            instances = self.instances(resource)
             for node, instance in instances:
                 failure = self.failure(resource, instance) if instance.failure else None
                 if failure is not None and failure.on_fail is OnFail.STANDBY:
@@ -317,33 +270,6 @@ class Picture:
             found.update(self.members(plain(name)))
         return frozenset(found)
 
-    def _resolve(self, primitive: Primitive) -> Resolved:
-        group = self.groups.get(primitive.id)
-        clone = self.clone_of(primitive.id)
-        metas = (
-            primitive.meta,
-            group.meta if group else Meta(),
-            clone.meta if clone else Meta(),
-            self.configuration.defaults.meta,
-        )
-        role = _first([meta.target_role for meta in metas], TargetRole.STARTED)
-        return Resolved(
-            primitive=primitive,
-            group=group.id if group else None,
-            clone=clone,
-            is_managed=_first([meta.managed for meta in metas], True),
-            wish=role,
-            stickiness=_first([meta.stickiness for meta in metas], 1),
-            priority=_first([meta.priority for meta in metas], 0),
-            threshold=_first([meta.migration_threshold for meta in metas], INFINITY),
-            failure_timeout_ms=_first([meta.failure_timeout_ms for meta in metas], 0),
-            needs_connectivity=_first([meta.needs_connectivity for meta in metas], False),
-        )
-
 
 def _is_active(item: Instance) -> bool:
     return item.state in _ACTIVE or item.pending in ("start", "stop")
-
-
-def _first(values: list[T | None], default: T) -> T:
-    return next((value for value in values if value is not None), default)

@@ -7,7 +7,6 @@ nothing, since the old one still runs.
 
 from collections.abc import Callable, Iterable, Mapping
 
-from ha_core.agents.registry import may_run_twice
 from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.policy.picture import Picture
 from ha_core.policy.transition import ActionKey, ActionKind
@@ -28,7 +27,7 @@ def make_before_break(
     `follows`: pairs of what is ordered, the first before the second. `hopeful`:
     whether nothing keeps a primitive from starting but time.
     """
-    twice = {r for r, item in picture.resources.items() if may_run_twice(item.primitive)}
+    twice = picture.catalog.twice
     if not twice:
         return
     mates = _mates(picture, follows)

@@ -32,8 +32,7 @@ class Observations:
     def __init__(self, picture: Picture) -> None:
         self._picture = picture
         self.found: list[Observed] = []
-        self.stopped: dict[str, list[str]] = {}
-        for resource in picture.resources:
+        for resource in sorted(picture.seen, key=picture.catalog.position):
             moves = dict(self._moves(resource)) if picture.migrates(resource) else {}
             for node, instance in picture.instances(resource):
                 self._read(resource, node, instance, moves.get(node))
@@ -43,12 +42,6 @@ class Observations:
     ) -> None:
         picture = self._picture
         if node not in picture.nodes:
-            return
-        if item.state is InstanceState.STOPPED and not (
-            item.pending or item.failure or item.fail_count or item.promotion_score is not None
-        ):
-            if picture.is_reachable(node):
-                self.stopped.setdefault(item.resource, []).append(node)
             return
         count = picture.fail_count(resource, item)
         if not picture.is_reachable(node):

@@ -52,7 +52,7 @@ def question(picture: Picture, frame: Frame, lifted: Collection[ResourceId] = ()
             problem.Ticket(item.name, item.granted, item.standby) for item in picture.status.tickets
         ),
         observed=tuple(found.found),
-        found_stopped=tuple((name, tuple(nodes)) for name, nodes in found.stopped.items()),
+        found_stopped=picture.stopped,
         headings=tuple(_headings(picture)),
         holds=tuple((name, why) for name, (why, _) in held(picture).items()),
         is_explained=True,
@@ -65,9 +65,10 @@ def _orderings(picture: Picture, frame: Frame) -> Iterable[problem.Ordering]:
     """
     left = {
         resource
-        for resource, item in picture.resources.items()
-        if item.clone is None and item.group is None
-        if not picture.acts_on(resource) and picture.active(resource)
+        for resource in picture.actives
+        if not picture.acts_on(resource)
+        and picture.resources[resource].clone is None
+        and picture.resources[resource].group is None
     }
     return (item for item in frame.orderings if item.then not in left)
 
@@ -184,8 +185,9 @@ def _connected(picture: Picture, lifted: Collection[ResourceId]) -> Iterable[pro
 
 
 def _headings(picture: Picture) -> Iterable[tuple[str, str]]:
-    for resource, item in picture.resources.items():
-        if item.clone is not None:
+    for resource in sorted({*picture.actives, *picture.intentions}):
+        item = picture.resources.get(resource)
+        if item is None or item.clone is not None:
             continue
         if picture.migrates(resource):
             coming = [n for n, i in picture.instances(resource) if i.migrated_from is not None]
@@ -205,8 +207,9 @@ def held(picture: Picture) -> dict[ResourceId, tuple[str, str]]:
     Another node may have it, or the cluster has just started and has not seen all of its voters.
     """
     found: dict[ResourceId, tuple[str, str]] = {}
-    for resource, item in picture.resources.items():
-        if item.clone is not None:
+    names = picture.resources if picture.status.awaited else picture.actives
+    for resource in names:
+        if picture.resources[resource].clone is not None:
             continue
         active = picture.active(resource)
         for node, instance in active:

@@ -11,10 +11,11 @@ from typing import Final
 from ha_core.config.model import Clone, Colocation, Role, Strategy, TargetRole
 from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.policy.bridge.question import WAITING, awaited
+from ha_core.policy.catalog import Resolved
 from ha_core.policy.engine import items, problem
 from ha_core.policy.engine.items import Board, Item, is_unique
 from ha_core.policy.own import Own, Seat
-from ha_core.policy.picture import Picture, Resolved
+from ha_core.policy.picture import Picture
 from ha_core.policy.scores import text
 from ha_core.policy.transition import Place, Reason
 from ha_core.policy.wording import listed, together

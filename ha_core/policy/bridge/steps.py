@@ -8,7 +8,6 @@ says. Why each is done is in `causes`.
 from collections.abc import Iterable
 from typing import Final
 
-from ha_core.agents.registry import may_run_twice
 from ha_core.config.model import Clone, Discovery, Role
 from ha_core.ids import NodeName, ResourceId
 from ha_core.policy.bridge.chain import chain
@@ -91,9 +90,9 @@ class Steps:
     def _undecided(self) -> frozenset[ResourceId]:
         """Return what may yet turn out to run somewhere: nothing is concluded from it."""
         found = set(held(self._picture))
-        for resource in self._picture.resources:
-            instances = self._picture.instances(resource)
-            if any(item.pending == "monitor" for _, item in instances) or self._unknown(resource):
+        found.update(name for name in self._picture.unknowns if self._unknown(name))
+        for resource, instances in self._picture.seen.items():
+            if any(item.pending == "monitor" for _, item in instances):
                 found.add(resource)
         return frozenset(found)
 
@@ -318,8 +317,7 @@ class Steps:
         return [(node, item) for node, item in found if item.resource == key.resource]
 
     def _may_be_twice(self, resource: ResourceId) -> bool:
-        item = self._picture.resources.get(resource)
-        return item is not None and may_run_twice(item.primitive)
+        return resource in self._picture.catalog.twice
 
 
 def unit_name(item: Item) -> ResourceId:
