@@ -10,7 +10,7 @@ Source: DSP1033 1.0 (profile registration); SMI-S 1.1, "Server profile".
 # mypy: allow-untyped-calls
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pywbem
@@ -53,6 +53,7 @@ class _Profile:
     """The instances that it is about, as seen from the interop namespace."""
     scope: str = ""
     """Name of the profile that refers to it; nothing for one that stands by itself."""
+    is_advertised: bool = False
 
     @property
     def short(self) -> str:
@@ -89,6 +90,10 @@ def _ref(profile: _Profile, namespace: str = "") -> Ref:
     return Ref(CLASS, (("InstanceID", instance_id),), namespace)
 
 
+def _listed(world: World) -> Iterator[_Profile]:
+    return (replace(each, is_advertised=world.server.has_slp) for each in PROFILES)
+
+
 _COLUMNS: Final[tuple[Column[_Profile], ...]] = (
     Column("Caption", "name of the profile", lambda p: p.name),
     Column("ElementName", "name of the profile", lambda p: f"{p.short} {p.name} {p.version}"),
@@ -100,7 +105,7 @@ _COLUMNS: Final[tuple[Column[_Profile], ...]] = (
     ),
     Column("RegisteredName", "list of profiles", lambda p: p.name),
     Column("RegisteredVersion", "list of profiles", lambda p: p.version),
-    constant("AdvertiseTypes", (3,)),
+    Column("AdvertiseTypes", "3 with SLP, else 2", lambda p: (3 if p.is_advertised else 2,)),
     constant("SpecificationType", 2),
     *unfilled("AdvertiseTypeDescriptions", "Description", "ImplementedFeatures"),
 )
@@ -137,7 +142,7 @@ async def _central_instances(call: MethodCall) -> MethodResult:
 
 
 ROWS: Final[tuple[ClassRow, ...]] = (
-    class_row(CLASS, ("InstanceID",), lambda _: PROFILES, _ref, _COLUMNS, namespaces=IN_INTEROP),
+    class_row(CLASS, ("InstanceID",), _listed, _ref, _COLUMNS, namespaces=IN_INTEROP),
 )
 """The class of this module."""
 ASSOCIATIONS: Final = (

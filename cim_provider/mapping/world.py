@@ -35,6 +35,8 @@ class ServerIdentity:
     name: str = "beatkeeper"
     """Stays the same for as long as the server is installed."""
     version: str = ""
+    has_slp: bool = False
+    """Whether the server makes itself known by SLP."""
 
 
 class Holder(Protocol):

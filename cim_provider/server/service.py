@@ -30,6 +30,7 @@ from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.statistics import statistics_area
 from cim_provider.mapping.world import ServerIdentity
 from cim_provider.schema import SchemaError, load_schema
+from cim_provider.server.advertise import AdvertiseError, Slp, open_slp
 from cim_provider.server.audit import AuditFile
 from cim_provider.server.auth import Authenticator
 from cim_provider.server.client_certificate import peer_certificate
@@ -45,7 +46,7 @@ from cim_provider.server.users import UserFile, UsersError
 from cim_provider.wbem.operations import Performer
 
 DISTRIBUTION: Final = "beatkeeper"
-START_ERRORS: Final = (UsersError, CertificateError, BindError, SchemaError)
+START_ERRORS: Final = (UsersError, CertificateError, BindError, SchemaError, AdvertiseError)
 """What `serve` raises where something outside must be mended first."""
 _M_MMAP_THRESHOLD: Final = -3  # mallopt(3)
 _LARGE_BLOCK_BYTES: Final = 1_048_576
@@ -67,16 +68,25 @@ def schema_texts() -> dict[str, str]:
 
 
 def make_performer(
-    engine: ClusterEngine, host: str, statistics: Statistics | None = None
+    engine: ClusterEngine,
+    host: str,
+    statistics: Statistics | None = None,
+    *,
+    has_slp: bool = False,
 ) -> Performer:
     """Return what carries out the operations on this engine. Raises SchemaError."""
+    identity = identity_of(host, has_slp=has_slp)
+    areas = [] if statistics is None else [statistics_area(statistics, wall_ms)]
+    return Mapping(load_schema(schema_texts()), engine, identity, areas)
+
+
+def identity_of(host: str, *, has_slp: bool = False) -> ServerIdentity:
+    """Return who answers on this host."""
     try:
         installed = version(DISTRIBUTION)
     except PackageNotFoundError:
         installed = ""  # run from a checkout
-    identity = ServerIdentity(host=host, version=installed)
-    areas = [] if statistics is None else [statistics_area(statistics, wall_ms)]
-    return Mapping(load_schema(schema_texts()), engine, identity, areas)
+    return ServerIdentity(host, version=installed, has_slp=has_slp)
 
 
 def wall_ms() -> int:
@@ -95,7 +105,9 @@ class Service:
         http: Bound | None,
         connections_max: int,
         audit: AuditFile,
+        slp: Slp | None = None,
     ) -> None:
+        self.slp = slp
         self.statistics = Statistics(wall_ms())
         self._authenticator = authenticator
         self._audit = audit
@@ -111,7 +123,7 @@ class Service:
     ) -> "Service":
         """Check users and certificate and bind the ports; `authority` signs the certificate.
 
-        Raises: UsersError, CertificateError, BindError: with the cure.
+        Raises: UsersError, CertificateError, BindError, AdvertiseError: with the cure.
         """
         pam = SaslAuthd(Path(settings.pam_socket), settings.pam_service)
         users = UserFile(layout.users_file)
@@ -127,7 +139,8 @@ class Service:
             http = bind("http", settings.http_addresses, settings.http_port)
             _warn_of_clear_text(settings)
         audit = AuditFile(layout.audit_file)
-        return cls(authenticator, https, keeper, http, settings.connections, audit)
+        slp = open_slp(settings, identity_of(socket.gethostname()), https.port)
+        return cls(authenticator, https, keeper, http, settings.connections, audit, slp)
 
     def urls(self) -> dict[str, str]:
         """Return where clients on this machine reach the server, by scheme."""
@@ -145,12 +158,15 @@ class Service:
         listener = Listener(connect, connections_max=self._connections_max)
         for bound, context in self._bound:
             listener.start(bound, context)
-        keeping = asyncio.create_task(self.keeper.run(), name="certificate")
+        beside = [asyncio.create_task(self.keeper.run(), name="certificate")]
+        if self.slp is not None:
+            beside.append(asyncio.create_task(self.slp.run(), name="slp"))
         try:
             await stopping.wait()
         finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await listener.stop()
             self._authenticator.close()
             self._audit.close()
@@ -169,7 +185,8 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, service.keeper.ask)
     async with HaCoreEngine(layout.root) as engine:
-        performer = make_performer(engine, host, service.statistics)
+        has_slp = service.slp is not None
+        performer = make_performer(engine, host, service.statistics, has_slp=has_slp)
         urls = service.urls()
         record(layout.state_file, {**urls, "pid": os.getpid()})
         sys.stderr.write(f"READY {' '.join(urls.values())}\n")

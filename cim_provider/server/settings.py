@@ -20,6 +20,7 @@ ADDRESSES_MAX: Final = 32
 CONNECTIONS_MAX: Final = 100
 LOOPBACK: Final = ("127.0.0.1", "::1")
 EVERYWHERE: Final = ("0.0.0.0", "::")
+SLP_PORT: Final = 427
 PAM_SOCKET: Final = "/run/saslauthd/mux"
 
 _Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
@@ -59,6 +60,11 @@ class Settings:
     """Service of PAM by which passwords are checked, of users that are added with --pam."""
     pam_socket: str = PAM_SOCKET
     """Where saslauthd listens, which asks PAM for us."""
+    slp: bool = False
+    """Whether the server can be found by SLP: it then tells strangers that it is there."""
+    slp_port: _Port = SLP_PORT
+    slp_directory_agents: _Names = ()
+    """IPv4 addresses of directory agents with which the server is registered."""
     connections: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = CONNECTIONS_MAX
 
     @property
@@ -121,6 +127,12 @@ def check(settings: Settings) -> Settings:
             ipaddress.ip_address(address)
         except ValueError as fault:
             raise SettingsError(f"bind: {address!r}, expected an IPv4 or IPv6 address") from fault
+    for address in settings.slp_directory_agents:
+        try:
+            ipaddress.IPv4Address(address)
+        except ValueError as fault:
+            text = f"slp_directory_agents: {address!r}, expected an IPv4 address"
+            raise SettingsError(text) from fault
     if bool(settings.certificate) != bool(settings.key):
         raise SettingsError("certificate and key: only one is given, expected both or none")
     if settings.client_certificate_required and not settings.client_ca:
