@@ -47,8 +47,9 @@ def serve_wbem(directory: Path, resources: int, changes_per_s: float) -> None:
     from cim_provider.engines.memory import MemoryEngine
     from cim_provider.server.layout import ServerLayout
     from cim_provider.server.roles import Role
-    from cim_provider.server.service import Service, give_back_large_blocks, make_performer
+    from cim_provider.server.service import Service, make_performer
     from cim_provider.server.settings import Settings
+    from cim_provider.server.tuning import give_back_large_blocks
     from cim_provider.server.users import User, UserFile, hash_password
 
     give_back_large_blocks()

@@ -129,6 +129,7 @@ def serving(
     *,
     limits: Limits | None = None,
     connections_max: int = 100,
+    connections_per_address_max: int = 100,
     operation_s_max: float = 10.0,
     performer: operations.Performer | None = None,
     statistics: Statistics | None = None,
@@ -156,7 +157,12 @@ def serving(
                 authenticator, responder, limits or Limits(), on_end, certificate=peer_certificate
             )
 
-        listener = Listener(make, connections_max=connections_max, handshake_s=1.0)
+        listener = Listener(
+            make,
+            connections_max=connections_max,
+            connections_per_address_max=connections_per_address_max,
+            handshake_s=1.0,
+        )
         listener.start(http)
         listener.start(https, context)
         ready.set()

@@ -1,0 +1,36 @@
+"""How the interpreter is set, so that no request waits for what is not its own.
+
+Owns: the garbage collector, the turns of threads, and what the memory allocator
+gives back. Each is a matter of milliseconds, or of megabytes.
+"""
+
+import ctypes
+import gc
+import sys
+from typing import Final
+
+SWITCH_S: Final = 0.001
+"""A thread that parses a long request hands over after so long; the usual 5 ms add up."""
+_M_TRIM_THRESHOLD: Final = -1  # mallopt(3)
+_M_MMAP_THRESHOLD: Final = -3
+_LARGE_BLOCK_BYTES: Final = 1_048_576
+_KEPT_BLOCK_BYTES: Final = 4_194_304
+
+
+def give_back_large_blocks() -> None:
+    """Let each comparison of a password return its 16 MiB, which the heap would keep for ever."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
+        # What each answer needs for a moment is not given back and fetched again for the next.
+        libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BLOCK_BYTES)
+
+
+def keep_turns_short() -> None:
+    """To be called once everything that stays has been made: modules, declarations, rows.
+
+    The collector would look through all of it again and again, and everybody would wait.
+    """
+    sys.setswitchinterval(SWITCH_S)
+    gc.collect()
+    gc.freeze()
