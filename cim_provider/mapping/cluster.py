@@ -99,6 +99,7 @@ _ELEMENT: Final[tuple[Column[_Cluster], ...]] = (
         "InterconnectAddress",
         "MaxNumberOfNodes",
         "OtherDedicatedDescriptions",
+        "PowerManagementCapabilities",
         "PrimaryOwnerContact",
         "PrimaryOwnerName",
     ),

@@ -117,7 +117,8 @@ _SYSTEM: Final[tuple[Column[_Server], ...]] = (
     constant("Roles", ("WBEM server",)),
     constant("Dedicated", (0,)),
     constant("ResetCapability", 5),
-    *unfilled("OtherDedicatedDescriptions", "PrimaryOwnerContact", "PrimaryOwnerName"),
+    *unfilled("OtherDedicatedDescriptions", "PowerManagementCapabilities"),
+    *unfilled("PrimaryOwnerContact", "PrimaryOwnerName"),
 )
 
 _MANAGER: Final[tuple[Column[_Server], ...]] = (

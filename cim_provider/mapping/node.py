@@ -116,6 +116,7 @@ _ELEMENT: Final[tuple[Column[_Node], ...]] = (
     *unfilled(
         "InstanceID",
         "OtherDedicatedDescriptions",
+        "PowerManagementCapabilities",
         "PrimaryOwnerContact",
         "PrimaryOwnerName",
     ),
