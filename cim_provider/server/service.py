@@ -17,8 +17,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping as Table
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Final
 
 import cim_provider
@@ -27,6 +29,7 @@ from cim_provider.engines.ha_core import HaCoreEngine
 from cim_provider.engines.ha_core_authority import HaCoreAuthority
 from cim_provider.mapping.counters import Statistics
 from cim_provider.mapping.operations import Mapping
+from cim_provider.mapping.pulls import Pulls
 from cim_provider.mapping.statistics import statistics_area
 from cim_provider.mapping.world import ServerIdentity
 from cim_provider.schema import SchemaError, load_schema
@@ -77,7 +80,8 @@ def make_performer(
     """Return what carries out the operations on this engine. Raises SchemaError."""
     identity = identity_of(host, has_slp=has_slp)
     areas = [] if statistics is None else [statistics_area(statistics, wall_ms)]
-    return Mapping(load_schema(schema_texts()), engine, identity, areas)
+    pulls = Pulls(time.monotonic, partial(token_urlsafe, CONTEXT_BYTES))
+    return Mapping(load_schema(schema_texts()), engine, identity, areas, pulls)
 
 
 def identity_of(host: str, *, has_slp: bool = False) -> ServerIdentity:
