@@ -59,10 +59,10 @@ class Node:
     def __init__(self, engine: MemoryEngine, directory: Path, name: str = "n1") -> None:
         self.name = name
         self._engine = NodeEngine(engine, name)
-        self._shelf = SqliteShelf(directory / "shelf.db")
+        self.shelf = SqliteShelf(directory / "shelf.db")
         self._store = BaseStore(directory / f"base-{name}.db")
         self.indications = Indications(
-            self._shelf, lambda: int(time.time() * 1000), store=self._store
+            self.shelf, lambda: int(time.time() * 1000), store=self._store
         )
         area = self.indications.area(schema())
         identity = ServerIdentity(f"{name}.example")
@@ -70,11 +70,20 @@ class Node:
         self.keeper: Keeper = self.indications.keeper(self.mapping, self._engine, identity.host)  # type: ignore[arg-type]  # as above
         self._task = asyncio.create_task(self.keeper.run())
 
+    def freeze(self) -> None:
+        """Let it stand still as a process that was killed: no more steps, nothing let go."""
+        self._frozen = self.keeper.step
+        self.keeper.step = _still  # type: ignore[method-assign]  # a frozen process runs nothing
+
+    def thaw(self) -> None:
+        """Let it run on."""
+        self.keeper.step = self._frozen  # type: ignore[method-assign]  # as before
+
     async def stop(self) -> None:
         """End in order."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        self._shelf.close()
+        self.shelf.close()
         self._store.close()
 
     async def perform(self, operation: operations.Operation) -> operations.Answer:
@@ -101,6 +110,10 @@ class Node:
     async def alert(self, *texts: str) -> None:
         """Raise an alert for each text."""
         await self.indications.raise_alerts([alert(text) for text in texts])
+
+
+async def _still() -> None:
+    return
 
 
 @dataclass(frozen=True)
