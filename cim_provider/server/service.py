@@ -5,7 +5,6 @@ server listens. Knows nothing of the command line.
 """
 
 import asyncio
-import ctypes
 import ipaddress
 import json
 import logging
@@ -27,6 +26,8 @@ import cim_provider
 from cim_provider.engine import ClusterEngine
 from cim_provider.engines.ha_core import HaCoreEngine
 from cim_provider.engines.ha_core_authority import HaCoreAuthority
+from cim_provider.engines.ha_core_shelf import HaCoreShelf
+from cim_provider.indications.service import Indications
 from cim_provider.mapping.counters import Statistics
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.pulls import Pulls
@@ -41,18 +42,18 @@ from cim_provider.server.connection import Connection, Limits
 from cim_provider.server.keeper import Authority, Keeper, keep_certificate
 from cim_provider.server.layout import ServerLayout
 from cim_provider.server.listener import BindError, Bound, Listener, bind
+from cim_provider.server.listeners import base_store, listener_policy
 from cim_provider.server.pam import SaslAuthd
 from cim_provider.server.responder import Responder
 from cim_provider.server.settings import Settings
 from cim_provider.server.tls import CertificateError
+from cim_provider.server.tuning import give_back_large_blocks, keep_turns_short
 from cim_provider.server.users import UserFile, UsersError
 from cim_provider.wbem.operations import Performer
 
 DISTRIBUTION: Final = "beatkeeper"
 START_ERRORS: Final = (UsersError, CertificateError, BindError, SchemaError, AdvertiseError)
 """What `serve` raises where something outside must be mended first."""
-_M_MMAP_THRESHOLD: Final = -3  # mallopt(3)
-_LARGE_BLOCK_BYTES: Final = 1_048_576
 LIMITS: Final = Limits()
 CONTEXT_BYTES: Final = 24
 """The context of an open enumeration cannot be guessed."""
@@ -74,14 +75,18 @@ def make_performer(
     engine: ClusterEngine,
     host: str,
     statistics: Statistics | None = None,
+    indications: Indications | None = None,
     *,
     has_slp: bool = False,
-) -> Performer:
+) -> Mapping:
     """Return what carries out the operations on this engine. Raises SchemaError."""
     identity = identity_of(host, has_slp=has_slp)
     areas = [] if statistics is None else [statistics_area(statistics, wall_ms)]
+    schema = load_schema(schema_texts())
+    if indications is not None:
+        areas.append(indications.area(schema))
     pulls = Pulls(time.monotonic, partial(token_urlsafe, CONTEXT_BYTES))
-    return Mapping(load_schema(schema_texts()), engine, identity, areas, pulls)
+    return Mapping(schema, engine, identity, areas, pulls)
 
 
 def identity_of(host: str, *, has_slp: bool = False) -> ServerIdentity:
@@ -107,7 +112,7 @@ class Service:
         https: Bound,
         keeper: Keeper,
         http: Bound | None,
-        connections_max: int,
+        settings: Settings,
         audit: AuditFile,
         slp: Slp | None = None,
     ) -> None:
@@ -119,7 +124,7 @@ class Service:
         self._bound: list[tuple[Bound, ssl.SSLContext | None]] = [(https, keeper.context)]
         if http is not None:
             self._bound.append((http, None))
-        self._connections_max = connections_max
+        self._settings = settings
 
     @classmethod
     async def open(
@@ -144,7 +149,7 @@ class Service:
             _warn_of_clear_text(settings)
         audit = AuditFile(layout.audit_file)
         slp = open_slp(settings, identity_of(socket.gethostname()), https.port)
-        return cls(authenticator, https, keeper, http, settings.connections, audit, slp)
+        return cls(authenticator, https, keeper, http, settings, audit, slp)
 
     def urls(self) -> dict[str, str]:
         """Return where clients on this machine reach the server, by scheme."""
@@ -159,9 +164,14 @@ class Service:
                 self._authenticator, responder, LIMITS, on_end, certificate=peer_certificate
             )
 
-        listener = Listener(connect, connections_max=self._connections_max)
+        listener = Listener(
+            connect,
+            connections_max=self._settings.connections,
+            connections_per_address_max=self._settings.connections_per_address,
+        )
         for bound, context in self._bound:
             listener.start(bound, context)
+        keep_turns_short()
         beside = [asyncio.create_task(self.keeper.run(), name="certificate")]
         if self.slp is not None:
             beside.append(asyncio.create_task(self.slp.run(), name="slp"))
@@ -188,17 +198,23 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, service.keeper.ask)
-    async with HaCoreEngine(layout.root) as engine:
+    async with HaCoreEngine(layout.root) as engine, HaCoreShelf(layout.root) as shelf:
+        indications = Indications(
+            shelf, wall_ms, listener_policy(settings), base_store(layout.indications_file)
+        )
         has_slp = service.slp is not None
-        performer = make_performer(engine, host, service.statistics, has_slp=has_slp)
+        performer = make_performer(engine, host, service.statistics, indications, has_slp=has_slp)
         urls = service.urls()
         record(layout.state_file, {**urls, "pid": os.getpid()})
         sys.stderr.write(f"READY {' '.join(urls.values())}\n")
         sys.stderr.flush()
         _tell_service_manager("READY=1")
+        telling = asyncio.create_task(indications.keeper(performer, engine, host).run())
         try:
             await service.run(performer, host, stopping)
         finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
             _tell_service_manager("STOPPING=1")
             with suppress(OSError):  # as it was written, or not
                 layout.state_file.unlink(missing_ok=True)
@@ -234,13 +250,6 @@ def _warn_of_clear_text(settings: Settings) -> None:
     for address in settings.http_addresses:
         if not ipaddress.ip_address(address).is_loopback:
             log.warning("HTTP on %s: clear_text lets passwords be read on the way", address)
-
-
-def give_back_large_blocks() -> None:
-    """Let each comparison of a password return its 16 MiB, which the heap would keep for ever."""
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):
-        libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
 
 
 def _tell_service_manager(state: str) -> None:

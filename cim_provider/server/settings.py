@@ -17,7 +17,8 @@ HTTP_PORT: Final = 5988
 HTTPS_PORT: Final = 5989
 FILE_BYTES_MAX: Final = 65_536
 ADDRESSES_MAX: Final = 32
-CONNECTIONS_MAX: Final = 100
+CONNECTIONS_MAX: Final = 256
+CONNECTIONS_PER_ADDRESS_MAX: Final = 128
 LOOPBACK: Final = ("127.0.0.1", "::1")
 EVERYWHERE: Final = ("0.0.0.0", "::")
 SLP_PORT: Final = 427
@@ -66,6 +67,20 @@ class Settings:
     slp_directory_agents: _Names = ()
     """IPv4 addresses of directory agents with which the server is registered."""
     connections: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = CONNECTIONS_MAX
+    """How many clients may be connected; more are turned away."""
+    connections_per_address: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = (
+        CONNECTIONS_PER_ADDRESS_MAX
+    )
+    """How many of them from one address."""
+
+    listener_verify: bool = True
+    """Whether HTTPS listeners of indications must show a certificate that can be verified."""
+    listener_ca: str = ""
+    """PEM file of authorities for that, besides the machine's own."""
+    listener_certificate: str = ""
+    """PEM file with certificate and key that is shown to listeners which ask for one."""
+    listener_networks: _Names = ()
+    """Networks in which listeners may be; none given: anywhere."""
 
     @property
     def http_addresses(self) -> tuple[str, ...]:
@@ -138,6 +153,12 @@ def check(settings: Settings) -> Settings:
     if settings.client_certificate_required and not settings.client_ca:
         text = "client_certificate_required: give client_ca as well, which says whose certificates"
         raise SettingsError(text)
+    for network in settings.listener_networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as fault:
+            text = f"listener_networks: {network!r}, expected a network such as 10.1.0.0/16"
+            raise SettingsError(text) from fault
     return settings
 
 
