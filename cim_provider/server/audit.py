@@ -180,14 +180,22 @@ def _asked(operation: Operation, identity: Identity) -> dict[str, object]:
         case SetProperty(path=path, name=name, value=value):
             entry |= {"object": _object(path), "given": _given([(name, value)])}
         case _:
-            instance = getattr(operation, "instance", None)
-            if isinstance(instance, pywbem.CIMInstance):
-                is_known = isinstance(operation, ModifyInstance)
-                entry["object"] = _object(instance.path if is_known else instance.classname)
-                entry["given"] = _given((p.name, p.value) for p in instance.properties.values())
-            else:
-                entry["object"] = _object(getattr(operation, "path", ""))
+            entry |= _of_instance(operation)
     return entry
+
+
+def _of_instance(operation: Operation) -> dict[str, object]:
+    instance = getattr(operation, "instance", None)
+    if not isinstance(instance, pywbem.CIMInstance):
+        return {"object": _object(getattr(operation, "path", ""))}
+    values = [(each.name, each.value) for each in instance.properties.values()]
+    if not isinstance(operation, ModifyInstance):
+        return {"object": _object(instance.classname), "given": _given(values)}
+    if operation.properties is not None:
+        # A client may send all that it has read: what is not listed was not to change.
+        listed = {name.lower() for name in operation.properties}
+        values = [(name, value) for name, value in values if name.lower() in listed]
+    return {"object": _object(instance.path), "given": _given(values)}
 
 
 def _answered(answer: Answer) -> dict[str, object]:

@@ -126,6 +126,13 @@ def test_other_writes_name_what_they_change() -> None:
     assert entry["object"] == 'HA_Group.Id="shop"'
 
 
+def test_of_an_instance_that_is_sent_back_only_what_was_to_change_is_named() -> None:
+    instance = pywbem.CIMInstance("HA_Group", {"Id": "shop", "State": "x", "Other": "y"}, path=PATH)
+    (entry,) = carried_out(operations.ModifyInstance("root/cimv2", instance, ("state",)))
+    assert entry["given"] == {"State": "x"}
+    assert entry["object"] == 'HA_Group.Id="shop"'
+
+
 def write(file: AuditFile, *entries: dict[str, object]) -> None:
     async def run() -> None:
         for entry in entries:
