@@ -105,6 +105,7 @@ class Authenticator:
         self._by_stranger = LockOut()
         self._homes: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._waiting = 0
+        self._comparing: dict[tuple[bytes, str, int], asyncio.Future[Verdict]] = {}
         # One thread: a flood of guesses can neither take the processor nor much memory.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="password")
 
@@ -168,7 +169,14 @@ class Authenticator:
         if known is not None:
             self._proved.move_to_end(key)
             return replace(known, address=peer)
-        return await self._compare(key, *credentials, peer)
+        # A console opens its connections all at once: the same guess is compared once.
+        guess = (key, peer, self._changes)
+        running = self._comparing.get(guess)
+        if running is None:
+            running = asyncio.ensure_future(self._compare(key, *credentials, peer))
+            self._comparing[guess] = running
+            running.add_done_callback(lambda _: self._comparing.pop(guess))
+        return await asyncio.shield(running)
 
     def _owner(self, certificate: PeerCertificate) -> User | None:
         """Return the user of a certificate that was verified."""

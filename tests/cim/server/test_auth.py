@@ -225,6 +225,17 @@ def test_repeated_failures_hold_up_their_address_longer_and_longer(users: UserFi
     run(users, test, lambda: now[0])
 
 
+def test_console_that_opens_many_connections_at_once_is_let_in_on_all(users: UserFile) -> None:
+    async def test(authenticator: Authenticator) -> None:
+        header = basic("ann", "sesame")
+        verdicts = await asyncio.gather(
+            *(authenticator.authenticate(header, PEER) for _ in range(4 * WAITING_MAX))
+        )
+        assert verdicts == [Identity("ann", Role.OPERATE, PEER)] * 4 * WAITING_MAX
+
+    run(users, test)
+
+
 def test_comparisons_in_the_queue_are_bounded(users: UserFile) -> None:
     async def test(authenticator: Authenticator) -> None:
         verdicts = await asyncio.gather(
