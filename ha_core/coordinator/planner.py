@@ -15,7 +15,7 @@ from ha_core.coordinator.record import Lost
 from ha_core.coordinator.roster import Roster
 from ha_core.fencing.rules import unfenced_by
 from ha_core.ids import Millis, NodeName, ResourceId, Term
-from ha_core.policy.schedule import schedule
+from ha_core.policy.schedule import Scheduler
 from ha_core.policy.transition import Action, ActionKey, ActionKind, Transition
 from ha_core.status import ClusterStatus, InstanceState, NodeState, NodeStatus, Ticket
 from ha_core.transition.executor import Executor, OpenOrder
@@ -34,6 +34,7 @@ class Planner:
         self.executor = Executor(term)
         self.ahead = Ahead()
         self._notices = Notices()
+        self._scheduler = Scheduler()
         self.transition = Transition()
         self._asked: tuple[Configuration, ClusterStatus] | None = None
         """What the policy engine was asked for that, unless its answer may change with time."""
@@ -75,7 +76,8 @@ class Planner:
         wanted = ends.without(with_leaving(configuration, roster.leaving()), ended)
         asked = None if self.has_time_limits(configuration, roster) else (wanted, status)
         if asked is None or asked != self._asked:
-            self.transition = with_storage(schedule(wanted, status, wall_ms), configuration, status)
+            plan = self._scheduler.plan(wanted, status, wall_ms, is_told=False)
+            self.transition = with_storage(plan, configuration, status)
         self._asked = asked
         parts = units(configuration)
         doubles = {item.id for item in parts if may_run_twice(item) or may_share(item)}

@@ -52,11 +52,14 @@ class Own:
         self._lifted = lifted
         self._listed: dict[ResourceId, set[NodeName]] = {}
         self._located: dict[ResourceId, list[Location]] = {}
-        self._list_nodes()
+        self._is_listed = False
 
     def seat(self, item: Resolved) -> Seat:
         """Return the primitive's seat, not final."""
         picture = self._picture
+        if not self._is_listed:
+            self._is_listed = True
+            self._list_nodes()
         seat = Seat(dict.fromkeys(picture.nodes, 0))
         everywhere = picture.ban_everywhere(item.id)
         if everywhere is not None:

@@ -6,6 +6,7 @@ depends on it, and the sentence that decides. It places nothing.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from ha_core.config.model import Clone, Colocation, Role, Strategy, TargetRole
@@ -63,8 +64,11 @@ class Seats:
         self._busy: set[ResourceId] = set()
         self._items = _by_primitive(board)
         self._names = [spot.node.name for spot in board.nodes]
-        self._bonds = bonds_of(picture)
         self._unheard = _unheard(board)
+
+    @cached_property
+    def _bonds(self) -> dict[ResourceId, tuple[Bond, ...]]:
+        return bonds_of(self._picture)
 
     def __getitem__(self, resource: ResourceId) -> Seat:
         """Return the primitive's seat with its reasons."""
@@ -76,7 +80,7 @@ class Seats:
     def node(self, resource: ResourceId) -> NodeName | None:
         """Return where the primitive is to run; of one in a clone the first such place."""
         item = self._items[resource][0]
-        if self._picture.clone_of(resource) is not None:
+        if item.number is not None:
             places = self.places(resource)
             return places[0].node if places else None
         if self._picture.status.awaited and item.hold and not item.roles:
@@ -89,7 +93,7 @@ class Seats:
 
     def places(self, resource: ResourceId) -> tuple[Place, ...]:
         """Return where the instances of what is cloned are to run, and as what."""
-        if self._picture.clone_of(resource) is None:
+        if self._items[resource][0].number is None:
             return ()
         found = [
             Place(
