@@ -8,7 +8,7 @@ drops, are never made. Knows nothing of how they were found.
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, overload
@@ -18,7 +18,7 @@ import pywbem
 from cim_provider.mapping.paths import cim_path
 from cim_provider.mapping.rows import Record, Ref
 from cim_provider.schema import ClassInfo, NamespaceSchema
-from cim_provider.wbem.fragments import KeyedInstances
+from cim_provider.wbem.fragments import Keyed, KeyedInstances
 from cim_provider.wbem.operations import Selection
 
 
@@ -82,12 +82,15 @@ class Showing:
         """Return what decides which properties are shown."""
         return (self.selection, None if self._limit is None else self._limit.name)
 
-    def key(self, found: Found) -> Hashable:
-        """Return all that an object's instance is made from; None if that cannot be compared."""
+    def keyed(self, found: Found) -> Keyed:
+        """Return an object's instance before it is made."""
         values = found.record.fill(self._shape(found).wanted)
-        if not all(map(_is_plain, values.values())):
-            return None
-        return (found.namespace.name, found.record.ref, tuple(values.items()))
+        is_plain = all(map(_is_plain, values.values()))
+        return Keyed(
+            (found.namespace.name, found.record.ref),
+            tuple(values.items()) if is_plain else None,
+            partial(self.instance, found),
+        )
 
     def _shape(self, found: Found) -> Shape:
         key = (found.namespace.name, found.info.name)
@@ -166,10 +169,9 @@ class InstancesOf(KeyedInstances):
         """See `KeyedInstances`."""
         return self._showing.frame
 
-    def keyed(self) -> Iterator[tuple[Hashable, Callable[[], pywbem.CIMInstance]]]:
+    def keyed(self) -> Iterator[Keyed]:
         """See `KeyedInstances`."""
-        for each in self._found:
-            yield self._showing.key(each), partial(self._showing.instance, each)
+        return map(self._showing.keyed, self._found)
 
     @overload
     def __getitem__(self, index: int) -> pywbem.CIMInstance: ...

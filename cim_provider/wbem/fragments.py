@@ -1,23 +1,37 @@
 """Instances as text that was written before: what has not changed is not written again.
 
-Owns: the fragments that are kept, by everything that they were written from, so
-that none can be out of date; within a bound, oldest use first. Knows nothing of
-where values come from.
+Owns: the fragments that are kept, each with everything that it was written from,
+so that none can be out of date; within a bound, oldest use first. Of one
+instance, the last text is kept alone. Knows nothing of where values come from.
 """
 
 from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import pywbem
 
 BYTES_MAX: Final = 8 * 1024 * 1024
+OVERHEAD_BYTES: Final = 1024
+"""What is kept beside each text, about: names and values."""
 FRAMES_MAX: Final = 256
 
 
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """An instance that is not made yet."""
+
+    identity: Hashable
+    """Tells it apart from all others."""
+    content: Hashable
+    """All that its text depends on but its identity; None if that cannot be compared."""
+    make: Callable[[], pywbem.CIMInstance]
+
+
 class KeyedInstances(Sequence[pywbem.CIMInstance]):
-    """Instances that are made when they are asked for, each with a key of all that is in it."""
+    """Instances that are made when they are asked for."""
 
     @property
     @abstractmethod
@@ -26,11 +40,8 @@ class KeyedInstances(Sequence[pywbem.CIMInstance]):
         ...
 
     @abstractmethod
-    def keyed(self) -> Iterator[tuple[Hashable, Callable[[], pywbem.CIMInstance]]]:
-        """Yield the key of each, and how it is made; equal keys make equal instances.
-
-        The key of what cannot be compared is None.
-        """
+    def keyed(self) -> Iterator[Keyed]:
+        """Yield each of them, before it is made."""
         ...
 
 
@@ -42,7 +53,7 @@ class Fragments:
         self._size = 0
         self._frames: dict[Hashable, int] = {}
         self._count = 0
-        self._kept: OrderedDict[tuple[int, Hashable], bytes] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, Hashable], tuple[Hashable, bytes]] = OrderedDict()
 
     def written(
         self,
@@ -56,16 +67,19 @@ class Fragments:
                 yield write(item).encode()
             return
         number = self._number((frame, items.frame))
-        for key, make in items.keyed():
-            place = (number, key)
-            text = None if key is None else self._kept.get(place)
-            if text is None:
-                text = write(make()).encode()
-                if key is not None:
-                    self._keep(place, text)
-            else:
+        for each in items.keyed():
+            if each.content is None:
+                yield write(each.make()).encode()
+                continue
+            place = (number, each.identity)
+            known = self._kept.get(place)
+            if known is not None and known[0] == each.content:
                 self._kept.move_to_end(place)
-            yield text
+                yield known[1]
+            else:
+                text = write(each.make()).encode()
+                self._keep(place, each.content, text)
+                yield text
 
     def _number(self, frame: Hashable) -> int:
         """Return a number for a frame: it is compared once and not with every instance."""
@@ -77,10 +91,11 @@ class Fragments:
             number = self._frames[frame] = self._count
         return number
 
-    def _keep(self, place: tuple[int, Hashable], text: bytes) -> None:
-        if place in self._kept:
-            return  # written by two answers that took turns
-        self._kept[place] = text
-        self._size += len(text)
+    def _keep(self, place: tuple[int, Hashable], content: Hashable, text: bytes) -> None:
+        former = self._kept.pop(place, None)
+        if former is not None:
+            self._size -= len(former[1]) + OVERHEAD_BYTES
+        self._kept[place] = (content, text)
+        self._size += len(text) + OVERHEAD_BYTES
         while self._size > self._bytes_max:
-            self._size -= len(self._kept.popitem(last=False)[1])
+            self._size -= len(self._kept.popitem(last=False)[1][1]) + OVERHEAD_BYTES

@@ -1,14 +1,15 @@
 """Instances that have not changed are not written again, and none is ever out of date."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pywbem
 
-from cim_provider.wbem.fragments import Fragments, KeyedInstances
+from cim_provider.wbem.fragments import OVERHEAD_BYTES, Fragments, Keyed, KeyedInstances
 
 
 class Items(KeyedInstances):
-    """Instances of names; a name that begins with a question mark cannot be compared."""
+    """Instances of names, with what comes behind a colon; a question mark cannot be compared."""
 
     def __init__(self, *names: str, frame: str = "all") -> None:
         self._names = names
@@ -19,9 +20,10 @@ class Items(KeyedInstances):
     def frame(self) -> str:
         return self._frame
 
-    def keyed(self) -> Iterator:
+    def keyed(self) -> Iterator[Keyed]:
         for name in self._names:
-            yield None if name.startswith("?") else name, lambda name=name: self._make(name)
+            identity, _, content = name.partition(":")
+            yield Keyed(identity, None if "?" in name else content, partial(self._make, name))
 
     def _make(self, name: str) -> pywbem.CIMInstance:
         self.made.append(name)
@@ -67,7 +69,7 @@ def test_plain_instances_are_written_each_time() -> None:
 
 
 def test_what_was_not_used_for_longest_goes_first() -> None:
-    fragments = Fragments(bytes_max=6)
+    fragments = Fragments(bytes_max=2 * (OVERHEAD_BYTES + 3))
     list(fragments.written("x", Items("a", "b"), write))
     list(fragments.written("x", Items("a"), write))
     list(fragments.written("x", Items("c"), write))
@@ -75,3 +77,14 @@ def test_what_was_not_used_for_longest_goes_first() -> None:
     list(fragments.written("x", again, write))
     assert "a" not in again.made
     assert "b" in again.made
+
+
+def test_what_has_changed_is_written_anew_and_takes_the_place_of_the_old() -> None:
+    fragments = Fragments(bytes_max=2 * (OVERHEAD_BYTES + 5))
+    for state in range(9):
+        items = Items("a", f"b:{state}")
+        assert list(fragments.written("x", items, write)) == [b"<a>", f"<b:{state}>".encode()]
+        assert items.made == (["a", "b:0"] if state == 0 else [f"b:{state}"])
+    again = Items("b:0")
+    assert list(fragments.written("x", again, write)) == [b"<b:0>"]
+    assert again.made == ["b:0"]
