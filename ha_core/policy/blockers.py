@@ -16,8 +16,10 @@ from ha_core.config.model import (
     OnFail,
     Origin,
     Primitive,
+    Strategy,
     TargetRole,
 )
+from ha_core.config.units import plain
 from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.policy.scores import text as score_text
 from ha_core.policy.wording import said
@@ -25,6 +27,7 @@ from ha_core.status import ClusterStatus, Instance, InstanceState, NodeState
 
 _T = TypeVar("_T")
 World = tuple[Configuration, ClusterStatus]
+_HEALTH = "#health-"
 _GONE = (NodeState.LOST, NodeState.LEFT)
 _APPLY = "'ha export' shows the configuration, 'ha apply' takes one without it"
 
@@ -51,6 +54,12 @@ class BlockerKind(StrEnum):
     RULE = "rule"
     COLOCATION = "colocation"
     ORDERING = "ordering"
+    TICKET = "ticket"
+    STOP_ALL = "stop-all"
+    CAPACITY = "capacity"
+    HEALTH = "health"
+    INSTANCES = "instances"
+    """How many instances of a clone there may be."""
     STICKINESS = "stickiness"
     PRIORITY = "priority"
 
@@ -76,20 +85,19 @@ class Blocker:
 def candidates(world: World, kin: frozenset[ResourceId]) -> tuple[Blocker, ...]:
     """Return all that could have a say in where these resources run, the quickest cure first."""
     configuration, status = world
-    tops = tuple(
-        dict.fromkeys(
-            group.id if (group := configuration.group_of(item.id)) else item.id
-            for item in configuration.primitives
-            if item.id in kin
-        )
-    )
+    mine = (item.id for item in configuration.primitives if item.id in kin)
+    tops = tuple(dict.fromkeys(_top(configuration, name) for name in mine))
+    inner = {clone.member for clone in configuration.clones if clone.id in tops}
     return (
         *_of_cluster(configuration, status),
         *_of_nodes(configuration, status),
         *_of_resources(configuration, kin),
         *_of_failures(configuration, status, kin),
         *_of_tops(configuration, tops),
-        *_of_constraints(configuration, {*kin, *tops}),
+        *_of_tickets(configuration, status, {*kin, *tops, *inner}),
+        *_of_constraints(configuration, {*kin, *tops, *inner}),
+        *_of_capacity(configuration, kin),
+        *_of_instances(configuration, tops),
         *_of_weights(configuration, status, tops),
     )
 
@@ -109,6 +117,9 @@ def _of_cluster(configuration: Configuration, status: ClusterStatus) -> Iterable
         cure = "'ha node maintenance --all --off' ends it"
         kind = BlockerKind.CLUSTER_MAINTENANCE
         yield Blocker(kind, "", "the cluster is in maintenance", cure)
+    if configuration.options.stop_all:
+        text = "all resources are to be stopped ('options.stop_all')"
+        yield Blocker(BlockerKind.STOP_ALL, "", text, _APPLY)
 
 
 def _of_nodes(configuration: Configuration, status: ClusterStatus) -> Iterable[Blocker]:
@@ -136,6 +147,10 @@ def _of_nodes(configuration: Configuration, status: ClusterStatus) -> Iterable[B
             text = f"{name} is {'not heard' if state is NodeState.SUSPECT else 'about to report'}"
             yield Blocker(BlockerKind.WAITING, name, text, "that ends by itself", name)
         reach = observed.connectivity if observed is not None else None
+        red = [key for key, _ in node.attributes if key.startswith(_HEALTH)]
+        if red and configuration.options.health.strategy != "none":
+            text = f"the health of {name} counts ({', '.join(red)})"
+            yield Blocker(BlockerKind.HEALTH, name, text, "repair it, and tell so", name)
         if configuration.ping.targets and reach is not None and reach.missed:
             text = f"{name} does not reach {', '.join(reach.missed)}"
             cure = "repair the network there"
@@ -180,7 +195,8 @@ def _of_failures(
             (node.name, item)
             for node in status.nodes
             for item in node.instances
-            if item.resource == primitive.id and (item.failure is not None or item.fail_count)
+            if plain(item.resource) == primitive.id
+            and (item.failure is not None or item.fail_count)
         ]
         closes = any(
             i.failure is not None and i.failure.on_fail is OnFail.STANDBY for _, i in found
@@ -203,7 +219,8 @@ def _failure(resource: ResourceId, found: list[tuple[NodeName, Instance]]) -> Bl
 
 def _of_tops(configuration: Configuration, tops: tuple[ResourceId, ...]) -> Iterable[Blocker]:
     for top in tops:
-        own = {top, *_members(configuration, top)}
+        inner = {c.member for c in configuration.clones if c.id == top}
+        own = {top, *inner, *_members(configuration, top)}
         commanded = [
             location
             for location in configuration.locations
@@ -256,11 +273,42 @@ def _of_constraints(configuration: Configuration, names: set[ResourceId]) -> Ite
             yield Blocker(BlockerKind.ORDERING, order.id, text, _APPLY)
 
 
+def _of_tickets(
+    configuration: Configuration, status: ClusterStatus, names: set[ResourceId]
+) -> Iterable[Blocker]:
+    here = {item.name for item in status.tickets if item.granted and not item.standby}
+    wanted = (item.ticket for item in configuration.tickets if item.resource in names)
+    for ticket in dict.fromkeys(wanted):
+        if ticket not in here:
+            cure = f"'ha ticket grant {ticket} --reason TEXT' allows it here"
+            yield Blocker(BlockerKind.TICKET, ticket, f"ticket {ticket} is not here", cure)
+
+
+def _of_capacity(configuration: Configuration, kin: frozenset[ResourceId]) -> Iterable[Blocker]:
+    if configuration.options.strategy is Strategy.DEFAULT:
+        return
+    if not any(item.utilization for item in configuration.primitives if item.id in kin):
+        return
+    for node in sorted(configuration.nodes, key=lambda item: item.name):
+        if not node.witness:
+            text = f"{node.name} has only so much room"
+            cure = "more 'capacity' of that node, or less 'utilization' of what runs there"
+            yield Blocker(BlockerKind.CAPACITY, node.name, text, cure, node.name)
+
+
+def _of_instances(configuration: Configuration, tops: tuple[ResourceId, ...]) -> Iterable[Blocker]:
+    for clone in configuration.clones:
+        if clone.id in tops and clone.instances_max is not None:
+            count = clone.instances_max
+            text = f"there may be {count} {'instance' if count == 1 else 'instances'} of {clone.id}"
+            yield Blocker(BlockerKind.INSTANCES, clone.id, text, _APPLY)
+
+
 def _of_weights(
     configuration: Configuration, status: ClusterStatus, tops: tuple[ResourceId, ...]
 ) -> Iterable[Blocker]:
     active = {
-        i.resource
+        plain(i.resource)
         for n in status.nodes
         for i in n.instances
         if i.state is not InstanceState.STOPPED
@@ -279,14 +327,23 @@ def _of_weights(
             cure = f"'ha resource move {top} --to NODE' moves it"
             yield Blocker(BlockerKind.STICKINESS, top, text, cure)
     for top in tops:
-        item = configuration.group(top) or configuration.primitive(top)
+        item = configuration.clone(top) or configuration.group(top) or configuration.primitive(top)
         priority = item.meta.priority if item is not None else None
         if priority:
             text = f"{top} chooses its node by priority {priority}"
             yield Blocker(BlockerKind.PRIORITY, top, text, _APPLY)
 
 
+def _top(configuration: Configuration, resource: ResourceId) -> ResourceId:
+    """Return the top-level resource that a primitive is, or is in."""
+    clone = configuration.clone_of(resource)
+    group = configuration.group_of(resource)
+    return clone.id if clone else group.id if group else resource
+
+
 def _members(configuration: Configuration, top: ResourceId) -> tuple[ResourceId, ...]:
+    clone = configuration.clone(top)
+    top = clone.member if clone is not None else top
     group = configuration.group(top)
     return group.members if group is not None else (top,)
 
@@ -296,9 +353,10 @@ def _resolved(
 ) -> tuple[_T | None, str]:
     """Return the value of an option as it holds, and which resource's word it is."""
     group = configuration.group_of(item.id)
-    own = ask(item.meta)
-    if own is not None:
-        return own, item.id
-    inherited = ask(group.meta) if group is not None else None
+    clone = configuration.clone_of(item.id)
+    for part in (item, group, clone):
+        value = ask(part.meta) if part is not None else None
+        if part is not None and value is not None:
+            return value, part.id
     name = group.id if group is not None else item.id
-    return (inherited if inherited is not None else ask(configuration.defaults.meta)), name
+    return ask(configuration.defaults.meta), name

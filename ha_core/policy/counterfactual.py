@@ -16,8 +16,10 @@ from ha_core.policy.blockers import Blocker, World, candidates
 from ha_core.policy.forecast import forecast
 from ha_core.policy.kin import kin_of
 from ha_core.policy.removal import wishing, without
+from ha_core.policy.schedule import Scheduler
 from ha_core.status import ClusterStatus
 
+Places = frozenset[NodeName]
 WORK_MAX: Final = 20_000
 """Resources placed in one search: a few seconds. A person who asks why waits no longer."""
 TRIES_MIN: Final = 8
@@ -64,32 +66,33 @@ class _Search:
         self._resource = resource
         kin = kin_of(world[0]).get(resource, frozenset((resource,)))
         self._candidates = candidates(world, kin)
+        self._scheduler = Scheduler()
         self._left = max(TRIES_MIN, work_max // (len(world[0].primitives) + 1))
         self._is_complete = True
 
     def anywhere(self) -> WayOut:
         """Look for what lets it run on another node than at present."""
-        here = self._place(self._world)
+        here = self._places(self._world)
 
-        def is_better(place: NodeName | None) -> bool:
-            return place is not None and place != here
+        def is_better(places: Places) -> bool:
+            return bool(places - here)
 
         alone = self._each(self._world, is_better)
         together: tuple[Blocker, ...] = ()
-        if not alone and here is None:
+        if not alone and not here:
             together = self._smallest(self._world, is_better)
         return WayOut(alone, together=together, is_complete=self._is_complete)
 
     def to(self, node: NodeName) -> WayOut:
         """Look for what lets it run on this node: by itself, or moved there by hand."""
 
-        def is_there(place: NodeName | None) -> bool:
-            return place == node
+        def is_there(places: Places) -> bool:
+            return node in places
 
-        if is_there(self._place(self._world)):
+        if is_there(self._places(self._world)):
             return WayOut()
         wished = wishing(self._world, self._resource, node)
-        is_movable = is_there(self._place(wished))
+        is_movable = is_there(self._places(wished))
         alone = self._each(self._world, is_there)
         with_move: tuple[Blocker, ...] = ()
         together: tuple[Blocker, ...] = ()
@@ -105,41 +108,38 @@ class _Search:
 
     # --- mechanics -----------------------------------------------------------------------
 
-    def _place(self, world: World) -> NodeName | None:
-        """Return where it runs at rest; None, too, once as much was tried as may be."""
+    def _places(self, world: World) -> Places:
+        """Return where it runs at rest; nowhere, too, once as much was tried as may be."""
         if self._left <= 0:
             self._is_complete = False
-            return None
+            return frozenset()
         self._left -= 1
-        return forecast(*world, self._at_wall_ms).place(self._resource)
+        found = forecast(*world, self._at_wall_ms, scheduler=self._scheduler, is_told=False)
+        return found.places(self._resource)
 
-    def _each(
-        self, world: World, is_goal: Callable[[NodeName | None], bool]
-    ) -> tuple[Blocker, ...]:
+    def _each(self, world: World, is_goal: Callable[[Places], bool]) -> tuple[Blocker, ...]:
         """Return the candidates without any one of which the goal is reached."""
         return tuple(
             blocker
             for blocker in self._candidates
-            if is_goal(self._place(without(world, (blocker,))))
+            if is_goal(self._places(without(world, (blocker,))))
         )
 
-    def _smallest(
-        self, world: World, is_goal: Callable[[NodeName | None], bool]
-    ) -> tuple[Blocker, ...]:
+    def _smallest(self, world: World, is_goal: Callable[[Places], bool]) -> tuple[Blocker, ...]:
         """Return candidates without which the goal is reached, none of which can be left out; none
         if it is not reached without all of them, or if there was too much to try.
 
         What needs the configuration changed is left out first: it is the last resort.
         """
         needed = list(self._candidates)
-        if not needed or not is_goal(self._place(without(world, needed))):
+        if not needed or not is_goal(self._places(without(world, needed))):
             return ()
         is_smaller = True
         while is_smaller:
             is_smaller = False
             for blocker in reversed(tuple(needed)):
                 rest = [item for item in needed if item is not blocker]
-                if is_goal(self._place(without(world, rest))):
+                if is_goal(self._places(without(world, rest))):
                     needed, is_smaller = rest, True
         return tuple(needed) if self._is_complete else ()
 

@@ -12,10 +12,10 @@ from typing import Final
 
 from ha_core.config.choices import Role
 from ha_core.config.model import Configuration
-from ha_core.config.units import units
+from ha_core.config.units import plain, units
 from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.policy.kin import kin_of
-from ha_core.policy.schedule import schedule
+from ha_core.policy.schedule import Scheduler
 from ha_core.policy.transition import ActionKey, ActionKind, Transition
 from ha_core.status import ClusterStatus, Instance, InstanceState, NodeState, NodeStatus
 
@@ -92,6 +92,12 @@ class Forecast:
         """Return where the primitive runs at the end, or None."""
         return next((node for name, node in running(self.status) if name == resource), None)
 
+    def places(self, resource: ResourceId) -> frozenset[NodeName]:
+        """Return where the primitive, or any instance of it, runs at the end."""
+        return frozenset(
+            node for name, node in running(self.status) if resource in (name, plain(name))
+        )
+
 
 def forecast(
     configuration: Configuration,
@@ -99,11 +105,17 @@ def forecast(
     at_wall_ms: Millis,
     moments: Iterable[Moment] = (),
     limit_of: Callable[[ActionKey], Millis] = lambda key: 0,
+    scheduler: Scheduler | None = None,
+    *,
+    is_told: bool = True,
 ) -> Forecast:
     """Return what will be done, the moments coming in their order; before the first one nothing is
     planned.
+
+    `scheduler`: of who asks often. Without `is_told` the last plan's decisions give no reasons.
     """
     walk = _Walk(configuration, limit_of)
+    scheduler = scheduler if scheduler is not None else Scheduler()
     begin = (Moment(0, "", lambda same: same, 0),)
     plan, is_at_rest, ran = Transition(), True, tuple(running(status))
     for moment in sorted(tuple(moments) or begin, key=lambda item: item.at_ms):
@@ -113,7 +125,7 @@ def forecast(
         gone = [place for place in before if place not in still]
         walk.end((*gone, *moment.ended), moment.since_ms)
         for _ in range(ROUNDS_MAX):
-            plan = schedule(configuration, status, at_wall_ms)
+            plan = scheduler.plan(configuration, status, at_wall_ms, is_told=False)
             strangers = _strangers(configuration, status)
             if not plan.actions and not strangers:
                 break
@@ -122,6 +134,8 @@ def forecast(
             status = _meant(carried_out(status, part, strangers), status, part)
         else:
             is_at_rest = False
+    if is_told:
+        plan = scheduler.plan(configuration, status, at_wall_ms)
     return Forecast(ran, tuple(walk.steps), tuple(walk.ended), status, plan, is_at_rest)
 
 

@@ -12,7 +12,8 @@ from typing import Final
 from ha_core import commands
 from ha_core.commands import Command
 from ha_core.config.change import apply_command, with_move
-from ha_core.config.model import Location, Meta, TargetRole
+from ha_core.config.model import Configuration, Location, Meta, Node, TargetRole
+from ha_core.config.units import plain, units
 from ha_core.ids import ConstraintId, NodeName, ResourceId
 from ha_core.policy.blockers import Blocker, BlockerKind, World
 from ha_core.status import (
@@ -21,6 +22,7 @@ from ha_core.status import (
     InstanceState,
     NodeState,
     NodeStatus,
+    Ticket,
 )
 
 WISH: Final = ConstraintId("wish")
@@ -75,7 +77,7 @@ def _offline(world: World, blocker: Blocker) -> World:
     old = {item.resource: item for item in known.instances}
     instances = tuple(
         _stopped(old.get(item.id, Instance(item.id, InstanceState.STOPPED)))
-        for item in sorted(configuration.primitives, key=lambda item: item.id)
+        for item in sorted(units(configuration), key=lambda item: item.id)
     )
     back = replace(known, state=NodeState.ONLINE, instances=instances)
     others = [node for node in status.nodes if node.name != name]
@@ -108,6 +110,49 @@ def _connectivity(world: World, blocker: Blocker) -> World:
     return _with_statuses(world, change)
 
 
+def _ticket(world: World, blocker: Blocker) -> World:
+    others = [item for item in world[1].tickets if item.name != blocker.subject]
+    tickets = (*others, Ticket(blocker.subject, granted=True))
+    kept = tuple(sorted(tickets, key=lambda item: item.name))
+    return world[0], replace(world[1], tickets=kept)
+
+
+def _stop_all(world: World, blocker: Blocker) -> World:
+    options = replace(world[0].options, stop_all=False)
+    return replace(world[0], options=options), world[1]
+
+
+def _capacity(world: World, blocker: Blocker) -> World:
+    """The node has room for everything."""
+    amounts: dict[str, int] = {}
+    for item in world[0].primitives:
+        for name, amount in item.utilization:
+            amounts[name] = amounts.get(name, 0) + max(amount, 0)
+
+    def change(node: Node) -> Node:
+        told = dict(node.capacity)
+        room = {name: told.get(name, 0) + amount for name, amount in amounts.items()}
+        return replace(node, capacity=tuple((told | room).items()))
+
+    return _with_node(world, blocker.subject, change)
+
+
+def _health(world: World, blocker: Blocker) -> World:
+    def change(node: Node) -> Node:
+        kept = tuple(pair for pair in node.attributes if not pair[0].startswith("#health-"))
+        return replace(node, attributes=kept)
+
+    return _with_node(world, blocker.subject, change)
+
+
+def _instances(world: World, blocker: Blocker) -> World:
+    clones = tuple(
+        replace(clone, instances_max=None) if clone.id == blocker.subject else clone
+        for clone in world[0].clones
+    )
+    return replace(world[0], clones=clones), world[1]
+
+
 # --- resources -----------------------------------------------------------------------------
 
 
@@ -130,7 +175,7 @@ def _failure(world: World, blocker: Blocker) -> World:
             state = InstanceState.STARTED if is_monitor else InstanceState.STOPPED
         return replace(item, state=state, fail_count=0, failure=None)
 
-    return _with_instances(world, lambda _, item: item.resource == blocker.subject, mended)
+    return _with_instances(world, lambda _, item: plain(item.resource) == blocker.subject, mended)
 
 
 def _commands(world: World, blocker: Blocker) -> World:
@@ -145,22 +190,35 @@ def _not_listed(world: World, blocker: Blocker) -> World:
 
 
 def _stickiness(world: World, blocker: Blocker) -> World:
-    group = world[0].group(ResourceId(blocker.subject))
-    for name in group.members if group is not None else (blocker.subject,):
+    for name in _within(world[0], blocker.subject):
         world = _with_meta(world, name, lambda meta: replace(meta, stickiness=0))
     return world
 
 
 def _priority(world: World, blocker: Blocker) -> World:
     configuration, status = world
+
+    def change(meta: Meta) -> Meta:
+        return replace(meta, priority=None)
+
     groups = tuple(
-        replace(group, meta=replace(group.meta, priority=None))
-        if group.id == blocker.subject
-        else group
+        replace(group, meta=change(group.meta)) if group.id == blocker.subject else group
         for group in configuration.groups
     )
-    world = replace(configuration, groups=groups), status
-    return _with_meta(world, blocker.subject, lambda meta: replace(meta, priority=None))
+    clones = tuple(
+        replace(clone, meta=change(clone.meta)) if clone.id == blocker.subject else clone
+        for clone in configuration.clones
+    )
+    world = replace(configuration, groups=groups, clones=clones), status
+    return _with_meta(world, blocker.subject, change)
+
+
+def _within(configuration: Configuration, top: str) -> tuple[ResourceId, ...]:
+    """Return the primitives of a top-level resource."""
+    clone = configuration.clone(ResourceId(top))
+    name = clone.member if clone is not None else ResourceId(top)
+    group = configuration.group(name)
+    return group.members if group is not None else (name,)
 
 
 # --- constraints ---------------------------------------------------------------------------
@@ -193,6 +251,11 @@ def _commanded_by(world: World, command: Command) -> World:
     return apply_command(world[0], command), world[1]
 
 
+def _with_node(world: World, name: str, change: Callable[[Node], Node]) -> World:
+    nodes = tuple(change(node) if node.name == name else node for node in world[0].nodes)
+    return replace(world[0], nodes=nodes), world[1]
+
+
 def _with_meta(world: World, name: str, change: Callable[[Meta], Meta]) -> World:
     configuration, status = world
     primitives = tuple(
@@ -220,7 +283,7 @@ def _with_instances(
 
 
 def _stopped(item: Instance) -> Instance:
-    return replace(item, state=InstanceState.STOPPED, pending="", free_after_ms=0)
+    return replace(item, state=InstanceState.STOPPED, pending="", free_after_ms=0, role=None)
 
 
 _REMOVALS: Final[dict[BlockerKind, Callable[[World, Blocker], World]]] = {
@@ -242,6 +305,11 @@ _REMOVALS: Final[dict[BlockerKind, Callable[[World, Blocker], World]]] = {
     BlockerKind.RULE: _rule,
     BlockerKind.COLOCATION: _colocation,
     BlockerKind.ORDERING: _ordering,
+    BlockerKind.TICKET: _ticket,
+    BlockerKind.STOP_ALL: _stop_all,
+    BlockerKind.CAPACITY: _capacity,
+    BlockerKind.HEALTH: _health,
+    BlockerKind.INSTANCES: _instances,
     BlockerKind.STICKINESS: _stickiness,
     BlockerKind.PRIORITY: _priority,
 }

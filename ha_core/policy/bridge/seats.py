@@ -164,7 +164,7 @@ class Seats:
         node = NodeName(self._names[reason.node]) if reason.node is not None else None
         cure = ""
         if code == "ticket":
-            cure = f"'ha ticket grant {reason.other}' allows it here"
+            cure = f"'ha ticket grant {reason.other} --reason TEXT' allows it here"
         elif code == "stop-all":
             cure = "'options.stop_all: false' wants what is configured"
         score = reason.score if node is not None else None
