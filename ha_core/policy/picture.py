@@ -128,9 +128,14 @@ class Picture:
     def migrates(self, resource: ResourceId) -> bool:
         """Return whether a live migration of the primitive has begun and not ended."""
         return any(
-            item.migrated_from is not None or item.pending == "migrate_to"
+            item.migrated_to is not None or item.pending == "migrate_to"
             for _, item in self.instances(resource)
         )
+
+    def migration_target(self, resource: ResourceId) -> NodeName | None:
+        """Return where its live migration leads, or is to lead."""
+        sent = [item.migrated_to for _, item in self.instances(resource)]
+        return next((node for node in sent if node is not None), self.intended(resource))
 
     def unknown(self, resource: ResourceId) -> list[NodeName]:
         """Return the reachable nodes of which nobody knows whether the primitive runs there."""

@@ -34,8 +34,14 @@ class Observations:
         self.found: list[Observed] = []
         for resource in sorted(picture.seen, key=picture.catalog.position):
             moves = dict(self._moves(resource)) if picture.migrates(resource) else {}
-            for node, instance in picture.instances(resource):
+            instances = picture.instances(resource)
+            sent = {item.migrated_to for _, item in instances}
+            coming = {NodeName(m.target) for m in moves.values() if m.is_partial} & sent
+            for node, instance in instances:
                 self._read(resource, node, instance, moves.get(node))
+            for node in sorted(coming - {node for node, _ in instances}):
+                # It was sent: to the engine it is on both nodes until it has arrived.
+                self._read(resource, node, Instance(resource, InstanceState.STARTED), None)
 
     def _read(
         self, resource: ResourceId, node: NodeName, item: Instance, move: Migration | None
@@ -75,15 +81,17 @@ class Observations:
     def _moves(self, resource: ResourceId) -> Iterator[tuple[NodeName, Migration]]:
         """Yield the live migration that has begun, by the node that it comes from.
 
-        What has arrived is still under way: its source has to be stopped.
+        What has arrived is still under way: its source has to be stopped. What was sent to a node
+        that cannot take it is neither here nor there, and what failed to arrive is on both.
         """
         picture = self._picture
+        target = picture.migration_target(resource)
+        arrived = dict(picture.instances(resource)).get(target) if target is not None else None
+        if target is None or (arrived is not None and arrived.state is InstanceState.FAILED):
+            return
         for node, item in picture.instances(resource):
-            source, target = item.migrated_from, picture.intended(resource)
-            if source is not None:
-                yield source, Migration(source, node, is_partial=True)
-            elif item.pending == "migrate_to" and target is not None and target != node:
-                yield node, Migration(node, target, is_partial=True)
+            if node != target and (item.migrated_to is not None or item.pending == "migrate_to"):
+                yield node, Migration(node, target, is_partial=picture.is_reachable(target))
 
 
 def _role(item: Instance) -> Role:

@@ -65,18 +65,25 @@ class Steps:
         """What stops by itself, whatever comes of other things."""
         self.after = self._sequence()
 
-    @staticmethod
-    def _is_asked(action: engine.Action) -> bool:
+    def _is_asked(self, action: engine.Action) -> bool:
         return (
             action.happens
             and (not action.is_pseudo or _is_under_way(action))
-            and not _has_arrived(action)
+            and not self._has_arrived(action)
             and action.task in _KINDS
             and action.item is not None
             and not action.item.children
             and not action.interval_ms
             and action.places != (None,)
         )
+
+    def _has_arrived(self, action: engine.Action) -> bool:
+        """Return whether it is a live migration's arrival that is over."""
+        if action.task is not Task.MIGRATE_FROM or action.item is None or action.node is None:
+            return False
+        name, resource = self._names[action.node], ResourceId(action.item.resource.id)
+        found = dict(self._picture.instances(resource)).get(name)
+        return found is not None and found.state is InstanceState.STARTED and not found.pending
 
     def _keys_of(self, action: engine.Action) -> Iterable[ActionKey]:
         assert action.item is not None
@@ -332,14 +339,6 @@ def _is_under_way(action: engine.Action) -> bool:
         return False
     seen = action.item.observed.get(action.node)
     return seen is not None and seen.pending is Task.START
-
-
-def _has_arrived(action: engine.Action) -> bool:
-    """Return whether it is a live migration's arrival that is over."""
-    if action.task is not Task.MIGRATE_FROM or action.item is None or action.node is None:
-        return False
-    seen = action.item.observed.get(action.node)
-    return seen is not None and bool(seen.role) and seen.pending is None
 
 
 def _is_formal(tie: Tie) -> bool:

@@ -337,6 +337,7 @@ def _on(case: Case, words: list[str]) -> None:
         role=Role(given["role"]) if "role" in given else None,
         promotion_score=score(given["score"]) if "score" in given else None,
         migrated_from=NodeName(given["from"]) if "from" in given else None,
+        migrated_to=NodeName(given["to"]) if "to" in given else None,
     )
     if "stale" in words:
         case.restarts.append(resource)
