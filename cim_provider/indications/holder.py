@@ -12,6 +12,8 @@ from typing import Final
 
 from cim_provider.engine import EngineState
 from cim_provider.indications import outbox, picture as pictures, policies
+from cim_provider.indications.alerts import alerts_of
+from cim_provider.indications.events import Event
 from cim_provider.indications.keeper_events import Found, raised_events, stamped
 from cim_provider.indications.keeping import change
 from cim_provider.indications.matching import Matcher, Unnumbered
@@ -183,8 +185,9 @@ class Holder:
         if registry.subscriptions and view.engine is EngineState.RUNNING and is_new:
             seen = await self._around.picture(matcher.watched)
             if self.base is not None:
-                changes = pictures.differences(self.base, seen)
-                found += [Found(pictures.event_of(each), each) for each in changes]
+                for each in pictures.differences(self.base, seen):
+                    events = (pictures.event_of(each), *alerts_of(each))
+                    found.append(Found(events, each))
         if not await self._tell_all(found, matcher):
             return
         if seen is not None:
@@ -214,22 +217,23 @@ class Holder:
         while position < len(found):
             chosen: list[Unnumbered] = []
             told: list[Found] = []
-            # What was raised together is told together: one write removes it.
-            while position < len(found) and not (_is_full(chosen) and _is_end(found[position - 1])):
+            while position < len(found) and not _is_full(chosen):
                 each = found[position]
-                self._serial += 1
-                name = f"{self._around.host}:{self._around.start}:{self._serial}"
-                fixed = stamped(each, name, self._around.wall_ms(), self._around.host)
-                matched = matcher.match(each.event, fixed, self._around.now_s())
+                matched = [item for event in each.events for item in self._match(event, matcher)]
                 chosen += matched
                 if matched or each.key:
                     told.append(each)
                 position += 1
-                if position % 20 == 0:
-                    await asyncio.sleep(0)
+                await asyncio.sleep(0)
             if told and not await self._write_batch(chosen, told):
                 return False
         return True
+
+    def _match(self, event: Event, matcher: Matcher) -> list[Unnumbered]:
+        around = self._around
+        self._serial += 1
+        name = f"{around.host}:{around.start}:{self._serial}"
+        return matcher.match(event, stamped(name, around.wall_ms(), around.host), around.now_s())
 
     async def _write_batch(self, chosen: list[Unnumbered], told: list[Found]) -> bool:
         """Give out numbers and write; return whether it is on the shelf."""
@@ -368,10 +372,6 @@ class Holder:
             log.warning("%s", text)
         await change(self._shelf, self._around.reader, edit)
         self._settle_due_s = now_s
-
-
-def _is_end(found: Found) -> bool:
-    return found.change is not None or bool(found.key)
 
 
 def _is_full(chosen: list[Unnumbered]) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, cast
 
-from cim_provider.indications.events import Event
+from cim_provider.indications.events import Embedded, Event
 from cim_provider.indications.keeping import ShelfError
 from cim_provider.indications.outbox import DamagedError
 from cim_provider.indications.picture import Difference
@@ -26,12 +26,11 @@ RAISED_CHARACTERS_MAX: Final = 200 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One event to be told: from a change, or raised (and then the last one removes `key`)."""
+    """Events that are told together: of one change, or raised together under `key`."""
 
-    event: Event
+    events: tuple[Event, ...]
     change: Difference | None = None
     key: str = ""
-    identifier: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +44,21 @@ class Alert:
     """Names what it is about: repetitions are told by it."""
 
 
+def plain(event: Event) -> dict[str, Value]:
+    """Return the properties of an event that embeds nothing."""
+    return {name: value for name, value in event.values.items() if not isinstance(value, Embedded)}
+
+
 async def raise_alerts(shelf: Shelf, name: str, alerts: Sequence[Alert], wall_ms: int) -> None:
     """Let all subscribers know; returns when nothing can be lost any more.
 
     `name` is unique, and begins with what sorts by time. Raises ShelfError.
     """
     time = cim_time(wall_ms)
+    times = {"IndicationTime": time, "EventTime": time, "Time": time}
     for start in range(0, len(alerts), RAISED_EVENTS_MAX):
         part = alerts[start : start + RAISED_EVENTS_MAX]
-        rows = [
-            [a.class_name, a.namespace, {"IndicationTime": time, **a.values}, a.element]
-            for a in part
-        ]
+        rows = [[a.class_name, a.namespace, {**times, **a.values}, a.element] for a in part]
         text = json.dumps(rows)
         if len(text) > RAISED_CHARACTERS_MAX:
             raise ShelfError(f"alerts of {len(text)} characters, at most {RAISED_CHARACTERS_MAX}")
@@ -72,13 +74,9 @@ def raised_events(items: Mapping[str, Item]) -> list[Found]:
     for key in sorted(keys, key=lambda each: (items[each].revision, each)):
         try:
             rows = cast(list[list[object]], json.loads(items[key].text))
-            events = [_event(row) for row in rows]
+            found.append(Found(tuple(_event(row) for row in rows), None, key))
         except (ValueError, TypeError) as fault:
             raise DamagedError(f"{key[:80]} cannot be read: {fault}") from fault
-        name = key.removeprefix(RAISED)
-        for number, event in enumerate(events):
-            is_last = number == len(events) - 1
-            found.append(Found(event, None, key if is_last else "", f"{name}.{number}"))
     return found
 
 
@@ -91,11 +89,13 @@ def _event(row: list[object]) -> Event:
     return Event(str(class_name), str(namespace), plain, str(element))
 
 
-def stamped(found: Found, name: str, wall_ms: int, host: str) -> dict[str, str]:
-    """Return what all copies of an event's indication bear."""
+def stamped(name: str, wall_ms: int, host: str) -> dict[str, str]:
+    """Return what all copies of an event's indication bear; `name` is its own."""
     return {
-        "IndicationIdentifier": f"beatkeeper:{found.identifier or name}",
+        "IndicationIdentifier": f"beatkeeper:{name}",
         "IndicationTime": cim_time(wall_ms),
+        "EventTime": cim_time(wall_ms),
+        "Time": cim_time(wall_ms),
         "SourceInstanceHost": host,
     }
 

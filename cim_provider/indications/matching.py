@@ -14,6 +14,7 @@ from typing import Final
 
 import pywbem
 
+from cim_provider.indications import alerts
 from cim_provider.indications.events import Embedded, Event, EventSubject, declared
 from cim_provider.indications.picture import Watched, namespace_of, watched_by
 from cim_provider.indications.registry import ENABLED, Destination, Filter, Registry, Subscription
@@ -125,6 +126,7 @@ class Matcher:
             try:
                 select = parsed(chosen.query, chosen.language)
                 watched |= watched_by(select, names, catalog)
+                watched |= self._watched_for_alerts(select, names)
             except QueryFault:
                 continue  # a later version made it, which knows more of the language
             known = before._repeats.get(subscription) if before is not None else None
@@ -132,6 +134,13 @@ class Matcher:
             where = frozenset(namespace_of(name).lower() for name in names)
             self._ready.append(_Ready(chosen, destination, select, where, repeats))
         self.watched: Watched = frozenset(watched)
+
+    def _watched_for_alerts(self, select: Select, names: Iterable[str]) -> Watched:
+        model = self._schema.namespace(MODEL)
+        is_asked = MODEL in map(namespace_of, names) and model is not None
+        if is_asked and model is not None and model.is_a(alerts.ALERT_CLASS, select.class_name):
+            return alerts.WATCHED
+        return frozenset()
 
     def match(self, event: Event, fixed: Mapping[str, str], now_s: float) -> list[Unnumbered]:
         """Return what the subscriptions make of an event.

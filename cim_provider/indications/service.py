@@ -4,17 +4,24 @@ Owns: the composition. `Indications.area` goes into `Mapping`, and `run` beside
 it; `raise_alerts` is how other parts of the server tell listeners something.
 """
 
+# pywbem has no annotations: its calls would be untyped.
+# mypy: allow-untyped-calls
+
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from itertools import count
+from typing import Final
+
+import pywbem
 
 from cim_provider.engine import ClusterEngine
+from cim_provider.indications.alerts import ALERT_CLASS, alert
 from cim_provider.indications.base_store import BaseStore
 from cim_provider.indications.export import Exporter, Policy
 from cim_provider.indications.keeper import Keeper
-from cim_provider.indications.keeper_events import Alert, raise_alerts
-from cim_provider.indications.keeping import RegistryReader
+from cim_provider.indications.keeper_events import Alert, plain, raise_alerts
+from cim_provider.indications.keeping import RegistryReader, ShelfError
 from cim_provider.indications.registry import Registry
 from cim_provider.indications.rows import (
     ASSOCIATIONS,
@@ -34,10 +41,21 @@ from cim_provider.indications.writers import (
     ServiceWriter,
     SubscriptionWriter,
 )
-from cim_provider.mapping.area import Area
+from cim_provider.mapping.area import Area, MethodCall
+from cim_provider.mapping.catalog import refuse
+from cim_provider.mapping.cluster import cluster_ref
 from cim_provider.mapping.interop import INDICATIONS
 from cim_provider.mapping.operations import Mapping
-from cim_provider.schema import Schema
+from cim_provider.mapping.rows import Value
+from cim_provider.schema import MODEL, Schema
+from cim_provider.wbem.errors import Status
+from cim_provider.wbem.operations import MethodResult
+
+TESTS_MAX: Final = 1000
+MESSAGE_CHARACTERS_MAX: Final = 1024
+_INVALID: Final = 5
+_UNKNOWN: Final = 5
+"""Value of Type."""
 
 
 class Indications:
@@ -79,6 +97,7 @@ class Indications:
                 SERVICE_CLASS: ServiceWriter(editor),
             },
             holders=(self,),
+            methods={(ALERT_CLASS, "SendTestIndications"): self._send_test},
         )
 
     @property
@@ -102,6 +121,30 @@ class Indications:
         wall_ms = self._wall_ms()
         name = f"{wall_ms:014}-{self._start}-{next(self._raised):06}"
         await raise_alerts(self._shelf, name, alerts, wall_ms)
+
+    async def _send_test(self, call: MethodCall) -> MethodResult:
+        """SendTestIndications: returns when none of them can be lost."""
+        count, text = call.given.get("Count"), call.given.get("Message")
+        number = int(count) if isinstance(count, int) else 1
+        message = str(text) if text is not None else "test"
+        if not 1 <= number <= TESTS_MAX or len(message) > MESSAGE_CHARACTERS_MAX:
+            return MethodResult(pywbem.Uint32(_INVALID))
+        texts = [message] if number == 1 else [f"{message} {n + 1}" for n in range(number)]
+        about = cluster_ref(MODEL)
+        values: dict[str, Value] = {
+            "AlertType": 1,
+            "OtherAlertType": "test",
+            "PerceivedSeverity": 2,
+        }
+        alerts = [
+            alert(about, _UNKNOWN, "LHA000", each, ProbableCause=1, **values) for each in texts
+        ]
+        raised = [Alert(e.class_name, e.namespace, plain(e), e.element) for e in alerts]
+        try:
+            await self.raise_alerts(raised)
+        except ShelfError as fault:
+            refuse(Status.FAILED, str(fault))
+        return MethodResult(pywbem.Uint32(0))
 
     def keeper(
         self,

@@ -109,6 +109,7 @@ METHODS: Final[Mapping[str, Role]] = MappingProxyType(
     {
         "GetCentralInstances": Role.VIEW,
         "RequestStateChange": Role.OPERATE,
+        "SendTestIndications": Role.OPERATE,
         "SetManaged": Role.OPERATE,
         "SetMaintenance": Role.OPERATE,
         "StartService": Role.ADMINISTER,

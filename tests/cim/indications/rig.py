@@ -204,6 +204,10 @@ class Listener:
                 found.append(each)
         return found
 
+    async def wait_raw(self, count: int) -> None:
+        """Wait until so many have come, whatever they are."""
+        await until(lambda: len(self.got) >= count)
+
     async def wait(self, count: int, seconds: float = 30.0) -> None:
         """Wait until so many different indications have come."""
         until_s = time.monotonic() + seconds

@@ -424,3 +424,27 @@ def test_two_that_believe_to_hold_cannot_both_give_out_numbers(tmp_path: Path) -
         assert sorted(set(pairs)) == [(pairs[0][0], 0), (pairs[0][0], 1)]
 
     run(work)
+
+
+def test_alerts_follow_from_changes_of_the_cluster(tmp_path: Path) -> None:
+    async def work() -> None:
+        engine = MemoryEngine(cluster())
+        node = Node(engine, tmp_path)
+        with listening() as listener:
+            await node.subscribe(listener.url, "SELECT * FROM LinuxHA_Indication")
+            engine.become(revision=cluster().revision + 1)
+            await listener.wait(1)
+            engine.change_node("n2", state="lost")
+            await listener.wait(2)
+            engine.change_node("n2", state="online")
+            await listener.wait(3)
+        changed, lost, back = listener.got
+        assert changed.classname == "HA_Indication"
+        assert (changed["Type"], changed["Message"]) == (4, "Got an indication: evt:cib_changed")
+        assert (lost["PerceivedSeverity"], lost["ProbableCause"]) == (6, 72)
+        assert lost["AlertingManagedElement"].startswith("root/cimv2:HA_ClusterNode.")
+        assert (back["PerceivedSeverity"], back["ProbableCause"]) == (2, 59)
+        assert back["EventID"] == lost["EventID"]
+        await node.stop()
+
+    run(work)
