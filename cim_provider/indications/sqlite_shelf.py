@@ -62,7 +62,9 @@ class SqliteShelf:
     async def write(self, puts: Mapping[str, str | None], conditions: Mapping[str, int]) -> Written:
         """See `Shelf`."""
         try:
-            return self._write(puts, conditions)
+            written = self._write(puts, conditions)
+            self._look()
+            return written
         except sqlite3.Error as fault:
             return Written(Code.REFUSED, f"the queue on disk cannot be written: {fault}")
 
@@ -89,7 +91,6 @@ class SqliteShelf:
                 else:
                     row_values = (key, text, number)
                     self._db.execute("INSERT OR REPLACE INTO shelf VALUES (?, ?, ?)", row_values)
-        self._look()
         return Written(Code.DONE, "", int(number))
 
     async def changed(self, since: int) -> None:
