@@ -18,7 +18,7 @@ INPUTS ?= 1000000
 WORKERS ?= auto
 ARGS ?=
 
-.PHONY: help run demo test test-root is-root check lint format types imports unit sim model fuzz bench clean
+.PHONY: help run demo test test-root is-root check lint format types imports unit sim model fuzz bench tools clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -73,8 +73,10 @@ fuzz: $(VENV)/.dev ## INPUTS nearly right requests to the WBEM server's HTTP and
 bench: $(VENV)/.dev ## the project's own measurements, printed as a table
 	@for script in benchmarks/[a-z]*.py benchmarks/wbem; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
 
+tools: .tools/bin/pywbemcli ## clients that tests use where they are there, in an environment of their own
+
 clean: ## remove everything that can be made again, the environment included
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .tools build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -83,6 +85,11 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make an environment:" \
 		"'apt-get install python3-venv'." >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
+
+# It wants another version of click than we do.
+.tools/bin/pywbemcli: | $(BIN)/python
+	@$(PYTHON) -m venv .tools
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check 'pywbemtools>=1.4'
 
 # A stamp holds the packaging half of pyproject.toml: whoever only changes tool settings, or checks
 # out another commit, asks no package index.

@@ -244,10 +244,13 @@ def _reads_yaml(path: Path, name: str) -> bool:
     return name.partition(".")[0] == "yaml" and path.relative_to(ROOT).parts[1] == "config"
 
 
-MEETING_PLACES = [("cim_provider", "engines", name) for name in ("ha_core.py", "ha_core_shelf.py")]
+MEETING_PLACES = [
+    ("cim_provider", "engines", f"{name}.py")
+    for name in ("ha_core", "ha_core_shelf", "ha_core_authority")
+]
 
 
-def test_cluster_and_provider_meet_in_the_engine_and_its_shelf_only() -> None:
+def test_cluster_and_provider_meet_in_the_engine_and_what_stands_beside_it_only() -> None:
     found = [
         f"{place(path, node)} {name}"
         for path in PRODUCT
@@ -256,7 +259,7 @@ def test_cluster_and_provider_meet_in_the_engine_and_its_shelf_only() -> None:
         and name.partition(".")[0] != path.relative_to(ROOT).parts[0]
         and path.relative_to(ROOT).parts not in MEETING_PLACES
     ]
-    assert not found, f"only the ha_core engine and its shelf know both: {found}"
+    assert not found, f"only the engine, its shelf and its authority know both: {found}"
 
 
 def test_import_contracts_name_every_module_of_the_core() -> None:
