@@ -49,7 +49,7 @@ _OPTIONS: Final[_Names] = {
     **{name: name for name in ("no_quorum_acknowledgement", "wait_for_all", "two_node")},
     "last_man_standing": "last_man_standing_ms",
     "fencing_grace": "fencing_grace_ms",
-    **{name: name for name in ("strategy", "stop_all", "start_failure_is_fatal")},
+    **{name: name for name in ("strategy", "stop_all", "start_failure_is_fatal", "stop_removed")},
 }
 _HEALTH: Final[_Names] = {name: name for name in keys.HEALTH.keys}
 _LINK: Final[_Names] = {

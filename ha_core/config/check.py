@@ -109,7 +109,8 @@ def _node(configuration: Configuration, node: Node) -> Iterable[Fault]:
         yield Fault(f"{path}.addresses", f"{text}; allowed: with an address on another link, too")
     if node.witness and not node.voter:
         yield Fault(f"{path}.witness", "is true, but the node does not vote; allowed: one of both")
-    yield from bad_parameters(f"{path}.attributes", node.attributes)
+    rules = (limits.NODE_ATTRIBUTE, limits.NODE_ATTRIBUTE_ALLOWED)
+    yield from bad_parameters(f"{path}.attributes", node.attributes, *rules)
     yield from bad_sizes(f"{path}.capacity", node.capacity)
 
 

@@ -14,7 +14,6 @@ from ha_core.config.model import (
     Configuration,
     Constraint,
     Location,
-    LossPolicy,
     OnFail,
     Operation,
     OrderedAction,
@@ -197,9 +196,6 @@ def _named(configuration: Configuration) -> Iterable[tuple[str, ResourceId, str]
             yield place, resource, str(action) if action in _MOVES else ""
     for ticket in configuration.tickets:
         yield _place(ticket, "role", ticket.ticket), ticket.resource, _role(ticket.role)
-        is_demoted = ticket.loss_policy is LossPolicy.DEMOTE and ticket.role not in _OF_ROLES
-        place = _place(ticket, "loss", ticket.ticket)
-        yield place, ticket.resource, "demote" if is_demoted else ""
 
 
 def _role(role: Role | None) -> str:

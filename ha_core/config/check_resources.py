@@ -62,13 +62,17 @@ def resource_faults(configuration: Configuration) -> Iterable[Fault]:
     yield from _shared_addresses(primitives)
 
 
-def bad_parameters(path: str, parameters: Iterable[tuple[str, str]]) -> Iterable[Fault]:
+def bad_parameters(
+    path: str,
+    parameters: Iterable[tuple[str, str]],
+    pattern: re.Pattern[str] = limits.PARAMETER,
+    allowed: str = limits.PARAMETER_ALLOWED,
+) -> Iterable[Fault]:
     """Yield the faults of names and values that programs are given."""
     pairs = list(parameters)
     yield from repeated(path, (name for name, _ in pairs))
     for name, value in pairs:
-        is_good = bool(limits.PARAMETER.fullmatch(name))
-        yield from bad_name(f"{path}.{name}", name, is_good, limits.PARAMETER_ALLOWED)
+        yield from bad_name(f"{path}.{name}", name, bool(pattern.fullmatch(name)), allowed)
         yield from bad_text(f"{path}.{name}", value)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ha_core.config import keys_constraints, limits
 from ha_core.config.build_rules import MOMENTS
 from ha_core.config.faults import Fault, bad_name, bad_text, out_of_range, shown, too_many
-from ha_core.config.model import Comparison, Condition
+from ha_core.config.model import Comparison, Condition, ValueFrom
 
 
 def compared_faults(
@@ -44,6 +44,10 @@ def _condition(path: str, item: Condition) -> Iterable[Fault]:
         return
     if item.operation is not None:
         yield from compared_faults(path, item.attribute, item.operation, item.value)
+        is_list = item.operation in (Comparison.ONE_OF, Comparison.NONE_OF)
+        if is_list and item.value_from is not ValueFrom.LITERAL:
+            text = f"is {item.value_from} for the operation {item.operation}"
+            yield Fault(f"{path}.value_from", f"{text}; allowed: with a single value")
     for key, field in MOMENTS.items():
         moment_ms = getattr(item, field)
         if moment_ms is not None:

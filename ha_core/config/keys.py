@@ -238,7 +238,10 @@ NODE = Object(
             kinds.FLAG, "With true its resources move away; 'ha node standby' sets it.", "false"
         ),
         "maintenance": Key(kinds.FLAG, "With true everything on it is left as it is.", "false"),
-        "attributes": Key(_PARAMETERS, "Facts about the node, for people and programs."),
+        "attributes": Key(
+            MapOf(kinds.named(limits.NODE_ATTRIBUTE, limits.NODE_ATTRIBUTE_ALLOWED), kinds.VALUE),
+            "Facts about the node, for people, programs and rules; #health-NAME says how it is.",
+        ),
         "capacity": Key(
             CAPACITY,
             "What resources with a 'utilization' can take of it; see 'options.strategy'.",
@@ -410,6 +413,9 @@ OPTIONS = Object(
             kinds.FLAG,
             "With true a failed start rules its node out; else it counts as one failure.",
             "true",
+        ),
+        "stop_removed": Key(
+            kinds.FLAG, "With false what is no longer configured is left running.", "true"
         ),
     }
 )

@@ -38,6 +38,7 @@ from ha_core.ids import INFINITY
 Plain = dict[str, object]
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """The writer in C, where PyYAML was built with it."""
+_FLAGS = ("strategy", "stop_all", "start_failure_is_fatal", "stop_removed")
 _OF_PLACES = ("role", "discovery")
 _SCORES = ("stickiness", "priority", "migration_threshold", "prefers_connectivity")
 
@@ -178,7 +179,7 @@ def _options(options: Options) -> Plain:
         found["fencing"] = False
     if options.fencing_grace_ms != base.fencing_grace_ms:
         found["fencing_grace"] = show_duration(options.fencing_grace_ms)
-    found |= _unlike(options, base, "strategy", "stop_all", "start_failure_is_fatal")
+    found |= _unlike(options, base, *_FLAGS)
     health = _unlike(options.health, base.health, "strategy", "red", "yellow", "green", "base")
     return found | _without_empty({"health": health})
 

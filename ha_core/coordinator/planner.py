@@ -15,6 +15,7 @@ from ha_core.coordinator.record import Lost
 from ha_core.coordinator.roster import Roster
 from ha_core.fencing.rules import unfenced_by
 from ha_core.ids import Millis, NodeName, ResourceId, Term
+from ha_core.policy.conditions import has_times
 from ha_core.policy.schedule import Scheduler
 from ha_core.policy.transition import Action, ActionKey, ActionKind, Transition
 from ha_core.status import ClusterStatus, InstanceState, NodeState, NodeStatus, Ticket
@@ -111,6 +112,8 @@ class Planner:
         for location in configuration.locations:
             if location.expires_wall_ms is not None:
                 return True
+        if any(rule.condition and has_times(rule.condition) for rule in configuration.rules):
+            return True
         for record in roster.records.values():
             for item in record.instances:
                 if item.failure is not None:

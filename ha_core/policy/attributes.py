@@ -9,8 +9,12 @@ from collections.abc import Iterable
 from operator import eq, ge, gt, le, lt
 from typing import Final
 
-from ha_core.config.model import NODE_NAME, Comparison, Rule
+from ha_core.config.cib.write import metas
+from ha_core.config.model import NODE_NAME, Comparison, Role, Rule
 from ha_core.ids import INFINITY, NodeName, ResourceId
+from ha_core.policy.cib import values
+from ha_core.policy.cib.rules import Facts
+from ha_core.policy.conditions import Question, holds
 from ha_core.policy.picture import Picture, Resolved
 from ha_core.policy.scores import text
 from ha_core.policy.transition import Reason
@@ -30,12 +34,48 @@ _ORDERED: Final = {
 def rule_reasons(picture: Picture, names: tuple[ResourceId, ...]) -> Iterable[Reason]:
     """Yield what the rules on these resources give to each node."""
     for rule in picture.configuration.rules:
-        if rule.resource not in names:
+        if rule.resource not in names or rule.role is Role.PROMOTED:
             continue
-        for node in picture.nodes:
-            value = attribute(picture, node, rule.attribute)
-            if is_true(rule, value):
-                yield _told(rule, node, value, names[0])
+        for node, score in rule_scores(picture, rule):
+            yield _told(picture, rule, node, score, names[0])
+
+
+def rule_scores(picture: Picture, rule: Rule) -> Iterable[tuple[NodeName, int]]:
+    """Yield the nodes for which a rule holds, each with what it gives them."""
+    words = _own_words(picture, rule.resource) if rule.condition is not None else ({}, {})
+    for node in picture.nodes:
+        if rule.condition is None:
+            is_so = is_true(rule, attribute(picture, node, rule.attribute))
+        else:
+            facts = Facts(_attributes(picture, node), *words)
+            is_so = holds(rule.condition, Question.of(facts, picture.at_wall_ms))
+        score: int | None = rule.score
+        if rule.score_attribute:
+            value = attribute(picture, node, rule.score_attribute)
+            score = -INFINITY if value is None else values.score(value)
+        if is_so and score is not None:
+            yield node, score
+
+
+def _attributes(picture: Picture, node: NodeName) -> dict[str, str]:
+    """Return all attributes of a node, as far as something is known of them."""
+    names = (NODE_NAME, CONNECTIVITY, *dict(picture.nodes[node].attributes))
+    found = {name: attribute(picture, node, name) for name in names}
+    known = {name: value for name, value in found.items() if value is not None}
+    return {"#kind": "cluster", "#cluster-name": picture.configuration.name, **known}
+
+
+def _own_words(picture: Picture, name: ResourceId) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the parameters of a resource, and its options under Pacemaker's names."""
+    configuration = picture.configuration
+    clone = configuration.clone(name)
+    inner = clone.member if clone is not None else name
+    primitive, group = configuration.primitive(inner), configuration.group(inner)
+    owners = (clone, group or configuration.group_of(inner), primitive)
+    options = metas(configuration.defaults.meta)
+    for owner in owners:
+        options |= metas(owner.meta) if owner is not None else {}
+    return dict(primitive.parameters) if primitive is not None else {}, options
 
 
 def listed_by_rules(picture: Picture, names: tuple[ResourceId, ...]) -> Iterable[NodeName]:
@@ -108,14 +148,17 @@ def connectivity_reasons(
             yield Reason(CONNECTIVITY, words, node, -INFINITY)
 
 
-def _told(rule: Rule, node: NodeName, value: str | None, of: ResourceId) -> Reason:
+def _told(picture: Picture, rule: Rule, node: NodeName, score: int, of: ResourceId) -> Reason:
     if rule.source:
         return wish(rule, node, of)
-    what = f"has no {rule.attribute}" if value is None else f"has {rule.attribute} {value}"
-    words = f"rule {rule.id} gives {node} {text(rule.score)}: it {what}"
-    if rule.score <= -INFINITY:
-        words = f"rule {rule.id} forbids {node}: it {what}"
-    return Reason("rule", words, node, rule.score)
+    value = attribute(picture, node, rule.attribute)
+    what = f"it has no {rule.attribute}" if value is None else f"it has {rule.attribute} {value}"
+    if rule.condition is not None:
+        what = "its condition holds"
+    words = f"rule {rule.id} gives {node} {text(score)}: {what}"
+    if score <= -INFINITY:
+        words = f"rule {rule.id} forbids {node}: {what}"
+    return Reason("rule", words, node, score)
 
 
 def _known(picture: Picture, node: NodeName) -> Connectivity | None:

@@ -161,8 +161,8 @@ def _general(reading: Reading) -> list[str]:
     if reading.unwatched:
         names = listed(reading.unwatched)
         found.append(
-            f"without a monitor in the CIB, and watched here all the same: {names}; "
-            "write 'monitor: {interval: 0}' where that is not wanted"
+            f"without a monitor in the CIB, and so not watched: {names}; "
+            "write 'monitor: {interval: 10s}' where it is wanted"
         )
     return found
 

@@ -129,6 +129,9 @@ def _further(pairs: Pairs) -> Plain:
         "strategy": pairs.value(_word(Strategy), "placement-strategy"),
         "stop_all": pairs.value(values.boolean, "stop-all-resources"),
         "start_failure_is_fatal": pairs.value(values.boolean, "start-failure-is-fatal"),
+        "stop_removed": pairs.value(
+            values.boolean, "stop-orphan-resources", "stop-removed-resources"
+        ),
     }
     usual = {name: getattr(Options(), name) for name in found}
     found = {key: v for key, v in found.items() if v is not None and v != usual[key]}
@@ -210,8 +213,8 @@ def _node(made: Reading, element: Element) -> Plain:
     for name in pairs.names():
         if name in NODE_WORDS:
             continue
-        if not limits.PARAMETER.fullmatch(name):
-            pairs.drop(name, f"allowed: {limits.PARAMETER_ALLOWED}")
+        if not limits.NODE_ATTRIBUTE.fullmatch(name):
+            pairs.drop(name, f"allowed: {limits.NODE_ATTRIBUTE_ALLOWED}")
         elif (text := pairs.text(name)) is not None:
             attributes[name] = text
     capacity = read_sizes(made.source, made.ledger, element)

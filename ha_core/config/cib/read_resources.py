@@ -251,6 +251,7 @@ class Resources:
                         self._operation(op, found, monitors, done)
         if not monitors:
             self.unwatched.append(name)
+            monitors.append({"interval": "0ms"})
         if monitors and monitors != [self.monitor]:
             found["monitor"] = monitors
         return found

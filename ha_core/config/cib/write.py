@@ -19,6 +19,7 @@ from ha_core.config.model import (
     AgentClass,
     Configuration,
     Defaults,
+    FenceAction,
     FenceDevice,
     Group,
     Meta,
@@ -157,6 +158,9 @@ class _Writer:
             "stonith-enabled": _flag(has_fencing),
         }
         values |= _further(options)
+        devices = self._configuration.fence_devices
+        if devices and all(device.action is FenceAction.OFF for device in devices):
+            values["stonith-action"] = "off"
         self._written.pairs(section, "cluster_property_set", "cib-bootstrap-options", values)
         section.children.append(self._written.properties)
 
@@ -166,7 +170,7 @@ class _Writer:
         values = {
             name: value
             for name, value in node.attributes
-            if name not in NODE_WORDS and not name.startswith((OWN, "#"))
+            if name not in NODE_WORDS and not name.startswith(OWN)
         }
         if node.standby or node.witness:
             values["standby"] = "on"
@@ -356,6 +360,8 @@ def _further(options: Options) -> dict[str, str]:
         found["stop-all-resources"] = "true"
     if not options.start_failure_is_fatal:
         found["start-failure-is-fatal"] = "false"
+    if not options.stop_removed:
+        found["stop-orphan-resources"] = "false"
     if options.health.strategy is not base.health.strategy:
         found["node-health-strategy"] = str(options.health.strategy)
     for colour in ("red", "yellow", "green", "base"):

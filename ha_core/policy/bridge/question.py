@@ -7,12 +7,12 @@ have it, and where half-done moves lead. Pure.
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from ha_core.config.model import Configuration
+from ha_core.config.model import Configuration, Role
 from ha_core.config.units import tops
 from ha_core.fencing.rules import can_fence
 from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
-from ha_core.policy.attributes import CONNECTIVITY, attribute, is_true
-from ha_core.policy.bridge.frame import ROLES, Frame, frame_of
+from ha_core.policy.attributes import CONNECTIVITY, attribute, rule_scores
+from ha_core.policy.bridge.frame import Frame, frame_of
 from ha_core.policy.bridge.observations import Observations
 from ha_core.policy.engine import problem
 from ha_core.policy.engine.problem import Problem
@@ -124,18 +124,17 @@ def _locations(picture: Picture) -> Iterable[problem.Location]:
     for item in picture.configuration.locations:
         expires = item.expires_wall_ms
         if expires is None or expires > picture.at_wall_ms:
-            role = ROLES[item.role] if item.role is not None else None
+            role = problem.Role.PROMOTED if item.role is Role.PROMOTED else None
             discovery = problem.Discovery(item.discovery)
-            scores = ((str(item.node), item.score),)
+            placed = ((str(item.node), item.score),)
             resource = names.get(item.resource, item.resource)
-            yield problem.Location(item.id, resource, scores, role, discovery)
+            yield problem.Location(item.id, resource, placed, role, discovery)
     for rule in picture.configuration.rules:
-        nodes = tuple(
-            (str(name), rule.score)
-            for name in picture.nodes
-            if is_true(rule, attribute(picture, name, rule.attribute))
-        )
-        yield problem.Location(rule.id, names.get(rule.resource, rule.resource), nodes)
+        scores = tuple((str(node), score) for node, score in rule_scores(picture, rule))
+        role = problem.Role.PROMOTED if rule.role is Role.PROMOTED else None
+        discovery = problem.Discovery(rule.discovery)
+        resource = names.get(rule.resource, rule.resource)
+        yield problem.Location(rule.id, resource, scores, role, discovery)
 
 
 def _bans(picture: Picture) -> Iterable[problem.Location]:
@@ -190,8 +189,7 @@ def _headings(picture: Picture) -> Iterable[tuple[str, str]]:
         if item is None or item.clone is not None:
             continue
         if picture.migrates(resource):
-            coming = [n for n, i in picture.instances(resource) if i.migrated_from is not None]
-            target = coming[0] if coming else picture.intended(resource)
+            target = picture.migration_target(resource)
             if target is not None:
                 yield resource, target
             continue

@@ -182,12 +182,17 @@ def end_of(start: datetime, duration: Element) -> datetime:
 def _matches(spec: Element, moment: Moment) -> bool:
     for name, value in moment.fields.items():
         text = spec.attributes.get(name)
-        if text is not None and not _is_in_range(text, value, name):
+        if text is not None and not is_in_range(text, value, name):
             return False
     return True
 
 
-def _is_in_range(text: str, value: int, name: str) -> bool:
+def is_in_range(text: str, value: int, name: str) -> bool:
+    """Return whether the field of a moment is within a range such as `9-16`.
+
+    Raises:
+        DateError: it is no range.
+    """
     found = _RANGE.fullmatch(text)
     if found is None or not (found[1] or found[3]):
         raise DateError(f"{name} is {text!r}, allowed: a number or a range such as 9-16")

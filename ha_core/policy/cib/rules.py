@@ -128,11 +128,11 @@ class Rules:
             return operation == "ne" and (found is None) != (wanted is None)
         kind = element.get("type").strip().lower()
         if not kind:
-            kind = self._kind(operation, found, wanted)
+            kind = usual_kind(operation, found, wanted)
         if kind not in _TYPES:
             self._odd(element, f"type is {kind!r}, allowed: {', '.join(sorted(_TYPES))}")
-            kind = self._kind(operation, found, wanted)
-        return _is_so(operation, _compared(kind, found, wanted))
+            kind = usual_kind(operation, found, wanted)
+        return is_so(operation, kind, found, wanted)
 
     def _wanted(self, element: Element, facts: Facts) -> str | None:
         value = element.attributes.get("value")
@@ -145,12 +145,6 @@ class Rules:
             return facts.meta.get(value)
         self._odd(element, f"value-source is {source!r}, allowed: literal, param, meta")
         return value
-
-    @staticmethod
-    def _kind(operation: str, found: str, wanted: str) -> str:
-        if operation in _EQUALITY:
-            return "string"
-        return "number" if "." in found or "." in wanted else "integer"
 
     def _is_operation(self, element: Element, operation: tuple[str, int] | None) -> bool:
         if operation is None:
@@ -165,6 +159,18 @@ class Rules:
         if wanted is None:
             self._odd(element, f"interval is {text!r}, which is no interval: it does not hold")
         return wanted == interval_ms
+
+
+def usual_kind(operation: str, found: str, wanted: str) -> str:
+    """Return as what two values are compared where nothing is said."""
+    if operation in _EQUALITY:
+        return "string"
+    return "number" if "." in found or "." in wanted else "integer"
+
+
+def is_so(operation: str, kind: str, found: str, wanted: str) -> bool:
+    """Return whether the comparison of two values of that kind holds."""
+    return _is_so(operation, _compared(kind, found, wanted))
 
 
 def _is_agent(element: Element, agent: tuple[str, str, str] | None) -> bool:

@@ -68,11 +68,12 @@ def compared(draw: Draw[T]) -> Condition:
     found = Condition(attribute=draw(attributes), operation=operation)
     if "defined" in operation:
         return found
+    is_list = operation in (Comparison.ONE_OF, Comparison.NONE_OF)
     return replace(
         found,
         value=draw(values),
         value_type=draw(st.none() | st.sampled_from(ValueType)),
-        value_from=draw(st.sampled_from(ValueFrom)),
+        value_from=ValueFrom.LITERAL if is_list else draw(st.sampled_from(ValueFrom)),
     )
 
 
@@ -178,10 +179,8 @@ def with_roles(draw: Draw[T], configuration: Configuration) -> Configuration:
             )
     for member in [*able, *plain]:
         role = draw(st.sampled_from([None, *ROLES])) if member in able else None
-        policies = [loss for loss in LossPolicy if role in ROLES or loss is not LossPolicy.DEMOTE]
-        ticket = TicketConstraint(
-            next(names), draw(st.sampled_from("TU")), member, role, draw(st.sampled_from(policies))
-        )
+        policy = draw(st.sampled_from(LossPolicy))
+        ticket = TicketConstraint(next(names), draw(st.sampled_from("TU")), member, role, policy)
         found = replace(found, tickets=(*found.tickets, ticket))
     return replace(
         found, primitives=tuple(draw(_operated(item, item.id in able)) for item in found.primitives)

@@ -47,7 +47,7 @@ PLAIN = "NAME with letters, digits and . _ + -"
             "1: options: is a list; allowed: a mapping of dead_after, symmetric, "
             "no_quorum_policy, no_quorum_acknowledgement, wait_for_all, last_man_standing, "
             "two_node, maintenance, fencing, fencing_grace, strategy, health, stop_all, "
-            "start_failure_is_fatal",
+            "start_failure_is_fatal, stop_removed",
         ),
         (
             "resources: {a b: {agent: lsb:x}}",
