@@ -46,6 +46,8 @@ class BlockerKind(StrEnum):
     CONNECTIVITY = "connectivity"
     TARGET = "target"
     UNMANAGED = "unmanaged"
+    RESTING = "resting"
+    """Maintenance of one resource."""
     FAILURE = "failure"
     COMMANDED = "commanded"
     """Moves and bans of one resource."""
@@ -160,15 +162,20 @@ def _of_nodes(configuration: Configuration, status: ClusterStatus) -> Iterable[B
 def _of_resources(configuration: Configuration, kin: frozenset[ResourceId]) -> Iterable[Blocker]:
     stopped: dict[str, None] = {}
     watched: dict[str, None] = {}
+    resting: dict[str, None] = {}
     for item in configuration.primitives:
         if item.id in kin:
             role, name = _resolved(configuration, item, lambda meta: meta.target_role)
             stopped |= {name: None} if role is TargetRole.STOPPED else {}
             managed, name = _resolved(configuration, item, lambda meta: meta.managed)
             watched |= {name: None} if managed is False else {}
+            rests, name = _resolved(configuration, item, lambda meta: meta.maintenance)
+            resting |= {name: None} if rests else {}
     for name in _with_groups(configuration, stopped):
         cure = f"'ha resource start {name}' wants it started"
         yield Blocker(BlockerKind.TARGET, name, f"{name} is wanted stopped", cure)
+    for name in resting:
+        yield Blocker(BlockerKind.RESTING, name, f"{name} is in maintenance itself", _APPLY)
     for name in _with_groups(configuration, watched):
         cure = f"'ha resource manage {name}' ends that"
         yield Blocker(BlockerKind.UNMANAGED, name, f"the cluster only watches {name}", cure)

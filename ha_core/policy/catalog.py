@@ -22,6 +22,8 @@ class Resolved:
     group: ResourceId | None
     clone: Clone | None
     is_managed: bool
+    rests: bool
+    """It is in maintenance itself."""
     wish: TargetRole
     stickiness: int
     priority: int
@@ -117,12 +119,14 @@ class Catalog:
             clone.meta if clone else Meta(),
             self.configuration.defaults.meta,
         )
+        rests = _first([meta.maintenance for meta in metas], False)
         role = _first([meta.target_role for meta in metas], TargetRole.STARTED)
         return Resolved(
             primitive=primitive,
             group=group.id if group else None,
             clone=clone,
-            is_managed=_first([meta.managed for meta in metas], True),
+            is_managed=_first([meta.managed for meta in metas], True) and not rests,
+            rests=rests,
             wish=role,
             stickiness=_first([meta.stickiness for meta in metas], 1),
             priority=_first([meta.priority for meta in metas], 0),
@@ -130,8 +134,6 @@ class Catalog:
             failure_timeout_ms=_first([meta.failure_timeout_ms for meta in metas], 0),
             needs_connectivity=_first([meta.needs_connectivity for meta in metas], False),
         )
-
-
 
 
 def _first(values: list[T | None], default: T) -> T:

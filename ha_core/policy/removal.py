@@ -165,6 +165,10 @@ def _unmanaged(world: World, blocker: Blocker) -> World:
     return _commanded_by(world, commands.SetManaged(ResourceId(blocker.subject), True))
 
 
+def _resting(world: World, blocker: Blocker) -> World:
+    return _with_any_meta(world, blocker.subject, lambda meta: replace(meta, maintenance=False))
+
+
 def _failure(world: World, blocker: Blocker) -> World:
     """It had not failed: what a monitor found runs on, what a start or stop left behind is gone."""
 
@@ -196,21 +200,7 @@ def _stickiness(world: World, blocker: Blocker) -> World:
 
 
 def _priority(world: World, blocker: Blocker) -> World:
-    configuration, status = world
-
-    def change(meta: Meta) -> Meta:
-        return replace(meta, priority=None)
-
-    groups = tuple(
-        replace(group, meta=change(group.meta)) if group.id == blocker.subject else group
-        for group in configuration.groups
-    )
-    clones = tuple(
-        replace(clone, meta=change(clone.meta)) if clone.id == blocker.subject else clone
-        for clone in configuration.clones
-    )
-    world = replace(configuration, groups=groups, clones=clones), status
-    return _with_meta(world, blocker.subject, change)
+    return _with_any_meta(world, blocker.subject, lambda meta: replace(meta, priority=None))
 
 
 def _within(configuration: Configuration, top: str) -> tuple[ResourceId, ...]:
@@ -256,6 +246,20 @@ def _with_node(world: World, name: str, change: Callable[[Node], Node]) -> World
     return replace(world[0], nodes=nodes), world[1]
 
 
+def _with_any_meta(world: World, name: str, change: Callable[[Meta], Meta]) -> World:
+    """Change the options of the primitive, group or clone of that name."""
+    configuration, status = world
+    groups = tuple(
+        replace(group, meta=change(group.meta)) if group.id == name else group
+        for group in configuration.groups
+    )
+    clones = tuple(
+        replace(clone, meta=change(clone.meta)) if clone.id == name else clone
+        for clone in configuration.clones
+    )
+    return _with_meta((replace(configuration, groups=groups, clones=clones), status), name, change)
+
+
 def _with_meta(world: World, name: str, change: Callable[[Meta], Meta]) -> World:
     configuration, status = world
     primitives = tuple(
@@ -298,6 +302,7 @@ _REMOVALS: Final[dict[BlockerKind, Callable[[World, Blocker], World]]] = {
     BlockerKind.CONNECTIVITY: _connectivity,
     BlockerKind.TARGET: _target,
     BlockerKind.UNMANAGED: _unmanaged,
+    BlockerKind.RESTING: _resting,
     BlockerKind.FAILURE: _failure,
     BlockerKind.COMMANDED: _commands,
     BlockerKind.NOT_LISTED: _not_listed,

@@ -65,8 +65,10 @@ def resolved(configuration: Configuration, primitive: Primitive) -> tuple[bool, 
     above = (group.meta if group else Meta(), clone.meta if clone else Meta())
     metas = (primitive.meta, *above, configuration.defaults.meta)
     managed = next((meta.managed for meta in metas if meta.managed is not None), True)
+    rests = next((meta.maintenance for meta in metas if meta.maintenance is not None), False)
     timeouts = [meta.failure_timeout_ms for meta in metas if meta.failure_timeout_ms is not None]
-    return managed and not configuration.options.maintenance, next(iter(timeouts), 0)
+    acts = managed and not rests and not configuration.options.maintenance
+    return acts, next(iter(timeouts), 0)
 
 
 def count_so_far(configuration: Configuration, local: Local, wall_ms: Millis) -> int:
@@ -79,6 +81,28 @@ def count_so_far(configuration: Configuration, local: Local, wall_ms: Millis) ->
     return 0 if expired else local.instance.fail_count
 
 
+def failed_here(
+    configuration: Configuration,
+    local: Local,
+    action: str,
+    exit_code: int,
+    reason: str,
+    on_fail: OnFail | None,
+    wall_ms: Millis,
+) -> Instance:
+    """Return a node's own instance after an operation that failed, by what is configured."""
+    return failed(
+        local.instance,
+        action,
+        exit_code,
+        reason,
+        on_fail,
+        so_far=count_so_far(configuration, local, wall_ms),
+        wall_ms=wall_ms,
+        is_start_fatal=configuration.options.start_failure_is_fatal,
+    )
+
+
 def failed(
     before: Instance,
     action: str,
@@ -88,12 +112,17 @@ def failed(
     *,
     so_far: int,
     wall_ms: Millis,
+    is_start_fatal: bool = True,
 ) -> Instance:
-    """Return the instance after an operation that failed; `so_far`: its fail count before."""
+    """Return the instance after an operation that failed; `so_far`: its fail count before.
+
+    `is_start_fatal`: a failed start counts as INFINITY failures, else as one.
+    """
     policy, is_started = on_fail or OnFail.RESTART, before.state is InstanceState.STARTED
     kind = kind_of(exit_code, is_recurring=action == "monitor" and is_started)
     record = Failure(action, exit_code, kind, reason, wall_ms, policy)
-    count = INFINITY if action == "start" else min(INFINITY, so_far + 1)
+    is_fatal = action == "start" and is_start_fatal
+    count = INFINITY if is_fatal else min(INFINITY, so_far + 1)
     state = InstanceState.FAILED
     if policy in (OnFail.BLOCK, OnFail.FENCE):
         state = InstanceState.BLOCKED

@@ -354,9 +354,8 @@ class LocalResources:
         text: str = "",
     ) -> list[Effect | Happened]:
         resource = local.instance.resource
-        so_far = codes.count_so_far(self._configuration, local, wall_ms)
-        after = codes.failed(
-            local.instance, action, exit_code, reason, on_fail, so_far=so_far, wall_ms=wall_ms
+        after = codes.failed_here(
+            self._configuration, local, action, exit_code, reason, on_fail, wall_ms
         )
         self._become(local, after)
         if after.state is InstanceState.FAILED:

@@ -122,6 +122,7 @@ class _Resources:
         return problem.Meta(
             target_role=_TARGETS[told.get("target_role", model.TargetRole.STARTED)],
             is_managed=told.get("managed", True),
+            is_maintenance=told.get("maintenance", False),
             stickiness=told.get("stickiness", 1),
             priority=told.get("priority", 0),
             migration_threshold=told.get("migration_threshold", INFINITY),

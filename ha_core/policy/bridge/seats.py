@@ -269,7 +269,7 @@ class Seats:
         here = active[0][0] if active else None
         if not picture.acts_on(item.id):
             why = "the cluster only watches it"
-            if picture.resources[item.id].is_managed:
+            if item.is_managed or item.rests:
                 why += ", because of maintenance"
             where = f"runs on {here}" if here else "runs nowhere"
             return Reason("unmanaged", f"{why}; it {where}", here)

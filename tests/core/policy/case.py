@@ -182,6 +182,7 @@ def _nodes(case: Case, words: list[str]) -> None:
 
 _META: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "target": ("target_role", TargetRole),
+    "maintenance": ("maintenance", lambda text: text == "true"),
     "managed": ("managed", lambda text: text == "true"),
     "stickiness": ("stickiness", score),
     "priority": ("priority", score),

@@ -2,10 +2,17 @@
 
 import pytest
 
-from ha_core.config.model import AgentClass, AgentRef, Operation, Primitive
+from ha_core.config.model import (
+    AgentClass,
+    AgentRef,
+    Configuration,
+    Meta,
+    Operation,
+    Primitive,
+)
 from ha_core.events import OperationDone
-from ha_core.ids import ResourceId
-from ha_core.status import FailureKind
+from ha_core.ids import INFINITY, ResourceId
+from ha_core.status import FailureKind, Instance, InstanceState
 from ha_core.transition import failure
 
 
@@ -64,3 +71,20 @@ def test_resource_that_names_no_monitor_gets_one() -> None:
 )
 def test_reason_is_the_agents_word_or_its_last_line(event: OperationDone, text: str) -> None:
     assert failure.reason_of(event) == text
+
+
+@pytest.mark.parametrize(("is_fatal", "count"), [(True, INFINITY), (False, 3)])
+def test_failed_start_counts_as_too_many_unless_the_configuration_says_as_one(
+    is_fatal: bool, count: int
+) -> None:
+    before = Instance(ResourceId("web"), InstanceState.STOPPED)
+    after = failure.failed(
+        before, "start", 1, "it broke", None, so_far=2, wall_ms=0, is_start_fatal=is_fatal
+    )
+    assert after.fail_count == count
+
+
+def test_resource_in_maintenance_is_not_acted_on() -> None:
+    rests = Primitive(ResourceId("web"), AgentRef(AgentClass.PROCESS), meta=Meta(maintenance=True))
+    made = Configuration(primitives=(rests,))
+    assert failure.resolved(made, rests) == (False, 0)
