@@ -107,7 +107,9 @@ def _failed(item: Instance, failure: Failure | None, role: Role) -> OnFail | Non
     if item.state is InstanceState.BLOCKED:
         return OnFail.BLOCK
     told = _told(failure, role) if failure is not None else None
-    if told is None and (item.state is InstanceState.FAILED or item.pending == "stop"):
+    # What was handed on alive is stopped as part of that: it must not drag along who has it now.
+    is_ended = item.pending == "stop" and item.migrated_to is None
+    if told is None and (item.state is InstanceState.FAILED or is_ended):
         return OnFail.RESTART
     return OnFail.DEMOTE if told is None and item.pending == "demote" else told
 
