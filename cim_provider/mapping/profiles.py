@@ -17,7 +17,7 @@ import pywbem
 
 from cim_provider.mapping.area import Area, MethodCall
 from cim_provider.mapping.cluster import cluster_ref
-from cim_provider.mapping.interop import manager_ref
+from cim_provider.mapping.interop import INDICATIONS, indication_service_ref, manager_ref
 from cim_provider.mapping.paths import cim_path
 from cim_provider.mapping.rows import (
     IN_INTEROP,
@@ -50,7 +50,7 @@ class _Profile:
     name: str
     version: str
     central: Callable[[World], tuple[Ref, ...]]
-    """The instances that it is about, as seen from the interop namespace."""
+    """The instances that it is about, as seen from the interop namespace; none: not followed."""
     scope: str = ""
     """Name of the profile that refers to it; nothing for one that stands by itself."""
     is_advertised: bool = False
@@ -73,15 +73,25 @@ def _manager(world: World) -> tuple[Ref, ...]:
     return (manager_ref(world.server),)
 
 
+def _indications(world: World) -> tuple[Ref, ...]:
+    return (indication_service_ref(world.server),) if INDICATIONS in world.holdings else ()
+
+
 _HA_CLUSTER: Final = "HA Cluster"
 _REGISTRATION: Final = _Profile(_DMTF, "Profile Registration", "1.0.0", _itself, _HA_CLUSTER)
 PROFILES: Final = (
     _REGISTRATION,
     _Profile(_OTHER, _HA_CLUSTER, "1.0.0", _cluster),
+    _Profile(_DMTF, "Indications", "1.2.0", _indications, _HA_CLUSTER),
     _Profile(_SNIA, "Server", "1.1.0", _manager),
     _Profile(_SNIA, "Server", "1.2.0", _manager),
 )
-"""All profiles that are followed."""
+"""All profiles that a server can follow."""
+
+
+def followed(world: World) -> tuple[_Profile, ...]:
+    """Return the profiles that this server follows."""
+    return tuple(each for each in PROFILES if each.central(world))
 
 
 def _ref(profile: _Profile, namespace: str = "") -> Ref:
@@ -91,7 +101,7 @@ def _ref(profile: _Profile, namespace: str = "") -> Ref:
 
 
 def _listed(world: World) -> Iterator[_Profile]:
-    return (replace(each, is_advertised=world.server.has_slp) for each in PROFILES)
+    return (replace(each, is_advertised=world.server.has_slp) for each in followed(world))
 
 
 _COLUMNS: Final[tuple[Column[_Profile], ...]] = (
@@ -112,22 +122,22 @@ _COLUMNS: Final[tuple[Column[_Profile], ...]] = (
 
 
 def _conforming(world: World) -> Iterator[Pair]:
-    for profile in PROFILES:
+    for profile in followed(world):
         for central in profile.central(world):
             yield Pair(_ref(profile), central)
 
 
 def _conforming_in_model(world: World) -> Iterator[Pair]:
     """Yield the same for the instances of the cluster's namespace, as seen from there."""
-    for profile in PROFILES:
+    for profile in followed(world):
         for central in profile.central(world):
             if central.namespace == MODEL:
                 yield Pair(_ref(profile, INTEROP), Ref(central.class_name, central.keys))
 
 
-def _referenced(_: World) -> Iterator[Pair]:
+def _referenced(world: World) -> Iterator[Pair]:
     by_name = {profile.name: profile for profile in PROFILES}
-    for profile in PROFILES:
+    for profile in followed(world):
         if profile.scope:
             yield Pair(_ref(profile), _ref(by_name[profile.scope]))
 
