@@ -87,7 +87,7 @@ class Instance:
     migrated_from: NodeName | None = None
     """It came by live migration from there; None once it has started anew."""
     migrated_to: NodeName | None = None
-    """It was handed alive to that node; it is not stopped here yet."""
+    """It was, or is being, handed alive to that node; it is not stopped here yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -291,7 +291,7 @@ class Lead:
         output: list[LeadOutput] = []
         executor = self.planner.executor
         lost, changed = self.roster.check(
-            silent, executor.starting(), now_ms, wall_ms, executor.promoting()
+            silent, executor.starting(), now_ms, wall_ms, executor.promoting(), executor.arriving()
         )
         self._dirty = self._dirty or changed
         for item in lost:

@@ -3,12 +3,15 @@
 Owns: these values, and what follows from one of them alone. `roster` has the rules.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from ha_core.config.choices import Role
+from ha_core.fencing import rules
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, NodeName, ResourceId
 from ha_core.messages import LeaseRequest
+from ha_core.replication.entries import Verdict
 from ha_core.status import Connectivity, Instance, InstanceState, NodeState, NodeStatus
 
 MAY_BE_ACTIVE = (
@@ -134,3 +137,22 @@ def without_active(
         else item
         for item in instances
     )
+
+
+def is_just_off(verdict: Verdict, known: NodeStatus | None) -> bool:
+    """Return whether a device's word stands against a node that our predecessor still had: should
+    the device have lied, its lease may run for a moment.
+    """
+    if known is None or not verdict.method.startswith(rules.FENCED):
+        return False
+    return known.generation == verdict.generation and known.state not in GONE
+
+
+def handed_to(name: NodeName, records: Iterable[Record]) -> set[ResourceId]:
+    """Return what other nodes have handed on alive to that node, and not stopped since."""
+    return {
+        item.resource
+        for record in records
+        for item in record.instances
+        if item.migrated_to == name and record.name != name
+    }

@@ -18,7 +18,9 @@ from ha_core.coordinator.record import (
     MAY_BE_ACTIVE,
     Lost,
     Record,
+    handed_to,
     in_role,
+    is_just_off,
     release_times,
     unseen,
     without_active,
@@ -254,9 +256,11 @@ class Roster:
         now_ms: Millis,
         wall_ms: Millis,
         promoting: Set[tuple[ResourceId, NodeName]] = frozenset(),
+        arriving: Set[tuple[ResourceId, NodeName]] = frozenset(),
     ) -> tuple[list[Lost], bool]:
         """Judge silence; return the nodes that have just become lost, and whether anything
-        changed. `starting`, `promoting`: what was ordered so and not yet heard of.
+        changed. `starting`, `promoting`: what was ordered so and not yet heard of; `arriving`: what
+        another node was told to hand on alive.
         """
         lost, changed = [], False
         self._checked_ms = now_ms
@@ -276,7 +280,9 @@ class Roster:
             if silence >= self.timers.dead_after_ms and now_ms >= record.lease_bound_ms:
                 ordered = {resource for resource, node in starting if node == name}
                 promoted = {resource for resource, node in promoting if node == name}
-                lost.append(self._lose(record, ordered, promoted, now_ms, wall_ms))
+                alive = {resource for resource, node in arriving if node == name}
+                alive |= handed_to(name, self.records.values())
+                lost.append(self._lose(record, ordered, promoted, alive, now_ms, wall_ms))
             elif silence >= self.timers.election_ms and record.state is NodeState.ONLINE:
                 record.state, changed = NodeState.SUSPECT, True
             elif silence < self.timers.election_ms and record.state is NodeState.SUSPECT:
@@ -330,7 +336,7 @@ class Roster:
         verdict, known = self._verdicts.get(name), self._known.get(name)
         if verdict is not None and verdict.method.startswith(rules.CUT):
             return self._cut_record(verdict)
-        if verdict is None or not (verdict.method == ADMITTED or _is_just_off(verdict, known)):
+        if verdict is None or not (verdict.method == ADMITTED or is_just_off(verdict, known)):
             generation = verdict.generation if verdict else 0
             return Record(name, NodeState.LEFT, generation, since_wall_ms=wall_ms)
         remembered = known.instances if known and known.generation == verdict.generation else ()
@@ -455,6 +461,7 @@ class Roster:
         record: Record,
         ordered: Set[ResourceId],
         promoted: Set[ResourceId],
+        alive: Set[ResourceId],
         now_ms: Millis,
         wall_ms: Millis,
     ) -> Lost:
@@ -462,18 +469,20 @@ class Roster:
         for good.
 
         `ordered`, `promoted`: what the node was told to start or to promote, and may have before
-        it was cut off.
+        it was cut off. `alive`: what may have come to it alive, where nothing guards it yet.
         """
         kept, affected = [], []
         named = {item.resource for item in record.instances}
-        new = [Instance(name, InstanceState.STOPPED) for name in sorted(set(ordered) - named)]
+        new = [Instance(name, InstanceState.STOPPED) for name in sorted({*ordered, *alive} - named)]
         for item in sorted((*record.instances, *new), key=lambda item: item.resource):
-            started = item.pending == "start" or item.resource in ordered
+            started = item.pending == "start" or item.resource in ordered or item.resource in alive
             may_run = item.state in MAY_BE_ACTIVE or started
             if may_run and (started or item.state is not InstanceState.UNKNOWN):
                 affected.append(item.resource)
             item = in_role(item, started, item.resource in promoted)
             extra_ms = self._extra_ms(item, record.gates) if may_run else 0
+            if extra_ms and item.resource in alive:
+                extra_ms = None
             state = InstanceState.STOPPED if extra_ms == 0 else InstanceState.UNCERTAIN
             kept.append(replace(item, state=state, pending="", free_after_ms=extra_ms or 0))
         record.instances = tuple(kept)
@@ -483,12 +492,3 @@ class Roster:
         uncertain = tuple(item.resource for item in open_ if not item.free_after_ms)
         delayed = tuple((i.resource, i.free_after_ms) for i in open_ if i.free_after_ms)
         return Lost(record.name, record.generation, tuple(affected), uncertain, delayed)
-
-
-def _is_just_off(verdict: Verdict, known: NodeStatus | None) -> bool:
-    """Return whether a device's word stands against a node that our predecessor still had: should
-    the device have lied, its lease may run for a moment.
-    """
-    if known is None or not verdict.method.startswith(rules.FENCED):
-        return False
-    return known.generation == verdict.generation and known.state not in GONE

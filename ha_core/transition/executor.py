@@ -91,7 +91,16 @@ class Executor:
 
     def starting(self) -> frozenset[tuple[ResourceId, NodeName]]:
         """Return where starts were ordered that are not known to be over: it may run there."""
-        return frozenset(k for k, order in self.open.items() if order.kind is ActionKind.START)
+        begins = (ActionKind.START, ActionKind.MIGRATE_FROM)
+        return frozenset(k for k, order in self.open.items() if order.kind in begins)
+
+    def arriving(self) -> frozenset[tuple[ResourceId, NodeName]]:
+        """Return what nodes were told to hand on alive, and where it may be by now."""
+        return frozenset(
+            (order.resource, order.peer)
+            for order in self.open.values()
+            if order.kind is ActionKind.MIGRATE_TO and order.peer is not None
+        )
 
     def promoting(self) -> frozenset[tuple[ResourceId, NodeName]]:
         """Return where promotions were ordered that are not known to be over."""

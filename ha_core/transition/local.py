@@ -21,6 +21,7 @@ from ha_core.transition.keeping import kept, stop_sequence
 from ha_core.transition.recurring import Recurring
 from ha_core.transition.roles import (
     NEEDS_LEASE,
+    at_risk,
     carried_on,
     role_after_start,
     role_found,
@@ -226,7 +227,7 @@ class LocalResources:
             case "stop":
                 return self._stopped(local, running, event, wall_ms)
             case "notify":
-                return []  # whatever an agent makes of it, the resource is as it was
+                return []  # whatever it says, the resource is as it was
             case "promote" | "demote" | "migrate_to" | "migrate_from" | "reload":
                 return self._carried_on(local, running, event, wall_ms, now_ms)
             case _ if running.order is not None:
@@ -384,8 +385,7 @@ class LocalResources:
         found = codes.find_operation(
             local.primitive, action, 0, self._configuration.defaults.operation_timeout_ms
         )
-        if action == "promote":
-            self._update(local, role=None)  # from here on it may be promoted
+        self._become(local, at_risk(local.instance, order))
         not_after_ms = lease_until_ms if action in NEEDS_LEASE else None
         return [*output, self._run(local, found, order, not_after_ms)]
 

@@ -11,6 +11,8 @@ from ha_core.config.model import Operation, Primitive
 from ha_core.config.units import may_be_promoted
 from ha_core.events import OperationDone
 from ha_core.ids import Millis
+from ha_core.messages import Order
+from ha_core.policy.transition import ActionKind
 from ha_core.status import Instance, InstanceState
 from ha_core.transition.telling import Happened
 from ha_core.transition.under_way import Local, Running
@@ -84,6 +86,17 @@ def carried_on(
 
 def _in(instance: Instance, role: Role) -> Instance:
     return replace(instance, role=role)
+
+
+def at_risk(instance: Instance, order: Order) -> Instance:
+    """Return an instance as what an order for it, begun now, may have done at any moment."""
+    match order.kind:
+        case ActionKind.PROMOTE:
+            return replace(instance, role=None)
+        case ActionKind.MIGRATE_TO:
+            return replace(instance, migrated_to=order.peer)
+        case _:
+            return instance
 
 
 def watches(operation: Operation, role: Role | None) -> bool:

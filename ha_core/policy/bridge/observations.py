@@ -35,12 +35,12 @@ class Observations:
         for resource in sorted(picture.seen, key=picture.catalog.position):
             moves = dict(self._moves(resource)) if picture.migrates(resource) else {}
             instances = picture.instances(resource)
-            sent = {item.migrated_to for _, item in instances}
-            coming = {NodeName(m.target) for m in moves.values() if m.is_partial} & sent
             for node, instance in instances:
                 self._read(resource, node, instance, moves.get(node))
-            for node in sorted(coming - {node for node, _ in instances}):
-                # It was sent: to the engine it is on both nodes until it has arrived.
+            sent = {i.migrated_to for _, i in instances if i.migrated_to and not i.pending}
+            for node in sorted(sent - {node for node, _ in instances}):
+                # To the engine it is on both nodes until it has arrived, or until it is known that
+                # a migration that failed has left nothing there.
                 self._read(resource, node, Instance(resource, InstanceState.STARTED), None)
 
     def _read(
@@ -90,7 +90,9 @@ class Observations:
         if target is None or (arrived is not None and arrived.state is InstanceState.FAILED):
             return
         for node, item in picture.instances(resource):
-            if node != target and (item.migrated_to is not None or item.pending == "migrate_to"):
+            if node == target or item.state is InstanceState.FAILED:
+                continue
+            if item.migrated_to is not None or item.pending == "migrate_to":
                 yield node, Migration(node, target, is_partial=picture.is_reachable(target))
 
 

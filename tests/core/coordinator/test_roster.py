@@ -16,6 +16,7 @@ from ha_core.config.model import (
 from ha_core.coordinator.refusals import refuse_unsafe
 from ha_core.coordinator.roster import Roster
 from ha_core.errors import RefusedError
+from ha_core.gates import Gates
 from ha_core.ids import NodeName, ResourceId
 from ha_core.messages import LeaseRequest, Report
 from ha_core.replication.entries import ADMITTED, LEFT, OPERATOR, Verdict
@@ -224,3 +225,19 @@ def test_successor_takes_what_was_unpromoted_as_possibly_promoted_by_now() -> No
     made.configure(configuration, 0)
     found = next(item for item in made.records[N2].instances if item.resource == DISK)
     assert found.role is None
+
+
+@pytest.mark.parametrize("is_ordered", [True, False])
+def test_what_may_have_come_alive_to_a_lost_node_is_uncertain_whatever_guards_the_node(
+    is_ordered: bool,
+) -> None:
+    gates = Gates(watchdog_ms=1000)
+    made = roster(replace(word(ADMITTED), gates=gates))
+    sent = replace(STARTED, migrated_to=None if is_ordered else N2)
+    made.records[N1].instances = (sent,)
+    assert not ask(made)
+    assert report(made, STOPPED, WEB_STOPPED)
+    arriving = frozenset({(DISK, N2)}) if is_ordered else frozenset()
+    made.check({N2: 10_000}, frozenset(), LATE_MS, 0, frozenset(), arriving)
+    found = next(item for item in made.records[N2].instances if item.resource == DISK)
+    assert (found.state, found.free_after_ms) == (InstanceState.UNCERTAIN, 0)

@@ -222,6 +222,7 @@ def test_live_migration_is_known_on_both_sides() -> None:
     source, target = Bench(whole), Bench(whole)
     source.do(ActionKind.START)
     source.order(ActionKind.MIGRATE_TO, peer="n2")
+    assert source.instance().migrated_to == "n2", "it may be there from the first moment on"
     assert source.end(0) == ["resource-migrated"]
     assert source.instance().migrated_to == "n2"
     target.do(ActionKind.PROBE, 7)
