@@ -17,7 +17,7 @@ import pywbem
 
 from cim_provider.mapping.catalog import Catalog, as_record, refuse
 from cim_provider.mapping.found import Found
-from cim_provider.mapping.paths import existing, locate, located, namespace_of
+from cim_provider.mapping.paths import existing, locate, namespace_of, relative
 from cim_provider.mapping.rows import AssociationRow, Pair, Ref
 from cim_provider.mapping.world import World
 from cim_provider.schema import NamespaceSchema
@@ -73,7 +73,7 @@ def far_ends(
     """Return each object at the other ends once, with the namespace that it is in (Associators)."""
     seen: dict[Ref, Found] = {}
     for step in _steps(catalog, namespace, source, filters, world):
-        far = located(step.far, namespace)
+        far = relative(step.far, namespace)
         where = namespace_of(catalog, step.far, namespace)
         if filters.result_class and not where.is_a(far.class_name, filters.result_class):
             continue
@@ -94,16 +94,16 @@ def _steps(
     """Yield each association of the source once."""
     check_filters(catalog, namespace, filters)
     start = locate(catalog, namespace, source, world, unknown_class=Status.INVALID_PARAMETER)
-    here = located(start.ref, namespace)
+    here = relative(start.ref, namespace)
     for row in catalog.associations(namespace):
         if filters.assoc_class and not namespace.is_a(row.class_name, filters.assoc_class):
             continue
         roles = ((row.left_role, row.right_role), (row.right_role, row.left_role))
         is_open = [_is_open(near, far, filters) for near, far in roles]
         for pair in _pairs(row, namespace, world).get(here, ()) if any(is_open) else ():
-            if is_open[0] and located(pair.left, namespace) == here:
+            if is_open[0] and relative(pair.left, namespace) == here:
                 yield _Step(row, pair, pair.right)
-            elif is_open[1] and located(pair.right, namespace) == here:
+            elif is_open[1] and relative(pair.right, namespace) == here:
                 yield _Step(row, pair, pair.left)
 
 
@@ -117,7 +117,7 @@ def _pairs(
         return kept
     found: dict[Ref, list[Pair]] = {}
     for pair in row.pairs(world):
-        for end in {located(pair.left, namespace), located(pair.right, namespace)}:
+        for end in {relative(pair.left, namespace), relative(pair.right, namespace)}:
             found.setdefault(end, []).append(pair)
     world.links[key] = found
     return found

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pywbem
 
 from cim_provider.mapping.catalog import NAME_CHARS_MAX, Catalog, refuse
-from cim_provider.mapping.paths import kind_of, locate, located
+from cim_provider.mapping.paths import kind_of, locate, located, written_path
 from cim_provider.mapping.world import World
 from cim_provider.schema import NamespaceSchema
 from cim_provider.wbem import parse_objects, parse_values
@@ -73,7 +73,7 @@ def _reference(
     declared: pywbem.CIMProperty | pywbem.CIMParameter, value: object, place: Place
 ) -> object:
     if isinstance(value, str):
-        value = _written_path(value)
+        value = written_path(value)
     if not isinstance(value, pywbem.CIMInstanceName):
         refuse(place.wrong_type, f"{place.label} is a reference, and {kind_of(value)} was given")
     where = place.namespace
@@ -90,14 +90,6 @@ def _reference(
         text = f"{place.label}: {fault.status_description}"
         raise pywbem.CIMError(Status.INVALID_PARAMETER, text) from fault
     return located(record.ref, where)
-
-
-def _written_path(text: str) -> object:
-    """Return the path that a text stands for, which came without its type; else the text."""
-    try:
-        return pywbem.CIMInstanceName.from_wbem_uri(text)
-    except ValueError:
-        return text
 
 
 def _embeds(declared: pywbem.CIMProperty | pywbem.CIMParameter) -> bool:

@@ -64,6 +64,22 @@ def located(ref: Ref, namespace: NamespaceSchema) -> Ref:
     return Ref(ref.class_name, keys, where or namespace.name)
 
 
+def relative(ref: Ref, namespace: NamespaceSchema) -> Ref:
+    """Return the name as it is seen from a namespace, by which its objects are compared.
+
+    Most names are written so: nothing is made anew for them, as there may be thousands.
+    """
+    if not ref.namespace and not any(isinstance(value, Ref) for _, value in ref.keys):
+        return ref
+    where, here = ref.namespace.lower(), namespace.name.lower()
+    is_here = _ONE_NAME.get(where, where) in ("", _ONE_NAME.get(here, here))
+    keys = tuple(
+        (key, relative(value, namespace) if isinstance(value, Ref) else value)
+        for key, value in ref.keys
+    )
+    return Ref(ref.class_name, keys, "" if is_here else ref.namespace)
+
+
 def existing(catalog: Catalog, namespace: NamespaceSchema, ref: Ref, world: World) -> Record | None:
     """Return the object of that name, or None."""
     row = catalog.row(namespace, ref.class_name)
@@ -144,6 +160,8 @@ def _linked(
     ends = []
     for role in (row.left_role, row.right_role):
         value = keys.get(role)
+        if isinstance(value, str):
+            value = written_path(value)
         if not isinstance(value, pywbem.CIMInstanceName):
             given = "missing" if value is None else f"given as {kind_of(value)}"
             text = f"{row.class_name}: key {role} is {given}, expected a reference"
@@ -160,6 +178,15 @@ def _linked(
         if [located(pair.left, namespace), located(pair.right, namespace)] == ends:
             return as_record(row, pair)
     return None
+
+
+def written_path(text: str) -> pywbem.CIMInstanceName | str:
+    """Return the path that a text stands for, as some clients write references; else the text."""
+    try:
+        found: pywbem.CIMInstanceName = pywbem.CIMInstanceName.from_wbem_uri(text)
+    except ValueError:
+        return text
+    return found
 
 
 def kind_of(value: object) -> str:
