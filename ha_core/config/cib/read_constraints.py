@@ -45,7 +45,9 @@ class Constraints:
 
     def read(self, element: Element) -> None:
         """Read one constraint; what is no constraint of ours is told when all is read."""
-        if element.tag == "rsc_location":
+        if element.child("lifetime") is not None:
+            why = "it has a lifetime; write a rule with 'when'"
+        elif element.tag == "rsc_location":
             self.ledger.see(element)
             why = self._location(element)
         elif element.tag in ("rsc_colocation", "rsc_order", "rsc_ticket"):

@@ -8,20 +8,16 @@ from types import MappingProxyType
 from typing import Final
 
 _UNKNOWN: Final = "has no counterpart here"
-_CLONE: Final = "a resource runs once; give each copy a resource of its own"
+_CLONE: Final = "it is an option of a clone"
 _SELF: Final = "Pacemaker's own record"
 _TIMERS: Final = "all timers derive from options.dead_after"
 _LIMIT: Final = "the cluster decides by itself how much it does at once"
 _STORE: Final = "every change of the configuration is kept: 'ha history'"
 _DEVICE: Final = "each fence device has time limits and retries of its own"
-_HEALTH: Final = "nodes have no health; write a rule on a node's attribute"
-_REMOTE: Final = "nodes of pacemaker_remote are not supported"
-_ROLE: Final = "roles of promotable clones are not supported"
-_TICKET: Final = "tickets of several sites are not supported"
-_UTILIZATION: Final = "capacities are not counted here"
-_MIGRATE: Final = "a resource moves by stop and start"
+_REMOTE: Final = "not supported: remote node or guest node"
+_SITE: Final = "no rule here asks for the site"
 _VERSION: Final = "Pacemaker's version of a parameter"
-_DISCOVERY: Final = "every node looks for what it may run"
+_DISCOVERY: Final = "write 'discovery' on a location"
 
 BLOCKS: Final = MappingProxyType(
     {
@@ -66,35 +62,19 @@ OPTIONS: Final = MappingProxyType(
         "fence-reaction": "a node that was fenced stops at once",
         "priority-fencing-delay": "write 'delay' or 'delays' on a fence device",
         "startup-fencing": "a node that was never seen is fenced after options.fencing_grace",
-        "start-failure-is-fatal": "a failed start counts as INFINITY failures",
         "enable-startup-probes": "every node looks what is there before anything starts",
-        "stop-all-resources": "write 'target_role: stopped' under defaults.resource",
-        "stop-orphan-resources": "what is no longer configured is stopped",
-        "stop-removed-resources": "what is no longer configured is stopped",
         "stop-orphan-actions": "monitors that are no longer configured end",
         "cancel-removed-actions": "monitors that are no longer configured end",
         "remove-after-stop": _SELF,
-        "placement-strategy": _UTILIZATION,
-        "node-health-strategy": _HEALTH,
-        "node-health-base": _HEALTH,
-        "node-health-green": _HEALTH,
-        "node-health-yellow": _HEALTH,
-        "node-health-red": _HEALTH,
         "node-pending-timeout": _TIMERS,
         "shutdown-lock": "what a node that stops has run moves to another one",
         "shutdown-lock-limit": "what a node that stops has run moves to another one",
         "enable-acl": "the control socket knows its callers' users",
-        "site-name": _TICKET,
+        "site-name": _SITE,
     }
 )
 METAS: Final = MappingProxyType(
     {
-        "allow-migrate": _MIGRATE,
-        "allow-unhealthy-nodes": _HEALTH,
-        "critical": "every member of a group moves with the others",
-        "multiple-active": "what runs twice is stopped everywhere and started once",
-        "requires": "a resource's guard says for what a start waits: 'exclusivity'",
-        "maintenance": "write 'managed: false'",
         "restart-type": "an ordering says what restarts with what",
         "resource-discovery": _DISCOVERY,
         "container-attribute-target": _REMOTE,
@@ -102,14 +82,16 @@ METAS: Final = MappingProxyType(
         "remote-addr": _REMOTE,
         "remote-port": _REMOTE,
         "remote-connect-timeout": _REMOTE,
-        "ordered": "members of a group start one after another",
-        "collocated": "members of a group stay together; take them out of the group",
         "provides": "write 'unfence: true' on a fence device",
         "clone-max": _CLONE,
         "clone-node-max": _CLONE,
         "globally-unique": _CLONE,
         "interleave": _CLONE,
         "notify": _CLONE,
+        "promotable": _CLONE,
+        "clone-min": _CLONE,
+        "promoted-max": _CLONE,
+        "promoted-node-max": _CLONE,
     }
 )
 DEVICE_METAS: Final = "the cluster starts no fence device: each node that may use it can"
@@ -129,47 +111,31 @@ DEVICE_PARAMETERS: Final = MappingProxyType(
 )
 OPERATIONS: Final = MappingProxyType(
     {
-        "role": _ROLE,
         "start-delay": "the first monitor comes when the start is over",
         "interval-origin": "a monitor's interval counts from its last run",
         "record-pending": "what is under way is always told: 'ha status'",
-        "enabled": "write it only if it is wanted",
         "description": "an operation has none",
-        "requires": "a resource's guard says for what a start waits: 'exclusivity'",
+        "requires": "it is an option of the resource",
     }
 )
-ACTIONS: Final = "operations are start, stop and monitor"
 ATTRIBUTES: Final = MappingProxyType(
     {
         ("node", "type"): _REMOTE,
         ("node", "score"): "write a location for each resource",
         ("node", "description"): "a node has none; write an attribute",
-        ("rsc_location", "role"): _ROLE,
-        ("rsc_location", "resource-discovery"): _DISCOVERY,
-        ("rsc_location", "rsc-pattern"): "write a constraint for each resource",
-        ("rsc_colocation", "influence"): "what depends always has a say in the place",
-        ("rsc_colocation", "node-attribute"): "together means on the same node",
-        ("rule", "role"): _ROLE,
-        ("expression", "value-source"): "an attribute is compared with a value",
-        ("resource_set", "role"): _ROLE,
-        ("resource_set", "ordering"): "a set's members count in their order",
         ("primitive", "template"): "it is written out in each resource",
     }
 )
 ELEMENTS: Final = MappingProxyType(
     {
-        "clone": _CLONE,
-        "master": _CLONE,
-        "bundle": "containers are not supported",
+        "bundle": "not supported: bundle",
         "template": "no resource uses it",
-        "utilization": _UTILIZATION,
-        "rsc_ticket": _TICKET,
         "tag": "no constraint that is kept uses it",
         "tags": "no constraint that is kept uses it",
         "acls": "the control socket knows its callers' users",
         "alerts": "'ha events --follow' tells what happens",
         "fencing-topology": "there is no such node or device",
-        "lifetime": "write 'expires' on a location",
+        "lifetime": "write 'when' in a rule",
         "status": "what was observed is observed anew, fail counts begin at 0",
         "rule": "it would have to hold for all, or say only one thing",
     }
@@ -180,8 +146,6 @@ def of_pair(owner: str, block: str, name: str) -> str:
     """Return why a name-value pair has no place here."""
     if block == "cluster_property_set":
         return OPTIONS.get(name, _UNKNOWN)
-    if block == "utilization":
-        return _UTILIZATION
     if block == "meta_attributes" and owner == "op":
         return OPERATIONS.get(name, _UNKNOWN)
     if block == "meta_attributes":
