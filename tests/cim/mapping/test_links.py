@@ -121,3 +121,9 @@ def test_results_come_once_and_always_in_the_same_order(client: pywbem.WBEMConne
         assert [each.path.keybindings for each in client.Associators(source)] == [
             each.keybindings for each in found
         ]
+
+
+def test_a_reference_in_a_key_may_be_written_as_text(client: pywbem.WBEMConnection) -> None:
+    texts = {side: f'root/cimv2:TST_Thing.Id="{n}"' for side, n in (("Left", 1), ("Right", 2))}
+    assert client.GetInstance(pywbem.CIMInstanceName("TST_Link", texts))["Right"] is not None
+    assert status(client.GetInstance, pywbem.CIMInstanceName("TST_Link", {"Left": "x"})) == 4
