@@ -25,7 +25,7 @@ from typing import Final, Protocol
 import pywbem
 
 from cim_provider.server.auth import Identity
-from cim_provider.server.roles import authorize, is_write
+from cim_provider.server.roles import authorize, is_write, name_of
 from cim_provider.wbem.operations import (
     Answer,
     ChangeSchema,
@@ -172,11 +172,11 @@ def _asked(operation: Operation, identity: Identity) -> dict[str, object]:
         "namespace": _cut(operation.namespace),
     }
     match operation:
-        case InvokeMethod(target=target, method=method, parameters=parameters):
-            entry |= {"method": _cut(method), "object": _object(target)}
+        case InvokeMethod(target=target, parameters=parameters):
+            entry |= {"method": _cut(name_of(operation)), "object": _object(target)}
             entry["given"] = _given(parameters)
-        case ChangeSchema(change=change, name=name):
-            entry |= {"operation": change.value, "object": _cut(name)}
+        case ChangeSchema(name=name):
+            entry |= {"operation": name_of(operation), "object": _cut(name)}
         case SetProperty(path=path, name=name, value=value):
             entry |= {"object": _object(path), "given": _given([(name, value)])}
         case _:

@@ -17,7 +17,7 @@ from typing import Final
 import pywbem
 
 from cim_provider.wbem.errors import Status
-from cim_provider.wbem.operations import InvokeMethod
+from cim_provider.wbem.operations import ChangeSchema, InvokeMethod
 
 
 class Role(StrEnum):
@@ -119,6 +119,7 @@ METHODS: Final[Mapping[str, Role]] = MappingProxyType(
 """The least role of each extrinsic method, by name: a name means the same in every class."""
 
 _METHODS_LOWER: Final = {name.lower(): role for name, role in METHODS.items()}
+_SPELLING: Final = {name.lower(): name for name in METHODS}
 
 
 def least_role(operation: object) -> Role:
@@ -127,18 +128,27 @@ def least_role(operation: object) -> Role:
         return _METHODS_LOWER.get(operation.method.lower(), Role.ADMINISTER)
     name = type(operation).__name__
     least = OPERATIONS.get(name) or VALUES.get(name, Role.ADMINISTER)
-    if name in _INSTANCE_WRITES and class_of(operation).lower() in SUBSCRIBING:
+    if name in _INSTANCE_WRITES and _classes_of(operation) <= SUBSCRIBING:
         return Role.OPERATE
     return least
 
 
-def class_of(operation: object) -> str:
-    """Return the name of the class that an operation on an instance is about, or nothing."""
-    for attribute in ("instance", "path", "target"):
-        found = getattr(operation, attribute, None)
-        if isinstance(found, pywbem.CIMInstance | pywbem.CIMInstanceName):
-            return str(found.classname)
-    return ""
+def _classes_of(operation: object) -> set[str]:
+    """Return the classes that a write of an instance names, in lower case."""
+    instance = getattr(operation, "instance", None)
+    named = [instance, getattr(instance, "path", None), getattr(operation, "path", None)]
+    return {str(each.classname).lower() for each in named if each is not None}
+
+
+def name_of(operation: object) -> str:
+    """Return what an operation is called: a method as it is declared, all else as DSP0200 does."""
+    match operation:
+        case InvokeMethod(method=method):
+            return _SPELLING.get(method.lower(), method)
+        case ChangeSchema(change=change):
+            return change.value
+        case _:
+            return type(operation).__name__
 
 
 def is_write(operation: object) -> bool:
@@ -154,9 +164,8 @@ def authorize(name: str, role: Role, operation: object) -> None:
     least = least_role(operation)
     if _RANK[role] >= _RANK[least]:
         return
-    what = operation.method if isinstance(operation, InvokeMethod) else type(operation).__name__
     text = (
-        f"user {name} has the role {role} and {what[:64]} needs {least}:"
+        f"user {name} has the role {role} and {name_of(operation)[:64]} needs {least}:"
         f" an administrator can give it with 'ha wbem user role {name} {least}'"
     )
     raise pywbem.CIMError(int(Status.ACCESS_DENIED), text)
