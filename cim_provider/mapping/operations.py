@@ -57,6 +57,8 @@ class Mapping:
 
     async def version(self) -> str:
         """See `Performer`."""
+        if self._pulls is not None:
+            self._pulls.expire()  # answers that are kept do not come to `perform`
         return "/".join(((await self._engine.view()).version, *self._versions()))
 
     async def perform(self, operation: Operation, user: str) -> Answer:

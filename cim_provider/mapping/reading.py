@@ -17,7 +17,7 @@ import pywbem
 
 from cim_provider.mapping import associations, instances
 from cim_provider.mapping.catalog import Catalog
-from cim_provider.mapping.found import Found, InstancesOf, Showing
+from cim_provider.mapping.found import Found, InstancesOf, PathsOf, Showing
 from cim_provider.mapping.subjects import RecordSubject, read_name
 from cim_provider.mapping.world import World
 from cim_provider.query.check import Types, check_condition, check_select
@@ -55,7 +55,7 @@ class Finding:
         """Return the objects from one place up to another."""
         found = self.found[start:end]
         if self.showing is None:
-            return Paths(tuple(each.path() for each in found), self.is_volatile)
+            return Paths(PathsOf(found) if found else (), self.is_volatile)
         return Instances(InstancesOf(found, self.showing) if found else (), self.is_volatile)
 
 
@@ -69,7 +69,11 @@ def find(catalog: Catalog, asked: Enumerable, world: World) -> Finding:
     if isinstance(asked, operations.ExecQuery):
         return _query(catalog, namespace, asked, world)
     found = _found(catalog, namespace, asked, world)
-    return Finding(found, _showing(catalog, namespace, asked), _is_volatile(catalog, found))
+    showing = _showing(catalog, namespace, asked)
+    if isinstance(asked, operations.EnumerateInstances | operations.EnumerateInstanceNames):
+        top = catalog.declared(namespace, asked.class_name)
+        return Finding(found, showing, _is_family_volatile(catalog, namespace, top))
+    return Finding(found, showing, _is_volatile(catalog, found))
 
 
 def _found(
@@ -96,6 +100,11 @@ def _showing(catalog: Catalog, namespace: NamespaceSchema, asked: _Unqueried) ->
         ):
             return Showing(selection)
     return None
+
+
+def _is_family_volatile(catalog: Catalog, namespace: NamespaceSchema, top: ClassInfo) -> bool:
+    """Return whether answers about a class are of the moment, also while it has no object."""
+    return catalog.is_volatile(namespace, (each.name for each in catalog.family(namespace, top)))
 
 
 def _is_volatile(catalog: Catalog, found: Iterable[Found]) -> bool:
@@ -164,7 +173,7 @@ def _query(
     translated(lambda: check_select(select, types))
     columns = translated(lambda: column_names(select))
     found = instances.of_class(catalog, namespace, top.name, world)
-    is_volatile = _is_volatile(catalog, found)
+    is_volatile = _is_family_volatile(catalog, namespace, top)
     if select.condition is not None:
         found = _fulfilling(found, select.condition)
     return Finding(found, Showing(Selection(properties=columns)), is_volatile)

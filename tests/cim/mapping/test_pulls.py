@@ -1,13 +1,19 @@
 """Answers in parts, with a real pywbem client: contexts, times, bounds, filters, queries."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 import pywbem
 
+from cim_provider.engines.memory import MemoryEngine
+from cim_provider.mapping.area import Area
+from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.pulls import PullLimits
-from tests.cim.mapping.things import MODEL, ThingSite, thing_site
-from tests.cim.mapping.views import cluster_path, node_path
+from cim_provider.mapping.rows import Column, Ref, class_row
+from cim_provider.wbem import operations
+from tests.cim.mapping.things import MODEL, ThingSite, thing_schema, thing_site
+from tests.cim.mapping.views import IDENTITY, cluster, cluster_path, node_path
 from tests.cim.server.harness import OBSERVER
 
 LIMITS = PullLimits(timeout_s=60, timeout_s_max=900, per_user=8, total=12, objects_per_page=50)
@@ -200,9 +206,9 @@ def test_an_enumeration_that_nobody_asks_about_in_time_is_forgotten(
     clock.now_s += 10
     assert status(client.PullInstancesWithPath, page.context, MaxObjectCount=1) == 21
     assert len(site.pulls) == 1
-    clock.now_s += 60
-    client.EnumerateInstanceNames("TST_Thing")  # any request frees what has run out
     client.EnumerateInstanceNames("TST_Base")
+    clock.now_s += 60
+    client.EnumerateInstanceNames("TST_Base")  # any request frees it, also one that is kept
     assert len(site.pulls) == 0
     assert status(client.CloseEnumeration, unnamed.context) == 21
 
@@ -396,3 +402,36 @@ def test_wql_and_cql_have_their_own_patterns(client: pywbem.WBEMConnection) -> N
     assert found("WQL", "t.*") == []
     assert found("DMTF:CQL", ".*3") == ["t3"]
     assert found("DMTF:CQL", "text_3") == []
+
+
+def test_answers_about_what_changes_by_itself_are_of_the_moment() -> None:
+    class Ticks:
+        """Objects that change without a new version."""
+
+        def __init__(self) -> None:
+            self.count = 0
+
+    ticks = Ticks()
+    row = class_row(
+        "TST_Part",
+        ("Name",),
+        lambda _: ["a"] if ticks.count else [],
+        lambda name: Ref("TST_Part", (("Name", name),)),
+        (Column("Size", "ticks", lambda _: ticks.count),),
+        is_volatile=True,
+    )
+    performer = Mapping(thing_schema(), MemoryEngine(cluster()), IDENTITY, [Area(rows=(row,))])
+    path = pywbem.CIMInstanceName("TST_Part", {"Name": "a"}, namespace=MODEL)
+    query = operations.ExecQuery(MODEL, "WQL", "SELECT Size FROM TST_Part")
+    names = operations.EnumerateInstanceNames(MODEL, "TST_Part")
+    whole = operations.EnumerateInstances(MODEL, "TST_Part")
+    one, value = operations.GetInstance(MODEL, path), operations.GetProperty(MODEL, path, "Size")
+    other = operations.EnumerateInstances(MODEL, "HA_Cluster")
+
+    def lasts(asked: operations.Read) -> bool:
+        return operations.is_lasting(asked, asyncio.run(performer.perform(asked, "ann")))
+
+    assert [lasts(asked) for asked in (query, names, whole, other)] == [False, False, False, True]
+    ticks.count = 5
+    assert not any(lasts(asked) for asked in (query, names, whole, one, value))
+    assert lasts(other)
