@@ -3,7 +3,6 @@
 Owns: the words in which the parser's complaints are told.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -46,6 +45,8 @@ def told_in_one_sentence(words: Iterable[str]) -> Iterator[None]:
 
 def similar(name: str, known: Iterable[str]) -> str:
     """Return the question whether a similar name was meant; empty if there is none."""
+    import difflib  # only here: most words are right
+
     near = difflib.get_close_matches(name, list(known), 1)
     return f"did you mean '{near[0]}'?" if near else ""
 

@@ -85,11 +85,14 @@ def held_up(graph: Graph) -> list[Action]:
 
 def held_up_of(graph: Graph) -> list[dict[str, object]]:
     """Return what ought to happen and cannot, each with the reason and the action it waits for."""
+    waiting = held_up(graph)
+    if not waiting:
+        return []
     from ha_core.policy.engine.causes import Causes  # most plans need no such words
 
     causes = Causes(graph.board, graph)
     found: list[dict[str, object]] = []
-    for action in held_up(graph):
+    for action in waiting:
         entry = _described(graph.board, action, action.node)
         entry["why"] = causes.unable(action)
         if action.waits_for is not None:
