@@ -122,12 +122,9 @@ def cim_instance(record: Record, shape: Shape, namespace: str) -> pywbem.CIMInst
     return pywbem.CIMInstance(record.ref.class_name, properties, path=path)
 
 
-_SHARED: Final = (str, int, float, tuple, type(None))
-
-
 def _property(shape: Shape, declared: pywbem.CIMProperty, value: object) -> pywbem.CIMProperty:
     """Return a property; objects of one answer share those that are equal."""
-    if not isinstance(value, _SHARED):
+    if not _is_plain(value):
         return _made(declared, value)
     key = (declared.name, value)
     found = shape.made.get(key)
@@ -182,3 +179,26 @@ class InstancesOf(KeyedInstances):
         if isinstance(index, slice):
             return InstancesOf(self._found[index], self._showing)
         return self._showing.instance(self._found[index])
+
+
+class PathsOf(Sequence[pywbem.CIMInstanceName]):
+    """Paths that are made when they are asked for, and not kept."""
+
+    def __init__(self, found: Sequence[Found]) -> None:
+        self._found = found
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[pywbem.CIMInstanceName]:
+        return (each.path() for each in self._found)
+
+    @overload
+    def __getitem__(self, index: int) -> pywbem.CIMInstanceName: ...
+    @overload
+    def __getitem__(self, index: slice) -> "PathsOf": ...
+    def __getitem__(self, index: int | slice) -> "pywbem.CIMInstanceName | PathsOf":
+        """Return one path, or those of a part."""
+        if isinstance(index, slice):
+            return PathsOf(self._found[index])
+        return self._found[index].path()

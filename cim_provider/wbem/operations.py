@@ -354,7 +354,7 @@ class Paths:
     Also of CreateInstance: exactly one.
     """
 
-    items: tuple[pywbem.CIMInstanceName, ...]
+    items: Sequence[pywbem.CIMInstanceName]
     is_volatile: bool = False
     """Whether the list changes without a new version: the answer is of this moment."""
 

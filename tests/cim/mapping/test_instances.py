@@ -217,7 +217,7 @@ def test_names_and_instances_are_the_same_in_the_same_order(provider: Provider) 
     answer = provider.ask(EnumerateInstanceNames(MODEL, "CIM_ManagedElement"))
     assert isinstance(answer, Paths)
     found = enumerated(provider, "CIM_ManagedElement")
-    assert tuple(each.path for each in found) == answer.items
+    assert [each.path for each in found] == list(answer.items)
 
 
 def test_deep_inheritance_decides_whether_properties_of_subclasses_come(

@@ -152,7 +152,7 @@ def test_enumeration_shows_what_is_under_way() -> None:
         assert isinstance(answer, Paths)
         full = provider.ask(EnumerateInstances(MODEL, "CIM_ConcreteJob"))
         assert isinstance(full, Instances)
-        assert tuple(each.path for each in full.items) == answer.items
+        assert [each.path for each in full.items] == list(answer.items)
         return [str(each.keybindings["InstanceID"]) for each in answer.items]
 
     assert under_way(cluster()) == []
