@@ -31,6 +31,7 @@ from cim_provider.server.tls import (
 
 LIFE: Final = timedelta(days=825)
 RENEW_BEFORE: Final = timedelta(days=30)
+LAST_CHANCE: Final = timedelta(days=1)
 CLOCK_SKEW: Final = timedelta(hours=24)
 """Clients whose clock is behind accept a certificate that was made just now."""
 COMMON_NAME_MAX: Final = 64
@@ -54,7 +55,7 @@ def ensure_certificate(
         if certificate_file.exists():
             if not key_file.exists():
                 raise CertificateError(f"{certificate_file} has no key: give {key_file} as well")
-            if not _ends_soon(certificate_file, moment):
+            if not _is_due(certificate_file, moment, by_ourselves=True):
                 return False
         certificate_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # The key is written once and before any certificate: whenever this is cut short,
@@ -79,7 +80,7 @@ def request(
     """
     moment = now or datetime.now(UTC)
     try:
-        if certificate_file.exists() and not _ends_soon(certificate_file, moment):
+        if certificate_file.exists() and not _is_due(certificate_file, moment, by_ourselves=False):
             return None
         certificate_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not key_file.exists():
@@ -120,12 +121,19 @@ def _read_key(key_file: Path) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
     return key
 
 
-def _ends_soon(certificate_file: Path, now: datetime) -> bool:
-    """Return whether it is one of ours and near its end."""
+def _is_due(certificate_file: Path, now: datetime, *, by_ourselves: bool) -> bool:
+    """Return whether it is one of ours and near its end.
+
+    One that the cluster has signed is replaced by one of our own on its last day alone: clients
+    that trust the cluster would not trust that one, and the cluster may only be away.
+    """
     certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
     names = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-    is_ours = [name.value for name in names] in ([ORGANIZATION], [SIGNED])
-    return is_ours and certificate.not_valid_after_utc - now < RENEW_BEFORE
+    organization = [name.value for name in names]
+    left = certificate.not_valid_after_utc - now
+    if organization == [SIGNED]:
+        return left < (LAST_CHANCE if by_ourselves else RENEW_BEFORE)
+    return organization == [ORGANIZATION] and left < RENEW_BEFORE
 
 
 def _certificate(
@@ -161,6 +169,42 @@ def _names(hosts: Iterable[str]) -> list[x509.GeneralName]:
         except ValueError:
             names.append(x509.DNSName(host))
     return names
+
+
+def described(certificate_file: Path) -> dict[str, list[str]]:
+    """Return what a certificate says of itself: names, who signed it, from when until when.
+
+    Raises: CertificateError: it cannot be read.
+    """
+    certificate = _chain(certificate_file)[0]
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = [str(each.value) for each in found]
+    except x509.ExtensionNotFound:
+        names = []
+    return {
+        "subject": [certificate.subject.rfc4514_string()],
+        "issuer": [certificate.issuer.rfc4514_string()],
+        "names": names,
+        "begins": [certificate.not_valid_before_utc.isoformat()],
+        "ends": [certificate.not_valid_after_utc.isoformat()],
+        "sha256": [certificate.fingerprint(hashes.SHA256()).hex()],
+    }
+
+
+def authority(certificate_file: Path) -> str:
+    """Return the last certificate of the chain, PEM: whom clients have to trust.
+
+    Raises: CertificateError: it cannot be read.
+    """
+    return _chain(certificate_file)[-1].public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _chain(certificate_file: Path) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(certificate_file.read_bytes())
+    except (OSError, ValueError) as fault:
+        raise CertificateError(f"{certificate_file} cannot be read: {fault}") from fault
 
 
 def main() -> int:

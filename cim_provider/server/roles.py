@@ -128,8 +128,9 @@ def least_role(operation: object) -> Role:
         return _METHODS_LOWER.get(operation.method.lower(), Role.ADMINISTER)
     name = type(operation).__name__
     least = OPERATIONS.get(name) or VALUES.get(name, Role.ADMINISTER)
-    if name in _INSTANCE_WRITES and _classes_of(operation) <= SUBSCRIBING:
-        return Role.OPERATE
+    if name in _INSTANCE_WRITES:
+        classes = _classes_of(operation)
+        return Role.OPERATE if classes and classes <= SUBSCRIBING else least
     return least
 
 

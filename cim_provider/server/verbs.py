@@ -20,6 +20,8 @@ from cim_provider.server.audit import read_lines
 from cim_provider.server.client_certificate import FingerprintError, fingerprint
 from cim_provider.server.layout import ServerLayout
 from cim_provider.server.roles import Role
+from cim_provider.server.settings import SettingsError, read_settings
+from cim_provider.server.tls import CertificateError
 from cim_provider.server.users import (
     PASSWORD_BYTES_MAX,
     PasswordHash,
@@ -36,6 +38,8 @@ ROOT_META: Final = "beatkeeper.root"
 """Under this name `ha` keeps the root that was given before the verb."""
 EXIT_FAILED: Final = 1
 LINES_MAX: Final = 100_000
+ERRORS: Final = (UsersError, FingerprintError, SettingsError, CertificateError, OSError)
+"""What is told in a sentence."""
 
 _Verb = Callable[..., None]
 
@@ -90,7 +94,7 @@ def verb(function: _Verb) -> _Verb:
         place = Place(ServerLayout(root or chosen), as_json)
         try:
             function(place, **arguments)
-        except (UsersError, FingerprintError, OSError) as fault:
+        except ERRORS as fault:
             raise VerbError(str(fault), as_json=as_json) from fault
 
     return wrapper
@@ -234,13 +238,34 @@ def audit(place: Place, lines: int) -> None:
         click.echo(line if place.as_json else _sentence(line))
 
 
+@click.command("certificate")
+@click.option("--authority", is_flag=True, help="Print whom clients have to trust, PEM.")
+@verb
+def show_certificate(place: Place, authority: bool) -> None:
+    """Show the server's certificate: who signed it, for which names, until when."""
+    # Here alone the library is needed.
+    from cim_provider.server import certificate
+
+    given = read_settings(place.layout.settings_file).certificate
+    file = Path(given) if given else place.layout.certificate_file
+    if authority:
+        pem = certificate.authority(file)
+        place.say({"authority": pem}, pem.rstrip("\n"))
+        return
+    found = certificate.described(file)
+    lines = [f"{name}: {', '.join(values)}" for name, values in found.items()]
+    value = {name: values if name == "names" else values[0] for name, values in found.items()}
+    place.say({"file": str(file), **value}, "\n".join([f"file: {file}", *lines]))
+
+
 @click.group("wbem")
 def wbem() -> None:
-    """Manage the users of this node's WBEM server, and see what they changed."""
+    """Manage the users of this node's WBEM server, see what they changed and what it shows."""
 
 
 wbem.add_command(user)
 wbem.add_command(audit)
+wbem.add_command(show_certificate)
 
 
 def read_password(name: str, file: Path | None) -> bytes:

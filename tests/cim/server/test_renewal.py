@@ -1,7 +1,7 @@
 """Our own certificate: signed by the cluster's authority where there is one, else by itself."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -97,6 +97,18 @@ def test_certificate_of_somebody_else_is_never_asked_for_again(pair: Pair) -> No
     late = datetime.now(UTC) + LIFE * 0.95
     assert request(pair.certificate, pair.key, HOSTS, late) is None, "that of 825 days is good"
     assert pair.certificate.read_bytes() == text
+
+
+@pytest.mark.parametrize(("days_left", "is_replaced"), [(29, False), (2, False), (0.5, True)])
+def test_certificate_by_the_cluster_is_replaced_by_an_own_one_on_its_last_day_alone(
+    pair: Pair, days_left: float, is_replaced: bool
+) -> None:
+    asyncio.run(Renewal(pair, HOSTS, Signer())())
+    end = x509.load_pem_x509_certificate(pair.certificate.read_bytes()).not_valid_after_utc
+    moment = end - timedelta(days=days_left)
+    assert request(pair.certificate, pair.key, HOSTS, moment) is not None, "the cluster is asked"
+    assert ensure_certificate(pair.certificate, pair.key, HOSTS, moment) is is_replaced
+    assert ("self-signed" in issuer(pair.certificate)) is is_replaced
 
 
 def test_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from cim_provider.server.certificate import ensure_certificate
 from cim_provider.server.daemon import main as ha_cimd
 from cim_provider.server.layout import ServerLayout
 from cim_provider.server.roles import Role
@@ -180,3 +181,18 @@ def test_audit_log_is_shown_in_sentences_or_as_it_is(shell: Shell) -> None:
         "{cut sh",
     ]
     assert json.loads(shell("audit", "--json").output.splitlines()[0]) == entry
+
+
+def test_certificate_of_the_server_is_shown_with_whom_clients_have_to_trust(shell: Shell) -> None:
+    missing = shell("certificate")
+    assert missing.exit_code == 1
+    assert "certificate.pem cannot be read" in missing.stderr
+    layout = ServerLayout(shell.root)
+    ensure_certificate(layout.certificate_file, layout.key_file, ["node1.example", "192.0.2.1"])
+    text = shell("certificate").output
+    assert "names: node1.example, 192.0.2.1" in text
+    assert "issuer: CN=node1.example,O=Beatkeeper\\, self-signed" in text
+    shown = json.loads(shell("certificate", "--json").output)
+    assert shown["names"] == ["node1.example", "192.0.2.1"]
+    assert len(shown["sha256"]) == 64
+    assert shell("certificate", "--authority").output == layout.certificate_file.read_text()
