@@ -11,7 +11,7 @@ drops, are never made. Knows nothing of how they were found.
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, overload
+from typing import overload
 
 import pywbem
 
