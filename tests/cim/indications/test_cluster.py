@@ -1,0 +1,204 @@
+"""Indications of a real cluster: subscribed at one node with pywbem, told by whichever lives.
+
+A lab of three nodes, pywbem's subscription manager and listener. The node that
+delivers is killed; what follows is told by another, with the next numbers.
+"""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pywbem
+
+from ha_core.client import Client
+from ha_core.errors import HaError
+from tests.cim.indications.rig import INTEROP, MODEL, NODES_CHANGE, Listener, listening, until
+from tests.e2e.laboratory import Laboratory, laboratory, run
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+ALERTS = "SELECT * FROM HA_Indication"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    with laboratory(tmp_path_factory.mktemp("indications") / "lab", "--nodes", "3") as made:
+        yield made
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with listening() as found:
+        yield found
+
+
+def connection(lab: Laboratory, node: str) -> pywbem.WBEMConnection:
+    """Return a client of one node's WBEM server."""
+    where = next(each for each in lab.value["wbem"] if each["node"] == node)
+    user = (where["user"], where["password"])
+    return pywbem.WBEMConnection(where["http"], user, default_namespace=MODEL, timeout=20)
+
+
+def holder(lab: Laboratory) -> str:
+    """Return the node that delivers, by what any node that lives has in its log."""
+
+    async def asked(node: str) -> str:
+        async with Client(lab.root(node)) as client:
+            given = await client.shelf("wbem/holder")
+        return str(json.loads(given.items[0].text)["node"])
+
+    for node in lab.value["nodes"]:
+        with suppress(HaError):  # a node that was killed does not answer
+            return asyncio.run(asked(node))
+    raise AssertionError("no node answers")
+
+
+def wait(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until a condition holds."""
+    asyncio.run(until(condition, seconds))
+
+
+def subscriptions(client: pywbem.WBEMConnection) -> set[pywbem.CIMInstanceName]:
+    """Return the paths of the subscriptions as one node has them."""
+    return set(client.EnumerateInstanceNames("CIM_IndicationSubscription", namespace=INTEROP))
+
+
+def told(listener: Listener) -> list[tuple[str, str]]:
+    """Return node and status of each change of a node, each once, in order."""
+    return [
+        (str(each["SourceInstance"]["Name"]), str(each["SourceInstance"]["Status"]))
+        for each in listener.distinct()
+    ]
+
+
+def numbers(listener: Listener) -> list[int]:
+    """Return the numbers of first arrivals, in order."""
+    return [int(each["SequenceNumber"]) for each in listener.distinct()]
+
+
+def test_the_subscription_manager_works_in_full(lab: Laboratory, listener: Listener) -> None:
+    server = pywbem.WBEMServer(connection(lab, "n2"))
+    with pywbem.WBEMSubscriptionManager("whole") as manager:
+        where = manager.add_server(server)
+        own = manager.add_destination(where, listener.url, owned=True, destination_id="d")
+        chosen = manager.add_filter(
+            where, [MODEL], ALERTS, "DMTF:CQL", owned=True, filter_id="alerts"
+        )
+        (subscription,) = manager.add_subscriptions(where, chosen.path, own.path)
+        lasting = manager.add_destination(
+            where, listener.url, owned=False, name="lasting", persistence_type="permanent"
+        )
+        named = manager.add_filter(where, [MODEL], ALERTS, "WQL", owned=False, name="named")
+        (other,) = manager.add_subscriptions(where, named.path, lasting.path, owned=False)
+        assert manager.get_owned_filters(where) == [chosen]
+        assert manager.get_owned_destinations(where) == [own]
+        assert manager.get_owned_subscriptions(where) == [subscription]
+        assert len(manager.get_all_subscriptions(where)) == 2
+        assert own["PersistenceType"] == 3
+        both = {subscription.path, other.path}
+        for node in ("n1", "n3"):
+            client = connection(lab, node)
+            wait(lambda asked=client: subscriptions(asked) == both)
+        code, _ = connection(lab, "n1").InvokeMethod(
+            "SendTestIndications", "HA_Indication", [("Count", pywbem.Uint32(25))]
+        )
+        assert code == 0
+        wait(lambda: len(listener.distinct()) == 50)
+        with pytest.raises(pywbem.CIMError) as fault:
+            manager.remove_filter(where, named.path)
+        assert fault.value.status_code == 1
+        manager.remove_subscriptions(where, other.path)
+        manager.remove_filter(where, named.path)
+        manager.remove_destinations(where, lasting.path)
+    client = connection(lab, "n3")
+    for class_name in ("CIM_IndicationFilter", "CIM_ListenerDestination"):
+        wait(lambda name=class_name: not client.EnumerateInstanceNames(name, namespace=INTEROP))
+
+
+def test_another_node_goes_on_when_the_one_that_delivers_is_killed(
+    lab: Laboratory, listener: Listener
+) -> None:
+    server = pywbem.WBEMServer(connection(lab, "n1"))
+    manager = pywbem.WBEMSubscriptionManager("deaths")
+    where = manager.add_server(server)
+    destination = manager.add_destination(where, listener.url, owned=True, destination_id="d")
+    chosen = manager.add_filter(where, [MODEL], NODES_CHANGE, owned=True, filter_id="nodes")
+    manager.add_subscriptions(where, chosen.path, destination.path)
+    victim = holder(lab)
+    lab.told("kill", victim)
+    wait(lambda: (victim, "Lost Comm") in told(listener))
+    assert holder(lab) != victim
+    lab.told("restart", victim)
+    wait(lambda: told(listener)[-1:] == [(victim, "OK")] or (victim, "OK") in told(listener))
+    assert numbers(listener) == list(range(len(numbers(listener))))
+    assert len({each["SequenceContext"] for each in listener.got}) == 1
+
+
+def test_a_server_that_dies_alone_is_followed_by_another(
+    lab: Laboratory, listener: Listener
+) -> None:
+    lab.mend()
+    node = holder(lab)
+    other = next(each for each in lab.value["nodes"] if each != node)
+    client = connection(lab, other)
+    chosen = client.CreateInstance(filter_instance(), namespace=INTEROP)
+    destination = client.CreateInstance(destination_instance(listener.url), namespace=INTEROP)
+    subscription = pywbem.CIMInstance(
+        "CIM_IndicationSubscription", {"Filter": chosen, "Handler": destination}
+    )
+    client.CreateInstance(subscription, namespace=INTEROP)
+    state: dict[str, Any] = json.loads((lab.root(node) / "run" / "cimd.json").read_text())
+    os.kill(int(state["pid"]), signal.SIGKILL)
+    given = [("Message", "after its death")]
+    assert client.InvokeMethod("SendTestIndications", "HA_Indication", given)[0] == 0
+    wait(lambda: len(listener.distinct()) == 1)
+    assert holder(lab) != node
+    assert listener.got[0]["Message"] == "after its death"
+    assert run("status", "--root", str(lab.root(other)), "--json").returncode == 0
+
+
+def filter_instance() -> pywbem.CIMInstance:
+    """Return a filter for alerts."""
+    values = {
+        "Name": "dies alone",
+        "Query": ALERTS,
+        "QueryLanguage": "WQL",
+        "SourceNamespaces": [MODEL],
+    }
+    return pywbem.CIMInstance("CIM_IndicationFilter", values)
+
+
+def destination_instance(url: str) -> pywbem.CIMInstance:
+    """Return a destination."""
+    values = {"Name": "dies alone", "Destination": url}
+    return pywbem.CIMInstance("CIM_ListenerDestinationCIMXML", values)
+
+
+def test_subscriptions_outlive_the_whole_cluster(tmp_path: Path, listener: Listener) -> None:
+    with laboratory(tmp_path / "again", "--nodes", "3") as lab:
+        client = connection(lab, "n1")
+        chosen = client.CreateInstance(filter_instance(), namespace=INTEROP)
+        destination = client.CreateInstance(destination_instance(listener.url), namespace=INTEROP)
+        subscription = pywbem.CIMInstance(
+            "CIM_IndicationSubscription", {"Filter": chosen, "Handler": destination}
+        )
+        client.CreateInstance(subscription, namespace=INTEROP)
+        listener.stop()
+        given = [("Count", pywbem.Uint32(5))]
+        assert client.InvokeMethod("SendTestIndications", "HA_Indication", given)[0] == 0
+        for node in lab.value["nodes"]:
+            lab.told("kill", node)
+        with ThreadPoolExecutor(3) as hands:  # none is a member before the others are there
+            assert all(hands.map(lambda node: lab.told("restart", node), lab.value["nodes"]))
+        listener.start()
+        wait(lambda: len(listener.distinct()) >= 5, 100)
+        tests = [each for each in listener.distinct() if each["MessageID"] == "LHA000"]
+        assert [str(each["Message"]) for each in tests] == [f"test {n}" for n in range(1, 6)]
+        assert numbers(listener) == list(range(len(numbers(listener))))
