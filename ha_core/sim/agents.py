@@ -8,10 +8,11 @@ between check and deed is the nemesis' to choose.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ha_core.config.model import Primitive
 from ha_core.config.units import may_be_promoted
 from ha_core.effects import RunOperation
 from ha_core.events import LEASE_RAN_OUT, OperationDone, Promotion
-from ha_core.ids import ResourceId
+from ha_core.ids import NodeName, ResourceId
 from ha_core.sim.machine import Machine, is_held
 from ha_core.sim.observer import Services
 from ha_core.sim.world import US_PER_MS, World
@@ -43,6 +44,8 @@ class Agents:
         self._done = done
         self._begins = begins
         self.services = Services()
+        self.hand_on: Callable[[Primitive, NodeName], None] = lambda primitive, node: None
+        """Takes a service to another machine alive."""
         self.promotion_score = 10 * (sum(machine.name.encode()) % 3)
         """How much agents here want to be promoted; not at all on some machines."""
         self._epoch = 0
@@ -89,6 +92,8 @@ class Agents:
             fate = _Fate(True, False)
         if effect.action == "promote" and not self._promote(effect, fate):
             fate = _Fate(True, False)
+        if effect.action == "migrate_to" and not self._hand_on(effect, fate):
+            fate = _Fate(True, False)
         if effect.action == PREPARE and not fate.fails:
             self._machine.prepare(effect.primitive)
         self._world.after(spent_us, lambda: self._machine.when_awake(end))
@@ -131,6 +136,16 @@ class Agents:
             self._world.states["promotions"] += 1
         return True
 
+    def _hand_on(self, effect: RunOperation, fate: _Fate) -> bool:
+        """Let the service go to its new machine alive, perhaps though the operation fails; return
+        False if it is not here.
+        """
+        if effect.primitive.id not in self._machine.running or effect.peer is None:
+            return False
+        if not fate.fails or self._world.random.random() < 0.5:
+            self.hand_on(effect.primitive, effect.peer)
+        return True
+
     def _conclude(self, effect: RunOperation, fate: _Fate) -> None:
         resource = effect.primitive.id
         code = 0
@@ -145,7 +160,7 @@ class Agents:
         elif effect.action == PREPARE:
             code = 0 if resource in self._machine.prepared else 1
         elif resource not in self._machine.running:
-            code = 7 if effect.action == "monitor" else 1
+            code = 7 if effect.action == "monitor" else int(effect.action != "migrate_to")
         elif effect.action == "monitor" and resource in self._machine.promoted:
             code = roles.RUNNING_PROMOTED
         if effect.action == "stop" and code and is_held(effect.primitive):

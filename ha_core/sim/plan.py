@@ -36,7 +36,7 @@ from ha_core.config.model import (
 from ha_core.gates import Gates
 from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
 from ha_core.sim.clock import DRIFT_PPM_MAX, TRUE_PPM
-from ha_core.sim.plan_clones import with_clone
+from ha_core.sim.plan_clones import with_clone, with_migration
 from ha_core.sim.plan_quorum import with_quorum_options
 from ha_core.sim.world import US_PER_MS
 from ha_core.timers import timers
@@ -166,6 +166,7 @@ def _configuration(random: Random, size: int, dead_after_ms: int) -> Configurati
         defaults=Defaults(meta=Meta(stickiness=random.choice((0, 1, 100)))),
     )
     result = with_clone(random, with_quorum_options(random, result))
+    result = with_migration(random, result)
     assert not check(result), check(result)
     return result
 

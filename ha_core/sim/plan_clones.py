@@ -38,6 +38,26 @@ def with_clone(random: Random, before: Configuration) -> Configuration:
     return before if check(after) else after
 
 
+def with_migration(random: Random, before: Configuration) -> Configuration:
+    """Return the configuration with one of its agents able to migrate alive, now and then."""
+    ahead = Random()
+    ahead.setstate(random.getstate())
+    ahead.random()
+    cloned = {clone.member for clone in before.clones}
+    free = [
+        item
+        for item in before.primitives
+        if item.agent.agent_class is AgentClass.OCF and item.id not in cloned
+    ]
+    if ahead.random() >= SHARE or not free:
+        return before
+    chosen = ahead.choice(free)
+    able = replace(chosen, meta=replace(chosen.meta, allow_migrate=True))
+    items = tuple(able if item is chosen else item for item in before.primitives)
+    after = replace(before, primitives=items)
+    return before if check(after) else after
+
+
 def _fit(primitive: Primitive, kind: str) -> Primitive:
     """Return the primitive with an agent that can do what its clone asks for."""
     if kind == "anonymous":

@@ -7,10 +7,11 @@ time limit.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from ha_core.agents.registry import exclusivity_of
-from ha_core.config.model import Configuration
+from ha_core.config.model import Configuration, Primitive
 from ha_core.ids import NodeName
 from ha_core.replication.entries import ConfigurationChange, Snapshot
 from ha_core.sim.checkers import Judges, Violations
@@ -90,6 +91,7 @@ class Run:
         self.judges = Judges(self.hosts, self.violations, lambda: self.world.now_us)
         for host in self.hosts:
             host.observer = self.judges
+            host.agents.hand_on = partial(self._hand_on, host)
         # Drawn apart: seeds of which this is not true stay the runs that they were before.
         apart = Random(f"timers {seed}")
         retimer = apart if apart.getrandbits(1) else None
@@ -102,6 +104,17 @@ class Run:
         machine = Machine(self.world, name, kit.rate_ppm, kit.gates)
         machine.guardian.late_us = self.plan.guardian_late_us
         return Host(self.world, self.network, self.outlets, machine, disk)
+
+    def _hand_on(self, source: Host, primitive: Primitive, target: NodeName) -> None:
+        """A service goes from machine to machine alive, whatever their daemons are doing."""
+        host = next((item for item in self.hosts if item.name == target), None)
+        if host is None or host.node is None or host.machine.is_suspended:
+            return
+        self.world.states["live migrations"] += 1
+        source.claims.prove(primitive.id)
+        source.machine.end(primitive.id)
+        host.claims.begin(primitive, host.node.generation)
+        host.machine.begin(primitive)
 
     def _describe(self) -> None:
         """Count what this cluster is like."""
