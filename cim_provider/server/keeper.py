@@ -96,7 +96,8 @@ class Keeper:
     async def run(self) -> None:
         """Keep the certificate good until cancelled."""
         clock = asyncio.get_running_loop().time
-        renew_at_s = clock()
+        # Not at once: whoever starts has enough to do.
+        renew_at_s = clock() + self._look_s
         while True:
             is_due = self._asked.is_set() or clock() >= renew_at_s
             if is_due:
@@ -201,7 +202,7 @@ async def keep_certificate(
     else:
         renew = Renewal(pair, settings.certificate_hosts, authority)
         # Clients trust what they find at the first start: better to wait than to change it soon.
-        if pair.certificate.exists() or not await renew.by_authority(FIRST_S):
+        if not pair.certificate.exists() and not await renew.by_authority(FIRST_S):
             await asyncio.to_thread(renew.by_ourselves)
     context = server_context(
         pair.certificate,

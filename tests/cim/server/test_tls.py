@@ -195,9 +195,9 @@ def test_keeper_renews_when_it_is_asked_and_goes_on_when_that_fails(
         keeper = Keeper(server_context(pair.certificate, pair.key), pair, renew)
         task = asyncio.create_task(keeper.run())
         for each in rounds:
+            keeper.ask()
             async with asyncio.timeout(20):
                 await each.wait()
-            keeper.ask()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
