@@ -32,6 +32,9 @@ TAKING_BYTES_PER_S: Final = 65_536
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _END: Final = b"\r\n\r\n"
 _CLOSE: Final = ("Connection", "close")
+_CLOSING: Final = b"\r\nConnection: close\r\n\r\n"
+_MEASURES: Final = b"%d\r\nWBEMServerResponseTime: %d"
+"""How long the answer is, and how long it took in microseconds, which clients show."""
 
 Certificate = Callable[[asyncio.Transport], PeerCertificate | None]
 
@@ -110,6 +113,8 @@ class Connection(asyncio.Protocol):
         """Whether the connection ends with the answer that is being sent."""
         self._is_stopping = False
         self._task: asyncio.Task[None] | None = None
+        self._began_s = 0.0
+        """When the request was whole."""
         self._judgement: Judgement | None = None
         self._judged: tuple[Head, Judgement] | None = None
         """The last head, and what it means."""
@@ -293,6 +298,7 @@ class Connection(asyncio.Protocol):
 
     def _answer(self) -> None:
         """Answer the request that is complete."""
+        self._began_s = self._loop.time()
         judgement, identity = self._judgement, self._identity
         assert judgement is not None, "judged before"
         if self._refusal is not None:
@@ -366,9 +372,10 @@ class Connection(asyncio.Protocol):
         """Send the answer to a complete request; `head` ends where the length follows."""
         is_last = self._is_stopping or not self._framing.keeps_alive
         size = sum(map(len, parts))
-        end = b"\r\nConnection: close\r\n\r\n" if is_last else _END
+        took_us = (self._loop.time() - self._began_s) * 1e6
+        end = _CLOSING if is_last else _END
         self._is_last = is_last
-        if self._outlet.write((head, b"%d" % size, end, *parts)):
+        if self._outlet.write((head, _MEASURES % (size, took_us), end, *parts)):
             self._sent()
         else:
             self._phase = _Phase.SENDING
