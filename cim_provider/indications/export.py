@@ -24,6 +24,7 @@ ANSWER_S: Final = 20.0
 """A listener that has not answered by then has not taken it."""
 ANSWER_BYTES_MAX: Final = 64 * 1024
 URL_CHARACTERS_MAX: Final = 1024
+HIDDEN: Final = "hidden"
 PORTS: Final = {"http": 5988, "https": 5990}
 """Ports where the URL names none."""
 _HEAD: Final = (
@@ -79,6 +80,15 @@ def target_of(url: str) -> Target:
         authorization = f"Basic {base64.b64encode(pair.encode()).decode()}"
     scheme = parts.scheme.lower()
     return Target(scheme == "https", host, port or PORTS[scheme], path, authorization)
+
+
+def without_password(url: str) -> str:
+    """Return a URL as it may be shown to whoever reads: with HIDDEN for a password."""
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return url
+    return url if password is None else url.replace(f":{password}@", f":{HIDDEN}@", 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ KEPT_S: Final = 15.0
 """A batch stays for so long, sent or not: a standby lays it over what it saw 10 s ago, …"""
 KEPT_MAX: Final = 128
 """… unless there are more than so many."""
+TOLD_MAX: Final = 200
+"""Events, or groups of them, that one write tells."""
 REMOVED_MAX: Final = 400
 """Batches that one write removes."""
 MERGE_FROM: Final = 512
@@ -86,6 +88,8 @@ class Holder:
         self._serial = 0
         self._is_full = False
         """The last write found no room on the shelf."""
+        self._waits = ""
+        """Why the last write was not done."""
         if base is not None:
             around.save(base, self._numbers.batch)
 
@@ -217,7 +221,7 @@ class Holder:
         while position < len(found):
             chosen: list[Unnumbered] = []
             told: list[Found] = []
-            while position < len(found) and not _is_full(chosen):
+            while position < len(found) and not _is_full(chosen) and len(told) < TOLD_MAX:
                 each = found[position]
                 matched = [item for event in each.events for item in self._match(event, matcher)]
                 chosen += matched
@@ -248,6 +252,9 @@ class Holder:
             before = self._stored[merged].batch
             whole = Batch((*before.indications, *fresh), (*before.changes, *changes))
         parts = dict(enumerate(outbox.fitting(whole), self._numbers.batch))
+        if any(len(text) > outbox.SHELF_TEXT_MAX for _, text in parts.values()):
+            log.error("an indication is too large for the shelf, and is dropped with its batch")
+            return await self._write(puts, self._numbered(chosen)[1])
         texts = {outbox.key_of(number): text for number, (_, text) in parts.items()}
         gone = {} if merged is None else {outbox.key_of(merged): None}
         grown = replace(numbers, batch=self._numbers.batch + len(parts))
@@ -298,8 +305,9 @@ class Holder:
             self._numbers, self._numbers_revision = numbers, written.revision
         elif written.code is Code.UNKNOWN:
             self._lose(written.text)
-        elif written.code is not Code.STALE:
+        elif written.code is Code.REFUSED and written.text != self._waits:
             log.warning("indications wait: %s", written.text)
+        self._waits = "" if written.ok else written.text
         return written.ok
 
     def _to_merge(self) -> int | None:

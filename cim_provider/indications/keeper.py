@@ -48,6 +48,8 @@ class Keeper:
         self._holder_seen: tuple[int, float] = (-1, 0.0)
         self._wanted_since_s: float | None = None
         self._is_loaded = False
+        self._said = ""
+        """What stood in the way at the last step."""
 
     @property
     def is_holder(self) -> bool:
@@ -88,12 +90,16 @@ class Keeper:
             self._wake.set()
 
     async def _step_safely(self) -> None:
+        said = ""
         try:
             await self.step()
         except outbox.DamagedError as fault:
-            log.error("indications stand still: %s", fault)
+            said = f"indications stand still: {fault}"
         except (ShelfError, sqlite3.Error) as fault:
-            log.warning("indications wait: %s", fault)
+            said = f"indications wait: {fault}"
+        if said and said != self._said:
+            log.error("%s", said)
+        self._said = said
 
     async def step(self) -> None:
         """Do once what is due."""

@@ -19,7 +19,9 @@ BATCH_ITEMS_MAX: Final = 200
 BATCH_CHARACTERS_MAX: Final = 1024 * 1024
 """Of indications, before they are compressed."""
 TEXT_CHARACTERS_MAX: Final = 200 * 1024
-"""Of a batch on the shelf, which takes 256 KiB."""
+"""Of a batch on the shelf; a larger one is written in parts."""
+SHELF_TEXT_MAX: Final = 256 * 1024
+"""The shelf takes no longer text."""
 SMALL_CHARACTERS: Final = 32 * 1024
 """A stored batch below this may be written anew with more in it."""
 NUMBER_MAX: Final = 2**63 - 1

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from cim_provider.indications.export import without_password
 from cim_provider.indications.registry import (
     DESTINATIONS_MAX,
     SUBSCRIPTIONS_MAX,
@@ -100,7 +101,7 @@ _DESTINATION: Final[tuple[Column[Destination], ...]] = (
     Column("Description", "as given", lambda d: d.names.description),
     Column("InstanceID", "as given", lambda d: d.names.instance_id),
     Column("PersistenceType", "as given, else permanent", lambda d: d.persistence),
-    Column("Destination", "as given", lambda d: d.url),
+    Column("Destination", "as given, a password hidden", lambda d: without_password(d.url)),
     constant("Protocol", 2),
     *unfilled("OtherPersistenceType", "OtherProtocol"),
 )

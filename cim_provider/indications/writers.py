@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar, cast
 
 from cim_provider.indications import registry as registries
-from cim_provider.indications.export import UrlError, target_of
+from cim_provider.indications.export import UrlError, target_of, without_password
 from cim_provider.indications.keeping import RegistryReader, ShelfError, change
 from cim_provider.indications.matching import checked
 from cim_provider.indications.outbox import read_numbers
@@ -187,7 +187,8 @@ class DestinationWriter:
             return known.with_destination(
                 replace(
                     found,
-                    url=found.url if url is None else url,
+                    # What was read and is sent back leaves the password as it is.
+                    url=found.url if url in (None, without_password(found.url)) else url,
                     persistence=persistence or found.persistence,
                 )
             )

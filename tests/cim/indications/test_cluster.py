@@ -7,7 +7,10 @@ delivers is killed; what follows is told by another, with the next numbers.
 import asyncio
 import json
 import os
+import random
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -202,3 +205,76 @@ def test_subscriptions_outlive_the_whole_cluster(tmp_path: Path, listener: Liste
         tests = [each for each in listener.distinct() if each["MessageID"] == "LHA000"]
         assert [str(each["Message"]) for each in tests] == [f"test {n}" for n in range(1, 6)]
         assert numbers(listener) == list(range(len(numbers(listener))))
+
+
+class Servers:
+    """The WBEM servers of a lab, killed and started again."""
+
+    def __init__(self, lab: Laboratory) -> None:
+        self._lab = lab
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def kill(self, node: str) -> None:
+        """End the server of a node as a power cut would."""
+        file = self._lab.root(node) / "run" / "cimd.json"
+        pid = int(json.loads(file.read_text())["pid"])
+        file.unlink()
+        os.kill(pid, signal.SIGKILL)
+
+    def start(self, node: str) -> None:
+        """Start the server of a node; return when clients may come."""
+        root = self._lab.root(node)
+        command = [sys.executable, "-m", "cim_provider.server.daemon", "run", "--root", str(root)]
+        with (root / "run" / "again.log").open("ab") as log:
+            self._started.append(subprocess.Popen(command, stdout=log, stderr=log))
+        wait(lambda: (root / "run" / "cimd.json").exists())
+
+    def stop(self) -> None:
+        """End those that were started here."""
+        for process in self._started:
+            process.terminate()
+            process.wait(20)
+
+
+def test_a_thousand_indications_of_a_real_cluster(lab: Laboratory, listener: Listener) -> None:
+    lab.mend()
+    servers, nodes, rng = Servers(lab), list(lab.value["nodes"]), random.Random(11)
+    for node in nodes:
+        if not (lab.root(node) / "run" / "cimd.json").exists():
+            servers.start(node)
+    client = connection(lab, "n1")
+    chosen = filter_instance()
+    chosen["Name"] = "thousand"
+    destination = destination_instance(listener.url)
+    destination["Name"] = "thousand"
+    ends = [client.CreateInstance(each, namespace=INTEROP) for each in (chosen, destination)]
+    values = {"Filter": ends[0], "Handler": ends[1]}
+    client.CreateInstance(
+        pywbem.CIMInstance("CIM_IndicationSubscription", values), namespace=INTEROP
+    )
+    safe: list[str] = []
+    kills = 0
+    for number in range(40):
+        giver = rng.choice(nodes)
+        texts = [f"call {number} {part}" for part in range(1, 26)]
+        given = [("Count", pywbem.Uint32(25)), ("Message", f"call {number}")]
+        assert (
+            connection(lab, giver).InvokeMethod("SendTestIndications", "HA_Indication", given)[0]
+            == 0
+        )
+        safe += texts
+        if number % 10 == 4:
+            listener.stop()
+        if number % 10 == 8:
+            listener.start()
+        if number % 7 == 3:
+            victim = holder(lab) if number % 2 else rng.choice(nodes)
+            servers.kill(victim)
+            servers.start(victim)
+            kills += 1
+    asyncio.run(listener.wait(len(safe), 120))
+    servers.stop()
+    got = [str(each["Message"]) for each in listener.distinct() if each["MessageID"] == "LHA000"]
+    assert kills == 6
+    assert got == safe
+    assert numbers(listener) == list(range(len(numbers(listener))))

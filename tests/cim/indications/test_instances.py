@@ -311,3 +311,14 @@ def test_the_older_class_of_destinations_works_as_well(tmp_path: Path) -> None:
         assert (await refused(node.delete(path)))[0] == FAILED
 
     with_node(tmp_path, work)
+
+
+def test_a_password_in_a_url_is_not_told(tmp_path: Path) -> None:
+    async def work(node: Node) -> None:
+        path = await node.create(destination_of("http://me:secret@127.0.0.1:9/x"))
+        shown = await read(node, path)
+        assert shown["Destination"] == "http://me:hidden@127.0.0.1:9/x"
+        await modify(node, path, Destination=shown["Destination"], PersistenceType=pywbem.Uint16(3))
+        assert node.indications.held().destinations[0].url == "http://me:secret@127.0.0.1:9/x"
+
+    with_node(tmp_path, work)

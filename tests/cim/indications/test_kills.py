@@ -100,8 +100,13 @@ def test_every_change_is_told_once_however_often_the_deliverer_dies(
     first = servers["n1"].alert() and "n1" if servers["n1"].holds else "n2"
     last = 200
     for number in range(1, last + 1):
-        write_state(tmp_path, f"change {number}")
-        if number % 40 == 20:
+        gone = {first: "lost"} if 100 < number < 140 else {}
+        write_state(tmp_path, f"change {number}", **gone)
+        if number == 100:
+            servers[first].kill()  # the other one goes on, as its node is lost
+        elif number == 140:
+            servers[first] = Process(tmp_path, first)
+        elif number % 40 == 20 and number != 100:
             servers[first].kill()
             servers[first] = Process(tmp_path, first)
         elif number % 40 == 30:
