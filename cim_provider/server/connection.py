@@ -234,7 +234,7 @@ class Connection(asyncio.Protocol):
         try:
             taken = framing.feed(self._input)
         except FramingError as fault:
-            self._refuse(_Refusal(fault.status, (), fault.text))
+            self._refuse(_refused(ProtocolError(fault.status, None, fault.text), ""))
             return
         self._input = self._input[taken:]
         if framing.head is not None and self._judgement is None:
@@ -413,7 +413,7 @@ class Connection(asyncio.Protocol):
         self._timer = None
         if phase is _Phase.READING:
             text = f"the request took longer than {self._limits.request_s:g} s"
-            self._refuse(_Refusal(408, (), text))
+            self._refuse(_refused(ProtocolError(408, None, text), ""))
         elif phase is _Phase.IDLE:
             self._transport.close()
         else:

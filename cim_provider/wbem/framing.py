@@ -28,6 +28,7 @@ OVERHEAD: Final = 4
 """A chunked body may be so many times as long as what it carries, plus a head."""
 
 
+_UPGRADE = re.compile(rb"\r\n(upgrade *:)", re.IGNORECASE)
 _METHOD = re.compile(rb"[A-Z][A-Z-]{0,31} [^ \r\n]+ HTTP/1")
 
 
@@ -83,28 +84,33 @@ class Framing:
         self._begin()
 
     def _begin(self) -> None:
-        self.head: Head | None = None
-        """The head, once it is whole."""
-        self.authorization: bytes | None = None
-        self.length: int | None = None
-        """Bytes of the body, if they are told."""
-        self.is_complete = False
         self.is_begun = False
         self.keeps_body = True
         """Set to false where nobody wants the body: it is read over."""
         self.keeps_alive = False
         """Whether the client is ready for another request on this connection."""
         self._held = b""
-        self._tail = b""
         self._is_mandatory = False
         self._is_known = False
         self._whole = b""
         """The head as it came, if it came in one piece."""
+        self._raw: list[bytes] = []
+        """The head as the library got it."""
+        self._head_size = 0
+        self._begin_head()
+
+    def _begin_head(self) -> None:
+        self.head: Head | None = None
+        """The head, once it is whole."""
+        self.authorization: bytes | None = None
+        self.length: int | None = None
+        """Bytes of the body, if they are told."""
+        self.is_complete = False
+        self._tail = b""
         self._is_chunked = False
         self._target: list[bytes] = []
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
-        self._head_size = 0
         self._body_size = 0
         self._raw_size = 0
         self._cuts = 0
@@ -213,8 +219,10 @@ class Framing:
                 raise self._fault
             return
         self._tail = piece[-3:] if len(piece) > 2 else (self._tail + piece)[-3:]
+        if is_head:
+            self._raw.append(piece)
         try:
-            self._parser.feed_data(piece)
+            self._feed(piece)
         except httptools.HttpParserInvalidMethodError as fault:
             status = 501 if _METHOD.match(piece) else 400
             raise FramingError(status, "no method that is known here, expected POST") from fault
@@ -226,6 +234,16 @@ class Framing:
             raise self._fault
         if is_head and self.head is not None:
             self._tail = b""
+
+    def _feed(self, piece: bytes) -> None:
+        try:
+            self._parser.feed_data(piece)
+        except httptools.HttpParserUpgrade:
+            # A wish for another protocol, which a server may pass over; the library may not, and
+            # takes the body for that protocol. It reads the head again, without the wish.
+            self._begin_head()
+            self._parser = httptools.HttpRequestParser(self)
+            self._parser.feed_data(_UPGRADE.sub(rb"\r\nX-\1", b"".join(self._raw)))
 
     def _count_head(self, piece: bytes) -> None:
         self._head_size += len(piece)
