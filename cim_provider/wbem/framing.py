@@ -282,7 +282,9 @@ class Framing:
             self._fault = FramingError(431, f"more than {bounds.headers} headers")
         elif len(name) == 14 and name.lower() == b"content-length":
             self._length(value)
-        elif len(name) == 13 and name.lower() == b"authorization" and not self.authorization:
+        elif len(name) == 13 and name.lower() == b"authorization":
+            if self.authorization is not None:
+                self._fault = FramingError(400, "Authorization is given twice")
             self.authorization = value
         else:
             self._headers.append((name, value))

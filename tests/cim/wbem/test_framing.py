@@ -77,6 +77,7 @@ def test_nothing_is_taken_beyond_a_request() -> None:
         (CHUNKED.replace(b"\r\n\r\n", b"\r\nContent-Length: 3\r\n\r\n"), 400),
         (SIZED.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n"), 400),
         (SIZED.replace(b"\r\n\r\n", b"\r\nContent-Length: 3\r\n\r\n"), 400),
+        (SIZED.replace(b"Host: a", b"Authorization:\r\nauthorization: Basic eA=="), 400),
         (SIZED.replace(b" 3\r\n", b" +3\r\n"), 400),
         (SIZED.replace(b" 3\r\n", b" 3x\r\n"), 400),
         (SIZED.replace(b" 3\r\n", b" " + b"9" * 30 + b"\r\n"), 400),
