@@ -12,7 +12,7 @@ Source: DSP0200 1.4, sections 5.3.2.24.
 # mypy: allow-untyped-calls
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pywbem
@@ -20,7 +20,7 @@ import pywbem
 from cim_provider.mapping.catalog import Catalog, refuse
 from cim_provider.mapping.reading import Finding, filtered, find, query_class
 from cim_provider.mapping.world import World
-from cim_provider.schema import INTEROP, INTEROP_NAMES
+from cim_provider.schema import INTEROP, INTEROP_NAMES, NamespaceSchema
 from cim_provider.wbem import operations
 from cim_provider.wbem.errors import Status
 from cim_provider.wbem.operations import (
@@ -61,12 +61,25 @@ class _Enumeration:
 
     user: str
     namespace: str
+    seen_from: str
+    """The name of the namespace that the client uses; `namespace` is the first of its names."""
     kind: PullKind
     finding: Finding
     selection: Selection
     timeout_s: int
     deadline_s: float
     place: int = 0
+
+    def see_from(self, namespace: NamespaceSchema) -> None:
+        """Name what is left as the client does, who may use another name of the namespace."""
+        if namespace.name == self.seen_from:
+            return
+        found = (
+            replace(each, namespace=namespace) if each.namespace.name == self.seen_from else each
+            for each in self.finding.found[self.place :]
+        )
+        self.finding = replace(self.finding, found=tuple(found))
+        self.seen_from, self.place = namespace.name, 0
 
     @property
     def left(self) -> int:
@@ -120,6 +133,7 @@ class Pulls:
                 if found.kind is not kind:
                     text = f"this enumeration is read by {found.kind.value}, not by {kind.value}"
                     refuse(Status.INVALID_ENUMERATION_CONTEXT, text)
+                found.see_from(catalog.namespace(asked.namespace))
                 return self._page(context, found, objects_max)
             case CloseEnumeration(context=context):
                 self._known(catalog, asked, user)
@@ -149,7 +163,14 @@ class Pulls:
         if asked.wants_class and isinstance(read, operations.ExecQuery):
             declared = query_class(catalog, read)
         enumeration = _Enumeration(
-            user, self._namespace(catalog, asked), kind, finding, selection, timeout_s, 0.0
+            user,
+            self._namespace(catalog, asked),
+            catalog.namespace(asked.namespace).name,
+            kind,
+            finding,
+            selection,
+            timeout_s,
+            0.0,
         )
         context = self._draw()
         self._open[context] = enumeration

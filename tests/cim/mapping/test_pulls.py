@@ -186,6 +186,21 @@ def test_contexts_that_are_wrong_are_refused_and_nothing_is_lost(
     assert status(client.PullInstancesWithPath, page.context, MaxObjectCount=1) == 21
 
 
+def test_an_enumeration_goes_on_under_another_name_of_its_namespace(
+    client: pywbem.WBEMConnection,
+) -> None:
+    page = client.OpenEnumerateInstancePaths("CIM_Namespace", "interop", MaxObjectCount=1)
+    token = page.context[0]
+    more = client.PullInstancePaths((token, "root/PG_InterOp"), MaxObjectCount=2)
+    rest = client.PullInstancePaths((token, "ROOT/interop"), MaxObjectCount=9)
+    found = [*page.paths, *more.paths, *rest.paths]
+    whole = client.EnumerateInstanceNames("CIM_Namespace", "interop")
+    assert [each.keybindings for each in found] == [each.keybindings for each in whole]
+    seen = [[each.namespace for each in part.paths] for part in (page, more, rest)]
+    assert seen == [["interop"], ["root/PG_InterOp"] * 2, ["root/interop"] * 2]
+    assert rest.eos
+
+
 def test_what_is_left_is_counted_until_it_is_closed(client: pywbem.WBEMConnection) -> None:
     page = client.OpenEnumerateInstances("TST_Thing", MaxObjectCount=3)
     assert count(client, page.context) == 4
