@@ -182,9 +182,9 @@ async def _modify(
     for name, value in given.items():
         old = known.get(name)
         if name in info.keys:
-            if value is not None and not _is_same_key(value, old, namespace):
+            if value is not None and not _is_same(value, old, namespace):
                 refuse(Status.INVALID_PARAMETER, f"{info.name}.{name} is a key: it cannot change")
-        elif value != old:
+        elif not _is_same(value, old, namespace):
             if not _is_writable(info.declaration.properties[name]):
                 text = f"{info.name}.{name} cannot be written"
                 refuse(Status.INVALID_PARAMETER, text)
@@ -193,7 +193,7 @@ async def _modify(
         await writer.modify(located(record.ref, namespace), changes, author)
 
 
-def _is_same_key(value: object, old: object, namespace: NamespaceSchema) -> bool:
+def _is_same(value: object, old: object, namespace: NamespaceSchema) -> bool:
     return value == (located(old, namespace) if isinstance(old, Ref) else old)
 
 
