@@ -92,7 +92,12 @@ class Bonds:
         own, other = (self._role(element, name) for name in ("rsc-role", "with-rsc-role"))
         more: Plain = {} if influence is None else {"influence": influence}
         attribute = self.ledger.take(element, "node-attribute", "#uname")
-        more |= {} if attribute == "#uname" else {"node_attribute": attribute}
+        ends = [element.get(key) for key in ("rsc", "with-rsc")]
+        if attribute != "#uname" and all(self.targets.is_resource(end) for end in ends):
+            more["node_attribute"] = attribute
+        elif attribute != "#uname":
+            text = f"{element.id}: node-attribute={shown(attribute)}: Pacemaker heeds it for no set"
+            self.ledger.note(element, f"{text}, and a tag is one")
         for dependent, primary in self._ends(element, "rsc", "with-rsc"):
             yield _colocation(Colocation("", dependent, primary, score, own, other)) | more
 

@@ -45,6 +45,10 @@ class Targets:
         known = [name for name in inner if name in self.names.resources]
         return known, "" if known else self._missing(key)
 
+    def is_resource(self, key: str) -> bool:
+        """Return whether the id is that of one resource."""
+        return key in self.names.resources
+
     def resources(self, *keys: str) -> tuple[list[list[str]], str]:
         """Return the names of the resources that each id stands for, or why one has none."""
         found = []
