@@ -145,7 +145,8 @@ def _moved(
     if _node(configuration, node).witness:
         raise RefusedError("invalid", f"{node} is a witness and runs no resources")
     if words := against(configuration, name, node):
-        text = f"{name} may not run on {node}: {words}; change that with 'ha edit'"
+        cure = "'ha export' shows the configuration, 'ha apply' takes one without it"
+        text = f"{name} may not run on {node}: {words}; {cure}"
         raise RefusedError("invalid", text)
     return with_move(configuration, name, node, command.expires_wall_ms, starts.get(node, 0))
 

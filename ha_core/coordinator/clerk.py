@@ -254,7 +254,8 @@ class Clerk:
         match command:
             case commands.Restart():
                 self._known_resource(command.resource)
-                self._planner.restarts.add(command.resource)
+                clone = self._configuration.clone(command.resource)
+                self._planner.restarts.add(clone.member if clone else command.resource)
                 return self._settle(request_id, Outcome(text=f"{command.resource} will restart"))
             case commands.Cleanup():
                 return self._cleanup(request_id, command, now_ms)

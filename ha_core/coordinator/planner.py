@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ha_core.agents.registry import exclusivity_of, may_run_twice
 from ha_core.config.model import Configuration, Exclusivity
-from ha_core.config.units import may_share, plain, unit, units
+from ha_core.config.units import may_share, plain, unit, units, units_of
 from ha_core.coordinator import ends
 from ha_core.coordinator.ahead import Ahead
 from ha_core.coordinator.record import Lost
@@ -162,8 +162,7 @@ class Planner:
 
     def _finish_restarts(self, status: ClusterStatus, configuration: Configuration) -> None:
         for resource in sorted(self.restarts):
-            group = configuration.group(resource)
-            members = group.members if group else (resource,)
+            members = [item.id for item in units_of(configuration, resource)]
             found = [node.instance(member) for member in members for node in status.nodes]
             if all(item is None or (item.state in _DOWN and not item.pending) for item in found):
                 self.restarts.discard(resource)

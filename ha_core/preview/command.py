@@ -9,6 +9,7 @@ from dataclasses import replace
 from ha_core import commands
 from ha_core.config.change import apply_command, no_resource, no_ticket
 from ha_core.config.model import Configuration
+from ha_core.config.units import plain, units_of
 from ha_core.coordinator.desk import NO_QUORUM, edited
 from ha_core.coordinator.ends import starts
 from ha_core.coordinator.record import Record
@@ -53,7 +54,7 @@ def configured(snapshot: ClusterSnapshot, command: Given) -> Configuration:
         return command.configuration
     old = snapshot.configuration
     if isinstance(command, commands.Restart):
-        if old.primitive(command.resource) is None and old.group(command.resource) is None:
+        if not units_of(old, command.resource):
             raise no_resource(old, command.resource)
         return old
     if isinstance(command, commands.SetTicket):
@@ -98,7 +99,10 @@ def begun(
     stale = {item.resource for node in nodes for item in node.instances if item.stale}
     if isinstance(command, commands.SetTicket):
         status = replace(status, tickets=_with_ticket(status.tickets, command))
-    asked = {command.resource} if isinstance(command, commands.Restart) else set()
+    asked = set()
+    if isinstance(command, commands.Restart):
+        clone = new.clone(command.resource)
+        asked.add(clone.member if clone is not None else command.resource)
     return replace(status, nodes=nodes, restarts=tuple(sorted({*status.restarts, *stale, *asked})))
 
 
@@ -115,7 +119,9 @@ def _with_ticket(known: tuple[Ticket, ...], command: commands.SetTicket) -> tupl
 
 def _stale(node: NodeStatus, changed: set[ResourceId]) -> NodeStatus:
     instances = tuple(
-        replace(item, stale=True) if item.resource in changed and item.state not in _DOWN else item
+        replace(item, stale=True)
+        if plain(item.resource) in changed and item.state not in _DOWN
+        else item
         for item in node.instances
     )
     return replace(node, instances=instances)

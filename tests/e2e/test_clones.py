@@ -135,3 +135,27 @@ def test_ticket_outlives_the_death_of_the_coordinator(lab: Laboratory) -> None:
         other, lambda s: states(s)[coordinator] == "lost" and bool(nodes_of(s, "app"))
     )
     assert [(item.name, item.granted) for item in after.tickets] == [("east", True)]
+
+
+def test_clones_are_restarted_cleaned_and_stopped_by_either_name(lab: Laboratory) -> None:
+    before = lab.becomes("n1", settled)
+
+    def times(snapshot: ClusterSnapshot, name: str) -> dict[str, int]:
+        return {
+            f"{item.resource} {node.name}": item.started_wall_ms
+            for node in snapshot.instances
+            for item in node.instances
+            if item.resource.partition(":")[0] == name and item.state == "started"
+        }
+
+    for clone, name in (("web-clone", "web"), ("workers", "worker"), ("db", "db")):
+        code, said = told(lab, "n1", "resource", "restart", clone)
+        assert code == 0, said
+        after = lab.becomes("n1", settled)
+        assert times(after, name).keys() == times(before, name).keys()
+        for place, at_ms in times(before, name).items():
+            assert times(after, name)[place] > at_ms, place
+    for verb in ("stop", "start", "cleanup"):
+        for name in ("web-clone", "worker"):
+            code, said = told(lab, "n1", "resource", verb, name)
+            assert code == 0, said
