@@ -160,13 +160,18 @@ def _against(
         return f"{node} is a witness, which hosts nothing"
     if summary.state != "online":
         return f"{node} is {in_words(summary.state)}"
-    if decision is None or decision.blocked or decision.node == node or not item.managed:
+    places = {place.node for place in decision.places} if decision is not None else set()
+    if decision is None or decision.blocked or not item.managed:
+        return ""
+    if decision.node == node or node in places:
         return ""
     bad = [r for r in decision.reasons if r.node == node and r.score is not None and r.score < 0]
     worst = min(bad, key=lambda reason: reason.score or 0, default=None)
     if worst is not None:
         return worst.text
     scores: dict[str, int] = dict(decision.scores)
+    if places:
+        return f"{len(places)} other nodes come first"
     if decision.node is None or node not in scores or decision.node not in scores:
         return ""
     better, there = (_plain(scores[name]) for name in (decision.node, node))
@@ -200,15 +205,18 @@ def _of_primaries(
 def _primaries(snapshot: ClusterSnapshot, resource: ResourceId) -> Iterable[ResourceId]:
     configuration = snapshot.configuration
     group = configuration.group_of(resource)
+    clone = configuration.clone_of(resource)
     names = {resource}
     if group is not None and group.members[0] != resource:
         yield group.members[group.members.index(resource) - 1]
-    elif group is not None:
-        names.add(group.id)
+    else:
+        names |= {whole.id for whole in (group, clone) if whole is not None}
     for colocation in configuration.colocations:
         if colocation.resource in names and colocation.score >= INFINITY:
-            other = configuration.group(colocation.with_resource)
-            yield other.members[-1] if other is not None else colocation.with_resource
+            cloned = configuration.clone(colocation.with_resource)
+            primary = cloned.member if cloned is not None else colocation.with_resource
+            other = configuration.group(primary)
+            yield other.members[-1] if other is not None else primary
 
 
 def _about(decision: Decision | None, node: str | None) -> Iterable[Reason]:
@@ -244,7 +252,8 @@ def _changes(
     if node is None and (obstacle := watched(snapshot, item)):
         yield obstacle
     yield from sentences(way.alone)
-    top = item.group or item.id
+    clone = snapshot.configuration.clone_of(item.id)
+    top = clone.id if clone is not None else item.group or item.id
     move = f"'ha resource move {top} --to {node}'"
     if way.movable:
         names = (top, *(member.id for member in members(snapshot, top)))
