@@ -6,6 +6,7 @@ its changes leaves the shelf, so that after a restart nothing is told twice.
 
 import json
 import sqlite3
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -30,7 +31,8 @@ class BaseStore:
     """One file; raises sqlite3.Error if it cannot be used."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, timeout=5.0, isolation_level=None)
+        self._turn = threading.Lock()
+        self._db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA synchronous = FULL")
         for statement in _TABLES:
             self._db.execute(statement)
@@ -38,8 +40,9 @@ class BaseStore:
         self._position = -1
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close the file, when what is being written is written."""
+        with self._turn:
+            self._db.close()
 
     def load(self) -> Base | None:
         """Return what was saved last; None if there is nothing that can be read."""
@@ -57,7 +60,11 @@ class BaseStore:
         return base
 
     def save(self, picture: Picture, position: int) -> None:
-        """Keep a picture, durably."""
+        """Keep a picture, durably; may be called from any thread."""
+        with self._turn:
+            self._save(picture, position)
+
+    def _save(self, picture: Picture, position: int) -> None:
         known = self._saved
         if known is not None and position == self._position and known == picture:
             return

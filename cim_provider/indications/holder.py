@@ -72,8 +72,8 @@ class Holder:
         self._count = 0
         self._numbers = outbox.read_numbers(items, NUMBERS)
         self._numbers_revision = revision_of(items, NUMBERS)
-        self._saved = self._numbers.batch
-        """All batches below are in the base on disk."""
+        self._saved = 0
+        """All batches below are in the base on this node's disk; 0 if none is there yet."""
         self._stored = {
             outbox.number_of(key): _Stored(outbox.decode(key, item.text), len(item.text), now_s)
             for key, item in items.items()
@@ -90,8 +90,6 @@ class Holder:
         """The last write found no room on the shelf."""
         self._waits = ""
         """Why the last write was not done."""
-        if base is not None:
-            around.save(base, self._numbers.batch)
 
     async def step(self, registry: Registry, revision: int, matcher: Matcher) -> None:
         """Do once what is due, by this registry."""
@@ -192,16 +190,18 @@ class Holder:
                 for each in pictures.differences(self.base, seen):
                     events = (pictures.event_of(each), *alerts_of(each))
                     found.append(Found(events, each))
+                await asyncio.sleep(0)
         if not await self._tell_all(found, matcher):
             return
         if seen is not None:
             self._told_version = view.version
-            if self.base != seen:
+            if self.base != seen or not self._saved:
                 self.base = seen
-                self._around.save(seen, self._numbers.batch)
+                await self._around.save(seen, self._numbers.batch)
             if self._numbers.registry < self._registry_revision:
                 await self._write_ready(registry)
-        self._saved = self._numbers.batch
+        if seen is not None or self._saved:
+            self._saved = self._numbers.batch
 
     async def _write_ready(self, registry: Registry) -> None:
         """Say that what happens from now on is told to all that this registry names."""
@@ -266,7 +266,7 @@ class Holder:
         for number, (batch, text) in parts.items():
             self._stored[number] = _Stored(batch, len(text), now_s)
         self.base = pictures.laid_over(self.base or Picture(), changes)
-        self._around.save(self.base, self._numbers.batch)
+        await self._around.save(self.base, self._numbers.batch)
         for indication in fresh:
             queue = self._queues.get(indication.context)
             if queue is not None:

@@ -154,7 +154,7 @@ class Keeper:
             self._standby.see(await self._picture(view), now_s, is_well=is_well)
             base = self._standby.base()
             if base is not None:
-                self._around.save(base, outbox.read_numbers(items, NUMBERS).batch)
+                await self._around.save(base, outbox.read_numbers(items, NUMBERS).batch)
 
     def _is_dead(
         self, holding: Holding | None, revision: int, view: ClusterView, now_s: float

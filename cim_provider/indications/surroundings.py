@@ -59,7 +59,7 @@ class Surroundings:
                 await asyncio.sleep(0)
         return Picture(watched, objects)
 
-    def save(self, picture: Picture, position: int) -> None:
-        """Keep the base on the disk."""
+    async def save(self, picture: Picture, position: int) -> None:
+        """Keep the base on the disk; others have their turn while it is written."""
         if self.store is not None:
-            self.store.save(picture, position)
+            await asyncio.to_thread(self.store.save, picture, position)
