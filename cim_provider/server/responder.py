@@ -25,7 +25,14 @@ from cim_provider.server.roles import is_write
 from cim_provider.wbem.errors import OperationError, Status
 from cim_provider.wbem.fragments import Fragments
 from cim_provider.wbem.http import Expected
-from cim_provider.wbem.operations import PULLS, Answer, Operation, Performer, is_lasting
+from cim_provider.wbem.operations import (
+    PULLS,
+    Answer,
+    EnumerateClassNames,
+    Operation,
+    Performer,
+    is_lasting,
+)
 from cim_provider.wbem.parse import Batch, Message, parse_message
 from cim_provider.wbem.render import (
     error_pieces,
@@ -184,7 +191,7 @@ class Responder:
         self, message: Message | OperationError, identity: Identity, expected: Expected
     ) -> _Simple:
         if isinstance(message, OperationError):
-            return _failed(message, message.cim_error)
+            return _failed(message, await self._first_fault(message, identity))
         operation = message.operation
         began_ns = perf_counter_ns()
         try:
@@ -197,6 +204,16 @@ class Responder:
         pieces = await self._rendered(operation, answer)
         simple = simple_response(message.method, message.is_intrinsic, pieces)
         return _Simple(simple, is_lasting(operation, answer))
+
+    async def _first_fault(self, fault: OperationError, identity: Identity) -> pywbem.CIMError:
+        """Return what is told of a call with wrong parameters: its namespace is looked at first."""
+        if fault.namespace and fault.cim_error.status_code == Status.INVALID_PARAMETER:
+            try:
+                await self._performer.perform(EnumerateClassNames(fault.namespace), identity.name)
+            except pywbem.CIMError as earlier:
+                if earlier.status_code == Status.INVALID_NAMESPACE:
+                    return earlier
+        return fault.cim_error
 
     async def _perform(self, operation: Operation, identity: Identity) -> Answer:
         async def perform() -> Answer:

@@ -76,13 +76,20 @@ class OperationError(WbemError):
     """The operation is understood well enough to be answered with a CIM error."""
 
     def __init__(
-        self, message_id: str, method: str, is_intrinsic: bool, cim_error: pywbem.CIMError
+        self,
+        message_id: str,
+        method: str,
+        is_intrinsic: bool,
+        cim_error: pywbem.CIMError,
+        namespace: str = "",
     ) -> None:
         super().__init__(f"{method}: {cim_error}")
         self.message_id = message_id
         self.method = method
         self.is_intrinsic = is_intrinsic
         self.cim_error = cim_error
+        self.namespace = namespace
+        """Where the operation was to be; empty where even that cannot be read."""
 
 
 def not_valid(text: str) -> ProtocolError:

@@ -103,7 +103,7 @@ def _message(message_id: str, version: str, call: Element) -> Message:
 
     def refuse(status: Status, text: str) -> NoReturn:
         fault = pywbem.CIMError(status, text)
-        raise OperationError(message_id, method, is_intrinsic, fault)
+        raise OperationError(message_id, method, is_intrinsic, fault, _namespace(call))
 
     try:
         operation = intrinsic_operation(call) if is_intrinsic else method_operation(call)
@@ -112,6 +112,16 @@ def _message(message_id: str, version: str, call: Element) -> Message:
     except BadValueError as error:
         refuse(Status.INVALID_PARAMETER, f"{method}: {error}")
     return Message(message_id, version, operation, method, is_intrinsic)
+
+
+def _namespace(call: Element) -> str:
+    """Return the namespace of a call whose parameters are wrong; empty if it cannot be read."""
+    places = [*call.children[:1], *(call.children[0].children[:1] if call.children else ())]
+    local = next((each for each in places if each.name == "LOCALNAMESPACEPATH"), None)
+    try:
+        return "" if local is None else parse_values.namespace(local)
+    except BadValueError:
+        return ""
 
 
 def _check_version(element: Element, attribute: str, major: str, header: CimErrorHeader) -> None:

@@ -259,3 +259,17 @@ def test_values_without_a_type_are_read_in_the_declared_one(site: ThingSite) -> 
     assert b'<ERROR CODE="4"' in raw(
         site, "Echo", '<PARAMVALUE NAME="a_uint8"><VALUE>red</VALUE></PARAMVALUE>'
     )
+
+
+def test_the_namespace_is_looked_at_before_the_parameters(
+    client: pywbem.WBEMConnection,
+) -> None:
+    for namespace, expected in (("root/no", 3), (MODEL, 4)):
+        call = client._imethodcall  # what pywbem itself would not send
+        assert status(call, "EnumerateInstances", namespace) == expected
+        assert status(call, "GetInstance", namespace, Colour="red") == expected
+        assert status(call, "Bogus", namespace) == 7
+    for namespace, expected in (("root/no", 3), (MODEL, 4)):
+        target = pywbem.CIMClassName("TST_Thing", namespace=namespace)
+        wrong = [("A", "x"), ("a", "y")]
+        assert status(client.InvokeMethod, "Add", target, wrong) == expected
