@@ -72,8 +72,8 @@ class Holder:
         self._count = 0
         self._numbers = outbox.read_numbers(items, NUMBERS)
         self._numbers_revision = revision_of(items, NUMBERS)
-        self._saved = 0
-        """All batches below are in the base on this node's disk; 0 if none is there yet."""
+        self._saved = -1
+        """All batches below are in the base on this node's disk; -1 if none is there yet."""
         self._stored = {
             outbox.number_of(key): _Stored(outbox.decode(key, item.text), len(item.text), now_s)
             for key, item in items.items()
@@ -195,12 +195,12 @@ class Holder:
             return
         if seen is not None:
             self._told_version = view.version
-            if self.base != seen or not self._saved:
+            if self.base != seen or self._saved < 0:
                 self.base = seen
                 await self._around.save(seen, self._numbers.batch)
             if self._numbers.registry < self._registry_revision:
                 await self._write_ready(registry)
-        if seen is not None or self._saved:
+        if seen is not None or self._saved >= 0:
             self._saved = self._numbers.batch
 
     async def _write_ready(self, registry: Registry) -> None:
