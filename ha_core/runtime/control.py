@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final, Protocol, TypeAlias, assert_never
 
 from ha_core import control_protocol as protocol
-from ha_core.commands import Command, Outcome
+from ha_core.commands import Command, Outcome, Shelve
 from ha_core.errors import ConnectError, HaError, WireError
 from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
@@ -251,6 +251,8 @@ class ControlServer:
                 return protocol.HistoryGiven(self._port.history())
             case protocol.AskCommand():
                 return await self._command(request, peer, trust)
+            case protocol.AskShelf() if trust is not Trust.DELEGATE:
+                return _not_on_the_shelf(peer)
             case protocol.AskShelf(since=since, timeout_ms=timeout_ms):
                 await self._port.shelf_changed(since, min(timeout_ms, protocol.WATCH_MS_MAX))
                 return _shelf_given(self._port.shelf(), request)
@@ -294,8 +296,16 @@ class ControlServer:
         if len(author) > protocol.AUTHOR_LENGTH_MAX or not author.isprintable():
             text = f"an author has at most {protocol.AUTHOR_LENGTH_MAX} printable characters"
             return protocol.Fault("invalid", text)
-        outcome = await self._port.command(protocol.decode_command(request), author)
-        return protocol.OutcomeGiven(outcome)
+        command = protocol.decode_command(request)
+        if isinstance(command, Shelve) and trust is not Trust.DELEGATE:
+            return _not_on_the_shelf(peer)
+        return protocol.OutcomeGiven(await self._port.command(command, author))
+
+
+def _not_on_the_shelf(peer: Peer) -> protocol.Fault:
+    """Refuse: programs keep there what not everybody may read, such as passwords."""
+    text = f"user {peer.name!r} may not use the shelf: root, the daemon's user and delegates may"
+    return protocol.Fault("denied", text)
 
 
 def _shelf_given(shelf: Shelf, asked: protocol.AskShelf) -> protocol.ShelfGiven:

@@ -348,6 +348,16 @@ def test_member_of_the_group_cannot_speak_for_another(root: Path) -> None:
     assert [author for _, author in fake.given] == [Peer(os.getuid()).name]
 
 
+def test_member_of_the_group_cannot_use_the_shelf(root: Path) -> None:
+    fake = FakeCluster()
+    with served(root, fake, Membership()):
+        with pytest.raises(RefusedError, match="may not use the shelf"):
+            asking(root, lambda client: client.shelf())
+        with pytest.raises(RefusedError, match="may not use the shelf"):
+            asking(root, lambda client: client.command(commands.Shelve((ShelfPut("a", "x"),))))
+    assert fake.given == []
+
+
 def test_answer_of_another_kind_is_not_taken_for_the_expected_one() -> None:
     with pytest.raises(WireError, match="version may differ"):
         control_protocol.decode_reply(b'{"reply":"poem"}')
