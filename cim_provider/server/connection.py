@@ -33,8 +33,9 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _END: Final = b"\r\n\r\n"
 _CLOSE: Final = ("Connection", "close")
 _CLOSING: Final = b"\r\nConnection: close\r\n\r\n"
-_MEASURES: Final = b"%d\r\nWBEMServerResponseTime: %d"
-"""How long the answer is, and how long it took in microseconds, which clients show."""
+_MEASURES: Final = b"%d\r\nWBEMServerResponseTime: %08d"
+"""How long the answer is, and how long it took in microseconds, which clients show; of the same
+width always, so that equal answers are equally long."""
 
 Certificate = Callable[[asyncio.Transport], PeerCertificate | None]
 
