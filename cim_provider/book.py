@@ -14,6 +14,8 @@ from typing import Final, TypeAlias
 
 import pywbem
 
+from cim_provider.indications import rows as indications
+from cim_provider.mapping import tables
 from cim_provider.mapping.rows import UNFILLED, AssociationRow, ClassRow
 from cim_provider.mapping.states import (
     AWAY,
@@ -23,10 +25,13 @@ from cim_provider.mapping.states import (
     PRIMITIVE_STATES,
     State,
 )
-from cim_provider.mapping.tables import ASSOCIATIONS, ROWS
 from cim_provider.schema import ClassInfo, NamespaceSchema, Schema, load_schema
 from cim_provider.server.service import schema_texts
 
+ROWS: Final = (*tables.ROWS, *indications.ROWS)
+"""All classes that have objects."""
+ASSOCIATIONS: Final = (*tables.ASSOCIATIONS, *indications.ASSOCIATIONS)
+"""All associations that have objects."""
 _StateColumn: TypeAlias = tuple[str, Callable[[State], int]]
 
 COMMAND: Final = "python -m cim_provider.book > docs/cim/schema.md"
@@ -35,7 +40,7 @@ _HEAD: Final = f"""# Schema
 
 Every class that has objects, with all its properties, where their values come from, and what
 methods return. How to use it is in [README.md](README.md). This page is made from `mof/` and
-`cim_provider/mapping/` by `{COMMAND}`.
+`cim_provider/` by `{COMMAND}`.
 
 "Linux-HA 2.1" marks a property that keeps its name and type for scripts written for that release.
 """

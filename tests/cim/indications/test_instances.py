@@ -8,6 +8,8 @@ import pytest
 import pywbem
 
 from cim_provider.engines.memory import MemoryEngine
+from cim_provider.indications.rows import ASSOCIATIONS, ROWS
+from cim_provider.mapping.rows import AssociationRow, ClassRow
 from cim_provider.wbem import operations
 from tests.cim.indications.rig import (
     INTEROP,
@@ -18,7 +20,7 @@ from tests.cim.indications.rig import (
     filter_of,
     subscription_of,
 )
-from tests.cim.mapping.views import cluster
+from tests.cim.mapping.views import cluster, schema
 
 URL = "http://127.0.0.1:9/"
 ALREADY_EXISTS, FAILED, INVALID_PARAMETER, NOT_FOUND, NOT_SUPPORTED = 11, 1, 4, 6, 7
@@ -322,3 +324,12 @@ def test_a_password_in_a_url_is_not_told(tmp_path: Path) -> None:
         assert node.indications.held().destinations[0].url == "http://me:secret@127.0.0.1:9/x"
 
     with_node(tmp_path, work)
+
+
+@pytest.mark.parametrize("row", [*ROWS, *ASSOCIATIONS], ids=lambda row: row.class_name)
+def test_every_declared_property_has_a_source(row: ClassRow | AssociationRow) -> None:
+    namespace = schema().namespace(INTEROP)
+    assert namespace is not None
+    info = namespace.get(row.class_name)
+    assert info is not None
+    assert set(info.types) - set(info.keys) == set(row.sources)

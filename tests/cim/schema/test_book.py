@@ -3,9 +3,8 @@
 import re
 from pathlib import Path
 
-from cim_provider.book import COMMAND, book
+from cim_provider.book import ASSOCIATIONS, COMMAND, ROWS, book
 from cim_provider.mapping.methods import Code
-from cim_provider.mapping.tables import ASSOCIATIONS, ROWS
 from cim_provider.schema import MODEL, load_schema
 from cim_provider.server.service import schema_texts
 
