@@ -1,7 +1,8 @@
 """Associators and References of instances, with and without names, written once over rows.
 
 Owns: the walk from an object over the pairs of the association rows, and the
-four filters. A filter that names a class that does not exist is an error of
+four filters. What is found comes one by one; None marks a good moment for others
+to have their turn. A filter that names a class that does not exist is an error of
 its parameter; a role that nothing has gives an empty answer. An object comes
 once, however many ways lead to it.
 Source: DSP0200 1.4, sections 5.3.2.14 to 5.3.2.17.
@@ -51,16 +52,14 @@ def links(
     source: pywbem.CIMInstanceName,
     filters: Filters,
     world: World,
-) -> list[Found]:
-    """Return the associations that an instance takes part in (References)."""
-    return [
-        Found(
-            as_record(step.row, step.pair),
-            catalog.declared(namespace, step.row.class_name),
-            namespace,
-        )
-        for step in _steps(catalog, namespace, source, filters, world)
-    ]
+) -> Iterator[Found | None]:
+    """Yield the associations that an instance takes part in (References)."""
+    for step in _steps(catalog, namespace, source, filters, world):
+        if step is None:
+            yield None
+        else:
+            info = catalog.declared(namespace, step.row.class_name)
+            yield Found(as_record(step.row, step.pair), info, namespace)
 
 
 def far_ends(
@@ -69,10 +68,13 @@ def far_ends(
     source: pywbem.CIMInstanceName,
     filters: Filters,
     world: World,
-) -> list[Found]:
-    """Return each object at the other ends once, with the namespace that it is in (Associators)."""
-    seen: dict[Ref, Found] = {}
+) -> Iterator[Found | None]:
+    """Yield each object at the other ends once, with the namespace that it is in (Associators)."""
+    seen: set[Ref] = set()
     for step in _steps(catalog, namespace, source, filters, world):
+        if step is None:
+            yield None
+            continue
         far = relative(step.far, namespace)
         where = namespace_of(catalog, step.far, namespace)
         if filters.result_class and not where.is_a(far.class_name, filters.result_class):
@@ -80,8 +82,8 @@ def far_ends(
         if far not in seen:
             record = existing(catalog, where, step.far, world)
             assert record is not None, f"an association ends at {step.far}, which does not exist"
-            seen[far] = Found(record, catalog.declared(where, far.class_name), where)
-    return list(seen.values())
+            seen.add(far)
+            yield Found(record, catalog.declared(where, far.class_name), where)
 
 
 def _steps(
@@ -90,8 +92,8 @@ def _steps(
     source: pywbem.CIMInstanceName,
     filters: Filters,
     world: World,
-) -> Iterator[_Step]:
-    """Yield each association of the source once."""
+) -> Iterator[_Step | None]:
+    """Yield each association of the source once, and None behind each kind of them."""
     check_filters(catalog, namespace, filters)
     start = locate(catalog, namespace, source, world, unknown_class=Status.INVALID_PARAMETER)
     here = relative(start.ref, namespace)
@@ -105,6 +107,7 @@ def _steps(
                 yield _Step(row, pair, pair.right)
             elif is_open[1] and relative(pair.right, namespace) == here:
                 yield _Step(row, pair, pair.left)
+        yield None
 
 
 def _pairs(

@@ -7,6 +7,8 @@ Source: DSP0200 1.4, sections 5.3.2.2, 5.3.2.11, 5.3.2.12 and 5.3.2.18.
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
+from collections.abc import Iterator
+
 from cim_provider.mapping.catalog import NAME_CHARS_MAX, Catalog, refuse
 from cim_provider.mapping.found import Found, Showing, cim_instance, shape_of
 from cim_provider.mapping.paths import locate
@@ -44,11 +46,9 @@ def get_property(catalog: Catalog, asked: operations.GetProperty, world: World) 
 
 def of_class(
     catalog: Catalog, namespace: NamespaceSchema, class_name: str, world: World
-) -> list[Found]:
-    """Return the instances of a class and its subclasses. Raises CIMError: INVALID_CLASS."""
+) -> Iterator[Found]:
+    """Yield the instances of a class and its subclasses. Raises CIMError: INVALID_CLASS."""
     top = catalog.declared(namespace, class_name)
-    return [
-        Found(record, info, namespace)
-        for info in catalog.family(namespace, top)
-        for record in catalog.records(namespace, info.name, world)
-    ]
+    for info in catalog.family(namespace, top):
+        for record in catalog.records(namespace, info.name, world):
+            yield Found(record, info, namespace)

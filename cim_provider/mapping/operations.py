@@ -16,6 +16,7 @@ from cim_provider.mapping.catalog import Catalog, refuse
 from cim_provider.mapping.methods import invoke
 from cim_provider.mapping.pulls import Pulls
 from cim_provider.mapping.tables import AREAS, ASSOCIATIONS, ROWS
+from cim_provider.mapping.turns import Turn, no_turn
 from cim_provider.mapping.world import ServerIdentity, World
 from cim_provider.schema import Schema
 from cim_provider.wbem import operations
@@ -32,6 +33,7 @@ class Mapping:
         identity: who answers.
         areas: the parts of the server beside the cluster.
         pulls: the open enumerations; None offers none.
+        turn: lets other requests have their turn while one reads a lot.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Mapping:
         identity: ServerIdentity,
         areas: Iterable[Area] = (),
         pulls: Pulls | None = None,
+        turn: Turn = no_turn,
     ) -> None:
         areas = (*AREAS, *areas)
         rows = (*ROWS, *(row for area in areas for row in area.rows))
@@ -50,6 +53,7 @@ class Mapping:
         self._methods = {key: each for area in areas for key, each in area.methods.items()}
         self._holders = tuple(holder for area in areas for holder in area.holders)
         self._pulls = pulls
+        self._turn = turn
         self._engine = engine
         self._identity = identity
         self._last: World | None = None
@@ -73,8 +77,8 @@ class Mapping:
         if isinstance(operation, operations.PULLS):
             if self._pulls is None:
                 refuse(Status.NOT_SUPPORTED, "answers are given whole here, not in parts")
-            return self._pulls.perform(self._catalog, operation, world, user)
-        return self._read(operation, world)
+            return await self._pulls.perform(self._catalog, operation, world, user, self._turn)
+        return await self._read(operation, world)
 
     @property
     def catalog(self) -> Catalog:
@@ -111,7 +115,7 @@ class Mapping:
             case _:
                 assert_never(asked)
 
-    def _read(self, asked: operations.Read, world: World) -> Answer:
+    async def _read(self, asked: operations.Read, world: World) -> Answer:
         catalog = self._catalog
         match asked:
             case operations.GetInstance():
@@ -132,7 +136,7 @@ class Mapping:
                 | operations.ReferenceNames()
                 | operations.ExecQuery()
             ):
-                return reading.find(catalog, asked, world).part(0)
+                return (await reading.find(catalog, asked, world, self._turn)).part(0)
             case operations.GetClass():
                 return classes.get_class(catalog, asked)
             case operations.EnumerateClasses():

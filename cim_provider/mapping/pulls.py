@@ -19,6 +19,7 @@ import pywbem
 
 from cim_provider.mapping.catalog import Catalog, refuse
 from cim_provider.mapping.reading import Finding, filtered, find, query_class
+from cim_provider.mapping.turns import Turn
 from cim_provider.mapping.world import World
 from cim_provider.schema import INTEROP, INTEROP_NAMES, NamespaceSchema
 from cim_provider.wbem import operations
@@ -116,8 +117,8 @@ class Pulls:
         for context in [key for key, each in self._open.items() if each.deadline_s <= now_s]:
             del self._open[context]
 
-    def perform(
-        self, catalog: Catalog, asked: PullOperation, world: World, user: str
+    async def perform(
+        self, catalog: Catalog, asked: PullOperation, world: World, user: str, turn: Turn
     ) -> Page | Nothing | Count:
         """Carry out an operation of the family on behalf of a user.
 
@@ -127,7 +128,7 @@ class Pulls:
         self.expire()
         match asked:
             case OpenEnumeration():
-                return self._opened(catalog, asked, world, user)
+                return await self._opened(catalog, asked, world, user, turn)
             case Pull(context=context, kind=kind, objects_max=objects_max):
                 found = self._known(catalog, asked, user)
                 if found.kind is not kind:
@@ -142,15 +143,16 @@ class Pulls:
             case CountEnumeration():
                 return Count(self._known(catalog, asked, user).left)
 
-    def _opened(self, catalog: Catalog, asked: OpenEnumeration, world: World, user: str) -> Page:
+    async def _opened(
+        self, catalog: Catalog, asked: OpenEnumeration, world: World, user: str, turn: Turn
+    ) -> Page:
         catalog.namespace(asked.namespace)
         opening, read = asked.opening, asked.read
         timeout_s = self._timeout(opening)
-        finding = find(catalog, read, world)
+        finding = await find(catalog, read, world, turn)
         if opening.filter_language is not None and opening.filter_query is not None:
-            finding = filtered(
-                catalog, read, finding, opening.filter_language, opening.filter_query
-            )
+            filter_ = (opening.filter_language, opening.filter_query)
+            finding = await filtered(catalog, read, finding, filter_, turn)
         self._check_room(user)
         is_query = isinstance(read, operations.ExecQuery)
         kind = PullKind.INSTANCES if is_query else PullKind.INSTANCES_WITH_PATH

@@ -9,7 +9,7 @@ Source: DSP0200 1.4, sections 5.3.2.11 to 5.3.2.18 and 5.3.2.24.
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
@@ -19,6 +19,7 @@ from cim_provider.mapping import associations, instances
 from cim_provider.mapping.catalog import Catalog
 from cim_provider.mapping.found import Found, InstancesOf, PathsOf, Showing
 from cim_provider.mapping.subjects import RecordSubject, read_name
+from cim_provider.mapping.turns import Turn, gathered
 from cim_provider.mapping.world import World
 from cim_provider.query.check import Types, check_condition, check_select
 from cim_provider.query.evaluate import holds
@@ -59,16 +60,16 @@ class Finding:
         return Instances(InstancesOf(found, self.showing) if found else (), self.is_volatile)
 
 
-def find(catalog: Catalog, asked: Enumerable, world: World) -> Finding:
-    """Return what a read finds.
+async def find(catalog: Catalog, asked: Enumerable, world: World, turn: Turn) -> Finding:
+    """Return what a read finds, letting others have their turn now and then.
 
     Raises CIMError: INVALID_NAMESPACE, INVALID_CLASS, INVALID_PARAMETER, NOT_FOUND, and what
     can be wrong with a query.
     """
     namespace = catalog.namespace(asked.namespace)
     if isinstance(asked, operations.ExecQuery):
-        return _query(catalog, namespace, asked, world)
-    found = _found(catalog, namespace, asked, world)
+        return await _query(catalog, namespace, asked, world, turn)
+    found = await gathered(_found(catalog, namespace, asked, world), turn)
     showing = _showing(catalog, namespace, asked)
     if isinstance(asked, operations.EnumerateInstances | operations.EnumerateInstanceNames):
         top = catalog.declared(namespace, asked.class_name)
@@ -78,7 +79,7 @@ def find(catalog: Catalog, asked: Enumerable, world: World) -> Finding:
 
 def _found(
     catalog: Catalog, namespace: NamespaceSchema, asked: _Unqueried, world: World
-) -> list[Found]:
+) -> Iterator[Found | None]:
     match asked:
         case operations.EnumerateInstances() | operations.EnumerateInstanceNames():
             return instances.of_class(catalog, namespace, asked.class_name, world)
@@ -112,14 +113,16 @@ def _is_volatile(catalog: Catalog, found: Iterable[Found]) -> bool:
     return any(catalog.is_volatile(catalog.namespace(where), [name]) for where, name in classes)
 
 
-def filtered(
-    catalog: Catalog, asked: Enumerable, finding: Finding, language: str, query: str
+async def filtered(
+    catalog: Catalog, asked: Enumerable, finding: Finding, filter_: tuple[str, str], turn: Turn
 ) -> Finding:
-    """Return what of a finding fulfils a filter, which may name properties that are not shown.
+    """Return what of a finding fulfils a filter, a language and a query.
 
+    The query may name properties that are not shown.
     Raises CIMError: QUERY_LANGUAGE_NOT_SUPPORTED, INVALID_QUERY, QUERY_FEATURE_NOT_SUPPORTED,
     FILTERED_ENUMERATION_NOT_SUPPORTED for a language that is for queries alone.
     """
+    language, query = filter_
     known = translated(lambda: language_of(language))
     if known is not Language.FQL:
         text = f"filters are written in {Language.FQL}, and {known} is for queries"
@@ -128,11 +131,13 @@ def filtered(
     namespace = catalog.namespace(asked.namespace)
     types = _types(_possible(catalog, namespace, asked))
     translated(lambda: check_condition(condition, types))
-    return replace(finding, found=_fulfilling(finding.found, condition))
+    return replace(finding, found=await gathered(finding.found, turn, _wanted(condition)))
 
 
-def _fulfilling(found: Iterable[Found], condition: Condition) -> list[Found]:
-    return [each for each in found if holds(condition, RecordSubject(each), read_name)]
+def _wanted(condition: Condition | None) -> Callable[[Found], bool] | None:
+    if condition is None:
+        return None
+    return lambda each: holds(condition, RecordSubject(each), read_name)
 
 
 def _possible(
@@ -163,8 +168,12 @@ def _types(infos: Iterable[ClassInfo]) -> Types:
     return found
 
 
-def _query(
-    catalog: Catalog, namespace: NamespaceSchema, asked: operations.ExecQuery, world: World
+async def _query(
+    catalog: Catalog,
+    namespace: NamespaceSchema,
+    asked: operations.ExecQuery,
+    world: World,
+    turn: Turn,
 ) -> Finding:
     language = translated(lambda: language_of(asked.language))
     select = translated(lambda: parse_select(language, asked.query))
@@ -172,10 +181,9 @@ def _query(
     types = _types((top, *namespace.subclasses(top.name, deep=True)))
     translated(lambda: check_select(select, types))
     columns = translated(lambda: column_names(select))
-    found = instances.of_class(catalog, namespace, top.name, world)
+    items = instances.of_class(catalog, namespace, top.name, world)
+    found = await gathered(items, turn, _wanted(select.condition))
     is_volatile = _is_family_volatile(catalog, namespace, top)
-    if select.condition is not None:
-        found = _fulfilling(found, select.condition)
     return Finding(found, Showing(Selection(properties=columns)), is_volatile)
 
 

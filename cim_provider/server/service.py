@@ -48,6 +48,7 @@ from cim_provider.server.responder import Responder
 from cim_provider.server.settings import Settings
 from cim_provider.server.tls import CertificateError
 from cim_provider.server.tuning import give_back_large_blocks, keep_turns_short
+from cim_provider.server.turns import Turns
 from cim_provider.server.users import UserFile, UsersError
 from cim_provider.wbem.operations import Performer
 
@@ -86,7 +87,7 @@ def make_performer(
     if indications is not None:
         areas.append(indications.area(schema))
     pulls = Pulls(time.monotonic, partial(token_urlsafe, CONTEXT_BYTES))
-    return Mapping(schema, engine, identity, areas, pulls)
+    return Mapping(schema, engine, identity, areas, pulls, Turns())
 
 
 def identity_of(host: str, *, has_slp: bool = False) -> ServerIdentity:
