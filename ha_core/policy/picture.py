@@ -68,23 +68,34 @@ class Picture:
         for name, report in self.reports.items():
             for resource, instance in report.told:
                 self.seen.setdefault(resource, []).append((name, instance))
+        self.steady = frozenset(
+            resource
+            for resource, found in self.seen.items()
+            if len(found) == 1 and self._is_steady(resource, found[0][0])
+        )
+        """What runs in one place, on a node that is online, and nothing more is told of it."""
         self._active = {
             resource: active
             for resource, found in self.seen.items()
-            if (active := [(node, item) for node, item in found if _is_active(item)])
+            if (active := found if resource in self.steady else _actives(found))
         }
         self._unknown: dict[ResourceId, list[NodeName]] = {}
         self._find_unknown()
         self.failing = tuple(
             resource
             for resource, found in self.seen.items()
-            if any(item.failure is not None or item.fail_count for _, item in found)
+            if resource not in self.steady
+            and any(item.failure is not None or item.fail_count for _, item in found)
         )
         """Primitives of which anything has failed."""
         self.restarts = self._expand(status.restarts)
         self._intended = dict(status.intended)
         self._closing = self._failures_that_close()
         self.closed = {name: reason for name in self.nodes if (reason := self._why_closed(name))}
+
+    def _is_steady(self, resource: ResourceId, node: NodeName) -> bool:
+        is_online = self.state(node) is NodeState.ONLINE and node in self.nodes
+        return is_online and resource in self.reports[node].steady
 
     def _counts(self, name: NodeName) -> bool:
         return name in self.nodes and self.is_reachable(name)
@@ -145,6 +156,11 @@ class Picture:
     def unknowns(self) -> Iterable[ResourceId]:
         """The primitives that may run where nobody has looked."""
         return self._unknown
+
+    @property
+    def unsteady(self) -> Iterable[ResourceId]:
+        """The primitives that are active anywhere, but for those that simply run."""
+        return [resource for resource in self._active if resource not in self.steady]
 
     @property
     def actives(self) -> Iterable[ResourceId]:
@@ -274,6 +290,10 @@ class Picture:
         for name in names:
             found.update(self.members(plain(name)))
         return frozenset(found)
+
+
+def _actives(found: list[tuple[NodeName, Instance]]) -> list[tuple[NodeName, Instance]]:
+    return [(node, item) for node, item in found if _is_active(item)]
 
 
 def _is_active(item: Instance) -> bool:

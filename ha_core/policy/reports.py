@@ -23,6 +23,8 @@ class Report:
     """All that is not plainly stopped, with the primitive's name in the configuration."""
     stopped: frozenset[ResourceId]
     """What is plainly stopped, by the names of instances."""
+    steady: frozenset[ResourceId]
+    """Primitives that run there, and of which nothing more is told."""
     unknown: frozenset[ResourceId]
     """Primitives of which nobody knows whether they run there."""
 
@@ -69,7 +71,8 @@ class Reports:
                 told.append((name, item))
         if len(known) < len(resources):
             unknown |= resources.keys() - known
-        return Report(tuple(told), frozenset(stopped), frozenset(unknown))
+        steady = frozenset(name for name, item in told if _is_steady(item))
+        return Report(tuple(told), frozenset(stopped), steady, frozenset(unknown))
 
     def stopped(self, reports: dict[NodeName, Report]) -> Stopped:
         """Return where each instance is plainly stopped, by these nodes' reports in their order."""
@@ -90,6 +93,13 @@ class Reports:
         self._listed = dict(reports)
         self._stopped = tuple((u, nodes) for u, nodes in sorted(self._nodes.items()) if nodes)
         return self._stopped
+
+
+def _is_steady(item: Instance) -> bool:
+    """Return whether there is nothing to tell but that it runs."""
+    return item.state is InstanceState.STARTED and not (
+        item.pending or item.failure or item.fail_count or item.migrated_to or item.migrated_from
+    )
 
 
 def is_plain(item: Instance) -> bool:

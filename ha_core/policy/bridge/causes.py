@@ -41,7 +41,7 @@ class Causes:
         for action in graph.actions:
             if _is_stuck(action) and action.item is not None:
                 self._wants.setdefault(ResourceId(action.item.resource.id), action)
-        for resource in picture.actives:
+        for resource in picture.unsteady:
             self._judge(resource)
         for resource in self._wants:
             self._hinder(resource)

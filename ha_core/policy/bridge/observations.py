@@ -26,13 +26,21 @@ _UNDER_WAY: Final = {
 }
 
 
+Kept = dict[ResourceId, tuple[Instance, NodeName, Observed]]
+"""What simply runs, as it was observed last."""
+
+
 class Observations:
     """The observations of one picture, in the order of its nodes."""
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: Picture, kept: Kept) -> None:
         self._picture = picture
+        self._kept = kept
         self.found: list[Observed] = []
         for resource in sorted(picture.seen, key=picture.catalog.position):
+            if resource in picture.steady and resource not in picture.restarts:
+                self._read_steady(resource)
+                continue
             moves = dict(self._moves(resource)) if picture.migrates(resource) else {}
             instances = picture.instances(resource)
             for node, instance in instances:
@@ -42,6 +50,15 @@ class Observations:
                 # To the engine it is on both nodes until it has arrived, or until it is known that
                 # a migration that failed has left nothing there.
                 self._read(resource, node, Instance(resource, InstanceState.STARTED), None)
+
+    def _read_steady(self, resource: ResourceId) -> None:
+        ((node, item),) = self._picture.instances(resource)
+        kept = self._kept.get(resource)
+        if kept is None or kept[0] is not item or kept[1] != node:
+            score = item.promotion_score
+            seen = Observed(item.resource, node, _role(item), promotion_score=score)
+            kept = self._kept[resource] = (item, node, seen)
+        self.found.append(kept[2])
 
     def _read(
         self, resource: ResourceId, node: NodeName, item: Instance, move: Migration | None

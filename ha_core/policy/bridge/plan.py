@@ -12,6 +12,7 @@ from ha_core.ids import Millis, ResourceId
 from ha_core.policy.attributes import CONNECTIVITY
 from ha_core.policy.bridge.causes import Causes
 from ha_core.policy.bridge.frame import Frame, frame_of
+from ha_core.policy.bridge.observations import Kept
 from ha_core.policy.bridge.question import question
 from ha_core.policy.bridge.seats import Seats
 from ha_core.policy.bridge.steps import Steps
@@ -37,6 +38,7 @@ class Known:
         self.frame: Frame = frame_of(configuration)
         self.reports = Reports(self.catalog)
         self.follows = _follows(self.catalog)
+        self.kept: Kept = {}
 
 
 class Scheduler:
@@ -61,18 +63,20 @@ class Scheduler:
         if known is None or known.configuration is not configuration:
             known = self._known = Known(configuration)
         picture = Picture(configuration, status, at_wall_ms, known.catalog, known.reports)
-        board, graph, lifted = solve(picture, known.frame)
+        board, graph, lifted = solve(picture, known.frame, known.kept)
         return transition_of(picture, board, graph, lifted, known.follows, is_told=is_told)
 
 
-def solve(picture: Picture, frame: Frame) -> tuple[Board, Graph, frozenset[ResourceId]]:
+def solve(
+    picture: Picture, frame: Frame, kept: Kept | None = None
+) -> tuple[Board, Graph, frozenset[ResourceId]]:
     """Return the engine's answer, and what need not reach the network.
 
     What would run nowhere for want of a ping target need not reach one: it is placed again.
     """
     lifted: frozenset[ResourceId] = frozenset()
     while True:
-        found = plan(question(picture, frame, lifted))
+        found = plan(question(picture, frame, lifted, kept))
         if not picture.configuration.ping.targets:
             return found.board, found.graph, lifted
         seats = Seats(picture, found.board, Own(picture, lifted))

@@ -13,7 +13,7 @@ from ha_core.fencing.rules import can_fence
 from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
 from ha_core.policy.attributes import CONNECTIVITY, attribute, rule_scores
 from ha_core.policy.bridge.frame import Frame, frame_of
-from ha_core.policy.bridge.observations import Observations
+from ha_core.policy.bridge.observations import Kept, Observations
 from ha_core.policy.engine import problem
 from ha_core.policy.engine.problem import Problem
 from ha_core.policy.kin import together
@@ -31,9 +31,17 @@ def problem_of(configuration: Configuration, status: ClusterStatus, at_wall_ms: 
     return question(Picture(configuration, status, at_wall_ms), frame_of(configuration))
 
 
-def question(picture: Picture, frame: Frame, lifted: Collection[ResourceId] = ()) -> Problem:
-    """Return the question of a picture. `lifted`: what need not reach the network."""
-    found = Observations(picture)
+def question(
+    picture: Picture,
+    frame: Frame,
+    lifted: Collection[ResourceId] = (),
+    kept: Kept | None = None,
+) -> Problem:
+    """Return the question of a picture.
+
+    `lifted`: what need not reach the network; `kept`: observations of earlier questions.
+    """
+    found = Observations(picture, kept if kept is not None else {})
     keepers = _keepers(picture)
     return Problem(
         nodes=tuple(_node(picture, name, keepers) for name in picture.nodes),
@@ -184,7 +192,9 @@ def _connected(picture: Picture, lifted: Collection[ResourceId]) -> Iterable[pro
 
 
 def _headings(picture: Picture) -> Iterable[tuple[str, str]]:
-    for resource in sorted({*picture.actives, *picture.intentions}):
+    steady = picture.steady
+    moving = [resource for resource in picture.intentions if resource not in steady]
+    for resource in sorted({*picture.unsteady, *moving}):
         item = picture.resources.get(resource)
         if item is None or item.clone is not None:
             continue
@@ -205,7 +215,7 @@ def held(picture: Picture) -> dict[ResourceId, tuple[str, str]]:
     Another node may have it, or the cluster has just started and has not seen all of its voters.
     """
     found: dict[ResourceId, tuple[str, str]] = {}
-    names = picture.resources if picture.status.awaited else picture.actives
+    names = picture.resources if picture.status.awaited else picture.unsteady
     for resource in names:
         if picture.resources[resource].clone is not None:
             continue
