@@ -22,6 +22,8 @@ PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file
 PYTHON = os.path.join(PROJECT, ".venv", "bin", "python")
 DEAD_AFTER_MS = {"fast": 500, "default": 1000, "tight": 300}
 MONITOR = {"fast": "500ms", "default": "10s", "tight": "500ms"}
+READY_PORT = "6999"
+"""Where `foreground.py` accepts connections once the service answers datagrams."""
 SERVICE = shlex.join(
     [
         sys.executable,
@@ -107,7 +109,7 @@ class System(Adapter):
                     },
                     "svc": {
                         "agent": "process",
-                        "parameters": {"command": SERVICE},
+                        "parameters": {"command": SERVICE, "ready_port": READY_PORT},
                         "exclusivity": "none",
                         "operations": {"monitor": {"interval": monitor, "timeout": "20s"}},
                     },

@@ -52,7 +52,11 @@ def make_before_break(
             if start in after and hopeful(resource):
                 _wait(stop, start, after)
             if stop.resource != resource:
-                _wait(ActionKey(resource, ActionKind.STOP, stop.node), stop, after)
+                gone = ActionKey(resource, ActionKind.STOP, stop.node)
+                _wait(gone, stop, after)
+                back = ActionKey(stop.resource, ActionKind.START, seat)
+                if back in after:
+                    _wait(gone, back, after)  # nobody waits for its end, but for the other
 
 
 def _wait(later: ActionKey, first: ActionKey, after: Graph) -> None:

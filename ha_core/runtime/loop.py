@@ -44,7 +44,7 @@ from ha_core.events import (
 )
 from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
-from ha_core.messages import Order, Report
+from ha_core.messages import Order
 from ha_core.node import Node
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.replication.shelf import Shelf
@@ -57,7 +57,7 @@ from ha_core.snapshot import ClusterSnapshot
 WALL_CHECK_S: Final = 1.0
 WALL_JUMP_MS: Final = 500
 """A wall clock that moves by more than this against the monotonic one is read anew."""
-AWAITED: Final = (Order, Report)
+AWAITED: Final = (Order,)
 """What a service may be waiting for: sent at once, not together with what comes behind it."""
 PAUSE_MS: Final = 250
 """Being so late with what was due is worth a word in the journal: it may have cost the lease."""
