@@ -35,7 +35,8 @@ def assign(desk: Desk, clone: Item) -> None:
 
 def _assign_instances(desk: Desk, clone: Item, total: int, per_node: int) -> None:
     counts = desk.counts[clone] = [0] * len(clone.scores)
-    fair = max(1, total // len(desk.usable)) if desk.usable else 1
+    available = desk.available(clone)
+    fair = max(1, total // available) if available else 1
     assigned = 0
     for instance in clone.children:
         if assigned >= total:

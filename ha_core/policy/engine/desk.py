@@ -112,6 +112,8 @@ class Desk:
     """By node attribute: for each node, the nodes with the same value."""
     group_scores: dict[Item, list[tuple[int, int]]] = field(default_factory=dict)
     """Of a group: what location constraints on it said."""
+    unlisted: dict[Item, set[int]] = field(default_factory=dict)
+    """Of a clone in an opt-in cluster: the nodes that nothing lists for it."""
     promoted_scores: dict[Item, list[tuple[int, int]]] = field(default_factory=dict)
     """Node and score of the location constraints for the promoted role, by item."""
     chooser: Chooser | None = None
@@ -142,6 +144,11 @@ class Desk:
         if found is None:
             found = self.peers[attribute] = _alike(self.board, attribute)
         return found
+
+    def available(self, clone: Item) -> int:
+        """Return how many usable nodes a clone may choose among; forbidden ones count, too."""
+        closed = self.unlisted.get(clone, ())
+        return sum(node not in closed for node in self.usable)
 
     def set_usable(self) -> None:
         """Note which nodes can be used, once it is known which will be fenced."""

@@ -169,6 +169,9 @@ def _settle(desk: Desk, item: Item) -> None:
         _settle(desk, child)
     _lock(desk, item)
     if _UNLISTED in item.scores:
+        if item.kind is Kind.CLONE:
+            closed = {node for node, score in enumerate(item.scores) if score == _UNLISTED}
+            desk.unlisted[item] = closed
         item.scores = [-INFINITY if score == _UNLISTED else score for score in item.scores]
 
 

@@ -138,11 +138,11 @@ def _assign_primitive(desk: Desk, item: Item, preferred: int | None, is_trial: b
 def _colocate(desk: Desk, item: Item) -> None:
     """Let its colocations count: first where it follows, then what its followers would like."""
     before = item.scores
-    for link in links.followed(desk, item):
+    followed, wished = links.placing(desk, item)
+    for link in followed:
         following.follow(desk, item, link)
     if desk.chooser is not None:
         desk.unwished[item] = before, item.scores
-    wished = links.following(desk, item)
     if desk.steps > STEPS_FREE and desk.is_bound(item.scores):
         return  # a chain of thousands would be walked from each of its links
     for link in wished:

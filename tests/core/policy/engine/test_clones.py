@@ -150,3 +150,14 @@ def test_a_dependents_wish_moves_no_instance_off_a_node_that_it_may_have() -> No
         locations=[prefers("x", "n1", -INFINITY)],
     )
     assert spread(question) == ["r n1", "r n2", "x n2"]
+
+
+def test_where_every_node_may_have_an_instance_a_follower_draws_none() -> None:
+    # Checked with crm_simulate 2.1.5: with one instance the follower's wish outweighs the -5.
+    for size, where in ((1, ["i n2", "x n2"]), (2, ["i n1", "x n1"])):
+        question = problem(
+            nodes("n1", "n2"), clone("c", primitive("i"), size), primitive("x"),
+            locations=[prefers("x", "n2", 1000), prefers("c", "n2", -5)],
+            colocations=[together("x", "c")],
+        )  # fmt: skip
+        assert spread(question) == where
