@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,8 @@ from tests.e2e.laboratory import Laboratory, laboratory, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
+TOOLS = Path(__file__).resolve().parents[3] / ".tools" / "bin"
+PYWBEMCLI = shutil.which("pywbemcli", path=os.pathsep.join((os.environ["PATH"], str(TOOLS))))
 ALERTS = "SELECT * FROM HA_Indication"
 
 
@@ -278,3 +281,37 @@ def test_a_thousand_indications_of_a_real_cluster(lab: Laboratory, listener: Lis
     assert kills == 6
     assert got == safe
     assert numbers(listener) == list(range(len(numbers(listener))))
+
+
+@pytest.mark.skipif(PYWBEMCLI is None, reason="pywbemcli (pywbemtools) is missing: make tools")
+def test_pywbemcli_subscribes_with_all_its_commands(lab: Laboratory, listener: Listener) -> None:
+    lab.mend()
+    where = next(each for each in lab.value["wbem"] if each["node"] == "n2")
+
+    def told(*words: str) -> str:
+        """Run a command of the group that must succeed; return what it says."""
+        assert PYWBEMCLI is not None
+        general = ["-s", where["http"], "-u", where["user"], "-p", where["password"], "-o", "plain"]
+        done = subprocess.run(
+            [PYWBEMCLI, *general, "subscription", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    told("add-destination", "bench7", "-l", listener.url, "--permanent")
+    more = ("-q", ALERTS, "--query-language", "DMTF:CQL", "--source-namespaces", MODEL)
+    told("add-filter", "bench7", *more, "--permanent")
+    told("add-subscription", "bench7", "bench7", "--permanent")
+    for listing in ("list", "list-destinations", "list-filters", "list-subscriptions"):
+        assert "bench7" in told(listing) or listing == "list"
+    given = [("Message", "by hand")]
+    assert connection(lab, "n3").InvokeMethod("SendTestIndications", "HA_Indication", given)[0] == 0
+    wait(lambda: [str(each["Message"]) for each in listener.distinct()] == ["by hand"])
+    told("remove-subscription", "bench7", "bench7")
+    told("remove-filter", "bench7", "--permanent")
+    told("remove-destination", "bench7", "--permanent")
+    assert "bench7" not in told("list-filters")
