@@ -35,11 +35,8 @@ class Race:
         """What the other one is known to have been told."""
         self._since = 0
         """Version of the first view with what is told."""
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether the other one has what is told."""
-        return self.agreed == self.told
+        self.is_settled = True
+        """Whether there is nothing to wait for: no race, or the other one has what is told."""
 
     def look(
         self,
@@ -54,13 +51,15 @@ class Race:
         `other`: the other one of two voters; None if there is no such race.
         """
         record = records.get(other) if other is not None else None
+        self.is_settled = other is None or record is None
         if other is None or record is None:
             self.agreed = None
             self._tell(None, next_version)
         elif record.view_version >= self._since:
             self.agreed = self.told
             wanted = weightier((self._name, other), nodes, configuration)
-            if self.told != wanted:
+            self.is_settled = self.told == wanted
+            if not self.is_settled:
                 self._tell(wanted if self.told is None else None, next_version)
 
     def _tell(self, name: NodeName | None, version: int) -> None:

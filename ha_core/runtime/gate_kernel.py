@@ -47,8 +47,14 @@ def timer_margin_ms() -> Millis:
 class Kernel:
     """Tables of one daemon in the kernel."""
 
-    def __init__(self, make_tables: Callable[[tuple[Family, ...]], Tables]) -> None:
+    def __init__(
+        self,
+        make_tables: Callable[[tuple[Family, ...]], Tables],
+        number: Callable[[str], int] | None = None,
+    ) -> None:
+        """`number`: looks an interface up, 0 if it is gone."""
         self._make = make_tables
+        self._number = number or _number
         self.tables = make_tables((Family.INET, Family.ARP))
         self._netlink: socket.socket | None = None
         self._generation = 0
@@ -84,19 +90,27 @@ class Kernel:
         self, held: Iterable[IPAddress], interfaces: Iterable[str], rungs: Sequence[Rung]
     ) -> Millis:
         """Make the tables anew, closed; return a moment when that had been done. Raises OSError."""
-        messages = self.tables.install(held, rungs)
-        self._watched = {interface: _number(interface) for interface in interfaces}
-        for interface, index in self._watched.items():
-            if index:  # older kernels refuse one that is gone
-                messages += self.tables.watch_egress(interface)
-        nft.exchange(self._socket, nft.batch(messages, None))
+        made, names = self.tables.install(held, rungs), tuple(interfaces)
+        for left in reversed(range(TRIES)):
+            self._watched = {name: self._number(name) for name in names}
+            messages = list(made)
+            for name, index in self._watched.items():
+                if index:  # older kernels refuse one that is gone
+                    messages += self.tables.watch_egress(name)
+            try:
+                nft.exchange(self._socket, nft.batch(messages, None))
+                break
+            except NftError:
+                is_same = all(self._number(name) == it for name, it in self._watched.items())
+                if is_same or not left:  # else one has gone since it was looked up
+                    raise
         done_ms = monotonic_ms()
         self._look()
         return done_ms
 
     def watch(self, interface: str) -> list[Message]:
         """Return what makes the gate see the frames that leave by one more interface."""
-        self._watched[interface] = _number(interface)
+        self._watched[interface] = self._number(interface)
         return self.tables.watch_egress(interface)
 
     def change(self, messages: Sequence[Message], *, is_structure: bool = False) -> Millis:
@@ -131,7 +145,7 @@ class Kernel:
         has come back under its name has none.
         """
         for interface, known in self._watched.items():
-            if _number(interface) not in (0, known):
+            if self._number(interface) not in (0, known):
                 raise TamperedError(f"interface {interface} has come back")
 
     def _carry_out(self, messages: Sequence[Message], generation: int | None) -> bool:

@@ -17,7 +17,8 @@ import pytest
 from ha_core.membership.ladder import Rung
 from ha_core.runtime import netlink, nft
 from ha_core.runtime.clock import monotonic_ms
-from ha_core.runtime.gate_kernel import Kernel, TamperedError, timer_margin_ms
+from ha_core.runtime.gate_kernel import TRIES, Kernel, TamperedError, timer_margin_ms
+from ha_core.runtime.nft import NftError
 from ha_core.runtime.nft_gate import tables_for
 
 pytestmark = pytest.mark.root
@@ -292,6 +293,39 @@ def test_interface_that_is_gone_is_no_hindrance_to_make_the_tables_anew(kernel: 
     chains = run("nft", "list", "chains")
     assert "out_lo" in chains
     assert "out_gone0" not in chains, "kernels before 6.16 would refuse all of it"
+
+
+REFUSED = "an-interface-name-that-is-too-long"
+"""No kernel takes it; older ones refuse one that is gone in the same way."""
+
+
+def test_interface_that_goes_after_it_was_looked_up_is_no_hindrance_either() -> None:
+    seen = {REFUSED: iter((99, 0, 0)), "lo": iter((1, 1, 1))}
+    made = Kernel(partial(tables_for, "/run/one", "n1"), number=lambda name: next(seen[name]))
+    made.begin(())
+    try:
+        made.install([ip_address(SERVICE)], [REFUSED, "lo"], [Rung(7, 60_000)])
+        assert "out_lo" in run("nft", "list", "chains")
+    finally:
+        made.end(removes=True)
+
+
+@pytest.mark.parametrize(("goes_on", "looks"), [(False, 2), (True, 2 * TRIES)])
+def test_refusal_that_has_another_cause_or_no_end_is_told(goes_on: bool, looks: int) -> None:
+    asked: list[str] = []
+
+    def number(name: str) -> int:
+        asked.append(name)
+        return len(asked) if goes_on else 99
+
+    made = Kernel(partial(tables_for, "/run/one", "n1"), number=number)
+    made.begin(())
+    try:
+        with pytest.raises(NftError):
+            made.install([], [REFUSED], ())
+        assert len(asked) == looks
+    finally:
+        made.end(removes=True)
 
 
 def test_interface_that_came_back_under_its_name_has_its_chain_anew_before_anything_passes(

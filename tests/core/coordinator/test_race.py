@@ -156,3 +156,21 @@ def test_loser_waits_no_longer_than_the_winner_needs() -> None:
     assert wait_ms(A, B, A, 1000) == 0
     assert wait_ms(B, A, A, 1000) == RACE_D * 1000
     assert RACE_D < OPEN_D[0] < OPEN_D[1]
+
+
+def test_race_that_was_over_and_is_on_again_has_a_step_to_take() -> None:
+    race, nodes = Race(A), running(a="web")
+    records = {B: Record(B, NodeState.ONLINE, 1)}
+
+    def look(other: NodeName | None, seen: int, next_version: int) -> tuple[NodeName | None, bool]:
+        records[B].view_version = seen
+        race.look(other, BOTH, records, nodes, next_version)
+        return race.told, race.is_settled
+
+    assert race.is_settled, "there is no race yet"
+    assert look(B, 0, 1) == (A, False)
+    assert look(B, 1, 2) == (A, True)
+    assert look(None, 1, 2) == (None, True), "a third one votes"
+    assert look(B, 1, 3) == (None, False), "what the other one goes by is an old name still"
+    assert look(B, 2, 3) == (A, False)
+    assert look(B, 3, 4) == (A, True)
