@@ -43,13 +43,16 @@ from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
 
 _Names = dict[str, str]
 """Keys of the file, and the model's fields for them."""
+_WORDS_OF_OPTIONS: Final = (
+    *("strategy", "placement", "stop_all", "start_failure_is_fatal", "stop_removed"),
+)
 _OPTIONS: Final[_Names] = {
     "dead_after": "dead_after_ms",
     **{name: name for name in ("symmetric", "no_quorum_policy", "maintenance", "fencing")},
     **{name: name for name in ("no_quorum_acknowledgement", "wait_for_all", "two_node")},
     "last_man_standing": "last_man_standing_ms",
     "fencing_grace": "fencing_grace_ms",
-    **{name: name for name in ("strategy", "stop_all", "start_failure_is_fatal", "stop_removed")},
+    **{name: name for name in _WORDS_OF_OPTIONS},
 }
 _HEALTH: Final[_Names] = {name: name for name in keys.HEALTH.keys}
 _LINK: Final[_Names] = {

@@ -93,6 +93,13 @@ class Strategy(StrEnum):
     MINIMAL = "minimal"
 
 
+class Placement(StrEnum):
+    """How nodes are chosen: one resource after the other, or also by a search."""
+
+    GREEDY = "greedy"
+    EXACT = "exact"
+
+
 class HealthStrategy(StrEnum):
     """What the health of a node does to resources. Source: Pacemaker Explained, "Node Health"."""
 

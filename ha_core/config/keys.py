@@ -17,6 +17,7 @@ from ha_core.config.model import (
     MultipleActive,
     NoQuorumPolicy,
     OnFail,
+    Placement,
     Requires,
     Role,
     Strategy,
@@ -406,6 +407,12 @@ OPTIONS = Object(
             "How 'capacity' and 'utilization' count: not at all, as a bound alone, or also to"
             " spread resources by free capacity, or onto few nodes.",
             "default",
+        ),
+        "placement": Key(
+            kinds.words(Placement),
+            "How nodes are chosen: one resource after the other, or, with exact, also by a search"
+            " for a place for what that leaves stopped.",
+            "greedy",
         ),
         "health": Key(HEALTH, "What the health of a node counts."),
         "stop_all": Key(kinds.FLAG, "With true every resource is wanted stopped.", "false"),

@@ -27,6 +27,7 @@ from ha_core.config.choices import (
     OrderedAction as OrderedAction,
     OrderKind as OrderKind,
     Origin as Origin,
+    Placement as Placement,
     Requires as Requires,
     Role as Role,
     Strategy as Strategy,
@@ -395,6 +396,7 @@ class Options:
     """A voter that is lost for so long loses its vote until it is back; 0: it keeps it."""
     two_node: TwoNode = TwoNode.WAIT
     strategy: Strategy = Strategy.DEFAULT
+    placement: Placement = Placement.GREEDY
     health: Health = Health()
     stop_all: bool = False
     """Everything is wanted stopped."""

@@ -24,6 +24,7 @@ import yaml
 from ha_core.agents import address
 from ha_core.config.model import AgentClass, Configuration, Primitive
 from ha_core.config.parse import parse_text
+from ha_core.snapshot import ClusterSnapshot
 from tests.e2e.laboratory import Laboratory, alive, laboratory, run
 
 pytestmark = pytest.mark.slow
@@ -237,6 +238,7 @@ def sample(name: str) -> str:
 
 def test_every_sample_is_tried_here() -> None:
     tried = {"one-node", "two-node-with-witness", "two-node-with-fencing", "three-node"}
+    tried.add("database")
     assert {path.stem for path in ETC.glob("*.yaml")} - {"demo"} == tried
 
 
@@ -289,6 +291,33 @@ def test_sample_of_three_nodes_puts_the_shop_where_it_is_liked_best(tmp_path: Pa
     with applied(tmp_path, sample("three-node")) as (lab, status):
         assert status["resources"]["shop-ip"]["nodes"] == ["ant"]
         assert set(lab.status("cat")["nodes"]) == {"ant", "bee", "cat"}
+
+
+STATEFUL = Path("/usr/lib/ocf/resource.d/heartbeat/Stateful")
+
+
+@pytest.mark.skipif(not STATEFUL.exists(), reason="Debian's resource-agents is not installed")
+def test_sample_of_a_database_promotes_the_copy_that_it_prefers_with_its_address(
+    tmp_path: Path,
+) -> None:
+    """Agents that need no database and no web server stand in for these."""
+    text = re.sub(r"\n +parameters: {pgdata.*", "", sample("database"))
+    text = text.replace(":pgsql", ":Stateful").replace(":nginx", ":Dummy")
+    given = parse_text(text, "sample")
+    with members(tmp_path, given, given.options.dead_after_ms) as lab:
+        file = tmp_path / "database.yaml"
+        file.write_text(seated(text, given, lab))
+        run("--root", str(lab.root("elm")), "apply", str(file))
+        found = lab.becomes("elm", lambda snapshot: not snapshot.pending and _serves(snapshot))
+        copies = {item.id: item for item in found.resources}
+        assert [str(node) for node in copies["db"].nodes] == ["elm", "fir"]
+        assert [str(node) for node in copies["db"].promoted] == ["elm"]
+        assert {str(node) for node in copies["web"].nodes} >= {"elm", "fir"}
+
+
+def _serves(snapshot: ClusterSnapshot) -> bool:
+    """Return whether the address of the database is up."""
+    return any(item.id == "db-ip" and item.nodes for item in snapshot.resources)
 
 
 def test_imported_heartbeat_cluster_runs_once_its_gaps_are_filled_in(tmp_path: Path) -> None:

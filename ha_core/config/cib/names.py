@@ -29,6 +29,13 @@ class Names:
     places: dict[str, Element] = field(default_factory=dict)
     """Where each part of the configuration comes from, by its path."""
 
+    copied: dict[str, str] = field(default_factory=dict)
+    """Names of what is copied, by the ids of clones that have no name of their own."""
+
+    def meant(self, key: str) -> str:
+        """Return what our files call a resource in constraints: a clone by what it copies."""
+        return self.copied.get(key, self.resources[key])
+
     def resource(self, element: Element, wanted: object) -> str:
         """Return the name of a primitive or group, remembered."""
         name = self._name(element, str(wanted), self.resources)

@@ -105,7 +105,7 @@ class Constraints:
             return SCORE
         for key in keys:
             if key in self.names.resources:
-                part: Plain = {"location": self.names.resources[key], "node": node}
+                part: Plain = {"location": self.names.meant(key), "node": node}
                 part |= {} if score == INFINITY else {"score": show_score(score)}
                 self._add(element, part | _origin(element) | more)
             elif score_bans(score):
@@ -134,7 +134,7 @@ class Constraints:
             if "role" in rule.attributes:
                 own.pop("role", None)
             for key in keys:
-                name = self.names.resources[key]
+                name = self.names.meant(key)
                 for kind, part in made:
                     self._add(element, {kind: name} | own | part | _origin_of(kind, element))
         return ""

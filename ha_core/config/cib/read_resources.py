@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ha_core.config import limits
+from ha_core.config.build import clone_name
 from ha_core.config.cib.form import Plain, applied
 from ha_core.config.cib.ledger import Ledger
 from ha_core.config.cib.names import Names
@@ -155,6 +156,8 @@ class Resources:
             found["clone"] = self._with_own(element, said if isinstance(said, dict) else {}, own)
         part |= {key: value for key, value in found.items() if key not in part}
         self.names.places[f"resources.{member}.clone"] = element
+        if name == clone_name(member):
+            self.names.copied[element.id] = member
 
     def _group(self, element: Element) -> str:
         self.ledger.see(element)

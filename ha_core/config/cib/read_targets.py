@@ -54,7 +54,7 @@ class Targets:
         found = []
         for key in keys:
             ids, why = self.ids(key)
-            names = [self.names.resources[item] for item in ids if item in self.names.resources]
+            names = [self.names.meant(item) for item in ids if item in self.names.resources]
             if why or not names:
                 return [], why or reasons.DEVICE_METAS
             found.append(names)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ha_core.config.check_clones import Roles
 from ha_core.config.cib.form import Ids, is_number, make
 from ha_core.config.cib.write_rules import LISTS, fill, moment
 from ha_core.config.model import (
@@ -24,7 +25,7 @@ from ha_core.config.model import (
     Rule,
     TicketConstraint,
 )
-from ha_core.ids import INFINITY
+from ha_core.ids import INFINITY, ResourceId
 from ha_core.policy.cib.tree import Element
 
 
@@ -58,6 +59,7 @@ class Constraints:
         self._configuration = configuration
         self._ids = ids
         self._names = names
+        self._roles = Roles(configuration)
         self._orderings = Counter((item.first, item.then) for item in configuration.orderings)
         self._any_of: dict[str, list[Ordering]] = {}
         for item in configuration.orderings:
@@ -155,8 +157,9 @@ class Constraints:
         is_alone = self._orderings[item.first, item.then] == 1
         return 0 if is_alone else 2 * (item.kind is OrderKind.OPTIONAL) + (not item.symmetrical)
 
-    def _resource(self, name: str) -> str:
-        return self._names["resource", name]
+    def _resource(self, name: ResourceId) -> str:
+        """Return the id of what is meant: Pacemaker knows no name of what is in a clone."""
+        return self._names["resource", self._roles.whole(name)]
 
     def _ruled(self, key: str, item: Location | Rule, op: str) -> tuple[Element, Element]:
         resource, value = item.resource, item.score

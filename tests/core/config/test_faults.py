@@ -46,8 +46,8 @@ PLAIN = "NAME with letters, digits and . _ + -"
             "options: [a]",
             "1: options: is a list; allowed: a mapping of dead_after, symmetric, "
             "no_quorum_policy, no_quorum_acknowledgement, wait_for_all, last_man_standing, "
-            "two_node, maintenance, fencing, fencing_grace, strategy, health, stop_all, "
-            "start_failure_is_fatal, stop_removed",
+            "two_node, maintenance, fencing, fencing_grace, strategy, placement, health, "
+            "stop_all, start_failure_is_fatal, stop_removed",
         ),
         (
             "resources: {a b: {agent: lsb:x}}",

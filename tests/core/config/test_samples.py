@@ -7,7 +7,7 @@ import pytest
 
 from ha_core.agents.registry import guard_of
 from ha_core.config.heartbeat import import_directory
-from ha_core.config.model import Configuration, TwoNode
+from ha_core.config.model import Configuration, OrderedAction, Role, TwoNode
 from ha_core.config.parse import parse_text
 from ha_core.config.render import render
 from ha_core.coordinator.race import RACE_D
@@ -17,6 +17,7 @@ from ha_core.runtime.peers import DEFAULT_PORT
 
 ETC = Path(__file__).parents[3] / "etc"
 NAMES = ("one-node", "two-node-with-witness", "two-node-with-fencing", "three-node")
+COMMENTED = (*NAMES, "database")
 
 
 def sample(name: str) -> Configuration:
@@ -49,7 +50,7 @@ def test_sample_has_the_machines_of_its_name(
     assert len(found.links) == links
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", COMMENTED)
 def test_sample_is_commented_from_the_first_line_to_the_last_part(name: str) -> None:
     text = (ETC / f"{name}.yaml").read_text(encoding="utf-8")
     parts = text.split("\n\n")
@@ -126,6 +127,21 @@ def test_heartbeat_sample_becomes_a_cluster_of_two_whose_shop_is_an_address_and_
     address = found.primitive(ResourceId("ip-192.0.2.100"))
     assert address is not None
     assert guard_of(address).name == "guardian"
+
+
+def test_database_is_promoted_once_with_its_address_and_watched_in_both_roles() -> None:
+    found = sample("database")
+    clone = found.clone(ResourceId("db-clone"))
+    assert clone is not None
+    assert (clone.promotable, clone.promoted_max, clone.notify) == (True, 1, True)
+    (bond,) = found.colocations
+    assert (bond.resource, bond.with_resource, bond.with_role) == ("db-ip", "db", Role.PROMOTED)
+    first, _ = found.orderings
+    assert (first.first, first.first_action) == ("db", OrderedAction.PROMOTE)
+    roles = [item.role for item in found.primitives[0].operations if item.action == "monitor"]
+    assert roles == [None, Role.PROMOTED]
+    rooms = [dict(node.capacity)["memory"] for node in found.nodes]
+    assert sum(room >= dict(found.primitives[0].utilization)["memory"] for room in rooms) == 2
 
 
 def test_fence_devices_that_a_sample_offers_are_valid_once_their_marks_are_removed() -> None:

@@ -28,8 +28,8 @@ RESOURCES = (
 )
 TAGS = "<tags><tag id='both'><obj_ref id='a'/><obj_ref id='g'/></tag></tags>"
 STANDS_FOR = {
-    **{"a": {"a"}, "b": {"b"}, "g": {"g"}, "web": {"web"}, "db": {"db"}, "db-clone": {"db"}},
-    **{"both": {"a", "g"}, "tpl": {"a", "b", "web"}},
+    **{"a": {"a"}, "b": {"b"}, "g": {"g"}, "web-clone": {"web"}, "db-clone": {"db"}},
+    **{"both": {"a", "g"}, "tpl": {"a", "b"}},
 }
 pairs = st.lists(st.sampled_from(sorted(STANDS_FOR)), min_size=2, max_size=2, unique=True).filter(
     lambda found: not STANDS_FOR[found[0]] & STANDS_FOR[found[1]]
@@ -71,7 +71,7 @@ def clones(draw: st.DrawFn) -> str:
         "target-role": draw(st.sampled_from(["", "Unpromoted", "Promoted", "Stopped"])),
         "priority": draw(st.sampled_from(["", "9"])),
     }
-    inner = "<group id='web'><primitive id='e' template='tpl'/></group>"
+    inner = "<group id='web'><primitive id='e' class='lsb' type='e'/></group>"
     state = "<primitive id='db' class='ocf' provider='pacemaker' type='Stateful'/>"
     return element("clone", {"id": "web-clone"}, options("web-clone", web) + inner) + element(
         "clone", {"id": "db-clone"}, options("db-clone", db) + state

@@ -16,7 +16,7 @@ from tests.core.config.cib import simulate
 from tests.core.config.draw import configurations
 
 ETC = Path(__file__).parents[4] / "etc"
-SAMPLES = [*sorted(path.name for path in ETC.glob("*-node*.yaml")), "demo.yaml"]
+SAMPLES = sorted(path.name for path in ETC.glob("*.yaml"))
 VERIFY = simulate.find("crm_verify")
 SHOP = """
 cluster: shop

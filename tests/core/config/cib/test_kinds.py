@@ -79,7 +79,7 @@ def test_constraints_may_name_the_clone_or_what_is_in_it() -> None:
         resources=ABC + clone(promotable="true"),
     )
     found = again(text)
-    assert (found.locations[0].resource, found.locations[0].role) == ("db-clone", Role.PROMOTED)
+    assert (found.locations[0].resource, found.locations[0].role) == ("db", Role.PROMOTED)
     assert found.colocations[0].with_role is Role.PROMOTED
     assert (found.orderings[0].first_action, found.orderings[0].then_action) == ("promote", "start")
 
@@ -129,7 +129,7 @@ def test_ticket_has_its_loss_policy_or_the_usual_one_of_its_role() -> None:
     )
     found = [(item.resource, item.role, item.loss_policy) for item in again(text).tickets]
     assert found == [
-        ("db-clone", Role.PROMOTED, "demote"),
+        ("db", Role.PROMOTED, "demote"),
         ("a", None, "freeze"),
         ("b", None, "freeze"),
     ]
