@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from typing import Final
 
-PIECE_BYTES: Final = 65_536
+PIECE_BYTES: Final = 262_144
 """What a connection whose client takes nothing may cost, twice over with TLS."""
 
 
