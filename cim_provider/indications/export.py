@@ -141,7 +141,7 @@ class Exporter:
         except TimeoutError:
             await self.close()
             return Delivery(False, "it did not answer in time")
-        except (OSError, EOFError, h11.RemoteProtocolError, _RefusedError) as fault:
+        except (OSError, EOFError, UnicodeError, h11.ProtocolError, _RefusedError) as fault:
             await self.close()
             return Delivery(False, str(fault) or type(fault).__name__)
 

@@ -142,7 +142,8 @@ class Holder:
         """Have a queue for each destination that is subscribed, with all that waits for it."""
         active = policies.active(registry)
         for context in list(self._queues):
-            if context not in active or active[context].url != self._urls[context]:
+            is_other = context not in active or active[context].url != self._urls[context]
+            if is_other or self._queues[context].has_ended:
                 await self._queues.pop(context).stop()
                 self._settle_due_s = self._around.now_s()
         sent = outbox.read_sent(self._shelf.items, SENT)

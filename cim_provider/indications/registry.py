@@ -170,6 +170,12 @@ class Registry:
         filters = sorted((*self.filters, new), key=lambda each: each.names.name)
         return _checked(replace(self, filters=tuple(filters)))
 
+    def with_changed_filter(self, new: Filter) -> "Registry":
+        """Return the registry with another query in a filter's place. Raises RegistryError."""
+        others = tuple(each for each in self.filters if each.names.name != new.names.name)
+        filters = sorted((*others, new), key=lambda each: each.names.name)
+        return _checked(replace(self, filters=tuple(filters)))
+
     def with_destination(self, new: Destination) -> "Registry":
         """Return the registry with a destination, new or changed. Raises RegistryError."""
         others = tuple(each for each in self.destinations if each.key != new.key)

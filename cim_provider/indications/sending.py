@@ -70,6 +70,14 @@ class Queue:
         """How many wait."""
         return len(self._waiting)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it sends no more although nobody stopped it: that is a bug, and is logged."""
+        if self._task is None or not self._task.done() or self._task.cancelled():
+            return False
+        log.error("sending to %s has ended", self.context, exc_info=self._task.exception())
+        return True
+
     def start(self) -> None:
         """Begin to send."""
         self._task = asyncio.create_task(self._run(), name=f"send {self.context}")

@@ -8,6 +8,7 @@ it; `raise_alerts` is how other parts of the server tell listeners something.
 # mypy: allow-untyped-calls
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -32,6 +33,7 @@ from cim_provider.indications.rows import (
     SERVICE_CLASS,
     SUBSCRIPTION_CLASS,
 )
+from cim_provider.indications.sending import Sender
 from cim_provider.indications.shelf import REGISTRY, Shelf, revision_of
 from cim_provider.indications.surroundings import Surroundings
 from cim_provider.indications.writers import (
@@ -52,10 +54,13 @@ from cim_provider.wbem.errors import Status
 from cim_provider.wbem.operations import MethodResult
 
 TESTS_MAX: Final = 1000
+AGAIN_S: Final = 5.0
 MESSAGE_CHARACTERS_MAX: Final = 1024
 _INVALID: Final = 5
 _UNKNOWN: Final = 5
 """Value of Type."""
+
+log = logging.getLogger(__name__)
 
 
 class Indications:
@@ -66,6 +71,7 @@ class Indications:
         wall_ms: reads the wall clock.
         policy: to whom indications may go.
         store: the base on this node's disk; None keeps it in memory.
+        sender: makes what sends to a URL; None: HTTP and HTTPS.
     """
 
     def __init__(
@@ -74,10 +80,12 @@ class Indications:
         wall_ms: Callable[[], int],
         policy: Policy | None = None,
         store: BaseStore | None = None,
+        sender: Callable[[str], Sender] | None = None,
     ) -> None:
         self._shelf = shelf
         self._wall_ms = wall_ms
-        self._policy = policy or Policy()
+        known = policy or Policy()
+        self._sender = sender or (lambda url: Exporter(url, known))
         self._store = store
         self._reader = RegistryReader()
         self._start = secrets.token_hex(4)
@@ -146,6 +154,18 @@ class Indications:
             refuse(Status.FAILED, str(fault))
         return MethodResult(pywbem.Uint32(0))
 
+    async def run(self, mapping: Mapping, engine: ClusterEngine, host: str) -> None:
+        """Tell indications until cancelled; after a bug, which is logged, begin again."""
+        while True:
+            task = asyncio.create_task(self.keeper(mapping, engine, host).run(), name="keeper")
+            try:
+                await asyncio.wait({task})
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            log.error("telling indications has ended", exc_info=task.exception())
+            await asyncio.sleep(AGAIN_S)
+
     def keeper(
         self,
         mapping: Mapping,
@@ -160,7 +180,7 @@ class Indications:
             mapping.world,
             engine,
             self._store,
-            lambda url: Exporter(url, self._policy),
+            self._sender,
             self._start,
             self._wall_ms,
             host,

@@ -106,7 +106,12 @@ class Editor:
     @property
     def settings(self) -> registries.Settings:
         """The settings as they are known here."""
-        return self._reader.read(self._shelf.items)[0].settings
+        return self.registry.settings
+
+    @property
+    def registry(self) -> Registry:
+        """The registry as it is known here."""
+        return self._reader.read(self._shelf.items)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +133,37 @@ class FilterWriter:
         namespaces = _namespaces(given)
         if given.get("IndividualSubscriptionSupported") is False:
             refuse(Status.INVALID_PARAMETER, "IndividualSubscriptionSupported is always true here")
-        try:
-            checked(query, language, namespaces, self.editor.schema)
-        except QueryFault as fault:
-            refuse(fault.status, f"Query: {fault.text}")
+        self._check(query, language, namespaces)
         new = Filter(_names(ref, given), query, language, namespaces)
         await self.editor.edit(lambda known: known.with_filter(new))
 
     async def modify(self, ref: Ref, changes: Given, author: str) -> None:
-        """See `Writer`: no property of a filter is writable."""
-        refuse(Status.NOT_SUPPORTED, "a filter cannot be changed: make another one")
+        """See `Writer`."""
+        name = _key(ref, "Name")
+        known = _existing(self.editor.registry.filter(name), name)
+        query, language, namespaces = known.query, known.language, known.namespaces
+        if "Query" in changes:
+            query = _text(changes, "Query", required=True, most=QUERY_CHARACTERS_MAX)
+        if "QueryLanguage" in changes:
+            language = _text(changes, "QueryLanguage", required=True)
+        if "SourceNamespace" in changes or "SourceNamespaces" in changes:
+            namespaces = _namespaces(changes)
+        self._check(query, language, namespaces)
+
+        def edit(registry: Registry) -> Registry:
+            found = _existing(registry.filter(name), name)
+            new = replace(found, query=query, language=language, namespaces=namespaces)
+            words = _texts(new.names, changes)
+            return registry.with_changed_filter(replace(new, names=words))
+
+        await self.editor.edit(edit)
+        await self.editor.ready()
+
+    def _check(self, query: str, language: str, namespaces: tuple[str, ...]) -> None:
+        try:
+            checked(query, language, namespaces, self.editor.schema)
+        except QueryFault as fault:
+            refuse(fault.status, f"Query: {fault.text}")
 
     async def delete(self, ref: Ref, author: str) -> None:
         """See `Writer`."""
@@ -190,6 +216,7 @@ class DestinationWriter:
                     # What was read and is sent back leaves the password as it is.
                     url=found.url if url in (None, without_password(found.url)) else url,
                     persistence=persistence or found.persistence,
+                    names=_texts(found.names, changes),
                 )
             )
 
@@ -307,6 +334,13 @@ def _names(ref: Ref, given: Given) -> Names:
         _text(given, "Description", most=QUERY_CHARACTERS_MAX) or None,
         _text(given, "InstanceID") or None,
     )
+
+
+def _texts(names: Names, changes: Given) -> Names:
+    """Return names with other words, where some are given."""
+    if "ElementName" in changes:
+        names = replace(names, element_name=_text(changes, "ElementName") or None)
+    return names
 
 
 def _key(ref: Ref, name: str) -> str:

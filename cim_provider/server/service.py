@@ -210,7 +210,7 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
         sys.stderr.write(f"READY {' '.join(urls.values())}\n")
         sys.stderr.flush()
         _tell_service_manager("READY=1")
-        telling = asyncio.create_task(indications.keeper(performer, engine, host).run())
+        telling = asyncio.create_task(indications.run(performer, engine, host), name="tell")
         try:
             await service.run(performer, host, stopping)
         finally:

@@ -20,6 +20,7 @@ from cim_provider.engines.memory import MemoryEngine
 from cim_provider.indications.base_store import BaseStore
 from cim_provider.indications.keeper import Keeper
 from cim_provider.indications.keeper_events import Alert
+from cim_provider.indications.sending import Sender
 from cim_provider.indications.service import Indications
 from cim_provider.indications.sqlite_shelf import SqliteShelf
 from cim_provider.mapping.operations import Mapping
@@ -56,13 +57,20 @@ class NodeEngine:
 class Node:
     """One server of the cluster; `stop` without `kill` ends it in order."""
 
-    def __init__(self, engine: MemoryEngine, directory: Path, name: str = "n1") -> None:
+    def __init__(
+        self,
+        engine: MemoryEngine,
+        directory: Path,
+        name: str = "n1",
+        *,
+        sender: Callable[[str], Sender] | None = None,
+    ) -> None:
         self.name = name
         self._engine = NodeEngine(engine, name)
         self.shelf = SqliteShelf(directory / "shelf.db")
         self._store = BaseStore(directory / f"base-{name}.db")
         self.indications = Indications(
-            self.shelf, lambda: int(time.time() * 1000), store=self._store
+            self.shelf, lambda: int(time.time() * 1000), store=self._store, sender=sender
         )
         area = self.indications.area(schema())
         identity = ServerIdentity(f"{name}.example")

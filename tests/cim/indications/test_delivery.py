@@ -10,7 +10,9 @@ import pywbem
 
 from cim_provider.engines.memory import MemoryEngine
 from cim_provider.indications import holder, keeper
+from cim_provider.indications.export import Delivery, Exporter, Policy
 from cim_provider.indications.registry import Registry
+from cim_provider.indications.sending import Sender
 from cim_provider.wbem import operations
 from tests.cim.indications.rig import (
     ALERTS,
@@ -445,6 +447,41 @@ def test_alerts_follow_from_changes_of_the_cluster(tmp_path: Path) -> None:
         assert lost["AlertingManagedElement"].startswith("root/cimv2:HA_ClusterNode.")
         assert (back["PerceivedSeverity"], back["ProbableCause"]) == (2, 59)
         assert back["EventID"] == lost["EventID"]
+        await node.stop()
+
+    run(work)
+
+
+class Broken:
+    """A sender with a bug, as the test wants it, which is over when it is made anew."""
+
+    made = 0
+
+    def __init__(self, sender: Sender) -> None:
+        Broken.made += 1
+        self._sender = sender
+        self._is_broken = Broken.made == 1
+
+    async def send(self, instance: str) -> Delivery:
+        """See `Sender`."""
+        assert not self._is_broken, "a bug, as the test wants it"
+        return await self._sender.send(instance)
+
+    async def close(self) -> None:
+        """See `Sender`."""
+        await self._sender.close()
+
+
+def test_a_bug_in_sending_ends_neither_the_server_nor_the_queue(tmp_path: Path) -> None:
+    async def work() -> None:
+        node = Node(
+            MemoryEngine(cluster()), tmp_path, sender=lambda url: Broken(Exporter(url, Policy()))
+        )
+        with listening() as listener:
+            await node.subscribe(listener.url, ALERTS)
+            await node.alert("in spite of it")
+            await listener.wait(1)
+        assert Broken.made == 2
         await node.stop()
 
     run(work)

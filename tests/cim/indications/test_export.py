@@ -167,6 +167,16 @@ def test_nobody_listens() -> None:
     asyncio.run(work())
 
 
+@pytest.mark.parametrize("url", ["http://a..b/", f"http://{'a' * 70}.example/", "http://[::1]:9/"])
+def test_a_url_that_leads_nowhere_is_a_failure_and_no_more(url: str) -> None:
+    async def work() -> None:
+        delivery = await Exporter(url, Policy()).send(INSTANCE)
+        assert not delivery.is_taken
+        assert delivery.text
+
+    asyncio.run(work())
+
+
 def test_only_allowed_networks_are_reached() -> None:
     peer = Peer(http())
 

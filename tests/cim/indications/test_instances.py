@@ -224,15 +224,31 @@ def test_policies_states_and_durations_can_be_changed(tmp_path: Path) -> None:
     with_node(tmp_path, work)
 
 
-def test_a_destination_can_move_and_a_filter_cannot_change(tmp_path: Path) -> None:
+def test_a_destination_can_move(tmp_path: Path) -> None:
     async def work(node: Node) -> None:
-        paths = await node.subscribe(URL, NODES_CHANGE)
-        await modify(node, paths.destination, Destination="http://127.0.0.1:10/")
-        assert (await read(node, paths.destination))["Destination"] == "http://127.0.0.1:10/"
-        wrong = modify(node, paths.destination, Destination="nowhere")
+        path = (await node.subscribe(URL, NODES_CHANGE)).destination
+        await modify(node, path, Destination="http://127.0.0.1:10/", ElementName="listener")
+        found = await read(node, path)
+        assert (found["Destination"], found["ElementName"]) == ("http://127.0.0.1:10/", "listener")
+        wrong = modify(node, path, Destination="nowhere")
         assert (await refused(wrong))[0] == INVALID_PARAMETER
-        code, _ = await refused(modify(node, paths.filter, Query="SELECT * FROM CIM_InstDeletion"))
-        assert code in (INVALID_PARAMETER, NOT_SUPPORTED)
+
+    with_node(tmp_path, work)
+
+
+def test_a_filter_can_ask_something_else_if_that_is_understood(tmp_path: Path) -> None:
+    async def work(node: Node) -> None:
+        path = (await node.subscribe(URL, NODES_CHANGE)).filter
+        other = "SELECT * FROM CIM_InstDeletion"
+        await modify(node, path, Query=other, QueryLanguage="DMTF:CQL", ElementName="other")
+        found = await read(node, path)
+        assert (found["Query"], found["QueryLanguage"]) == (other, "DMTF:CQL")
+        assert found["ElementName"] == "other"
+        assert (await refused(modify(node, path, Query="SELECT")))[0] == INVALID_QUERY
+        assert (await refused(modify(node, path, QueryLanguage="SQL")))[0] == LANGUAGE
+        nowhere = modify(node, path, SourceNamespaces=["root/no/such"])
+        assert (await refused(nowhere))[0] == INVALID_PARAMETER
+        assert (await read(node, path))["Query"] == other
 
     with_node(tmp_path, work)
 
