@@ -20,7 +20,7 @@ _ENVIRONMENT: Final = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/bin"}
 
 @dataclass(frozen=True)
 class Answer:
-    """Where resources are afterwards, by their ids."""
+    """Where resources, or any instances of them, are afterwards, by their ids."""
 
     places: dict[str, tuple[str, ...]]
 
@@ -63,8 +63,9 @@ def ask(program: str, directory: Path, text: str) -> Answer | None:
     if section is None:
         section = root.find("cluster_status/resources")
     assert section is not None
-    places = {}
+    places: dict[str, tuple[str, ...]] = {}
     for item in section.iter("resource"):
-        nodes = tuple(sorted(n.get("name", "") for n in item.findall("node")))
-        places[item.get("id", "")] = nodes if item.get("role") != "Stopped" else ()
+        found = [n.get("name", "") for n in item.findall("node") if item.get("role") != "Stopped"]
+        name = item.get("id", "").partition(":")[0]
+        places[name] = tuple(sorted({*places.get(name, ()), *found}))
     return Answer(places)
