@@ -158,7 +158,7 @@ def test_a_connection_is_kept_where_the_listener_keeps_it() -> None:
     assert peer.connections == 1
 
 
-def test_nobody_listens() -> None:
+def test_listener_that_is_not_there_is_a_failed_delivery() -> None:
     async def work() -> None:
         delivery = await Exporter(f"http://127.0.0.1:{free_port()}/", Policy()).send(INSTANCE)
         assert not delivery.is_taken
