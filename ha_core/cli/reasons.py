@@ -5,14 +5,15 @@ snapshot, and invents none; what would change it has been tried (`ha_core.policy
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
 from ha_core.cli.goals import in_words, members, watched, where
 from ha_core.config.change import no_node, no_resource
-from ha_core.config.model import Origin
+from ha_core.config.model import Origin, Placement
 from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
 from ha_core.policy.counterfactual import WayOut, sentences, way_out
+from ha_core.policy.schedule import schedule
 from ha_core.policy.scores import text as score_text
 from ha_core.policy.transition import Decision, Reason
 from ha_core.policy.wording import together
@@ -110,7 +111,7 @@ def _explain_one(
         reasons=tuple(text for text, _ in chain),
         weights=tuple(weight for _, weight in chain),
         scores=decision.scores if decision is not None else (),
-        changes=tuple(dict.fromkeys(_changes(snapshot, item, node, way))),
+        changes=tuple(dict.fromkeys(_changes(snapshot, item, node, way, at_wall_ms))),
         way_out=way,
         protection=_protection(item) if node is None else "",
         shorter=item.shorter if node is None else (),
@@ -247,7 +248,11 @@ def _plain(score: int) -> str:
 
 
 def _changes(
-    snapshot: ClusterSnapshot, item: ResourceSummary, node: str | None, way: WayOut
+    snapshot: ClusterSnapshot,
+    item: ResourceSummary,
+    node: str | None,
+    way: WayOut,
+    at_wall_ms: Millis,
 ) -> Iterable[str]:
     if node is None and (obstacle := watched(snapshot, item)):
         yield obstacle
@@ -269,5 +274,21 @@ def _changes(
         parts = sentences(way.together)
         whole = "all of this together: " if len(parts) > 1 else ""
         yield f"{whole}{'; and '.join(parts)}{ends}"
+    if node is None and not item.nodes:
+        yield from _offered(snapshot, item, at_wall_ms)
     if not way.is_complete:
         yield "there was too much to try everything, so that this may not be all"
+
+
+def _offered(snapshot: ClusterSnapshot, item: ResourceSummary, at_wall_ms: Millis) -> Iterable[str]:
+    """Yield what an exact search would do, if it finds a node in a short look."""
+    configuration = snapshot.configuration
+    decision = _decision(snapshot, item.id)
+    is_placed = decision is not None and decision.node is not None
+    if is_placed or item.target == "stopped" or configuration.options.placement is Placement.EXACT:
+        return
+    options = replace(configuration.options, placement=Placement.EXACT)
+    found = schedule(replace(configuration, options=options), observed(snapshot), at_wall_ms)
+    for better in found.decisions:
+        if better.resource == item.id and better.node is not None and not better.blocked:
+            yield f"'options.placement: exact' would run it on {better.node}"

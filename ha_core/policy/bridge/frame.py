@@ -211,6 +211,7 @@ def _options(configuration: Configuration) -> problem.Options:
         is_maintenance=options.maintenance,
         stop_all=options.stop_all,
         strategy=problem.Strategy(options.strategy),
+        is_exact=options.placement is model.Placement.EXACT,
         health=problem.Health(
             health.strategy, health.red, health.yellow, health.green, health.base
         ),

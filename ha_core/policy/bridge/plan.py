@@ -6,6 +6,7 @@ reports. What is kept is made from equal inputs in the same way, so that it can 
 """
 
 from itertools import pairwise
+from typing import Final
 
 from ha_core.config.model import Configuration
 from ha_core.ids import Millis, ResourceId
@@ -27,6 +28,9 @@ from ha_core.policy.transition import Action, ActionKey, ActionKind, Decision, T
 from ha_core.policy.warm import make_before_break
 from ha_core.policy.wording import brief
 from ha_core.status import ClusterStatus
+
+EXACT_STEPS: Final = 2_000
+"""Bound of an exact search in the daemon: a tenth of a second, as leases must be renewed."""
 
 
 class Known:
@@ -76,7 +80,7 @@ def solve(
     """
     lifted: frozenset[ResourceId] = frozenset()
     while True:
-        found = plan(question(picture, frame, lifted, kept))
+        found = plan(question(picture, frame, lifted, kept), exact_steps=EXACT_STEPS)
         if not picture.configuration.ping.targets:
             return found.board, found.graph, lifted
         seats = Seats(picture, found.board, Own(picture, lifted))

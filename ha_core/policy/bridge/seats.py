@@ -30,6 +30,7 @@ _TOLD: Final = {
     "capacity": "capacity",
     "health": "health",
     "discovery": "discovery",
+    "exact": "exact",
 }
 """Reasons that the engine alone knows, with the codes under which they are told."""
 _EVERYWHERE: Final = ("fatal-failure", "ticket", "stop-all", "multiple-active")

@@ -64,18 +64,23 @@ def is_wanting(plan: Plan, tops: Container[str] | None = None) -> bool:
     )
 
 
-def plan(problem: Problem, is_cancelled: Callable[[], bool] | None = None) -> Plan:
+def plan(
+    problem: Problem,
+    is_cancelled: Callable[[], bool] = lambda: False,
+    exact_steps: int | None = None,
+) -> Plan:
     """Return the plan for a question.
 
     Args:
         problem: the question.
         is_cancelled: asked between the tries of an exact search, which ends where it says so.
+        exact_steps: how many primitives such a search places at most; None: as many as usual.
     """
     if problem.options.is_exact:
         from ha_core.policy.engine import exact  # the one that is rarely asked for
 
-        box = exact.Box() if is_cancelled is None else exact.Box(is_cancelled=is_cancelled)
-        return exact.plan_exactly(problem, box)
+        steps = exact.STEPS_MAX if exact_steps is None else exact_steps
+        return exact.plan_exactly(problem, exact.Box(steps, is_cancelled))
     return solve(problem)
 
 

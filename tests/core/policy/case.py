@@ -36,6 +36,7 @@ from ha_core.config.model import (
     Origin,
     Ping,
     PingTarget,
+    Placement,
     Primitive,
     Role,
     Rule,
@@ -308,6 +309,8 @@ def _options(case: Case, words: list[str]) -> None:
     given = dict(word.split("=", 1) for word in words if "=" in word)
     if "strategy" in given:
         options = replace(options, strategy=Strategy(given["strategy"]))
+    if "placement" in given:
+        options = replace(options, placement=Placement(given["placement"]))
     if "health" in given:
         options = replace(options, health=Health(HealthStrategy(given["health"])))
     case.configuration = replace(case.configuration, options=options)
