@@ -106,6 +106,8 @@ class Pulls:
         self._draw = draw
         self._limits = limits
         self._open: dict[str, _Enumeration] = {}
+        self._next_s = 0.0
+        """No enumeration ends by itself before; looked at with every request."""
 
     def __len__(self) -> int:
         """Return how many are open."""
@@ -113,9 +115,14 @@ class Pulls:
 
     def expire(self) -> None:
         """Forget those that nobody has asked about in time."""
+        if not self._open:
+            return
         now_s = self._clock()
+        if now_s < self._next_s:
+            return
         for context in [key for key, each in self._open.items() if each.deadline_s <= now_s]:
             del self._open[context]
+        self._next_s = min((each.deadline_s for each in self._open.values()), default=0.0)
 
     async def perform(
         self, catalog: Catalog, asked: PullOperation, world: World, user: str, turn: Turn
@@ -153,7 +160,9 @@ class Pulls:
         if opening.filter_language is not None and opening.filter_query is not None:
             filter_ = (opening.filter_language, opening.filter_query)
             finding = await filtered(catalog, read, finding, filter_, turn)
-        self._check_room(user)
+        first = min(opening.objects_max, self._limits.objects_per_page)
+        if not first or len(finding.found) > first:
+            self._check_room(user)  # it stays open
         is_query = isinstance(read, operations.ExecQuery)
         kind = PullKind.INSTANCES if is_query else PullKind.INSTANCES_WITH_PATH
         selection = Selection()
@@ -226,6 +235,7 @@ class Pulls:
         start = found.place
         found.place += min(objects_max, self._limits.objects_per_page, found.left)
         found.deadline_s = self._clock() + found.timeout_s
+        self._next_s = min(self._next_s, found.deadline_s)
         # Where no object was asked for, the first pull shall bring the first ones, or none.
         is_end = objects_max > 0 and not found.left
         if is_end:
