@@ -184,8 +184,10 @@ class Holder:
         found = raised_events(self._shelf.items)
         view = await self._around.engine.view()
         seen: Picture | None = None
+        # Without a quorum this node may show others as lost that only it does not hear.
+        is_sure = view.engine is EngineState.RUNNING and view.quorate
         is_new = view.version != self._told_version
-        if registry.subscriptions and view.engine is EngineState.RUNNING and is_new:
+        if registry.subscriptions and is_sure and is_new:
             seen = await self._around.picture(matcher.watched)
             if self.base is not None:
                 for each in pictures.differences(self.base, seen):

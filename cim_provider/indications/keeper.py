@@ -149,9 +149,8 @@ class Keeper:
         has_work = any(key.startswith((OUT, RAISED)) for key in items)
         if (self._wanted_since_s is not None or has_work) and (is_mine or is_dead):
             await self._claim(revision_of(items, HOLDER), view.local_node, holding)
-        elif self._matcher.watched and self._standby.is_due(now_s):
-            is_well = view.quorate and not is_dead
-            self._standby.see(await self._picture(view), now_s, is_well=is_well)
+        elif self._matcher.watched and view.quorate and self._standby.is_due(now_s):
+            self._standby.see(await self._picture(view), now_s, is_well=not is_dead)
             base = self._standby.base()
             if base is not None:
                 await self._around.save(base, outbox.read_numbers(items, NUMBERS).batch)

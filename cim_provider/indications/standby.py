@@ -25,22 +25,29 @@ class Standby:
 
     def __init__(self) -> None:
         self._pictures: deque[tuple[float, Picture]] = deque()
+        """With the well time at which they were taken, oldest first."""
+        self._well_s = 0.0
+        """For how long the cluster was seen with a holder that can write."""
+        self._seen_s = float("-inf")
+        """When a picture was taken last."""
         self._batches: dict[int, tuple[float, tuple[Difference, ...]]] = {}
 
     def is_due(self, now_s: float) -> bool:
         """Return whether a picture is to be taken."""
-        return not self._pictures or now_s - self._pictures[-1][0] >= LOOK_S
+        return now_s - self._seen_s >= LOOK_S
 
     def see(self, picture: Picture, now_s: float, *, is_well: bool) -> None:
-        """Take a picture; without a holder that can write, what is old stays the base."""
+        """Take a picture; time without a holder that can write makes nothing old."""
         if self._pictures and self._pictures[-1][1].watched != picture.watched:
             self._pictures.clear()  # other classes are asked for: their base begins now
-        self._pictures.append((now_s, picture))
         if is_well:
-            while len(self._pictures) > 1 and now_s - self._pictures[1][0] >= AGE_S:
-                self._pictures.popleft()
-        elif len(self._pictures) > 2:
-            del self._pictures[1]
+            self._well_s += min(now_s - self._seen_s, 2 * LOOK_S)
+        self._seen_s = now_s
+        if self._pictures and self._pictures[-1][0] == self._well_s:
+            return  # what happens now may be told by nobody: it is no base
+        self._pictures.append((self._well_s, picture))
+        while len(self._pictures) > 1 and self._well_s - self._pictures[1][0] >= AGE_S:
+            self._pictures.popleft()
 
     def note(self, items: Mapping[str, Item], now_s: float) -> None:
         """Remember the batches that stand on the shelf."""

@@ -485,3 +485,23 @@ def test_a_bug_in_sending_ends_neither_the_server_nor_the_queue(tmp_path: Path) 
         await node.stop()
 
     run(work)
+
+
+def test_what_a_node_without_quorum_believes_is_not_told(tmp_path: Path) -> None:
+    async def work() -> None:
+        engine = MemoryEngine(cluster())
+        node = Node(engine, tmp_path)
+        with listening() as listener:
+            await node.subscribe(listener.url, NODES_CHANGE)
+            engine.become(quorate=False)
+            engine.change_node("n2", state="lost")
+            await node.alert("raised all the same")
+            await until(lambda: not [key for key in node.shelf.items if "raised" in key])
+            engine.change_node("n2", state="online")
+            engine.become(quorate=True)
+            engine.change_node("n3", state="standby")
+            await listener.wait(1)
+            assert [each["SourceInstance"]["Name"] for each in listener.got] == ["n3"]
+        await node.stop()
+
+    run(work)

@@ -148,21 +148,37 @@ def test_a_query_about_no_indication_is_refused() -> None:
 # --- standing by ----------------------------------------------------------------------------
 
 
+def watch(standby: Standby, times: range, state: str, *, is_well: bool = True) -> None:
+    """Let a standby see the same state every second."""
+    for now_s in times:
+        standby.see(shown(a=state), now_s, is_well=is_well)
+
+
 def test_a_standby_takes_for_told_what_it_saw_long_enough() -> None:
     standby = Standby()
-    standby.see(shown(a="1"), 0, is_well=True)
-    standby.see(shown(a="2"), 5, is_well=True)
+    watch(standby, range(1), "1")
+    watch(standby, range(1, 11), "2")
     assert standby.base() == shown(a="1")
-    standby.see(shown(a="3"), 5 + AGE_S, is_well=True)
+    watch(standby, range(11, 12), "3")
     assert standby.base() == shown(a="2")
+    assert AGE_S == 10
 
 
 def test_without_a_holder_that_is_well_nothing_counts_as_told() -> None:
     standby = Standby()
-    standby.see(shown(a="1"), 0, is_well=True)
-    for now_s in (10, 20, 30, 40):
-        standby.see(shown(a=str(now_s)), now_s, is_well=False)
+    watch(standby, range(1), "1")
+    watch(standby, range(1, 60), "2", is_well=False)
     assert standby.base() == shown(a="1")
+
+
+def test_time_without_a_look_makes_nothing_old() -> None:
+    standby = Standby()
+    watch(standby, range(1), "1")
+    watch(standby, range(1, 2), "2")
+    watch(standby, range(60, 62), "3")  # there was no quorum in between
+    assert standby.base() == shown(a="1")
+    watch(standby, range(62, 75), "3")
+    assert standby.base() == shown(a="3")
 
 
 def test_batches_on_the_shelf_count_as_told() -> None:
