@@ -176,8 +176,8 @@ def test_ban_is_renewed_not_doubled() -> None:
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        ("db: {agent: lsb:db, only_on: [n1]}", "'resources.db.only_on' names only n1; change that"),
-        ("db: {agent: lsb:db, never_on: [n2]}", "'resources.db.never_on' forbids it; change that"),
+        ("db: {agent: lsb:db, only_on: [n1]}", "'resources.db.only_on' names only n1; 'ha export'"),
+        ("db: {agent: lsb:db, never_on: [n2]}", "'resources.db.never_on' forbids it; 'ha export'"),
         ("db: {agent: lsb:db}\nconstraints:\n  far: {location: db, node: n2, score: -INFINITY}",
          "'constraints.far' forbids it"),
     ],
