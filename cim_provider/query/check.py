@@ -112,6 +112,13 @@ def _compare(
     quantifier: Quantifier | None,
     types: Types,
 ) -> None:
+    if quantifier is None and isinstance(left, Path) and isinstance(right, Path):
+        found = (_type(left, types), _type(right, types))
+        if any(each is not None and each[1] for each in found) and all(
+            each is None or each[1] for each in found
+        ):
+            _compare_arrays(left, operator, right, types)
+            return
     kinds = [
         _item_type(operand, place, types) if isinstance(operand, Path) else None
         for operand, place in ((left, quantifier), (right, None))
@@ -122,6 +129,14 @@ def _compare(
         invalid(f"{left} is {kinds[0]} and is compared with the path of an object")
     elif kinds[0] is not None and kinds[1] is not None and _group(kinds[0]) != _group(kinds[1]):
         invalid(f"{left} is {kinds[0]} and {right} is {kinds[1]}: they cannot be compared")
+
+
+def _compare_arrays(left: Path, operator: Operator, right: Path, types: Types) -> None:
+    if operator not in (Operator.EQUAL, Operator.UNEQUAL):
+        invalid(f"{left} and {right} are arrays, which are equal or not, and never {operator}")
+    kinds = {_group(found[0]) for path in (left, right) if (found := _type(path, types))}
+    if len(kinds) > 1:
+        invalid(f"{left} and {right} are arrays of other types: they cannot be compared")
 
 
 def _group(kind: str) -> str:

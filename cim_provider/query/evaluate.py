@@ -192,6 +192,8 @@ def compare(left: object, operator: Operator, right: object) -> Truth:
         left = moment(left)
     if isinstance(left, Moment) and isinstance(right, Moment):
         return _COMPARE[operator](left, right) if left.is_interval == right.is_interval else None
+    if isinstance(left, tuple) and isinstance(right, tuple) and not isinstance(left, Named):
+        return _compare_arrays(left, operator, right)
     if isinstance(left, Named) and isinstance(right, Named):
         return _compare_names(left, operator, right)
     if isinstance(left, bool) or isinstance(right, bool):
@@ -203,6 +205,14 @@ def compare(left: object, operator: Operator, right: object) -> Truth:
     ):
         return None
     return bool(_COMPARE[operator](left, right))
+
+
+def _compare_arrays(
+    left: tuple[object, ...], operator: Operator, right: tuple[object, ...]
+) -> Truth:
+    if operator not in (Operator.EQUAL, Operator.UNEQUAL):
+        return None
+    return (left == right) is (operator is Operator.EQUAL)
 
 
 def _compare_names(left: Named, operator: Operator, right: Named) -> Truth:

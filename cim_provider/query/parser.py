@@ -367,15 +367,14 @@ class _Parser:
         name, scope = self._name("a property"), ""
         if self._take_sign("::"):
             name, scope = self._name("a property"), name
-        index = None
-        if self._take_sign("["):
-            token = self._next()
-            if not isinstance(token.value, int) or token.value < 0:
-                if token.is_sign("*") or token.is_sign(","):
-                    unsupported("several items of an array")
-                invalid(f"the item {token.text!r} of {name} is no number, expected 0 or more")
-            index = token.value
-            if not self._token.is_sign("]"):
-                unsupported("several items of an array")
-            self._next()
-        return Step(name, scope, index)
+        return Step(name, scope, self._index(name) if self._take_sign("[") else None)
+
+    def _index(self, name: str) -> int | None:
+        """Return which item of an array is meant; None for [*], which is the whole array."""
+        token = self._next()
+        index = token.value if isinstance(token.value, int) else None
+        if (index is None and not token.is_sign("*")) or (index is not None and index < 0):
+            invalid(f"the item {token.text!r} of {name} is no number, expected 0 or more")
+        if not self._take_sign("]"):
+            unsupported("several items of an array")
+        return index

@@ -137,6 +137,18 @@ def test_languages_are_known_by_their_exact_names() -> None:
             ),
         ),
         (
+            "SELECT * FROM I WHERE S.HA_Node::State[*] <> P.HA_Node::State[ * ]",
+            Select(
+                None,
+                "I",
+                Compare(
+                    Path((Step("S"), Step("State", "HA_Node"))),
+                    Operator.UNEQUAL,
+                    Path((Step("P"), Step("State", "HA_Node"))),
+                ),
+            ),
+        ),
+        (
             "SELECT * FROM I WHERE OBJECTPATH(SourceInstance) = OBJECTPATH('root/cimv2:A.k=\"1\"')",
             Select(
                 None,
@@ -205,7 +217,7 @@ def test_constants_have_the_values_that_they_are_written_for(text: str, expected
         ("SELECT * FROM A WHERE a IN (1, 2)", "IN"),
         ("SELECT * FROM A WHERE a BETWEEN 1 AND 2", "BETWEEN"),
         ("SELECT * FROM A WHERE ANY x IN a SATISFIES (x = 1)", "SATISFIES"),
-        ("SELECT * FROM A WHERE a[*] = 1", "several items"),
+        ("SELECT * FROM A WHERE a[1,2] = 1", "several items"),
         ("ASSOCIATORS OF {A.k='1'}", "ASSOCIATORS OF"),
     ],
 )
