@@ -23,6 +23,12 @@ def enumerate_request() -> bytes:
     return http("EnumerateInstances", named + _listed())
 
 
+def everything_request() -> bytes:
+    """Return a request for all properties of all resources."""
+    named = f'<IPARAMVALUE NAME="ClassName"><CLASSNAME NAME="{CLASS}"/></IPARAMVALUE>'
+    return http("EnumerateInstances", named)
+
+
 def get_request(name: str) -> bytes:
     """Return a request for fifteen properties of one resource."""
     keys = {

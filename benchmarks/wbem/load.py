@@ -4,6 +4,7 @@ Every connection is kept alive and has one request under way. How long an answer
 is must be known before, so that nothing of it is looked at while it is measured.
 """
 
+import multiprocessing
 import select
 import socket
 import ssl
@@ -115,3 +116,32 @@ def drive(
         p99_us=taken[len(taken) * 99 // 100] * 1e6,
         longest_us=taken[-1] * 1e6,
     )
+
+
+def ask_slowly(port: int, request: bytes, seconds: float) -> None:
+    """Ask for something long again and again, one after the other."""
+    client = Client(port, request, None)
+    end_s = time.perf_counter() + seconds
+    while time.perf_counter() < end_s:
+        client.measure()
+    client.stream.close()
+
+
+def wait_beside(port: int, slow: bytes, quick: bytes, seconds: float) -> list[float]:
+    """Return how long each quick answer took, in seconds, while others ask for long ones."""
+    beside = [
+        multiprocessing.Process(target=ask_slowly, args=(port, slow, seconds + 1)) for _ in range(2)
+    ]
+    client, taken = Client(port, quick, None), []
+    client.measure()
+    for process in beside:
+        process.start()
+    end_s = time.perf_counter() + seconds
+    while time.perf_counter() < end_s:
+        begin_s = time.perf_counter()
+        client.measure()
+        taken.append(time.perf_counter() - begin_s)
+    for process in beside:
+        process.join(60)
+    client.stream.close()
+    return sorted(taken)

@@ -45,7 +45,7 @@ from cim_provider.wbem.render import (
 
 OPERATION_S_MAX: Final = 60.0
 """Methods bound themselves well below this."""
-TURN_S: Final = 0.004
+TURN_S: Final = 0.002
 """So long a long answer is made before others have their turn."""
 LONG_REQUEST_BYTES: Final = 32_768
 """A longer request is parsed in a thread: what it takes is the client's choice."""
@@ -79,7 +79,8 @@ class Responder:
         self._statistics = statistics or Statistics(is_gathering=False)
         self._kept = KeptAnswers()
         self._fragments = Fragments()
-        self._under_way: dict[tuple[str, Question], asyncio.Task[bytes]] = {}
+        self._going_on = asyncio.Lock()
+        self._under_way: dict[tuple[str, Question], asyncio.Future[bytes]] = {}
         """What several clients ask at once is made once."""
 
     def recall(self, expected: Expected, body: bytes) -> tuple[bytes, ...] | None:
@@ -164,13 +165,18 @@ class Responder:
     ) -> bytes:
         """Return an answer that is made now, or is being made for another client."""
         key = (version, question)
-        task = self._under_way.get(key)
-        if task is None:
-            work = self._make(version, question, expected, message, identity)
-            task = self._under_way[key] = asyncio.create_task(work, name="answer")
-            task.add_done_callback(lambda _: self._under_way.pop(key))
-        # Who goes away does not take the answer of the others with it.
-        return await asyncio.shield(task)
+        while (shared := self._under_way.get(key)) is not None:
+            await asyncio.wait((shared,))
+            if not shared.cancelled():
+                return shared.result()
+        shared = self._under_way[key] = asyncio.get_running_loop().create_future()
+        try:
+            rest = await self._make(version, question, expected, message, identity)
+            shared.set_result(rest)
+        finally:
+            del self._under_way[key]
+            shared.cancel()  # without a result: who waits for it asks by itself
+        return rest
 
     async def _make(
         self,
@@ -230,11 +236,23 @@ class Responder:
         clock = asyncio.get_running_loop().time
         pieces: list[bytes] = []
         until_s = clock() + TURN_S
-        for piece in render_pieces(operation, answer, self._host, self._fragments):
+        rest = render_pieces(operation, answer, self._host, self._fragments)
+        for piece in rest:
             pieces.append(piece)
             if clock() > until_s:
-                await asyncio.sleep(0)
-                until_s = clock() + TURN_S
+                break
+        else:
+            return pieces
+        # Of those that are long, one goes on at a time: who has something short to ask waits for
+        # one turn of one of them, however many there are.
+        async with self._going_on:
+            await asyncio.sleep(0)
+            until_s = clock() + TURN_S
+            for piece in rest:
+                pieces.append(piece)
+                if clock() > until_s:
+                    await asyncio.sleep(0)
+                    until_s = clock() + TURN_S
         return pieces
 
 
