@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-READ_BYTES: Final = 65_536
+READ_BYTES: Final = 16_384
 PIECE_BYTES: Final = 65_536
 
 log = logging.getLogger(__name__)
