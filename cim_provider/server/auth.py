@@ -96,6 +96,7 @@ class Authenticator:
         self._pam = pam
         self._secret = secrets.token_bytes(32)
         self._users: dict[str, User] = {}
+        self._by_certificate: dict[str, User] = {}
         self._nobody = _nobody(())
         self._stamp: object = _UNREAD
         self._changes = 0
@@ -104,7 +105,8 @@ class Authenticator:
         self._by_user = LockOut(USERS_MAX)
         self._by_stranger = LockOut()
         self._homes: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._waiting = 0
+        self._waiting = {Proof.PAM: 0, Proof.NONE: 0}
+        """Comparisons under way: PAM's, which may hang, take no place of ours."""
         self._comparing: dict[tuple[bytes, str, int], asyncio.Future[Verdict]] = {}
         # One thread: a flood of guesses can neither take the processor nor much memory.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="password")
@@ -122,8 +124,10 @@ class Authenticator:
         if stamp != self._stamp:
             self._proved.clear()
             self._changes += 1
-            self._users, self._stamp = {}, _UNREAD
+            self._users, self._by_certificate, self._stamp = {}, {}, _UNREAD
             self._users = self._file.read()
+            users = self._users.values()
+            self._by_certificate = {each: user for user in users for each in user.certificates}
             self._stamp = stamp
             self._nobody = _nobody(self._users.values())
         return len(self._users)
@@ -180,9 +184,9 @@ class Authenticator:
 
     def _owner(self, certificate: PeerCertificate) -> User | None:
         """Return the user of a certificate that was verified."""
-        for user in self._users.values():
-            if certificate.fingerprint in user.certificates:
-                return user
+        recorded = self._by_certificate.get(certificate.fingerprint)
+        if recorded is not None:
+            return recorded
         named = self._users.get(certificate.name)
         # Whoever has certificates on record is known by these alone: one that was stolen and
         # taken off the record is of no use, though its authority still vouches for it.
@@ -192,17 +196,19 @@ class Authenticator:
         held_s = self._held_s(name, peer)
         if held_s > 0:
             return Denied(429, (("Retry-After", str(int(held_s) + 1)),))
-        if self._waiting >= WAITING_MAX:
-            return _BUSY
         user, stamp = self._users.get(name), self._stamp
-        self._waiting += 1
+        is_pam = user is not None and user.password is Proof.PAM
+        place = Proof.PAM if is_pam else Proof.NONE
+        if self._waiting[place] >= WAITING_MAX:
+            return _BUSY
+        self._waiting[place] += 1
         try:
             is_right = await self._fits(user, name, password)
         except OSError as fault:
             log.error("PAM cannot be asked about user %s: %s", name, fault)
             return _BUSY
         finally:
-            self._waiting -= 1
+            self._waiting[place] -= 1
         if user is None or not is_right:
             self._count_failure(user, name, peer)
             return _UNAUTHORIZED

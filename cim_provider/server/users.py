@@ -149,7 +149,19 @@ def parse_users(text: str, place: str) -> dict[str, User]:
         users[user.name] = user
     if len(users) > USERS_MAX:
         raise UsersError(f"{place} holds {len(users)} users, expected at most {USERS_MAX}")
+    _check_certificates(users, place)
     return users
+
+
+def _check_certificates(users: dict[str, User], place: str) -> None:
+    """Raise UsersError if a certificate is on record for two users."""
+    owners: dict[str, str] = {}
+    for user in users.values():
+        for each in user.certificates:
+            other = owners.setdefault(each, user.name)
+            if other != user.name:
+                text = f"certificate {each[:16]}… is on record for {other!r} and {user.name!r}"
+                raise UsersError(f"{place}: {text}: it can stand for one of them")
 
 
 def _parse_line(line: str, place: str) -> User:
@@ -265,6 +277,7 @@ class UserFile:
             yield users
             if len(users) > USERS_MAX:
                 raise UsersError(f"there are {USERS_MAX} users already: remove one first")
+            _check_certificates(users, str(self._path))
             self._write(users)
             os.fsync(lock)
         except OSError as fault:

@@ -349,3 +349,45 @@ def test_role_of_the_first_releases_is_still_read() -> None:
     text = f"ann:{kept}\nbob:{kept}:observer\ncarl:{kept}:operator\n"
     roles = [user.role for user in parse_users(text, "users").values()]
     assert roles == [Role.OPERATE, Role.VIEW, Role.OPERATE]
+
+
+def test_pam_that_hangs_holds_up_nobody_whose_password_is_here(users: UserFile) -> None:
+    users.put(User("carl", Proof.PAM, Role.VIEW))
+
+    class Hanging(StandInForPam):
+        async def fits(self, name: str, password: bytes) -> bool:
+            self.asked.append(name)
+            if len(self.asked) == WAITING_MAX:
+                all_ask.set()
+            await asyncio.Event().wait()
+            return False
+
+    pam, all_ask = Hanging(b""), asyncio.Event()
+
+    async def test(authenticator: Authenticator) -> None:
+        asking = [
+            asyncio.create_task(authenticator.authenticate(basic("carl", f"{n}"), f"192.0.2.{n}"))
+            for n in range(WAITING_MAX)
+        ]
+        await all_ask.wait()
+        more = await authenticator.authenticate(basic("carl", "more"), PEER)
+        assert isinstance(more, Denied)
+        assert more.status == 503
+        verdict = await authenticator.authenticate(basic("ann", "sesame"), PEER)
+        assert isinstance(verdict, Identity)
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+    run(users, test, pam=pam)
+
+
+def test_certificate_is_on_record_for_one_user_alone(users: UserFile) -> None:
+    one, two = ("ab" * 32,), ("ab" * 32, "cd" * 32)
+    users.put(User("carl", Proof.NONE, Role.VIEW, one))
+    before = users.path.read_text()
+    with pytest.raises(UsersError, match="on record for 'carl' and 'dan'"):
+        users.put(User("dan", Proof.NONE, Role.ADMINISTER, two))
+    assert users.path.read_text() == before
+    with pytest.raises(UsersError, match="it can stand for one of them"):
+        parse_users(f"carl:none:view:{one[0]}\ndan:none:view:{one[0]}\n", "users")
