@@ -43,9 +43,7 @@ from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
 
 _Names = dict[str, str]
 """Keys of the file, and the model's fields for them."""
-_WORDS_OF_OPTIONS: Final = (
-    *("strategy", "placement", "stop_all", "start_failure_is_fatal", "stop_removed"),
-)
+_WORDS_OF_OPTIONS: Final = (*("strategy", "placement", "stop_all", "start_failure_is_fatal"),)
 _OPTIONS: Final[_Names] = {
     "dead_after": "dead_after_ms",
     **{name: name for name in ("symmetric", "no_quorum_policy", "maintenance", "fencing")},

@@ -421,9 +421,6 @@ OPTIONS = Object(
             "With true a failed start rules its node out; else it counts as one failure.",
             "true",
         ),
-        "stop_removed": Key(
-            kinds.FLAG, "With false what is no longer configured is left running.", "true"
-        ),
     }
 )
 OPERATION_DEFAULTS = Object(

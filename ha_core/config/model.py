@@ -402,8 +402,6 @@ class Options:
     """Everything is wanted stopped."""
     start_failure_is_fatal: bool = True
     """A failed start counts as INFINITY failures; else as one."""
-    stop_removed: bool = True
-    """What is no longer configured is stopped."""
 
 
 @dataclass(frozen=True, slots=True)

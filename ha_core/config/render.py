@@ -38,7 +38,7 @@ from ha_core.ids import INFINITY
 Plain = dict[str, object]
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """The writer in C, where PyYAML was built with it."""
-_FLAGS = ("strategy", "placement", "stop_all", "start_failure_is_fatal", "stop_removed")
+_FLAGS = ("strategy", "placement", "stop_all", "start_failure_is_fatal")
 _OF_PLACES = ("role", "discovery")
 _SCORES = ("stickiness", "priority", "migration_threshold", "prefers_connectivity")
 

@@ -129,9 +129,6 @@ def _further(pairs: Pairs) -> Plain:
         "strategy": pairs.value(_word(Strategy), "placement-strategy"),
         "stop_all": pairs.value(values.boolean, "stop-all-resources"),
         "start_failure_is_fatal": pairs.value(values.boolean, "start-failure-is-fatal"),
-        "stop_removed": pairs.value(
-            values.boolean, "stop-orphan-resources", "stop-removed-resources"
-        ),
     }
     usual = {name: getattr(Options(), name) for name in found}
     found = {key: v for key, v in found.items() if v is not None and v != usual[key]}

@@ -63,6 +63,8 @@ OPTIONS: Final = MappingProxyType(
         "priority-fencing-delay": "write 'delay' or 'delays' on a fence device",
         "startup-fencing": "a node that was never seen is fenced after options.fencing_grace",
         "enable-startup-probes": "every node looks what is there before anything starts",
+        "stop-orphan-resources": "what is no longer configured is stopped",
+        "stop-removed-resources": "what is no longer configured is stopped",
         "stop-orphan-actions": "monitors that are no longer configured end",
         "cancel-removed-actions": "monitors that are no longer configured end",
         "remove-after-stop": _SELF,

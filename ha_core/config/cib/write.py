@@ -360,8 +360,6 @@ def _further(options: Options) -> dict[str, str]:
         found["stop-all-resources"] = "true"
     if not options.start_failure_is_fatal:
         found["start-failure-is-fatal"] = "false"
-    if not options.stop_removed:
-        found["stop-orphan-resources"] = "false"
     if options.health.strategy is not base.health.strategy:
         found["node-health-strategy"] = str(options.health.strategy)
     for colour in ("red", "yellow", "green", "base"):

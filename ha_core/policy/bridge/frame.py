@@ -13,6 +13,7 @@ from ha_core.config import model
 from ha_core.config.model import Clone, Configuration, Group, Primitive
 from ha_core.config.units import hosts, tops
 from ha_core.ids import INFINITY, ResourceId
+from ha_core.policy.cib.options import health_of
 from ha_core.policy.engine import problem
 from ha_core.policy.engine.problem import Kind, Resource, Role, Task
 
@@ -212,7 +213,5 @@ def _options(configuration: Configuration) -> problem.Options:
         stop_all=options.stop_all,
         strategy=problem.Strategy(options.strategy),
         is_exact=options.placement is model.Placement.EXACT,
-        health=problem.Health(
-            health.strategy, health.red, health.yellow, health.green, health.base
-        ),
+        health=health_of(health.strategy, health.red, health.yellow, health.green, health.base),
     )

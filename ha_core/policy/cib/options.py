@@ -131,13 +131,18 @@ def _health(source: Source, properties: Properties) -> Health:
         red = properties.score("node-health-red", -INFINITY)
         yellow = properties.score("node-health-yellow", 0)
         green = properties.score("node-health-green", 0)
-        base = properties.score("node-health-base", 0) if strategy == "progressive" else 0
-        return Health(strategy, red, yellow, green, base)
+        return health_of(strategy, red, yellow, green, properties.score("node-health-base", 0))
     if strategy not in _HEALTH_FIXED:
         allowed = ", ".join([*_HEALTH_FIXED, "progressive", "custom"])
         source.remark(
             f"option node-health-strategy is {strategy!r}, allowed: {allowed}; it counts as none"
         )
         strategy = "none"
-    red, yellow, green = _HEALTH_FIXED[strategy]
-    return Health(strategy, red, yellow, green)
+    return health_of(strategy, 0, 0, 0, 0)
+
+
+def health_of(strategy: str, red: int, yellow: int, green: int, base: int) -> Health:
+    """Return what the colours count: with some strategies always the same, whatever is said."""
+    if strategy in _HEALTH_FIXED:
+        return Health(strategy, *_HEALTH_FIXED[strategy])
+    return Health(strategy, red, yellow, green, base if strategy == "progressive" else 0)

@@ -204,7 +204,6 @@ def configurations(draw: Callable[[st.SearchStrategy[T]], T]) -> Configuration:
             health=draw(draw_kinds.healths),
             stop_all=draw(st.booleans()),
             start_failure_is_fatal=draw(st.booleans()),
-            stop_removed=draw(st.booleans()),
         ),
         nodes=nodes,
         links=tuple(Link(link, draw(st.integers(1, limits.PORT_MAX))) for link in links),

@@ -47,7 +47,12 @@ PLAIN = "NAME with letters, digits and . _ + -"
             "1: options: is a list; allowed: a mapping of dead_after, symmetric, "
             "no_quorum_policy, no_quorum_acknowledgement, wait_for_all, last_man_standing, "
             "two_node, maintenance, fencing, fencing_grace, strategy, placement, health, "
-            "stop_all, start_failure_is_fatal, stop_removed",
+            "stop_all, start_failure_is_fatal",
+        ),
+        (
+            "resources: {a: {agent: lsb:x}, b: {agent: lsb:y}}\nconstraints: {o: {order: [[[a]], b]}}",
+            "2: constraints.o.order[0][0]: is a list; "
+            "allowed: a text of at most 16384 characters, without null",
         ),
         (
             "resources: {a b: {agent: lsb:x}}",
