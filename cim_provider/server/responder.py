@@ -169,6 +169,9 @@ class Responder:
             await asyncio.wait((shared,))
             if not shared.cancelled():
                 return shared.result()
+            kept = self._kept.find(version, question, expected)
+            if kept is not None:
+                return kept
         shared = self._under_way[key] = asyncio.get_running_loop().create_future()
         try:
             rest = await self._make(version, question, expected, message, identity)
