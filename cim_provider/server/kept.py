@@ -47,7 +47,9 @@ def take_apart(body: bytes) -> tuple[Question, str] | None:
 class KeptAnswers:
     """Answers of one version of the world, oldest use first."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept_max: int = KEPT_MAX, bytes_max: int = KEPT_BYTES_MAX) -> None:
+        self._kept_max = kept_max
+        self._bytes_max = bytes_max
         self._version = ""
         self._kept: OrderedDict[Question, Kept] = OrderedDict()
         self._size = 0
@@ -76,7 +78,7 @@ class KeptAnswers:
             self._size -= _size(question, former)
         self._kept[question] = answer
         self._size += _size(question, answer)
-        while len(self._kept) > KEPT_MAX or self._size > KEPT_BYTES_MAX:
+        while len(self._kept) > self._kept_max or self._size > self._bytes_max:
             self._size -= _size(*self._kept.popitem(last=False))
 
 
