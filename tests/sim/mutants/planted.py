@@ -36,8 +36,12 @@ def _gated(plan: Draw) -> bool:
 
 
 def _watched(plan: Draw) -> bool:
+    """A machine must stand still for longer than a takeover waits for its watchdog: only with the
+    longest D it does. Every seventh such run or so shows it.
+    """
     has_watchdogs = all(kit.gates.watchdog_ms for kit in plan.kits)
-    return has_watchdogs and _has(plan, AgentClass.OCF, "isolate")
+    is_long = plan.configuration.options.dead_after_ms >= 2000
+    return has_watchdogs and is_long and _has(plan, AgentClass.OCF, "isolate", "stall")
 
 
 def _fenced(plan: Draw) -> bool:
@@ -66,7 +70,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(storage.votes_are_not_kept, "S3", 2),
     Planted(storage.starts_are_not_counted, "S5", 4),
     Planted(enforcers.gate_stays_open, "S1", 78, _gated),
-    Planted(enforcers.watchdog_is_fed_without_a_lease, "S1", 2270, _watched),
+    Planted(enforcers.watchdog_is_fed_without_a_lease, "S1", 1430, _watched),
     Planted(enforcers.guardian_forgets_the_lease, "S1", 1),
     Planted(enforcers.guardian_sleeps_on_after_the_machine, "S1", 11),
     Planted(enforcers.guardian_outlives_its_daemon, "S1", 1),
