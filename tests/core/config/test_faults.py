@@ -50,11 +50,6 @@ PLAIN = "NAME with letters, digits and . _ + -"
             "stop_all, start_failure_is_fatal",
         ),
         (
-            "resources: {a: {agent: lsb:x}, b: {agent: lsb:y}}\nconstraints: {o: {order: [[[a]], b]}}",
-            "2: constraints.o.order[0][0]: is a list; "
-            "allowed: a text of at most 16384 characters, without null",
-        ),
-        (
             "resources: {a b: {agent: lsb:x}}",
             f"1: resources.a b: is the name 'a b'; allowed: {ID}",
         ),
@@ -274,6 +269,15 @@ PLAIN = "NAME with letters, digits and . _ + -"
 )
 def test_fault_names_place_value_and_what_is_allowed(text: str, fault: str) -> None:
     assert fault in faults(text + "\n")
+
+
+def test_a_list_with_a_fault_in_it_is_not_told_to_be_empty() -> None:
+    text = "resources: {a: {agent: lsb:x}, b: {agent: lsb:y}}\n"
+    found = faults(text + "constraints: {o: {order: [[[a]], b]}}\n")
+    assert [fault for fault in found if "constraints" in fault] == [
+        "2: constraints.o.order[0][0]: is a list; "
+        "allowed: a text of at most 16384 characters, without null"
+    ]
 
 
 RESOURCES = "resources: {a: {agent: lsb:x}, b: {agent: lsb:x}, g: {group: [c, d]}, "

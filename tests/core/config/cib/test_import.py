@@ -172,6 +172,10 @@ LEFT = {
     "<rsc_order id='x' first='a' then='b' first-action='dance'/>": "its first-action is 'dance'",
     "<rsc_order id='x' first='a' then='b' first-action='promote'/>": "which has no roles",
     "<rsc_order id='x' first='a' then='b' kind='Maybe'/>": "its kind is 'Maybe'",
+    "<rsc_colocation id='x' score='1'><resource_set id='s'/></rsc_colocation>": "names no resource",
+    "<rsc_colocation id='x' rsc='a' score='1'/>": "it has no 'with-rsc'",
+    "<rsc_order id='x' first='a'/>": "it has no 'then'",
+    "<rsc_order id='x' then='a'/>": "it has no 'first'",
     "<rsc_ticket id='x' rsc='a' ticket=''/>": "it names no ticket",
     "<rsc_ticket id='x' rsc='a' ticket='t' loss-policy='cry'/>": "its loss-policy is 'cry'",
     "<odd id='x'/>": "has no counterpart here",
@@ -187,6 +191,19 @@ def test_constraint_that_has_no_meaning_here_is_left_out_with_its_line_and_reaso
     assert note.startswith("cib.xml:2: ")
     assert LEFT[constraint] in note
     assert not list(taken(text).constraints())
+
+
+def test_a_pair_without_value_and_an_agent_without_provider_are_told_with_their_line() -> None:
+    pair = "<nvpair id='p' name='resource-stickiness'/>"
+    found = told(
+        cib(
+            resources="\n<primitive id='a' class='ocf' type='Dummy'>"
+            f"\n<meta_attributes id='m'>{pair}</meta_attributes></primitive>"
+        )
+    )
+    assert "cib.xml:2: a names no provider; it is taken for heartbeat" in found
+    assert "cib.xml:3: " in found
+    assert "resource-stickiness: it has no value" in found
 
 
 def test_orderings_that_go_round_in_a_circle_lose_a_link_with_a_note() -> None:
