@@ -57,6 +57,8 @@ def clone_faults(configuration: Configuration, ids: list[ResourceId]) -> Iterabl
     """Yield every fault of clones; `ids` are those of primitives and groups."""
     owners = {member: group.id for group in configuration.groups for member in group.members}
     clones = {clone.id for clone in configuration.clones}
+    members = {group.id: group.members for group in configuration.groups}
+    primitives = {item.id: item for item in configuration.primitives}
     seen: dict[ResourceId, ResourceId] = {}
     for clone in configuration.clones:
         path = f"resources.{clone.member}.clone"
@@ -78,7 +80,9 @@ def clone_faults(configuration: Configuration, ids: list[ResourceId]) -> Iterabl
             yield Fault(path, f"{text}; allowed: one")
         yield from bad_text(f"{path}.description", clone.description)
         yield from _counts(clone, path)
-        yield from _members(configuration, clone, path)
+        names = members.get(clone.member, (clone.member,))
+        found = [primitives[name] for name in names if name in primitives]
+        yield from _members(found, clone, path)
 
 
 def _counts(clone: Clone, path: str) -> Iterable[Fault]:
@@ -100,11 +104,8 @@ def _counts(clone: Clone, path: str) -> Iterable[Fault]:
         yield Fault(promotable, f"{text}; allowed: with 'promotable: true'")
 
 
-def _members(configuration: Configuration, clone: Clone, path: str) -> Iterable[Fault]:
+def _members(found: list[Primitive], clone: Clone, path: str) -> Iterable[Fault]:
     """Yield the faults of what is copied."""
-    group = configuration.group(clone.member)
-    names = group.members if group else (clone.member,)
-    found = [item for item in configuration.primitives if item.id in names]
     runs_once = clone.instances_max is not None and clone.instances_max <= 1
     for item in found:
         agent_class = item.agent.agent_class

@@ -149,8 +149,9 @@ class Constraints:
 
     def _alternatives(self, item: Ordering) -> list[Ordering]:
         """Return the orderings of which one is enough, as one element says all of them."""
-        same = [other for other in self._any_of.get(item.any_of, ()) if _is_alike(other, item)]
-        return same if item.any_of else [item]
+        if not item.any_of:
+            return [item]
+        return [other for other in self._any_of[item.any_of] if _is_alike(other, item)]
 
     def _rank(self, item: Ordering) -> int:
         """Return which of the orderings of one pair this is, the most binding being the first."""
