@@ -24,14 +24,6 @@ from cim_provider.indications.sending import Queue
 from cim_provider.indications.shelf import HOLDER, NUMBERS, OUT, REGISTRY, SENT, Code, revision_of
 from cim_provider.indications.surroundings import Surroundings
 
-RENEW_S: Final = 5.0
-SETTLE_S: Final = 0.5
-QUEUE_MAX: Final = 10_000
-OUT_CHARACTERS_MAX: Final = 3 * 1024 * 1024
-KEPT_S: Final = 15.0
-"""A batch stays for so long, sent or not: a standby lays it over what it saw 10 s ago, …"""
-KEPT_MAX: Final = 128
-"""… unless there are more than so many."""
 TOLD_MAX: Final = 200
 """Events, or groups of them, that one write tells."""
 REMOVED_MAX: Final = 400
@@ -63,6 +55,7 @@ class Holder:
     def __init__(self, around: Surroundings, revision: int, base: Picture | None) -> None:
         items, now_s = around.shelf.items, around.now_s()
         self._around = around
+        self._limits = around.limits
         self._shelf = around.shelf
         self.revision = revision
         self.base = base
@@ -96,7 +89,7 @@ class Holder:
         now_s = self._around.now_s()
         if revision != self._registry_revision:
             self._told_version, self._registry_revision = "", revision
-        if now_s - self._renewed_s >= RENEW_S:
+        if now_s - self._renewed_s >= self._limits.renew_s:
             await self._renew(registry, now_s)
         if not self.lost:
             await self._refresh(registry)
@@ -167,8 +160,8 @@ class Holder:
 
     def _taken(self) -> None:
         if self._settle_due_s is None:
-            self._settle_due_s = self._around.now_s() + SETTLE_S
-            asyncio.get_running_loop().call_later(SETTLE_S, self._around.wake)
+            self._settle_due_s = self._around.now_s() + self._limits.settle_s
+            asyncio.get_running_loop().call_later(self._limits.settle_s, self._around.wake)
 
     def _failed(self, context: str, tries: int, lasting_s: float) -> None:
         registry, _ = self._around.reader.read(self._shelf.items)
@@ -244,7 +237,7 @@ class Holder:
 
     async def _write_batch(self, chosen: list[Unnumbered], told: list[Found]) -> bool:
         """Give out numbers and write; return whether it is on the shelf."""
-        is_room = sum(each.size for each in self._stored.values()) < OUT_CHARACTERS_MAX
+        is_room = sum(each.size for each in self._stored.values()) < self._limits.out_characters_max
         fresh, numbers = self._numbered(chosen, is_room=is_room)
         puts: dict[str, str | None] = {each.key: None for each in told if each.key}
         if not fresh:
@@ -287,7 +280,7 @@ class Holder:
             number = following.get(each.context, 0)
             following[each.context] = 0 if number >= outbox.NUMBER_MAX else number + 1
             lengths[each.context] = lengths.get(each.context, 0) + 1
-            if is_room and lengths[each.context] <= QUEUE_MAX:
+            if is_room and lengths[each.context] <= self._limits.queue_max:
                 fresh.append(Indication(each.context, number, each.numbered(number)))
             else:
                 dropped[each.context] = dropped.get(each.context, 0) + 1
@@ -329,7 +322,7 @@ class Holder:
         if self._settle_due_s is not None and now_s >= self._settle_due_s:
             self._settle_due_s = None
             if not await self._write_settled():
-                self._settle_due_s = now_s + SETTLE_S
+                self._settle_due_s = now_s + self._limits.settle_s
 
     async def _write_settled(self) -> bool:
         """Write down what was taken, and remove what nobody waits for; return whether all is."""
@@ -360,7 +353,10 @@ class Holder:
         return written.ok and len(done) == len(gone)
 
     def _may_go(self, stored: _Stored, known: set[str], marks: dict[str, int]) -> bool:
-        is_old = self._around.now_s() - stored.since_s >= KEPT_S or len(self._stored) > KEPT_MAX
+        is_old = (
+            self._around.now_s() - stored.since_s >= self._limits.kept_s
+            or len(self._stored) > self._limits.kept_max
+        )
         return is_old and all(
             each.context not in known or each.number <= marks.get(each.context, -1)
             for each in stored.batch.indications

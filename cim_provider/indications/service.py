@@ -35,7 +35,7 @@ from cim_provider.indications.rows import (
 )
 from cim_provider.indications.sending import Sender
 from cim_provider.indications.shelf import REGISTRY, Shelf, revision_of
-from cim_provider.indications.surroundings import Surroundings
+from cim_provider.indications.surroundings import Limits, Surroundings
 from cim_provider.indications.writers import (
     DestinationWriter,
     Editor,
@@ -72,6 +72,7 @@ class Indications:
         policy: to whom indications may go.
         store: the base on this node's disk; None keeps it in memory.
         sender: makes what sends to a URL; None: HTTP and HTTPS.
+        limits: bounds and times; None: those that the documentation names.
     """
 
     def __init__(
@@ -81,7 +82,9 @@ class Indications:
         policy: Policy | None = None,
         store: BaseStore | None = None,
         sender: Callable[[str], Sender] | None = None,
+        limits: Limits | None = None,
     ) -> None:
+        self._limits = limits or Limits()
         self._shelf = shelf
         self._wall_ms = wall_ms
         known = policy or Policy()
@@ -185,5 +188,6 @@ class Indications:
             self._wall_ms,
             host,
             wake.set,
+            self._limits,
         )
         return Keeper(around, wake)

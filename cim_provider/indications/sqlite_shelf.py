@@ -29,7 +29,8 @@ _TABLES: Final = (
 class SqliteShelf:
     """Implements `Shelf`. Raises sqlite3.Error at the start if the file cannot be used."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, characters_max: int = TOTAL_CHARACTERS_MAX) -> None:
+        self._characters_max = characters_max
         self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
@@ -80,7 +81,7 @@ class SqliteShelf:
             (size,) = self._db.execute(
                 "SELECT coalesce(sum(length(text)), 0) FROM shelf"
             ).fetchone()
-            if grown and size + grown > TOTAL_CHARACTERS_MAX:
+            if grown and size + grown > self._characters_max:
                 return Written(Code.FULL, "the queue on disk is full")
             (number,) = self._db.execute(
                 "UPDATE counter SET value = value + 1 WHERE name = 'revision' RETURNING value"

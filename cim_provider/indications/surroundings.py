@@ -19,6 +19,24 @@ from cim_provider.mapping.rows import Ref, Value
 from cim_provider.mapping.world import World
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds and times of a holder, in seconds."""
+
+    queue_max: int = 10_000
+    """Indications that wait for one destination."""
+    out_characters_max: int = 3 * 1024 * 1024
+    """Of all batches on the shelf."""
+    renew_s: float = 5.0
+    """How often a holder shows that it is well."""
+    settle_s: float = 0.5
+    """How long what was taken may wait to be written down."""
+    kept_s: float = 15.0
+    """A batch stays for so long, sent or not: a standby lays it over what it saw 10 s ago, …"""
+    kept_max: int = 128
+    """… unless there are more than so many."""
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """Where a keeper is."""
@@ -43,6 +61,7 @@ class Surroundings:
     """The name of this server in indications."""
     wake: Callable[[], None]
     """Makes the keeper look now."""
+    limits: Limits = Limits()
     reader: RegistryReader = field(default_factory=RegistryReader)
 
     def now_s(self) -> float:

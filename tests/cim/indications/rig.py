@@ -23,6 +23,7 @@ from cim_provider.indications.keeper_events import Alert
 from cim_provider.indications.sending import Sender
 from cim_provider.indications.service import Indications
 from cim_provider.indications.sqlite_shelf import SqliteShelf
+from cim_provider.indications.surroundings import Limits
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.world import ServerIdentity
 from cim_provider.wbem import operations
@@ -64,13 +65,18 @@ class Node:
         name: str = "n1",
         *,
         sender: Callable[[str], Sender] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.name = name
         self._engine = NodeEngine(engine, name)
         self.shelf = SqliteShelf(directory / "shelf.db")
         self._store = BaseStore(directory / f"base-{name}.db")
         self.indications = Indications(
-            self.shelf, lambda: int(time.time() * 1000), store=self._store, sender=sender
+            self.shelf,
+            lambda: int(time.time() * 1000),
+            store=self._store,
+            sender=sender,
+            limits=limits,
         )
         area = self.indications.area(schema())
         identity = ServerIdentity(f"{name}.example")

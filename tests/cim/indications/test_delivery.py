@@ -9,10 +9,10 @@ import pytest
 import pywbem
 
 from cim_provider.engines.memory import MemoryEngine
-from cim_provider.indications import holder, keeper
+from cim_provider.indications import keeper
 from cim_provider.indications.export import Delivery, Exporter, Policy
-from cim_provider.indications.registry import Registry
 from cim_provider.indications.sending import Sender
+from cim_provider.indications.surroundings import Limits
 from cim_provider.wbem import operations
 from tests.cim.indications.rig import (
     ALERTS,
@@ -250,7 +250,7 @@ def test_a_server_that_ends_in_order_makes_way_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("policy", "persistence", "state", "destinations"),
-    [(2, 2, 2, 1), (3, 2, 4, 1), (4, 2, None, 1), (2, 3, None, 0)],
+    [(3, 2, 4, 1), (4, 2, None, 1), (2, 3, None, 0)],
 )
 def test_a_fatal_error_has_the_consequence_that_was_chosen(
     tmp_path: Path, policy: int, persistence: int, state: int | None, destinations: int
@@ -266,13 +266,6 @@ def test_a_fatal_error_has_the_consequence_that_was_chosen(
             states = [each.state for each in found.subscriptions]
             return states == ([] if state is None else [state])
 
-        if policy == 2 and persistence == 2:
-            await asyncio.to_thread(lambda: None)
-            listener = Listener(free_port_of(node.indications.held()))
-            await asyncio.sleep(2.5)  # longer than what makes it fatal
-            listener.start()
-            await listener.wait(1)
-            listener.stop()
         await until(is_over)
         assert len(node.indications.held().destinations) == destinations
         assert paths.filter["Name"] == "one"
@@ -291,9 +284,34 @@ async def subscribed(node: Node, persistence: int, **more: object) -> Paths:
     )
 
 
-def free_port_of(registry: Registry) -> int:
-    """Return the port of the one destination."""
-    return int(registry.destinations[0].url.rpartition(":")[2])
+class Reluctant:
+    """A sender that takes nothing for the first tries."""
+
+    def __init__(self, refusals: int) -> None:
+        self.tries = 0
+        self._refusals = refusals
+
+    async def send(self, instance: str) -> Delivery:
+        """See `Sender`."""
+        self.tries += 1
+        return Delivery(self.tries > self._refusals, "not yet")
+
+    async def close(self) -> None:
+        """See `Sender`."""
+
+
+def test_a_fatal_error_that_is_ignored_keeps_queue_and_subscription(tmp_path: Path) -> None:
+    async def work() -> None:
+        reluctant = Reluctant(5)  # which takes longer than what makes it fatal
+        node = Node(MemoryEngine(cluster()), tmp_path, sender=lambda _: reluctant)
+        await quick(node)
+        await subscribed(node, 2)
+        await node.alert("at last")
+        await until(lambda: reluctant.tries == 6)
+        assert [each.state for each in node.indications.held().subscriptions] == [2]
+        await node.stop()
+
+    run(work)
 
 
 def test_a_listener_that_is_gone_for_good_loses_its_subscriptions(tmp_path: Path) -> None:
@@ -338,13 +356,10 @@ def test_repetitions_are_suppressed_as_the_subscription_says(tmp_path: Path) -> 
     run(work)
 
 
-def test_a_full_queue_keeps_the_oldest_and_shows_the_gap(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(holder, "QUEUE_MAX", 5)
-
+def test_a_full_queue_keeps_the_oldest_and_shows_the_gap(tmp_path: Path) -> None:
     async def work() -> None:
-        node, listener = Node(MemoryEngine(cluster()), tmp_path), Listener(free_port())
+        node = Node(MemoryEngine(cluster()), tmp_path, limits=Limits(queue_max=5))
+        listener = Listener(free_port())
         await node.subscribe(listener.url, ALERTS)
         await node.alert(*[f"alert {number}" for number in range(8)])
         listener.start()
@@ -369,12 +384,10 @@ def test_without_subscribers_nothing_is_kept(tmp_path: Path) -> None:
     run(work)
 
 
-def test_what_was_taken_leaves_the_shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holder, "KEPT_S", 0.1)
-    monkeypatch.setattr(holder, "RENEW_S", 0.5)
-
+def test_what_was_taken_leaves_the_shelf(tmp_path: Path) -> None:
     async def work() -> None:
-        node = Node(MemoryEngine(cluster()), tmp_path)
+        limits = Limits(kept_s=0.1, renew_s=0.5)
+        node = Node(MemoryEngine(cluster()), tmp_path, limits=limits)
         with listening() as listener:
             await node.subscribe(listener.url, ALERTS)
             await node.alert("one")

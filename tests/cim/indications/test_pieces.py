@@ -237,7 +237,7 @@ def test_a_registry_is_written_down_and_read_again() -> None:
     assert decode(encode(registry(duration_s=5))) == registry(duration_s=5)
 
 
-def test_there_is_a_bound_for_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_a_bound_for_everything() -> None:
     long = Filter(Names("long"), "q" * 250_000, "WQL")
     with pytest.raises(FullError, match="characters"):
         Registry().with_filter(long)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from cim_provider.engines.ha_core_shelf import HaCoreShelf
-from cim_provider.indications import sqlite_shelf
 from cim_provider.indications.keeping import RegistryReader, ShelfError, change
 from cim_provider.indications.registry import Filter, Names, Registry
 from cim_provider.indications.shelf import REGISTRY, Code, Shelf
@@ -109,13 +108,9 @@ def test_a_file_keeps_all_when_it_is_opened_again(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
-def test_a_full_file_refuses_more_and_takes_removals(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite_shelf, "TOTAL_CHARACTERS_MAX", 100)
-
+def test_a_full_file_refuses_more_and_takes_removals(tmp_path: Path) -> None:
     async def work() -> None:
-        shelf = SqliteShelf(tmp_path / "shelf.db")
+        shelf = SqliteShelf(tmp_path / "shelf.db", 100)
         assert (await shelf.write({"wbem/a": "x" * 90}, {})).ok
         assert (await shelf.write({"wbem/b": "x" * 20}, {})).code is Code.FULL
         assert (await shelf.write({"wbem/a": None}, {})).ok
