@@ -239,7 +239,8 @@ def test_missing_daemon_ends_with_code_3_and_the_cure(ha: Ha, root: Path) -> Non
         ("--wrong", "no such option '--wrong'; did you mean one of: '--root', '--version'? (see"),
         (
             "resource ban web",
-            "missing option '--node' / '--on'; there are: n1, n2, n3 (see 'ha resource ban --help')",
+            "missing option '--node' / '--on'; there are: n1, n2, n3"
+            " (see 'ha resource ban --help')",
         ),
         (
             "history --last 9x",
