@@ -8,6 +8,7 @@ import ipaddress
 import logging
 import sqlite3
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 from cim_provider.indications.base_store import BaseStore
@@ -18,8 +19,14 @@ from cim_provider.server.tls import CertificateError
 log = logging.getLogger(__name__)
 
 
-def listener_policy(settings: Settings) -> Policy:
-    """Return to whom indications may go. Raises CertificateError: a file cannot be used."""
+def listener_policy(settings: Settings, own: Path | None = None) -> Policy:
+    """Return to whom indications may go.
+
+    Args:
+        settings: what the administrator says.
+        own: the server's certificate with the cluster's authority behind it, which is trusted.
+    Raises: CertificateError: a file cannot be used.
+    """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if not settings.listener_verify:
@@ -27,6 +34,9 @@ def listener_policy(settings: Settings) -> Policy:
         context.verify_mode = ssl.CERT_NONE
         log.warning("listeners of indications are not verified: listener_verify is false")
     file = settings.listener_ca
+    if own is not None and own.exists():
+        with suppress(OSError, ssl.SSLError):  # the server itself says what is wrong with it
+            context.load_verify_locations(own)
     try:
         if file:
             context.load_verify_locations(file)

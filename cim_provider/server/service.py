@@ -201,7 +201,10 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
     loop.add_signal_handler(signal.SIGHUP, service.keeper.ask)
     async with HaCoreEngine(layout.root) as engine, HaCoreShelf(layout.root) as shelf:
         indications = Indications(
-            shelf, wall_ms, listener_policy(settings), base_store(layout.indications_file)
+            shelf,
+            wall_ms,
+            listener_policy(settings, layout.certificate_file),
+            base_store(layout.indications_file),
         )
         has_slp = service.slp is not None
         performer = make_performer(engine, host, service.statistics, indications, has_slp=has_slp)

@@ -231,10 +231,11 @@ def test_a_listener_with_tls_is_verified(tmp_path: Path) -> None:
     listener.start()
     url = f"https://localhost:{port}"
     known = listener_policy(Settings(listener_ca=str(tmp_path / "listener.pem")))
+    own = listener_policy(Settings(), tmp_path / "listener.pem")
     blind = listener_policy(Settings(listener_verify=False))
 
     async def work() -> None:
-        for policy, is_taken in ((Policy(), False), (known, True), (blind, True)):
+        for policy, is_taken in ((Policy(), False), (known, True), (own, True), (blind, True)):
             exporter = Exporter(url, policy)
             delivery = await exporter.send(INSTANCE)
             assert delivery.is_taken is is_taken, delivery.text
@@ -245,7 +246,7 @@ def test_a_listener_with_tls_is_verified(tmp_path: Path) -> None:
         asyncio.run(work())
     finally:
         listener.stop()
-    assert len(got) == 2
+    assert len(got) == 3
 
 
 def test_settings_of_listeners_that_cannot_be_are_refused(tmp_path: Path) -> None:
