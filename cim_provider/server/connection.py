@@ -187,11 +187,6 @@ class Connection(asyncio.Protocol):
 
     # Called by the listener.
 
-    @property
-    def has_ended(self) -> bool:
-        """Return whether nothing is left of it."""
-        return self._is_lost and self._task is None
-
     def stop(self) -> None:
         """Close now if no request is being answered, otherwise after it."""
         self._is_stopping = True

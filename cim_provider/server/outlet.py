@@ -10,7 +10,7 @@ from collections import deque
 from typing import Final
 
 PIECE_BYTES: Final = 262_144
-"""What a connection whose client takes nothing may cost, twice over with TLS."""
+"""What a connection may cost whose client takes nothing: what is larger costs few calls more."""
 
 
 class Outlet:
