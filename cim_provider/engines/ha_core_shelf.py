@@ -111,14 +111,14 @@ class HaCoreShelf:
             await self._changed.wait()
 
     async def _follow(self) -> None:
+        said = ""
         while True:
             try:
                 await self._ask(self._follower, WATCH_MS if self.is_reached else 0)
             except HaError as fault:
-                if isinstance(fault, ConnectError):
-                    log.debug("the shelf cannot be read: %s", fault)
-                else:
+                if str(fault) != said and not isinstance(fault, ConnectError):
                     log.warning("the shelf cannot be read: %s", fault)
+                said = str(fault)
                 await asyncio.sleep(RETRY_S)
 
     async def _ask(self, client: Client, wait_ms: Millis) -> None:

@@ -23,6 +23,7 @@ from cim_provider.indications.registry import (
 from cim_provider.mapping.interop import INDICATIONS, indication_service_ref
 from cim_provider.mapping.rows import (
     IN_INTEROP,
+    UNFILLED,
     AssociationRow,
     ClassRow,
     Column,
@@ -197,6 +198,21 @@ def _subscriptions(world: World) -> Iterator[Pair]:
         )
 
 
+_SUBSCRIPTION_SOURCES: Final = {
+    name: "as given" for name, _ in subscription_values(Subscription("", ("", "")))
+} | {
+    "OnFatalErrorPolicy": "as given, else 2",
+    "SubscriptionState": "as given, else 2; 4 after a fatal error with that policy",
+    "RepeatNotificationPolicy": "as given, else 2",
+    "SubscriptionStartTime": "when it was made, or its duration was changed",
+    "TimeOfLastStateChange": "when SubscriptionState was changed",
+    "OtherOnFatalErrorPolicy": UNFILLED,
+    "OtherSubscriptionState": UNFILLED,
+    "OtherRepeatNotificationPolicy": UNFILLED,
+    "SubscriptionTimeRemaining": UNFILLED,
+}
+
+
 def _affected(world: World) -> Iterator[Pair]:
     registry = registry_of(world)
     refs = [*map(filter_ref, registry.filters), *map(destination_ref, registry.destinations)]
@@ -246,7 +262,7 @@ ASSOCIATIONS: Final = (
         "Filter",
         "Handler",
         _subscriptions,
-        {name: "as given" for name, _ in subscription_values(Subscription("", ("", "")))},
+        _SUBSCRIPTION_SOURCES,
         namespaces=IN_INTEROP,
     ),
     AssociationRow(
@@ -254,7 +270,7 @@ ASSOCIATIONS: Final = (
         "AffectedElement",
         "AffectingElement",
         _affected,
-        {"ElementEffects": "always (5,)", "OtherElementEffectsDescriptions": "not filled: NULL"},
+        {"ElementEffects": "always (5,)", "OtherElementEffectsDescriptions": UNFILLED},
         namespaces=IN_INTEROP,
     ),
     AssociationRow(
