@@ -146,11 +146,13 @@ def _share(best: int, factor: float) -> int:
 def _drop_shy(shares: dict[int, int], link: Link) -> None:
     """Drop what would draw the primary to where what avoids it cannot be.
 
-    That counts only if the dependent has but one node, which it would lose otherwise.
+    That counts only if the dependent has but one node, which it would lose otherwise, and if it
+    comes to anything: of two numbers below 0 the share is never one below 0.
     """
     is_shy = not has_influence(link) or not _is_bound(link.dependent)
     for best in shares:
-        if best < 0 and (is_shy or link.primary.meta.stickiness >= -best):
+        is_nothing = shares[best] < 0 or is_shy
+        if best < 0 and (is_nothing or link.primary.meta.stickiness >= -best):
             shares[best] = 0
 
 

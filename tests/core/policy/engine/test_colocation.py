@@ -295,3 +295,12 @@ def test_a_colocation_is_a_reason_for_both() -> None:
     board = placed(question)
     assert [(why.code, why.other) for why in board.items["b"].reasons] == [("wish", "a")]
     assert ("colocation", "b") in [(why.code, why.other) for why in board.items["a"].reasons]
+
+
+def test_what_hardly_avoids_another_does_not_drive_it_to_its_own_node() -> None:
+    # Checked with crm_simulate 2.1.5.
+    question = problem(
+        nodes("n1", "n2"), primitive("b"), primitive("a"),
+        locations=[prefers("a", "n1", -1)], colocations=[together("a", "b", -5)],
+    )  # fmt: skip
+    assert places(question) == {"b": "n1", "a": "n2"}
