@@ -104,6 +104,7 @@ class Seats:
             )
             for item in self._items[resource]
             if item.node is not None and item.next_role is not problem.Role.STOPPED
+            if item.roles or not self._picture.status.awaited
         ]
         return tuple(sorted(found, key=lambda place: (place.node, place.instance)))
 

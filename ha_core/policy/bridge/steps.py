@@ -187,9 +187,9 @@ class Steps:
         if key.node in picture.closed:
             return False
         clone = picture.clone_of(plain)
-        if clone is not None and not clone.unique:
-            return not picture.status.awaited
-        return self._is_alone(key, plain)
+        if clone is not None and picture.status.awaited:
+            return False
+        return (clone is not None and not clone.unique) or self._is_alone(key, plain)
 
     def _is_premature(self, action: engine.Action) -> bool:
         """Return whether it is concluded from what nobody knows yet: that something else runs

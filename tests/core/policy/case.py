@@ -83,6 +83,7 @@ class Case:
     restarts: list[ResourceId] = field(default_factory=list)
     intended: list[tuple[ResourceId, NodeName]] = field(default_factory=list)
     tickets: list[Ticket] = field(default_factory=list)
+    awaited: list[NodeName] = field(default_factory=list)
     at_wall_ms: int = 0
     reached: dict[NodeName, Connectivity] = field(default_factory=dict)
 
@@ -94,6 +95,7 @@ class Case:
             self.is_quorate,
             tuple(sorted(self.restarts)),
             tuple(sorted(self.intended)),
+            awaited=tuple(self.awaited),
             tickets=tuple(self.tickets),
         )
 
@@ -427,6 +429,7 @@ _LINES: Final[dict[str, Callable[[Case, list[str]], None]]] = {
     "options": _options,
     "defaults": _defaults,
     "on": _on,
+    "awaited": lambda case, words: case.awaited.extend(map(NodeName, words)),
     "clone": _clone,
     "depends": _depends,
     "health": _health,
