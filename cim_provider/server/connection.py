@@ -244,7 +244,7 @@ class Connection(asyncio.Protocol):
         judgement = last[1] if last is not None and last[0] is head else judge(head)
         self._judgement, self._judged = judgement, (head, judgement)
         if judgement.fault is not None:
-            refusal = _refused(judgement.fault, "")
+            refusal = _refused(judgement.fault, judgement.prefix)
             if judgement.is_fatal:
                 self._refuse(refusal)
             else:

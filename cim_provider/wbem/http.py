@@ -69,6 +69,8 @@ class Judgement:
     """Whether the client wants to be asked for the body."""
     success: bytes = b""
     """Head of an answer with status 200, up to where its length follows."""
+    prefix: str = ""
+    """That of the CIM headers, also where they are refused."""
 
 
 def judge(head: Head) -> Judgement:
@@ -91,7 +93,8 @@ def _judged(head: Head) -> Judgement:
     try:
         expected = check_headers(head.method, head.target.decode("latin-1"), headers)
     except ProtocolError as fault:
-        return Judgement(None, fault, is_waiting=is_waiting)
+        prefix = _prefix(headers) if head.method == "M-POST" else None
+        return Judgement(None, fault, is_waiting=is_waiting, prefix=prefix or "")
     success = answer_head(200, response_headers(expected.prefix))
     return Judgement(expected, is_waiting=is_waiting, success=success)
 
@@ -130,7 +133,7 @@ def check_headers(method: str, target: str, headers: Mapping[str, str]) -> Expec
     if not _TARGET.match(target):
         raise ProtocolError(400, None, f"target {target[:64]!r}, expected a path such as /cimom")
     _check_media(headers)
-    prefix = _prefix(headers) if method == "M-POST" else ""
+    prefix = _required_prefix(headers) if method == "M-POST" else ""
 
     operation = headers.get(f"{prefix}cimoperation")
     if operation is None:
@@ -182,13 +185,20 @@ def _is_acceptable(part: str) -> bool:
     return media in _ACCEPTED and not _NO_QUALITY.search(part)
 
 
-def _prefix(headers: Mapping[str, str]) -> str:
+def _prefix(headers: Mapping[str, str]) -> str | None:
     """Return the prefix that the Man header of an M-POST gives to the CIM headers."""
     for part in headers.get("man", "").split(","):
         match = _MAN.fullmatch(part.strip())
         if match:
             return f"{match[1]}-"
-    raise ProtocolError(400, None, f"M-POST without a header 'Man: {MAN_URI}; ns=NN'")
+    return None
+
+
+def _required_prefix(headers: Mapping[str, str]) -> str:
+    prefix = _prefix(headers)
+    if prefix is None:
+        raise ProtocolError(400, None, f"M-POST without a header 'Man: {MAN_URI}; ns=NN'")
+    return prefix
 
 
 def _decoded(headers: Mapping[str, str], name: str) -> str:

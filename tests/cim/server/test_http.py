@@ -127,6 +127,19 @@ def test_m_post_is_answered_with_its_prefix(server: Served) -> None:
     assert reply.headers["ext"] == ""
 
 
+def test_m_post_is_refused_with_its_prefix(server: Served) -> None:
+    lines = (
+        "Man: http://www.dmtf.org/cim/mapping/http/v1.0 ; ns=07",
+        "07-CIMOperation: MethodCall",
+        "07-CIMMethod: EnumerateInstances",
+    )
+    with server.connect() as stream:
+        stream.sendall(head(len(body()), *lines, method="M-POST") + body())
+        reply = read_reply(stream)
+    assert (reply.status, reply.headers["07-cimerror"]) == (400, "header-mismatch")
+    assert reply.headers["man"].endswith("ns=07")
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS", "HEAD"])
 def test_other_methods_are_refused_and_the_connection_stays(server: Served, method: str) -> None:
     with server.connect() as stream:
