@@ -97,11 +97,6 @@ class Arguments:
             parse_values.name_of(element) if element.name == "CLASSNAME" else self._located(element)
         )
 
-    def required_boolean(self, name: str) -> bool:
-        """Return a boolean that must be given."""
-        element = self._required(name, self._take(name, "VALUE"))
-        return parse_values.boolean(element.text)
-
     def number(self, name: str) -> int | None:
         """Return a Uint32; None where it is NULL or absent."""
         element = self._take(name, "VALUE")

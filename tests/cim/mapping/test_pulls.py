@@ -306,6 +306,10 @@ def test_what_is_shown_is_chosen_as_with_the_whole_read(client: pywbem.WBEMConne
         ("Part.Name = 'p2'", "2"),
         ("Part ISA TST_Part AND Part.Name <> 'p2'", "013456"),
         ("a_uint8 IS NULL", "0123456"),
+        ("OBJECTPATH() = OBJECTPATH('root/cimv2:TST_Thing.Id=\"t4\"')", "4"),
+        ("OBJECTPATH(Part) = OBJECTPATH('TST_Part.Name=\"p2\"')", "2"),
+        ("OBJECTPATH(Part) = OBJECTPATH('nonsense')", ""),
+        ("Part.Colour = 'red' OR Part.Size = 1", ""),
         ("a_string = 'blah'", ""),
     ],
 )

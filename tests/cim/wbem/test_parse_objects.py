@@ -8,6 +8,8 @@ from cim_provider.wbem.errors import OperationError, ProtocolError
 from cim_provider.wbem.parse import Message, parse_message
 from tests.cim.wbem.bodies import intrinsic
 
+CONTEXT = '<IPARAMVALUE NAME="EnumerationContext"><VALUE>x</VALUE></IPARAMVALUE>'
+
 
 def created(inside: str, attributes: str = 'CLASSNAME="A"') -> pywbem.CIMInstance:
     body = intrinsic(
@@ -155,8 +157,18 @@ def test_the_number_of_properties_is_bounded() -> None:
     [
         ("PullInstancesWithPath", '<IPARAMVALUE NAME="MaxObjectCount"><VALUE>1</VALUE>', 4),
         ("PullInstances", '<IPARAMVALUE NAME="EnumerationContext"><VALUE>1</VALUE>', 4),
-        ("PullInstancePaths", '<IPARAMVALUE NAME="MaxObjectCount"><VALUE>-1</VALUE>', 4),
-        ("PullInstancePaths", '<IPARAMVALUE NAME="MaxObjectCount"><VALUE>4294967296</VALUE>', 4),
+        ("PullInstancePaths", f'{CONTEXT}<IPARAMVALUE NAME="MaxObjectCount">', 4),
+        ("PullInstancePaths", f'{CONTEXT}<IPARAMVALUE NAME="MaxObjectCount"><VALUE>-1</VALUE>', 4),
+        (
+            "PullInstancePaths",
+            f'{CONTEXT}<IPARAMVALUE NAME="MaxObjectCount"><VALUE>{2**32}</VALUE>',
+            4,
+        ),
+        (
+            "EnumerateInstances",
+            '<IPARAMVALUE NAME="PropertyList"><VALUE.ARRAY><VALUE.NULL/></VALUE.ARRAY>',
+            4,
+        ),
         ("CloseEnumeration", '<IPARAMVALUE NAME="Context"><VALUE>1</VALUE>', 4),
         ("OpenEnumerateInstances", '<IPARAMVALUE NAME="ObjectName"><VALUE>1</VALUE>', 4),
         ("OpenQueryInstances", '<IPARAMVALUE NAME="FilterQuery"><VALUE>1</VALUE>', 4),
