@@ -42,6 +42,7 @@ class Constraints:
     found: dict[str, Plain] = field(default_factory=dict)
     alternatives: dict[str, object] = field(default_factory=dict)
     """Ids that we gave the orderings of which one is enough, by the id of their element."""
+    _ordered: dict[tuple[object, ...], Element] = field(default_factory=dict)
 
     def read(self, element: Element) -> None:
         """Read one constraint; what is no constraint of ours is told when all is read."""
@@ -67,8 +68,21 @@ class Constraints:
         if len(wanted) != len(made):
             wanted = [""] * len(made)
         for (owner, part), name in zip(made, wanted, strict=True):
-            self._add(owner, part, name)
+            if not self._is_second(owner, part):
+                self._add(owner, part, name)
         return why
+
+    def _is_second(self, element: Element, part: Plain) -> bool:
+        """Tell an ordering of two that are ordered already: Pacemaker heeds the first alone."""
+        if self.rules.is_ours or "then" not in part or "any_of" in part:
+            return False
+        words = ("order", "then", "first_action", "then_action")
+        first = self._ordered.setdefault(tuple(part.get(word) for word in words), element)
+        if first is element:
+            return False
+        text = f"{first.id} orders the same two, and Pacemaker heeds the first alone"
+        self.ledger.note(element, f"{element.id} is left out: {text}")
+        return True
 
     def _add(self, element: Element, part: Plain, name: str = "") -> None:
         number, key = 1, name or element.id or element.tag

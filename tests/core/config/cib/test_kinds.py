@@ -313,3 +313,12 @@ def test_clone_that_is_wrong_is_mended_or_left_out_with_a_note() -> None:
     service = "<primitive id='w' class='systemd' type='w'/>"
     text = cib(resources=clone(service, promotable="true"))
     assert "no agent of class systemd can promote" in told(text)
+
+
+def test_second_ordering_of_two_is_left_out_as_pacemaker_heeds_the_first_alone() -> None:
+    text = cib(
+        "<rsc_order id='o' first='a' then='b' kind='Optional'/>"
+        "<rsc_order id='p' first='a' then='b' kind='Mandatory'/>"
+    )
+    assert "p is left out: o orders the same two" in told(text)
+    assert [item.kind for item in again(text).orderings] == ["optional"]
