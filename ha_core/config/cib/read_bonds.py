@@ -6,7 +6,7 @@ same. Source: Pacemaker Explained, "Resource Constraints", "Resource Sets".
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from typing import Final
 
 from ha_core.config import limits
@@ -82,10 +82,10 @@ class Bonds:
         before: ResourceSet | None = None
         for group in groups:
             weight = score if group.score is None else group.score
-            pairs = [*sets.colocations_within("", group, weight, influence)]
+            yield from map(_colocation, sets.colocations_within("", group, weight, influence))
             if before is not None:
-                pairs += sets.colocations_between("", before, group, score, influence)
-            yield from map(_colocation, pairs)
+                pairs = sets.colocations_between("", before, group, score, influence)
+                yield from map(_colocation, pairs)
             before = group
         if groups:
             return
@@ -148,11 +148,11 @@ class Bonds:
             return
         before: ResourceSet | None = None
         for group in groups:
-            pairs = [*sets.orderings_within(element.id, group, usual, True)]
-            if before is not None:
-                pairs += sets.orderings_between(element.id, before, group, usual, True)
-            for pair in pairs:
+            for pair in sets.orderings_within(element.id, group, usual, True):
                 yield _ordering(pair, options)
+            if before is not None:
+                for pair in sets.orderings_between(element.id, before, group, usual, True):
+                    yield _ordering(pair, options)
             before = group
 
     def _action(self, element: Element, name: str, usual: Task) -> Task:
@@ -196,7 +196,8 @@ class Bonds:
         if missing is not None:
             raise OddError(f"it has no {missing!r}")
         ones, others = self._names(*(self.ledger.take(element, key) for key in keys))
-        found = [(one, other) for one, other in product(ones, others) if one != other]
+        different = ((one, other) for one, other in product(ones, others) if one != other)
+        found = list(islice(different, _PAIRS_MAX + 1))
         if not found:
             # Our own rules say it better.
             return [(ones[0], others[0])]

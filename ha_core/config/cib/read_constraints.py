@@ -7,6 +7,7 @@ out as a whole, and told. Source: Pacemaker Explained, "Resource Constraints".
 from dataclasses import dataclass, field
 from typing import Final
 
+from ha_core.config import limits
 from ha_core.config.cib import reasons
 from ha_core.config.cib.form import Plain
 from ha_core.config.cib.ledger import Ledger
@@ -46,7 +47,10 @@ class Constraints:
 
     def read(self, element: Element) -> None:
         """Read one constraint; what is no constraint of ours is told when all is read."""
-        if element.child("lifetime") is not None:
+        if len(self.found) >= limits.CONSTRAINTS_MAX:
+            why = f"there are {len(self.found)} constraints without it"
+            why += f"; allowed: {limits.CONSTRAINTS_MAX} at most"
+        elif element.child("lifetime") is not None:
             why = "it has a lifetime; write a rule with 'when'"
         elif element.tag == "rsc_location":
             self.ledger.see(element)

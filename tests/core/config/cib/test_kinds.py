@@ -322,3 +322,17 @@ def test_second_ordering_of_two_is_left_out_as_pacemaker_heeds_the_first_alone()
     )
     assert "p is left out: o orders the same two" in told(text)
     assert [item.kind for item in again(text).orderings] == ["optional"]
+
+
+def test_set_that_makes_too_many_pairs_is_left_out_before_they_are_made() -> None:
+    names = [f"r{number}" for number in range(1_500)]
+    many = "".join(f"<primitive id='{name}' class='lsb' type='x'/>" for name in names)
+    bond = f"<rsc_colocation id='c' score='-5'>{resources('s', *names)}</rsc_colocation>"
+    tag = "".join(f"<obj_ref id='{name}'/>" for name in names)
+    order = "<rsc_order id='o' first='t' then='t'/>"
+    text = cib(bond + order, resources=many)
+    notes = told(
+        text.replace("</constraints>", f"</constraints><tags><tag id='t'>{tag}</tag></tags>")
+    )
+    assert "rsc_colocation 'c' is left out: it makes more than 5000 pairs" in notes
+    assert "rsc_order 'o' is left out: it makes more than 5000 pairs" in notes
