@@ -20,12 +20,16 @@ def aimed(
 ) -> Move:
     """Return the move with the node to which it leads.
 
-    Raises: RefusedError: the resource runs nowhere, or can run nowhere else.
+    Raises: RefusedError: the resource runs nowhere, can run nowhere else, or is cloned.
     """
     if command.node is not None:
         return command
     # Earlier moves and bans end with this one; it also refuses what does not exist.
     cleared = apply_command(configuration, Clear(command.resource))
+    clone = configuration.clone(command.resource) or configuration.clone_of(command.resource)
+    if clone is not None:
+        text = f"{clone.id} has instances on several nodes: name the node that is to have one"
+        raise RefusedError("invalid", text)
     group = configuration.group(command.resource) or configuration.group_of(command.resource)
     name = group.id if group is not None else command.resource
     members = group.members if group is not None else (command.resource,)

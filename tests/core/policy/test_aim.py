@@ -70,3 +70,12 @@ def test_what_runs_nowhere_needs_a_name() -> None:
 
 def test_unknown_resource_is_refused() -> None:
     assert refused("nodes n1\nprimitive web\n", "wbe").startswith("not-found: there is no resource")
+
+
+@pytest.mark.parametrize("resource", ["web", "C"])
+def test_of_what_is_cloned_the_node_must_be_named(resource: str) -> None:
+    text = "nodes n1 n2 n3\nprimitive web\nclone C web max=2\non n1 web started\n"
+    assert refused(text, resource) == (
+        "invalid: C has instances on several nodes: name the node that is to have one"
+    )
+    assert target(text, resource, node="n3") == "n3"
