@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import psutil
 
 BUFFER_BYTES = 1 << 20
+RECORD_BYTES = 16_384
 
 
 @dataclass(frozen=True)
@@ -33,46 +34,85 @@ class Client:
     """One connection that asks the same thing again and again."""
 
     def __init__(self, port: int, request: bytes, context: ssl.SSLContext | None) -> None:
-        stream: socket.socket | ssl.SSLSocket = socket.create_connection(("127.0.0.1", port), 30)
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.has_tls = context is not None
+        self.stream, self.request = socket.create_connection(("127.0.0.1", port), 30), request
+        self.stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A machine of its own: Python's TLS sockets make two system calls for each record.
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.machine: ssl.SSLObject | None = None
         if context is not None:
-            stream = context.wrap_socket(stream, server_hostname="localhost")
-        self.stream, self.request = stream, request
+            pair = (self._incoming, self._outgoing)
+            self.machine = context.wrap_bio(*pair, server_hostname="localhost")
+            self._shake_hands(self.machine)
         self.answer, self.missing, self.asked_s = 0, 0, 0.0
+
+    def _shake_hands(self, machine: ssl.SSLObject) -> None:
+        while True:
+            try:
+                machine.do_handshake()
+            except ssl.SSLWantReadError:
+                self.stream.sendall(self._outgoing.read())
+                self._incoming.write(self.stream.recv(65_536))
+            else:
+                self.stream.sendall(self._outgoing.read())
+                return
+
+    def _more(self) -> bytes:
+        if self.machine is None:
+            return self.stream.recv(BUFFER_BYTES)
+        while True:
+            try:
+                return self.machine.read(BUFFER_BYTES)
+            except ssl.SSLWantReadError:
+                self._incoming.write(self.stream.recv(65_536))
+
+    def _send(self) -> None:
+        if self.machine is None:
+            self.stream.sendall(self.request)
+        else:
+            self.machine.write(self.request)
+            self.stream.sendall(self._outgoing.read())
 
     def measure(self) -> bytes:
         """Ask once, note how long the whole answer is, and return its body."""
-        self.stream.sendall(self.request)
+        self._send()
         data = b""
         while b"\r\n\r\n" not in data:
-            data += self.stream.recv(65_536)
+            data += self._more()
         top, _, body = data.partition(b"\r\n\r\n")
         assert top.startswith(b"HTTP/1.1 200"), top[:200]
         lines = dict(line.lower().split(b":", 1) for line in top.split(b"\r\n")[1:])
         length = int(lines[b"content-length"])
         while len(body) < length:
-            body += self.stream.recv(BUFFER_BYTES)
+            body += self._more()
         self.answer = len(top) + 4 + length
         return body
 
     def ask(self) -> None:
         """Send the next request."""
         self.missing, self.asked_s = self.answer, time.perf_counter()
-        self.stream.send(self.request)
+        self._send()
 
     def take(self, buffer: bytearray) -> float | None:
         """Take what has come; return how long the answer took once it is whole."""
-        while self.missing:
-            try:
-                got = self.stream.recv_into(buffer)
-            except (BlockingIOError, ssl.SSLWantReadError):
-                return None
-            assert got, "the server closed the connection"
-            self.missing -= got
-            if not self.has_tls:
-                break  # what is left is told by the next look at the sockets
+        try:
+            got = self.stream.recv_into(buffer)
+        except BlockingIOError:
+            return None
+        assert got, "the server closed the connection"
+        self.missing -= self._deciphered(buffer, got)
         return None if self.missing else time.perf_counter() - self.asked_s
+
+    def _deciphered(self, buffer: bytearray, got: int) -> int:
+        """Return how many bytes of an answer are in what has come."""
+        if self.machine is None:
+            return got
+        self._incoming.write(memoryview(buffer)[:got])
+        count = 0
+        while True:
+            try:
+                count += self.machine.read(RECORD_BYTES, buffer)
+            except ssl.SSLWantReadError:
+                return count
 
 
 def drive(
