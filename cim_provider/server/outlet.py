@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from typing import Final
 
-PIECE_BYTES: Final = 262_144
+PIECE_BYTES: Final = 131_072
 """What a connection may cost whose client takes nothing: what is larger costs few calls more."""
 
 
