@@ -59,6 +59,8 @@ class Steps:
                 keys = tuple(self._keys_of(action))
                 self._keys[action] = keys
                 self.actions.update((key, action) for key in keys)
+        self._judging: set[engine.Action] = set()
+        """Stops that are being judged: circles end."""
         self.surplus: set[ActionKey] = set()
         """Starts and promotions of clones that would be too many, once `ready` was asked."""
         self._stopping = {a.item for a in self._keys if a.task is Task.STOP and a.reason}
@@ -195,7 +197,7 @@ class Steps:
         """Return whether it is concluded from what nobody knows yet: that something else runs
         nowhere, of which a probe is open, or which may still run on a lost node.
         """
-        if action.reason or self._makes_way(action):
+        if action.reason or self._makes_way(action) or self._is_decided(action):
             return False
         for other in chain(action):
             assert other.item is not None
@@ -207,6 +209,34 @@ class Steps:
             if all(one.next_role is problem.Role.STOPPED for one in ends):
                 return False
         return False
+
+    def _is_decided(self, stop: engine.Action) -> bool:
+        """Return whether something that it needs surely starts anew, or runs nowhere, whatever
+        else is open.
+        """
+        self._judging.add(stop)
+        starts = [t.then for t in stop.after if t.then.item is stop.item]
+        firsts = [
+            tie.first
+            for start in starts
+            for tie in (start.before if start.task is Task.START else ())
+            if tie.kind & (ties.NEEDS_FIRST | ties.IMPLIES_THEN)
+            and tie.first.item is not stop.item
+            and (tie.first.is_needed or not tie.first.can_run)
+        ]
+        found = any(self._is_sure(first) for first in firsts)
+        self._judging.discard(stop)
+        return found
+
+    def _is_sure(self, first: engine.Action) -> bool:
+        ends = list(first.item.primitives()) if first.item is not None else []
+        known = [one for one in ends if ResourceId(one.resource.id) not in self._open]
+        if not first.can_run and any(one.next_role is problem.Role.STOPPED for one in known):
+            return True
+        pushed = (a for a in self._keys if a.task is Task.STOP and a.item in ends and not a.reason)
+        return len(known) == len(ends) > 0 and not any(
+            action in self._judging or self._is_premature(action) for action in pushed
+        )
 
     def _makes_way(self, stop: engine.Action) -> bool:
         """Return whether something that stops by itself waits for this stop."""

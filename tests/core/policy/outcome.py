@@ -18,7 +18,8 @@ def after(status: ClusterStatus, plan: Transition) -> ClusterStatus:
         is_start = key.kind is ActionKind.START
         state = InstanceState.STARTED if is_start else InstanceState.STOPPED
         changes[key.node, key.resource] = state
-    begun = {resource for resource, _ in status.intended} | {name for _, name in changes}
+    begun = {resource for resource, _ in status.intended}
+    begun |= {name for (_, name), state in changes.items() if state is InstanceState.STARTED}
     begun |= {i.resource for n in status.nodes for i in n.instances if i.state in _ACTIVE}
     return replace(
         status,

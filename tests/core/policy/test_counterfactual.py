@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from ha_core.ids import NodeName, ResourceId
 from ha_core.policy.counterfactual import WayOut, way_out
+from ha_core.policy.forecast import first_part
 from ha_core.policy.kin import kin_of
 from ha_core.policy.schedule import schedule
 from ha_core.status import InstanceState
@@ -33,14 +34,17 @@ numbers = st.integers(0, 59)
 
 
 def place(text: str, resource: str) -> str | None:
-    """Return where the resource runs once the cluster is at rest."""
+    """Return where the resource runs once the cluster is at rest.
+
+    As in the daemon what waits for a probe is planned anew with its answer.
+    """
     made = case.read(text)
     status = made.status
     for _ in range(ROUNDS):
         plan = schedule(made.configuration, status, made.at_wall_ms)
         if not plan.actions:
             break
-        status = outcome.after(status, plan)
+        status = outcome.after(status, first_part(plan))
     for node in status.nodes:
         item = node.instance(ResourceId(resource))
         if item is not None and item.state is InstanceState.STARTED:
