@@ -9,7 +9,6 @@ from typing import Final
 
 from ha_core.ids import INFINITY
 from ha_core.policy.cib import values
-from ha_core.policy.cib.patterns import Pattern, PatternError
 from ha_core.policy.cib.rules import Facts, Rules
 from ha_core.policy.cib.sets import read_set
 from ha_core.policy.cib.source import Source
@@ -58,6 +57,8 @@ class Locations:
 
     def _matching(self, element: Element, text: str) -> list[tuple[str, tuple[str, ...]]]:
         """Return the top-level resources with a name that the pattern is found in."""
+        from ha_core.policy.cib.patterns import Pattern, PatternError  # few have any
+
         is_inverted = text.startswith("!")
         try:
             pattern = Pattern(text[1:] if is_inverted else text)

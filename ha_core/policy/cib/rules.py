@@ -7,12 +7,14 @@ Source: Pacemaker Explained, "Rules".
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ha_core.policy.cib import values
-from ha_core.policy.cib.dates import DateError, Moment, holds_date
 from ha_core.policy.cib.source import Source
 from ha_core.policy.cib.tree import Element
+
+if TYPE_CHECKING:
+    from ha_core.policy.cib.dates import Moment
 
 _PRESENCE: Final = frozenset({"defined", "not_defined"})
 _EQUALITY: Final = frozenset({"eq", "ne"})
@@ -95,6 +97,8 @@ class Rules:
         known = self._dates.get(id(element))
         if known is not None:
             return known
+        from ha_core.policy.cib.dates import DateError, Moment, holds_date  # few have any
+
         if self._moment is None:
             self._moment = Moment.of(self._source.now_s, self._source.zone)
         try:

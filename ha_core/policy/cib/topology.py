@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Final
 
 from ha_core.policy.cib import values
-from ha_core.policy.cib.patterns import Pattern, PatternError
 from ha_core.policy.cib.source import Source
 from ha_core.policy.cib.tree import Element
 from ha_core.policy.engine.problem import Node
@@ -66,6 +65,8 @@ def _targets(source: Source, element: Element, nodes: tuple[Node, ...]) -> list[
         return chosen
     text = element.attributes.get("target-pattern")
     if text is not None:
+        from ha_core.policy.cib.patterns import Pattern, PatternError  # few have any
+
         try:
             pattern = Pattern(text)
         except PatternError as fault:
