@@ -42,9 +42,7 @@ def test_plain_post_promises_method_and_object():
     assert expected == Expected("", "EnumerateInstances", "root/ha")
 
 
-@pytest.mark.parametrize(
-    "target", ["/cimom", "/", "/other", "//cimom", "http://server:5988/cimom"]
-)
+@pytest.mark.parametrize("target", ["/cimom", "/", "/other", "//cimom", "http://server:5988/cimom"])
 def test_any_path_is_served(target):
     assert check_headers("POST", target, GOOD).method == "EnumerateInstances"
 
