@@ -45,9 +45,7 @@ def undo(
 ) -> None:
     """Return to the configuration of revision REV; without it, to the one before the newest."""
     revisions = run(_revisions(options))
-    target = _target(revisions, revision)
-    why = reason or f"back to revision {target.revision}"
-    command = commands.Apply(target.configuration, why, revisions[-1].revision)
+    command = return_to(revisions, revision, reason)
     if trial.wanted:
         show_preview(options, trial, lambda _: command)
         return
@@ -57,6 +55,18 @@ def undo(
 async def _revisions(options: Options) -> tuple[ConfigurationChange, ...]:
     async with Client(options.root) as cluster:
         return await cluster.history()
+
+
+def return_to(
+    revisions: Sequence[ConfigurationChange], revision: int | None, reason: str
+) -> commands.Apply:
+    """Return the command that makes an earlier revision (None: the one before) the newest.
+
+    Raises RefusedError: it is not kept, or in force already.
+    """
+    target = _target(revisions, revision)
+    why = reason or f"back to revision {target.revision}"
+    return commands.Apply(target.configuration, why, revisions[-1].revision)
 
 
 def _target(revisions: Sequence[ConfigurationChange], revision: int | None) -> ConfigurationChange:

@@ -77,12 +77,13 @@ def remove(options: Options, waiting: Waiting, node: str) -> None:
     give_from(
         options,
         waiting,
-        lambda before: _removal(before, node),
+        lambda before: removal(before, node),
         lambda _: goals.node_is(node, goals.GONE),
     )
 
 
-def _removal(snapshot: ClusterSnapshot, name: str) -> commands.RemoveNode:
+def removal(snapshot: ClusterSnapshot, name: str) -> commands.RemoveNode:
+    """Return the command. Raises RefusedError where the node runs, or may still run something."""
     found = next((item for item in snapshot.nodes if item.name == name), None)
     if found is not None and found.state not in ("lost", "left"):
         raise RefusedError(

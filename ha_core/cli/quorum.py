@@ -45,10 +45,11 @@ def release(options: Options, waiting: Waiting, reason: str, yes: bool) -> None:
     if not yes:
         question = "Are the voters that were not seen yet certainly off?"
         click.confirm(question, abort=True, err=True)
-    give(options, waiting, commands.ReleaseQuorum(reason), lambda _: _starts)
+    give(options, waiting, commands.ReleaseQuorum(reason), lambda _: starts)
 
 
-def _starts(snapshot: ClusterSnapshot) -> Progress:
+def starts(snapshot: ClusterSnapshot) -> Progress:
+    """The cluster waits for no voter any more."""
     names = ", ".join(snapshot.awaited)
     return Progress(not names, f"the cluster waits for {names}" if names else "it starts")
 

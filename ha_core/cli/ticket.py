@@ -83,10 +83,10 @@ def _give(options: Options, waiting: Waiting, trial: Trial, command: commands.Se
     if trial.wanted:
         show_preview(options, trial, lambda _: command)
         return
-    give(options, waiting, command, lambda _: _settled(command))
+    give(options, waiting, command, lambda _: settled(command))
 
 
-def _settled(command: commands.SetTicket) -> Goal:
+def settled(command: commands.SetTicket) -> Goal:
     """Return the goal that the ticket is as wanted, and nothing is under way any more."""
 
     def goal(snapshot: ClusterSnapshot) -> Progress:
