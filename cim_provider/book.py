@@ -19,8 +19,10 @@ from cim_provider.mapping import tables
 from cim_provider.mapping.rows import UNFILLED, AssociationRow, ClassRow
 from cim_provider.mapping.states import (
     AWAY,
+    CLONE_STATES,
     CLUSTER_STATES,
     GROUP_STATES,
+    INSTANCE_STATES,
     NODE_STATES,
     PRIMITIVE_STATES,
     State,
@@ -59,6 +61,8 @@ _TABLES: Final[tuple[tuple[str, Mapping[str, State], tuple[_StateColumn, ...]], 
     ("HA_ClusterNode and HA_ParticipatingNode", NODE_STATES, _NODE),
     ("HA_PrimitiveResource", PRIMITIVE_STATES, ()),
     ("HA_ResourceGroup: as its worst member, but", GROUP_STATES, ()),
+    ("HA_ResourceClone, HA_MasterSlaveResource: as their member, but", CLONE_STATES, ()),
+    ("HA_ResourceInstance", INSTANCE_STATES, ()),
 )
 
 

@@ -52,6 +52,16 @@ class InstanceView:
     failure: str = ""
     started_wall_ms: int = 0
     """When it was started last; 0 if that is not known."""
+    id: str = ""
+    """Its name on its node: the primitive's, of a unique clone with a number: `web:0`."""
+    role: str = ""
+    """`promoted` or `unpromoted` while it is active and has roles; else empty."""
+    promotion_score: int | None = None
+    """How much its agent wants it to be promoted; None: it has said nothing."""
+    placement_score: int | None = None
+    """The node's score for it in the plan; None: there is none."""
+    failed_wall_ms: int = 0
+    """When it failed last; 0 if it has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,10 @@ class PrimitiveView:
     on_stop_fail: str = "block"
     """What a failed stop leads to, in the cluster's word."""
     why: str = ""
+    clone: str = ""
+    """The clone whose instances it is, or is in."""
+    promoted: tuple[str, ...] = ()
+    """The nodes where it is promoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +115,35 @@ class GroupView:
     stickiness: int = 0
     priority: int = 0
     description: str = ""
+    clone: str = ""
+    """The clone whose member it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloneView:
+    """One clone: `member`, a primitive or group, runs several times."""
+
+    id: str
+    member: str
+    managed: bool = True
+    target_role: str = ""
+    """`started`, `stopped`, `unpromoted`, `promoted` or empty."""
+    stickiness: int = 0
+    priority: int = 0
+    description: str = ""
+    instances_wanted: int = 0
+    """How many run when all is well."""
+    instances_max: int = 0
+    instances_min: int = 0
+    """So many must run before what is ordered after it starts."""
+    node_max: int = 1
+    is_unique: bool = False
+    is_promotable: bool = False
+    promoted_max: int = 1
+    promoted_node_max: int = 1
+    is_interleaved: bool = False
+    is_ordered: bool = False
+    notifies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +180,7 @@ class ClusterView:
     nodes: tuple[NodeView, ...] = ()
     primitives: tuple[PrimitiveView, ...] = ()
     groups: tuple[GroupView, ...] = ()
+    clones: tuple[CloneView, ...] = ()
     links: tuple[str, ...] = ()
     media: tuple[str, ...] = ()
     """How each of the links carries messages: udp, broadcast, multicast or serial."""

@@ -246,7 +246,7 @@ def _reads_yaml(path: Path, name: str) -> bool:
 
 MEETING_PLACES = [
     ("cim_provider", "engines", f"{name}.py")
-    for name in ("ha_core", "ha_core_shelf", "ha_core_authority")
+    for name in ("ha_core", "ha_core_shelf", "ha_core_view", "ha_core_authority")
 ]
 
 

@@ -1,13 +1,13 @@
 """The engine over Beatkeeper's own cluster: one followed snapshot, commands that wait.
 
-Owns: the connection to the node's daemon, what its snapshot means in the
-provider's words, and when the effect of a command has been seen. The only
-module of the provider that knows the cluster; it knows nothing of CIM.
+Owns: the connection to the node's daemon, and when the effect of a command has
+been seen. What a snapshot means in the provider's words is `ha_core_view`'s. Knows
+nothing of CIM.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -20,12 +20,8 @@ from cim_provider.engine import (
     Done,
     EngineState,
     FenceNode,
-    GroupView,
-    InstanceView,
-    NodeView,
     Outcome,
     Pending,
-    PrimitiveView,
     Refused,
     RestartResource,
     SetNodeMaintenance,
@@ -34,24 +30,14 @@ from cim_provider.engine import (
     StartResource,
     StopResource,
 )
+from cim_provider.engines.ha_core_view import CAPABILITIES, view_of
 from ha_core import commands
 from ha_core.cli import goals
 from ha_core.client import Client
-from ha_core.config.model import (
-    Configuration,
-    FenceAction,
-    Group,
-    Link,
-    Medium,
-    Meta,
-    Primitive,
-    TargetRole,
-)
+from ha_core.config.model import FenceAction, TargetRole
 from ha_core.errors import ConnectError, HaError, RefusedError, WireError
-from ha_core.fencing.rules import can_fence
-from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
-from ha_core.snapshot import ClusterSnapshot, NodeSummary, ResourceSummary
-from ha_core.status import Instance, InstanceState
+from ha_core.ids import Millis, NodeName, ResourceId
+from ha_core.snapshot import ClusterSnapshot
 
 FIRST_VIEW_S: Final = 2.0
 """How long a reader waits for the first snapshot after the start."""
@@ -66,16 +52,6 @@ EFFECT_S: Final = 10.0
 """How long a command waits for its effect."""
 STUCK_S: Final = 3.0
 """A cluster that rests short of the goal for so long will not reach it by itself."""
-CAPABILITIES: Final = frozenset({"restart", "standby", "start", "stop"})
-
-_SHOWN: Final = frozenset(
-    {
-        InstanceState.STARTED,
-        InstanceState.FAILED,
-        InstanceState.BLOCKED,
-        InstanceState.UNCERTAIN,
-    }
-)
 _T = TypeVar("_T")
 
 log = logging.getLogger(__name__)
@@ -298,183 +274,3 @@ def _goal(command: Command, before: ClusterSnapshot) -> goals.Goal:
             return goals.managed(name, managed)
         case FenceNode(node=node):
             return goals.cut_off(before, node)
-
-
-def view_of(snapshot: ClusterSnapshot, version: str, product: str) -> ClusterView:
-    """Return what a snapshot says, in the provider's words."""
-    configuration = snapshot.configuration
-    options = configuration.options
-    return ClusterView(
-        version=version,
-        engine=EngineState.RUNNING,
-        name=configuration.name,
-        product_version=product,
-        local_node=snapshot.local,
-        revision=snapshot.revision,
-        coordinator=snapshot.coordinator or "",
-        term=snapshot.term,
-        quorate=snapshot.quorate,
-        votes=snapshot.votes,
-        votes_expected=snapshot.votes_expected,
-        votes_needed=snapshot.votes_needed,
-        votes_missing=tuple(snapshot.votes_missing),
-        outlook=snapshot.outlook,
-        awaited=tuple(snapshot.awaited),
-        maintenance=options.maintenance,
-        symmetric=options.symmetric,
-        no_quorum_policy=str(options.no_quorum_policy),
-        dead_after_ms=snapshot.timers.dead_after_ms,
-        heartbeat_ms=snapshot.timers.beat_ms,
-        default_stickiness=configuration.defaults.meta.stickiness or 0,
-        last_change_author=snapshot.last_author,
-        last_change_wall_ms=snapshot.last_change_wall_ms,
-        pending_actions=len(snapshot.pending),
-        nodes=tuple(_node(item, snapshot) for item in snapshot.nodes),
-        primitives=_primitives(snapshot),
-        groups=tuple(
-            _group(item, configuration)
-            for item in sorted(configuration.groups, key=lambda group: group.id)
-        ),
-        links=tuple(_link(item, configuration) for item in configuration.links),
-        media=tuple(str(item.medium) for item in configuration.links),
-        ping_targets=tuple((item.name, item.hosts) for item in configuration.ping.targets),
-        capabilities=CAPABILITIES,
-    )
-
-
-def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeView:
-    desired = snapshot.configuration.node(item.name)
-    return NodeView(
-        name=item.name,
-        state=item.state,
-        is_coordinator=item.name == snapshot.coordinator,
-        is_voter=item.voter,
-        is_witness=item.witness,
-        is_local=item.name == snapshot.local,
-        unclean=item.unclean,
-        generation=item.generation,
-        addresses=tuple(address.host for address in desired.addresses) if desired else (),
-        attributes=(*(desired.attributes if desired else ()), *_reach(item, snapshot)),
-        links_down=tuple(
-            str(link.link) for link in snapshot.links if link.peer == item.name and not link.up
-        ),
-        can_fence=can_fence(snapshot.configuration, item.name, power=True),
-        fenced_by=item.fenced_by,
-    )
-
-
-def _reach(item: NodeSummary, snapshot: ClusterSnapshot) -> tuple[tuple[str, str], ...]:
-    """Return the attribute that rules compare, where it is known."""
-    known = item.connectivity
-    if known is None or known.fault:
-        return ()
-    return (("connectivity", str(len(known.reached) * snapshot.configuration.ping.multiplier)),)
-
-
-def _link(link: Link, configuration: Configuration) -> str:
-    ends = [
-        f"{node.name} {address.host}"
-        + ("" if link.medium is Medium.SERIAL else f" port {address.port or link.port}")
-        for node in configuration.nodes
-        for address in node.addresses
-        if address.link == link.name
-    ]
-    return f"{link.name}: {', '.join(ends)}"
-
-
-def _group(group: Group, configuration: Configuration) -> GroupView:
-    metas = (group.meta, configuration.defaults.meta)
-    return GroupView(
-        id=group.id,
-        members=group.members,
-        managed=_first((meta.managed for meta in metas), True)
-        and not configuration.options.maintenance,
-        target_role=str(_first((meta.target_role for meta in metas), "")),
-        stickiness=_first((meta.stickiness for meta in metas), 0),
-        priority=_first((meta.priority for meta in metas), 0),
-        description=group.description,
-    )
-
-
-def _primitives(snapshot: ClusterSnapshot) -> tuple[PrimitiveView, ...]:
-    instances = _instances(snapshot)
-    defined = {item.id: item for item in snapshot.configuration.primitives}
-    groups = {name: group for group in snapshot.configuration.groups for name in group.members}
-    return tuple(
-        _primitive(
-            item,
-            defined[item.id],
-            groups.get(item.id),
-            snapshot.configuration.defaults.meta,
-            tuple(instances.get(item.id, ())),
-        )
-        for item in snapshot.resources
-        if item.id in defined
-    )
-
-
-def _primitive(
-    item: ResourceSummary,
-    primitive: Primitive,
-    group: Group | None,
-    defaults: Meta,
-    instances: tuple[InstanceView, ...],
-) -> PrimitiveView:
-    metas = (primitive.meta, group.meta if group else Meta(), defaults)
-    threshold = _first((meta.migration_threshold for meta in metas), INFINITY)
-    return PrimitiveView(
-        id=item.id,
-        agent_class=str(primitive.agent.agent_class),
-        provider=primitive.agent.provider,
-        type=primitive.agent.type,
-        state=item.state,
-        nodes=item.nodes,
-        group=group.id if group else "",
-        position=group.members.index(item.id) + 1 if group else 0,
-        managed=item.managed,
-        target_role=item.target,
-        stickiness=_first((meta.stickiness for meta in metas), 0),
-        priority=_first((meta.priority for meta in metas), 0),
-        migration_threshold=0 if threshold >= INFINITY else threshold,
-        failure_timeout_ms=_first((meta.failure_timeout_ms for meta in metas), 0),
-        guard=item.guard,
-        takeover_wait_ms=item.takeover_wait_ms,
-        guard_text=item.guard_text,
-        shorter=item.shorter,
-        instances=instances,
-        parameters=primitive.parameters,
-        description=primitive.description,
-        on_stop_fail=str(
-            _first(
-                (each.on_fail for each in primitive.operations if each.action == "stop"), "block"
-            )
-        ),
-        why=item.why,
-    )
-
-
-def _instances(snapshot: ClusterSnapshot) -> dict[ResourceId, list[InstanceView]]:
-    found: dict[ResourceId, list[InstanceView]] = {}
-    for status in snapshot.instances:
-        for item in status.instances:
-            if item.state in _SHOWN or item.fail_count:
-                shown = InstanceView(
-                    node=status.name,
-                    state=str(item.state),
-                    fail_count=item.fail_count,
-                    failure=_failure(item),
-                    started_wall_ms=item.started_wall_ms or 0,
-                )
-                found.setdefault(item.resource, []).append(shown)
-    return found
-
-
-def _failure(item: Instance) -> str:
-    failure = item.failure
-    if failure is None:
-        return ""
-    return f"{failure.action} gave exit code {failure.exit_code}: {failure.reason}"
-
-
-def _first(values: Iterable[_T | None], otherwise: _T) -> _T:
-    return next((value for value in values if value is not None), otherwise)

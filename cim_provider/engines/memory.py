@@ -13,6 +13,7 @@ from typing import Final
 
 from cim_provider.engine import (
     Change,
+    CloneView,
     ClusterView,
     Command,
     Done,
@@ -157,6 +158,7 @@ class MemoryEngine:
                 replace(group, target_role=role) if group.id == name else group
                 for group in self._view.groups
             ),
+            clones=self._changed_clones(name, target_role=role),
         )
 
     def _manage(self, name: str, managed: bool) -> None:
@@ -169,6 +171,13 @@ class MemoryEngine:
                 replace(group, managed=managed) if group.id == name else group
                 for group in self._view.groups
             ),
+            clones=self._changed_clones(name, managed=managed),
+        )
+
+    def _changed_clones(self, name: str, **changes: object) -> tuple[CloneView, ...]:
+        return tuple(
+            replace(each, **changes) if each.id == name else each  # type: ignore[arg-type]  # fields by their names
+            for each in self._view.clones
         )
 
     def _place(self) -> None:
@@ -177,11 +186,14 @@ class MemoryEngine:
         left_alone = {node.name for node in self._view.nodes if node.state == "maintenance"}
         for primitive in self._view.primitives:
             wanted = primitive.target_role != "stopped"
-            nodes = tuple(node for node in primitive.nodes if node in free)[:1]
+            count = len(free) if primitive.clone else 1
+            nodes = tuple(node for node in primitive.nodes if node in free)[:count]
             if not primitive.managed or left_alone & set(primitive.nodes):
                 continue
             if not wanted or not (nodes or free):
                 self.change_primitive(primitive.id, state="stopped", nodes=(), instances=())
+            elif primitive.clone and set(nodes) != set(free):
+                self._start(primitive, tuple(free))
             elif not nodes:
                 self._start(primitive, self._home(primitive, free))
 
@@ -199,7 +211,9 @@ class MemoryEngine:
             primitive.id,
             state="started" if nodes else "stopped",
             nodes=nodes,
-            instances=tuple(InstanceView(node, "started", 0, "", wall_ms) for node in nodes),
+            instances=tuple(
+                InstanceView(node, "started", 0, "", wall_ms, primitive.id) for node in nodes
+            ),
         )
 
     def _reached(self, command: Command) -> Outcome:
@@ -219,6 +233,7 @@ class MemoryEngine:
         )
 
     def _members(self, name: str) -> tuple[PrimitiveView, ...]:
+        name = next((each.member for each in self._view.clones if each.id == name), name)
         group: Iterable[GroupView] = (each for each in self._view.groups if each.id == name)
         names = next((each.members for each in group), (name,))
         return tuple(each for each in self._view.primitives if each.id in names)

@@ -87,7 +87,11 @@ _ELEMENT: Final[tuple[Column[_Cluster], ...]] = (
     constant("RequestedState", 5),
     constant("EnabledDefault", 2),
     constant("AvailableRequestedStates", ()),
-    constant("Types", (2,)),
+    Column(
+        "Types",
+        "2, and 3 if a clone is active on more than one node",
+        lambda c: (2, 3) if any(p.clone and len(p.nodes) > 1 for p in c.view.primitives) else (2,),
+    ),
     Column("ClusterState", "table of states", lambda c: c.state.of_cluster),
     Column(
         "Interconnect",

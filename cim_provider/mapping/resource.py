@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cim_provider.engine import GroupView, PrimitiveView
+from cim_provider.engine import CloneView, GroupView, PrimitiveView
 from cim_provider.mapping.cluster import HIDDEN, cluster_ref, score_text
 from cim_provider.mapping.node import node_ref
 from cim_provider.mapping.rows import (
@@ -38,21 +38,25 @@ from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
 
 PRIMITIVE_CLASS: Final = "HA_PrimitiveResource"
 GROUP_CLASS: Final = "HA_ResourceGroup"
+CLONE_CLASS: Final = "HA_ResourceClone"
+MASTER_CLASS: Final = "HA_MasterSlaveResource"
 ATTRIBUTE_CLASS: Final = "HA_InstanceAttributes"
 STATES: Final = (2, 3, 10, 11)
 """What RequestStateChange carries out: start, stop, restart (two numbers for the same)."""
 _SECRET = re.compile(r"passw|passphrase|secret|token|auth|key$", re.IGNORECASE)
-_WANTED: Final = {"started": 2, "stopped": 3}
-_ROLES: Final = {"started": 3, "stopped": 2}
+_WANTED: Final = {"started": 2, "stopped": 3, "unpromoted": 2, "promoted": 2}
+ROLES: Final = {"stopped": 2, "started": 3, "unpromoted": 4, "promoted": 5}
+"""Numbers of roles; 0 is unset or unknown, 6 means that instances differ."""
+MIXED: Final = 6
 _BAD: Final = ("failed", "blocked")
 
 
 @dataclass(frozen=True, slots=True)
-class _Resource:
-    """A primitive, or a group with its members; a primitive is its own only member."""
+class Resource:
+    """A primitive, or a group or clone with its members; a primitive is its own only member."""
 
     world: World
-    view: PrimitiveView | GroupView
+    view: PrimitiveView | GroupView | CloneView
     members: tuple[PrimitiveView, ...]
     state: State
 
@@ -62,7 +66,13 @@ class _Resource:
         return tuple(dict.fromkeys(node for each in self.members for node in each.nodes))
 
     @property
+    def promoted_on(self) -> tuple[str, ...]:
+        """Names of the nodes where any of it is promoted, each once."""
+        return tuple(dict.fromkeys(node for each in self.members for node in each.promoted))
+
+    @property
     def failed_on(self) -> tuple[str, ...]:
+        """Names of the nodes where any of it has failures, each once."""
         return tuple(
             dict.fromkeys(
                 instance.node
@@ -74,7 +84,7 @@ class _Resource:
 
 
 @dataclass(frozen=True, slots=True)
-class _Primitive(_Resource):
+class _Primitive(Resource):
     primitive: PrimitiveView
 
 
@@ -91,6 +101,11 @@ class _Parameter:
     @property
     def is_secret(self) -> bool:
         return _SECRET.search(self.name) is not None
+
+
+def clone_ref(clone: CloneView) -> Ref:
+    """Return the name of a clone: what has roles is of a class of its own."""
+    return _ref(MASTER_CLASS if clone.is_promotable else CLONE_CLASS, clone.id)
 
 
 def _ref(class_name: str, resource: str) -> Ref:
@@ -121,16 +136,16 @@ def _as_primitive(world: World, view: PrimitiveView) -> _Primitive:
     return _Primitive(world, view, (view,), primitive_state(world, view), view)
 
 
-def _as_group(world: World, view: GroupView) -> _Resource:
+def _as_group(world: World, view: GroupView) -> Resource:
     members = world.members(view)
-    return _Resource(world, view, members, group_state(world, members))
+    return Resource(world, view, members, group_state(world, members))
 
 
 def _primitives(world: World) -> Iterator[_Primitive]:
     return (_as_primitive(world, view) for view in world.view.primitives)
 
 
-def _groups(world: World) -> Iterator[_Resource]:
+def _groups(world: World) -> Iterator[Resource]:
     return (_as_group(world, view) for view in world.view.groups)
 
 
@@ -139,7 +154,7 @@ def _primitive(world: World, identity: tuple[str, ...]) -> _Primitive | None:
     return None if view is None else _as_primitive(world, view)
 
 
-def _group(world: World, identity: tuple[str, ...]) -> _Resource | None:
+def _group(world: World, identity: tuple[str, ...]) -> Resource | None:
     view = world.groups.get(identity[0])
     return None if view is None else _as_group(world, view)
 
@@ -150,20 +165,33 @@ def _parameters(world: World) -> Iterator[_Parameter]:
             yield _Parameter(primitive.id, name, value)
 
 
-def _requested(resource: _Resource) -> int:
+def _requested(resource: Resource) -> int:
     if not resource.view.managed:
         return 9
     return _WANTED.get(resource.view.target_role, 5)
 
 
-def _role(resource: _Resource) -> int:
+def _role_of(world: World, primitive: PrimitiveView) -> int:
+    """Return the highest role that a primitive has anywhere, 0 if it is in none for sure."""
+    if primitive.state == "started" and world.is_promotable(primitive):
+        return ROLES["promoted" if primitive.promoted else "unpromoted"]
+    return ROLES.get(primitive.state, 0)
+
+
+def _role(resource: Resource) -> int:
     if not resource.world.running:
         return 0
-    roles = {_ROLES.get(each.state, 0) for each in resource.members}
-    return roles.pop() if len(roles) == 1 else 0
+    roles = {_role_of(resource.world, each) for each in resource.members}
+    if isinstance(resource.view, CloneView) and resource.view.is_promotable:
+        found = {each.role for part in resource.members for each in part.instances} - {""}
+        if len(found) > 1:
+            return MIXED
+    if not roles or 0 in roles:
+        return 0
+    return roles.pop() if len(roles) == 1 else MIXED
 
 
-def _last_start(resource: _Resource) -> str | None:
+def _last_start(resource: Resource) -> str | None:
     started = (
         instance.started_wall_ms
         for each in resource.members
@@ -173,11 +201,11 @@ def _last_start(resource: _Resource) -> str | None:
     return cim_datetime(max(started, default=0))
 
 
-def _reasons(resource: _Resource) -> tuple[str, ...]:
+def _reasons(resource: Resource) -> tuple[str, ...]:
     return tuple(plain(each.why) for each in resource.members if each.why)
 
 
-_COMMON: Final[tuple[Column[_Resource], ...]] = (
+COMMON: Final[tuple[Column[Resource], ...]] = (
     *ENABLED_COLUMNS,
     Column("Name", "id of the resource", lambda r: r.view.id),
     Column("ElementName", "id of the resource", lambda r: r.view.id),
@@ -207,8 +235,8 @@ _COMMON: Final[tuple[Column[_Resource], ...]] = (
     Column("ResourceStickiness", "stickiness", lambda r: score_text(r.view.stickiness)),
     Column("Stickiness", "stickiness", lambda r: r.view.stickiness),
     Column("Priority", "priority", lambda r: r.view.priority),
-    Column("TargetRole", "target role", lambda r: _ROLES.get(r.view.target_role, 0)),
-    Column("CurrentRole", "state, 0 if members differ", _role),
+    Column("TargetRole", "target role", lambda r: ROLES.get(r.view.target_role, 0)),
+    Column("CurrentRole", "highest role, 6 if members or instances of a clone differ", _role),
     Column(
         "RunningNodes",
         "nodes where it is active",
@@ -230,14 +258,23 @@ _COMMON: Final[tuple[Column[_Resource], ...]] = (
 )
 
 _PRIMITIVE: Final[tuple[Column[_Primitive], ...]] = (
-    *_COMMON,
+    *COMMON,
     Column(
         "ResourceStatus",
         "table of states",
         lambda r: resource_status(r.world, r.primitive),
     ),
     Column("OnStopFail", "on_fail of the stop operation", lambda r: r.primitive.on_stop_fail),
-    Column("ParentId", "id of the group", lambda r: r.primitive.group or None),
+    Column(
+        "ParentId",
+        "id of the group or clone",
+        lambda r: r.primitive.group or r.primitive.clone or None,
+    ),
+    Column(
+        "PromotedNodes",
+        "nodes where it is promoted",
+        lambda r: r.promoted_on if r.world.running else None,
+    ),
     Column(
         "Position",
         "place within the group",
@@ -274,8 +311,8 @@ _PRIMITIVE: Final[tuple[Column[_Primitive], ...]] = (
     ),
 )
 
-_GROUP: Final[tuple[Column[_Resource], ...]] = (
-    *_COMMON,
+_GROUP: Final[tuple[Column[Resource], ...]] = (
+    *COMMON,
     constant("ResourceStatus", "group"),
     Column("Members", "members of the group", lambda r: tuple(each.id for each in r.members)),
     Column(
@@ -288,7 +325,8 @@ _GROUP: Final[tuple[Column[_Resource], ...]] = (
         "members failed or blocked",
         lambda r: sum(m.state in _BAD for m in r.members) if r.world.running else None,
     ),
-    *unfilled("OnStopFail", "ParentId", "Position"),
+    Column("ParentId", "id of the clone", lambda r: _clone_of(r) or None),
+    *unfilled("OnStopFail", "Position"),
 )
 
 _PARAMETER: Final[tuple[Column[_Parameter], ...]] = (
@@ -309,6 +347,11 @@ _PARAMETER: Final[tuple[Column[_Parameter], ...]] = (
 )
 
 
+def _clone_of(resource: Resource) -> str:
+    assert isinstance(resource.view, GroupView), "only groups have these columns"
+    return resource.view.clone
+
+
 def _agent(primitive: PrimitiveView) -> str:
     parts = (primitive.agent_class, primitive.provider, primitive.type)
     return ":".join(part for part in parts if part)
@@ -327,6 +370,11 @@ def _memberships(world: World) -> Iterator[Pair]:
     for group in world.view.groups:
         for place, member in enumerate(world.members(group)):
             yield Pair(group_ref(group.id), primitive_ref(member.id), (("Position", place),))
+    for clone in world.view.clones:
+        if clone.member in world.groups:
+            yield Pair(clone_ref(clone), group_ref(clone.member), (("Position", 0),))
+        elif clone.member in world.primitives:
+            yield Pair(clone_ref(clone), primitive_ref(clone.member), (("Position", 0),))
 
 
 def _sub_resources(world: World) -> Iterator[Pair]:
@@ -334,10 +382,13 @@ def _sub_resources(world: World) -> Iterator[Pair]:
 
 
 def _top_level(world: World) -> Iterator[Pair]:
+    for clone in world.view.clones:
+        yield Pair(cluster_ref(), clone_ref(clone))
     for group in world.view.groups:
-        yield Pair(cluster_ref(), group_ref(group.id))
+        if not group.clone:
+            yield Pair(cluster_ref(), group_ref(group.id))
     for primitive in world.view.primitives:
-        if not primitive.group:
+        if not (primitive.group or primitive.clone):
             yield Pair(cluster_ref(), primitive_ref(primitive.id))
 
 

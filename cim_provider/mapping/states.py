@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from cim_provider.engine import NodeView, PrimitiveView
+from cim_provider.engine import CloneView, InstanceView, NodeView, PrimitiveView
 from cim_provider.mapping.rows import Column, constant, unfilled
 from cim_provider.mapping.world import REACHED, World
 
@@ -183,6 +183,25 @@ GROUP_STATES: Final = {
 """States of a group where it is not simply as its worst member."""
 
 
+CLONE_STATES: Final = {
+    "some instances run": State((3,), 10, 2, "fewer instances run than are wanted"),
+}
+"""States of a clone where it is not simply as its member."""
+
+INSTANCE_STATES: Final = {
+    "unmanaged, started": State((2,), 5, 9, "active, and left alone by the cluster"),
+    "started after a failure": State(
+        (3,), 10, 2, "active after a failure that nobody has cleaned up"
+    ),
+    "started": State((2,), 5, 2, "active"),
+    "stopped": State((6,), 20, 6, "not active after a failure that nobody has cleaned up"),
+    "failed": State((6,), 20, 6, "failed; clean it up once its fault is mended"),
+    "blocked": State((6,), 25, 6, "waits for an operator"),
+    "unknown": State((13,), 25, 0, "not proved to be gone", 3),
+}
+"""States of an instance of a resource on a node by situation."""
+
+
 def _saying(state: State, *parts: str) -> State:
     """Return the state with more to its sentence."""
     return replace(state, text=": ".join((state.text, *(part for part in parts if part))))
@@ -223,7 +242,7 @@ def _situation(primitive: PrimitiveView) -> str:
     if not primitive.managed and primitive.state in ("started", "stopped"):
         return f"unmanaged, {primitive.state}"
     if primitive.state == "started":
-        if len(primitive.nodes) > 1:
+        if len(primitive.nodes) > 1 and not primitive.clone:
             return "active on several nodes"
         return "started after a failure" if fail_count(primitive) else "started"
     if primitive.state == "stopped" and primitive.target_role == "stopped":
@@ -240,7 +259,10 @@ def resource_status(world: World, primitive: PrimitiveView) -> str:
     if primitive.state in ("failed", "blocked"):
         return "failed"
     if primitive.state in ("started", "stopping"):
-        return "multi-running" if len(primitive.nodes) > 1 else "running"
+        if world.is_promotable(primitive):
+            return "running (Master)" if primitive.promoted else "running (Slave)"
+        is_several = len(primitive.nodes) > 1 and not primitive.clone
+        return "multi-running" if is_several else "running"
     return "not running"
 
 
@@ -260,6 +282,36 @@ def group_state(world: World, members: tuple[PrimitiveView, ...]) -> State:
         return GROUP_STATES["some members run, others cannot"]
     order = (0, 25, 20, 10, 5)
     return min(states, key=lambda each: (order.index(each.health), each.operational == (2,)))
+
+
+def instances_running(members: tuple[PrimitiveView, ...]) -> int:
+    """Return how many instances of a clone run: of a group all of its members must."""
+    return min(
+        (sum(each.state == "started" for each in member.instances) for member in members),
+        default=0,
+    )
+
+
+def clone_state(world: World, clone: CloneView, members: tuple[PrimitiveView, ...]) -> State:
+    """Return the state of a clone: that of its member, degraded if too few instances run."""
+    state = group_state(world, members)
+    running = instances_running(members)
+    if state.operational == (2,) and 0 < running < clone.instances_wanted:
+        text = f"{running} of {clone.instances_wanted}"
+        return _saying(CLONE_STATES["some instances run"], text)
+    return state
+
+
+def instance_state(world: World, primitive: PrimitiveView, instance: InstanceView) -> State:
+    """Return the state of a primitive on one node."""
+    if (state := outside(world)) is not None:
+        return state if world.answering else replace(state, health=0)
+    situation = instance.state
+    if situation == "started" and not primitive.managed:
+        situation = "unmanaged, started"
+    elif situation == "started" and instance.fail_count:
+        situation = "started after a failure"
+    return INSTANCE_STATES.get(situation, INSTANCE_STATES["unknown"])
 
 
 def cluster_state(world: World) -> State:

@@ -7,7 +7,9 @@ from typing import Final
 
 from cim_provider.mapping import (
     capabilities,
+    clones,
     cluster,
+    copies,
     interop,
     jobs,
     namespaces,
@@ -24,6 +26,8 @@ ROWS: Final[tuple[ClassRow, ...]] = (
     *cluster.ROWS,
     *node.ROWS,
     *resource.ROWS,
+    *clones.ROWS,
+    *copies.ROWS,
     *software.ROWS,
     *jobs.ROWS,
     *capabilities.ROWS,
@@ -36,6 +40,7 @@ ROWS: Final[tuple[ClassRow, ...]] = (
 ASSOCIATIONS: Final[tuple[AssociationRow, ...]] = (
     *node.ASSOCIATIONS,
     *resource.ASSOCIATIONS,
+    *copies.ASSOCIATIONS,
     *software.ASSOCIATIONS,
     *capabilities.ASSOCIATIONS,
     *interop.ASSOCIATIONS,

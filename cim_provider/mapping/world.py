@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Final, Protocol, TypeVar
 
 from cim_provider.engine import (
+    CloneView,
     ClusterView,
     EngineState,
     GroupView,
@@ -104,6 +105,23 @@ class World:
     def groups(self) -> Mapping[str, GroupView]:
         """Return the groups by id."""
         return {each.id: each for each in self.view.groups}
+
+    @cached_property
+    def clones(self) -> Mapping[str, CloneView]:
+        """Return the clones by id."""
+        return {each.id: each for each in self.view.clones}
+
+    def is_promotable(self, primitive: PrimitiveView) -> bool:
+        """Return whether instances of a primitive have roles."""
+        clone = self.clones.get(primitive.clone)
+        return clone is not None and clone.is_promotable
+
+    def copied(self, clone: CloneView) -> tuple[PrimitiveView, ...]:
+        """Return the primitives of which a clone runs several instances, in order."""
+        group = self.groups.get(clone.member)
+        if group is not None:
+            return self.members(group)
+        return (self.primitives[clone.member],) if clone.member in self.primitives else ()
 
     def members(self, group: GroupView) -> tuple[PrimitiveView, ...]:
         """Return the primitives of a group, in its order."""

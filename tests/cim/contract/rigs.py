@@ -7,10 +7,12 @@ n1, a primitive `db` on n2. A rig changes the cluster behind the engine's back.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from cim_provider.engine import (
+    CloneView,
     ClusterEngine,
     ClusterView,
     EngineState,
@@ -23,6 +25,9 @@ from cim_provider.engines.ha_core import HaCoreEngine
 from cim_provider.engines.memory import MemoryEngine
 from ha_core import commands
 from ha_core.commands import Outcome
+from ha_core.config.model import Clone, Role
+from ha_core.ids import NodeName, ResourceId
+from ha_core.status import Instance, InstanceState
 from tests.fake_cluster import WALL_MS, FakeCluster, served
 
 
@@ -33,6 +38,10 @@ class Rig(Protocol):
 
     def lose_quorum(self) -> None:
         """Let the cluster lose quorum."""
+        ...
+
+    def clone_db(self) -> None:
+        """Let the database be a clone `dbs` with roles on n1, promoted, and n2."""
         ...
 
     async def stop(self) -> None:
@@ -58,6 +67,24 @@ class MemoryRig:
     def lose_quorum(self) -> None:
         """See `Rig`."""
         self.memory.become(quorate=False)
+
+    def clone_db(self) -> None:
+        """See `Rig`."""
+        roles = {"n1": "promoted", "n2": "unpromoted"}
+        self.memory.change_primitive(
+            "db",
+            nodes=tuple(roles),
+            clone="dbs",
+            promoted=("n1",),
+            instances=tuple(
+                InstanceView(node, "started", id="db", role=role, promotion_score=10)
+                for node, role in roles.items()
+            ),
+        )
+        clone = CloneView(
+            "dbs", "db", is_promotable=True, notifies=True, instances_wanted=2, instances_max=2
+        )
+        self.memory.become(clones=(clone,))
 
     async def stop(self) -> None:
         """See `Rig`."""
@@ -114,6 +141,39 @@ class HaCoreRig:
     def lose_quorum(self) -> None:
         """See `Rig`."""
         self.cluster.become(quorate=False)
+
+    def clone_db(self) -> None:
+        """See `Rig`."""
+        before = self.cluster.now
+        roles = {"n1": Role.PROMOTED, "n2": Role.UNPROMOTED}
+        name, others = ResourceId("db"), before.resources[1:]
+        clone = Clone(ResourceId("dbs"), name, instances_max=2, promotable=True, notify=True)
+        nodes = tuple(
+            replace(
+                status,
+                instances=(
+                    *(each for each in status.instances if each.resource != name),
+                    *(
+                        Instance(name, InstanceState.STARTED, role=role, promotion_score=10)
+                        for node, role in roles.items()
+                        if node == status.name
+                    ),
+                ),
+            )
+            for status in before.instances
+        )
+        changed = replace(
+            before.resources[0],
+            nodes=tuple(NodeName(node) for node in roles),
+            clone=clone.id,
+            promoted=(NodeName("n1"),),
+            role="Promoted",
+        )
+        self.cluster.become(
+            configuration=replace(before.configuration, clones=(clone,)),
+            resources=(changed, *others),
+            instances=nodes,
+        )
 
     def stall(self) -> None:
         """See `Rig`."""

@@ -113,6 +113,27 @@ def managed(view: ClusterView) -> dict[str, bool]:
     return {each.id: each.managed for each in view.primitives}
 
 
+def test_clone_shows_its_roles_and_instances_on_each_node(on: Try) -> None:
+    async def test(rig: Rig) -> None:
+        rig.clone_db()
+        view = await until(rig, lambda view: bool(view.clones))
+        (clone,) = view.clones
+        assert (clone.id, clone.member, clone.is_promotable, clone.notifies) == (
+            *("dbs", "db"),
+            True,
+            True,
+        )
+        assert (clone.instances_max, clone.instances_wanted, clone.node_max) == (2, 2, 1)
+        db = next(each for each in view.primitives if each.id == "db")
+        assert (db.clone, db.nodes, db.promoted) == ("dbs", ("n1", "n2"), ("n1",))
+        assert [(i.node, i.id, i.role, i.promotion_score) for i in db.instances] == [
+            ("n1", "db", "promoted", 10),
+            ("n2", "db", "unpromoted", 10),
+        ]
+
+    on(test)
+
+
 @pytest.mark.parametrize(
     ("command", "reached"),
     [

@@ -61,6 +61,8 @@ def test_node_leads_to_its_cluster_its_resources_and_its_capabilities(
         cluster_path(),
         resource_path("ip"),
         resource_path("server"),
+        path("HA_ResourceInstance", InstanceID="LinuxHA:rsc:n1:ip"),
+        path("HA_ResourceInstance", InstanceID="LinuxHA:rsc:n1:server"),
         NODE_CAPABILITIES,
     ]
 
@@ -77,8 +79,8 @@ def test_cluster_leads_to_everything_that_it_is_made_of(provider: Provider) -> N
 def test_every_object_comes_once_however_many_ways_lead_to_it(provider: Provider) -> None:
     found = associated(provider, cluster_path(), result_class="HA_ClusterNode")
     assert len(found) == len(set(found)) == 4
-    assert len(referring(provider, node_path("n2"), assoc_class="CIM_Dependency")) == 2
-    assert len(referring(provider, node_path("n2"))) == 4
+    assert len(referring(provider, node_path("n2"), assoc_class="CIM_Dependency")) == 3
+    assert len(referring(provider, node_path("n2"))) == 5
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,10 @@ def test_filters_of_associators(
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [
-        ({"assoc_class": "CIM_HostedDependency"}, ["HA_HostedResource"] * 2),
+        (
+            {"assoc_class": "CIM_HostedDependency"},
+            ["HA_HostedResource"] * 2 + ["HA_InstanceOnNode"] * 2,
+        ),
         ({"assoc_class": "HA_HostedResource", "role": "ANTECEDENT"}, ["HA_HostedResource"] * 2),
         ({"role": "Dependent"}, []),
         ({"role": "PartComponent"}, ["HA_ComponentCS"]),

@@ -203,9 +203,13 @@ def test_superclass_gives_the_instances_of_its_subclasses(provider: Provider) ->
         *["HA_PrimitiveResource"] * 4,
         "HA_ResourceGroup",
     ]
-    assert set(names(provider, "CIM_HostedDependency")) == {"HA_HostedResource"}
+    assert set(names(provider, "CIM_HostedDependency")) == {
+        "HA_HostedResource",
+        "HA_InstanceOnNode",
+    }
     assert set(names(provider, "CIM_Dependency")) == {
         "HA_HostedResource",
+        "HA_InstanceOnNode",
         "HA_ParticipatingNode",
         "HA_SubResource",
     }

@@ -12,6 +12,7 @@ import pytest
 import pywbem
 
 from cim_provider.engine import (
+    CloneView,
     ClusterView,
     EngineState,
     GroupView,
@@ -111,6 +112,74 @@ def cluster(**changes: object) -> ClusterView:
     return replace(made, **changes)  # type: ignore[arg-type]  # fields by their names
 
 
+def copy(node: str, name: str, **changes: object) -> InstanceView:
+    """Return an instance that is started."""
+    made = InstanceView(node, "started", started_wall_ms=WALL_MS, id=name)
+    return replace(made, **changes)  # type: ignore[arg-type]  # fields by their names
+
+
+def _part(name: str, clone: str, **changes: object) -> PrimitiveView:
+    """Return a primitive of a clone, active on n1 and n2."""
+    nodes = ("n1", "n2")
+    parts = tuple(copy(node, name) for node in nodes)
+    started = {"nodes": nodes, "state": "started", "target_role": "started", "instances": parts}
+    return primitive(name, clone=clone, **{**started, **changes})
+
+
+def _store() -> PrimitiveView:
+    """Return the primitive that has roles."""
+    scores = {"promotion_score": 10, "placement_score": 5}
+    parts = (
+        copy("n1", "store", role="promoted", **scores),
+        copy("n2", "store", role="unpromoted", **scores),
+    )
+    return _part("store", "stores", promoted=("n1",), instances=parts)
+
+
+def _worker() -> PrimitiveView:
+    """Return the primitive whose instances have numbers; one has failed."""
+    failed = copy(
+        "n2",
+        "worker:2",
+        state="failed",
+        fail_count=2,
+        failed_wall_ms=WALL_MS,
+        failure="monitor gave exit code 1: error",
+    )
+    parts = (copy("n1", "worker:0"), copy("n1", "worker:1"), failed)
+    return _part("worker", "workers", instances=parts)
+
+
+def cloned(**changes: object) -> ClusterView:
+    """Return a cluster with a clone, one with roles, one of a group and one with numbers."""
+    cells = CloneView("cells", "cell", description="the cells", instances_wanted=3, instances_max=3)
+    stack = CloneView("stack", "base", instances_wanted=2, instances_max=2, is_ordered=True)
+    stores = CloneView(
+        "stores",
+        "store",
+        target_role="promoted",
+        description="the stores",
+        instances_wanted=2,
+        instances_max=2,
+        is_promotable=True,
+        notifies=True,
+    )
+    workers = CloneView(
+        "workers", "worker", instances_wanted=3, instances_max=3, node_max=2, is_unique=True
+    )
+    made = cluster(
+        primitives=(
+            _part("cell", "cells"),
+            _part("disk", "stack", group="base", position=1),
+            _store(),
+            _worker(),
+        ),
+        groups=(GroupView("base", ("disk",), target_role="started", clone="stack"),),
+        clones=(cells, stack, stores, workers),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # fields by their names
+
+
 def never_seen() -> ClusterView:
     """Return what an engine shows that has never reached its cluster."""
     return ClusterView("0", EngineState.NOT_ANSWERING, "", "", "")
@@ -161,6 +230,8 @@ def all_views() -> Iterator[tuple[str, ClusterView]]:
             )
         ),
     )
+    yield "clones of every kind", cloned()
+    yield "clones not asked", cloned(engine=EngineState.NOT_ANSWERING)
     failed = InstanceView("n1", "failed", 1_000_000, "start gave exit code 1: *** ERROR ***")
     yield (
         "failures, active twice, an exhausted time",

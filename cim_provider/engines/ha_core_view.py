@@ -1,0 +1,275 @@
+"""What a snapshot of Beatkeeper's cluster means in the provider's words.
+
+Owns: that translation, a pure function. Knows neither daemon nor CIM.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeVar
+
+from cim_provider.engine import (
+    CloneView,
+    ClusterView,
+    EngineState,
+    GroupView,
+    InstanceView,
+    NodeView,
+    PrimitiveView,
+)
+from ha_core.config.model import (
+    Clone,
+    Configuration,
+    Group,
+    Link,
+    Medium,
+    Meta,
+    Primitive,
+)
+from ha_core.config.units import hosts, plain
+from ha_core.fencing.rules import can_fence
+from ha_core.ids import INFINITY, NodeName, ResourceId
+from ha_core.snapshot import ClusterSnapshot, NodeSummary, ResourceSummary
+from ha_core.status import Instance, InstanceState
+
+CAPABILITIES: Final = frozenset({"restart", "standby", "start", "stop"})
+_SHOWN: Final = frozenset(
+    {
+        InstanceState.STARTED,
+        InstanceState.FAILED,
+        InstanceState.BLOCKED,
+        InstanceState.UNCERTAIN,
+    }
+)
+_T = TypeVar("_T")
+
+
+def view_of(snapshot: ClusterSnapshot, version: str, product: str) -> ClusterView:
+    """Return what a snapshot says, in the provider's words."""
+    configuration = snapshot.configuration
+    options = configuration.options
+    return ClusterView(
+        version=version,
+        engine=EngineState.RUNNING,
+        name=configuration.name,
+        product_version=product,
+        local_node=snapshot.local,
+        revision=snapshot.revision,
+        coordinator=snapshot.coordinator or "",
+        term=snapshot.term,
+        quorate=snapshot.quorate,
+        votes=snapshot.votes,
+        votes_expected=snapshot.votes_expected,
+        votes_needed=snapshot.votes_needed,
+        votes_missing=tuple(snapshot.votes_missing),
+        outlook=snapshot.outlook,
+        awaited=tuple(snapshot.awaited),
+        maintenance=options.maintenance,
+        symmetric=options.symmetric,
+        no_quorum_policy=str(options.no_quorum_policy),
+        dead_after_ms=snapshot.timers.dead_after_ms,
+        heartbeat_ms=snapshot.timers.beat_ms,
+        default_stickiness=configuration.defaults.meta.stickiness or 0,
+        last_change_author=snapshot.last_author,
+        last_change_wall_ms=snapshot.last_change_wall_ms,
+        pending_actions=len(snapshot.pending),
+        nodes=tuple(_node(item, snapshot) for item in snapshot.nodes),
+        primitives=_primitives(snapshot),
+        groups=tuple(
+            _group(item, configuration)
+            for item in sorted(configuration.groups, key=lambda group: group.id)
+        ),
+        clones=tuple(
+            _clone(item, configuration)
+            for item in sorted(configuration.clones, key=lambda clone: clone.id)
+        ),
+        links=tuple(_link(item, configuration) for item in configuration.links),
+        media=tuple(str(item.medium) for item in configuration.links),
+        ping_targets=tuple((item.name, item.hosts) for item in configuration.ping.targets),
+        capabilities=CAPABILITIES,
+    )
+
+
+def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeView:
+    desired = snapshot.configuration.node(item.name)
+    return NodeView(
+        name=item.name,
+        state=item.state,
+        is_coordinator=item.name == snapshot.coordinator,
+        is_voter=item.voter,
+        is_witness=item.witness,
+        is_local=item.name == snapshot.local,
+        unclean=item.unclean,
+        generation=item.generation,
+        addresses=tuple(address.host for address in desired.addresses) if desired else (),
+        attributes=(*(desired.attributes if desired else ()), *_reach(item, snapshot)),
+        links_down=tuple(
+            str(link.link) for link in snapshot.links if link.peer == item.name and not link.up
+        ),
+        can_fence=can_fence(snapshot.configuration, item.name, power=True),
+        fenced_by=item.fenced_by,
+    )
+
+
+def _reach(item: NodeSummary, snapshot: ClusterSnapshot) -> tuple[tuple[str, str], ...]:
+    """Return the attribute that rules compare, where it is known."""
+    known = item.connectivity
+    if known is None or known.fault:
+        return ()
+    return (("connectivity", str(len(known.reached) * snapshot.configuration.ping.multiplier)),)
+
+
+def _link(link: Link, configuration: Configuration) -> str:
+    ends = [
+        f"{node.name} {address.host}"
+        + ("" if link.medium is Medium.SERIAL else f" port {address.port or link.port}")
+        for node in configuration.nodes
+        for address in node.addresses
+        if address.link == link.name
+    ]
+    return f"{link.name}: {', '.join(ends)}"
+
+
+def _group(group: Group, configuration: Configuration) -> GroupView:
+    clone = next((item for item in configuration.clones if item.member == group.id), None)
+    metas = (group.meta, clone.meta if clone else Meta(), configuration.defaults.meta)
+    return GroupView(
+        id=group.id,
+        members=group.members,
+        managed=_first((meta.managed for meta in metas), True)
+        and not configuration.options.maintenance,
+        target_role=str(_first((meta.target_role for meta in metas), "")),
+        stickiness=_first((meta.stickiness for meta in metas), 0),
+        priority=_first((meta.priority for meta in metas), 0),
+        description=group.description,
+        clone=clone.id if clone else "",
+    )
+
+
+def _clone(clone: Clone, configuration: Configuration) -> CloneView:
+    metas = (clone.meta, configuration.defaults.meta)
+    nodes = hosts(configuration)
+    limit = nodes if clone.instances_max is None else clone.instances_max
+    return CloneView(
+        id=clone.id,
+        member=clone.member,
+        managed=_first((meta.managed for meta in metas), True)
+        and not configuration.options.maintenance,
+        target_role=str(_first((meta.target_role for meta in metas), "")),
+        stickiness=_first((meta.stickiness for meta in metas), 0),
+        priority=_first((meta.priority for meta in metas), 0),
+        description=clone.description,
+        instances_wanted=min(limit, nodes * clone.node_max),
+        instances_max=limit,
+        instances_min=clone.instances_min,
+        node_max=clone.node_max,
+        is_unique=clone.unique,
+        is_promotable=clone.promotable,
+        promoted_max=clone.promoted_max,
+        promoted_node_max=clone.promoted_node_max,
+        is_interleaved=clone.interleave,
+        is_ordered=clone.ordered,
+        notifies=clone.notify,
+    )
+
+
+def _primitives(snapshot: ClusterSnapshot) -> tuple[PrimitiveView, ...]:
+    instances = _instances(snapshot)
+    defined = {item.id: item for item in snapshot.configuration.primitives}
+    groups = {name: group for group in snapshot.configuration.groups for name in group.members}
+    clones = {clone.id: clone for clone in snapshot.configuration.clones}
+    return tuple(
+        _primitive(
+            item,
+            defined[item.id],
+            groups.get(item.id),
+            (
+                clones[item.clone].meta if item.clone in clones else Meta(),
+                snapshot.configuration.defaults.meta,
+            ),
+            tuple(instances.get(item.id, ())),
+        )
+        for item in snapshot.resources
+        if item.id in defined
+    )
+
+
+def _primitive(
+    item: ResourceSummary,
+    primitive: Primitive,
+    group: Group | None,
+    inherited: tuple[Meta, ...],
+    instances: tuple[InstanceView, ...],
+) -> PrimitiveView:
+    metas = (primitive.meta, group.meta if group else Meta(), *inherited)
+    threshold = _first((meta.migration_threshold for meta in metas), INFINITY)
+    return PrimitiveView(
+        id=item.id,
+        agent_class=str(primitive.agent.agent_class),
+        provider=primitive.agent.provider,
+        type=primitive.agent.type,
+        state=item.state,
+        nodes=item.nodes,
+        group=group.id if group else "",
+        position=group.members.index(item.id) + 1 if group else 0,
+        managed=item.managed,
+        target_role=item.target,
+        stickiness=_first((meta.stickiness for meta in metas), 0),
+        priority=_first((meta.priority for meta in metas), 0),
+        migration_threshold=0 if threshold >= INFINITY else threshold,
+        failure_timeout_ms=_first((meta.failure_timeout_ms for meta in metas), 0),
+        guard=item.guard,
+        takeover_wait_ms=item.takeover_wait_ms,
+        guard_text=item.guard_text,
+        shorter=item.shorter,
+        instances=instances,
+        parameters=primitive.parameters,
+        description=primitive.description,
+        on_stop_fail=str(
+            _first(
+                (each.on_fail for each in primitive.operations if each.action == "stop"), "block"
+            )
+        ),
+        why=item.why,
+        clone=item.clone or "",
+        promoted=item.promoted,
+    )
+
+
+def _instances(snapshot: ClusterSnapshot) -> dict[ResourceId, list[InstanceView]]:
+    found: dict[ResourceId, list[InstanceView]] = {}
+    scores = {item.resource: dict(item.scores) for item in snapshot.decisions}
+    for status in snapshot.instances:
+        for item in status.instances:
+            if item.state in _SHOWN or item.fail_count:
+                shown = _instance(status.name, item, scores)
+                found.setdefault(plain(item.resource), []).append(shown)
+    return found
+
+
+def _instance(
+    node: NodeName, item: Instance, scores: Mapping[ResourceId, Mapping[NodeName, int]]
+) -> InstanceView:
+    return InstanceView(
+        node=node,
+        state=str(item.state),
+        fail_count=item.fail_count,
+        failure=_failure(item),
+        started_wall_ms=item.started_wall_ms or 0,
+        id=item.resource,
+        role=str(item.role or ""),
+        promotion_score=item.promotion_score,
+        placement_score=(scores.get(item.resource) or scores.get(plain(item.resource), {})).get(
+            node
+        ),
+        failed_wall_ms=item.failure.at_wall_ms if item.failure else 0,
+    )
+
+
+def _failure(item: Instance) -> str:
+    failure = item.failure
+    if failure is None:
+        return ""
+    return f"{failure.action} gave exit code {failure.exit_code}: {failure.reason}"
+
+
+def _first(values: Iterable[_T | None], otherwise: _T) -> _T:
+    return next((value for value in values if value is not None), otherwise)
