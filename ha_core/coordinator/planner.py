@@ -11,6 +11,7 @@ from ha_core.config.model import Configuration, Exclusivity
 from ha_core.config.units import may_share, plain, unit, units, units_of
 from ha_core.coordinator import ends
 from ha_core.coordinator.ahead import Ahead
+from ha_core.coordinator.former import Former
 from ha_core.coordinator.record import Lost
 from ha_core.coordinator.roster import Roster
 from ha_core.fencing.rules import unfenced_by
@@ -34,6 +35,7 @@ class Planner:
         """Begin with what the coordinator before is known to have seen."""
         self.executor = Executor(term)
         self.ahead = Ahead()
+        self._former = Former()
         self._notices = Notices()
         self._scheduler = Scheduler()
         self.transition = Transition()
@@ -95,7 +97,14 @@ class Planner:
             named = {item.id: item for item in parts}
             steered = self._notices.steer(steered, status, named, self.executor.is_open)
         orders = self.executor.next_orders(
-            steered, status, self.incidents, now_ms, doubles, self._ours, promotable
+            steered,
+            status,
+            self.incidents,
+            now_ms,
+            doubles,
+            self._ours,
+            promotable,
+            self._former.held(status, configuration, {item.id for item in parts}),
         )
         self._notices.ordered(ActionKey(o.resource, o.kind, o.node) for o in orders)
         self._intend(status, orders)

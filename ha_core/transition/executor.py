@@ -20,6 +20,7 @@ ORDERS_PER_TERM = 1_000_000_000
 """Order ids of a term begin at term times this, so that they grow across coordinators."""
 
 _PENDING_WORD = {kind: str(kind) for kind in ActionKind} | {ActionKind.PROBE: "monitor"}
+_BEGINS = (ActionKind.START, ActionKind.PROMOTE, ActionKind.MIGRATE_FROM)
 _COMING_OR_GOING = ("start", "stop", "migrate_from")
 _ACTIVE = (
     InstanceState.STARTED,
@@ -121,15 +122,19 @@ class Executor:
         doubles: Set[ResourceId] = frozenset(),
         ours: Set[ResourceId] = frozenset(),
         promotable: Mapping[ResourceId, int] = MappingProxyType({}),
+        held: Set[ResourceId] = frozenset(),
     ) -> list[OpenOrder]:
         """Return the orders to give now, in plan order; they are remembered as open.
 
         `doubles`: what may run on several nodes at once without harm. `ours`:
         what ran in this cluster until now. `promotable`: how many may be
-        promoted at once, by the primitive's plain id.
+        promoted at once, by the primitive's plain id. `held`: primitives that
+        may run under a name that they had before: nothing of them begins.
         """
         given = []
         for action in transition.actions:
+            if action.key.kind in _BEGINS and plain(action.key.resource) in held:
+                continue
             if not action.after and self._may(action, status, doubles, promotable):
                 incident = incidents.get(action.key.resource, "")
                 given.append(self._open(action, incident, now_ms, ours))

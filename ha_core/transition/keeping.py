@@ -6,7 +6,7 @@ Owns: both, as pure functions over the node's primitives.
 from collections.abc import Collection, Mapping
 
 from ha_core.config.model import Configuration
-from ha_core.config.units import unit
+from ha_core.config.units import plain, unit
 from ha_core.effects import LocalState
 from ha_core.ids import ResourceId
 from ha_core.status import Instance, InstanceState
@@ -33,5 +33,5 @@ def kept(items: Mapping[ResourceId, Local], configuration: Configuration) -> Loc
 def stop_sequence(configuration: Configuration, known: Collection[ResourceId]) -> list[ResourceId]:
     """Return resources so that members of groups come last first."""
     in_groups = [m for group in configuration.groups for m in reversed(group.members)]
-    first = [resource for resource in in_groups if resource in known]
-    return first + sorted(set(known) - set(first))
+    position = {member: number for number, member in enumerate(in_groups)}
+    return sorted(known, key=lambda name: (position.get(plain(name), len(position)), name))

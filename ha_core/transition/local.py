@@ -140,7 +140,7 @@ class LocalResources:
             self._update(local, promotion_score=event.promotion.score)
         needs_lease = running.action in NEEDS_LEASE and not codes.is_success(event.exit_code)
         if needs_lease and (now_ms >= lease_until_ms or event.reason == LEASE_RAN_OUT):
-            output += [] if running.is_cancelled else self._cut_off(local, event)
+            output += [] if running.is_cancelled else self._cut_off(local, running, event)
         elif not running.is_cancelled and (running.order or now_ms < lease_until_ms):
             # What a monitor misses without a lease, the guard may have ended: the next one tells.
             output += self._result(local, running, event, wall_ms, now_ms)
@@ -235,13 +235,13 @@ class LocalResources:
             case _:
                 return self._monitored(local, running, event, wall_ms)
 
-    def _cut_off(self, local: Local, event: OperationDone) -> list[Effect | Happened]:
+    def _cut_off(self, local: Local, ran: Running, end: OperationDone) -> list[Effect | Happened]:
         """The guard ends a start with the lease, or it never began: no fault of the resource."""
-        if event.reason == LEASE_RAN_OUT:
+        if end.reason == LEASE_RAN_OUT and ran.action == "start":
             return []
         self._update(local, state=InstanceState.FAILED)
-        text = telling.cut_off(local.instance.resource)
-        return [Happened("resource-failed", local.instance.resource, text, "", local.incident)]
+        name = local.instance.resource
+        return [Happened("resource-failed", name, telling.cut_off(name), "", local.incident)]
 
     def _started(
         self,
@@ -308,6 +308,7 @@ class LocalResources:
                     local, "monitor", event.exit_code, wrong, running.on_fail, wall_ms
                 )
             if state is not InstanceState.STOPPED:
+                self._update(local, role=local.instance.role or role)  # it may have none yet
                 return []
             self._update(local, state=InstanceState.STARTED, started_wall_ms=wall_ms, role=role)
             return [Happened("resource-found", resource, f"{resource} was started by somebody")]

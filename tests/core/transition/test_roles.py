@@ -8,11 +8,12 @@ from ha_core.config.choices import AgentClass, OnFail, Role
 from ha_core.config.model import AgentRef, Clone, Configuration, Group, Operation, Primitive
 from ha_core.config.units import plain, unit, units
 from ha_core.effects import LocalState, RunOperation
-from ha_core.events import OperationDone, Promotion
+from ha_core.events import LEASE_RAN_OUT, OperationDone, Promotion
 from ha_core.ids import NodeName, ResourceId
 from ha_core.messages import Order
 from ha_core.policy.transition import ActionKind
 from ha_core.status import Instance, InstanceState
+from ha_core.transition.keeping import stop_sequence
 from ha_core.transition.local import LocalResources
 
 DB = ResourceId("db")
@@ -250,3 +251,34 @@ def test_units_are_primitives_and_instances_by_name() -> None:
     assert found.copy.number == 1
     assert [unit(whole, ResourceId(name)) for name in ("b:2", "b", "c:0", "d")] == [None] * 4
     assert plain(ResourceId("b:1")) == "b"
+
+
+def test_what_becomes_promotable_while_it_runs_has_a_role_with_its_next_monitor() -> None:
+    bench = Bench(cloned(promotable=False))
+    bench.do(ActionKind.START)
+    bench.local.configure(cloned(), 0)
+    assert bench.instance().role is None
+    assert bench.due(10_000)
+    bench.end(0)
+    assert bench.instance().role is Role.UNPROMOTED
+
+
+@pytest.mark.parametrize("kind", [ActionKind.PROMOTE, ActionKind.MIGRATE_FROM])
+def test_what_may_be_half_done_as_the_lease_ends_is_neither_stopped_nor_well(
+    kind: ActionKind,
+) -> None:
+    bench = Bench(cloned())
+    bench.do(*((ActionKind.START, 0) if kind is ActionKind.PROMOTE else (ActionKind.PROBE, 7)))
+    running = bench.order(kind, peer="n2")[0].operation_id
+    bench.local.done(OperationDone(running, 1, reason=LEASE_RAN_OUT), 1, LEASE_MS, 0)
+    after = bench.instance()
+    assert (after.state, after.role, after.failure) == (InstanceState.FAILED, None, None)
+
+
+def test_instances_of_a_unique_clone_of_a_group_stop_last_first() -> None:
+    a, b = ResourceId("a"), ResourceId("b")
+    whole = Configuration(
+        primitives=(primitive("a"), primitive("b")), groups=(Group(ResourceId("g"), (a, b)),)
+    )
+    names = [ResourceId(name) for name in ("a:0", "a:1", "b:0", "b:1", "z")]
+    assert stop_sequence(whole, names) == ["b:0", "b:1", "a:0", "a:1", "z"]
