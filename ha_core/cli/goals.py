@@ -99,7 +99,10 @@ def left(resource: str, node: str | None, target: str | None = None) -> Goal:
     def moved(item: ResourceSummary) -> bool:
         if node is not None and node in item.nodes:
             return False
-        return item.state == "started" and (target is None or target in item.nodes)
+        is_there = target is None or target in item.nodes
+        # In the middle of a live migration it is on both nodes.
+        is_over = item.clone is not None or len(item.nodes) == 1
+        return item.state == "started" and is_there and is_over
 
     return _all(resource, moved, explain=True)
 

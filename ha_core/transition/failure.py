@@ -128,7 +128,8 @@ def failed(
         state = InstanceState.BLOCKED
     elif policy is OnFail.IGNORE and is_started:
         state = InstanceState.STARTED
-    role = Role.PROMOTED if action == "promote" else before.role  # half of it may be done
+    # Half of it may be done; and a demotion that failed is not tried for ever: a stop comes next.
+    role = {"promote": Role.PROMOTED, "demote": None}.get(action, before.role)
     return replace(before, state=state, fail_count=count, failure=record, role=role)
 
 

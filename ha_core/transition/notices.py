@@ -124,11 +124,17 @@ class Notices:
         if one.phase is Phase.PRE and not one.waiting:
             one.phase = Phase.OPEN
         if one.phase is Phase.OPEN:
-            left = any(a.key.kind is one.task for a in due)
-            if left or any(is_open(spot) for spot in one.about):
+            if any(is_open(spot) for spot in one.about) or _goes_on(one, due):
                 return one
             one.phase, one.waiting, one.sent = Phase.POST, set(active), set()
         return one if one.waiting or one.phase is not Phase.POST else None
+
+
+def _goes_on(one: Round, due: list[Action]) -> bool:
+    """Return whether the round's task can go on; what must come before it has a round first."""
+    ready = {a.key.kind for a in due if not a.after}
+    earlier = TASKS[: TASKS.index(one.task)]
+    return one.task in ready and not ready & set(earlier)
 
 
 def _begun(due: list[Action], active: set[Spot]) -> Round | None:

@@ -115,6 +115,23 @@ def test_next_task_waits_until_the_round_before_it_is_over() -> None:
     assert bench.plan(promote) == ["promote n1"]
 
 
+def test_round_whose_task_has_failed_makes_way_for_what_must_come_before_it() -> None:
+    bench = Bench(n1=Role.UNPROMOTED, n2=Role.UNPROMOTED)
+    bench.plan(action(PROMOTE, "n1"))
+    bench.answer()
+    assert bench.plan(action(PROMOTE, "n1")) == ["promote n1"]
+    bench.answer(n1=Role.PROMOTED)
+    demote = action(ActionKind.DEMOTE, "n1")
+    again = (demote, action(PROMOTE, "n2", demote.key))
+    assert bench.plan(*again) == ["notify n1", "notify n2"]
+    assert {words["type"] for words in bench.told.values()} == {"post"}
+    bench.answer()
+    assert bench.plan(*again) == ["notify n1", "notify n2"]
+    assert {words["operation"] for words in bench.told.values()} == {"demote"}
+    bench.answer()
+    assert bench.plan(*again) == ["demote n1"]
+
+
 def test_who_does_not_answer_holds_up_the_round_until_its_node_is_lost() -> None:
     bench = Bench(n1=Role.UNPROMOTED, n3=Role.UNPROMOTED)
     start = action(START, "n2")

@@ -115,6 +115,14 @@ def test_promotion_needs_a_running_lease_and_demotion_does_not() -> None:
     assert [item.not_after_ms for item in bench.order(ActionKind.DEMOTE, now_ms=LEASE_MS)] == [None]
 
 
+def test_demotion_that_failed_is_followed_by_a_stop_and_not_by_another() -> None:
+    bench = Bench(cloned())
+    bench.do(ActionKind.START)
+    bench.do(ActionKind.PROMOTE)
+    assert bench.do(ActionKind.DEMOTE, 7) == ["resource-failed"]
+    assert (bench.instance().state, bench.instance().role) == (InstanceState.FAILED, None)
+
+
 def test_role_is_unknown_while_a_promotion_is_under_way() -> None:
     bench = Bench(cloned())
     bench.do(ActionKind.START)
