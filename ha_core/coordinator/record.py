@@ -60,6 +60,10 @@ class Record:
     """The other nodes with which it said last that it can talk."""
     ready: tuple[ResourceId, ...] | None = None
     """What it said last that it is ready for; None if it does not know of that."""
+    doubts: dict[ResourceId, int] = field(default_factory=dict)
+    """What a node that was lost may have handed to this one alive, and the newest order that this
+    one had accepted for it then: until it has looked anew, nobody knows.
+    """
     _status: NodeStatus | None = field(default=None, compare=False, repr=False)
 
     def status(self) -> NodeStatus:
@@ -156,3 +160,29 @@ def handed_to(name: NodeName, records: Iterable[Record]) -> set[ResourceId]:
         for item in record.instances
         if item.migrated_to == name and record.name != name
     }
+
+
+def doubt(record: Record, resource: ResourceId) -> None:
+    """Take as unknown what may have come alive to a node, until that has looked anew."""
+    known = next((item for item in record.instances if item.resource == resource), None)
+    if known is not None and known.state is InstanceState.STOPPED:
+        record.doubts[resource] = known.order_id
+        record.instances = doubted(record, record.instances)
+
+
+def doubted(record: Record, reported: tuple[Instance, ...]) -> tuple[Instance, ...]:
+    """Return what a node reports, where it has not looked anew as unknown; end other doubts."""
+    if not record.doubts:
+        return reported
+    open_ = {
+        item.resource
+        for item in reported
+        if item.state is InstanceState.STOPPED
+        and item.resource in record.doubts
+        and (item.pending or item.order_id <= record.doubts[item.resource])
+    }
+    record.doubts = {name: order for name, order in record.doubts.items() if name in open_}
+    unknown = InstanceState.UNKNOWN
+    return tuple(
+        replace(item, state=unknown) if item.resource in open_ else item for item in reported
+    )

@@ -18,6 +18,8 @@ from ha_core.coordinator.record import (
     MAY_BE_ACTIVE,
     Lost,
     Record,
+    doubt,
+    doubted,
     handed_to,
     in_role,
     is_just_off,
@@ -222,7 +224,7 @@ class Roster:
         if message.admission != record.admission or message.report_id <= record.report_id:
             return False
         record.report_id = message.report_id
-        record.instances = self._with_omitted(record, message.instances)
+        record.instances = doubted(record, self._with_omitted(record, message.instances))
         record.is_leaving = message.leaving
         record.measured = message.connectivity
         record.hears = message.hears
@@ -484,7 +486,10 @@ class Roster:
             if extra_ms and item.resource in alive:
                 extra_ms = None
             state = InstanceState.STOPPED if extra_ms == 0 else InstanceState.UNCERTAIN
-            kept.append(replace(item, state=state, pending="", free_after_ms=extra_ms or 0))
+            if item.migrated_to in self.records:
+                doubt(self.records[item.migrated_to], item.resource)
+            gone = replace(item, state=state, pending="", migrated_to=None)
+            kept.append(replace(gone, free_after_ms=extra_ms or 0))
         record.instances = tuple(kept)
         record.lost_ms = now_ms
         self._leave(record, NodeState.LOST, wall_ms)

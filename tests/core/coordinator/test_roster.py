@@ -13,6 +13,7 @@ from ha_core.config.model import (
     Node as Member,
     Primitive,
 )
+from ha_core.coordinator.record import doubted
 from ha_core.coordinator.refusals import refuse_unsafe
 from ha_core.coordinator.roster import Roster
 from ha_core.errors import RefusedError
@@ -241,3 +242,20 @@ def test_what_may_have_come_alive_to_a_lost_node_is_uncertain_whatever_guards_th
     made.check({N2: 10_000}, frozenset(), LATE_MS, 0, frozenset(), arriving)
     found = next(item for item in made.records[N2].instances if item.resource == DISK)
     assert (found.state, found.free_after_ms) == (InstanceState.UNCERTAIN, 0)
+
+
+def test_what_a_lost_node_handed_on_is_unknown_where_it_went_until_that_node_has_looked() -> None:
+    made = online(replace(STARTED, migrated_to=N1), WEB_STOPPED)
+    made.records[N1].instances = (replace(STOPPED, order_id=5), WEB_STOPPED)
+    made.check({N2: 10_000}, frozenset(), LATE_MS, 0)
+
+    def here(order_id: int, pending: str = "") -> InstanceState:
+        said = (replace(STOPPED, order_id=order_id, pending=pending), WEB_STOPPED)
+        made.records[N1].instances = doubted(made.records[N1], said)
+        return made.records[N1].instances[0].state
+
+    assert made.records[N1].instances[0].state is InstanceState.UNKNOWN
+    assert here(5) is InstanceState.UNKNOWN, "it has not looked"
+    assert here(6, "monitor") is InstanceState.UNKNOWN, "it looks"
+    assert here(6) is InstanceState.STOPPED, "it has looked"
+    assert here(6) is InstanceState.STOPPED
