@@ -64,6 +64,7 @@ def question(
         headings=tuple(_headings(picture)),
         holds=tuple((name, why) for name, (why, _) in held(picture).items()),
         is_explained=True,
+        keeps_followers=True,
     )
 
 

@@ -64,6 +64,8 @@ class Action:
     """Nobody carries it out: a mark, or what a fencing or a migration does."""
     is_migration: bool = False
     """It belongs to a live migration as long as nothing forbids that."""
+    is_spare: bool = False
+    """A stop of what goes on elsewhere: what is ordered after it need not stop for that."""
     is_printed: bool = False
     """Kept for the sequence although it is not needed."""
     needs: Requires = Requires.NOTHING

@@ -200,6 +200,7 @@ def _stop(graph: Graph, course: Course, *, is_needed: bool) -> None:
             needed = True
         reason = course.must_stop or "no node will have it"
         stop = make(graph, item, Task.STOP, node, is_needed=needed, reason=reason)
+        stop.is_spare = graph.board.problem.keeps_followers and course.skips in item.roles
         if not item.is_managed:
             stop.can_run = False
             stop.hindrance = f"{item.id} is not managed"
@@ -215,7 +216,8 @@ def _demote(graph: Graph, course: Course, *, is_needed: bool) -> None:
 def _start(graph: Graph, course: Course, *, is_needed: bool) -> None:
     item = course.item
     start = make(graph, item, Task.START, item.node, is_needed=False)
-    if start.can_run and is_needed and item.is_managed:
+    is_kept = graph.board.problem.keeps_followers and course.skips in item.roles
+    if start.can_run and is_needed and item.is_managed and not is_kept:
         start.is_needed = True
         start.reason = start.reason or course.must_stop
     if course.skips is not None and course.skips == item.node:
@@ -240,7 +242,8 @@ def _tie_own(graph: Graph, item: Item) -> None:
     starts = graph.of(item, Task.START)
     for stop in stops:
         for start in starts:
-            graph.tie(stop, start, ties.ORDER | ties.IMPLIES_THEN | ties.RESTART)
+            bond = ties.NONE if stop.is_spare else ties.IMPLIES_THEN | ties.RESTART
+            graph.tie(stop, start, ties.ORDER | bond)
     for demote in graph.of(item, Task.DEMOTE):
         for stop in stops:
             graph.tie(demote, stop, ties.PROMOTED_IMPLIES_FIRST)

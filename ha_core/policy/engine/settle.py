@@ -315,7 +315,7 @@ class Settler:
             self._asymmetric(first, then)
         elif kind == ties.IMPLIES_FIRST:
             if then.is_needed:
-                self._imply_first(first, then, is_needed=needed)
+                self._imply_first(first, then, is_needed=needed and not then.is_spare)
         elif kind == ties.PROMOTED_IMPLIES_FIRST:
             if then.is_needed and then.item is not None and then.item.role is Role.PROMOTED:
                 self._imply_first(first, then, is_needed=True)
