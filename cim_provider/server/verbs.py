@@ -94,6 +94,8 @@ def verb(function: _Verb) -> _Verb:
         place = Place(ServerLayout(root or chosen), as_json)
         try:
             function(place, **arguments)
+        except BrokenPipeError:
+            raise  # whoever read our output has gone; nobody needs to be told
         except ERRORS as fault:
             raise VerbError(str(fault), as_json=as_json) from fault
 
