@@ -12,13 +12,9 @@ from ha_core.config.faults import Fault
 from ha_core.config.limits import CONDITIONS_MAX
 from ha_core.config.model import Comparison, Condition, Join, Rule
 from ha_core.config.read import Plain
+from ha_core.config.said_rules import COMPARED, MOMENTS
 from ha_core.ids import INFINITY, ConstraintId, ResourceId
 
-MOMENTS: Final = {name: f"{name}_wall_ms" for name in ("after", "before", "from", "to")}
-COMPARED: Final = {
-    **{name: name for name in ("attribute", "operation", "value")},
-    **{"type": "value_type", "value_from": "value_from"},
-}
 _KINDS: Final = (
     ("all",),
     ("any",),

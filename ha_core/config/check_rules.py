@@ -6,9 +6,9 @@ Owns: these rules, whoever wrote the condition.
 from collections.abc import Iterable
 
 from ha_core.config import keys_constraints, limits
-from ha_core.config.build_rules import MOMENTS
 from ha_core.config.faults import Fault, bad_name, bad_text, out_of_range, shown, too_many
 from ha_core.config.model import Comparison, Condition, ValueFrom
+from ha_core.config.said_rules import MOMENTS
 
 
 def compared_faults(

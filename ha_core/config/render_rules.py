@@ -3,9 +3,9 @@
 Owns: the written form of a rule and of its conditions.
 """
 
-from ha_core.config.build_rules import COMPARED, MOMENTS
 from ha_core.config.kinds import show_moment, show_score
 from ha_core.config.model import Condition, Discovery, Rule, ValueFrom
+from ha_core.config.said_rules import COMPARED, MOMENTS
 from ha_core.ids import INFINITY
 
 Plain = dict[str, object]

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from operator import eq, ge, gt, le, lt
 from typing import Final
 
-from ha_core.config.cib.write import metas
 from ha_core.config.model import NODE_NAME, Comparison, Role, Rule
 from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.policy.cib import values
@@ -72,6 +71,9 @@ def _own_words(picture: Picture, name: ResourceId) -> tuple[dict[str, str], dict
     inner = clone.member if clone is not None else name
     primitive, group = configuration.primitive(inner), configuration.group(inner)
     owners = (clone, group or configuration.group_of(inner), primitive)
+    # Few rules ask for it, and it brings the whole of the CIB's forms with it.
+    from ha_core.config.cib.write import metas
+
     options = metas(configuration.defaults.meta)
     for owner in owners:
         options |= metas(owner.meta) if owner is not None else {}
