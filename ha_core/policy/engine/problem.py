@@ -439,8 +439,8 @@ class Problem:
     shutdown_locks: tuple[tuple[str, str], ...] = ()
     """Resource and the node that it waits for."""
     keeps_followers: bool = False
-    """Where an expected instance goes on while unexpected ones stop, what is ordered after it stays;
-    the reference restarts it.
+    """Where an expected instance goes on while unexpected ones stop, what is ordered after it stays
+    as well; the reference restarts it.
     """
     left_out: tuple[str, ...] = field(default=())
     """What the source has and this does not, one sentence each, with the place."""
