@@ -197,7 +197,13 @@ class Prober:
     def _arp(self, cable: Cable, frame: bytes, now_ns: int) -> None:
         _, _, _, _, operation, mac, sender, _, target = ARP.unpack_from(frame, 14)
         if operation == 1 and target == self._client and sender != target:
-            self._send(cable, arp(CLIENT_MAC, 2, self._client, mac, sender))
+            try:
+                self._send(cable, arp(CLIENT_MAC, 2, self._client, mac, sender))
+            except BlockingIOError:
+                pass  # whoever asks for the client's address asks again
+            except OSError:
+                self._close(cable, now_ns)  # the cable has gone in between
+                return
         cable.mac = mac  # whatever comes in here comes from that node
         if operation == 2 and sender == self._address and frame[:4] == NUMBERED:
             (number,) = struct.unpack_from("!H", frame, 4)
