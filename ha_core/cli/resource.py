@@ -81,6 +81,19 @@ def _commanded(snapshot: ClusterSnapshot, resource: str) -> list[Commanded]:
     return [item for item in snapshot.commanded if item.resource in names]
 
 
+def _give(
+    options: Options,
+    waiting: Waiting,
+    trial: Trial,
+    command: commands.SetTargetRole,
+    goal: goals.Goal,
+) -> None:
+    if trial.wanted:
+        show_preview(options, trial, lambda _: command)
+        return
+    give(options, waiting, command, lambda _: goal)
+
+
 @click.group()
 def resource() -> None:
     """Start, stop, move and mend resources and groups."""
@@ -95,10 +108,7 @@ def resource() -> None:
 def start(options: Options, waiting: Waiting, trial: Trial, resource: str, reason: str) -> None:
     """Want RESOURCE to run, and wait until it does."""
     command = commands.SetTargetRole(ResourceId(resource), TargetRole.STARTED, reason)
-    if trial.wanted:
-        show_preview(options, trial, lambda _: command)
-        return
-    give(options, waiting, command, lambda _: goals.started(resource))
+    _give(options, waiting, trial, command, goals.started(resource))
 
 
 @resource.command()
@@ -110,10 +120,7 @@ def start(options: Options, waiting: Waiting, trial: Trial, resource: str, reaso
 def stop(options: Options, waiting: Waiting, trial: Trial, resource: str, reason: str) -> None:
     """Want RESOURCE stopped, and wait until it is."""
     command = commands.SetTargetRole(ResourceId(resource), TargetRole.STOPPED, reason)
-    if trial.wanted:
-        show_preview(options, trial, lambda _: command)
-        return
-    give(options, waiting, command, lambda _: goals.stopped(resource))
+    _give(options, waiting, trial, command, goals.stopped(resource))
 
 
 @resource.command()
@@ -125,10 +132,7 @@ def stop(options: Options, waiting: Waiting, trial: Trial, resource: str, reason
 def promote(options: Options, waiting: Waiting, trial: Trial, resource: str, reason: str) -> None:
     """Want RESOURCE promoted where the cluster finds best, and wait until it is."""
     command = commands.SetTargetRole(ResourceId(resource), TargetRole.PROMOTED, reason)
-    if trial.wanted:
-        show_preview(options, trial, lambda _: command)
-        return
-    give(options, waiting, command, lambda _: goals.promoted(resource, True))
+    _give(options, waiting, trial, command, goals.promoted(resource, True))
 
 
 @resource.command()
@@ -140,10 +144,7 @@ def promote(options: Options, waiting: Waiting, trial: Trial, resource: str, rea
 def demote(options: Options, waiting: Waiting, trial: Trial, resource: str, reason: str) -> None:
     """Want RESOURCE to run, but nowhere promoted, and wait until it is so."""
     command = commands.SetTargetRole(ResourceId(resource), TargetRole.UNPROMOTED, reason)
-    if trial.wanted:
-        show_preview(options, trial, lambda _: command)
-        return
-    give(options, waiting, command, lambda _: goals.promoted(resource, False))
+    _give(options, waiting, trial, command, goals.promoted(resource, False))
 
 
 @resource.command()

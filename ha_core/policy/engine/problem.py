@@ -12,6 +12,13 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Final
 
+from ha_core.config.choices import (
+    Discovery as Discovery,
+    LossPolicy as LossPolicy,
+    MultipleActive as MultipleActive,
+    Requires as Requires,
+    Strategy as Strategy,
+)
 from ha_core.ids import INFINITY
 
 THRESHOLD_NONE: Final = 0
@@ -49,24 +56,6 @@ class OnFail(IntEnum):
     FENCE = 7
 
 
-class Requires(StrEnum):
-    """What must hold before a resource may start."""
-
-    NOTHING = "nothing"
-    QUORUM = "quorum"
-    FENCING = "fencing"
-    UNFENCING = "unfencing"
-
-
-class MultipleActive(StrEnum):
-    """What becomes of a resource that is active on several nodes."""
-
-    STOP_START = "stop_start"
-    STOP_ONLY = "stop_only"
-    BLOCK = "block"
-    STOP_UNEXPECTED = "stop_unexpected"
-
-
 class NoQuorum(StrEnum):
     """What a partition without quorum does."""
 
@@ -77,38 +66,12 @@ class NoQuorum(StrEnum):
     FENCE = "fence"
 
 
-class Strategy(StrEnum):
-    """How capacity counts in placement."""
-
-    DEFAULT = "default"
-    UTILIZATION = "utilization"
-    BALANCED = "balanced"
-    MINIMAL = "minimal"
-
-
-class Discovery(StrEnum):
-    """Where a resource is looked for."""
-
-    ALWAYS = "always"
-    NEVER = "never"
-    EXCLUSIVE = "exclusive"
-
-
 class OrderKind(StrEnum):
     """How binding an ordering is."""
 
     OPTIONAL = "Optional"
     MANDATORY = "Mandatory"
     SERIALIZE = "Serialize"
-
-
-class LossPolicy(StrEnum):
-    """What becomes of a resource that has lost its ticket."""
-
-    STOP = "stop"
-    DEMOTE = "demote"
-    FREEZE = "freeze"
-    FENCE = "fence"
 
 
 class Task(StrEnum):
