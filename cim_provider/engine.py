@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
+from cim_provider.commands import Control, Question, Told
+
 
 class EngineState(StrEnum):
     """Whether the engine could be asked."""
@@ -240,6 +242,7 @@ class FenceNode:
 
     node: str
     off: bool
+    reason: str = ""
 
 
 Command: TypeAlias = (
@@ -250,6 +253,7 @@ Command: TypeAlias = (
     | SetNodeMaintenance
     | SetResourceManaged
     | FenceNode
+    | Control
 )
 
 
@@ -292,6 +296,10 @@ class ClusterEngine(Protocol):
 
     async def submit(self, command: Command, author: str) -> Outcome:
         """Carry out a command on behalf of `author` and wait, bounded, for its effect."""
+        ...
+
+    async def ask(self, question: Question) -> Told | Refused:
+        """Answer a question; nothing changes."""
         ...
 
     def changes(self, since: str) -> AsyncIterator[Change]:

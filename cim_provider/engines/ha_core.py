@@ -13,30 +13,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
+from cim_provider.commands import Question, Told, UndoRevision
 from cim_provider.engine import (
     Change,
     ClusterView,
     Command,
     Done,
     EngineState,
-    FenceNode,
     Outcome,
     Pending,
     Refused,
-    RestartResource,
-    SetNodeMaintenance,
-    SetNodeStandby,
-    SetResourceManaged,
-    StartResource,
-    StopResource,
 )
+from cim_provider.engines.ha_core_answers import told
+from cim_provider.engines.ha_core_control import goal_of, translated
 from cim_provider.engines.ha_core_view import CAPABILITIES, view_of
-from ha_core import commands
 from ha_core.cli import goals
 from ha_core.client import Client
-from ha_core.config.model import FenceAction, TargetRole
-from ha_core.errors import ConnectError, HaError, RefusedError, WireError
-from ha_core.ids import Millis, NodeName, ResourceId
+from ha_core.errors import ConfigError, ConnectError, HaError, RefusedError, WireError
+from ha_core.ids import Millis
 from ha_core.snapshot import ClusterSnapshot
 
 FIRST_VIEW_S: Final = 2.0
@@ -121,15 +115,34 @@ class HaCoreEngine:
         before = self._snapshot
         if before is None or self._view.engine is not EngineState.RUNNING:
             return Refused("timeout", self._away)
+        client = self._command_client
         try:
-            accepted = await self._command_client.command(_translated(command), author=author)
+            revisions = await client.history() if isinstance(command, UndoRevision) else ()
+            given = translated(command, before, revisions)
+            accepted = await client.command(given, author=author)
         except RefusedError as fault:
             return Refused(fault.code, str(fault))
+        except ConfigError as fault:
+            return Refused("invalid", str(fault))
         except (ConnectError, WireError) as fault:
             return Refused("timeout", f"whether the command was accepted is not known: {fault}")
         if not accepted.ok:
             return Refused(accepted.code, accepted.text or f"refused: {accepted.code}")
-        return await self._seen(_goal(command, before), accepted.revision)
+        return await self._seen(goal_of(command, given, before), accepted.revision)
+
+    async def ask(self, question: Question) -> Told | Refused:
+        """See `ClusterEngine`; of what the cluster looks like now."""
+        await self.view()
+        snapshot = self._snapshot
+        if snapshot is None or self._view.engine is not EngineState.RUNNING:
+            return Refused("timeout", self._away)
+        try:
+            # What is foreseen may take a while with many resources: others are served meanwhile.
+            return await asyncio.to_thread(told, question, snapshot)
+        except RefusedError as fault:
+            return Refused(fault.code, str(fault))
+        except ConfigError as fault:
+            return Refused("invalid", str(fault))
 
     async def _seen(self, goal: goals.Goal, revision: int) -> Outcome:
         """Wait until the goal is reached in a view that holds the revision."""
@@ -233,44 +246,3 @@ def _never_seen() -> ClusterView:
         local_node="",
         capabilities=CAPABILITIES,
     )
-
-
-def _translated(command: Command) -> commands.Command:
-    match command:
-        case StartResource(resource=name):
-            return commands.SetTargetRole(ResourceId(name), TargetRole.STARTED)
-        case StopResource(resource=name):
-            return commands.SetTargetRole(ResourceId(name), TargetRole.STOPPED)
-        case RestartResource(resource=name):
-            return commands.Restart(ResourceId(name))
-        case SetNodeStandby(node=node, standby=standby):
-            return commands.SetStandby(NodeName(node), standby)
-        case SetNodeMaintenance(node=node, maintenance=maintenance):
-            return commands.SetMaintenance(NodeName(node), maintenance)
-        case SetResourceManaged(resource=name, managed=managed):
-            return commands.SetManaged(ResourceId(name), managed)
-        case FenceNode(node=node, off=off):
-            action = FenceAction.OFF if off else FenceAction.REBOOT
-            return commands.FenceNode(NodeName(node), "asked for over WBEM", action)
-
-
-def _goal(command: Command, before: ClusterSnapshot) -> goals.Goal:
-    match command:
-        case StartResource(resource=name):
-            return goals.started(name)
-        case StopResource(resource=name):
-            return goals.stopped(name)
-        case RestartResource(resource=name):
-            return goals.restarted(before, name)
-        case SetNodeStandby(node=node, standby=True):
-            return goals.node_is(node, "standby", empty=True)
-        case SetNodeStandby(node=node):
-            return goals.node_is(node, "online", "maintenance")
-        case SetNodeMaintenance(node=node, maintenance=True):
-            return goals.node_is(node, "maintenance")
-        case SetNodeMaintenance(node=node):
-            return goals.node_is(node, "online", "standby")
-        case SetResourceManaged(resource=name, managed=managed):
-            return goals.managed(name, managed)
-        case FenceNode(node=node):
-            return goals.cut_off(before, node)

@@ -7,10 +7,11 @@ no clock: every change is one second after the last.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from dataclasses import fields, replace
 from typing import Final
 
+from cim_provider.commands import Control, Question, Told
 from cim_provider.engine import (
     Change,
     CloneView,
@@ -19,7 +20,6 @@ from cim_provider.engine import (
     Done,
     EngineState,
     FenceNode,
-    GroupView,
     InstanceView,
     NodeView,
     Outcome,
@@ -33,9 +33,11 @@ from cim_provider.engine import (
     StartResource,
     StopResource,
 )
+from cim_provider.engines import memory_control
 
 STEP_MS: Final = 1000
 """Time between two changes."""
+_AWAY: Final = Refused("timeout", "the cluster service on this node does not answer")
 
 
 class MemoryEngine:
@@ -53,6 +55,8 @@ class MemoryEngine:
         """Every command with its author."""
         self.answer: Outcome | None = None
         """What every command is answered instead of being carried out."""
+        self.asked: list[Question] = []
+        """Every question."""
 
     async def view(self) -> ClusterView:
         """See `ClusterEngine`."""
@@ -82,6 +86,13 @@ class MemoryEngine:
         self._carry_out(command, author)
         return self._reached(command)
 
+    async def ask(self, question: Question) -> Told | Refused:
+        """See `ClusterEngine`."""
+        self.asked.append(question)
+        if self._view.engine is not EngineState.RUNNING:
+            return _AWAY
+        return memory_control.answer(self._view, question)
+
     def become(self, **changes: object) -> None:
         """Change the view; every change gets a new version and a second of its own."""
         self._count += 1
@@ -106,14 +117,16 @@ class MemoryEngine:
     def _refusal(self, command: Command) -> Refused | None:
         view = self._view
         if view.engine is not EngineState.RUNNING:
-            return Refused("timeout", "the cluster service on this node does not answer")
-        if isinstance(command, SetNodeStandby | SetNodeMaintenance | FenceNode):
+            return _AWAY
+        if isinstance(command, Control):
+            refusal = memory_control.refusal_of(view, command)
+            if refusal is not None:
+                return refusal
+        elif isinstance(command, SetNodeStandby | SetNodeMaintenance | FenceNode):
             if not any(node.name == command.node for node in view.nodes):
-                return Refused("not-found", f"node '{command.node}' is not in the cluster")
+                return memory_control.no_node(command.node)
         elif not self._members(command.resource):
-            return Refused(
-                "not-found", f"resource '{command.resource}' is not in the configuration"
-            )
+            return memory_control.no_resource(command.resource)
         if not view.quorate:
             return Refused("no-quorum", "there is no quorum: bring back nodes")
         return None
@@ -125,6 +138,13 @@ class MemoryEngine:
             last_change_author=author,
             last_change_wall_ms=wall_ms,
         )
+        if isinstance(command, Control):
+            changed = memory_control.after(self._view, command)
+            self.become(**{each.name: getattr(changed, each.name) for each in fields(changed)})
+        self._obey(command)
+        self._place()
+
+    def _obey(self, command: Command) -> None:
         match command:
             case StartResource(resource=name):
                 self._want(name, "started")
@@ -146,7 +166,8 @@ class MemoryEngine:
                 self.change_node(
                     name, state=state, generation=starts, fenced_by="" if is_back else "switch"
                 )
-        self._place()
+            case _:
+                pass  # what is no command of the port itself has been carried out before
 
     def _want(self, name: str, role: str) -> None:
         changes: dict[str, dict[str, object]] = {
@@ -224,7 +245,7 @@ class MemoryEngine:
             return (
                 Done() if is_empty else Pending(f"accepted, but {command.node} runs {running[0]}")
             )
-        if isinstance(command, FenceNode | SetNodeMaintenance | SetResourceManaged):
+        if not isinstance(command, StartResource | StopResource | RestartResource):
             return Done()
         wanted = "stopped" if isinstance(command, StopResource) else "started"
         waiting = [each for each in self._members(command.resource) if each.state != wanted]
@@ -233,10 +254,7 @@ class MemoryEngine:
         )
 
     def _members(self, name: str) -> tuple[PrimitiveView, ...]:
-        name = next((each.member for each in self._view.clones if each.id == name), name)
-        group: Iterable[GroupView] = (each for each in self._view.groups if each.id == name)
-        names = next((each.members for each in group), (name,))
-        return tuple(each for each in self._view.primitives if each.id in names)
+        return memory_control.members_of(self._view, name)
 
 
 def _may_run(node: NodeView) -> bool:

@@ -1,6 +1,7 @@
 """What the provider may rely on, whichever engine it stands on."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TypeAlias
 
 import pytest
 
+from cim_provider.commands import CleanupResource, MoveResource, Told, WhyResource
 from cim_provider.engine import (
     ClusterView,
     Command,
@@ -247,5 +249,45 @@ def test_cluster_that_has_stopped_says_so_keeps_what_it_had_and_refuses(on: Try)
         outcome = await rig.engine.submit(StopResource("db"), "ann")
         assert isinstance(outcome, Refused)
         assert outcome.text
+
+    on(claim)
+
+
+def test_resource_moves_where_it_is_told_to(on: Try) -> None:
+    async def claim(rig: Rig) -> None:
+        assert isinstance(await rig.engine.submit(MoveResource("db", "n3"), "ann"), Done)
+        assert states(await rig.engine.view())["db"] == ("started", ("n3",))
+
+    on(claim)
+
+
+def test_control_of_what_is_not_there_is_refused_with_its_name(on: Try) -> None:
+    async def claim(rig: Rig) -> None:
+        answer = await rig.engine.submit(CleanupResource("unheard"), "ann")
+        assert isinstance(answer, Refused)
+        assert (answer.code, "unheard" in answer.text) == ("not-found", True)
+
+    on(claim)
+
+
+def test_question_is_answered_in_words_and_as_json(on: Try) -> None:
+    async def claim(rig: Rig) -> None:
+        answer = await rig.engine.ask(WhyResource("db"))
+        assert isinstance(answer, Told)
+        assert "db" in answer.text
+        assert len(json.loads(answer.json)) == 1
+        refused = await rig.engine.ask(WhyResource("unheard"))
+        assert isinstance(refused, Refused)
+        assert (refused.code, "unheard" in refused.text) == ("not-found", True)
+
+    on(claim)
+
+
+def test_cluster_that_is_away_answers_no_question(on: Try) -> None:
+    async def claim(rig: Rig) -> None:
+        await rig.engine.view()
+        await rig.stop()
+        await until(rig, lambda view: view.engine is EngineState.STOPPED)
+        assert isinstance(await rig.engine.ask(WhyResource("db")), Refused)
 
     on(claim)

@@ -1,0 +1,181 @@
+"""What else a provider asks of the cluster: commands beside those of the port, and questions.
+
+Owns: the values. A part of the port (`engine`); engines implement them. Knows nothing of CIM.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class MoveResource:
+    """Move a resource to a node; empty: away from where it is, to the next best one."""
+
+    resource: str
+    node: str = ""
+    lifetime_ms: int = 0
+    """0: until the node is lost or stops."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BanResource:
+    """Forbid a resource a node."""
+
+    resource: str
+    node: str
+    lifetime_ms: int = 0
+    """0: until the node is lost or stops."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClearResource:
+    """Remove every move and ban of a resource."""
+
+    resource: str
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupResource:
+    """Forget the failures of a resource on a node (empty: everywhere) and look again."""
+
+    resource: str
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PromoteResource:
+    """Want a resource promoted, or running and nowhere promoted."""
+
+    resource: str
+    promoted: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetClusterMaintenance:
+    """Leave everything in the cluster alone, or act again."""
+
+    maintenance: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmNodeDown:
+    """State in writing that a lost node is down."""
+
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveNode:
+    """Forget a node whose machine is gone."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseQuorum:
+    """State in writing that the voters not seen yet run nothing."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetTicket:
+    """Grant or revoke a ticket, or let it stand by; None leaves that as it is."""
+
+    ticket: str
+    granted: bool | None = None
+    standby: bool | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyConfiguration:
+    """Make a text (YAML or JSON) the configuration of the cluster."""
+
+    text: str
+    reason: str = ""
+    base: int | None = None
+    """Refuse if this is not the revision in force; None: the one that the view shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class UndoRevision:
+    """Return to an earlier revision of the configuration; None: the one before the newest."""
+
+    revision: int | None = None
+    reason: str = ""
+
+
+Control: TypeAlias = (
+    MoveResource
+    | BanResource
+    | ClearResource
+    | CleanupResource
+    | PromoteResource
+    | SetClusterMaintenance
+    | ConfirmNodeDown
+    | RemoveNode
+    | ReleaseQuorum
+    | SetTicket
+    | ApplyConfiguration
+    | UndoRevision
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WhyResource:
+    """Why a resource is where it is, or is not on a node."""
+
+    resource: str
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IfApplied:
+    """What a configuration (YAML or JSON) would change."""
+
+    text: str
+    base: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """What would follow if something happened to a subject.
+
+    `event`: of a node `lost` or `standby`; of a resource `fails`, `fails-often`, `stopped`,
+    `started` or `moved`; of a ticket `granted`, `revoked` or `standby`.
+    """
+
+    kind: str
+    """`node`, `resource` or `ticket`."""
+    subject: str
+    event: str
+    node: str = ""
+    """Where a resource is moved to."""
+
+
+Question: TypeAlias = WhyResource | IfApplied | WhatIf
+EVENTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "node": ("lost", "standby"),
+        "resource": ("fails", "fails-often", "stopped", "started", "moved"),
+        "ticket": ("granted", "revoked", "standby"),
+    }
+)
+"""What may be supposed of each kind of subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer as the command line gives it: for people, and as one line of JSON."""
+
+    text: str
+    json: str
+    refusal: str = ""
+    """Why the cluster would not accept it now; empty if it would."""

@@ -1,0 +1,176 @@
+"""Commands of consoles in the cluster's own words.
+
+Owns: what each of them means there, and when its effect has been seen. The
+wall clock is read here: moves and bans end with time.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Final, assert_never
+
+from cim_provider.commands import (
+    ApplyConfiguration,
+    BanResource,
+    CleanupResource,
+    ClearResource,
+    ConfirmNodeDown,
+    Control,
+    MoveResource,
+    PromoteResource,
+    ReleaseQuorum,
+    RemoveNode,
+    SetClusterMaintenance,
+    SetTicket,
+    UndoRevision,
+)
+from cim_provider.engine import (
+    Command,
+    FenceNode,
+    RestartResource,
+    SetNodeMaintenance,
+    SetNodeStandby,
+    SetResourceManaged,
+    StartResource,
+    StopResource,
+)
+from ha_core import commands
+from ha_core.cli import goals, history, node, quorum, ticket
+from ha_core.config.model import FenceAction, TargetRole
+from ha_core.config.parse import parse_text
+from ha_core.ids import Millis, NodeName, ResourceId
+from ha_core.replication.entries import ConfigurationChange
+from ha_core.snapshot import ClusterSnapshot
+
+ASKED: Final = "asked for over WBEM"
+"""Why a node is cut off, where the console gives no reason."""
+SOURCE: Final = "the text"
+"""What a fault in a configuration names as its place."""
+
+
+def translated(
+    command: Command, before: ClusterSnapshot, revisions: Sequence[ConfigurationChange] = ()
+) -> commands.Command:
+    """Return the cluster's command; `revisions` are needed to undo one.
+
+    Raises: ConfigError, RefusedError: nothing was given to the cluster.
+    """
+    match command:
+        case StartResource(resource=name):
+            return commands.SetTargetRole(ResourceId(name), TargetRole.STARTED)
+        case StopResource(resource=name):
+            return commands.SetTargetRole(ResourceId(name), TargetRole.STOPPED)
+        case RestartResource(resource=name):
+            return commands.Restart(ResourceId(name))
+        case SetNodeStandby(node=where, standby=standby):
+            return commands.SetStandby(NodeName(where), standby)
+        case SetNodeMaintenance(node=where, maintenance=wanted):
+            return commands.SetMaintenance(NodeName(where), wanted)
+        case SetResourceManaged(resource=name, managed=managed):
+            return commands.SetManaged(ResourceId(name), managed)
+        case FenceNode(node=where, off=off, reason=reason):
+            action = FenceAction.OFF if off else FenceAction.REBOOT
+            return commands.FenceNode(NodeName(where), reason or ASKED, action)
+        case _:
+            return _controlled(command, before, revisions)
+
+
+def _controlled(
+    command: Control, before: ClusterSnapshot, revisions: Sequence[ConfigurationChange]
+) -> commands.Command:
+    match command:
+        case MoveResource(resource=name, node=to, lifetime_ms=bound_ms, reason=reason):
+            target = NodeName(to) if to else None
+            return commands.Move(ResourceId(name), target, _end(bound_ms), reason)
+        case BanResource(resource=name, node=where, lifetime_ms=bound_ms, reason=reason):
+            return commands.Ban(ResourceId(name), NodeName(where), _end(bound_ms), reason)
+        case ClearResource(resource=name):
+            return commands.Clear(ResourceId(name))
+        case CleanupResource(resource=name, node=where):
+            return commands.Cleanup(ResourceId(name), NodeName(where) if where else None)
+        case PromoteResource(resource=name, promoted=promoted, reason=reason):
+            role = TargetRole.PROMOTED if promoted else TargetRole.UNPROMOTED
+            return commands.SetTargetRole(ResourceId(name), role, reason)
+        case SetClusterMaintenance(maintenance=wanted):
+            return commands.SetMaintenance(None, wanted)
+        case ConfirmNodeDown(node=where, reason=reason):
+            return commands.ConfirmDown(NodeName(where), reason)
+        case RemoveNode(node=where):
+            return node.removal(before, where)
+        case ReleaseQuorum(reason=reason):
+            return commands.ReleaseQuorum(reason)
+        case SetTicket(ticket=name, granted=granted, standby=standby, reason=reason):
+            return commands.SetTicket(name, granted, standby, reason)
+        case ApplyConfiguration(text=text, reason=reason, base=base):
+            base = before.revision if base is None else base
+            return commands.Apply(parse_text(text, SOURCE), reason, base)
+        case UndoRevision(revision=revision, reason=reason):
+            return history.return_to(revisions, revision, reason)
+        case _:
+            assert_never(command)
+
+
+def goal_of(command: Command, given: commands.Command, before: ClusterSnapshot) -> goals.Goal:
+    """Return when the effect of a command has been seen."""
+    match command:
+        case StartResource(resource=name):
+            return goals.started(name)
+        case StopResource(resource=name):
+            return goals.stopped(name)
+        case RestartResource(resource=name):
+            return goals.restarted(before, name)
+        case SetNodeStandby(node=where, standby=True):
+            return goals.node_is(where, "standby", empty=True)
+        case SetNodeStandby(node=where):
+            return goals.node_is(where, "online", "maintenance")
+        case SetNodeMaintenance(node=where, maintenance=True):
+            return goals.node_is(where, "maintenance")
+        case SetNodeMaintenance(node=where):
+            return goals.node_is(where, "online", "standby")
+        case SetResourceManaged(resource=name, managed=managed):
+            return goals.managed(name, managed)
+        case FenceNode(node=where):
+            return goals.cut_off(before, where)
+        case _:
+            return _controlled_goal(command, given, before)
+
+
+def _controlled_goal(
+    command: Control, given: commands.Command, before: ClusterSnapshot
+) -> goals.Goal:
+    match command:
+        case MoveResource(resource=name, node=""):
+            here = [where for item in goals.members(before, name) for where in item.nodes]
+            return goals.left(name, here[0] if here else None)
+        case MoveResource(resource=name, node=to):
+            return goals.left(name, None, to)
+        case BanResource(resource=name, node=where):
+            return goals.banned(name, where)
+        case ClearResource(resource=name):
+            return goals.cleared(name)
+        case CleanupResource(resource=name, node=where):
+            return goals.cleaned(name, where or None)
+        case PromoteResource(resource=name, promoted=promoted):
+            return goals.promoted(name, promoted)
+        case SetClusterMaintenance(maintenance=wanted):
+            return goals.maintenance(wanted)
+        case ConfirmNodeDown(node=where):
+            return goals.clean(where)
+        case RemoveNode(node=where):
+            return goals.node_is(where, goals.GONE)
+        case ReleaseQuorum():
+            return quorum.starts
+        case SetTicket():
+            assert isinstance(given, commands.SetTicket)
+            return ticket.settled(given)
+        case ApplyConfiguration() | UndoRevision():
+            return goals.placed_since(before)
+        case _:
+            assert_never(command)
+
+
+def _end(lifetime_ms: Millis) -> Millis | None:
+    return _now_ms() + lifetime_ms if lifetime_ms else None
+
+
+def _now_ms() -> Millis:
+    return round(time.time() * 1000)
