@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from cim_provider.commands import Control, Question, Told
+from cim_provider.views.facts import Facts
 
 
 class EngineState(StrEnum):
@@ -189,6 +190,8 @@ class ClusterView:
     ping_targets: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """What every node should reach, by name, with the hosts of which one is enough."""
     capabilities: frozenset[str] = field(default_factory=frozenset)
+    facts: Facts = field(default_factory=Facts)
+    """What typed properties tell beyond the lists."""
 
 
 @dataclass(frozen=True, slots=True)

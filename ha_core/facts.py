@@ -41,6 +41,8 @@ class Facts:
     fencing: tuple[FencingStatus, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     """The newest word in the log on each node."""
+    leaving: bool = False
+    """This node ends: it stops what it runs."""
     strangers: tuple[tuple[Stranger, Millis], ...] = ()
     """Whose frames this node refuses, and since when by the wall clock."""
     tickets: tuple[TicketWord, ...] = ()

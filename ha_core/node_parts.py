@@ -226,6 +226,7 @@ class NodeParts:
             fencing=lead.fencer.statuses() if lead else self._view.fencing,
             verdicts=self._raft.verdicts,
             tickets=self._raft.ticket_words,
+            leaving=self._is_leaving,
             alone_fault=self._alone_fault(now_ms) if not connected else "",
             strangers=tuple((item, self._wall(item.since_ms)) for item in self._strangers),
         )

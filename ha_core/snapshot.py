@@ -178,3 +178,5 @@ class ClusterSnapshot:
     """Moves and bans by hand that hold."""
     tickets: tuple[TicketSummary, ...] = ()
     """Those that are configured or known to the log, by name."""
+    leaving: bool = False
+    """This node ends: it stops what it runs."""

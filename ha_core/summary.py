@@ -106,6 +106,7 @@ def summarize(facts: Facts) -> ClusterSnapshot:
         fencing=facts.fencing if facts.quorate else (),
         commanded=_commanded(facts),
         tickets=_tickets(facts),
+        leaving=facts.leaving,
     )
 
 

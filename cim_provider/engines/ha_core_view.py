@@ -15,6 +15,7 @@ from cim_provider.engine import (
     NodeView,
     PrimitiveView,
 )
+from cim_provider.engines.ha_core_facts import facts_of
 from ha_core.config.model import (
     Clone,
     Configuration,
@@ -85,6 +86,7 @@ def view_of(snapshot: ClusterSnapshot, version: str, product: str) -> ClusterVie
         media=tuple(str(item.medium) for item in configuration.links),
         ping_targets=tuple((item.name, item.hosts) for item in configuration.ping.targets),
         capabilities=CAPABILITIES,
+        facts=facts_of(snapshot),
     )
 
 

@@ -84,7 +84,7 @@ _OWN: Final[tuple[Column[_Clone], ...]] = (
         lambda c: instances_running(c.members) if c.world.running else None,
     ),
     _typed("InstancesWanted", "instances when all is well", lambda c: c.instances_wanted),
-    *unfilled("OnStopFail", "ParentId", "Position"),
+    *unfilled("ParentId", "Position"),
 )
 
 _MASTER: Final[tuple[Column[_Clone], ...]] = (

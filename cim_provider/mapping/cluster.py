@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cim_provider.engine import ClusterView
+from cim_provider.mapping import cluster_typed
 from cim_provider.mapping.rows import ClassRow, Column, Ref, Value, class_row, constant, unfilled
 from cim_provider.mapping.states import (
     ENABLED_COLUMNS,
@@ -23,7 +24,7 @@ from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, REACHED, Wor
 
 HIDDEN: Final = "hidden"
 """What is told instead of a secret."""
-_POLICIES: Final = {"stop": 2, "freeze": 3, "demote": 4, "ignore": 5}
+_POLICIES: Final = {"stop": 2, "freeze": 3, "ignore": 4, "demote": 5}
 _BAD: Final = ("failed", "blocked")
 
 
@@ -93,15 +94,8 @@ _ELEMENT: Final[tuple[Column[_Cluster], ...]] = (
         lambda c: (2, 3) if any(p.clone and len(p.nodes) > 1 for p in c.view.primitives) else (2,),
     ),
     Column("ClusterState", "table of states", lambda c: c.state.of_cluster),
-    Column(
-        "Interconnect",
-        "the links, joined, at most 256 characters",
-        lambda c: "; ".join(c.view.links)[:256] or None,
-    ),
     *unfilled(
         "InstanceID",
-        "InterconnectAddress",
-        "MaxNumberOfNodes",
         "OtherDedicatedDescriptions",
         "PowerManagementCapabilities",
         "PrimaryOwnerContact",
@@ -160,12 +154,13 @@ _LEGACY: Final[tuple[Column[_Cluster], ...]] = (
     constant("GenMethod", "file"),
     constant("MsgFmt", "classic"),
     *unfilled(
-        *("APIAuth", "Aping", "AuthMethod", "BaudRate", "CoreDump"),
-        *("CoreRootDir", "DeadPing", "DebugFile", "DebugLevel", "HOPFudge", "InitDead"),
+        *("APIAuth", "AuthMethod", "CoreDump"),
+        *("CoreRootDir", "DebugFile", "DebugLevel", "HOPFudge", "InitDead"),
         *("LogBadPack", "LogFacility", "LogFile", "NiceFailBack"),
         *("NormalPoll", "RTPriority", "RealTime", "Respawn"),
-        *("Stonith", "StonithEnabled", "StonithHost", "TransitionIdleTimeout"),
-        *("UDPPort", "UseLogd", "WarnTime", "WatchdogTimer"),
+        *("Stonith", "StonithHost", "TransitionIdleTimeout"),
+        *("UseLogd", "WarnTime", "WatchdogTimer"),
+        *("WarnTimeMilliseconds", "InitDeadMilliseconds", "TransitionIdleTimeoutMilliseconds"),
     ),
 )
 
@@ -182,7 +177,6 @@ _TYPED: Final[tuple[Column[_Cluster], ...]] = (
     _known("MaintenanceMode", "option maintenance", lambda v: v.maintenance),
     _known("QuorumPolicy", "NoQuorumPolicy", lambda v: _POLICIES.get(v.no_quorum_policy, 0)),
     _known("DefaultStickiness", "default stickiness", lambda v: v.default_stickiness),
-    Column("UnicastLinks", "the links", lambda c: c.view.links),
     _known("VotesExpected", "votes there are", lambda v: v.votes_expected),
     _known("VotesNeededForQuorum", "votes that quorum takes", lambda v: v.votes_needed),
     _live("VotesMissing", "voters that are not there", lambda v: v.votes_missing),
@@ -239,7 +233,7 @@ ROWS: Final[tuple[ClassRow, ...]] = (
         ("Name",),
         _clusters,
         lambda _: cluster_ref(),
-        (*_ELEMENT, *_LEGACY, *_TYPED, *_COUNTS),
+        (*_ELEMENT, *_LEGACY, *_TYPED, *_COUNTS, *cluster_typed.COLUMNS),
     ),
 )
 """The class of this module."""

@@ -136,7 +136,7 @@ def _wish(
             name, value = str(keys["Name"]), given.get("IsInMaintenance")
             if not isinstance(value, bool):
                 return Code.INVALID_PARAMETER
-            is_witness = world.nodes[name].is_witness
+            is_witness = name not in world.nodes or world.nodes[name].is_witness
             return Code.NOT_SUPPORTED if is_witness else SetNodeMaintenance(name, value)
         case resource.PRIMITIVE_CLASS | resource.GROUP_CLASS, "SetManaged":
             value = given.get("Managed")
@@ -171,7 +171,7 @@ def _plan(record: Record, given: Mapping[str, object], world: World) -> _Plan | 
 
 
 def _on_node(name: str, state: int, world: World) -> _Plan | Code:
-    if state not in node.STATES or world.nodes[name].is_witness:
+    if name not in world.nodes or state not in node.STATES or world.nodes[name].is_witness:
         return Code.NOT_SUPPORTED
     if state in node.FENCING:
         view = world.nodes[name]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cim_provider.engine import NodeView
+from cim_provider.mapping import node_typed
 from cim_provider.mapping.cluster import cluster_ref, yes
 from cim_provider.mapping.rows import (
     AssociationRow,
@@ -22,8 +23,9 @@ from cim_provider.mapping.rows import (
     constant,
     unfilled,
 )
-from cim_provider.mapping.states import ENABLED_COLUMNS, State, node_state
+from cim_provider.mapping.states import ENABLED_COLUMNS, State, node_state, ping_state
 from cim_provider.mapping.world import REACHED, World
+from cim_provider.views.facts import PingFacts
 
 NODE_CLASS: Final = "HA_ClusterNode"
 OFF: Final = 3
@@ -38,6 +40,8 @@ class _Node:
     world: World
     node: NodeView
     state: State
+    ping: PingFacts | None = None
+    """It is no member, but what all members ping."""
 
 
 def node_ref(name: str) -> Ref:
@@ -48,11 +52,33 @@ def node_ref(name: str) -> Ref:
 def _subjects(world: World) -> Iterator[_Node]:
     for node in world.view.nodes:
         yield _Node(world, node, node_state(world, node))
+    for ping in pinged(world):
+        yield _pinged(world, ping)
+
+
+def pinged(world: World) -> Iterator[PingFacts]:
+    """Yield what the nodes ping and has an object of its own; a node's name is the node's."""
+    return (each for each in world.view.facts.pings if each.name not in world.nodes)
+
+
+def is_pinged(world: World, name: str) -> bool:
+    """Return whether the object of that name is no node, but what the nodes ping."""
+    return name not in world.nodes and any(each.name == name for each in pinged(world))
+
+
+def _pinged(world: World, ping: PingFacts) -> _Node:
+    state = ping_state(world, ping)
+    word = "online" if ping.reached_by else "lost"
+    view = NodeView(ping.name, word, is_voter=False, is_witness=True, addresses=ping.hosts)
+    return _Node(world, view, state, ping)
 
 
 def _found(world: World, identity: tuple[str, ...]) -> _Node | None:
     node = world.nodes.get(identity[0])
-    return None if node is None else _Node(world, node, node_state(world, node))
+    if node is not None:
+        return _Node(world, node, node_state(world, node))
+    known = (each for each in pinged(world) if each.name == identity[0])
+    return next((_pinged(world, each) for each in known), None)
 
 
 def _live(name: str, source: str, read: Callable[[_Node], Value]) -> Column[_Node]:
@@ -62,6 +88,8 @@ def _live(name: str, source: str, read: Callable[[_Node], Value]) -> Column[_Nod
 
 def _roles(subject: _Node) -> tuple[str, ...]:
     node = subject.node
+    if subject.ping is not None:
+        return ("ping",)
     voting = "voter" if node.is_voter else "learner"
     kind = "witness" if node.is_witness else "member"
     coordinator = ("coordinator",) if node.is_coordinator and subject.world.running else ()
@@ -86,19 +114,24 @@ def _fail_count(subject: _Node) -> int:
 
 
 _ELEMENT: Final[tuple[Column[_Node], ...]] = (
-    *ENABLED_COLUMNS,
+    *(each for each in ENABLED_COLUMNS if each.name != "TimeOfLastStateChange"),
     Column("Caption", "Node. and the name", lambda n: f"Node.{n.node.name}"),
     Column("ElementName", "name of the node", lambda n: n.node.name),
     Column(
         "Description",
         "whether it is a witness",
-        lambda n: f"{'Witness' if n.node.is_witness else 'Node'} of the cluster",
+        lambda n: f"{_kind(n, 'Node of', 'Witness of', 'Host that is pinged by')} the cluster",
     ),
     constant("NameFormat", "Other"),
     Column("OtherIdentifyingInfo", "name of the node", lambda n: (n.node.name,)),
     constant("IdentifyingDescriptions", ("Linux-HA:NodeName",)),
     Column("Roles", "member or witness, voter or learner, coordinator", _roles),
-    constant("Dedicated", (0,)),
+    Column("Dedicated", "2 of what is pinged", lambda n: _kind(n, (0,), (0,), (2,))),
+    Column(
+        "OtherDedicatedDescriptions",
+        "of what is pinged",
+        lambda n: _kind(n, None, None, ("cluster ping node",)),
+    ),
     Column(
         "ResetCapability",
         "4 if a fence device can end it, else 5",
@@ -107,7 +140,7 @@ _ELEMENT: Final[tuple[Column[_Node], ...]] = (
     Column(
         "RequestedState",
         "state of the node",
-        lambda n: _WANTED.get(n.node.state, 5) if n.world.running else 5,
+        lambda n: _requested(n),
     ),
     constant("EnabledDefault", 2),
     Column(
@@ -115,7 +148,6 @@ _ELEMENT: Final[tuple[Column[_Node], ...]] = (
     ),
     *unfilled(
         "InstanceID",
-        "OtherDedicatedDescriptions",
         "PowerManagementCapabilities",
         "PrimaryOwnerContact",
         "PrimaryOwnerName",
@@ -123,9 +155,11 @@ _ELEMENT: Final[tuple[Column[_Node], ...]] = (
 )
 
 _OWN: Final[tuple[Column[_Node], ...]] = (
-    Column("NodePing", "whether it is a witness", lambda n: _kind(n, "member", "ping")),
-    Column("NodeType", "whether it is a witness", lambda n: _kind(n, 2, 4)),
-    Column("VotingRole", "whether it is a voter", lambda n: 2 if n.node.is_voter else 3),
+    Column("NodePing", "kind of node", lambda n: _kind(n, "member", "ping", "ping")),
+    Column("NodeType", "kind of node", lambda n: _kind(n, 2, 4, 3)),
+    Column(
+        "VotingRole", "whether it votes", lambda n: 4 if n.ping else 2 if n.node.is_voter else 3
+    ),
     Column("Incarnation", "starts of the cluster service", lambda n: n.node.generation),
     Column("Addresses", "addresses of the node", lambda n: n.node.addresses),
     Column(
@@ -158,7 +192,19 @@ _OWN: Final[tuple[Column[_Node], ...]] = (
 )
 
 
-def _kind(subject: _Node, member: Value, witness: Value) -> Value:
+def _requested(subject: _Node) -> int:
+    """Return what is asked of a node: 11 while it is being cut off, 3 once it has left."""
+    if subject.ping is not None or not subject.world.running:
+        return 5
+    facts = subject.world.node_facts.get(subject.node.name)
+    if facts is not None and facts.fencing_stage:
+        return 11
+    return _WANTED.get(subject.node.state, 5)
+
+
+def _kind(subject: _Node, member: Value, witness: Value, ping: Value) -> Value:
+    if subject.ping is not None:
+        return ping
     return witness if subject.node.is_witness else member
 
 
@@ -183,7 +229,7 @@ ROWS: Final[tuple[ClassRow, ...]] = (
         ("Name",),
         _subjects,
         lambda n: node_ref(n.node.name),
-        (*_ELEMENT, *_OWN),
+        (*_ELEMENT, *_OWN, *node_typed.COLUMNS),
         find=_found,
     ),
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cim_provider.engine import CloneView, GroupView, PrimitiveView
+from cim_provider.mapping import resource_typed
 from cim_provider.mapping.cluster import HIDDEN, cluster_ref, score_text
 from cim_provider.mapping.node import node_ref
 from cim_provider.mapping.rows import (
@@ -49,6 +50,8 @@ ROLES: Final = {"stopped": 2, "started": 3, "unpromoted": 4, "promoted": 5}
 """Numbers of roles; 0 is unset or unknown, 6 means that instances differ."""
 MIXED: Final = 6
 _BAD: Final = ("failed", "blocked")
+FENCE_CLASSES: Final = ("stonith", "fence")
+"""Classes of agents that cut nodes off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +208,16 @@ def _reasons(resource: Resource) -> tuple[str, ...]:
     return tuple(plain(each.why) for each in resource.members if each.why)
 
 
+def _place(resource: _Primitive) -> int | None:
+    primitive = resource.primitive
+    if primitive.group:
+        return primitive.position - 1
+    return 0 if primitive.clone else None
+
+
 COMMON: Final[tuple[Column[Resource], ...]] = (
-    *ENABLED_COLUMNS,
+    *(each for each in ENABLED_COLUMNS if each.name != "TimeOfLastStateChange"),
+    *resource_typed.COLUMNS,
     Column("Name", "id of the resource", lambda r: r.view.id),
     Column("ElementName", "id of the resource", lambda r: r.view.id),
     Column("Caption", "Resource. and the id", lambda r: f"Resource.{r.view.id}"),
@@ -254,7 +265,7 @@ COMMON: Final[tuple[Column[Resource], ...]] = (
     ),
     Column("LastStartTime", "latest start where it is active", _last_start),
     Column("PlacementReason", "sentences of the plan", _reasons),
-    *unfilled("InstanceID", "MultipleActive"),
+    *unfilled("InstanceID"),
 )
 
 _PRIMITIVE: Final[tuple[Column[_Primitive], ...]] = (
@@ -264,7 +275,6 @@ _PRIMITIVE: Final[tuple[Column[_Primitive], ...]] = (
         "table of states",
         lambda r: resource_status(r.world, r.primitive),
     ),
-    Column("OnStopFail", "on_fail of the stop operation", lambda r: r.primitive.on_stop_fail),
     Column(
         "ParentId",
         "id of the group or clone",
@@ -277,8 +287,8 @@ _PRIMITIVE: Final[tuple[Column[_Primitive], ...]] = (
     ),
     Column(
         "Position",
-        "place within the group",
-        lambda r: r.primitive.position - 1 if r.primitive.group else None,
+        "place within the group; 0 within a clone",
+        _place,
     ),
     Column("ResourceClass", "class of the agent", lambda r: r.primitive.agent_class),
     Column("Type", "type of the agent", lambda r: r.primitive.type or None),
@@ -290,24 +300,15 @@ _PRIMITIVE: Final[tuple[Column[_Primitive], ...]] = (
     ),
     Column("AgentRef", "class, provider and type of the agent", lambda r: _agent(r.primitive)),
     Column(
-        "ProtectedBy",
-        "guard of the resource",
-        lambda r: (r.primitive.guard,) if r.primitive.guard else (),
-    ),
-    Column(
-        "TakeoverWaitMilliseconds",
-        "wait before a takeover",
-        lambda r: r.primitive.takeover_wait_ms,
-    ),
-    Column(
         "ProtectionDescription",
         "sentence of the guard",
         lambda r: r.primitive.guard_text or None,
     ),
     Column("QuickerTakeover", "what would shorten the wait", lambda r: r.primitive.shorter),
-    Column("MigrationThreshold", "migration threshold", lambda r: r.primitive.migration_threshold),
     Column(
-        "FailureTimeoutMilliseconds", "failure time-out", lambda r: r.primitive.failure_timeout_ms
+        "IsFencingDevice",
+        "class of the agent",
+        lambda r: r.primitive.agent_class in FENCE_CLASSES,
     ),
 )
 
@@ -326,7 +327,7 @@ _GROUP: Final[tuple[Column[Resource], ...]] = (
         lambda r: sum(m.state in _BAD for m in r.members) if r.world.running else None,
     ),
     Column("ParentId", "id of the clone", lambda r: _clone_of(r) or None),
-    *unfilled("OnStopFail", "Position"),
+    Column("Position", "0 within a clone", lambda r: 0 if _clone_of(r) else None),
 )
 
 _PARAMETER: Final[tuple[Column[_Parameter], ...]] = (

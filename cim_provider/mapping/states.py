@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from cim_provider.engine import CloneView, InstanceView, NodeView, PrimitiveView
 from cim_provider.mapping.rows import Column, constant, unfilled
 from cim_provider.mapping.world import REACHED, World
+from cim_provider.views.facts import NodeFacts, PingFacts, ResourceFacts
 
 MAX_WALL_MS: Final = 253_402_300_799_999
 """Last millisecond of the year 9999, the last that a CIM datetime can say."""
@@ -25,8 +26,10 @@ _WORDS: Final = (
     ("ERR", "Err"),
     ("*", "-"),
 )
+_CUTTING: Final = ("cutting", "proved", "restoring")
+"""Stages of fencing while something is being done."""
 _STATUS_WORDS: Final = {2: "OK", 3: "Degraded", 6: "Error", 8: "Starting", 9: "Stopping"}
-_STATUS_WORDS_MORE: Final = {10: "Stopped", 13: "Lost Comm", 15: "Stopped"}
+_STATUS_WORDS_MORE: Final = {10: "Stopped", 12: "No Contact", 13: "Lost Comm", 15: "Stopped"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class State:
     @property
     def operating(self) -> int:
         """Return OperatingStatus."""
-        words = {2: 16, 3: 16, 8: 3, 9: 4, 10: 5, 15: 7}
+        words = {2: 16, 3: 16, 8: 3, 9: 4, 10: 5, 15: 7, 19: 9}
         return words.get(self.operational[0], 0)
 
     @property
@@ -135,28 +138,48 @@ AWAY: Final = {
 _STOPPED, _SILENT = AWAY.values()
 
 CLUSTER_STATES: Final = {
+    "starting": State((8,), 5, 10, "the cluster service is starting on this node", of_cluster=3),
+    "stopping": State((9,), 5, 4, "the cluster service is stopping on this node", of_cluster=3),
     "no quorum": State((6,), 25, 5, "no quorum; bring back nodes", of_cluster=5),
     "a node is unclean": State((6,), 20, 2, "not proved to be gone", of_cluster=4),
+    "fencing fails": State((6,), 20, 2, "a node cannot be cut off", of_cluster=4),
     "a primitive is failed or blocked": State((3, 16), 20, 2, "failed or blocked", of_cluster=4),
     "a node is not reached": State((3,), 10, 2, "not there", of_cluster=4),
     "a link is down": State((3,), 10, 2, "a link is down", of_cluster=4),
+    "a clone is partial": State((3,), 10, 2, "fewer instances run than are wanted", of_cluster=4),
+    "no reserve": State(
+        (3,), 10, 2, "the next loss of a vote would stop the cluster", of_cluster=4
+    ),
     "maintenance": State((2,), 5, 9, "in maintenance: resources are left alone", of_cluster=2),
     "all is well": State((2,), 5, 2, "all is well", of_cluster=2),
 }
 """States of the cluster by situation; the first that fits wins."""
 
 NODE_STATES: Final = {
+    "being fenced": State((9,), 20, 3, "being cut off", 3, 5, 0),
+    "fenced": State((10,), 10, 3, "waited for", 4, 5, 0),
     "unclean": State((13, 6), 25, 0, "lost, and something on it is not proved to be gone", 3, 5, 0),
     "a link is down": State((3,), 10, 2, "online, but not heard over", 2, 6, 2),
+    "a health attribute is bad": State((3,), 10, 2, "online, but its health is", 2, 6, 2),
+    "joining": State((8,), 5, 10, "heard, and has not reported what it runs", 2, 2, 2),
     "online": State((2,), 5, 2, "online", 2, 4, 2),
     "standby": State((2, 15), 5, 6, "in standby: runs no resources", 2, 3, 5),
     "maintenance": State((2,), 5, 9, "in maintenance: resources are left alone", 2, 4, 2),
     "suspect": State((3,), 10, 2, "silent for the moment, or has not reported yet", 4, 6, 2),
     "lost": State((13,), 20, 0, "lost; what ran on it has ended", 3, 5, 0),
-    "left": State((10,), 5, 3, "has left in good order, or was never seen", 4, 5, 0),
+    "left": State((10,), 5, 3, "has left in good order", 4, 5, 0),
+    "shutting down": State((9,), 5, 4, "stops what it runs, and ends", 2, 5, 2),
+    "never seen": State((10,), 10, 3, "was never seen: start the cluster service on it", 4, 5, 0),
     "unknown": State((0,), 0, 0, "state unknown", 0, 0, 0),
 }
 """States of a node by situation; the first that fits wins."""
+
+PING_STATES: Final = {
+    "reached": State((2,), 5, 5, "answers", 2, 4, 1),
+    "not reached": State((12,), 15, 5, "does not answer", 4, 5, 1),
+    "unknown": State((0,), 0, 5, "nobody has said whether it answers", 0, 0, 1),
+}
+"""States of a host that is pinged."""
 
 PRIMITIVE_STATES: Final = {
     "unmanaged, started": State((2,), 5, 9, "running, and left alone by the cluster"),
@@ -165,6 +188,7 @@ PRIMITIVE_STATES: Final = {
     "started after a failure": State(
         (3,), 10, 2, "running after a failure that nobody has cleaned up"
     ),
+    "moving": State((19,), 5, 2, "moving alive"),
     "started": State((2,), 5, 2, "running"),
     "starting": State((8,), 5, 10, "starting"),
     "stopping": State((9,), 5, 4, "stopping"),
@@ -218,14 +242,49 @@ def node_state(world: World, node: NodeView) -> State:
     """Return the state of a node."""
     if (state := outside(world)) is not None:
         return state
+    facts = world.node_facts.get(node.name, NodeFacts(node.name))
+    is_ending = node.is_local and world.view.facts.cluster.is_local_leaving
+    situation = _node_situation(node, facts)
+    if is_ending and not node.unclean:
+        situation = "shutting down"
+    found = NODE_STATES.get(situation, NODE_STATES["unknown"])
+    more = {
+        "being fenced": facts.fencing_stage,
+        "fenced": f"it was cut off by {node.fenced_by}",
+        "unclean": plain(facts.fencing_fault),
+        "a link is down": f"{', '.join(node.links_down)}; look at that network",
+        "a health attribute is bad": facts.health,
+    }
+    return _saying(found, more.get(situation, ""))
+
+
+def _node_situation(node: NodeView, facts: NodeFacts) -> str:
+    if node.state in ("lost", "left") and facts.fencing_stage in _CUTTING:
+        return "being fenced"
     if node.unclean:
-        return NODE_STATES["unclean"]
+        return "unclean"
+    if node.fenced_by and node.state in ("lost", "left"):
+        return "fenced"
+    if node.state == "left" and not facts.is_seen:
+        return "never seen"
+    if node.state == "suspect" and facts.is_joining:
+        return "joining"
     if node.state == "online" and node.links_down:
-        deaf = f"{', '.join(node.links_down)}; look at that network"
-        return _saying(NODE_STATES["a link is down"], deaf)
-    if node.fenced_by and node.state == "lost":
-        return _saying(NODE_STATES["lost"], f"it was cut off by {node.fenced_by}")
-    return NODE_STATES.get(node.state, NODE_STATES["unknown"])
+        return "a link is down"
+    if node.state == "online" and facts.health in ("red", "yellow"):
+        return "a health attribute is bad"
+    return node.state
+
+
+def ping_state(world: World, ping: PingFacts) -> State:
+    """Return the state of what is pinged: one node that reaches it is enough."""
+    if (state := outside(world)) is not None:
+        return replace(state, enabled=5, role_of_node=1)
+    if ping.reached_by:
+        return PING_STATES["reached"]
+    if ping.missed_by:
+        return _saying(PING_STATES["not reached"], f"asked by {', '.join(ping.missed_by)}")
+    return PING_STATES["unknown"]
 
 
 def primitive_state(world: World, primitive: PrimitiveView) -> State:
@@ -233,17 +292,22 @@ def primitive_state(world: World, primitive: PrimitiveView) -> State:
     if (state := outside(world)) is not None:
         # Health is for what is known to be well or ill, and of this nothing is known.
         return state if world.answering else replace(state, health=0)
-    situation = _situation(primitive)
+    moving_to = world.resource_facts.get(primitive.id, ResourceFacts(primitive.id)).moving_to
+    situation = _situation(primitive, moving_to)
+    if situation == "moving":
+        return _saying(PRIMITIVE_STATES["moving"], f"to {moving_to}")
     state = PRIMITIVE_STATES.get(situation, PRIMITIVE_STATES["unknown"])
     return _saying(state, plain(primitive.why)) if situation in ("blocked", "stopped") else state
 
 
-def _situation(primitive: PrimitiveView) -> str:
+def _situation(primitive: PrimitiveView, moving_to: str = "") -> str:
     if not primitive.managed and primitive.state in ("started", "stopped"):
         return f"unmanaged, {primitive.state}"
     if primitive.state == "started":
         if len(primitive.nodes) > 1 and not primitive.clone:
             return "active on several nodes"
+        if moving_to:
+            return "moving"
         return "started after a failure" if fail_count(primitive) else "started"
     if primitive.state == "stopped" and primitive.target_role == "stopped":
         return "stopped, as wanted"
@@ -319,21 +383,35 @@ def cluster_state(world: World) -> State:
     if (state := outside(world)) is not None:
         return state
     view = world.view
+    local = world.node_facts.get(view.local_node)
+    if local is not None and local.is_joining:
+        return CLUSTER_STATES["starting"]
+    if view.facts.cluster.is_local_leaving:
+        return CLUSTER_STATES["stopping"]
     if not view.quorate:
         return CLUSTER_STATES["no quorum"]
     found = {
         "a node is unclean": [node.name for node in view.nodes if node.unclean],
+        "fencing fails": [each.name for each in view.facts.nodes if each.fencing_fault],
         "a primitive is failed or blocked": [
             each.id for each in view.primitives if each.state in ("failed", "blocked")
         ],
         "a node is not reached": [node.name for node in view.nodes if node.state not in REACHED],
         "a link is down": [node.name for node in view.nodes if node.links_down],
+        "a clone is partial": [each.id for each in view.clones if _is_partial(world, each)],
     }
+    has_reserve = not 1 < view.votes_needed == view.votes
+    warning = "" if has_reserve else CLUSTER_STATES["no reserve"].text
     for situation, names in found.items():
         if names:
-            return _saying(CLUSTER_STATES[situation], ", ".join(names))
-    if view.maintenance:
-        return CLUSTER_STATES["maintenance"]
-    has_reserve = not 1 < view.votes_needed == view.votes
-    warning = "" if has_reserve else "but the next loss of a vote would stop the cluster"
-    return _saying(CLUSTER_STATES["all is well"], warning)
+            told = _saying(CLUSTER_STATES[situation], ", ".join(names))
+            return replace(told, text=f"{told.text}; {warning}" if warning else told.text)
+    if warning:
+        return CLUSTER_STATES["no reserve"]
+    return CLUSTER_STATES["maintenance" if view.maintenance else "all is well"]
+
+
+def _is_partial(world: World, clone: CloneView) -> bool:
+    """Return whether some, and too few, instances of a clone run that is to run."""
+    running = instances_running(world.copied(clone))
+    return clone.target_role != "stopped" and 0 < running < clone.instances_wanted

@@ -20,6 +20,7 @@ from cim_provider.engine import (
     NodeView,
     PrimitiveView,
 )
+from cim_provider.views.facts import NodeFacts, ResourceFacts
 
 CLUSTER_NAME: Final = "LinuxHACluster"
 """Name of the cluster in paths. Source: Linux-HA 2.1's provider; scripts rely on it."""
@@ -144,3 +145,13 @@ class World:
             for instance in primitive.instances:
                 found.setdefault(instance.node, []).append(instance)
         return {node: tuple(known) for node, known in found.items()}
+
+    @cached_property
+    def node_facts(self) -> Mapping[str, NodeFacts]:
+        """Return more of the nodes, by name."""
+        return {item.name: item for item in self.view.facts.nodes}
+
+    @cached_property
+    def resource_facts(self) -> Mapping[str, ResourceFacts]:
+        """Return more of primitives, groups and clones, by id."""
+        return {item.id: item for item in self.view.facts.resources}

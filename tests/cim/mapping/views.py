@@ -26,7 +26,9 @@ from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.world import ServerIdentity, World
 from cim_provider.schema import Schema, load_schema
 from cim_provider.server.service import schema_texts
+from cim_provider.views.redundancy import MayRun, Redundancy, StartsAfter
 from cim_provider.wbem.operations import Answer, Operation
+from tests.cim.mapping.facts import beyond, facts
 
 MODEL = "root/cimv2"
 WALL_MS = 1_700_000_000_000
@@ -108,6 +110,10 @@ def cluster(**changes: object) -> ClusterView:
         ),
         groups=(GroupView("web", ("ip", "server"), target_role="started", description="the shop"),),
         links=("ring0: n1 10.0.0.1 port 6940, n2 10.0.0.2 port 6940",),
+        redundancy=Redundancy(
+            may_run=(MayRun("server", ("n1", "n2")),), orders=(StartsAfter("db", "server"),)
+        ),
+        facts=facts(),
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # fields by their names
 
@@ -131,7 +137,7 @@ def _store() -> PrimitiveView:
     scores = {"promotion_score": 10, "placement_score": 5}
     parts = (
         copy("n1", "store", role="promoted", **scores),
-        copy("n2", "store", role="unpromoted", **scores),
+        copy("n2", "store", role="unpromoted", failed_wall_ms=WALL_MS, **scores),
     )
     return _part("store", "stores", promoted=("n1",), instances=parts)
 
@@ -207,6 +213,7 @@ def all_views() -> Iterator[tuple[str, ClusterView]]:
             links=("ring0: n1 a port 1", "wide: n1 a port 2", "many: n1 a port 3", "cable: n1 b"),
             media=("udp", "broadcast", "multicast", "serial"),
             ping_targets=(("gateway", ("10.0.0.254",)), ("out", ("192.0.2.1", "192.0.2.2"))),
+            facts=beyond(),
         ),
     )
     yield "link down", cluster(nodes=(well.nodes[0], deaf, *well.nodes[2:]))
@@ -225,7 +232,14 @@ def all_views() -> Iterator[tuple[str, ClusterView]]:
         "half a group has failed",
         cluster(
             primitives=(
-                primitive("ip", "n1", group="web", position=1, state="failed"),
+                primitive(
+                    "ip",
+                    "n1",
+                    group="web",
+                    position=1,
+                    state="failed",
+                    instances=(copy("n1", "ip", state="failed", failed_wall_ms=WALL_MS),),
+                ),
                 primitive("server", "n1", group="web", position=2, state="starting"),
             )
         ),

@@ -1,0 +1,83 @@
+"""Properties of HA_ClusterNode that tell since when, what it can carry and who can end it.
+
+Owns: those columns. What is not known is NULL.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from cim_provider.engine import NodeView
+from cim_provider.mapping.rows import Column, Value
+from cim_provider.mapping.states import cim_datetime
+from cim_provider.mapping.world import REACHED, World
+from cim_provider.views.facts import NodeFacts
+
+
+class Noded(Protocol):
+    """What these columns read."""
+
+    @property
+    def world(self) -> World:
+        """Return what the request sees."""
+        ...
+
+    @property
+    def node(self) -> NodeView:
+        """Return the node."""
+        ...
+
+
+def _facts(subject: Noded) -> NodeFacts:
+    name = subject.node.name
+    return subject.world.node_facts.get(name, NodeFacts(name))
+
+
+def _live(name: str, source: str, read: Callable[[Noded, NodeFacts], Value]) -> Column[Noded]:
+    """Return a property that only a cluster that runs can tell."""
+
+    def value(subject: Noded) -> Value:
+        return read(subject, _facts(subject)) if subject.world.running else None
+
+    return Column(name, source, value)
+
+
+def _since(subject: Noded, facts: NodeFacts, *, is_here: bool) -> str | None:
+    found = cim_datetime(facts.since_wall_ms)
+    return found if (subject.node.state in REACHED) is is_here else None
+
+
+COLUMNS: Final[tuple[Column[Noded], ...]] = (
+    _live(
+        "TimeOfLastStateChange",
+        "since when it is in its state, as the coordinator says",
+        lambda _, facts: cim_datetime(facts.since_wall_ms),
+    ),
+    _live(
+        "JoinedTime",
+        "since when it is online; NULL if it is not",
+        lambda subject, facts: _since(subject, facts, is_here=True),
+    ),
+    _live(
+        "LeftTime",
+        "since when it is lost or has left; NULL if it is there",
+        lambda subject, facts: (
+            _since(subject, facts, is_here=False)
+            if subject.node.state in ("lost", "left")
+            else None
+        ),
+    ),
+    _live(
+        "LastSeen",
+        "when the last of its links fell silent; NULL while it is heard",
+        lambda _, facts: cim_datetime(facts.last_heard_wall_ms),
+    ),
+    Column("NodeId", "name of the node", lambda n: n.node.name),
+    Column(
+        "Capacity",
+        "capacity of the node, as name=number",
+        lambda n: tuple(f"{name}={value}" for name, value in _facts(n).capacity),
+    ),
+    Column("HealthAttribute", "worst of its health attributes", lambda n: _facts(n).health or None),
+    Column("FencingDevices", "devices that can end it", lambda n: _facts(n).devices),
+)
+"""The columns of this module."""
