@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from cim_provider.commands import Control, Question, Told
+from cim_provider.edits import Edit
 from cim_provider.views.facts import Facts
 
 
@@ -299,6 +300,14 @@ class ClusterEngine(Protocol):
 
     async def submit(self, command: Command, author: str) -> Outcome:
         """Carry out a command on behalf of `author` and wait, bounded, for its effect."""
+        ...
+
+    async def edit(self, edit: Edit, author: str) -> Done | Refused:
+        """Change the configuration on behalf of `author`; the next view shows it.
+
+        All changes of the edit are made, as one revision, or none. A refusal has the code
+        `not-found`, `exists`, `invalid` or `stale` beside those of commands.
+        """
         ...
 
     async def ask(self, question: Question) -> Told | Refused:

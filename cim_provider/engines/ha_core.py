@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from cim_provider.commands import Question, Told, UndoRevision
+from cim_provider.edits import Edit
 from cim_provider.engine import (
     Change,
     ClusterView,
@@ -26,6 +27,7 @@ from cim_provider.engine import (
 )
 from cim_provider.engines.ha_core_answers import told
 from cim_provider.engines.ha_core_control import goal_of, translated
+from cim_provider.engines.ha_core_editing import give
 from cim_provider.engines.ha_core_view import CAPABILITIES, view_of
 from ha_core.cli import goals
 from ha_core.client import Client
@@ -129,6 +131,23 @@ class HaCoreEngine:
         if not accepted.ok:
             return Refused(accepted.code, accepted.text or f"refused: {accepted.code}")
         return await self._seen(goal_of(command, given, before), accepted.revision)
+
+    async def edit(self, edit: Edit, author: str) -> Done | Refused:
+        """See `ClusterEngine`; returns once the view of this node has it, or after a while."""
+        await self.view()
+        snapshot = self._snapshot
+        if snapshot is None or self._view.engine is not EngineState.RUNNING:
+            return Refused("timeout", self._away)
+        try:
+            outcome = await give(self._command_client, snapshot, edit, author)
+        except RefusedError as fault:
+            return Refused(fault.code, str(fault))
+        except (ConnectError, WireError) as fault:
+            return Refused("timeout", f"whether the change was accepted is not known: {fault}")
+        if not outcome.ok:
+            return Refused(outcome.code, outcome.text or f"refused: {outcome.code}")
+        await self._seen(lambda _: goals.Progress(True, ""), outcome.revision)
+        return Done()
 
     async def ask(self, question: Question) -> Told | Refused:
         """See `ClusterEngine`; of what the cluster looks like now."""

@@ -12,6 +12,7 @@ from dataclasses import fields, replace
 from typing import Final
 
 from cim_provider.commands import Control, Question, Told
+from cim_provider.edits import Edit, EditError
 from cim_provider.engine import (
     Change,
     CloneView,
@@ -33,7 +34,7 @@ from cim_provider.engine import (
     StartResource,
     StopResource,
 )
-from cim_provider.engines import memory_control
+from cim_provider.engines import memory_control, memory_edits
 
 STEP_MS: Final = 1000
 """Time between two changes."""
@@ -55,6 +56,8 @@ class MemoryEngine:
         """Every command with its author."""
         self.answer: Outcome | None = None
         """What every command is answered instead of being carried out."""
+        self.edits: list[tuple[Edit, str]] = []
+        """Every edit with its author."""
         self.asked: list[Question] = []
         """Every question."""
 
@@ -92,6 +95,32 @@ class MemoryEngine:
         if self._view.engine is not EngineState.RUNNING:
             return _AWAY
         return memory_control.answer(self._view, question)
+
+    async def edit(self, edit: Edit, author: str) -> Done | Refused:
+        """See `ClusterEngine`."""
+        self.edits.append((edit, author))
+        if isinstance(self.answer, Refused):
+            return self.answer
+        view = self._view
+        if view.engine is not EngineState.RUNNING:
+            return _AWAY
+        if not view.quorate:
+            return Refused("no-quorum", "there is no quorum: bring back nodes")
+        if edit.base not in (None, view.revision):
+            text = f"the configuration is at revision {view.revision}, not {edit.base}: look again"
+            return Refused("stale", text)
+        try:
+            lists = memory_edits.edited(view, edit.changes)
+        except EditError as fault:
+            return Refused(fault.code, str(fault))
+        wall_ms = view.last_change_wall_ms + STEP_MS
+        self.become(
+            **lists,
+            revision=view.revision + 1,
+            last_change_author=author,
+            last_change_wall_ms=wall_ms,
+        )
+        return Done()
 
     def become(self, **changes: object) -> None:
         """Change the view; every change gets a new version and a second of its own."""
