@@ -13,6 +13,7 @@ from typing import Protocol, TypeAlias
 from cim_provider.commands import Control, Question, Told
 from cim_provider.edits import Edit
 from cim_provider.views.facts import Facts
+from cim_provider.views.redundancy import Redundancy
 
 
 class EngineState(StrEnum):
@@ -191,6 +192,8 @@ class ClusterView:
     ping_targets: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """What every node should reach, by name, with the hosts of which one is enough."""
     capabilities: frozenset[str] = field(default_factory=frozenset)
+    redundancy: Redundancy = field(default_factory=Redundancy)
+    """Who can stand in for whom."""
     facts: Facts = field(default_factory=Facts)
     """What typed properties tell beyond the lists."""
 

@@ -16,6 +16,7 @@ from cim_provider.engine import (
     PrimitiveView,
 )
 from cim_provider.engines.ha_core_facts import facts_of
+from cim_provider.engines.ha_core_redundancy import redundancy_of
 from ha_core.config.model import (
     Clone,
     Configuration,
@@ -86,6 +87,7 @@ def view_of(snapshot: ClusterSnapshot, version: str, product: str) -> ClusterVie
         media=tuple(str(item.medium) for item in configuration.links),
         ping_targets=tuple((item.name, item.hosts) for item in configuration.ping.targets),
         capabilities=CAPABILITIES,
+        redundancy=redundancy_of(snapshot),
         facts=facts_of(snapshot),
     )
 

@@ -1,0 +1,119 @@
+"""Which nodes may run each resource, by what the policy engine has decided and why.
+
+Owns: that reading of a snapshot's decisions. A node may run a resource if nothing that was
+counted against it forbids that: constraints and rules, bans by hand, failures, tickets, health,
+room. Where it is closed (lost, in standby) is no matter of this, nor whether the resource is
+wanted. What must be with something else may run where that may. Pure.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from cim_provider.views.redundancy import MayRun, Redundancy, StartsAfter
+from ha_core.config.choices import OrderedAction, OrderKind
+from ha_core.config.model import Configuration
+from ha_core.ids import INFINITY, ResourceId
+from ha_core.policy.transition import Decision
+from ha_core.snapshot import ClusterSnapshot
+
+_NOWHERE: Final = frozenset({"fatal-failure", "ticket", "multiple-active"})
+"""Codes of reasons without a node that leave none."""
+_TOGETHER: Final = "colocation"
+"""What is said of being with, or apart from, something else is followed to where that may run."""
+
+
+def redundancy_of(snapshot: ClusterSnapshot) -> Redundancy:
+    """Return who can stand in for whom."""
+    configuration = snapshot.configuration
+    nodes = frozenset(node.name for node in configuration.nodes if not node.witness)
+    own: dict[str, frozenset[str]] = {
+        each.resource: nodes - _barred(each) for each in snapshot.decisions
+    }
+    members = _members(configuration)
+    bound = _bound(configuration, members)
+    apart = _apart(snapshot, members)
+    found = []
+    for name in own:
+        free = nodes.intersection(*(own.get(each, nodes) for each in _chain(name, bound)))
+        found.append(MayRun(name, tuple(sorted(free - apart.get(name, frozenset())))))
+    return Redundancy(tuple(found), tuple(_orders(configuration)))
+
+
+def _barred(decision: Decision) -> set[str]:
+    """Return the nodes that something forbids a primitive, but its company."""
+    scores = dict(decision.scores)
+    found: set[str] = set()
+    explained: set[str] = set()
+    for reason in decision.reasons:
+        if reason.node is None:
+            if reason.code in _NOWHERE:
+                return set(scores)
+        elif reason.score is not None and reason.score <= -INFINITY:
+            explained.add(reason.node)
+            if reason.code != _TOGETHER:
+                found.add(reason.node)
+    if decision.node is not None:
+        # It has a place, so every other node was thought of: what is forbidden without a word is.
+        found |= {n for n, score in scores.items() if score <= -INFINITY and n not in explained}
+    return found
+
+
+def _bound(
+    configuration: Configuration, members: Mapping[str, tuple[str, ...]]
+) -> Mapping[str, tuple[str, ...]]:
+    """Return what each primitive must be with, as primitives."""
+    found: dict[str, tuple[str, ...]] = {}
+    for group in configuration.groups:
+        if group.colocated:
+            for member in group.members:
+                found[member] = (*found.get(member, ()), *group.members)
+    for each in configuration.colocations:
+        if each.score >= INFINITY and not each.node_attribute and each.role is None:
+            primaries = members.get(each.with_resource, (each.with_resource,))
+            for name in members.get(each.resource, (each.resource,)):
+                found[name] = (*found.get(name, ()), *primaries)
+    return found
+
+
+def _chain(name: str, bound: Mapping[str, tuple[str, ...]]) -> set[str]:
+    """Return a primitive and all that it must be with, however far off."""
+    found, left = {name}, [name]
+    while left:
+        more = set(bound.get(left.pop(), ())) - found
+        found |= more
+        left += more
+    return found
+
+
+def _apart(
+    snapshot: ClusterSnapshot, members: Mapping[str, tuple[str, ...]]
+) -> Mapping[str, frozenset[str]]:
+    """Return the nodes where what each primitive must not be with is active."""
+    configuration = snapshot.configuration
+    active = {item.id: frozenset(item.nodes) for item in snapshot.resources}
+    found: dict[str, frozenset[str]] = {}
+    for each in configuration.colocations:
+        if each.score > -INFINITY or each.node_attribute or each.role or each.with_role:
+            continue
+        here = members.get(each.resource, (each.resource,))
+        there = members.get(each.with_resource, (each.with_resource,))
+        for names, others in ((here, there), (there, here)):
+            nodes = frozenset().union(*(active.get(ResourceId(other), ()) for other in others))
+            for name in names:
+                found[name] = found.get(name, frozenset()) | nodes
+    return found
+
+
+def _members(configuration: Configuration) -> dict[str, tuple[str, ...]]:
+    """Return the primitives of each group and clone."""
+    found: dict[str, tuple[str, ...]] = {each.id: each.members for each in configuration.groups}
+    for clone in configuration.clones:
+        found[clone.id] = found.get(clone.member, (clone.member,))
+    return found
+
+
+def _orders(configuration: Configuration) -> Iterable[StartsAfter]:
+    for each in configuration.orderings:
+        is_start = each.first_action is each.then_action is OrderedAction.START
+        if each.kind is OrderKind.MANDATORY and is_start:
+            yield StartsAfter(each.first, each.then)

@@ -1,0 +1,112 @@
+"""HA_ResourceService: resources that belong to no group or clone, as services.
+
+Owns: its properties, HA_HostedResourceService, HA_ResourceServiceIdentity and
+HA_ResourceServiceDependency. It is a second view of the resource, since the keys of a service are
+others than those of a resource in Linux-HA 2.1.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from cim_provider.mapping.cluster import cluster_ref
+from cim_provider.mapping.resource import COMMON, Resource
+from cim_provider.mapping.rows import (
+    AssociationRow,
+    Column,
+    Pair,
+    Ref,
+    class_row,
+    unfilled,
+)
+from cim_provider.mapping.states import ENABLED_COLUMNS
+from cim_provider.mapping.tops import top, top_of, top_ref, tops
+from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
+
+SERVICE_CLASS: Final = "HA_ResourceService"
+_ALIKE: Final = ("RequestedState", "EnabledDefault", "AvailableRequestedStates")
+_MUST_BE_STARTED: Final = 3
+
+
+def service_ref(resource: str) -> Ref:
+    """Return the name of a resource's service."""
+    keys = (
+        ("SystemCreationClassName", CLUSTER_CLASS),
+        ("SystemName", CLUSTER_NAME),
+        ("CreationClassName", SERVICE_CLASS),
+        ("Name", resource),
+    )
+    return Ref(SERVICE_CLASS, keys)
+
+
+def _find(world: World, identity: tuple[str, ...]) -> Resource | None:
+    return top(world, identity[0])
+
+
+def _started(resource: Resource) -> bool | None:
+    if not resource.world.running or any(each.state == "unknown" for each in resource.members):
+        return None
+    return bool(resource.members) and all(each.state == "started" for each in resource.members)
+
+
+def _start_mode(resource: Resource) -> str:
+    is_wanted = resource.view.managed and resource.view.target_role != "stopped"
+    return "Automatic" if is_wanted else "Manual"
+
+
+_COLUMNS: Final[tuple[Column[Resource], ...]] = (
+    *ENABLED_COLUMNS,
+    *(each for each in COMMON if each.name in _ALIKE),
+    Column("ElementName", "id of the resource", lambda r: r.view.id),
+    Column("Caption", "Service. and the id", lambda r: f"Service.{r.view.id}"[:64]),
+    Column(
+        "Description",
+        "description of the resource, else its kind",
+        lambda r: r.view.description or "A resource of the cluster",
+    ),
+    Column("ResourceId", "id of the resource", lambda r: r.view.id),
+    Column("Started", "whether all of it is started", _started),
+    Column("StartMode", "Automatic if it is managed and not wanted stopped", _start_mode),
+    *unfilled("InstanceID", "PrimaryOwnerContact", "PrimaryOwnerName"),
+)
+
+
+def _hosted(world: World) -> Iterator[Pair]:
+    return (Pair(cluster_ref(), service_ref(each.view.id)) for each in tops(world))
+
+
+def _identity(world: World) -> Iterator[Pair]:
+    return (Pair(top_ref(each), service_ref(each.view.id)) for each in tops(world))
+
+
+def _dependencies(world: World) -> Iterator[Pair]:
+    known = {each.view.id for each in tops(world)}
+    seen = set()
+    about = (("TypeOfDependency", _MUST_BE_STARTED), ("RestartService", False))
+    for order in world.view.redundancy.orders:
+        pair = (top_of(world, order.first), top_of(world, order.then))
+        if pair[0] != pair[1] and pair not in seen and known.issuperset(pair):
+            seen.add(pair)
+            yield Pair(service_ref(pair[0]), service_ref(pair[1]), about)
+
+
+ROWS: Final = (
+    class_row(
+        SERVICE_CLASS, ("Name",), tops, lambda r: service_ref(r.view.id), _COLUMNS, find=_find
+    ),
+)
+"""The class of this module."""
+ASSOCIATIONS: Final = (
+    AssociationRow("HA_HostedResourceService", "Antecedent", "Dependent", _hosted),
+    AssociationRow("HA_ResourceServiceIdentity", "SystemElement", "SameElement", _identity),
+    AssociationRow(
+        "HA_ResourceServiceDependency",
+        "Antecedent",
+        "Dependent",
+        _dependencies,
+        {
+            "TypeOfDependency": "always 3: constraints of kind mandatory that order starts",
+            "RestartService": "always False",
+        },
+    ),
+)
+"""The associations of this module."""
