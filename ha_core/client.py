@@ -19,6 +19,7 @@ from typing import Final, Self, TypeVar
 from ha_core import control_protocol as protocol
 from ha_core.commands import Command, Outcome
 from ha_core.errors import ConnectError, RefusedError, WireError
+from ha_core.figures import NodeFigures
 from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
 from ha_core.layout import Layout, socket_address
@@ -167,6 +168,15 @@ class Client:
         """Return at most 1,000 events numbered above `since`, oldest first."""
         request = protocol.AskEvents(since)
         return (await self._channel.ask(request, protocol.EventsGiven, ANSWER_MS)).events
+
+    async def figures(self, max_age_ms: Millis = 2000) -> tuple[NodeFigures, ...]:
+        """Return figures of all nodes, sorted by name; of those that do not answer the last ones.
+
+        Raises: as `snapshot`.
+        """
+        request = protocol.AskFigures(max_age_ms)
+        reply = await self._channel.ask(request, protocol.FiguresGiven, ANSWER_MS)
+        return reply.figures
 
     async def history(self) -> tuple[ConfigurationChange, ...]:
         """Return the revisions of the configuration that are still kept, oldest first."""

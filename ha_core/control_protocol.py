@@ -13,6 +13,7 @@ import msgspec
 
 from ha_core.commands import Command, Outcome
 from ha_core.errors import WireError
+from ha_core.figures import NodeFigures
 from ha_core.ids import Millis, NodeName
 from ha_core.journal import JournalEvent
 from ha_core.replication.entries import ConfigurationChange
@@ -82,6 +83,12 @@ class AskShelf(Request, frozen=True, tag="shelf"):
     timeout_ms: Count = 0
 
 
+class AskFigures(Request, frozen=True, tag="figures"):
+    """Client wants figures of all nodes; those that are younger are not asked for again."""
+
+    max_age_ms: Count = 2000
+
+
 class AskCertificate(Request, frozen=True, tag="certificate"):
     """The WBEM server wants a certificate by the cluster's authority: its request, PEM."""
 
@@ -138,6 +145,12 @@ class VersionGiven(Reply, frozen=True, tag="version"):
     version: str
 
 
+class FiguresGiven(Reply, frozen=True, tag="figures"):
+    """The newest figures of each node that has told any, sorted by name."""
+
+    figures: tuple[NodeFigures, ...]
+
+
 class CertificateGiven(Reply, frozen=True, tag="certificate"):
     """The certificate with the authority's behind it, PEM."""
 
@@ -152,7 +165,15 @@ class Fault(Reply, frozen=True, tag="fault"):
 
 
 AnyRequest: TypeAlias = (
-    Hello | AskSnapshot | AskEvents | AskHistory | AskCommand | Watch | AskShelf | AskCertificate
+    Hello
+    | AskSnapshot
+    | AskEvents
+    | AskHistory
+    | AskCommand
+    | Watch
+    | AskShelf
+    | AskFigures
+    | AskCertificate
 )
 AnyReply: TypeAlias = (
     Greeting
@@ -162,6 +183,7 @@ AnyReply: TypeAlias = (
     | OutcomeGiven
     | VersionGiven
     | ShelfGiven
+    | FiguresGiven
     | CertificateGiven
     | Fault
 )

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 from ha_core.commands import Command, Outcome
+from ha_core.figures import NodeFigures
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Index, Millis, NodeName, ResourceId, Term
 from ha_core.journal import JournalEvent
@@ -301,6 +302,21 @@ class CommandReply:
     outcome: Outcome = field(default_factory=Outcome)
 
 
+@dataclass(frozen=True, slots=True)
+class FiguresWanted:
+    """A node asks another one for its figures; the number comes back."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class FiguresTold:
+    """The figures of the sender, for whoever has asked."""
+
+    number: int
+    figures: NodeFigures
+
+
 Message: TypeAlias = (
     VoteRequest
     | VoteReply
@@ -321,6 +337,8 @@ Message: TypeAlias = (
     | Hello
     | CommandRequest
     | CommandReply
+    | FiguresWanted
+    | FiguresTold
 )
 
 RAFT_MESSAGES: Final = (

@@ -67,6 +67,8 @@ TYPES: Final[dict[int, type[Message]]] = {
     17: msg.FenceOrder,
     18: msg.FenceReport,
     19: msg.Prepare,
+    20: msg.FiguresWanted,
+    21: msg.FiguresTold,
 }
 """Type numbers on the wire; never renumbered, never used again."""
 assert set(TYPES.values()) == set(get_args(Message))

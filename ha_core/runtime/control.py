@@ -22,6 +22,7 @@ from typing import Final, Protocol, TypeAlias, assert_never
 from ha_core import control_protocol as protocol
 from ha_core.commands import Command, Outcome, Shelve
 from ha_core.errors import ConnectError, HaError, WireError
+from ha_core.figures import NodeFigures
 from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
 from ha_core.layout import socket_address
@@ -43,6 +44,9 @@ _ROOT_UID: Final = 0
 
 Sign: TypeAlias = Callable[[str], Awaitable[str]]
 """Returns the certificate for a request, both PEM. Raises HaError: it is not signed."""
+
+Measure: TypeAlias = Callable[[Millis], Awaitable[tuple[NodeFigures, ...]]]
+"""Returns the figures of all nodes, none of those that answer older than so much."""
 
 log = logging.getLogger(__name__)
 
@@ -148,8 +152,10 @@ class ControlServer:
         access: Access | None = None,
         product: str = "",
         sign: Sign | None = None,
+        figures: Measure | None = None,
     ) -> None:
         self._sign = sign
+        self._figures = figures
         self._path = path
         self._port = port
         self._access = access if access is not None else Access()
@@ -260,6 +266,9 @@ class ControlServer:
                 wait_ms = max(0, min(timeout_ms, protocol.WATCH_MS_MAX))
                 await self._port.changed(version, wait_ms)
                 return protocol.VersionGiven(self._port.snapshot().version)
+            case protocol.AskFigures(max_age_ms=max_age_ms):
+                given = await self._figures(max_age_ms) if self._figures is not None else ()
+                return protocol.FiguresGiven(given)
             case protocol.AskCertificate():
                 return await self._certificate(request, peer, trust)
             case _:

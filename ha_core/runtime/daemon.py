@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from ha_core.errors import ConfigError, HaError, StoreError
-from ha_core.events import Declared, Noticed, ResourceDied
+from ha_core.events import Declared, Event, Noticed, ResourceDied
 from ha_core.gates import Gates
 from ha_core.ids import Millis
 from ha_core.keyring import KeyRing
@@ -33,11 +33,13 @@ from ha_core.runtime.authority import Authority
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.control import Access, ControlServer
 from ha_core.runtime.disk import Store
+from ha_core.runtime.figures import FiguresDesk
 from ha_core.runtime.gate import Keepers, gate_of
 from ha_core.runtime.guardian import Guardian, GuardianError
 from ha_core.runtime.home import keep_home, require_home
 from ha_core.runtime.logs import logging_to
 from ha_core.runtime.loop import Loop
+from ha_core.runtime.measured import Measured
 from ha_core.runtime.nodefile import NodeFile, read_node_file
 from ha_core.runtime.operations import Operations
 from ha_core.runtime.operations_fence import FenceAgents
@@ -92,7 +94,7 @@ class Daemon:
         self._node = Node(node_file.name, recovered, random.SystemRandom(), monotonic_ms())
         self._loop = Loop(self._node, store)
         self._codec = Codec(node_file.name, recovered.generation, ring)
-        self._transport = Transport(self._codec, self._loop.post)
+        self._transport = Transport(self._codec, self._deliver)
         self._transport.door = Door(
             layout.invitations,
             layout.keyring_file.read_text,
@@ -111,6 +113,18 @@ class Daemon:
             node=node_file.name,
             gate=self._gate,
         )
+        self._figures = FiguresDesk(
+            node_file.name,
+            Measured(
+                node_file.name,
+                recovered.generation,
+                self._transport,
+                self._operations,
+                self._guardian,
+            ).figures,
+            self._transport.send,
+            lambda: (node.name for node in self._node.configuration.nodes),
+        )
         self._watchdog = node_file.watchdog
         self._broken: HaError | None = None
         self._guardian.on_broken = self._watchdog_broke
@@ -128,6 +142,7 @@ class Daemon:
             access=access,
             product=product(),
             sign=Authority(layout.keyring_file).sign,
+            figures=self._figures.figures,
         )
         self._cutting: set[asyncio.Task[None]] = set()
 
@@ -172,6 +187,7 @@ class Daemon:
 
     async def _end(self) -> None:
         await self._control.stop()
+        await self._figures.close()
         await self._operations.close()
         await self._fence_agents.close()
         await self._guardian.close()
@@ -191,6 +207,10 @@ class Daemon:
     def _gate_was_restored(self, sentence: str) -> None:
         log.warning("%s", sentence)
         self._loop.post(Noticed("gate-restored", sentence))
+
+    def _deliver(self, event: Event) -> None:
+        self._figures.take(event)
+        self._loop.post(event)
 
     def _died(self, event: ResourceDied) -> None:
         self._loop.post(event)

@@ -28,6 +28,7 @@ from ha_core.runtime.guardian import Guardian, boottime_ms
 from ha_core.runtime.operations_address import Addresses
 from ha_core.runtime.operations_agents import Directories, MissingError, describe, operate
 from ha_core.runtime.operations_process import FaultError, Processes
+from ha_core.runtime.tally import Tally
 from ha_core.runtime.watched import Watched
 
 _PLAIN_ACTIONS: Final = ("start", "stop", "monitor")
@@ -68,6 +69,8 @@ class Operations:
         self._addresses = Addresses(guardian, layout.run.absolute() / "addresses", gate)
         self.watched = Watched(guardian, layout.run.absolute() / "watched")
         """What only the machine's watchdog ends."""
+        self.tally = Tally()
+        """What operations came to, by resource."""
         self._tasks: dict[int, asyncio.Task[OperationDone]] = {}
         guardian.on_died = self._take_death
         guardian.leftovers = self._addresses.leftovers
@@ -134,7 +137,10 @@ class Operations:
         else:
             done = task.result()
         duration_ms = round((time.monotonic() - started) * 1000)
-        self._done(replace(done, duration_ms=duration_ms))
+        done = replace(done, duration_ms=duration_ms)
+        if not task.cancelled():
+            self.tally.count(operation, done)
+        self._done(done)
 
     async def _carried_out(self, operation: RunOperation) -> OperationDone:
         """Carry it out, and turn every failure that can be expected into its exit code."""
@@ -198,6 +204,7 @@ class Operations:
     def _take_death(self, resource: str, reason: str) -> None:
         self._addresses.ended(resource, reason)
         if not self._processes.died(resource, reason):
+            self.tally.died(resource)
             words = self._processes.last_words(resource)
             with_lease = reason.startswith(_LEASE_REASONS)
             self._died(ResourceDied(resource, _short(reason + words), with_lease))

@@ -18,7 +18,9 @@ from typing import Final
 from ha_core.config.model import Configuration, Link
 from ha_core.effects import Send
 from ha_core.events import Event, LinkHeard, Outdated, Received, StrangersHeard
+from ha_core.figures import LinkFigures
 from ha_core.ids import LinkName, Millis, NodeName
+from ha_core.messages import SIGNS_OF_LIFE
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.media import SocketAddress, destination, is_shared, open_shared, spec_of
 from ha_core.runtime.names import Names
@@ -50,6 +52,10 @@ BIND_AGAIN_S: Final = 2.0
 DEAF_MS: Final = 5_000
 ANSWERED: Final = ("version", "feature")
 """Refusals that the peer is told; others could be anybody's, and silence is the better answer."""
+UNAUTHENTIC: Final = ("bad-tag", "unknown-key", "foreign-cluster")
+"""Refusals of frames that are not proved to be of a node of the cluster."""
+BEATS_SENT: Final = "beats.sent"
+BEATS_RECEIVED: Final = "beats.received"
 
 log = logging.getLogger(__name__)
 
@@ -176,6 +182,7 @@ class Transport:
         parts: dict[NodeName, list[bytes]] = {}
         for effect in effects:
             if self._peers.targets(effect.to, now_ms):
+                self.counters[BEATS_SENT] += isinstance(effect.message, SIGNS_OF_LIFE)
                 parts.setdefault(effect.to, []).append(encode_message(effect.message))
         for peer, encoded in parts.items():
             for batch in batches(encoded, BATCH_BYTES_MAX):
@@ -213,6 +220,7 @@ class Transport:
         if self._is_isolated:
             return None
         self.counters[f"{link}.received"] += 1
+        self.counters[f"{link}.bytes-received"] += len(data)
         try:
             frame = self._codec.open(data)
             fresh = self._window.accept(frame.sender, frame.generation, frame.sequence)
@@ -257,6 +265,7 @@ class Transport:
             self._deliver(LinkHeard(frame.sender, link, number))
             return
         for message in frame.messages:
+            self.counters[BEATS_RECEIVED] += isinstance(message, SIGNS_OF_LIFE)
             self._deliver(Received(frame.sender, frame.generation, link, message, number))
 
     def _refused(self, fault: Rejected, link: LinkName) -> None:
@@ -303,11 +312,32 @@ class Transport:
             medium = self._by_link.get(target.link)
             if isinstance(medium, SerialLine):
                 way = "sent" if medium.send(frame) else "full"
-                self.counters[f"{target.link}.{way}"] += 1
+                self._count_sent(target.link, way, frame)
             elif medium is not None and target.link not in shared:
                 if medium.group is not None:
                     shared.add(target.link)
                 self._send_datagram(medium, target, frame)
+
+    def _count_sent(self, link: LinkName, way: str, frame: bytes) -> None:
+        self.counters[f"{link}.{way}"] += 1
+        if way == "sent":
+            self.counters[f"{link}.bytes-sent"] += len(frame)
+
+    def figures(self) -> tuple[LinkFigures, ...]:
+        """Return what was counted on each link of the configuration."""
+        counted = self.counters
+        return tuple(
+            LinkFigures(
+                link,
+                counted[f"{link}.sent"],
+                counted[f"{link}.received"],
+                counted[f"{link}.full"] + counted[f"{link}.unknown-host"],
+                counted[f"{link}.bytes-sent"],
+                counted[f"{link}.bytes-received"],
+                sum(counted[f"{link}.{code}"] for code in UNAUTHENTIC),
+            )
+            for link in sorted(self._specs)
+        )
 
     def _send_datagram(self, datagrams: _Datagrams, target: Endpoint, frame: bytes) -> None:
         address = datagrams.group
@@ -321,7 +351,7 @@ class Transport:
             # An old sign of life is worth nothing: better lost than kept and sent late.
             self.counters[f"{target.link}.full"] += 1
         else:
-            self.counters[f"{target.link}.sent"] += 1
+            self._count_sent(target.link, "sent", frame)
             datagrams.transport.sendto(frame, address)
 
     def _send_stream(self, peer: NodeName, targets: tuple[Endpoint, ...], frame: bytes) -> None:

@@ -5,11 +5,14 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ha_core import commands, messages as msg, wire
+from ha_core import commands, wire
+from ha_core import messages as msg
 from ha_core.commands import Outcome
 from ha_core.config.model import Configuration
+from ha_core.figures import LinkFigures, NodeFigures
 from ha_core.ids import Generation, NodeName, ResourceId
 from ha_core.journal import JournalEvent
 from ha_core.keyring import KeyRing, first_ring
@@ -46,6 +49,8 @@ MESSAGES: tuple[Message, ...] = (
     msg.Hello(1000, 900),
     msg.CommandRequest("a-1-1", "admin", commands.SetStandby(A, True)),
     msg.CommandReply("a-1-1", Outcome("done", "it is done")),
+    msg.FiguresWanted(7),
+    msg.FiguresTold(7, NodeFigures("b", 3, links=(LinkFigures("ring0", 1),))),
 )
 
 
