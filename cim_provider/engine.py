@@ -14,6 +14,7 @@ from cim_provider.commands import Control, Question, Told
 from cim_provider.edits import Edit
 from cim_provider.views.facts import Facts
 from cim_provider.views.redundancy import Redundancy
+from cim_provider.views.settings import Settings
 
 
 class EngineState(StrEnum):
@@ -194,6 +195,8 @@ class ClusterView:
     capabilities: frozenset[str] = field(default_factory=frozenset)
     redundancy: Redundancy = field(default_factory=Redundancy)
     """Who can stand in for whom."""
+    settings: Settings = field(default_factory=Settings)
+    """What is configured beside the resources themselves."""
     facts: Facts = field(default_factory=Facts)
     """What typed properties tell beyond the lists."""
 

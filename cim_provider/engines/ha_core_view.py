@@ -17,6 +17,7 @@ from cim_provider.engine import (
 )
 from cim_provider.engines.ha_core_facts import facts_of
 from cim_provider.engines.ha_core_redundancy import redundancy_of
+from cim_provider.engines.ha_core_settings import reach, settings_of
 from ha_core.config.model import (
     Clone,
     Configuration,
@@ -88,6 +89,7 @@ def view_of(snapshot: ClusterSnapshot, version: str, product: str) -> ClusterVie
         ping_targets=tuple((item.name, item.hosts) for item in configuration.ping.targets),
         capabilities=CAPABILITIES,
         redundancy=redundancy_of(snapshot),
+        settings=settings_of(snapshot),
         facts=facts_of(snapshot),
     )
 
@@ -104,21 +106,13 @@ def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeView:
         unclean=item.unclean,
         generation=item.generation,
         addresses=tuple(address.host for address in desired.addresses) if desired else (),
-        attributes=(*(desired.attributes if desired else ()), *_reach(item, snapshot)),
+        attributes=(*(desired.attributes if desired else ()), *reach(item, snapshot)),
         links_down=tuple(
             str(link.link) for link in snapshot.links if link.peer == item.name and not link.up
         ),
         can_fence=can_fence(snapshot.configuration, item.name, power=True),
         fenced_by=item.fenced_by,
     )
-
-
-def _reach(item: NodeSummary, snapshot: ClusterSnapshot) -> tuple[tuple[str, str], ...]:
-    """Return the attribute that rules compare, where it is known."""
-    known = item.connectivity
-    if known is None or known.fault:
-        return ()
-    return (("connectivity", str(len(known.reached) * snapshot.configuration.ping.multiplier)),)
 
 
 def _link(link: Link, configuration: Configuration) -> str:

@@ -1,19 +1,18 @@
-"""HA_PrimitiveResource, HA_ResourceGroup, their parameters and where they belong.
+"""HA_PrimitiveResource, HA_ResourceGroup, and where they belong.
 
-Owns: paths and properties of resources and parameters, HA_HostedResource,
-HA_SubResource, HA_SystemResource, HA_ResourceComponent, HA_AttributesOfResource.
+Owns: paths and properties of resources, HA_HostedResource, HA_SubResource,
+HA_SystemResource, HA_ResourceComponent.
 Knows nothing of why a resource is where it is beyond the sentence in the view.
 Source: Linux-HA 2.1's provider for the properties that are text.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from cim_provider.engine import CloneView, GroupView, PrimitiveView
 from cim_provider.mapping import resource_typed
-from cim_provider.mapping.cluster import HIDDEN, cluster_ref, score_text
+from cim_provider.mapping.cluster import cluster_ref, score_text
 from cim_provider.mapping.node import node_ref
 from cim_provider.mapping.rows import (
     AssociationRow,
@@ -41,10 +40,8 @@ PRIMITIVE_CLASS: Final = "HA_PrimitiveResource"
 GROUP_CLASS: Final = "HA_ResourceGroup"
 CLONE_CLASS: Final = "HA_ResourceClone"
 MASTER_CLASS: Final = "HA_MasterSlaveResource"
-ATTRIBUTE_CLASS: Final = "HA_InstanceAttributes"
 STATES: Final = (2, 3, 10, 11)
 """What RequestStateChange carries out: start, stop, restart (two numbers for the same)."""
-_SECRET = re.compile(r"passw|passphrase|secret|token|auth|key$", re.IGNORECASE)
 _WANTED: Final = {"started": 2, "stopped": 3, "unpromoted": 2, "promoted": 2}
 ROLES: Final = {"stopped": 2, "started": 3, "unpromoted": 4, "promoted": 5}
 """Numbers of roles; 0 is unset or unknown, 6 means that instances differ."""
@@ -91,21 +88,6 @@ class _Primitive(Resource):
     primitive: PrimitiveView
 
 
-@dataclass(frozen=True, slots=True)
-class _Parameter:
-    resource: str
-    name: str
-    value: str
-
-    @property
-    def id(self) -> str:
-        return f"{self.resource}-{self.name}"
-
-    @property
-    def is_secret(self) -> bool:
-        return _SECRET.search(self.name) is not None
-
-
 def clone_ref(clone: CloneView) -> Ref:
     """Return the name of a clone: what has roles is of a class of its own."""
     return _ref(MASTER_CLASS if clone.is_promotable else CLONE_CLASS, clone.id)
@@ -131,8 +113,14 @@ def group_ref(resource: str) -> Ref:
     return _ref(GROUP_CLASS, resource)
 
 
-def _parameter_ref(parameter: _Parameter) -> Ref:
-    return Ref(ATTRIBUTE_CLASS, (("Id", parameter.id), ("ResourceId", parameter.resource)))
+def resource_ref(world: World, resource: str) -> Ref | None:
+    """Return the name of a primitive, group or clone; None if there is none of that id."""
+    if resource in world.primitives:
+        return primitive_ref(resource)
+    if resource in world.groups:
+        return group_ref(resource)
+    clone = world.clones.get(resource)
+    return None if clone is None else clone_ref(clone)
 
 
 def _as_primitive(world: World, view: PrimitiveView) -> _Primitive:
@@ -160,12 +148,6 @@ def _primitive(world: World, identity: tuple[str, ...]) -> _Primitive | None:
 def _group(world: World, identity: tuple[str, ...]) -> Resource | None:
     view = world.groups.get(identity[0])
     return None if view is None else _as_group(world, view)
-
-
-def _parameters(world: World) -> Iterator[_Parameter]:
-    for primitive in world.view.primitives:
-        for name, value in primitive.parameters:
-            yield _Parameter(primitive.id, name, value)
 
 
 def _requested(resource: Resource) -> int:
@@ -330,23 +312,6 @@ _GROUP: Final[tuple[Column[Resource], ...]] = (
     Column("Position", "0 within a clone", lambda r: 0 if _clone_of(r) else None),
 )
 
-_PARAMETER: Final[tuple[Column[_Parameter], ...]] = (
-    Column("Name", "name of the parameter", lambda p: p.name),
-    Column(
-        "Value",
-        "value of the parameter; hidden if its name says that it is secret",
-        lambda p: HIDDEN if p.is_secret else p.value,
-    ),
-    Column("IsSecret", "name of the parameter", lambda p: p.is_secret),
-    Column("ElementName", "name of the parameter", lambda p: p.name),
-    Column(
-        "Caption",
-        "InstanceAttributes., resource and id",
-        lambda p: f"InstanceAttributes.{p.resource}-{p.id}",
-    ),
-    *unfilled("Description", "InstanceID"),
-)
-
 
 def _clone_of(resource: Resource) -> str:
     assert isinstance(resource.view, GroupView), "only groups have these columns"
@@ -393,11 +358,6 @@ def _top_level(world: World) -> Iterator[Pair]:
             yield Pair(cluster_ref(), primitive_ref(primitive.id))
 
 
-def _attributes(world: World) -> Iterator[Pair]:
-    for parameter in _parameters(world):
-        yield Pair(primitive_ref(parameter.resource), _parameter_ref(parameter))
-
-
 ROWS: Final[tuple[ClassRow, ...]] = (
     class_row(
         PRIMITIVE_CLASS,
@@ -408,7 +368,6 @@ ROWS: Final[tuple[ClassRow, ...]] = (
         find=_primitive,
     ),
     class_row(GROUP_CLASS, ("Id",), _groups, lambda r: group_ref(r.view.id), _GROUP, find=_group),
-    class_row(ATTRIBUTE_CLASS, ("ResourceId", "Id"), _parameters, _parameter_ref, _PARAMETER),
 )
 """The classes of this module."""
 ASSOCIATIONS: Final = (
@@ -422,6 +381,5 @@ ASSOCIATIONS: Final = (
         _memberships,
         {"Position": "place within the group"},
     ),
-    AssociationRow("HA_AttributesOfResource", "Resource", "InstanceAttributes", _attributes),
 )
 """The associations of this module."""

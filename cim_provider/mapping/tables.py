@@ -18,6 +18,7 @@ from cim_provider.mapping import (
     redundancy,
     resource,
     services,
+    settings,
     software,
     statistics,
 )
@@ -30,6 +31,7 @@ ROWS: Final[tuple[ClassRow, ...]] = (
     *resource.ROWS,
     *clones.ROWS,
     *copies.ROWS,
+    *settings.ROWS,
     *software.ROWS,
     *redundancy.ROWS,
     *services.ROWS,
@@ -47,6 +49,7 @@ ASSOCIATIONS: Final[tuple[AssociationRow, ...]] = (
     *copies.ASSOCIATIONS,
     *redundancy.ASSOCIATIONS,
     *services.ASSOCIATIONS,
+    *settings.ASSOCIATIONS,
     *software.ASSOCIATIONS,
     *capabilities.ASSOCIATIONS,
     *interop.ASSOCIATIONS,

@@ -29,6 +29,7 @@ from cim_provider.server.service import schema_texts
 from cim_provider.views.redundancy import MayRun, Redundancy, StartsAfter
 from cim_provider.wbem.operations import Answer, Operation
 from tests.cim.mapping.facts import beyond, facts
+from tests.cim.mapping.settings import settings, settings_of_clones
 
 MODEL = "root/cimv2"
 WALL_MS = 1_700_000_000_000
@@ -110,6 +111,7 @@ def cluster(**changes: object) -> ClusterView:
         ),
         groups=(GroupView("web", ("ip", "server"), target_role="started", description="the shop"),),
         links=("ring0: n1 10.0.0.1 port 6940, n2 10.0.0.2 port 6940",),
+        settings=settings(),
         redundancy=Redundancy(
             may_run=(MayRun("server", ("n1", "n2")),), orders=(StartsAfter("db", "server"),)
         ),
@@ -182,6 +184,7 @@ def cloned(**changes: object) -> ClusterView:
         ),
         groups=(GroupView("base", ("disk",), target_role="started", clone="stack"),),
         clones=(cells, stack, stores, workers),
+        settings=settings_of_clones(),
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # fields by their names
 
