@@ -124,9 +124,10 @@ def level_of(resource: Resource) -> Level:
 
 
 def _of_single(resource: Resource) -> Level:
-    down = [each for each in resource.members if each.state != "started"]
+    down = [each for each in resource.members if each.state != "started" or not each.nodes]
     if down:
-        return Level(FAILURE, f"{down[0].id} is {down[0].state}")
+        state = down[0].state if down[0].state != "started" else "active nowhere"
+        return Level(FAILURE, f"{down[0].id} is {state}")
     several = next((each for each in resource.members if len(each.nodes) > 1), None)
     if several is not None:
         return Level(FAILURE, f"{several.id} is active on {', '.join(several.nodes)} at once")
