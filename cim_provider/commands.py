@@ -5,6 +5,7 @@ Owns: the values. A part of the port (`engine`); engines implement them. Knows n
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
@@ -36,6 +37,15 @@ class ClearResource:
     """Remove every move and ban of a resource."""
 
     resource: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnbanResource:
+    """Remove the moves and bans by hand of a resource that name a node."""
+
+    resource: str
+    node: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,8 @@ class RemoveNode:
     """Forget a node whose machine is gone."""
 
     node: str
+    is_drained: bool = False
+    """It runs, and nothing runs on it: it is to leave the cluster for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +165,7 @@ class WhatIf:
     """
 
     kind: str
+    | UnbanResource
     """`node`, `resource` or `ticket`."""
     subject: str
     event: str
@@ -160,7 +173,23 @@ class WhatIf:
     """Where a resource is moved to."""
 
 
-Question: TypeAlias = WhyResource | IfApplied | WhatIf
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Whether a configuration (YAML or JSON) is acceptable; empty: the one in force."""
+
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """The configuration in force: as `yaml`, `json` or `cib`."""
+
+    form: str = "yaml"
+
+
+Question: TypeAlias = WhyResource | IfApplied | WhatIf | Verify | Export
+FORMS: Final = ("yaml", "json", "cib")
+"""How a configuration can be written."""
 EVENTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "node": ("lost", "standby"),

@@ -212,6 +212,7 @@ class StartResource:
 class StopResource:
     """Set the target role to stopped and wait."""
 
+    reason: str = ""
     resource: str
 
 
@@ -219,6 +220,7 @@ class StopResource:
 class RestartResource:
     """Stop and start the resource in place."""
 
+    reason: str = ""
     resource: str
 
 
@@ -277,6 +279,9 @@ class Pending:
     """The command was accepted; its effect was not seen within the time allowed."""
 
     text: str
+    text: str = ""
+    """What came of it, where there is more to say."""
+
 
 
 @dataclass(frozen=True, slots=True)

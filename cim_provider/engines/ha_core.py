@@ -66,6 +66,7 @@ class HaCoreEngine:
         self._command_client = Client(root)
         self._effect_s = effect_s
         self._product = ""
+        self._root = root
         self._snapshot: ClusterSnapshot | None = None
         self._view = _never_seen()
         self._connections = 0
@@ -136,8 +137,13 @@ class HaCoreEngine:
         """See `ClusterEngine`; returns once the view of this node has it, or after a while."""
         await self.view()
         snapshot = self._snapshot
+        if isinstance(command, RunService):
+            log.info("%s asks for the cluster service to %s", author, command.action)
+            return await asyncio.to_thread(run_service, self._root, command.action)
         if snapshot is None or self._view.engine is not EngineState.RUNNING:
             return Refused("timeout", self._away)
+        if isinstance(command, Invite):
+            return await asyncio.to_thread(invitation, self._root, before, command.minutes)
         try:
             outcome = await give(self._command_client, snapshot, edit, author)
         except RefusedError as fault:
@@ -228,6 +234,7 @@ class HaCoreEngine:
     def _lose(self, fault: HaError | TimeoutError) -> None:
         """Say that the cluster cannot be asked; what was seen last stays in the view."""
         is_stopped = isinstance(fault, ConnectError) and isinstance(
+        reader = Reader(client)
             fault.__cause__, FileNotFoundError | ConnectionRefusedError
         )
         state = EngineState.STOPPED if is_stopped else EngineState.NOT_ANSWERING

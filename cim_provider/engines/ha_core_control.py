@@ -6,7 +6,8 @@ wall clock is read here: moves and bans end with time.
 
 import time
 from collections.abc import Sequence
-from typing import Final, assert_never
+from dataclasses import replace
+from typing import Final
 
 from cim_provider.commands import (
     ApplyConfiguration,
@@ -18,10 +19,12 @@ from cim_provider.commands import (
     MoveResource,
     PromoteResource,
     ReleaseQuorum,
+    RehearseFencing,
     RemoveNode,
     SetClusterMaintenance,
     SetTicket,
     UndoRevision,
+    UnbanResource,
 )
 from cim_provider.engine import (
     Command,
@@ -35,11 +38,12 @@ from cim_provider.engine import (
 )
 from ha_core import commands
 from ha_core.cli import goals, history, node, quorum, ticket
-from ha_core.config.model import FenceAction, TargetRole
+from ha_core.config.model import FenceAction, Origin, TargetRole
 from ha_core.config.parse import parse_text
 from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.snapshot import ClusterSnapshot
+from ha_core.errors import RefusedError
 
 ASKED: Final = "asked for over WBEM"
 """Why a node is cut off, where the console gives no reason."""
@@ -55,10 +59,10 @@ def translated(
     Raises: ConfigError, RefusedError: nothing was given to the cluster.
     """
     match command:
-        case StartResource(resource=name):
-            return commands.SetTargetRole(ResourceId(name), TargetRole.STARTED)
-        case StopResource(resource=name):
-            return commands.SetTargetRole(ResourceId(name), TargetRole.STOPPED)
+        case StartResource(resource=name, reason=reason):
+            return commands.SetTargetRole(ResourceId(name), TargetRole.STARTED, reason)
+        case StopResource(resource=name, reason=reason):
+            return commands.SetTargetRole(ResourceId(name), TargetRole.STOPPED, reason)
         case RestartResource(resource=name):
             return commands.Restart(ResourceId(name))
         case SetNodeStandby(node=where, standby=standby):
@@ -94,19 +98,47 @@ def _controlled(
             return commands.SetMaintenance(None, wanted)
         case ConfirmNodeDown(node=where, reason=reason):
             return commands.ConfirmDown(NodeName(where), reason)
-        case RemoveNode(node=where):
-            return node.removal(before, where)
+        case UnbanResource(resource=name, node=where, reason=reason):
+            return _unbanned(before, name, where, reason)
+        case _:
+            return _on_the_whole(command, before, revisions)
+
+
+def _on_the_whole(
+    command: Control, before: ClusterSnapshot, revisions: Sequence[ConfigurationChange]
+) -> commands.Command:
+    match command:
+        case RemoveNode(node=where, is_drained=is_drained):
+            return (
+                commands.RemoveNode(NodeName(where)) if is_drained else node.removal(before, where)
+            )
+        case RehearseFencing(subject=subject):
+            return commands.TestFence(subject)
         case ReleaseQuorum(reason=reason):
             return commands.ReleaseQuorum(reason)
         case SetTicket(ticket=name, granted=granted, standby=standby, reason=reason):
             return commands.SetTicket(name, granted, standby, reason)
         case ApplyConfiguration(text=text, reason=reason, base=base):
             base = before.revision if base is None else base
-            return commands.Apply(parse_text(text, SOURCE), reason, base)
+            configuration = unmasked(parse_text(text, SOURCE), before.configuration)
+            return commands.Apply(configuration, reason, base)
         case UndoRevision(revision=revision, reason=reason):
             return history.return_to(revisions, revision, reason)
         case _:
-            assert_never(command)
+            raise AssertionError(f"{command} is no command of the cluster: see `ha_core_node`")
+
+
+def _unbanned(before: ClusterSnapshot, name: str, where: str, reason: str) -> commands.Apply:
+    known = before.configuration
+    left = tuple(
+        each
+        for each in known.locations
+        if (each.resource, each.node) != (name, where) or each.origin is Origin.ADMINISTRATOR
+    )
+    if len(left) == len(known.locations):
+        raise RefusedError("not-found", f"no move or ban by hand of '{name}' names {where}")
+    why = reason or f"{name} may run on {where} again"
+    return commands.Apply(replace(known, locations=left), why, before.revision)
 
 
 def goal_of(command: Command, given: commands.Command, before: ClusterSnapshot) -> goals.Goal:
@@ -153,10 +185,18 @@ def _controlled_goal(
             return goals.promoted(name, promoted)
         case SetClusterMaintenance(maintenance=wanted):
             return goals.maintenance(wanted)
+        case UnbanResource():
+            return _at_once
         case ConfirmNodeDown(node=where):
             return goals.clean(where)
         case RemoveNode(node=where):
             return goals.node_is(where, goals.GONE)
+        case _:
+            return _whole_goal(command, given, before)
+
+
+def _whole_goal(command: Control, given: commands.Command, before: ClusterSnapshot) -> goals.Goal:
+    match command:
         case ReleaseQuorum():
             return quorum.starts
         case SetTicket():
@@ -165,7 +205,11 @@ def _controlled_goal(
         case ApplyConfiguration() | UndoRevision():
             return goals.placed_since(before)
         case _:
-            assert_never(command)
+            raise AssertionError(f"{command} is no command of the cluster: see `ha_core_node`")
+
+
+def _at_once(_: ClusterSnapshot) -> goals.Progress:
+    return goals.Progress(True, "")
 
 
 def _end(lifetime_ms: Millis) -> Millis | None:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import fields, replace
 from typing import Final
 
-from cim_provider.commands import Control, Question, Told
+from cim_provider.commands import Control, Question, RunService, Told
 from cim_provider.edits import Edit, EditError
 from cim_provider.engine import (
     Change,
@@ -64,6 +64,11 @@ class MemoryEngine:
     async def view(self) -> ClusterView:
         """See `ClusterEngine`."""
         return self._view
+    @property
+    def now(self) -> ClusterView:
+        """The view."""
+        return self._view
+
 
     async def changes(self, since: str) -> AsyncIterator[Change]:
         """See `ClusterEngine`."""
@@ -119,6 +124,8 @@ class MemoryEngine:
             revision=view.revision + 1,
             last_change_author=author,
             last_change_wall_ms=wall_ms,
+        if isinstance(command, Control):
+            return Done(memory_control.result_of(command))
         )
         return Done()
 
@@ -177,6 +184,8 @@ class MemoryEngine:
         match command:
             case StartResource(resource=name):
                 self._want(name, "started")
+        if isinstance(command, RunService):
+            return None
             case StopResource(resource=name):
                 self._want(name, "stopped")
             case RestartResource(resource=name):

@@ -18,19 +18,33 @@ from cim_provider.commands import (
     ConfirmNodeDown,
     Control,
     IfApplied,
+    Export,
     MoveResource,
+    Invite,
     PromoteResource,
     Question,
     ReleaseQuorum,
+    RehearseFencing,
     RemoveNode,
     SetClusterMaintenance,
+    RunService,
+    ServiceAction,
     SetTicket,
     Told,
     UndoRevision,
+    UnbanResource,
     WhatIf,
+    Verify,
     WhyResource,
 )
-from cim_provider.engine import ClusterView, InstanceView, NodeView, PrimitiveView, Refused
+from cim_provider.engine import (
+    ClusterView,
+    EngineState,
+    InstanceView,
+    NodeView,
+    PrimitiveView,
+    Refused,
+)
 
 
 def members_of(view: ClusterView, name: str) -> tuple[PrimitiveView, ...]:
@@ -49,7 +63,7 @@ def refusal_of(view: ClusterView, command: Control) -> Refused | None:
     if node and found is None:
         return no_node(node)
     match command:
-        case RemoveNode() if found is not None and found.state not in ("lost", "left"):
+        case RemoveNode(is_drained=False) if found and found.state not in ("lost", "left"):
             return Refused("unsafe", f"{node} is {found.state}: stop the cluster on it first")
         case ConfirmNodeDown() if found is not None and not found.unclean:
             return Refused("invalid", f"nothing on {node} is in doubt")
@@ -109,6 +123,12 @@ def answer(view: ClusterView, question: Question) -> Told | Refused:
             if not found:
                 return no_resource(name)
             if where and where not in {each.name for each in view.nodes}:
+def result_of(command: Control) -> str:
+    """Return what was done in words, where there is more to say."""
+    words = {Invite: "token-for-one-machine", RehearseFencing: "rehearsal-1"}
+    return words.get(type(command), "")
+
+
                 return no_node(where)
             lines = [f"{each.id} is {each.state} on {', '.join(each.nodes)}" for each in found]
             return Told("\n".join(lines), json.dumps([{"sentence": line} for line in lines]))
@@ -126,6 +146,11 @@ def answer(view: ClusterView, question: Question) -> Told | Refused:
                 return no_resource(name)
             text = f"if {name} is {event}: nothing would move"
             return Told(text, json.dumps({"title": text, "moves": []}))
+        case Verify(text=text):
+            what = "the text" if text.strip() else f"revision {view.revision}"
+            return Told(f"{what} is valid", json.dumps([f"{what} is valid"]))
+        case Export(form=form):
+            return Told(f"{form} of revision {view.revision}", "")
         case _:
             assert_never(question)
 

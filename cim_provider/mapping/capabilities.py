@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from cim_provider.engine import NodeView
 from cim_provider.mapping import node, resource
 from cim_provider.mapping.cluster import cluster_ref
+from cim_provider.mapping.control_node import CLUSTER_STATES
 from cim_provider.mapping.rows import (
     AssociationRow,
     ClassRow,
@@ -30,8 +32,15 @@ class _Kind:
     states: tuple[int, ...]
 
 
-_CLUSTER: Final = _Kind("cluster", ())
-_NODE: Final = _Kind("node", node.STATES)
+_CLUSTER: Final = _Kind("cluster", CLUSTER_STATES)
+_NODES: Final = {
+    (is_local, can_fence): _Kind(
+        "-".join(("node", *("local",) * is_local, *("fenced",) * can_fence)),
+        node.states_of(NodeView("", "", is_local=is_local, can_fence=can_fence)),
+    )
+    for is_local in (False, True)
+    for can_fence in (False, True)
+}
 _RESOURCE: Final = _Kind("resource", resource.STATES)
 
 
@@ -40,14 +49,15 @@ def _ref(kind: _Kind) -> Ref:
 
 
 def _kinds(_: World) -> Iterator[_Kind]:
-    yield from (_CLUSTER, _NODE, _RESOURCE)
+    yield from (_CLUSTER, *_NODES.values(), _RESOURCE)
 
 
 def _pairs(world: World) -> Iterator[Pair]:
     yield Pair(cluster_ref(), _ref(_CLUSTER))
     for each in world.view.nodes:
         if not each.is_witness:
-            yield Pair(node.node_ref(each.name), _ref(_NODE))
+            kind = _NODES[each.is_local, each.can_fence]
+            yield Pair(node.node_ref(each.name), _ref(kind))
     for group in world.view.groups:
         yield Pair(resource.group_ref(group.id), _ref(_RESOURCE))
     for primitive in world.view.primitives:

@@ -35,6 +35,8 @@ class Job:
     verb: str
     subject: str
     since: int = 0
+    node: str = ""
+    """Where a resource goes, or may not be."""
 
     @property
     def id(self) -> str:

@@ -28,10 +28,12 @@ from cim_provider.mapping.world import REACHED, World
 from cim_provider.views.facts import PingFacts
 
 NODE_CLASS: Final = "HA_ClusterNode"
-OFF: Final = 3
-FENCING: Final = (OFF, 11)
-STATES: Final = (2, 3, 6, 11)
-"""What RequestStateChange carries out: out of standby, cut off, into standby, cut off and on."""
+STATES: Final = (2, 6, 9)
+"""What RequestStateChange of a node carries out: online, standby, maintenance; …"""
+FENCED: Final = (11,)
+"""… of one that a fence device can end, besides: cut off and switched on again; …"""
+LOCAL_STATES: Final = (3, 4, 10)
+"""… and of the one that answers: its cluster service ends, or is restarted."""
 _WANTED: Final = {"standby": 6, "maintenance": 9, "online": 2, "suspect": 2}
 
 
@@ -96,10 +98,17 @@ def _roles(subject: _Node) -> tuple[str, ...]:
     return (kind, voting, *coordinator)
 
 
-def _available(subject: _Node) -> tuple[int, ...]:
-    if subject.node.is_witness or not subject.world.running:
+def states_of(node: NodeView) -> tuple[int, ...]:
+    """Return what RequestStateChange of this node carries out, in order; a witness nothing."""
+    if node.is_witness:
         return ()
-    return tuple(s for s in STATES if subject.node.can_fence or s not in FENCING)
+    fenced = FENCED if node.can_fence else ()
+    local = LOCAL_STATES if node.is_local else ()
+    return tuple(sorted((*STATES, *fenced, *local)))
+
+
+def _available(subject: _Node) -> tuple[int, ...]:
+    return states_of(subject.node) if subject.world.running else ()
 
 
 def _online(subject: _Node) -> str | None:

@@ -40,7 +40,7 @@ PRIMITIVE_CLASS: Final = "HA_PrimitiveResource"
 GROUP_CLASS: Final = "HA_ResourceGroup"
 CLONE_CLASS: Final = "HA_ResourceClone"
 MASTER_CLASS: Final = "HA_MasterSlaveResource"
-STATES: Final = (2, 3, 10, 11)
+STATES: Final = (2, 3, 9, 10, 11)
 """What RequestStateChange carries out: start, stop, restart (two numbers for the same)."""
 _WANTED: Final = {"started": 2, "stopped": 3, "unpromoted": 2, "promoted": 2}
 ROLES: Final = {"stopped": 2, "started": 3, "unpromoted": 4, "promoted": 5}

@@ -9,6 +9,7 @@ from cim_provider.mapping import (
     capabilities,
     clones,
     cluster,
+    control_service,
     copies,
     interop,
     jobs,
@@ -38,6 +39,7 @@ ROWS: Final[tuple[ClassRow, ...]] = (
     *jobs.ROWS,
     *capabilities.ROWS,
     *namespaces.ROWS,
+    *control_service.ROWS,
     *interop.ROWS,
     *profiles.ROWS,
     *statistics.ROWS,
@@ -54,6 +56,7 @@ ASSOCIATIONS: Final[tuple[AssociationRow, ...]] = (
     *capabilities.ASSOCIATIONS,
     *interop.ASSOCIATIONS,
     *profiles.ASSOCIATIONS,
+    *control_service.ASSOCIATIONS,
     *statistics.ASSOCIATIONS,
 )
 """One row for each association that has objects, in each namespace."""

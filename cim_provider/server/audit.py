@@ -45,6 +45,11 @@ TEXT_CHARS_MAX: Final = 256
 GIVEN_MAX: Final = 64
 """So many properties or parameters are named in a line."""
 HIDDEN: Final = "hidden"
+_LONG: Final = ("text",)
+_JOB_STARTED: Final = 4096
+_REVERSED: Final = ("addresource", "addprimitiveresource", "addoperation")
+"""Methods of Linux-HA 2.1: 1 is success, and 0 is failure."""
+_NOT_REVERSED: Final = ("ha_clustercontrolservice",)
 
 _SECRET = re.compile(r"passw|passphrase|secret|token|auth|credential|key$", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"(?<=//)[^/@\s\"]*@")
@@ -153,7 +158,8 @@ async def guarded(
     try:
         authorize(identity.name, identity.role, operation)
         answer = await perform()
-        outcome = {"result": "done", **_answered(answer)}
+        result = "failed" if _has_failed(operation, answer) else "done"
+        outcome = {"result": result, **_answered(answer)}
     except pywbem.CIMError as fault:
         text = _cut(fault.status_description or "")
         outcome = {"result": "refused", "code": fault.status_code, "text": text}
@@ -198,11 +204,26 @@ def _of_instance(operation: Operation) -> dict[str, object]:
     return {"object": _object(instance.path), "given": _given(values)}
 
 
+def _has_failed(operation: Operation, answer: Answer) -> bool:
+    """Return whether a method returned a code that says it did not do what was asked."""
+    if not isinstance(operation, InvokeMethod) or not isinstance(answer, MethodResult):
+        return False
+    if isinstance(answer.value, bool) or not isinstance(answer.value, int):
+        return False
+    target = operation.target
+    name = (target if isinstance(target, str) else str(target.classname)).lower()
+    if operation.method.lower() in _REVERSED and name not in _NOT_REVERSED:
+        return answer.value == 0
+    return int(answer.value) not in (0, _JOB_STARTED)
+
+
 def _answered(answer: Answer) -> dict[str, object]:
     """Return what of an answer tells what has come of a write."""
     match answer:
-        case MethodResult(value=value):
-            return {"returned": _shown(value)}
+        case MethodResult(value=value, outputs=outputs):
+            words = [text for name, _, text in outputs if name == "Message" and text]
+            more = {"text": _cut(str(words[0]))} if words else {}
+            return {"returned": _shown(value), **more}
         case Paths(items=(path, *_)):
             return {"object": _object(path)}
         case _:
@@ -227,9 +248,16 @@ def _given(values: Iterable[tuple[str, object]]) -> dict[str, object]:
     return {
         _cut(name): HIDDEN
         if _SECRET.search(name) or (hides_value and name.lower() == "value")
+        else _sized(value)
+        if name.lower() in _LONG
         else _shown(value)
         for name, value in pairs
     }
+
+
+def _sized(value: object) -> object:
+    """Return how long a configuration is: it may hold secrets anywhere."""
+    return f"{len(value)} characters" if isinstance(value, str) else _shown(value)
 
 
 def _shown(value: object) -> object:

@@ -105,19 +105,71 @@ SUBSCRIBING: Final = frozenset(
 A console needs them to be told of events, and should need no more than that.
 """
 
+_ASKING: Final = (
+    "GetCentralInstances",
+    "Explain",
+    "ExportConfiguration",
+    "Preview",
+    "Simulate",
+    "Verify",
+    "Why",
+)
+"""Methods that only tell something."""
+_OPERATING: Final = (
+    "Ban",
+    "Cleanup",
+    "ClearMove",
+    "Demote",
+    "Failover",
+    "Manage",
+    "Move",
+    "MoveAllFrom",
+    "Probe",
+    "Promote",
+    "Refresh",
+    "RequestStateChange",
+    "Restart",
+    "SendTestIndications",
+    "SetManaged",
+    "SetMaintenance",
+    "SetStandby",
+    "Start",
+    "Stop",
+    "TestFencing",
+    "Unban",
+    "Unmanage",
+)
+"""Methods that run the cluster as it is configured."""
+_ADMINISTERING: Final = (
+    "AddNode",
+    "Apply",
+    "ClearLog",
+    "ConfirmDown",
+    "EvictNode",
+    "Fence",
+    "ForceEvictNode",
+    "Grant",
+    "Invite",
+    "ReleaseQuorum",
+    "Revoke",
+    "StartService",
+    "StopService",
+    "UndoRevision",
+)
+"""Methods that change the configuration, end a node, or state in writing what nobody can check."""
+
 METHODS: Final[Mapping[str, Role]] = MappingProxyType(
     {
-        "GetCentralInstances": Role.VIEW,
-        "RequestStateChange": Role.OPERATE,
-        "SendTestIndications": Role.OPERATE,
-        "SetManaged": Role.OPERATE,
-        "SetMaintenance": Role.OPERATE,
-        "StartService": Role.ADMINISTER,
-        "StopService": Role.ADMINISTER,
+        **dict.fromkeys(_ASKING, Role.VIEW),
+        **dict.fromkeys(_OPERATING, Role.OPERATE),
+        **dict.fromkeys(_ADMINISTERING, Role.ADMINISTER),
     }
 )
 """The least role of each extrinsic method, by name: a name means the same in every class."""
 
+_CHANGE: Final = "requeststatechange"
+_RESET: Final = "11"
+"""Of a node it means that it is cut off."""
 _METHODS_LOWER: Final = {name.lower(): role for name, role in METHODS.items()}
 _SPELLING: Final = {name.lower(): name for name in METHODS}
 
@@ -125,13 +177,24 @@ _SPELLING: Final = {name.lower(): name for name in METHODS}
 def least_role(operation: object) -> Role:
     """Return the least role that may carry out an operation value."""
     if isinstance(operation, InvokeMethod):
-        return _METHODS_LOWER.get(operation.method.lower(), Role.ADMINISTER)
+        least = _METHODS_LOWER.get(operation.method.lower(), Role.ADMINISTER)
+        return _of_state_change(operation) if operation.method.lower() == _CHANGE else least
     name = type(operation).__name__
     least = OPERATIONS.get(name) or VALUES.get(name, Role.ADMINISTER)
     if name in _INSTANCE_WRITES:
         classes = _classes_of(operation)
         return Role.OPERATE if classes and classes <= SUBSCRIBING else least
     return least
+
+
+def _of_state_change(operation: InvokeMethod) -> Role:
+    """Return the least role of RequestStateChange, which fences nodes and grants tickets, too."""
+    target = operation.target
+    name = (target if isinstance(target, str) else str(target.classname)).lower()
+    given = {key.lower(): value for key, value in operation.parameters}
+    is_reset = str(given.get("requestedstate", "")).strip() == _RESET
+    is_of_node = name in ("ha_clusternode", "cim_computersystem", "cim_system")
+    return Role.ADMINISTER if "ticket" in name or (is_of_node and is_reset) else Role.OPERATE
 
 
 def _classes_of(operation: object) -> set[str]:

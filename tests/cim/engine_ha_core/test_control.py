@@ -1,6 +1,7 @@
 """What consoles may command and ask beside the port's own verbs, in the cluster's words."""
 
 import json
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -13,24 +14,31 @@ from cim_provider.commands import (
     ConfirmNodeDown,
     Control,
     IfApplied,
+    Export,
     MoveResource,
+    Invite,
     PromoteResource,
     ReleaseQuorum,
+    RehearseFencing,
     RemoveNode,
     SetClusterMaintenance,
+    RunService,
     SetTicket,
     UndoRevision,
+    UnbanResource,
     WhatIf,
+    Verify,
     WhyResource,
 )
 from cim_provider.engines.ha_core_answers import told
 from cim_provider.engines.ha_core_control import goal_of, translated
 from ha_core import commands
 from ha_core.cli import reasons
-from ha_core.config.model import TargetRole
+from ha_core.config.model import Location, Origin, TargetRole
 from ha_core.config.render import render
 from ha_core.errors import ConfigError, RefusedError
 from ha_core.replication.entries import ConfigurationChange
+from ha_core.ids import INFINITY, ConstraintId, NodeName, ResourceId
 from tests.fake_cluster import FakeCluster, snapshot
 
 NOW = snapshot()
@@ -47,6 +55,7 @@ CASES: list[tuple[Control, commands.Command]] = [
     (SetClusterMaintenance(True), commands.SetMaintenance(None, True)),
     (ConfirmNodeDown("n2", "seen"), commands.ConfirmDown("n2", "seen")),
     (ReleaseQuorum("all off"), commands.ReleaseQuorum("all off")),
+    (RehearseFencing("n2"), commands.TestFence("n2")),
     (SetTicket("t", granted=True, reason="r"), commands.SetTicket("t", True, None, "r")),
     (
         ApplyConfiguration(render(WANTED), "why"),

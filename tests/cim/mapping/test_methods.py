@@ -3,6 +3,7 @@
 import pytest
 import pywbem
 
+from cim_provider.commands import RunService, ServiceAction, SetClusterMaintenance
 from cim_provider.engine import (
     Command,
     Done,
@@ -68,7 +69,9 @@ def code(
         (GROUP, 10, RestartResource("web")),
         (node_path("n1"), 6, SetNodeStandby("n1", True)),
         (node_path("n1"), 2, SetNodeStandby("n1", False)),
-        (node_path("n2"), 3, FenceNode("n2", True)),
+        (node_path("n2"), 9, SetNodeMaintenance("n2", True)),
+        (resource_path("db"), 9, SetResourceManaged("db", False)),
+        (cluster_path(), 9, SetClusterMaintenance(True)),
         (node_path("n2"), 11, FenceNode("n2", False)),
     ],
 )
@@ -139,7 +142,7 @@ def test_value_without_a_type_is_read_by_the_declaration_and_names_ignore_case(
     assert provider.engine.given == [(StopResource("db"), "ann")]
 
 
-@pytest.mark.parametrize("state", [4, 6, 7, 8, 9])
+@pytest.mark.parametrize("state", [4, 6, 7, 8])
 def test_state_that_a_resource_does_not_have_is_not_supported(
     provider: Provider, state: int
 ) -> None:
@@ -147,7 +150,7 @@ def test_state_that_a_resource_does_not_have_is_not_supported(
     assert provider.engine.given == []
 
 
-@pytest.mark.parametrize("state", [3, 4, 7, 8, 9, 10, 11])
+@pytest.mark.parametrize("state", [7, 8, 11])
 def test_state_that_a_node_does_not_have_is_not_supported(provider: Provider, state: int) -> None:
     assert code(provider, node_path("n1"), pywbem.Uint16(state)) == 1
     assert code(provider, node_path("w"), pywbem.Uint16(6)) == 1
@@ -162,16 +165,24 @@ def test_node_with_a_fence_device_says_that_it_can_be_cut_off_and_what_became_of
         assert isinstance(answer, Instances)
         return answer.items[0]
 
-    assert (of("n1")["AvailableRequestedStates"], of("n1")["ResetCapability"]) == ([2, 6], 5)
-    assert (of("n2")["AvailableRequestedStates"], of("n2")["ResetCapability"]) == ([2, 3, 6, 11], 4)
-    assert code(provider, node_path("n2"), pywbem.Uint16(3)) == 0
+    here = [2, 3, 4, 6, 9, 10]
+    assert (of("n1")["AvailableRequestedStates"], of("n1")["ResetCapability"]) == (here, 5)
+    assert (of("n2")["AvailableRequestedStates"], of("n2")["ResetCapability"]) == ([2, 6, 9, 11], 4)
+    asked = InvokeMethod(MODEL, node_path("n2"), "Fence", (("Action", "off"), ("Reason", "mad")))
+    answer = provider.ask(asked)
+    assert isinstance(answer, MethodResult)
+    assert (answer.value, provider.engine.given) == (0, [(FenceNode("n2", True, "mad"), "ann")])
     assert "it was cut off by switch" in of("n2")["StatusDescriptions"][0]
 
 
-def test_cluster_and_jobs_carry_out_no_state(provider: Provider) -> None:
-    assert code(provider, cluster_path(), pywbem.Uint16(3)) == 1
-    job = path("HA_ConcreteJob", InstanceID="LinuxHA:job:stop:db")
-    assert code(provider, job, pywbem.Uint16(4)) == 1
+def test_cluster_is_started_and_ended_on_the_node_that_answers(provider: Provider) -> None:
+    for state, action in ((3, "stop"), (2, "start"), (4, "stop"), (11, "restart"), (10, "restart")):
+        assert code(provider, cluster_path(), pywbem.Uint16(state)) == 0
+        assert provider.engine.given[-1] == (RunService(ServiceAction(action)), "ann")
+    assert code(provider, cluster_path(), pywbem.Uint16(9)) == 0
+    assert code(provider, cluster_path(), pywbem.Uint16(2)) == 0
+    assert provider.engine.given[-1] == (SetClusterMaintenance(False), "ann")
+    assert code(provider, cluster_path(), pywbem.Uint16(8)) == 1
 
 
 @pytest.mark.parametrize("state", [None, 0, 1, 5, 12, 32768])
@@ -194,7 +205,7 @@ def test_time_limit_is_not_supported_unless_it_says_nothing(provider: Provider) 
     assert code(provider, resource_path("db"), three, TimeoutPeriod=None, Job=None) == 0
 
 
-@pytest.mark.parametrize("state", [2, 3, 10])
+@pytest.mark.parametrize("state", [3, 10])
 def test_resource_that_is_only_watched_is_left_alone(provider: Provider, state: int) -> None:
     provider.engine.change_primitive("db", managed=False)
     assert code(provider, resource_path("db"), pywbem.Uint16(state)) == 32771

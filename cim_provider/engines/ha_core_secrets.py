@@ -1,0 +1,72 @@
+"""Configurations as a console may see them: without secrets, and given back with them.
+
+Owns: the mask. What comes back with a mask in place of a secret leaves that as it
+is, so that a text that was exported can be changed and applied.
+"""
+
+from dataclasses import replace
+from typing import TypeAlias
+
+from ha_core.config.model import Configuration, FenceDevice, Primitive
+from ha_core.config.secrets import HIDDEN, is_secret
+from ha_core.errors import ConfigError
+
+_Pairs: TypeAlias = tuple[tuple[str, str], ...]
+
+
+def masked(configuration: Configuration) -> Configuration:
+    """Return the configuration with the mask in place of every secret."""
+    return replace(
+        configuration,
+        primitives=tuple(
+            replace(each, parameters=_masked(each.parameters)) for each in configuration.primitives
+        ),
+        fence_devices=tuple(
+            replace(each, parameters=_masked(each.parameters))
+            for each in configuration.fence_devices
+        ),
+    )
+
+
+def unmasked(wanted: Configuration, known: Configuration) -> Configuration:
+    """Return what is wanted, with the secrets that are known where it has the mask.
+
+    Raises: ConfigError: the mask stands where no secret is known.
+    """
+    primitives = {each.id: each for each in known.primitives}
+    devices = {each.id: each for each in known.fence_devices}
+    return replace(
+        wanted,
+        primitives=tuple(_restored(each, primitives.get(each.id)) for each in wanted.primitives),
+        fence_devices=tuple(_restored_device(e, devices.get(e.id)) for e in wanted.fence_devices),
+    )
+
+
+def _masked(pairs: _Pairs) -> _Pairs:
+    return tuple((name, HIDDEN if is_secret(name) else value) for name, value in pairs)
+
+
+def _restored(wanted: Primitive, known: Primitive | None) -> Primitive:
+    pairs = known.parameters if known is not None else ()
+    return replace(wanted, parameters=_given_back(wanted.id, wanted.parameters, pairs))
+
+
+def _restored_device(wanted: FenceDevice, known: FenceDevice | None) -> FenceDevice:
+    pairs = known.parameters if known is not None else ()
+    return replace(wanted, parameters=_given_back(wanted.id, wanted.parameters, pairs))
+
+
+def _given_back(owner: str, wanted: _Pairs, known: _Pairs) -> _Pairs:
+    secrets = dict(known)
+    missing = [
+        name
+        for name, value in wanted
+        if value == HIDDEN and is_secret(name) and name not in secrets
+    ]
+    if missing:
+        text = f"{owner}: parameter {missing[0]} is {HIDDEN}, and no secret is known: give it"
+        raise ConfigError(text)
+    return tuple(
+        (name, secrets[name] if value == HIDDEN and is_secret(name) else value)
+        for name, value in wanted
+    )

@@ -1,0 +1,149 @@
+"""What the methods of nodes and of the cluster mean.
+
+Owns: the verbs of HA_ClusterNode and HA_Cluster, and what each RequestedState of
+them asks for. Starting and ending the cluster service is possible on the node
+that answers alone: what a node that is not there is told, it does not hear.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from cim_provider.commands import (
+    CleanupResource,
+    ConfirmNodeDown,
+    RunService,
+    ServiceAction,
+    SetClusterMaintenance,
+)
+from cim_provider.engine import Command, FenceNode, NodeView, SetNodeMaintenance, SetNodeStandby
+from cim_provider.mapping.codes import Code
+from cim_provider.mapping.control_resource import MISSING
+from cim_provider.mapping.jobs import Job
+from cim_provider.mapping.node import LOCAL_STATES, NODE_CLASS, states_of
+from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Verb
+from cim_provider.mapping.world import CLUSTER_CLASS
+
+CLUSTER_STATES: Final = (2, 3, 4, 9, 10, 11)
+"""What RequestStateChange of the cluster carries out."""
+_SERVICE: Final = {
+    3: ServiceAction.STOP,
+    4: ServiceAction.STOP,
+    10: ServiceAction.RESTART,
+    11: ServiceAction.RESTART,
+}
+
+
+def change_state(asked: Asked, state: int) -> Meaning:
+    """Return what RequestStateChange of a node means."""
+    node = _node(asked)
+    if state not in states_of(node):
+        return Denial(Code.NOT_SUPPORTED)
+    if state in LOCAL_STATES:
+        return Plan((RunService(_SERVICE[state]),))
+    if state == 9:
+        return Plan((SetNodeMaintenance(node.name, True),))
+    if state == 11:
+        return Plan((FenceNode(node.name, False),), Job("reset", node.name, node.generation))
+    return _standby(node, wanted=state == 6)
+
+
+def change_cluster(asked: Asked, state: int) -> Meaning:
+    """Return what RequestStateChange of the cluster means."""
+    world = asked.world
+    if state not in CLUSTER_STATES:
+        return Denial(Code.NOT_SUPPORTED)
+    if state == 9:
+        return Plan((SetClusterMaintenance(True),))
+    if state in _SERVICE:
+        return Plan((RunService(_SERVICE[state]),))
+    if not world.running:
+        return Plan((RunService(ServiceAction.START),))
+    return Plan((SetClusterMaintenance(False),)) if world.view.maintenance else Plan(())
+
+
+def _node(asked: Asked) -> NodeView:
+    name = str(asked.keys["Name"])
+    # What the nodes ping is shown like a witness: nothing can be asked of it.
+    return asked.world.nodes.get(name) or NodeView(name, "", is_witness=True)
+
+
+def _standby(node: NodeView, *, wanted: bool) -> Plan:
+    begin: tuple[Command, ...] = ()
+    if not wanted and node.state == "maintenance":
+        begin = (SetNodeMaintenance(node.name, False),)
+    job = Job("standby" if wanted else "online", node.name)
+    return Plan((*begin, SetNodeStandby(node.name, wanted)), job)
+
+
+def _flag(asked: Asked, *names: str) -> bool | Denial:
+    value = next((asked.given[name] for name in names if asked.given.get(name) is not None), None)
+    if not isinstance(value, bool):
+        return Denial(Code.INVALID_PARAMETER, f"{names[0]} {MISSING.format('true or false')}")
+    return value
+
+
+def _witness(asked: Asked) -> Denial | None:
+    node = _node(asked)
+    text = f"{node.name} is a witness, which runs no resources"
+    return Denial(Code.NOT_SUPPORTED, text) if node.is_witness else None
+
+
+def _set_standby(asked: Asked) -> Meaning:
+    wanted = _flag(asked, "Enable")
+    if isinstance(wanted, Denial):
+        return wanted
+    return _witness(asked) or _standby(_node(asked), wanted=wanted)
+
+
+def _set_maintenance(asked: Asked) -> Meaning:
+    wanted = _flag(asked, "Enable", "IsInMaintenance")
+    if isinstance(wanted, Denial):
+        return wanted
+    return _witness(asked) or Plan((SetNodeMaintenance(_node(asked).name, wanted),))
+
+
+def _fence(asked: Asked) -> Meaning:
+    node, action = _node(asked), asked.text("Action").lower() or "reboot"
+    if action not in ("off", "reboot"):
+        text = f"Action is {action[:64]!r}: expected off or reboot"
+        return Denial(Code.INVALID_PARAMETER, text)
+    if not node.can_fence:
+        return Denial(Code.NOT_SUPPORTED, f"no fence device can end {node.name}")
+    is_off = action == "off"
+    job = Job("off", node.name) if is_off else Job("reset", node.name, node.generation)
+    return Plan((FenceNode(node.name, is_off, asked.text("Reason")),), job)
+
+
+def _confirm_down(asked: Asked) -> Meaning:
+    reason = asked.text("Reason")
+    if not reason:
+        text = f"Reason {MISSING.format('how you know that the node is down')}"
+        return Denial(Code.INVALID_PARAMETER, text)
+    return Plan((ConfirmNodeDown(_node(asked).name, reason),))
+
+
+def _probe(asked: Asked) -> Meaning:
+    node = _node(asked)
+    names = sorted(each.id for each in asked.world.view.primitives)
+    return _witness(asked) or Plan(
+        tuple(CleanupResource(name, node.name) for name in names), Job("probe", node.name)
+    )
+
+
+def _set_cluster_maintenance(asked: Asked) -> Meaning:
+    wanted = _flag(asked, "Enable")
+    return wanted if isinstance(wanted, Denial) else Plan((SetClusterMaintenance(wanted),))
+
+
+VERBS: Final[Mapping[tuple[str, str], Verb]] = MappingProxyType(
+    {
+        (NODE_CLASS, "SetStandby"): _set_standby,
+        (NODE_CLASS, "SetMaintenance"): _set_maintenance,
+        (NODE_CLASS, "Fence"): _fence,
+        (NODE_CLASS, "ConfirmDown"): _confirm_down,
+        (NODE_CLASS, "Probe"): _probe,
+        (CLUSTER_CLASS, "SetMaintenance"): _set_cluster_maintenance,
+    }
+)
+"""What each method of a node and of the cluster means."""

@@ -1,0 +1,248 @@
+"""What the methods of resources and of their instances on nodes mean.
+
+Owns: HA_ClusterResource's verbs for every kind of resource, and what each
+RequestedState of resource and instance asks for.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from cim_provider.commands import (
+    BanResource,
+    CleanupResource,
+    ClearResource,
+    MoveResource,
+    PromoteResource,
+    UnbanResource,
+    WhyResource,
+)
+from cim_provider.engine import (
+    CloneView,
+    Command,
+    GroupView,
+    PrimitiveView,
+    RestartResource,
+    SetResourceManaged,
+    StartResource,
+    StopResource,
+)
+from cim_provider.mapping.codes import Code
+from cim_provider.mapping.jobs import Job, started_ms
+from cim_provider.mapping.resource import STATES
+from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Query, Verb
+from cim_provider.mapping.world import World
+
+RESOURCE_CLASS: Final = "HA_ClusterResource"
+INSTANCE_STATES: Final = (3, 11)
+"""The same of an instance on a node."""
+_RESTARTS: Final = (10, 11)
+_LIFETIME_MAX: Final = 366 * 24 * 3600
+"""Seconds: no move or ban with an end is meant to hold longer."""
+MISSING: Final = "is not given: expected {}"
+
+
+def owner_of(world: World, name: str) -> PrimitiveView | GroupView | CloneView:
+    """Return the view of a resource that is there."""
+    return world.clones.get(name) or world.groups.get(name) or world.primitives[name]
+
+
+def change_state(asked: Asked, state: int) -> Meaning:
+    """Return what RequestStateChange of a resource means."""
+    if state not in STATES:
+        return Denial(Code.NOT_SUPPORTED)
+    if state == 9:
+        return Plan((SetResourceManaged(_name(asked), False),))
+    if state in _RESTARTS:
+        return _restart(asked)
+    return _start(asked) if state == 2 else _stop(asked)
+
+
+def change_instance(asked: Asked, state: int) -> Meaning:
+    """Return what RequestStateChange of an instance on a node means."""
+    if state not in INSTANCE_STATES:
+        return Denial(Code.NOT_SUPPORTED)
+    node, _, local = str(asked.keys["InstanceID"]).removeprefix("LinuxHA:rsc:").partition(":")
+    world = asked.world
+    name = local if local in world.primitives else local.rpartition(":")[0]
+    primitive = world.primitives[name]
+    whole = primitive.clone or primitive.group or name
+    if world.running and not primitive.managed:
+        return Denial(Code.NOT_MANAGED, _left_alone(whole))
+    if node not in primitive.nodes:
+        return Denial(Code.INVALID_TRANSITION, f"{name} is not active on {node}")
+    if state == 3:
+        return Plan((BanResource(whole, node),), Job("ban", whole, node=node))
+    if len(primitive.nodes) > 1:
+        text = f"{name} is active on several nodes: restart {whole} to restart all of them"
+        return Denial(Code.NOT_SUPPORTED, text)
+    return Plan((RestartResource(whole),), Job("restart", whole, started_ms(world, whole)))
+
+
+def _name(asked: Asked) -> str:
+    return str(asked.keys["Id"])
+
+
+def _left_alone(name: str) -> str:
+    return f"the cluster only watches {name}: Manage() ends that"
+
+
+def _unmanaged(asked: Asked) -> Denial | None:
+    view = owner_of(asked.world, _name(asked))
+    if asked.world.running and not view.managed:
+        return Denial(Code.NOT_MANAGED, _left_alone(_name(asked)))
+    return None
+
+
+def _start(asked: Asked) -> Meaning:
+    name = _name(asked)
+    view = owner_of(asked.world, name)
+    begin: tuple[Command, ...] = ()
+    if asked.world.running and not view.managed:
+        begin = (SetResourceManaged(name, True),)
+    return Plan((*begin, StartResource(name, asked.text("Reason"))), Job("start", name))
+
+
+def _stop(asked: Asked) -> Meaning:
+    name = _name(asked)
+    return _unmanaged(asked) or Plan((StopResource(name, asked.text("Reason")),), Job("stop", name))
+
+
+def _restart(asked: Asked) -> Meaning:
+    name = _name(asked)
+    if (denied := _unmanaged(asked)) is not None:
+        return denied
+    if owner_of(asked.world, name).target_role == "stopped":
+        return Denial(Code.INVALID_TRANSITION, f"{name} is wanted stopped: Start() it")
+    return Plan((RestartResource(name),), Job("restart", name, started_ms(asked.world, name)))
+
+
+def node_given(asked: Asked, parameter: str, *, needed: bool) -> str | Denial:
+    """Return a node that a parameter names, empty where none is given and none is needed."""
+    name = asked.text(parameter)
+    known = ", ".join(asked.world.nodes)
+    if not name and needed:
+        text = f"{parameter} {MISSING.format(f'one of {known}')}"
+        return Denial(Code.INVALID_PARAMETER, text)
+    if name and name not in asked.world.nodes:
+        return Denial(Code.UNKNOWN_NODE, f"there is no node {name[:64]!r}, but {known}")
+    return name
+
+
+def _lifetime_ms(asked: Asked) -> int | Denial:
+    seconds = asked.number("Lifetime")
+    if seconds > _LIFETIME_MAX:
+        text = f"Lifetime is {seconds} s: expected at most {_LIFETIME_MAX} s, a year"
+        return Denial(Code.INVALID_PARAMETER, text)
+    return seconds * 1000
+
+
+def _move(asked: Asked) -> Meaning:
+    name, to, bound_ms = _name(asked), node_given(asked, "TargetNode", needed=False), 0
+    lifetime = _lifetime_ms(asked)
+    for each in (_unmanaged(asked), to, lifetime):
+        if isinstance(each, Denial):
+            return each
+    assert isinstance(to, str)
+    assert isinstance(lifetime, int)
+    bound_ms = lifetime
+    here = next(iter(_where(asked.world, name)), "")
+    job = Job("move", name, node=to) if to else Job("leave", name, node=here)
+    return Plan((MoveResource(name, to, bound_ms, asked.text("Reason")),), job)
+
+
+def _where(world: World, name: str) -> tuple[str, ...]:
+    view = owner_of(world, name)
+    if isinstance(view, CloneView):
+        return tuple(node for each in world.copied(view) for node in each.nodes)
+    members = world.members(view) if isinstance(view, GroupView) else (view,)
+    return tuple(node for each in members for node in each.nodes)
+
+
+def _ban(asked: Asked) -> Meaning:
+    name, node = _name(asked), node_given(asked, "NodeName", needed=True)
+    lifetime = _lifetime_ms(asked)
+    for each in (_unmanaged(asked), node, lifetime):
+        if isinstance(each, Denial):
+            return each
+    assert isinstance(node, str)
+    assert isinstance(lifetime, int)
+    return Plan(
+        (BanResource(name, node, lifetime, asked.text("Reason")),), Job("ban", name, node=node)
+    )
+
+
+def _unban(asked: Asked) -> Meaning:
+    node = node_given(asked, "NodeName", needed=True)
+    if isinstance(node, Denial):
+        return node
+    return Plan((UnbanResource(_name(asked), node, asked.text("Reason")),))
+
+
+def _clear(asked: Asked) -> Meaning:
+    return Plan((ClearResource(_name(asked)),), Job("clear", _name(asked)))
+
+
+def _cleanup(asked: Asked) -> Meaning:
+    node = node_given(asked, "NodeName", needed=False)
+    if isinstance(node, Denial):
+        return node
+    name = _name(asked)
+    return Plan((CleanupResource(name, node),), Job("cleanup", name, node=node))
+
+
+def _role(verb: str, promoted: bool) -> Verb:
+    def meaning(asked: Asked) -> Meaning:
+        name = _name(asked)
+        view = owner_of(asked.world, name)
+        clone = view if isinstance(view, CloneView) else asked.world.clones.get(view.clone)
+        if clone is None or not clone.is_promotable:
+            return Denial(Code.NOT_SUPPORTED, f"{name} has no roles: it is in no promotable clone")
+        if (denied := _unmanaged(asked)) is not None:
+            return denied
+        return Plan((PromoteResource(name, promoted, asked.text("Reason")),), Job(verb, name))
+
+    return meaning
+
+
+def _managed(managed: bool) -> Verb:
+    return lambda asked: Plan((SetResourceManaged(_name(asked), managed),))
+
+
+def _set_managed(asked: Asked) -> Meaning:
+    value = asked.given.get("Managed")
+    if not isinstance(value, bool):
+        return Denial(Code.INVALID_PARAMETER, f"Managed {MISSING.format('true or false')}")
+    return Plan((SetResourceManaged(_name(asked), value),))
+
+
+def _explain(asked: Asked) -> Meaning:
+    node = node_given(asked, "NodeName", needed=False)
+    if isinstance(node, Denial):
+        return node
+    return Query(WhyResource(_name(asked), node), "Reasons", has_lines=True)
+
+
+VERBS: Final[Mapping[tuple[str, str], Verb]] = MappingProxyType(
+    {
+        (RESOURCE_CLASS, name): verb
+        for name, verb in {
+            "Start": _start,
+            "Stop": _stop,
+            "Restart": _restart,
+            "Move": _move,
+            "ClearMove": _clear,
+            "Ban": _ban,
+            "Unban": _unban,
+            "Promote": _role("promote", True),
+            "Demote": _role("demote", False),
+            "Cleanup": _cleanup,
+            "Refresh": _cleanup,
+            "Manage": _managed(True),
+            "Unmanage": _managed(False),
+            "SetManaged": _set_managed,
+            "Explain": _explain,
+        }.items()
+    }
+)
+"""What each method of a resource means, by class and name as declared."""

@@ -1,0 +1,253 @@
+"""The verbs on objects and of the control service: what each asks of the cluster, in whose name."""
+
+from dataclasses import replace
+
+import pytest
+import pywbem
+
+from cim_provider import commands
+from cim_provider.commands import Control, Question
+from cim_provider.engine import (
+    Command,
+    NodeView,
+    Pending,
+    Refused,
+    RestartResource,
+    SetNodeMaintenance,
+    SetNodeStandby,
+    SetResourceManaged,
+    StartResource,
+    StopResource,
+)
+from cim_provider.wbem.operations import EnumerateInstances, Instances, InvokeMethod, MethodResult
+from tests.cim.mapping.views import (
+    MODEL,
+    Provider,
+    cloned,
+    cluster_path,
+    node_path,
+    path,
+    resource_path,
+)
+
+GROUP = resource_path("web", "HA_ResourceGroup")
+DB = resource_path("db")
+SERVICE = path(
+    "HA_ClusterControlService",
+    SystemCreationClassName="HA_Cluster",
+    SystemName="LinuxHACluster",
+    CreationClassName="HA_ClusterControlService",
+    Name="default_service_id",
+)
+Given = dict[str, object]
+
+
+def call(
+    provider: Provider, target: pywbem.CIMInstanceName, method: str, given: Given | None = None
+) -> tuple[int, Given]:
+    """Return the code and the output parameters."""
+    asked = InvokeMethod(MODEL, target, method, tuple((given or {}).items()))
+    answer = provider.ask(asked)
+    assert isinstance(answer, MethodResult)
+    assert isinstance(answer.value, pywbem.Uint32)
+    return int(answer.value), {name: value for name, _, value in answer.outputs}
+
+
+@pytest.fixture
+def provider() -> Provider:
+    return Provider()
+
+
+@pytest.mark.parametrize(
+    ("target", "method", "given", "expected"),
+    [
+        (DB, "Start", {"Reason": "r"}, StartResource("db", "r")),
+        (GROUP, "Stop", {}, StopResource("web")),
+        (DB, "Restart", {}, RestartResource("db")),
+        (DB, "Move", {"TargetNode": "n1", "Lifetime": "60"}, ("Move", "db", "n1", 60_000)),
+        (GROUP, "Move", {}, commands.MoveResource("web")),
+        (DB, "ClearMove", {}, commands.ClearResource("db")),
+        (DB, "Ban", {"NodeName": "n2", "Reason": "r"}, ("Ban", "db", "n2", 0)),
+        (DB, "Unban", {"NodeName": "n2"}, commands.UnbanResource("db", "n2")),
+        (DB, "Cleanup", {}, commands.CleanupResource("db")),
+        (DB, "Refresh", {"NodeName": "n2"}, commands.CleanupResource("db", "n2")),
+        (DB, "Manage", {}, SetResourceManaged("db", True)),
+        (DB, "Unmanage", {}, SetResourceManaged("db", False)),
+        (node_path("n1"), "SetStandby", {"Enable": "true"}, SetNodeStandby("n1", True)),
+        (node_path("n1"), "SetStandby", {"Enable": "false"}, SetNodeStandby("n1", False)),
+        (node_path("n1"), "SetMaintenance", {"Enable": "true"}, SetNodeMaintenance("n1", True)),
+        (cluster_path(), "SetMaintenance", {"Enable": True}, commands.SetClusterMaintenance(True)),
+        (SERVICE, "Apply", {"Text": "x", "Base": "7"}, commands.ApplyConfiguration("x", "", 7)),
+        (SERVICE, "UndoRevision", {"Revision": "3"}, commands.UndoRevision(3)),
+        (SERVICE, "UndoRevision", {}, commands.UndoRevision()),
+        (SERVICE, "Invite", {}, commands.Invite(60)),
+        (SERVICE, "TestFencing", {"Subject": "n2"}, commands.RehearseFencing("n2")),
+        (SERVICE, "ReleaseQuorum", {"Reason": "off"}, commands.ReleaseQuorum("off")),
+    ],
+)
+def test_verb_becomes_a_command_in_the_name_of_the_user(
+    provider: Provider,
+    target: pywbem.CIMInstanceName,
+    method: str,
+    given: Given,
+    expected: Command | tuple[str, str, str, int],
+) -> None:
+    if isinstance(expected, tuple):
+        kind = {"Move": commands.MoveResource, "Ban": commands.BanResource}[expected[0]]
+        expected = kind(*expected[1:], str(given.get("Reason", "")))
+    if isinstance(expected, commands.ApplyConfiguration):
+        expected = replace(expected, base=provider.engine.now.revision)
+        given = {**given, "Base": str(provider.engine.now.revision)}
+    code, outputs = call(provider, target, method, given)
+    assert (code, outputs.get("Job")) == (0, None), outputs
+    assert provider.engine.given == [(expected, "ann")]
+
+
+@pytest.mark.parametrize(
+    ("target", "method", "given", "code", "words"),
+    [
+        (DB, "Move", {"TargetNode": "n9"}, 32772, "n9"),
+        (DB, "Move", {"TargetNode": "n1", "Lifetime": "1000000000"}, 5, "Lifetime"),
+        (DB, "Ban", {}, 5, "NodeName is not given"),
+        (DB, "Promote", {}, 1, "no roles"),
+        (node_path("n1"), "SetStandby", {}, 5, "Enable"),
+        (node_path("w"), "SetStandby", {"Enable": True}, 1, "witness"),
+        (node_path("w"), "Probe", {}, 1, "witness"),
+        (node_path("n1"), "Fence", {}, 1, "no fence device"),
+        (node_path("n2"), "Fence", {"Action": "melt"}, 5, "melt"),
+        (node_path("n2"), "ConfirmDown", {"Reason": " "}, 5, "Reason"),
+        (SERVICE, "Apply", {"Text": ""}, 5, "Text"),
+        (SERVICE, "Invite", {"Minutes": "100000"}, 5, "100000"),
+        (SERVICE, "ReleaseQuorum", {}, 5, "Reason"),
+        (SERVICE, "ExportConfiguration", {"Format": "xls"}, 5, "xls"),
+        (SERVICE, "Why", {}, 5, "Resource"),
+        (SERVICE, "Simulate", {"Operation": "melts", "Target": "db"}, 5, "fails-often"),
+        (SERVICE, "Simulate", {"Operation": "lost", "Target": "db"}, 5, "db is a resource"),
+        (SERVICE, "ForceEvictNode", {"NodeName": "n9"}, 32772, "n9"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_a_sentence_before_anything_is_given(
+    provider: Provider,
+    target: pywbem.CIMInstanceName,
+    method: str,
+    given: Given,
+    code: int,
+    words: str,
+) -> None:
+    found, outputs = call(provider, target, method, given)
+    assert (found, words in str(outputs["Message"])) == (code, True), outputs
+    assert provider.engine.given == []
+
+
+def test_resource_that_is_only_watched_is_started_and_managed_or_refused(
+    provider: Provider,
+) -> None:
+    provider.engine.change_primitive("db", managed=False)
+    code, outputs = call(provider, DB, "Move", {"TargetNode": "n1"})
+    assert (code, "Manage()" in str(outputs["Message"])) == (32771, True)
+    assert call(provider, DB, "Start")[0] == 0
+    assert [each for each, _ in provider.engine.given] == [
+        SetResourceManaged("db", True),
+        StartResource("db"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code"),
+    [("busy", 4099), ("no-quorum", 32768), ("unsafe", 32769), ("invalid", 5), ("stale", 4)],
+)
+def test_refusal_of_the_cluster_has_a_code_and_its_words(
+    provider: Provider, refusal: str, code: int
+) -> None:
+    provider.engine.answer = Refused(refusal, "because")
+    assert call(provider, DB, "Move") == (code, {"Message": "because"})
+
+
+def test_clone_is_promoted_as_its_group_of_methods_says() -> None:
+    provider = Provider(cloned())
+    clone = next(each for each in cloned().clones if each.is_promotable)
+    target = resource_path(clone.id, "HA_MasterSlaveResource")
+    assert call(provider, target, "Promote")[0] == 0
+    assert call(provider, target, "Demote")[0] == 0
+    assert [each for each, _ in provider.engine.given] == [
+        commands.PromoteResource(clone.id, True),
+        commands.PromoteResource(clone.id, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "question", "output"),
+    [
+        ("Why", {"Resource": "db"}, commands.WhyResource("db"), "Text"),
+        ("Preview", {"Text": "x"}, commands.IfApplied("x"), "Plan"),
+        ("Verify", {"Text": "x"}, commands.Verify("x"), "Messages"),
+        ("Verify", {}, commands.Verify(), "Messages"),
+        ("ExportConfiguration", {"Format": "CIB"}, commands.Export("cib"), "Text"),
+        (
+            "Simulate",
+            {"Operation": "lost", "Target": "n2"},
+            commands.WhatIf("node", "n2", "lost"),
+            "Lines",
+        ),
+        (
+            "Simulate",
+            {"Operation": "moved", "Target": "db", "NodeName": "n1"},
+            commands.WhatIf("resource", "db", "moved", "n1"),
+            "Lines",
+        ),
+    ],
+)
+def test_question_is_answered_and_changes_nothing(
+    provider: Provider, method: str, given: Given, question: Question, output: str
+) -> None:
+    code, outputs = call(provider, SERVICE, method, given)
+    assert (code, bool(outputs[output])) == (0, True)
+    assert (provider.engine.asked, provider.engine.given) == ([question], [])
+
+
+def test_resource_says_why_it_is_where_it_is_line_by_line_and_as_json(provider: Provider) -> None:
+    code, outputs = call(provider, DB, "Explain")
+    assert (code, outputs["Reasons"]) == (0, ["db is started on n2"])
+    assert str(outputs["Result"]).startswith("[")
+
+
+def test_node_is_evicted_once_it_is_empty_and_forgotten_where_it_is_lost(
+    provider: Provider,
+) -> None:
+    n2, given = node_path("n2"), {"CS": node_path("n2")}
+    assert call(provider, SERVICE, "EvictNode", dict(given)) == (0, {})
+    assert [each for each, _ in provider.engine.given] == [
+        SetNodeStandby("n2", True),
+        commands.RemoveNode("n2", is_drained=True),
+    ]
+    nodes = provider.ask(EnumerateInstances(MODEL, "HA_ClusterNode"))
+    assert isinstance(nodes, Instances)
+    assert n2["Name"] not in [each["Name"] for each in nodes.items]
+    again = Provider()
+    again.engine.answer = Pending("accepted, but n2 runs db")
+    assert call(again, SERVICE, "EvictNode", dict(given))[0] == 3
+
+
+def test_all_resources_of_a_node_are_moved_and_its_failures_forgotten(provider: Provider) -> None:
+    assert call(provider, SERVICE, "MoveAllFrom", {"NodeName": "n1"})[0] == 0
+    assert [each for each, _ in provider.engine.given] == [commands.MoveResource("web")]
+    assert call(provider, node_path("n2"), "Probe")[0] == 0
+    probes: list[Control] = [
+        commands.CleanupResource(each.id, "n2")
+        for each in sorted(provider.engine.now.primitives, key=lambda each: each.id)
+    ]
+    assert [each for each, _ in provider.engine.given[1:]] == probes
+
+
+def test_sequence_that_is_refused_midway_says_how_far_it_came(provider: Provider) -> None:
+    lost = NodeView("n9", "online")
+    provider.engine.become(nodes=(*provider.engine.now.nodes, lost), quorate=False)
+    code, outputs = call(provider, node_path("n9"), "Probe")
+    assert (code, "quorum" in str(outputs["Message"])) == (32768, True)
+
+
+def test_invitation_is_a_token(provider: Provider) -> None:
+    assert call(provider, SERVICE, "Invite", {"Minutes": "5"}) == (
+        0,
+        {"Token": "token-for-one-machine"},
+    )
