@@ -21,6 +21,8 @@ from cim_provider.mapping.rows import (
     constant,
     unfilled,
 )
+from cim_provider.mapping.services import service_ref
+from cim_provider.mapping.tops import tops
 from cim_provider.mapping.world import World
 
 CAPABILITIES_CLASS: Final = "HA_EnabledLogicalElementCapabilities"
@@ -42,6 +44,7 @@ _NODES: Final = {
     for can_fence in (False, True)
 }
 _RESOURCE: Final = _Kind("resource", resource.STATES)
+_SERVICE: Final = _Kind("service", resource.STATES)
 
 
 def _ref(kind: _Kind) -> Ref:
@@ -49,7 +52,7 @@ def _ref(kind: _Kind) -> Ref:
 
 
 def _kinds(_: World) -> Iterator[_Kind]:
-    yield from (_CLUSTER, *_NODES.values(), _RESOURCE)
+    yield from (_CLUSTER, *_NODES.values(), _RESOURCE, _SERVICE)
 
 
 def _pairs(world: World) -> Iterator[Pair]:
@@ -62,6 +65,10 @@ def _pairs(world: World) -> Iterator[Pair]:
         yield Pair(resource.group_ref(group.id), _ref(_RESOURCE))
     for primitive in world.view.primitives:
         yield Pair(resource.primitive_ref(primitive.id), _ref(_RESOURCE))
+    for clone in world.view.clones:
+        yield Pair(resource.clone_ref(clone), _ref(_RESOURCE))
+    for top in tops(world):
+        yield Pair(service_ref(top.view.id), _ref(_SERVICE))
 
 
 _COLUMNS: Final[tuple[Column[_Kind], ...]] = (

@@ -22,6 +22,8 @@ from cim_provider.mapping import (
     control_resource,
     control_service,
     control_ticket,
+    failover,
+    services,
 )
 from cim_provider.mapping.area import Method, MethodCall
 from cim_provider.mapping.catalog import NAME_CHARS_MAX, Catalog, refuse
@@ -41,6 +43,7 @@ _CHANGES: Final[Mapping[str, Callable[[Asked, int], Meaning]]] = MappingProxyTyp
         control_resource.RESOURCE_CLASS: control_resource.change_state,
         "HA_ResourceInstance": control_resource.change_instance,
         control_ticket.TICKET_CLASS: control_ticket.change_state,
+        services.SERVICE_CLASS: services.change_state,
         NODE_CLASS: control_node.change_state,
         CLUSTER_CLASS: control_node.change_cluster,
     }
@@ -52,6 +55,8 @@ VERBS: Final[Mapping[tuple[str, str], Verb]] = MappingProxyType(
         **control_node.VERBS,
         **control_service.VERBS,
         **control_ticket.VERBS,
+        **failover.VERBS,
+        **services.VERBS,
     }
 )
 """What the methods of the cluster's objects mean, by class and name as declared."""

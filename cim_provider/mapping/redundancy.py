@@ -145,7 +145,7 @@ def _by_spares(resource: Resource) -> Level:
     if not hot:
         names = ", ".join(name for name, _ in spares)
         return Level(DEGRADED, f"it could go to {names}, but not at once")
-    if not _is_managed(resource):
+    if not is_managed(resource):
         return Level(DEGRADED, "the cluster leaves it alone: it goes to another node by hand only")
     return Level(FULL, f"it can go to {', '.join(hot)}")
 
@@ -174,7 +174,8 @@ def needed_of(clone: CloneView) -> int:
     return max(1, clone.instances_min)
 
 
-def _is_managed(resource: Resource) -> bool:
+def is_managed(resource: Resource) -> bool:
+    """Return whether the cluster acts on a resource and all of its members."""
     return resource.view.managed and all(each.managed for each in resource.members)
 
 
@@ -286,7 +287,7 @@ def _members(world: World) -> Iterator[Pair]:
 
 def _spares(world: World) -> Iterator[Pair]:
     for each in tops(world):
-        support = _BOTH if _is_managed(each) else _MANUAL
+        support = _BOTH if is_managed(each) else _MANUAL
         for name, is_hot in spares_of(each):
             about = (("SpareStatus", _HOT if is_hot else _COLD), ("FailoverSupported", support))
             yield Pair(node_ref(name), set_ref(each.view.id), about)

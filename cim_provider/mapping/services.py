@@ -5,10 +5,14 @@ HA_ResourceServiceDependency. It is a second view of the resource, since the key
 others than those of a resource in Linux-HA 2.1.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
+from cim_provider.mapping import control_resource
 from cim_provider.mapping.cluster import cluster_ref
+from cim_provider.mapping.codes import Code
 from cim_provider.mapping.resource import COMMON, Resource
 from cim_provider.mapping.rows import (
     AssociationRow,
@@ -20,6 +24,7 @@ from cim_provider.mapping.rows import (
 )
 from cim_provider.mapping.states import ENABLED_COLUMNS
 from cim_provider.mapping.tops import top, top_of, top_ref, tops
+from cim_provider.mapping.verbs import Asked, Meaning, Plan, Together, Verb
 from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
 
 SERVICE_CLASS: Final = "HA_ResourceService"
@@ -36,6 +41,37 @@ def service_ref(resource: str) -> Ref:
         ("Name", resource),
     )
     return Ref(SERVICE_CLASS, keys)
+
+
+# --- what the methods mean -------------------------------------------------------------------
+
+
+def change_state(asked: Asked, state: int) -> Meaning:
+    """Return what RequestStateChange of a service means: the same as of its resource."""
+    found = top(asked.world, str(asked.keys["Name"]))
+    assert found is not None, "the call is on a service that is there"
+    record = replace(asked.record, ref=top_ref(found))
+    return control_resource.change_state(replace(asked, record=record), state)
+
+
+def _service_verb(state: int) -> Verb:
+    def meaning(asked: Asked) -> Meaning:
+        wanted = change_state(asked, state)
+        return Together(wanted.commands, Code.NOT_IN_TIME) if isinstance(wanted, Plan) else wanted
+
+    return meaning
+
+
+VERBS: Final[Mapping[tuple[str, str], Verb]] = MappingProxyType(
+    {
+        (SERVICE_CLASS, "StartService"): _service_verb(2),
+        (SERVICE_CLASS, "StopService"): _service_verb(3),
+    }
+)
+"""What the methods of a service mean, by class and name as declared."""
+
+
+# --- rows ------------------------------------------------------------------------------------
 
 
 def _find(world: World, identity: tuple[str, ...]) -> Resource | None:

@@ -8,6 +8,7 @@ code; the standard ones have no place for words, so what no code tells is a CIM 
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -82,7 +83,23 @@ class Denial:
     text: str = ""
 
 
-Meaning: TypeAlias = Plan | Query | Denial
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Commands in order, none waiting for the effect of another; for methods without a job."""
+
+    commands: tuple[Command, ...]
+    late: int
+    """Returned where an effect has not been seen in time, or the cluster is busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A code of a method that has codes of its own; nothing is asked of the cluster."""
+
+    code: int
+
+
+Meaning: TypeAlias = Plan | Query | Denial | Together | Returned
 Verb: TypeAlias = Callable[[Asked], Meaning]
 MESSAGE: Final = "Message"
 
@@ -101,6 +118,10 @@ async def carry_out(
             return result(code, text if has_words else "")
         case Query():
             return _answer(meaning, await engine.ask(meaning.question))
+        case Returned(code=number):
+            return result(number)
+        case Together():
+            return await _all(meaning, engine, author)
         case Plan():
             return await _submit(meaning, engine, author, namespace, has_words)
 
@@ -146,6 +167,22 @@ async def _submit(
     if plan.output and text:
         return result(Code.COMPLETED, "", (plan.output, "string", text))
     return result(Code.COMPLETED, text if has_words else "")
+
+
+async def _all(together: Together, engine: ClusterEngine, author: str) -> MethodResult:
+    if len(together.commands) == 1:
+        outcomes = [await engine.submit(together.commands[0], author)]
+    else:
+        outcomes = await asyncio.gather(
+            *(engine.submit(each, author) for each in together.commands)
+        )
+    refused = [each for each in outcomes if isinstance(each, Refused)]
+    wrong = next((each for each in refused if each.code != "busy"), None)
+    if wrong is not None:
+        of_how_many = f"{len(refused)} of {len(outcomes)} refused: " if len(outcomes) > 1 else ""
+        refuse(STATUSES.get(wrong.code, Status.FAILED), f"{of_how_many}{wrong.text}")
+    is_late = refused or any(isinstance(each, Pending) for each in outcomes)
+    return result(together.late if is_late else Code.COMPLETED)
 
 
 def _refused(refused: Refused, before: str, has_words: bool) -> MethodResult:

@@ -170,6 +170,9 @@ METHODS: Final[Mapping[str, Role]] = MappingProxyType(
 _CHANGE: Final = "requeststatechange"
 _RESET: Final = "11"
 """Of a node it means that it is cut off."""
+_OF_SERVICES: Final = ("startservice", "stopservice")
+_RESOURCE_SERVICE: Final = "ha_resourceservice"
+"""Whose methods are those of the resource; other services are of this server itself."""
 _METHODS_LOWER: Final = {name.lower(): role for name, role in METHODS.items()}
 _SPELLING: Final = {name.lower(): name for name in METHODS}
 
@@ -178,6 +181,8 @@ def least_role(operation: object) -> Role:
     """Return the least role that may carry out an operation value."""
     if isinstance(operation, InvokeMethod):
         least = _METHODS_LOWER.get(operation.method.lower(), Role.ADMINISTER)
+        if operation.method.lower() in _OF_SERVICES and _target(operation) == _RESOURCE_SERVICE:
+            return Role.OPERATE
         return _of_state_change(operation) if operation.method.lower() == _CHANGE else least
     name = type(operation).__name__
     least = OPERATIONS.get(name) or VALUES.get(name, Role.ADMINISTER)
@@ -187,10 +192,15 @@ def least_role(operation: object) -> Role:
     return least
 
 
+def _target(operation: InvokeMethod) -> str:
+    """Return the class that a method is called on, in lower case."""
+    target = operation.target
+    return (target if isinstance(target, str) else str(target.classname)).lower()
+
+
 def _of_state_change(operation: InvokeMethod) -> Role:
     """Return the least role of RequestStateChange, which fences nodes and grants tickets, too."""
-    target = operation.target
-    name = (target if isinstance(target, str) else str(target.classname)).lower()
+    name = _target(operation)
     given = {key.lower(): value for key, value in operation.parameters}
     is_reset = str(given.get("requestedstate", "")).strip() == _RESET
     is_of_node = name in ("ha_clusternode", "cim_computersystem", "cim_system")
