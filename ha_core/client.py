@@ -178,9 +178,18 @@ class Client:
         reply = await self._channel.ask(request, protocol.FiguresGiven, ANSWER_MS)
         return reply.figures
 
-    async def history(self) -> tuple[ConfigurationChange, ...]:
-        """Return the revisions of the configuration that are still kept, oldest first."""
-        reply = await self._channel.ask(protocol.AskHistory(), protocol.HistoryGiven, ANSWER_MS)
+    async def observed(self, since: int = 0) -> protocol.ObservedGiven:
+        """Return at most 1,000 results and links of all nodes that are newer than a number."""
+        request = protocol.AskObserved(since)
+        return await self._channel.ask(request, protocol.ObservedGiven, ANSWER_MS)
+
+    async def history(self, since: int = 0, limit: int = 0) -> tuple[ConfigurationChange, ...]:
+        """Return the kept revisions of the configuration above `since`, oldest first.
+
+        At most `limit`, 0: all; each holds a whole configuration.
+        """
+        request = protocol.AskHistory(since, limit)
+        reply = await self._channel.ask(request, protocol.HistoryGiven, ANSWER_MS)
         return reply.revisions
 
     async def shelf(

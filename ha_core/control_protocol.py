@@ -16,6 +16,7 @@ from ha_core.errors import WireError
 from ha_core.figures import NodeFigures
 from ha_core.ids import Millis, NodeName
 from ha_core.journal import JournalEvent
+from ha_core.observed import LinkStanding, OperationResult
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.replication.shelf import ShelfItem
 from ha_core.snapshot import ClusterSnapshot
@@ -26,6 +27,7 @@ REQUEST_BYTES_MAX: Final = 8 * 1024 * 1024
 REPLY_BYTES_MAX: Final = 128 * 1024 * 1024
 """Snapshot of 10,000 resources on 64 nodes with all scores, and room to grow."""
 EVENTS_PER_REPLY_MAX: Final = 1000
+OBSERVED_PER_REPLY_MAX: Final = 1000
 WATCH_MS_MAX: Final[Millis] = 30_000
 """A watcher asks again at least this often, so that a vanished one frees its place."""
 AUTHOR_LENGTH_MAX: Final = 128
@@ -54,8 +56,22 @@ class AskEvents(Request, frozen=True, tag="events"):
     limit: Count = EVENTS_PER_REPLY_MAX
 
 
-class AskHistory(Request, frozen=True, tag="history"):
-    """Client wants the revisions of the configuration that are still kept, oldest first."""
+class AskHistory(Request, frozen=True, tag="history", omit_defaults=True):
+    """Client wants the kept revisions of the configuration above `since`, oldest first, at most
+    `limit` of them; 0: all.
+    """
+
+    since: Count = 0
+    limit: Count = 0
+
+
+class AskObserved(Request, frozen=True, tag="observed"):
+    """Client wants last results of operations, and links, of all nodes that are newer than
+    `since`, oldest first, at most `limit`.
+    """
+
+    since: Count = 0
+    limit: Count = OBSERVED_PER_REPLY_MAX
 
 
 class AskCommand(Request, frozen=True, tag="command"):
@@ -120,9 +136,20 @@ class EventsGiven(Reply, frozen=True, tag="events"):
 
 
 class HistoryGiven(Reply, frozen=True, tag="history"):
-    """The kept revisions, oldest first; the last one is in force."""
+    """The kept revisions, oldest first; the last one of all is in force."""
 
     revisions: tuple[ConfigurationChange, ...]
+
+
+class ObservedGiven(Reply, frozen=True, tag="observed"):
+    """What nodes have told of themselves; `through` is where the next question begins.
+
+    A number below the question's: the daemon has begun anew, and this is from the beginning.
+    """
+
+    through: int
+    results: tuple[OperationResult, ...] = ()
+    links: tuple[LinkStanding, ...] = ()
 
 
 class ShelfGiven(Reply, frozen=True, tag="shelf"):
@@ -169,6 +196,7 @@ AnyRequest: TypeAlias = (
     | AskSnapshot
     | AskEvents
     | AskHistory
+    | AskObserved
     | AskCommand
     | Watch
     | AskShelf
@@ -180,6 +208,7 @@ AnyReply: TypeAlias = (
     | SnapshotGiven
     | EventsGiven
     | HistoryGiven
+    | ObservedGiven
     | OutcomeGiven
     | VersionGiven
     | ShelfGiven

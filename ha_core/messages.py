@@ -14,6 +14,7 @@ from ha_core.figures import NodeFigures
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Index, Millis, NodeName, ResourceId, Term
 from ha_core.journal import JournalEvent
+from ha_core.observed import LinkStanding, OperationResult
 from ha_core.policy.transition import ActionKind
 from ha_core.replication.entries import Entry, Snapshot
 from ha_core.status import Connectivity, FencingStatus, Instance, NodeStatus
@@ -317,6 +318,27 @@ class FiguresTold:
     figures: NodeFigures
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the sender has seen of itself since a part that the receiver has; 0: from the beginning.
+
+    Nothing depends on it, and a node that does not know it takes no notice.
+    """
+
+    since: int
+    through: int
+    results: tuple[OperationResult, ...] = ()
+    links: tuple[LinkStanding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToldTaken:
+    """How much the sender has of what the receiver, in that start, has told of itself."""
+
+    generation: Generation
+    through: int
+
+
 Message: TypeAlias = (
     VoteRequest
     | VoteReply
@@ -339,6 +361,8 @@ Message: TypeAlias = (
     | CommandReply
     | FiguresWanted
     | FiguresTold
+    | Told
+    | ToldTaken
 )
 
 RAFT_MESSAGES: Final = (

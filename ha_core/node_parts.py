@@ -30,7 +30,7 @@ from ha_core.membership.stay import Stay
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import ADMITTED
 from ha_core.replication.machine import Replication
-from ha_core.snapshot import ClusterSnapshot
+from ha_core.snapshot import ClusterSnapshot, LinkSummary
 from ha_core.status import NodeState, NodeStatus
 from ha_core.summary import summarize
 from ha_core.timers import timers
@@ -98,6 +98,10 @@ class NodeParts:
     def revision(self) -> int:
         """The revision of that configuration; 0 before any is known."""
         return self._raft.revisions[-1].revision if self._raft.revisions else 0
+
+    def links(self, now_ms: Millis) -> tuple[LinkSummary, ...]:
+        """Return how this node hears its peers, by peer and link."""
+        return self._detector.links(now_ms, self._wall_offset_ms)
 
     @property
     def version(self) -> str:

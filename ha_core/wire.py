@@ -69,6 +69,8 @@ TYPES: Final[dict[int, type[Message]]] = {
     19: msg.Prepare,
     20: msg.FiguresWanted,
     21: msg.FiguresTold,
+    22: msg.Told,
+    23: msg.ToldTaken,
 }
 """Type numbers on the wire; never renumbered, never used again."""
 assert set(TYPES.values()) == set(get_args(Message))

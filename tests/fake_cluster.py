@@ -29,6 +29,7 @@ from ha_core.config.model import (
 from ha_core.ids import ConstraintId, LinkName, NodeName, ResourceId
 from ha_core.journal import JournalEvent
 from ha_core.layout import Layout
+from ha_core.observed import Item
 from ha_core.policy.transition import Decision, Reason
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.replication.shelf import Shelf, ShelfChange
@@ -154,6 +155,7 @@ class FakeCluster:
         self.given: list[tuple[Command, str]] = []
         self.journal: list[JournalEvent] = [event(seq) for seq in range(1, 6)]
         self.revisions: list[ConfigurationChange] = []
+        self.observations: list[Item] = []
         self.shelved = Shelf()
         self.obey: Callable[[Command], Outcome] = self.carry_out
         self._watchers: set[asyncio.Event] = set()
@@ -171,6 +173,11 @@ class FakeCluster:
     async def events(self, since_seq: int, limit: int) -> tuple[JournalEvent, ...]:
         """See `ControlPort`."""
         return tuple(item for item in self.journal if item.seq > since_seq)[:limit]
+
+    def observed(self, since: int, limit: int) -> tuple[tuple[Item, ...], int]:
+        """See `ControlPort`."""
+        known = self.observations
+        return tuple(known[since : since + limit]), min(since + limit, len(known))
 
     def history(self) -> tuple[ConfigurationChange, ...]:
         """See `ControlPort`."""

@@ -200,3 +200,10 @@ def words_of(verdict: Verdict) -> str:
     if verdict.method.startswith(CUT):
         return f"{verdict.node} is cut off from its storage, as {proved}"
     return f"{verdict.node} is off, as {proved}"
+
+
+def devices_told(sentence: str) -> str:
+    """Return the devices of which `words_of` says that they have proved it; empty if none."""
+    head, mark, _ = sentence.partition(" proved")
+    words = head.partition(", as ")[2]
+    return words.removesuffix(" has").removesuffix(" have") if mark else ""

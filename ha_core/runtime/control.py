@@ -26,6 +26,7 @@ from ha_core.figures import NodeFigures
 from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
 from ha_core.layout import socket_address
+from ha_core.observed import Item, LinkStanding, OperationResult
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.replication.shelf import Shelf
 from ha_core.snapshot import ClusterSnapshot
@@ -64,6 +65,10 @@ class ControlPort(Protocol):
 
     async def events(self, since_seq: int, limit: int) -> tuple[JournalEvent, ...]:
         """Return at most `limit` events numbered above `since_seq`, oldest first."""
+        ...
+
+    def observed(self, since: int, limit: int) -> tuple[tuple[Item, ...], int]:
+        """Return at most `limit` results and links that are newer than `since`, and how far."""
         ...
 
     def history(self) -> tuple[ConfigurationChange, ...]:
@@ -253,8 +258,12 @@ class ControlServer:
             case protocol.AskEvents(since=since, limit=limit):
                 bounded = max(1, min(limit, protocol.EVENTS_PER_REPLY_MAX))
                 return protocol.EventsGiven(await self._port.events(since, bounded))
-            case protocol.AskHistory():
-                return protocol.HistoryGiven(self._port.history())
+            case protocol.AskHistory(since=since, limit=limit):
+                kept = tuple(each for each in self._port.history() if each.revision > since)
+                return protocol.HistoryGiven(kept[: limit or None])
+            case protocol.AskObserved(since=since, limit=limit):
+                bounded = max(1, min(limit, protocol.OBSERVED_PER_REPLY_MAX))
+                return _observed(*self._port.observed(since, bounded))
             case protocol.AskCommand():
                 return await self._command(request, peer, trust)
             case protocol.AskShelf() if trust is not Trust.DELEGATE:
@@ -325,6 +334,13 @@ def _shelf_given(shelf: Shelf, asked: protocol.AskShelf) -> protocol.ShelfGiven:
         shelf.revision,
         tuple((item.key, item.revision) for item in items),
         tuple(item for item in items if item.revision > since),
+    )
+
+
+def _observed(items: tuple[Item, ...], through: int) -> protocol.ObservedGiven:
+    results = tuple(item for item in items if isinstance(item, OperationResult))
+    return protocol.ObservedGiven(
+        through, results, tuple(item for item in items if isinstance(item, LinkStanding))
     )
 
 

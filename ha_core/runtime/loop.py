@@ -38,6 +38,7 @@ from ha_core.events import (
     Event,
     Noticed,
     OperationDone,
+    Received,
     StopAsked,
     Tick,
     WallClock,
@@ -46,10 +47,12 @@ from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
 from ha_core.messages import Order
 from ha_core.node import Node
+from ha_core.observed import Item
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.replication.shelf import Shelf
 from ha_core.runtime.clock import monotonic_ms, wall_offset_ms
 from ha_core.runtime.disk import Store
+from ha_core.runtime.observing import Observer
 from ha_core.runtime.ping import Pinger
 from ha_core.runtime.transport import Transport
 from ha_core.snapshot import ClusterSnapshot
@@ -119,6 +122,7 @@ class Loop:
         self._store = store
         self.transport = codec_transport
         self.pinger: Pinger | None = None
+        self.observer = Observer(node, self._send)
         self.operations: OperationRunner | None = None
         self.fence_agents: FenceRunner | None = None
         self.on_link_up: Callable[[], None] = _nothing
@@ -167,6 +171,8 @@ class Loop:
                 self._handle(WallClock(self._wall_offset_ms), now_ms)
             if paused_ms >= PAUSE_MS:
                 self._handle(paused(self.node.name, paused_ms), now_ms)
+            if isinstance(event, Received):
+                self.observer.heard(event)
             self._handle(event, now_ms)
             self._perform()
             self._set_timer()
@@ -180,6 +186,7 @@ class Loop:
 
     def operation_done(self, event: OperationDone) -> None:
         """Take an operation's result."""
+        self.observer.ended(event)
         self.post(event)
 
     def ask_to_stop(self) -> None:
@@ -233,6 +240,10 @@ class Loop:
             return await read
         found = sorted((e for e in self._journal if e.seq > since_seq), key=lambda e: e.seq)
         return tuple(found[:limit])
+
+    def observed(self, since: int, limit: int) -> tuple[tuple[Item, ...], int]:
+        """Return results and links of all nodes that are newer than a number, and how far."""
+        return self.observer.since(since, limit)
 
     def history(self) -> tuple[ConfigurationChange, ...]:
         """Return the kept revisions of the configuration, oldest first."""
@@ -327,6 +338,7 @@ class Loop:
                 self._send(effect)
             case RunOperation():
                 assert self.operations is not None
+                self.observer.began(effect)
                 self.operations.run(effect)
             case CancelOperation(operation_id=operation_id):
                 assert self.operations is not None
@@ -432,6 +444,8 @@ class Loop:
             self._wall_offset_ms = offset_ms
             self.post(WallClock(offset_ms))
         if not self.ended.is_set():
+            self.observer.step(monotonic_ms())
+            self._flush()
             self._loop.call_later(WALL_CHECK_S, self._check_wall)
 
 

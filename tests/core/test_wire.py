@@ -5,18 +5,17 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from ha_core import commands, wire
-from ha_core import messages as msg
+from ha_core import commands, messages as msg, wire
 from ha_core.commands import Outcome
 from ha_core.config.model import Configuration
 from ha_core.figures import LinkFigures, NodeFigures
-from ha_core.ids import Generation, NodeName, ResourceId
+from ha_core.ids import Generation, LinkName, NodeName, ResourceId
 from ha_core.journal import JournalEvent
 from ha_core.keyring import KeyRing, first_ring
 from ha_core.messages import Message
+from ha_core.observed import LinkStanding, OperationResult
 from ha_core.policy.transition import ActionKind
 from ha_core.replication.entries import ConfigurationChange, Entry, Snapshot, Verdict
 from ha_core.status import Instance, InstanceState
@@ -49,6 +48,13 @@ MESSAGES: tuple[Message, ...] = (
     msg.Hello(1000, 900),
     msg.CommandRequest("a-1-1", "admin", commands.SetStandby(A, True)),
     msg.CommandReply("a-1-1", Outcome("done", "it is done")),
+    msg.Told(
+        0,
+        3,
+        (OperationResult(NodeName("n1"), ResourceId("web"), "start", reason="because"),),
+        (LinkStanding(NodeName("n1"), NodeName("n2"), LinkName("ring0"), up=True),),
+    ),
+    msg.ToldTaken(4, 3),
     msg.FiguresWanted(7),
     msg.FiguresTold(7, NodeFigures("b", 3, links=(LinkFigures("ring0", 1),))),
 )
