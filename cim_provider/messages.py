@@ -38,6 +38,7 @@ class Message:
 MESSAGES: Final[Mapping[str, Message]] = {
     message.id: message
     for message in (
+        Message("LHA000", 5, 1, _INFORMATION, 1, "a test of the way to listeners"),
         Message("LHA001", 1, 2, _INFORMATION, 1, "a node has joined, or is back"),
         Message("LHA002", 1, 2, _INFORMATION, 128, "a node has left in good order"),
         Message("LHA003", 1, 2, _CRITICAL, 72, "a node is lost"),
@@ -103,6 +104,9 @@ KINDS: Final[Mapping[str, str]] = {
     "node-fenced": "LHA005",
     "fence-gave-up": "LHA006",
     "coordinator-elected": "LHA009",
+    "connectivity-lost": "LHA012",
+    "connectivity-unknown": "LHA012",
+    "connectivity-restored": "LHA013",
     "link-down": "LHA010",
     "link-up": "LHA011",
     "resource-started": "LHA014",
