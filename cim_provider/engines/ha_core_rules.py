@@ -13,31 +13,31 @@ from ha_core.ids import Millis
 
 
 def expressions_of(rule: Rule) -> tuple[ExpressionView, ...]:
-    """Return the expressions of a rule, in its order."""
+    """Return the parts of a rule, in its order; those of a rule within it follow that."""
     condition = rule.condition
     if condition is None:
         condition = Condition(attribute=rule.attribute, operation=rule.operation, value=rule.value)
     if condition.join is None and len(_said(condition)) == 1:
         condition = Condition(join=Join.ALL, parts=(condition,))
-    blank = ExpressionView(rule.id, "")
-    return tuple(_numbered(condition, blank))
+    return tuple(_parts(condition, ExpressionView(rule.id, "", kind="rule")))
 
 
-def _numbered(condition: Condition, blank: ExpressionView) -> Iterator[ExpressionView]:
-    """Yield what is in a condition; `blank` has the path of that."""
-    stem = f"{blank.number}-" if blank.number else ""
+def _parts(condition: Condition, rule: ExpressionView) -> Iterator[ExpressionView]:
+    """Yield the parts of a rule; of what says several things at once, these."""
+    stem = f"{rule.number}-" if rule.number else ""
     join = str(condition.join or Join.ALL)
     if condition.join is None:
         for place, part in enumerate(_said(condition), 1):
-            yield replace(part, constraint=blank.constraint, number=f"{stem}{place}", join=join)
+            yield replace(part, constraint=rule.constraint, number=f"{stem}{place}", join=join)
         return
     for place, inner in enumerate(condition.parts, 1):
-        here = replace(blank, number=f"{stem}{place}")
         said = _said(inner) if inner.join is None else []
-        if len(said) == 1:
-            yield replace(said[0], constraint=blank.constraint, number=here.number, join=join)
-        else:
-            yield from _numbered(inner, here)
+        part = said[0] if len(said) == 1 else rule
+        yield (
+            here := replace(part, constraint=rule.constraint, number=f"{stem}{place}", join=join)
+        )
+        if len(said) != 1:
+            yield from _parts(inner, here)
 
 
 def _said(leaf: Condition) -> list[ExpressionView]:

@@ -55,7 +55,7 @@ LOSSES: Final = {"stop": 2, "demote": 3, "freeze": 4, "fence": 5}
 """Numbers of HA_TicketConstraint.LossPolicy."""
 JOINS: Final = {"all": 2, "any": 3}
 """Numbers of HA_LocationConstraintRule.BooleanOp."""
-EXPRESSION_TYPES: Final = {"attribute": 2, "date": 3, "calendar": 4}
+EXPRESSION_TYPES: Final = {"attribute": 2, "date": 3, "calendar": 4, "rule": 5}
 """Numbers of HA_LocationConstraintRule.ExpressionType."""
 VALUE_SOURCES: Final = {"literal": 2, "parameter": 3, "option": 4}
 """Numbers of HA_LocationConstraintRule.ValueSource."""
@@ -180,16 +180,15 @@ def _said(item: _Expression) -> str:
 
 _EXPRESSION: Final[tuple[Column[_Expression], ...]] = (
     Column("Attribute", "attribute", lambda e: e.view.attribute or None),
-    Column("Operation", "operation, or what is said of a time", lambda e: e.view.operation),
+    Column("Operation", "operation, or what is said of a time", lambda e: e.view.operation or None),
     Column("Value", "value, or the times", lambda e: e.view.value or None),
     Column("RuleId", "place in the rule", lambda e: e.view.rule_id),
-    Column("ParentRuleId", "place in the rule", lambda e: e.view.parent_rule_id or None),
     Column("BooleanOp", "whether all or any must hold", lambda e: JOINS.get(e.view.join)),
     Column("ExpressionType", "what it says", lambda e: EXPRESSION_TYPES.get(e.view.kind)),
     Column("ValueType", "type", lambda e: e.view.value_type or None),
     Column(
         "ValueSource",
-        "value_from; NULL of a time",
+        "value_from; NULL of a time or rule",
         lambda e: VALUE_SOURCES.get(e.view.value_from) if e.view.kind == "attribute" else None,
     ),
     Column("Begins", "after or from", lambda e: _moment(e.view.begins_wall_ms)),

@@ -66,20 +66,22 @@ class OperationView:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionView:
-    """One expression of a rule.
+    """One part of a rule: an expression, or a rule within it, whose parts follow.
 
     `number` is its path, such as `1` or `2-1`: its places, from 1, in the rule and in the rules
-    within it. `kind`: attribute, date or calendar.
+    within it. `kind`: attribute, date, calendar or rule.
     """
 
     constraint: str
     number: str
     join: str = "all"
-    """How it is joined to the others of its rule: all or any."""
+    """How it is joined to the other parts of its rule: all or any."""
     kind: str = "attribute"
     attribute: str = ""
     operation: str = ""
-    """A comparison of the file; of a date gt, lt or in_range, of a calendar date_spec."""
+    """A comparison of the file; of a date gt, lt or in_range, of a calendar date_spec; of a rule
+    nothing.
+    """
     value: str = ""
     value_type: str = ""
     value_from: str = "literal"
@@ -88,14 +90,8 @@ class ExpressionView:
 
     @property
     def rule_id(self) -> str:
-        """`CONSTRAINT-rule`, or with the path of the rule within it behind that."""
+        """The rule that it is a part of: `CONSTRAINT-rule`, or the id of a rule within that."""
         return "-".join((self.constraint, "rule", *self.number.split("-")[:-1]))
-
-    @property
-    def parent_rule_id(self) -> str:
-        """The rule that its rule is in; empty if it is in none."""
-        path = self.number.split("-")[:-2]
-        return "-".join((self.constraint, "rule", *path)) if "-" in self.number else ""
 
     @property
     def id(self) -> str:

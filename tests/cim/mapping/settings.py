@@ -40,6 +40,7 @@ def rule() -> LocationView:
     """Return a location whose rule has another rule in it, a date and a calendar."""
     parts = (
         ExpressionView("db-rack", "1", "all", attribute="rack", operation="eq", value="a"),
+        ExpressionView("db-rack", "2", "all", "rule"),
         ExpressionView(
             *("db-rack", "2-1", "any"),
             attribute="speed",
