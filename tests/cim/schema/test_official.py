@@ -1,0 +1,113 @@
+"""Our standard classes are those of the official schema, where its directory is given.
+
+`CIM_SCHEMA_DIR` names it: DMTF's CIM schema 2.41 (Final), as it is unpacked. The comparison
+itself is proved with stand-in directories: one of our own classes, and one with known differences.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import pywbem
+
+from cim_provider.schema import MODEL, NamespaceSchema, load_schema
+from cim_provider.server.service import schema_texts
+from tests.cim.schema.official import Official, differences
+
+VARIABLE = "CIM_SCHEMA_DIR"
+DIRECTORY = os.environ.get(VARIABLE, "")
+TEXTS = schema_texts()
+OURS = """
+class CIM_Base { [Key] string InstanceID; string Caption; };
+class CIM_Thing : CIM_Base {
+  [ValueMap{"2", "3"}, Values{"On", "Off"}] uint16 State;
+  uint32 Size; string Words[]; string Invented;
+  uint32 Turn([In] uint16 To, [In] string Why);
+};
+class CIM_Own : CIM_Base { };
+[Association] class CIM_Link { [Key] CIM_Base REF Left; [Key] CIM_Thing REF Right; };
+"""
+OFFICIAL = {
+    "CIM_Base.mof": "class CIM_Base { [Key] string InstanceID; string Caption; };",
+    "deep/CIM_Middle.mof": "class CIM_Middle : CIM_Base { string caption; };",
+    "deep/CIM_Thing.mof": """class CIM_Thing : CIM_Middle {
+      [ValueMap{"2", "3"}, Values{"On", "Out"}] uint16 State;
+      [Key] uint64 Size; string Words; string More;
+      uint32 Turn([In] uint32 To); uint32 Break(); };""",
+    "CIM_Link.mof": """[Association] class CIM_Link {
+      [Key] CIM_Base REF Left; CIM_Base REF Right; };""",
+}
+EXPECTED = [
+    "CIM_Link.Right: is a key in only one of both",
+    "CIM_Link.Right: type CIM_Thing, official CIM_Base",
+    "CIM_Own: the official schema has no such class",
+    "CIM_Thing: superclass CIM_Base, official CIM_Middle",
+    "CIM_Thing.Break: is left out",
+    "CIM_Thing.Caption: is written caption officially",
+    "CIM_Thing.Invented: the official schema has nothing of that name",
+    "CIM_Thing.More: is left out",
+    "CIM_Thing.Size: is a key in only one of both",
+    "CIM_Thing.Size: type uint32, official uint64",
+    "CIM_Thing.State: Values ('On', 'Off'), official ('On', 'Out')",
+    "CIM_Thing.Turn(To): type uint16, official uint32",
+    "CIM_Thing.Turn(Why): the official method has no such parameter",
+    "CIM_Thing.Words: type string[], official string",
+]
+
+
+def model(texts: dict[str, str]) -> NamespaceSchema:
+    found = load_schema(texts).namespace(MODEL)
+    assert found is not None
+    return found
+
+
+def written(directory: Path, files: dict[str, str]) -> Path:
+    """Write a stand-in of an official schema."""
+    for name, text in {"qualifiers.mof": TEXTS["00_qualifiers.mof"], **files}.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return directory
+
+
+@pytest.mark.skipif(
+    not DIRECTORY, reason=f"{VARIABLE} names no directory with the official CIM schema"
+)
+def test_standard_classes_are_those_of_the_official_schema() -> None:
+    found = differences(model(dict(TEXTS)), Official(Path(DIRECTORY)))
+    sys.stdout.writelines(f"left out: {each}\n" for each in found if each.is_left_out)
+    wrong = [str(each) for each in found if not each.is_left_out]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_kind_of_difference_is_found(tmp_path: Path) -> None:
+    ours = model({"00_qualifiers.mof": TEXTS["00_qualifiers.mof"], "10_ours.mof": OURS})
+    found = differences(ours, Official(written(tmp_path, OFFICIAL)))
+    assert [str(each) for each in found] == EXPECTED
+    left_out = [each.where for each in found if each.is_left_out]
+    assert left_out == ["CIM_Thing.Break", "CIM_Thing.More"]
+
+
+def test_our_own_classes_differ_in_nothing_from_themselves(tmp_path: Path) -> None:
+    ours = model(dict(TEXTS))
+    files = {}
+    for info in ours.classes.values():
+        declared = info.declaration
+        alone = pywbem.CIMClass(
+            info.name,
+            superclass=info.superclass or None,
+            properties=[each for each in declared.properties.values() if not each.propagated],
+            methods=[each for each in declared.methods.values() if not each.propagated],
+            qualifiers=[each for each in declared.qualifiers.values() if not each.propagated],
+        )
+        files[f"System/{info.name}.mof"] = alone.tomof()
+    official = Official(written(tmp_path, files))
+    assert differences(ours, official) == []
+    standard = [name for name in files if name.startswith("System/CIM_")]
+    assert len(standard) >= 97
+
+
+def test_directory_without_qualifiers_is_no_schema(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"qualifiers\.mof"):
+        Official(tmp_path)
