@@ -124,10 +124,48 @@ class UndoRevision:
     reason: str = ""
 
 
+class ServiceAction(StrEnum):
+    """What is done with the cluster service of the node that answers."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+
+
+@dataclass(frozen=True, slots=True)
+class RunService:
+    """Start or end the cluster service of the node that answers, in good order."""
+
+    action: ServiceAction
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """Make a token with which one more machine can join; what was done is the token."""
+
+    minutes: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class RehearseFencing:
+    """Try fence devices, harming nothing: of a node, of a device, or (empty) all of them."""
+
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClearEventLog:
+    """Show the event log from behind an event on; no event is destroyed."""
+
+    through: int
+    """Number of the newest event that is shown no more."""
+
+
 Control: TypeAlias = (
     MoveResource
     | BanResource
     | ClearResource
+    | UnbanResource
     | CleanupResource
     | PromoteResource
     | SetClusterMaintenance
@@ -137,6 +175,10 @@ Control: TypeAlias = (
     | SetTicket
     | ApplyConfiguration
     | UndoRevision
+    | RunService
+    | Invite
+    | RehearseFencing
+    | ClearEventLog
 )
 
 
@@ -165,7 +207,6 @@ class WhatIf:
     """
 
     kind: str
-    | UnbanResource
     """`node`, `resource` or `ticket`."""
     subject: str
     event: str

@@ -13,6 +13,8 @@ from typing import Protocol, TypeAlias
 from cim_provider.commands import Control, Question, Told
 from cim_provider.edits import Edit
 from cim_provider.views.facts import Facts
+from cim_provider.views.history import HistoryView
+from cim_provider.views.journal import CoreEvent
 from cim_provider.views.redundancy import Redundancy
 from cim_provider.views.settings import Settings
 
@@ -183,6 +185,8 @@ class ClusterView:
     last_change_author: str = ""
     last_change_wall_ms: int = 0
     pending_actions: int = 0
+    under_way: tuple[str, ...] = ()
+    """What the pending actions do, in words: `stop db on n1`."""
     nodes: tuple[NodeView, ...] = ()
     primitives: tuple[PrimitiveView, ...] = ()
     groups: tuple[GroupView, ...] = ()
@@ -192,13 +196,17 @@ class ClusterView:
     """How each of the links carries messages: udp, broadcast, multicast or serial."""
     ping_targets: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """What every node should reach, by name, with the hosts of which one is enough."""
+    unplaced: tuple[tuple[str, str], ...] = ()
+    """Primitives that are to run and have no node for it, and why."""
     capabilities: frozenset[str] = field(default_factory=frozenset)
-    redundancy: Redundancy = field(default_factory=Redundancy)
-    """Who can stand in for whom."""
     settings: Settings = field(default_factory=Settings)
     """What is configured beside the resources themselves."""
+    redundancy: Redundancy = field(default_factory=Redundancy)
+    """Who can stand in for whom."""
     facts: Facts = field(default_factory=Facts)
     """What typed properties tell beyond the lists."""
+    history: HistoryView = field(default_factory=HistoryView)
+    """What has happened, and how the nodes hear each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,21 +214,21 @@ class StartResource:
     """Set the target role to started and wait."""
 
     resource: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StopResource:
     """Set the target role to stopped and wait."""
 
-    reason: str = ""
     resource: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RestartResource:
     """Stop and start the resource in place."""
 
-    reason: str = ""
     resource: str
 
 
@@ -273,15 +281,15 @@ Command: TypeAlias = (
 class Done:
     """The command was carried out and its effect was seen in the view."""
 
+    text: str = ""
+    """What came of it, where there is more to say."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:
     """The command was accepted; its effect was not seen within the time allowed."""
 
     text: str
-    text: str = ""
-    """What came of it, where there is more to say."""
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,8 +317,11 @@ class ClusterEngine(Protocol):
         """Return one consistent snapshot; after two seconds without one, NOT_ANSWERING."""
         ...
 
-    async def submit(self, command: Command, author: str) -> Outcome:
-        """Carry out a command on behalf of `author` and wait, bounded, for its effect."""
+    async def submit(self, command: Command, author: str, within_s: float | None = None) -> Outcome:
+        """Carry out a command on behalf of `author` and wait, bounded, for its effect.
+
+        `within_s`: wait no longer than so many seconds; None: as long as the engine finds right.
+        """
         ...
 
     async def edit(self, edit: Edit, author: str) -> Done | Refused:
@@ -327,4 +338,16 @@ class ClusterEngine(Protocol):
 
     def changes(self, since: str) -> AsyncIterator[Change]:
         """Yield a change whenever the view differs from version `since`."""
+        ...
+
+    def newest_event(self) -> int:
+        """Return the number of the newest event of the journal; -1: it was not read yet."""
+        ...
+
+    async def events(self, since: int) -> tuple[CoreEvent, ...]:
+        """Return the events numbered above `since`, oldest first, at most 1,000."""
+        ...
+
+    async def event_after(self, since: int) -> None:
+        """Return when there is an event numbered above `since`."""
         ...

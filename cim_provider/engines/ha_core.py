@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from cim_provider.commands import Question, Told, UndoRevision
+from cim_provider.commands import ClearEventLog, Invite, Question, RunService, Told, UndoRevision
 from cim_provider.edits import Edit
 from cim_provider.engine import (
     Change,
@@ -28,7 +28,11 @@ from cim_provider.engine import (
 from cim_provider.engines.ha_core_answers import told
 from cim_provider.engines.ha_core_control import goal_of, translated
 from cim_provider.engines.ha_core_editing import give
+from cim_provider.engines.ha_core_events import JournalFollower
+from cim_provider.engines.ha_core_history import Kept, Reader
+from cim_provider.engines.ha_core_node import invitation, run_service
 from cim_provider.engines.ha_core_view import CAPABILITIES, view_of
+from cim_provider.views.journal import CoreEvent
 from ha_core.cli import goals
 from ha_core.client import Client
 from ha_core.errors import ConfigError, ConnectError, HaError, RefusedError, WireError
@@ -62,14 +66,17 @@ class HaCoreEngine:
     """
 
     def __init__(self, root: Path | None = None, *, effect_s: float = EFFECT_S) -> None:
+        self._root = root
         self._follower_client = Client(root)
         self._command_client = Client(root)
+        self._journal = JournalFollower(root)
         self._effect_s = effect_s
         self._product = ""
-        self._root = root
         self._snapshot: ClusterSnapshot | None = None
         self._view = _never_seen()
+        self._kept = Kept()
         self._connections = 0
+        self._views = 0
         self._away = "the cluster has not been asked yet"
         """Why the cluster cannot be asked, in words."""
         self._changed = asyncio.Event()
@@ -78,6 +85,7 @@ class HaCoreEngine:
 
     async def __aenter__(self) -> Self:
         self._following = asyncio.create_task(self._follow(), name="follow the cluster")
+        self._journal.start()
         return self
 
     async def __aexit__(
@@ -89,6 +97,7 @@ class HaCoreEngine:
         if self._following is not None:
             self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)
+        await self._journal.stop()
         await self._follower_client.close()
         await self._command_client.close()
 
@@ -112,12 +121,29 @@ class HaCoreEngine:
             else:
                 await changed.wait()
 
-    async def submit(self, command: Command, author: str) -> Outcome:
+    def newest_event(self) -> int:
+        """See `ClusterEngine`."""
+        return self._journal.newest
+
+    async def events(self, since: int) -> tuple[CoreEvent, ...]:
+        """See `ClusterEngine`."""
+        return await self._journal.since(since)
+
+    async def event_after(self, since: int) -> None:
+        """See `ClusterEngine`."""
+        await self._journal.after(since)
+
+    async def submit(self, command: Command, author: str, within_s: float | None = None) -> Outcome:
         """Give the command on behalf of `author` and wait, bounded, for its effect."""
         await self.view()
         before = self._snapshot
+        if isinstance(command, RunService):
+            log.info("%s asks for the cluster service to %s", author, command.action)
+            return await asyncio.to_thread(run_service, self._root, command.action)
         if before is None or self._view.engine is not EngineState.RUNNING:
             return Refused("timeout", self._away)
+        if isinstance(command, Invite):
+            return await asyncio.to_thread(invitation, self._root, before, command.minutes)
         client = self._command_client
         try:
             revisions = await client.history() if isinstance(command, UndoRevision) else ()
@@ -131,19 +157,19 @@ class HaCoreEngine:
             return Refused("timeout", f"whether the command was accepted is not known: {fault}")
         if not accepted.ok:
             return Refused(accepted.code, accepted.text or f"refused: {accepted.code}")
-        return await self._seen(goal_of(command, given, before), accepted.revision)
+        if isinstance(command, ClearEventLog):
+            through = command.through
+            return await self._seen(lambda _: self._cleared(through), 0)
+        goal = goal_of(command, given, before)
+        seen = await self._seen(goal, accepted.revision, within_s)
+        return Done(accepted.text) if isinstance(seen, Done) else seen
 
     async def edit(self, edit: Edit, author: str) -> Done | Refused:
         """See `ClusterEngine`; returns once the view of this node has it, or after a while."""
         await self.view()
         snapshot = self._snapshot
-        if isinstance(command, RunService):
-            log.info("%s asks for the cluster service to %s", author, command.action)
-            return await asyncio.to_thread(run_service, self._root, command.action)
         if snapshot is None or self._view.engine is not EngineState.RUNNING:
             return Refused("timeout", self._away)
-        if isinstance(command, Invite):
-            return await asyncio.to_thread(invitation, self._root, before, command.minutes)
         try:
             outcome = await give(self._command_client, snapshot, edit, author)
         except RefusedError as fault:
@@ -169,10 +195,17 @@ class HaCoreEngine:
         except ConfigError as fault:
             return Refused("invalid", str(fault))
 
-    async def _seen(self, goal: goals.Goal, revision: int) -> Outcome:
+    def _cleared(self, through: int) -> goals.Progress:
+        """Return whether the event log is shown from behind an event on."""
+        return goals.Progress(self._kept.cleared >= through, "the log is not cleared here yet")
+
+    async def _seen(
+        self, goal: goals.Goal, revision: int, within_s: float | None = None
+    ) -> Outcome:
         """Wait until the goal is reached in a view that holds the revision."""
         clock = asyncio.get_running_loop().time
-        deadline_s, resting_since_s = clock() + self._effect_s, None
+        patience_s = self._effect_s if within_s is None else min(within_s, self._effect_s)
+        deadline_s, resting_since_s = clock() + patience_s, None
         while True:
             changed, snapshot = self._changed, self._snapshot
             assert snapshot is not None, "a snapshot once seen is kept"
@@ -205,26 +238,30 @@ class HaCoreEngine:
         client, clock = self._follower_client, asyncio.get_running_loop().time
         self._product = version_of((await _bounded(client.hello(), ANSWER_S)).product)
         self._connections += 1
+        reader = Reader(client)
         while True:
             fetched_s = clock()
             snapshot = await _bounded(client.snapshot(), ANSWER_S + WATCH_MS / 1000)
-            self._become_running(snapshot)
+            self._become_running(snapshot, self._kept)
             version = snapshot.version
             while version == snapshot.version:
+                if await reader.catch_up(snapshot):
+                    self._become_running(snapshot, reader.kept)
                 watching = client.changed(snapshot.version, WATCH_MS)
                 version = await _bounded(watching, ANSWER_S + WATCH_MS / 1000)
             gap_s = fetched_s + FETCH_GAP_S - clock()
             if gap_s > 0:
                 await asyncio.sleep(gap_s)
 
-    def _become_running(self, snapshot: ClusterSnapshot) -> None:
+    def _become_running(self, snapshot: ClusterSnapshot, kept: Kept) -> None:
         if self._view.engine is not EngineState.RUNNING:
             log.info("the daemon of node %s answers", snapshot.local)
-        self._snapshot = snapshot
-        view = view_of(snapshot, self._view.version, self._product)
+        self._snapshot, self._kept = snapshot, kept
+        view = view_of(snapshot, self._view.version, self._product, kept)
         if view != self._view:
             # A daemon that was started anew may count its versions from the beginning.
-            view = replace(view, version=f"{self._connections}.{snapshot.version}")
+            self._views += 1
+            view = replace(view, version=f"{self._connections}.{snapshot.version}.{self._views}")
         else:
             # Much of a snapshot changes with every heartbeat and is not in the view: answers that
             # are kept by version would never be used twice.
@@ -234,7 +271,6 @@ class HaCoreEngine:
     def _lose(self, fault: HaError | TimeoutError) -> None:
         """Say that the cluster cannot be asked; what was seen last stays in the view."""
         is_stopped = isinstance(fault, ConnectError) and isinstance(
-        reader = Reader(client)
             fault.__cause__, FileNotFoundError | ConnectionRefusedError
         )
         state = EngineState.STOPPED if is_stopped else EngineState.NOT_ANSWERING

@@ -13,18 +13,19 @@ from cim_provider.commands import (
     ApplyConfiguration,
     BanResource,
     CleanupResource,
+    ClearEventLog,
     ClearResource,
     ConfirmNodeDown,
     Control,
     MoveResource,
     PromoteResource,
-    ReleaseQuorum,
     RehearseFencing,
+    ReleaseQuorum,
     RemoveNode,
     SetClusterMaintenance,
     SetTicket,
-    UndoRevision,
     UnbanResource,
+    UndoRevision,
 )
 from cim_provider.engine import (
     Command,
@@ -36,14 +37,17 @@ from cim_provider.engine import (
     StartResource,
     StopResource,
 )
+from cim_provider.engines.ha_core_history import CLEARED_KEY
+from cim_provider.engines.ha_core_secrets import unmasked
 from ha_core import commands
 from ha_core.cli import goals, history, node, quorum, ticket
 from ha_core.config.model import FenceAction, Origin, TargetRole
 from ha_core.config.parse import parse_text
+from ha_core.errors import RefusedError
 from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.replication.entries import ConfigurationChange
+from ha_core.replication.shelf import ShelfPut
 from ha_core.snapshot import ClusterSnapshot
-from ha_core.errors import RefusedError
 
 ASKED: Final = "asked for over WBEM"
 """Why a node is cut off, where the console gives no reason."""
@@ -94,10 +98,6 @@ def _controlled(
         case PromoteResource(resource=name, promoted=promoted, reason=reason):
             role = TargetRole.PROMOTED if promoted else TargetRole.UNPROMOTED
             return commands.SetTargetRole(ResourceId(name), role, reason)
-        case SetClusterMaintenance(maintenance=wanted):
-            return commands.SetMaintenance(None, wanted)
-        case ConfirmNodeDown(node=where, reason=reason):
-            return commands.ConfirmDown(NodeName(where), reason)
         case UnbanResource(resource=name, node=where, reason=reason):
             return _unbanned(before, name, where, reason)
         case _:
@@ -108,6 +108,10 @@ def _on_the_whole(
     command: Control, before: ClusterSnapshot, revisions: Sequence[ConfigurationChange]
 ) -> commands.Command:
     match command:
+        case SetClusterMaintenance(maintenance=wanted):
+            return commands.SetMaintenance(None, wanted)
+        case ConfirmNodeDown(node=where, reason=reason):
+            return commands.ConfirmDown(NodeName(where), reason)
         case RemoveNode(node=where, is_drained=is_drained):
             return (
                 commands.RemoveNode(NodeName(where)) if is_drained else node.removal(before, where)
@@ -124,6 +128,8 @@ def _on_the_whole(
             return commands.Apply(configuration, reason, base)
         case UndoRevision(revision=revision, reason=reason):
             return history.return_to(revisions, revision, reason)
+        case ClearEventLog(through=through):
+            return commands.Shelve((ShelfPut(CLEARED_KEY, str(through)),))
         case _:
             raise AssertionError(f"{command} is no command of the cluster: see `ha_core_node`")
 
@@ -179,29 +185,31 @@ def _controlled_goal(
             return goals.banned(name, where)
         case ClearResource(resource=name):
             return goals.cleared(name)
+        case UnbanResource():
+            return _at_once
         case CleanupResource(resource=name, node=where):
             return goals.cleaned(name, where or None)
         case PromoteResource(resource=name, promoted=promoted):
             return goals.promoted(name, promoted)
-        case SetClusterMaintenance(maintenance=wanted):
-            return goals.maintenance(wanted)
-        case UnbanResource():
-            return _at_once
-        case ConfirmNodeDown(node=where):
-            return goals.clean(where)
-        case RemoveNode(node=where):
-            return goals.node_is(where, goals.GONE)
         case _:
             return _whole_goal(command, given, before)
 
 
 def _whole_goal(command: Control, given: commands.Command, before: ClusterSnapshot) -> goals.Goal:
     match command:
+        case SetClusterMaintenance(maintenance=wanted):
+            return goals.maintenance(wanted)
+        case ConfirmNodeDown(node=where):
+            return goals.clean(where)
+        case RemoveNode(node=where):
+            return goals.node_is(where, goals.GONE)
         case ReleaseQuorum():
             return quorum.starts
         case SetTicket():
             assert isinstance(given, commands.SetTicket)
             return ticket.settled(given)
+        case ClearEventLog() | RehearseFencing():
+            return _at_once  # what comes of it is seen elsewhere
         case ApplyConfiguration() | UndoRevision():
             return goals.placed_since(before)
         case _:

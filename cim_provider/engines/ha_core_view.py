@@ -17,6 +17,7 @@ from cim_provider.engine import (
 )
 from cim_provider.engines.ha_core_facts import facts_of
 from cim_provider.engines.ha_core_redundancy import redundancy_of
+from cim_provider.engines.ha_core_history import NOTHING_KEPT, Kept, history_of
 from cim_provider.engines.ha_core_settings import reach, settings_of
 from ha_core.config.model import (
     Clone,
@@ -45,8 +46,10 @@ _SHOWN: Final = frozenset(
 _T = TypeVar("_T")
 
 
-def view_of(snapshot: ClusterSnapshot, version: str, product: str) -> ClusterView:
-    """Return what a snapshot says, in the provider's words."""
+def view_of(
+    snapshot: ClusterSnapshot, version: str, product: str, kept: Kept = NOTHING_KEPT
+) -> ClusterView:
+    """Return what a snapshot says, in the provider's words; `kept` was read beside it."""
     configuration = snapshot.configuration
     options = configuration.options
     return ClusterView(
@@ -74,6 +77,7 @@ def view_of(snapshot: ClusterSnapshot, version: str, product: str) -> ClusterVie
         last_change_author=snapshot.last_author,
         last_change_wall_ms=snapshot.last_change_wall_ms,
         pending_actions=len(snapshot.pending),
+        under_way=tuple(snapshot.pending),
         nodes=tuple(_node(item, snapshot) for item in snapshot.nodes),
         primitives=_primitives(snapshot),
         groups=tuple(
@@ -87,10 +91,12 @@ def view_of(snapshot: ClusterSnapshot, version: str, product: str) -> ClusterVie
         links=tuple(_link(item, configuration) for item in configuration.links),
         media=tuple(str(item.medium) for item in configuration.links),
         ping_targets=tuple((item.name, item.hosts) for item in configuration.ping.targets),
+        unplaced=_unplaced(snapshot),
         capabilities=CAPABILITIES,
-        redundancy=redundancy_of(snapshot),
         settings=settings_of(snapshot),
+        redundancy=redundancy_of(snapshot),
         facts=facts_of(snapshot),
+        history=history_of(snapshot, kept),
     )
 
 
@@ -112,6 +118,20 @@ def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeView:
         ),
         can_fence=can_fence(snapshot.configuration, item.name, power=True),
         fenced_by=item.fenced_by,
+    )
+
+
+def _unplaced(snapshot: ClusterSnapshot) -> tuple[tuple[str, str], ...]:
+    """Return the primitives that are to run and have no node for it."""
+    wanted = {
+        item.id: item.why
+        for item in snapshot.resources
+        if item.target != "stopped" and item.managed and not item.nodes
+    }
+    return tuple(
+        (item.resource, wanted[item.resource])
+        for item in snapshot.decisions
+        if item.node is None and not item.places and item.resource in wanted
     )
 
 

@@ -35,6 +35,7 @@ from cim_provider.engine import (
     StopResource,
 )
 from cim_provider.engines import memory_control, memory_edits
+from cim_provider.views.journal import CoreEvent
 
 STEP_MS: Final = 1000
 """Time between two changes."""
@@ -52,6 +53,8 @@ class MemoryEngine:
         self._count = 1
         self._view = replace(view, version="1")
         self._watchers: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+        self._events: list[CoreEvent] = []
+        self._waiters: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
         self.given: list[tuple[Command, str]] = []
         """Every command with its author."""
         self.answer: Outcome | None = None
@@ -61,14 +64,14 @@ class MemoryEngine:
         self.asked: list[Question] = []
         """Every question."""
 
-    async def view(self) -> ClusterView:
-        """See `ClusterEngine`."""
-        return self._view
     @property
     def now(self) -> ClusterView:
         """The view."""
         return self._view
 
+    async def view(self) -> ClusterView:
+        """See `ClusterEngine`."""
+        return self._view
 
     async def changes(self, since: str) -> AsyncIterator[Change]:
         """See `ClusterEngine`."""
@@ -83,7 +86,36 @@ class MemoryEngine:
             since = self._view.version
             yield Change(since)
 
-    async def submit(self, command: Command, author: str) -> Outcome:
+    def newest_event(self) -> int:
+        """See `ClusterEngine`."""
+        return len(self._events)
+
+    async def events(self, since: int) -> tuple[CoreEvent, ...]:
+        """See `ClusterEngine`."""
+        return tuple(self._events[max(since, 0) :][:1000])
+
+    async def event_after(self, since: int) -> None:
+        """See `ClusterEngine`."""
+        while len(self._events) <= since:
+            arrived = asyncio.Event()
+            self._waiters[arrived] = asyncio.get_running_loop()
+            try:
+                await arrived.wait()
+            finally:
+                del self._waiters[arrived]
+
+    def happened(self, kind: str, subject: str, text: str = "", **more: object) -> None:
+        """Write an event into the journal; `more` are fields of `CoreEvent`."""
+        number = len(self._events) + 1
+        event = CoreEvent(
+            number, self._view.local_node, self._view.last_change_wall_ms, kind, subject, text
+        )
+        event = replace(event, source=f"{event.node} 1", number=number)
+        self._events.append(replace(event, **more))  # type: ignore[arg-type]  # fields by their names
+        for arrived, loop in list(self._waiters.items()):
+            loop.call_soon_threadsafe(arrived.set)
+
+    async def submit(self, command: Command, author: str, within_s: float | None = None) -> Outcome:
         """See `ClusterEngine`."""
         self.given.append((command, author))
         if self.answer is not None:
@@ -92,6 +124,8 @@ class MemoryEngine:
         if refusal is not None:
             return refusal
         self._carry_out(command, author)
+        if isinstance(command, Control):
+            return Done(memory_control.result_of(command))
         return self._reached(command)
 
     async def ask(self, question: Question) -> Told | Refused:
@@ -124,8 +158,6 @@ class MemoryEngine:
             revision=view.revision + 1,
             last_change_author=author,
             last_change_wall_ms=wall_ms,
-        if isinstance(command, Control):
-            return Done(memory_control.result_of(command))
         )
         return Done()
 
@@ -152,6 +184,8 @@ class MemoryEngine:
 
     def _refusal(self, command: Command) -> Refused | None:
         view = self._view
+        if isinstance(command, RunService):
+            return None
         if view.engine is not EngineState.RUNNING:
             return _AWAY
         if isinstance(command, Control):
@@ -184,8 +218,6 @@ class MemoryEngine:
         match command:
             case StartResource(resource=name):
                 self._want(name, "started")
-        if isinstance(command, RunService):
-            return None
             case StopResource(resource=name):
                 self._want(name, "stopped")
             case RestartResource(resource=name):

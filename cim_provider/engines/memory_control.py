@@ -14,27 +14,28 @@ from cim_provider.commands import (
     ApplyConfiguration,
     BanResource,
     CleanupResource,
+    ClearEventLog,
     ClearResource,
     ConfirmNodeDown,
     Control,
-    IfApplied,
     Export,
-    MoveResource,
+    IfApplied,
     Invite,
+    MoveResource,
     PromoteResource,
     Question,
-    ReleaseQuorum,
     RehearseFencing,
+    ReleaseQuorum,
     RemoveNode,
-    SetClusterMaintenance,
     RunService,
     ServiceAction,
+    SetClusterMaintenance,
     SetTicket,
     Told,
-    UndoRevision,
     UnbanResource,
-    WhatIf,
+    UndoRevision,
     Verify,
+    WhatIf,
     WhyResource,
 )
 from cim_provider.engine import (
@@ -109,10 +110,23 @@ def after(view: ClusterView, command: Control) -> ClusterView:
             return replace(view, nodes=tuple(each for each in view.nodes if each.name != where))
         case ReleaseQuorum():
             return replace(view, awaited=())
-        case ClearResource() | SetTicket() | ApplyConfiguration() | UndoRevision():
+        case ClearEventLog(through=through):
+            return replace(view, history=replace(view.history, cleared=through))
+        case RunService(action=action):
+            is_down = action is ServiceAction.STOP
+            return replace(view, engine=EngineState.STOPPED if is_down else EngineState.RUNNING)
+        case ClearResource() | UnbanResource() | SetTicket() | ApplyConfiguration():
+            return view
+        case UndoRevision() | Invite() | RehearseFencing():
             return view
         case _:
             assert_never(command)
+
+
+def result_of(command: Control) -> str:
+    """Return what was done in words, where there is more to say."""
+    words = {Invite: "token-for-one-machine", RehearseFencing: "rehearsal-1"}
+    return words.get(type(command), "")
 
 
 def answer(view: ClusterView, question: Question) -> Told | Refused:
@@ -123,12 +137,6 @@ def answer(view: ClusterView, question: Question) -> Told | Refused:
             if not found:
                 return no_resource(name)
             if where and where not in {each.name for each in view.nodes}:
-def result_of(command: Control) -> str:
-    """Return what was done in words, where there is more to say."""
-    words = {Invite: "token-for-one-machine", RehearseFencing: "rehearsal-1"}
-    return words.get(type(command), "")
-
-
                 return no_node(where)
             lines = [f"{each.id} is {each.state} on {', '.join(each.nodes)}" for each in found]
             return Told("\n".join(lines), json.dumps([{"sentence": line} for line in lines]))
@@ -138,6 +146,11 @@ def result_of(command: Control) -> str:
                 return refusal
             why = refusal.text if refusal is not None else ""
             return Told("nothing would change", json.dumps({"changes": [], "refusal": why}), why)
+        case Verify(text=text):
+            what = "the text" if text.strip() else f"revision {view.revision}"
+            return Told(f"{what} is valid", json.dumps([f"{what} is valid"]))
+        case Export(form=form):
+            return Told(f"{form} of revision {view.revision}", "")
         case WhatIf(kind=kind, subject=name, event=event):
             assert event in EVENTS[kind], "the mapping checks what may be supposed"
             if kind == "node" and name not in {each.name for each in view.nodes}:
@@ -146,11 +159,6 @@ def result_of(command: Control) -> str:
                 return no_resource(name)
             text = f"if {name} is {event}: nothing would move"
             return Told(text, json.dumps({"title": text, "moves": []}))
-        case Verify(text=text):
-            what = "the text" if text.strip() else f"revision {view.revision}"
-            return Told(f"{what} is valid", json.dumps([f"{what} is valid"]))
-        case Export(form=form):
-            return Told(f"{form} of revision {view.revision}", "")
         case _:
             assert_never(question)
 

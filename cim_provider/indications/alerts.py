@@ -1,96 +1,216 @@
-"""Alerts that follow from changes of objects: the table, and its first rows.
+"""How an alert is made, and the alerts that follow from changes of facts.
 
-Owns: which alerts a difference of two pictures makes. A row is a pure function
-of a difference, so that a successor makes the same alerts of the same change,
-once. What is no change of an object is raised instead (`keeper_events`).
+Owns: the properties that all alerts have, and which alerts a difference of two
+pictures makes. A row is a pure function of a difference, so that a successor
+makes the same alerts of the same change, once. What the journal tells is in
+`journal_alerts`; what is neither is raised (`keeper_events`).
 Source: DSP1054 1.2; the messages of Linux-HA 2.1's provider.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from cim_provider.indications.advice import ADVICE, CAUSES
 from cim_provider.indications.events import Event
-from cim_provider.indications.picture import Difference, Watched, path_text
+from cim_provider.indications.facts import (
+    CLUSTER,
+    FACT,
+    NODE,
+    RESOURCE,
+    STATUS,
+    fact_name,
+)
+from cim_provider.indications.faults import CLEARED, Fault
+from cim_provider.indications.picture import Difference, path_text
 from cim_provider.mapping.cluster import cluster_ref
+from cim_provider.mapping.node import node_ref
+from cim_provider.mapping.resource import primitive_ref
 from cim_provider.mapping.rows import Ref, Value
 from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME
+from cim_provider.messages import MESSAGES, OWNER
 from cim_provider.schema import MODEL
 
 ALERT_CLASS: Final = "HA_Indication"
-NODE_CLASS: Final = "HA_ClusterNode"
-LOST: Final = "Lost Comm"
-"""Status of a node that is not heard."""
+CHANGED: Final = "Got an indication: evt:cib_changed"
+"""What old listeners know as the message of a change."""
+DISCONNECTED: Final = "Heartbeat disconnected"
+"""What they know as the end of the cluster service."""
 CIM_OBJECT_PATH: Final = 2
 """Value of AlertingElementFormat."""
-_NODE: Final = 1
-_CRM: Final = 4
-"""Values of Type."""
+REDUNDANT: Final = 2
+"""Value of RedundancyStatus: fully redundant."""
+SETS: Final = ("HA_NodeRedundancySet", "HA_ResourceRedundancySet")
+NOTHING: Final[Mapping[str, Value]] = {}
+_OWN_STATES: Final = frozenset({"online", "standby", "maintenance"})
 
 
-def alert(about: Ref, kind: int, message_id: str, text: str, **values: Value) -> Event:
-    """Return an alert about an object; `kind` is the value of Type."""
-    element = path_text(about)
+def alert(
+    about: Ref,
+    message_id: str,
+    text: str,
+    values: Mapping[str, Value] = NOTHING,
+    *,
+    fault: Fault | None = None,
+    at_wall_ms: int = 0,
+) -> Event:
+    """Return an alert about an object: `values` beside the properties that its message has."""
+    message = MESSAGES[message_id]
+    element = path_text(Ref(about.class_name, about.keys, about.namespace or MODEL))
+    cause = int(str(values.get("ProbableCause", message.cause)))
     common: Mapping[str, Value] = {
+        "Description": message.meaning,
         "AlertingManagedElement": element,
         "AlertingElementFormat": CIM_OBJECT_PATH,
         "SystemCreationClassName": CLUSTER_CLASS,
         "SystemName": CLUSTER_NAME,
         "ProviderName": "beatkeeper",
-        "OwningEntity": "Linux-HA",
+        "OwningEntity": OWNER,
         "MessageID": message_id,
         "Message": text,
-        "Type": kind,
-        "EventID": f"{message_id}:{element}",
+        "Type": message.kind,
+        "AlertType": message.alert_type,
+        "OtherAlertType": message.meaning if message.alert_type == 1 else None,
+        "PerceivedSeverity": message.severity,
+        "ProbableCause": cause,
+        "ProbableCauseDescription": CAUSES.get(cause, message.meaning),
+        "RecommendedActions": ADVICE.get(message_id),
+        "EventID": fault.id if fault is not None else f"{message_id}:{element}",
     }
-    return Event(ALERT_CLASS, MODEL, {**common, **values}, f"{message_id} {element}")
+    given = {name: value for name, value in values.items() if value is not None}
+    return Event(
+        ALERT_CLASS, MODEL, {**common, **given}, f"{message_id} {element}", fault, at_wall_ms
+    )
+
+
+def cleared(event: Event, earlier: tuple[str, ...]) -> Event:
+    """Return an alert with the alerts that it clears, or that it takes the place of."""
+    values = {**event.values, "CorrelatedIndications": earlier}
+    if event.fault is not None and event.fault.clears:
+        values |= {"ProbableCause": CLEARED, "ProbableCauseDescription": CAUSES[CLEARED]}
+    return Event(
+        event.class_name, event.namespace, values, event.element, event.fault, event.at_wall_ms
+    )
+
+
+def status_changed(changes: int) -> Event:
+    """Say that something has changed, in the words that old listeners know."""
+    values: dict[str, Value] = {"MessageArguments": (str(changes),), "Revision": changes}
+    return alert(cluster_ref(), "LHA034", CHANGED, values)
 
 
 def _cluster(change: Difference) -> Iterator[Event]:
-    """Say that the configuration has changed, in the words that old listeners know."""
-    name = "ConfigurationRevision"
-    if change.before and change.after and change.before.get(name) != change.after.get(name):
-        text = "Got an indication: evt:cib_changed"
-        about = cluster_ref(MODEL)
-        yield alert(about, _CRM, "LHA034", text, AlertType=7, PerceivedSeverity=2, ProbableCause=1)
+    before, after = change.before, change.after
+    if before is None or after is None:
+        return
+    if before["maintenance"] != after["maintenance"]:
+        is_on = bool(after["maintenance"])
+        text = "the cluster is in maintenance" if is_on else "the cluster is out of maintenance"
+        message = "LHA027" if is_on else "LHA028"
+        yield alert(cluster_ref(), message, text, {"Type": 0, **_states(is_on)})
+
+
+def _states(is_on: bool) -> dict[str, Value]:
+    return {"OldState": "off" if is_on else "on", "NewState": "on" if is_on else "off"}
 
 
 def _node(change: Difference) -> Iterator[Event]:
-    """Say that a node is lost, and that it is back; both have the same EventID."""
-    name = str(dict(change.ref.keys)["Name"])
-    before, after = change.before or {}, change.after or {}
-    was_lost, is_lost = before.get("Status") == LOST, after.get("Status") == LOST
-    event_id = f"node-lost:{name}"
-    if is_lost and not was_lost:
-        yield alert(
-            change.ref,
-            _NODE,
-            "LHA003",
-            f"node {name} is lost",
-            AlertType=2,
-            PerceivedSeverity=6,
-            ProbableCause=72,
-            EventID=event_id,
-        )
-    elif was_lost and not is_lost and change.after is not None:
-        yield alert(
-            change.ref,
-            _NODE,
-            "LHA001",
-            f"node {name} is back",
-            AlertType=2,
-            PerceivedSeverity=2,
-            ProbableCause=59,
-            EventID=event_id,
-        )
+    """Say what operators have done with a node, and that it is heard late."""
+    before, after = change.before, change.after
+    if before is None or after is None:
+        return
+    name, was, is_now = fact_name(change.ref), str(before["state"]), str(after["state"])
+    common: dict[str, Value] = {
+        "NodeName": name,
+        "OldState": was,
+        "NewState": is_now,
+        "MessageArguments": (name,),
+    }
+    about = node_ref(name)
+    if is_now == "suspect":
+        yield alert(about, "LHA004", f"node {name} is heard late", common)
+    if was == is_now or not {was, is_now} <= _OWN_STATES:
+        return
+    for state, begins, ends in (
+        ("standby", "LHA025", "LHA026"),
+        ("maintenance", "LHA027", "LHA028"),
+    ):
+        if is_now == state:
+            yield alert(about, begins, f"node {name} is in {state}", common)
+        elif was == state:
+            yield alert(about, ends, f"node {name} is out of {state}", common)
+
+
+def resource_fault(resource: str) -> str:
+    """Return the EventID of what is wrong with a resource."""
+    return f"resource:{resource}"
+
+
+def _resource(change: Difference) -> Iterator[Event]:
+    """Say that a resource has no place, has too many, or is left alone."""
+    after = change.after
+    if after is None:
+        return
+    before = change.before or {"managed": True, "unplaced": False, "surplus": 0}
+    name, about = fact_name(change.ref), primitive_ref(fact_name(change.ref))
+    common: dict[str, Value] = {"ResourceId": name, "MessageArguments": (name,)}
+    if before["managed"] != after["managed"]:
+        text = f"{name} is acted on again" if after["managed"] else f"{name} is left alone"
+        yield alert(about, "LHA030" if after["managed"] else "LHA029", text, common)
+    place, surplus = resource_fault(f"{name}:place"), resource_fault(f"{name}:surplus")
+    if before["unplaced"] != after["unplaced"]:
+        if after["unplaced"]:
+            text = f"{name} can run nowhere: {after['why']}"
+            yield alert(about, "LHA021", text, common, fault=Fault(place))
+        else:
+            over = Fault(place, clears=True, needs_raise=True)
+            yield alert(about, "LHA019", f"{name} has a place again", common, fault=over)
+    if before["surplus"] != after["surplus"]:
+        if after["surplus"]:
+            text = f"{name} is active on {after['surplus']} nodes"
+            yield alert(about, "LHA022", text, common, fault=Fault(surplus))
+        else:
+            over = Fault(surplus, clears=True, needs_raise=True)
+            yield alert(about, "LHA019", f"{name} is active once again", common, fault=over)
+
+
+def _fact(change: Difference) -> Iterator[Event]:
+    kind = str(dict(change.ref.keys)["Kind"])
+    rows = {CLUSTER: _cluster, NODE: _node, RESOURCE: _resource}
+    return rows[kind](change) if kind in rows else iter(())
+
+
+def _set(change: Difference) -> Iterator[Event]:
+    """Say that there is less in reserve, and that it is complete again."""
+    after, before = change.after, change.before
+    if after is None or before is None:
+        return
+    was, is_now = before.get("RedundancyStatus"), after.get("RedundancyStatus")
+    if was == is_now or not isinstance(is_now, int) or not is_now:
+        return
+    name = str(dict(change.ref.keys).get("InstanceID", change.ref.class_name))
+    id_ = f"redundancy:{name}"
+    values: dict[str, Value] = {
+        "OldState": str(was),
+        "NewState": str(is_now),
+        "MessageArguments": (name,),
+    }
+    if is_now == REDUNDANT:
+        text, over = f"the reserve of {name} is complete again", Fault(id_, clears=True)
+        yield alert(change.ref, "LHA024", text, values, fault=over)
+    else:
+        yield alert(change.ref, "LHA023", f"{name} has less in reserve", values, fault=Fault(id_))
 
 
 ROWS: Final[Mapping[str, Callable[[Difference], Iterator[Event]]]] = {
-    CLUSTER_CLASS: _cluster,
-    NODE_CLASS: _node,
+    FACT: _fact,
+    **dict.fromkeys(SETS, _set),
 }
 """The alerts of each class, by its name."""
-WATCHED: Final[Watched] = frozenset((MODEL, name) for name in ROWS)
-"""What must be watched for the sake of alerts."""
+
+
+def is_status(change: Difference) -> bool:
+    """Return whether a difference says no more than that something has changed."""
+    return change.ref == STATUS
 
 
 def alerts_of(change: Difference) -> Iterator[Event]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from cim_provider.indications.faults import Fault
 from cim_provider.mapping.rows import Ref, Value
 from cim_provider.query.evaluate import Named, named
 from cim_provider.query.moments import moment
@@ -36,6 +37,10 @@ class Event:
     values: Mapping[str, EventValue]
     element: str
     """Names what it is about: events of one class with the same are repetitions."""
+    fault: Fault | None = None
+    """The fault that an alert raises or clears."""
+    at_wall_ms: int = 0
+    """When it happened by the clock of whoever saw it; 0: when it is told."""
 
 
 class EventSubject:

@@ -13,6 +13,7 @@ import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 from xml.parsers import expat
@@ -82,6 +83,11 @@ def target_of(url: str) -> Target:
     return Target(scheme == "https", host, port or PORTS[scheme], path, authorization)
 
 
+def message_of(number: int, instance: str) -> bytes:
+    """Return the whole message that exports an indication."""
+    return f"{_HEAD.format(id=number)}{instance}{_TAIL}".encode()
+
+
 def without_password(url: str) -> str:
     """Return a URL as it may be shown to whoever reads: with HIDDEN for a password."""
     try:
@@ -99,6 +105,8 @@ class Policy:
     """For HTTPS; None: the machine's own authorities."""
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     """Listeners must be in one of them; none given: anywhere."""
+    files: Path | None = None
+    """Directory of destinations that are files; None: there may be none."""
 
     def allows(self, address: str) -> bool:
         """Return whether a listener may have this address."""
@@ -129,7 +137,7 @@ class Exporter:
 
     async def send(self, instance: str) -> Delivery:
         """Send one indication; return whether it was taken."""
-        body = f"{_HEAD.format(id=next(self._ids))}{instance}{_TAIL}".encode()
+        body = message_of(next(self._ids), instance)
         try:
             if self._streams is not None:
                 with suppress(OSError, h11.RemoteProtocolError, EOFError):

@@ -7,27 +7,43 @@ under the condition that this server still holds.
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from cim_provider.engine import EngineState
+from cim_provider.engine import ClusterView, EngineState
 from cim_provider.indications import outbox, picture as pictures, policies
-from cim_provider.indications.alerts import alerts_of
+from cim_provider.indications.alerts import alerts_of, is_status, status_changed
 from cim_provider.indications.events import Event
+from cim_provider.indications.facts import FACT, STATUS
+from cim_provider.indications.faults import encode as encode_faults
 from cim_provider.indications.keeper_events import Found, raised_events, stamped
 from cim_provider.indications.keeping import change
 from cim_provider.indications.matching import Matcher, Unnumbered
 from cim_provider.indications.outbox import Batch, Holding, Indication, Numbers
-from cim_provider.indications.picture import Picture
+from cim_provider.indications.picture import Difference, Picture
 from cim_provider.indications.registry import Registry
 from cim_provider.indications.sending import Queue
-from cim_provider.indications.shelf import HOLDER, NUMBERS, OUT, REGISTRY, SENT, Code, revision_of
+from cim_provider.indications.shelf import (
+    FAULTS,
+    HOLDER,
+    NUMBERS,
+    OUT,
+    REGISTRY,
+    SENT,
+    Code,
+    revision_of,
+)
 from cim_provider.indications.surroundings import Surroundings
+from cim_provider.indications.telling import Named, Progress, read_progress, resolved
+from cim_provider.mapping.rows import Value
 
 TOLD_MAX: Final = 200
 """Events, or groups of them, that one write tells."""
 REMOVED_MAX: Final = 400
 """Batches that one write removes."""
+STATUS_GAP_S: Final = 1.0
+"""That something has changed is told no more often."""
 MERGE_FROM: Final = 512
 """With so many batches on the shelf, small ones are written together."""
 
@@ -41,6 +57,31 @@ class _Stored:
     batch: Batch
     size: int
     since_s: float
+
+
+class _Pace:
+    """How often it is told that something has changed."""
+
+    def __init__(self) -> None:
+        self.told_s = float("-inf")
+        self.count = 0
+        """Changes since it was told last."""
+        self._seen: Mapping[str, Value] = {}
+        self._is_owed = False
+
+    def may_tell(self, status: Mapping[str, Value], now_s: float) -> bool:
+        """Return whether it may be told now; counts what is new."""
+        if status != self._seen:
+            self.count = 1 if not self._is_owed else self.count + 1
+            self._seen = status
+        self._is_owed = now_s - self.told_s < STATUS_GAP_S
+        if not self._is_owed:
+            self.told_s = now_s
+        return not self._is_owed
+
+    def is_due(self, now_s: float) -> bool:
+        """Return whether what was kept back may be told now."""
+        return self._is_owed and now_s - self.told_s >= STATUS_GAP_S
 
 
 class Holder:
@@ -65,6 +106,9 @@ class Holder:
         self._count = 0
         self._numbers = outbox.read_numbers(items, NUMBERS)
         self._numbers_revision = revision_of(items, NUMBERS)
+        self._progress = self._written = read_progress(items, self._numbers)
+        """What was told, and of it what is on the shelf."""
+        self._status = _Pace()
         self._saved = -1
         """All batches below are in the base on this node's disk; -1 if none is there yet."""
         self._stored = {
@@ -79,6 +123,7 @@ class Holder:
         self._registry_revision = -1
         self._settle_due_s: float | None = now_s
         self._serial = 0
+        self._cluster = ""
         self._is_full = False
         """The last write found no room on the shelf."""
         self._waits = ""
@@ -126,6 +171,8 @@ class Holder:
         written = await self._shelf.write({HOLDER: text}, {HOLDER: self.revision})
         if written.ok:
             self.revision, self._count = written.revision, self._count + 1
+            if self._progress != self._written:
+                await self._write({}, self._numbers, self._progress)
         elif written.code in (Code.STALE, Code.UNKNOWN):
             self._lose(written.text)
 
@@ -175,29 +222,69 @@ class Holder:
     async def _tell(self, registry: Registry, matcher: Matcher) -> None:
         """Turn what has happened since the last time into indications on the shelf."""
         found = raised_events(self._shelf.items)
+        is_following = self._follow_journal(matcher)
+        if registry.subscriptions:
+            found += await self._from_journal()
         view = await self._around.engine.view()
+        self._cluster = view.name
         seen: Picture | None = None
         # Without a quorum this node may show others as lost that only it does not hear.
         is_sure = view.engine is EngineState.RUNNING and view.quorate
-        is_new = view.version != self._told_version
+        is_new = view.version != self._told_version or self._status.is_due(self._around.now_s())
         if registry.subscriptions and is_sure and is_new:
             seen = await self._around.picture(matcher.watched)
             if self.base is not None:
+                seen = self._paced(self.base, seen)
                 for each in pictures.differences(self.base, seen):
-                    events = (pictures.event_of(each), *alerts_of(each))
-                    found.append(Found(events, each))
+                    found.append(Found(self._events_of(each), each))
                 await asyncio.sleep(0)
-        if not await self._tell_all(found, matcher):
+        if not await self._tell_all(found, matcher, view):
             return
         if seen is not None:
             self._told_version = view.version
             if self.base != seen or self._saved < 0:
                 self.base = seen
                 await self._around.save(seen, self._numbers.batch)
-            if self._numbers.registry < self._registry_revision:
-                await self._write_ready(registry)
+        is_ready = seen is not None or not registry.subscriptions
+        if is_ready and is_following and self._numbers.registry < self._registry_revision:
+            await self._write_ready(registry)
         if seen is not None or self._saved >= 0:
             self._saved = self._numbers.batch
+
+    def _follow_journal(self, matcher: Matcher) -> bool:
+        """Begin with what happens now when somebody asks for alerts; return whether it goes on."""
+        if not matcher.wants_alerts:
+            self._progress = Progress()
+        elif self._progress.events < 0:
+            self._progress = Progress(self._around.engine.newest_event())
+        return not matcher.wants_alerts or self._progress.events >= 0
+
+    async def _from_journal(self) -> list[Found]:
+        """Return the events of the journal that were not told yet."""
+        if self._progress.events < 0:
+            return []
+        events = await self._around.engine.events(self._progress.events)
+        if events and events[-1].seq < self._around.engine.newest_event():
+            self._around.wake()  # that is not all
+        return [Found((), event=event) for event in events]
+
+    def _events_of(self, change: Difference) -> tuple[Event, ...]:
+        if is_status(change):
+            return (status_changed(self._status.count),)
+        own = () if change.ref.class_name == FACT else (pictures.event_of(change),)
+        return (*own, *alerts_of(change))
+
+    def _paced(self, base: Picture, seen: Picture) -> Picture:
+        """Keep back for a moment that something has changed, if that was told just now."""
+        before, after = base.objects.get(STATUS), seen.objects.get(STATUS)
+        if before is None or after is None or before == after:
+            return seen
+        now_s = self._around.now_s()
+        if self._status.may_tell(after, now_s):
+            return seen
+        wait_s = self._status.told_s + STATUS_GAP_S - now_s
+        asyncio.get_running_loop().call_later(wait_s, self._around.wake)
+        return Picture(seen.watched, {**seen.objects, STATUS: before})
 
     async def _write_ready(self, registry: Registry) -> None:
         """Say that what happens from now on is told to all that this registry names."""
@@ -208,40 +295,48 @@ class Holder:
             {name: number for name, number in self._numbers.dropped.items() if name in known},
             self._registry_revision,
         )
-        if not await self._write({}, numbers):
+        if not await self._write({}, numbers, self._progress):
             self._told_version = ""
 
-    async def _tell_all(self, found: list[Found], matcher: Matcher) -> bool:
+    async def _tell_all(self, found: list[Found], matcher: Matcher, view: ClusterView) -> bool:
         """Write all events in batches; return whether all are on the shelf."""
-        position = 0
+        position, progress = 0, self._progress
         while position < len(found):
             chosen: list[Unnumbered] = []
             told: list[Found] = []
             while position < len(found) and not _is_full(chosen) and len(told) < TOLD_MAX:
                 each = found[position]
-                matched = [item for event in each.events for item in self._match(event, matcher)]
+                named, progress = resolved(each, progress, view, self._next_name)
+                matched = [item for event in named for item in self._match(event, matcher)]
                 chosen += matched
                 if matched or each.key:
                     told.append(each)
                 position += 1
                 await asyncio.sleep(0)
-            if told and not await self._write_batch(chosen, told):
+            if told and not await self._write_batch(chosen, told, progress):
                 return False
+            self._progress = progress
         return True
 
-    def _match(self, event: Event, matcher: Matcher) -> list[Unnumbered]:
-        around = self._around
+    def _next_name(self) -> str:
         self._serial += 1
-        name = f"{around.host}:{around.start}:{self._serial}"
-        return matcher.match(event, stamped(name, around.wall_ms(), around.host), around.now_s())
+        return f"{self._around.host}:{self._around.start}:{self._serial}"
 
-    async def _write_batch(self, chosen: list[Unnumbered], told: list[Found]) -> bool:
+    def _match(self, named: Named, matcher: Matcher) -> list[Unnumbered]:
+        around, event = self._around, named.event
+        fixed = stamped(named.name, event.at_wall_ms or around.wall_ms(), around.host)
+        fixed["ClusterName"] = self._cluster
+        return matcher.match(event, fixed, around.now_s())
+
+    async def _write_batch(
+        self, chosen: list[Unnumbered], told: list[Found], progress: Progress
+    ) -> bool:
         """Give out numbers and write; return whether it is on the shelf."""
         is_room = sum(each.size for each in self._stored.values()) < self._limits.out_characters_max
         fresh, numbers = self._numbered(chosen, is_room=is_room)
         puts: dict[str, str | None] = {each.key: None for each in told if each.key}
         if not fresh:
-            return await self._write(puts, numbers)
+            return await self._write(puts, numbers, progress)
         changes = tuple(each.change for each in told if each.change is not None)
         whole, merged = Batch(tuple(fresh), changes), self._to_merge()
         if merged is not None:
@@ -250,17 +345,15 @@ class Holder:
         parts = dict(enumerate(outbox.fitting(whole), self._numbers.batch))
         if any(len(text) > outbox.SHELF_TEXT_MAX for _, text in parts.values()):
             log.error("an indication is too large for the shelf, and is dropped with its batch")
-            return await self._write(puts, self._numbered(chosen)[1])
+            return await self._write(puts, self._numbered(chosen)[1], progress)
         texts = {outbox.key_of(number): text for number, (_, text) in parts.items()}
         gone = {} if merged is None else {outbox.key_of(merged): None}
         grown = replace(numbers, batch=self._numbers.batch + len(parts))
-        if not await self._write({**puts, **gone, **texts}, grown):
-            return self._is_full and await self._write(puts, self._numbered(chosen)[1])
+        if not await self._write({**puts, **gone, **texts}, grown, progress):
+            return self._is_full and await self._write(puts, self._numbered(chosen)[1], progress)
         if merged is not None:
             del self._stored[merged]
-        now_s = self._around.now_s()
-        for number, (batch, text) in parts.items():
-            self._stored[number] = _Stored(batch, len(text), now_s)
+        self._keep(parts)
         self.base = pictures.laid_over(self.base or Picture(), changes)
         await self._around.save(self.base, self._numbers.batch)
         for indication in fresh:
@@ -268,6 +361,11 @@ class Holder:
             if queue is not None:
                 queue.add(indication)
         return True
+
+    def _keep(self, parts: dict[int, tuple[Batch, str]]) -> None:
+        now_s = self._around.now_s()
+        for number, (batch, text) in parts.items():
+            self._stored[number] = _Stored(batch, len(text), now_s)
 
     def _numbered(
         self, chosen: list[Unnumbered], *, is_room: bool = False
@@ -286,8 +384,13 @@ class Holder:
                 dropped[each.context] = dropped.get(each.context, 0) + 1
         return fresh, replace(self._numbers, next=following, dropped=dropped)
 
-    async def _write(self, puts: dict[str, str | None], numbers: Numbers) -> bool:
+    async def _write(
+        self, puts: dict[str, str | None], numbers: Numbers, progress: Progress
+    ) -> bool:
         """Write texts with the numbers that they used, if this server still holds."""
+        numbers = progress.numbers(numbers)
+        if progress.faults != self._written.faults:
+            puts = {**puts, FAULTS: encode_faults(progress.faults)}
         conditions = {
             HOLDER: self.revision,
             NUMBERS: self._numbers_revision,
@@ -296,15 +399,20 @@ class Holder:
         written = await self._shelf.write({**puts, NUMBERS: outbox.write(numbers)}, conditions)
         self._is_full = written.code is Code.FULL
         if written.ok:
-            if any(n > self._numbers.dropped.get(name, 0) for name, n in numbers.dropped.items()):
-                log.error("there is no room: indications were dropped, %s", dict(numbers.dropped))
+            self._say_dropped(numbers)
             self._numbers, self._numbers_revision = numbers, written.revision
+            self._written = progress
         elif written.code is Code.UNKNOWN:
             self._lose(written.text)
         elif written.code is Code.REFUSED and written.text != self._waits:
             log.warning("indications wait: %s", written.text)
         self._waits = "" if written.ok else written.text
         return written.ok
+
+    def _say_dropped(self, numbers: Numbers) -> None:
+        before = self._numbers.dropped
+        if any(n > before.get(name, 0) for name, n in numbers.dropped.items()):
+            log.error("there is no room: indications were dropped, %s", dict(numbers.dropped))
 
     def _to_merge(self) -> int | None:
         """Return the batch that the next one is written together with."""

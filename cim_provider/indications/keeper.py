@@ -61,6 +61,7 @@ class Keeper:
         watches = [
             asyncio.create_task(self._watch_shelf(), name="watch the shelf"),
             asyncio.create_task(self._watch_view(), name="watch the view"),
+            asyncio.create_task(self._watch_journal(), name="watch the journal"),
         ]
         try:
             while True:
@@ -78,6 +79,7 @@ class Keeper:
             for watch in watches:
                 watch.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
+            await self._around.direct.stop()
             await self._let_go()
 
     async def _watch_shelf(self) -> None:
@@ -87,6 +89,12 @@ class Keeper:
 
     async def _watch_view(self) -> None:
         async for _ in self._around.engine.changes(""):
+            self._wake.set()
+
+    async def _watch_journal(self) -> None:
+        engine = self._around.engine
+        while True:
+            await engine.event_after(engine.newest_event())
             self._wake.set()
 
     async def _step_safely(self) -> None:
@@ -103,13 +111,16 @@ class Keeper:
 
     async def step(self) -> None:
         """Do once what is due."""
-        if not self._shelf.is_reached:
-            return
         items, now_s = self._shelf.items, self._around.now_s()
         registry, revision = self._around.reader.read(items)
         if revision != self._registry_revision:
             self._matcher = Matcher(registry, self._around.catalog, self._matcher)
             self._registry_revision = revision
+        if registry.subscriptions:
+            view = await self._around.engine.view()
+            await self._around.direct.look(view, registry, self._matcher)
+        if not self._shelf.is_reached:
+            return
         if not registry.subscriptions:
             self._wanted_since_s = None
         elif self._wanted_since_s is None:

@@ -14,7 +14,7 @@ from typing import Final
 
 import pywbem
 
-from cim_provider.indications import alerts
+from cim_provider.indications import alerts, facts
 from cim_provider.indications.events import Embedded, Event, EventSubject, declared
 from cim_provider.indications.picture import Watched, namespace_of, watched_by
 from cim_provider.indications.registry import ENABLED, Destination, Filter, Registry, Subscription
@@ -27,7 +27,7 @@ from cim_provider.query.evaluate import holds
 from cim_provider.query.faults import QueryFault
 from cim_provider.query.parser import language_of, parse_select
 from cim_provider.query.tree import Select
-from cim_provider.schema import MODEL, ClassInfo, Schema
+from cim_provider.schema import MODEL, ClassInfo, NamespaceSchema, Schema
 from cim_provider.wbem.errors import Status
 from cim_provider.wbem.operations import Selection
 from cim_provider.wbem.render_objects import instance as instance_xml
@@ -86,6 +86,11 @@ class Unnumbered:
     body: str
     """The INSTANCE without its end."""
 
+    def unnumbered(self) -> str:
+        """Return the INSTANCE as it is sent where no number can be given out."""
+        name = f'<PROPERTY NAME="IndicationFilterName" TYPE="string"><VALUE>{escape(self.filter)}'
+        return f"{self.body}{name}</VALUE></PROPERTY>{_END}"
+
     def numbered(self, number: int) -> str:
         """Return the INSTANCE with its number."""
         texts = (("IndicationFilterName", self.filter), ("SequenceContext", self.context))
@@ -139,8 +144,17 @@ class Matcher:
         model = self._schema.namespace(MODEL)
         is_asked = MODEL in map(namespace_of, names) and model is not None
         if is_asked and model is not None and model.is_a(alerts.ALERT_CLASS, select.class_name):
-            return alerts.WATCHED
+            known = (facts.FACT, *(name for name in alerts.SETS if self._is_there(model, name)))
+            return frozenset((MODEL, name) for name in known)
         return frozenset()
+
+    def _is_there(self, model: NamespaceSchema, name: str) -> bool:
+        return model.get(name) is not None and self._catalog.row(model, name) is not None
+
+    @property
+    def wants_alerts(self) -> bool:
+        """Whether anybody asks for alerts."""
+        return self.watched >= facts.WATCHED
 
     def match(self, event: Event, fixed: Mapping[str, str], now_s: float) -> list[Unnumbered]:
         """Return what the subscriptions make of an event.

@@ -66,6 +66,10 @@ class Numbers:
     dropped: Mapping[str, int] = field(default_factory=dict)
     registry: int = 0
     """Revision of the registry by which all that happens from now on is told."""
+    events: int = -1
+    """Number of the newest event of the journal that was told; -1: nobody asked for alerts."""
+    heads: Mapping[str, int] = field(default_factory=dict)
+    """The newest that was told of each start of a node: one may be numbered anew."""
 
 
 @dataclass(frozen=True, slots=True)

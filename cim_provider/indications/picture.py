@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias, cast
 
 from cim_provider.indications.events import Embedded, Event
+from cim_provider.indications.facts import FACT, facts
 from cim_provider.mapping.catalog import Catalog
 from cim_provider.mapping.paths import cim_path, located
 from cim_provider.mapping.rows import Ref, Value
@@ -73,7 +74,7 @@ def watched_by(select: Select, namespaces: Iterable[str], catalog: Catalog) -> W
                     infos += [top, *namespace.subclasses(top.name, deep=True)]
         for info in infos:
             row = catalog.row(namespace, info.name)
-            is_steady = row is not None and not row.is_volatile
+            is_steady = row is not None and not row.is_volatile and not row.is_quiet
             if is_steady or catalog.association(namespace, info.name) is not None:
                 found.add((where, info.name))
     return frozenset(found)
@@ -108,6 +109,9 @@ def objects(
 ) -> Iterator[tuple[Ref, Mapping[str, Value]]]:
     """Yield the watched objects of a moment."""
     for name, class_name in sorted(watched):
+        if class_name == FACT:
+            yield from facts(world.view)
+            continue
         namespace = catalog.namespace(name)
         for record in catalog.records(namespace, class_name, world):
             yield located(record.ref, namespace), record.fill(None)

@@ -73,6 +73,44 @@ class Filter:
     namespaces: tuple[str, ...] = ()
 
 
+def _built_in(name: str, query: str, words: str) -> Filter:
+    names = Names(name, "HA_Cluster", "LinuxHACluster", name, name, words)
+    return Filter(names, f"SELECT * FROM {query}", "DMTF:CQL", ("root/cimv2",))
+
+
+BUILT_IN: Final = (
+    _built_in("HA:Alerts", "HA_Indication", "All alerts of the cluster"),
+    _built_in(
+        "HA:CriticalAlerts",
+        "HA_Indication WHERE PerceivedSeverity >= 5",
+        "Alerts that are major or worse",
+    ),
+    _built_in(
+        "HA:JobChange",
+        "CIM_InstIndication WHERE SourceInstance ISA CIM_ConcreteJob",
+        "Jobs that begin, go on, end and are forgotten",
+    ),
+    _built_in(
+        "HA:NodeChange",
+        "CIM_InstIndication WHERE SourceInstance ISA HA_ClusterNode",
+        "Nodes that come, change and go",
+    ),
+    _built_in(
+        "HA:RedundancyChange",
+        "CIM_InstModification WHERE SourceInstance ISA CIM_RedundancySet"
+        " AND SourceInstance.RedundancyStatus <> PreviousInstance.RedundancyStatus",
+        "What is in reserve becomes less, or complete again",
+    ),
+    _built_in(
+        "HA:ResourceChange",
+        "CIM_InstIndication WHERE SourceInstance ISA HA_ClusterResource"
+        " OR SourceInstance ISA HA_ResourceInstance",
+        "Resources and their instances that come, change and go",
+    ),
+)
+"""Filters that are always there, by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Destination:
     """Where indications go; `context` names its numbering, and its queue."""
@@ -142,7 +180,8 @@ class Registry:
 
     def filter(self, name: str) -> Filter | None:
         """Return the filter of that name, or None."""
-        return next((each for each in self.filters if each.names.name == name), None)
+        known = (*BUILT_IN, *self.filters)
+        return next((each for each in known if each.names.name == name), None)
 
     def destination(self, key: tuple[str, str]) -> Destination | None:
         """Return the destination of that class and name, or None."""

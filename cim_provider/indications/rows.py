@@ -11,6 +11,7 @@ from typing import Final
 
 from cim_provider.indications.export import without_password
 from cim_provider.indications.registry import (
+    BUILT_IN,
     DESTINATIONS_MAX,
     SUBSCRIPTIONS_MAX,
     Destination,
@@ -42,6 +43,7 @@ DESTINATION_CLASS: Final = "CIM_ListenerDestinationCIMXML"
 HANDLER_CLASS: Final = "CIM_IndicationHandlerCIMXML"
 SUBSCRIPTION_CLASS: Final = "CIM_IndicationSubscription"
 SERVICE_CLASS: Final = "CIM_IndicationService"
+COLLECTION_CLASS: Final = "CIM_FilterCollection"
 CAPABILITIES_CLASS: Final = "CIM_IndicationServiceCapabilities"
 MANAGES: Final = 5
 """Value of ElementEffects."""
@@ -140,8 +142,27 @@ _CAPABILITIES: Final[tuple[Column[object], ...]] = (
 )
 
 
+_COLLECTION: Final[tuple[Column[object], ...]] = (
+    constant("Caption", "Filters of the cluster"),
+    constant("ElementName", "Filters of the cluster"),
+    constant("Description", "Filters that are always there: subscribe to one of its members"),
+    constant("CollectionName", "Linux-HA:filters"),
+)
+
+
 def _filters(world: World) -> tuple[Filter, ...]:
-    return registry_of(world).filters
+    own = BUILT_IN if INDICATIONS in world.holdings else ()
+    return (*own, *registry_of(world).filters)
+
+
+def _collection_ref(_: object = None) -> Ref:
+    return Ref(COLLECTION_CLASS, (("InstanceID", "LinuxHA:filters"),))
+
+
+def _members(world: World) -> Iterator[Pair]:
+    if INDICATIONS in world.holdings:
+        for each in BUILT_IN:
+            yield Pair(_collection_ref(), filter_ref(each))
 
 
 def _destinations(class_name: str, world: World) -> Iterator[Destination]:
@@ -188,7 +209,7 @@ def subscription_values(item: Subscription) -> tuple[tuple[str, Value], ...]:
 
 def _subscriptions(world: World) -> Iterator[Pair]:
     registry = registry_of(world)
-    filters = {each.names.name: each for each in registry.filters}
+    filters = {each.names.name: each for each in _filters(world)}
     destinations = {each.key: each for each in registry.destinations}
     for each in registry.subscriptions:
         yield Pair(
@@ -215,7 +236,7 @@ _SUBSCRIPTION_SOURCES: Final = {
 
 def _affected(world: World) -> Iterator[Pair]:
     registry = registry_of(world)
-    refs = [*map(filter_ref, registry.filters), *map(destination_ref, registry.destinations)]
+    refs = [*map(filter_ref, _filters(world)), *map(destination_ref, registry.destinations)]
     for ref in refs:
         yield Pair(ref, indication_service_ref(world.server), (("ElementEffects", (MANAGES,)),))
 
@@ -247,6 +268,14 @@ ROWS: Final[tuple[ClassRow, ...]] = (
         namespaces=IN_INTEROP,
     ),
     class_row(
+        COLLECTION_CLASS,
+        ("InstanceID",),
+        _one,
+        _collection_ref,
+        _COLLECTION,
+        namespaces=IN_INTEROP,
+    ),
+    class_row(
         CAPABILITIES_CLASS,
         ("InstanceID",),
         _one,
@@ -272,6 +301,9 @@ ASSOCIATIONS: Final = (
         _affected,
         {"ElementEffects": "always (5,)", "OtherElementEffectsDescriptions": UNFILLED},
         namespaces=IN_INTEROP,
+    ),
+    AssociationRow(
+        "CIM_MemberOfCollection", "Collection", "Member", _members, namespaces=IN_INTEROP
     ),
     AssociationRow(
         "CIM_ElementCapabilities", "ManagedElement", "Capabilities", _able, namespaces=IN_INTEROP

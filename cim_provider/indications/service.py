@@ -19,9 +19,12 @@ import pywbem
 from cim_provider.engine import ClusterEngine
 from cim_provider.indications.alerts import ALERT_CLASS, alert
 from cim_provider.indications.base_store import BaseStore
+from cim_provider.indications.direct import Direct
+from cim_provider.indications.events import Event
 from cim_provider.indications.export import Exporter, Policy
+from cim_provider.indications.files import FileSender, is_file
 from cim_provider.indications.keeper import Keeper
-from cim_provider.indications.keeper_events import Alert, plain, raise_alerts
+from cim_provider.indications.keeper_events import Alert, raise_alerts, raised_of
 from cim_provider.indications.keeping import RegistryReader, ShelfError
 from cim_provider.indications.registry import Registry
 from cim_provider.indications.rows import (
@@ -57,10 +60,13 @@ TESTS_MAX: Final = 1000
 AGAIN_S: Final = 5.0
 MESSAGE_CHARACTERS_MAX: Final = 1024
 _INVALID: Final = 5
-_UNKNOWN: Final = 5
-"""Value of Type."""
 
 log = logging.getLogger(__name__)
+
+
+def sender_of(url: str, policy: Policy) -> Sender:
+    """Return what sends to a destination. Raises UrlError."""
+    return FileSender(url, policy.files) if is_file(url) else Exporter(url, policy)
 
 
 class Indications:
@@ -87,8 +93,8 @@ class Indications:
         self._limits = limits or Limits()
         self._shelf = shelf
         self._wall_ms = wall_ms
-        known = policy or Policy()
-        self._sender = sender or (lambda url: Exporter(url, known))
+        self._policy = known = policy or Policy()
+        self._sender = sender or (lambda url: sender_of(url, known))
         self._store = store
         self._reader = RegistryReader()
         self._start = secrets.token_hex(4)
@@ -102,8 +108,8 @@ class Indications:
             associations=ASSOCIATIONS,
             writers={
                 FILTER_CLASS: FilterWriter(editor),
-                DESTINATION_CLASS: DestinationWriter(editor, DESTINATION_CLASS),
-                HANDLER_CLASS: DestinationWriter(editor, HANDLER_CLASS),
+                DESTINATION_CLASS: DestinationWriter(editor, DESTINATION_CLASS, self._policy.files),
+                HANDLER_CLASS: DestinationWriter(editor, HANDLER_CLASS, self._policy.files),
                 SUBSCRIPTION_CLASS: SubscriptionWriter(editor),
                 SERVICE_CLASS: ServiceWriter(editor),
             },
@@ -133,6 +139,9 @@ class Indications:
         name = f"{wall_ms:014}-{self._start}-{next(self._raised):06}"
         await raise_alerts(self._shelf, name, alerts, wall_ms)
 
+    async def _raise_events(self, events: Sequence[Event]) -> None:
+        await self.raise_alerts([raised_of(each) for each in events])
+
     async def _send_test(self, call: MethodCall) -> MethodResult:
         """SendTestIndications: returns when none of them can be lost."""
         count, text = call.given.get("Count"), call.given.get("Message")
@@ -142,15 +151,9 @@ class Indications:
             return MethodResult(pywbem.Uint32(_INVALID))
         texts = [message] if number == 1 else [f"{message} {n + 1}" for n in range(number)]
         about = cluster_ref(MODEL)
-        values: dict[str, Value] = {
-            "AlertType": 1,
-            "OtherAlertType": "test",
-            "PerceivedSeverity": 2,
-        }
-        alerts = [
-            alert(about, _UNKNOWN, "LHA000", each, ProbableCause=1, **values) for each in texts
-        ]
-        raised = [Alert(e.class_name, e.namespace, plain(e), e.element) for e in alerts]
+        values: dict[str, Value] = {"OtherAlertType": "test", "MessageArguments": (message,)}
+        alerts = [alert(about, "LHA000", each, values) for each in texts]
+        raised = [raised_of(each) for each in alerts]
         try:
             await self.raise_alerts(raised)
         except ShelfError as fault:
@@ -188,6 +191,7 @@ class Indications:
             self._wall_ms,
             host,
             wake.set,
+            Direct(self._sender, self._raise_events, self._wall_ms, host, self._start),
             self._limits,
         )
         return Keeper(around, wake)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from cim_provider.engine import ClusterEngine
 from cim_provider.indications import picture as pictures
 from cim_provider.indications.base_store import BaseStore
+from cim_provider.indications.direct import Direct
 from cim_provider.indications.keeping import RegistryReader
 from cim_provider.indications.picture import Picture
 from cim_provider.indications.sending import Sender
@@ -61,6 +62,8 @@ class Surroundings:
     """The name of this server in indications."""
     wake: Callable[[], None]
     """Makes the keeper look now."""
+    direct: Direct
+    """Tells what cannot wait for the shelf."""
     limits: Limits = Limits()
     reader: RegistryReader = field(default_factory=RegistryReader)
 

@@ -12,10 +12,12 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, TypeVar, cast
 
 from cim_provider.indications import registry as registries
 from cim_provider.indications.export import UrlError, target_of, without_password
+from cim_provider.indications.files import is_file, path_of
 from cim_provider.indications.keeping import RegistryReader, ShelfError, change
 from cim_provider.indications.matching import checked
 from cim_provider.indications.outbox import read_numbers
@@ -140,6 +142,7 @@ class FilterWriter:
     async def modify(self, ref: Ref, changes: Given, author: str) -> None:
         """See `Writer`."""
         name = _key(ref, "Name")
+        _refuse_built_in(name, Status.NOT_SUPPORTED)
         known = _existing(self.editor.registry.filter(name), name)
         query, language, namespaces = known.query, known.language, known.namespaces
         if "Query" in changes:
@@ -168,6 +171,7 @@ class FilterWriter:
     async def delete(self, ref: Ref, author: str) -> None:
         """See `Writer`."""
         name = _key(ref, "Name")
+        _refuse_built_in(name, Status.FAILED)
         await self.editor.edit(lambda known: known.without_filter(name))
 
 
@@ -177,6 +181,8 @@ class DestinationWriter:
 
     editor: Editor
     class_name: str
+    files: Path | None = None
+    """Directory of destinations that are files; None: there may be none."""
 
     def name(self, given: Given, world: World) -> Ref:
         """See `Writer`."""
@@ -190,7 +196,7 @@ class DestinationWriter:
         new = Destination(
             names,
             self.class_name,
-            _url(given),
+            _url(given, self.files),
             f"{names.name}#{secrets.token_hex(6)}",
             _one_of(given, "PersistenceType", PERSISTENCE, registries.PERMANENT),
         )
@@ -205,7 +211,7 @@ class DestinationWriter:
     async def modify(self, ref: Ref, changes: Given, author: str) -> None:
         """See `Writer`."""
         key = (self.class_name, _key(ref, "Name"))
-        url = _url(changes) if "Destination" in changes else None
+        url = _url(changes, self.files) if "Destination" in changes else None
         persistence = _one_of(changes, "PersistenceType", PERSISTENCE, 0)
 
         def edit(known: Registry) -> Registry:
@@ -324,6 +330,11 @@ def _named(class_name: str, given: Given, world: World) -> Ref:
     return Ref(class_name, keys)
 
 
+def _refuse_built_in(name: str, status: Status) -> None:
+    if any(each.names.name == name for each in registries.BUILT_IN):
+        refuse(status, f"filter {name} is part of the server: make one of your own")
+
+
 def _names(ref: Ref, given: Given) -> Names:
     return Names(
         _key(ref, "Name"),
@@ -367,10 +378,13 @@ def _text(
     return text
 
 
-def _url(given: Given) -> str:
+def _url(given: Given, files: Path | None) -> str:
     url = _text(given, "Destination", required=True, most=QUERY_CHARACTERS_MAX)
     try:
-        target_of(url)
+        if is_file(url):
+            path_of(url, files)
+        else:
+            target_of(url)
     except UrlError as fault:
         refuse(Status.INVALID_PARAMETER, str(fault))
     return url

@@ -19,12 +19,15 @@ from cim_provider.server.tls import CertificateError
 log = logging.getLogger(__name__)
 
 
-def listener_policy(settings: Settings, own: Path | None = None) -> Policy:
+def listener_policy(
+    settings: Settings, own: Path | None = None, state: Path | None = None
+) -> Policy:
     """Return to whom indications may go.
 
     Args:
         settings: what the administrator says.
         own: the server's certificate with the cluster's authority behind it, which is trusted.
+        state: the server's own directory, below which files may take indications.
     Raises: CertificateError: a file cannot be used.
     """
     context = ssl.create_default_context()
@@ -48,7 +51,10 @@ def listener_policy(settings: Settings, own: Path | None = None) -> Policy:
             f"{file} cannot be used ({fault}): give a PEM file, or leave out listener_ca and"
             " listener_certificate"
         ) from fault
-    return Policy(context, tuple(map(ipaddress.ip_network, settings.listener_networks)))
+    files = Path(settings.listener_files) if settings.listener_files else None
+    if files is not None and not files.is_absolute():
+        files = None if state is None else state / files
+    return Policy(context, tuple(map(ipaddress.ip_network, settings.listener_networks)), files)
 
 
 def base_store(path: Path) -> BaseStore | None:

@@ -81,6 +81,9 @@ class Settings:
     """PEM file with certificate and key that is shown to listeners which ask for one."""
     listener_networks: _Names = ()
     """Networks in which listeners may be; none given: anywhere."""
+    listener_files: str = "listeners"
+    """Directory of `file://` destinations; without a `/` in front below the server's own, empty:
+    there may be none."""
 
     @property
     def http_addresses(self) -> tuple[str, ...]:

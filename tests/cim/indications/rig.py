@@ -8,7 +8,7 @@ operations, with pywbem's values.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ import pywbem
 from cim_provider.engine import ClusterView
 from cim_provider.engines.memory import MemoryEngine
 from cim_provider.indications.base_store import BaseStore
+from cim_provider.indications.export import Policy
 from cim_provider.indications.keeper import Keeper
 from cim_provider.indications.keeper_events import Alert
 from cim_provider.indications.sending import Sender
@@ -34,6 +35,15 @@ MODEL = "root/cimv2"
 AUTHOR = "ann"
 NODES_CHANGE = "SELECT * FROM CIM_InstModification WHERE SourceInstance ISA HA_ClusterNode"
 ALERTS = "SELECT * FROM CIM_AlertIndication"
+
+
+def run(work: Callable[[], Awaitable[None]]) -> None:
+    """Run a coroutine to its end."""
+
+    async def whole() -> None:
+        await work()
+
+    asyncio.run(whole())
 
 
 class NodeEngine:
@@ -66,6 +76,7 @@ class Node:
         *,
         sender: Callable[[str], Sender] | None = None,
         limits: Limits | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.name = name
         self._engine = NodeEngine(engine, name)
@@ -74,6 +85,7 @@ class Node:
         self.indications = Indications(
             self.shelf,
             lambda: int(time.time() * 1000),
+            policy,
             store=self._store,
             sender=sender,
             limits=limits,
@@ -256,3 +268,13 @@ async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.to_thread(threading.Event().wait, 0.02)
+
+
+async def subscribed(node: Node, persistence: int, **more: object) -> Paths:
+    """Subscribe at a port where nobody listens."""
+    chosen = await node.create(filter_of(ALERTS))
+    url = f"http://127.0.0.1:{free_port()}"
+    destination = await node.create(destination_of(url, "one", persistence))
+    return Paths(
+        chosen, destination, await node.create(subscription_of(chosen, destination, **more))
+    )

@@ -1,0 +1,179 @@
+"""What must be told although nothing can be written: the cluster service is gone, or the quorum.
+
+Owns: these two conditions of one server, and telling listeners of them at once, without a number:
+numbers are given out by the log, which cannot be written just then. When it is over, it is told
+with a number that it is; and where not all listeners took the first word, that one as well, with
+the same identifier.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from cim_provider.engine import ClusterView, EngineState
+from cim_provider.indications.alerts import DISCONNECTED, alert
+from cim_provider.indications.events import Event
+from cim_provider.indications.faults import CLEARED
+from cim_provider.indications.keeper_events import stamped
+from cim_provider.indications.keeping import ShelfError
+from cim_provider.indications.matching import Matcher
+from cim_provider.indications.registry import Registry
+from cim_provider.indications.sending import Sender
+from cim_provider.mapping.cluster import cluster_ref
+from cim_provider.mapping.node import node_ref
+from cim_provider.mapping.rows import Value
+
+TRIES_S: Final = (0.0, 0.5, 2.0)
+"""When it is tried to tell a listener, in seconds after the last try; then it waits for the end."""
+HERE: Final = frozenset({"online", "standby", "maintenance", "suspect"})
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Condition:
+    """One condition that holds."""
+
+    name: str
+    began: Event
+    over: str
+    """Message of the alert that it is over."""
+    text: str
+    task: "asyncio.Task[bool]"
+
+
+@dataclass(slots=True)
+class Direct:
+    """Watches the view of one server.
+
+    Args:
+        sender: makes what sends to a URL.
+        raised: raises alerts, numbered; raises ShelfError.
+        wall_ms: reads the wall clock.
+        host: the name of this server.
+        start: names this run.
+    """
+
+    sender: Callable[[str], Sender]
+    raised: Callable[[Sequence[Event]], Awaitable[None]]
+    wall_ms: Callable[[], int]
+    host: str
+    start: str
+    _was_running: bool = False
+    _was_quorate: bool = False
+    _count: int = 0
+    _holds: dict[str, _Condition] = field(default_factory=dict)
+    _unsaid: list[Event] = field(default_factory=list)
+    """What is over and could not be raised yet."""
+
+    async def look(self, view: ClusterView, registry: Registry, matcher: Matcher) -> None:
+        """Tell what has begun and what is over."""
+        is_running = view.engine is EngineState.RUNNING
+        if self._was_running and not is_running:
+            self._begin("core", view, registry, matcher)
+        elif is_running and view.quorate:
+            await self._end("core")
+        if is_running:
+            is_without = not view.quorate and 0 < view.votes < view.votes_needed
+            if self._was_quorate and is_without and _speaks(view):
+                self._begin("quorum", view, registry, matcher)
+            elif view.quorate:
+                await self._end("quorum")
+                self._was_quorate = True
+        self._was_running = is_running
+        await self._raise_unsaid()
+
+    async def stop(self) -> None:
+        """Tell nothing more."""
+        for each in self._holds.values():
+            each.task.cancel()
+            await asyncio.gather(each.task, return_exceptions=True)
+        self._holds.clear()
+
+    def _begin(self, name: str, view: ClusterView, registry: Registry, matcher: Matcher) -> None:
+        if name in self._holds:
+            return
+        self._count += 1
+        word, wall_ms = f"{self.host}:{self.start}:direct-{self._count}", self.wall_ms()
+        fixed = {**stamped(word, wall_ms, self.host), "ClusterName": view.name}
+        node = view.local_node
+        values: dict[str, Value] = {
+            "IndicationIdentifier": fixed["IndicationIdentifier"],
+            "IndicationTime": fixed["IndicationTime"],
+            "EventTime": fixed["EventTime"],
+            "Time": fixed["Time"],
+            "EventID": f"{name}:{node}",
+            "NodeName": node,
+            "MessageArguments": (node,),
+        }
+        if name == "core":
+            began, over = alert(node_ref(node), "LHA039", DISCONNECTED, values), "LHA040"
+            text = f"the cluster service of {node} answers again"
+        else:
+            missing = ", ".join(view.votes_missing)
+            lost = f"the quorum is lost: {view.votes} of {view.votes_expected} votes are there"
+            lost += f", {view.votes_needed} are needed; missing: {missing}"
+            began, over = alert(cluster_ref(), "LHA007", lost, values), "LHA008"
+            text = "there is a quorum again"
+            self._was_quorate = False
+        now_s = asyncio.get_running_loop().time()
+        urls = {each.context: each.url for each in registry.destinations}
+        bodies = [(urls[u.context], u.unnumbered()) for u in matcher.match(began, fixed, now_s)]
+        task = asyncio.create_task(self._tell(bodies), name=f"tell without a number: {name}")
+        self._holds[name] = _Condition(name, began, over, text, task)
+
+    async def _tell(self, bodies: list[tuple[str, str]]) -> bool:
+        """Send to all; return whether all have taken it."""
+        results = await asyncio.gather(*(self._send(url, body) for url, body in bodies))
+        return all(results)
+
+    async def _send(self, url: str, body: str) -> bool:
+        sender, why = self.sender(url), ""
+        try:
+            for wait_s in TRIES_S:
+                await asyncio.sleep(wait_s)
+                delivery = await sender.send(body)
+                if delivery.is_taken:
+                    return True
+                why = delivery.text
+            log.warning("a listener was not told at once: %s", why)
+            return False
+        finally:
+            await sender.close()
+
+    async def _end(self, name: str) -> None:
+        held = self._holds.pop(name, None)
+        if held is None:
+            return
+        if not held.task.done():
+            held.task.cancel()
+            await asyncio.gather(held.task, return_exceptions=True)
+        is_told = not held.task.cancelled() and held.task.result()
+        began = held.began
+        values: dict[str, Value] = {
+            "EventID": str(began.values["EventID"]),
+            "NodeName": str(began.values["NodeName"]),
+            "CorrelatedIndications": (str(began.values["IndicationIdentifier"]),),
+            "ProbableCause": CLEARED,
+        }
+        about = cluster_ref() if name == "quorum" else node_ref(str(values["NodeName"]))
+        over = alert(about, held.over, held.text, values)
+        self._unsaid += [over] if is_told else [began, over]
+
+    async def _raise_unsaid(self) -> None:
+        if not self._unsaid:
+            return
+        try:
+            await self.raised(self._unsaid)
+        except ShelfError as fault:
+            log.info("that the cluster is back is told later: %s", fault)
+            return
+        self._unsaid = []
+
+
+def _speaks(view: ClusterView) -> bool:
+    """Return whether this server speaks for its part of the cluster: the first that is there."""
+    here = sorted(node.name for node in view.nodes if node.state in HERE and not node.is_witness)
+    return not here or here[0] == view.local_node
