@@ -134,9 +134,13 @@ def _attributes(configuration: Configuration) -> Iterator[AttributeView]:
                 yield AttributeView(group.id, "meta", name, "false")
     for clone in configuration.clones:
         yield from _meta(clone.id, clone.meta, (), usual)
+    taken: set[str] = {item.id for item in configuration.primitives}
+    taken |= {item.id for item in configuration.groups}
+    taken |= {item.id for item in configuration.clones}
     for device in configuration.fence_devices:
-        yield from _parameters(device.id, device.parameters)
-        yield from _device(device)
+        if device.id not in taken:  # the name means the resource
+            yield from _parameters(device.id, device.parameters)
+            yield from _device(device)
 
 
 def _parameters(owner: str, pairs: tuple[tuple[str, str], ...]) -> Iterator[AttributeView]:

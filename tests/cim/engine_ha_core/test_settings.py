@@ -55,7 +55,7 @@ from ha_core.status import Connectivity
 from tests.core.config.draw import configurations
 from tests.fake_cluster import snapshot
 
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 DB, IP = ResourceId("db"), ResourceId("ip")
 N1 = NodeName("n1")
 DUMMY = AgentRef(AgentClass.OCF, "heartbeat", "Dummy")
@@ -304,6 +304,16 @@ def test_a_default_is_told_only_where_nobody_nearer_says_something() -> None:
     }
     assert sum(each.is_default for each in told if each.name == "priority") == 6
     assert [each.id for each in told if each.name == "ordered"] == ["shop-meta-ordered"]
+
+
+def test_a_name_that_a_resource_shares_with_a_fence_device_is_the_resource() -> None:
+    device = FenceDevice("db", "fence:ipmi", (("user", "ann"),))
+    told = configured_settings(
+        Configuration(
+            primitives=(Primitive(DB, DUMMY, (("user", "bob"),)),), fence_devices=(device,)
+        )
+    )
+    assert [each.value for each in told.attributes if each.name == "user"] == ["bob"]
 
 
 def test_what_else_is_said_of_a_fence_device_is_told() -> None:
