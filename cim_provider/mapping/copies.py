@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cim_provider.engine import InstanceView, PrimitiveView
+from cim_provider.mapping.figures_held import figures_in
 from cim_provider.mapping.node import node_ref
 from cim_provider.mapping.resource import ROLES, primitive_ref
 from cim_provider.mapping.rows import (
@@ -19,7 +20,6 @@ from cim_provider.mapping.rows import (
     Ref,
     class_row,
     constant,
-    unfilled,
 )
 from cim_provider.mapping.states import (
     ENABLED_COLUMNS,
@@ -52,8 +52,13 @@ class _Copy:
         return self.instance.state in _ACTIVE
 
 
+def instance_ref(node: str, name: str) -> Ref:
+    """Return the name of what of a resource is on a node; `name` is what it is called there."""
+    return Ref(INSTANCE_CLASS, (("InstanceID", f"{_PREFIX}{node}:{name}"),))
+
+
 def _ref(copy: _Copy) -> Ref:
-    return Ref(INSTANCE_CLASS, (("InstanceID", f"{_PREFIX}{copy.instance.node}:{copy.id}"),))
+    return instance_ref(copy.instance.node, copy.id)
 
 
 def _made(world: World, primitive: PrimitiveView, instance: InstanceView) -> _Copy:
@@ -90,6 +95,12 @@ def _number(copy: _Copy) -> int:
     return int(number) if number.isdigit() else -1
 
 
+def _process_id(copy: _Copy) -> int:
+    held = figures_in(copy.world)
+    known = held.resource(copy.instance.node, copy.id) if held is not None else None
+    return known.process_id if known is not None and copy.is_active else 0
+
+
 _COLUMNS: Final[tuple[Column[_Copy], ...]] = (
     *ENABLED_COLUMNS,
     Column("Name", "name of the instance on its node", lambda c: c.id),
@@ -118,7 +129,7 @@ _COLUMNS: Final[tuple[Column[_Copy], ...]] = (
     Column("PromotionScore", "what the agent says", lambda c: c.instance.promotion_score),
     Column("PlacementScore", "score of the plan", lambda c: c.instance.placement_score),
     Column("StartTime", "latest start", lambda c: cim_datetime(c.instance.started_wall_ms)),
-    *unfilled("ProcessId"),
+    Column("ProcessId", "told by the node; 0 if it is not known", _process_id),
 )
 
 

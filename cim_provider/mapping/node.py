@@ -132,8 +132,6 @@ _ELEMENT: Final[tuple[Column[_Node], ...]] = (
         lambda n: f"{_kind(n, 'Node of', 'Witness of', 'Host that is pinged by')} the cluster",
     ),
     constant("NameFormat", "Other"),
-    Column("OtherIdentifyingInfo", "name of the node", lambda n: (n.node.name,)),
-    constant("IdentifyingDescriptions", ("Linux-HA:NodeName",)),
     Column("Roles", "member or witness, voter or learner, coordinator", _roles),
     Column("Dedicated", "2 of what is pinged", lambda n: _kind(n, (0,), (0,), (2,))),
     Column(

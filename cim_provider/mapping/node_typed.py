@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from cim_provider.engine import NodeView
+from cim_provider.mapping.figures_held import figures_in, node_figures
 from cim_provider.mapping.rows import Column, Value
 from cim_provider.mapping.states import cim_datetime
 from cim_provider.mapping.world import REACHED, World
 from cim_provider.views.facts import NodeFacts
+from cim_provider.views.figures import NodeFigures
 
 
 class Noded(Protocol):
@@ -46,6 +48,21 @@ def _since(subject: Noded, facts: NodeFacts, *, is_here: bool) -> str | None:
     return found if (subject.node.state in REACHED) is is_here else None
 
 
+def _told(subject: Noded, read: Callable[[NodeFigures], Value]) -> Value:
+    known = node_figures(subject.world, subject.node.name)
+    return read(known) if known is not None else None
+
+
+def _machine(subject: Noded) -> tuple[str, ...]:
+    known = node_figures(subject.world, subject.node.name)
+    return (known.machine_id,) if known is not None and known.machine_id else ()
+
+
+def _fenced(subject: Noded) -> str | None:
+    held = figures_in(subject.world)
+    return cim_datetime(held.tally.fenced.get(subject.node.name, 0)) if held is not None else None
+
+
 COLUMNS: Final[tuple[Column[Noded], ...]] = (
     _live(
         "TimeOfLastStateChange",
@@ -70,6 +87,27 @@ COLUMNS: Final[tuple[Column[Noded], ...]] = (
         "LastSeen",
         "when the last of its links fell silent; NULL while it is heard",
         lambda _, facts: cim_datetime(facts.last_heard_wall_ms),
+    ),
+    Column("SoftwareVersion", "told by the node", lambda n: _told(n, lambda f: f.product or None)),
+    Column(
+        "ProtocolVersion",
+        "told by the node",
+        lambda n: _told(n, lambda f: str(f.protocol) if f.protocol else None),
+    ),
+    _live(
+        "LastFenced",
+        "journal of events",
+        lambda subject, _: _fenced(subject),
+    ),
+    Column(
+        "OtherIdentifyingInfo",
+        "name of the node, and /etc/machine-id as the node has told it",
+        lambda n: (n.node.name, *_machine(n)),
+    ),
+    Column(
+        "IdentifyingDescriptions",
+        "as often as OtherIdentifyingInfo has entries",
+        lambda n: ("Linux-HA:NodeName", *("Linux-HA:MachineId" for _ in _machine(n))),
     ),
     Column("NodeId", "name of the node", lambda n: n.node.name),
     Column(

@@ -11,6 +11,7 @@ from cim_provider.mapping import (
     cluster,
     control_service,
     copies,
+    figures,
     interop,
     jobs,
     namespaces,
@@ -43,6 +44,7 @@ ROWS: Final[tuple[ClassRow, ...]] = (
     *interop.ROWS,
     *profiles.ROWS,
     *statistics.ROWS,
+    *figures.ROWS,
 )
 """One row for each class that has objects."""
 ASSOCIATIONS: Final[tuple[AssociationRow, ...]] = (
@@ -58,6 +60,7 @@ ASSOCIATIONS: Final[tuple[AssociationRow, ...]] = (
     *profiles.ASSOCIATIONS,
     *control_service.ASSOCIATIONS,
     *statistics.ASSOCIATIONS,
+    *figures.ASSOCIATIONS,
 )
 """One row for each association that has objects, in each namespace."""
 AREAS: Final[tuple[Area, ...]] = (profiles.AREA,)

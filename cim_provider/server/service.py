@@ -26,9 +26,12 @@ import cim_provider
 from cim_provider.engine import ClusterEngine
 from cim_provider.engines.ha_core import HaCoreEngine
 from cim_provider.engines.ha_core_authority import HaCoreAuthority
+from cim_provider.engines.ha_core_figures import HaCoreFigures
 from cim_provider.engines.ha_core_shelf import HaCoreShelf
 from cim_provider.indications.service import Indications
 from cim_provider.mapping.counters import Statistics
+from cim_provider.mapping.figures_held import Figures
+from cim_provider.mapping.figures_statistics import figures_area
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.pulls import Pulls
 from cim_provider.mapping.statistics import statistics_area
@@ -79,6 +82,7 @@ def make_performer(
     indications: Indications | None = None,
     *,
     has_slp: bool = False,
+    figures: Figures | None = None,
 ) -> Mapping:
     """Return what carries out the operations on this engine. Raises SchemaError."""
     identity = identity_of(host, has_slp=has_slp)
@@ -86,6 +90,8 @@ def make_performer(
     schema = load_schema(schema_texts())
     if indications is not None:
         areas.append(indications.area(schema))
+    if figures is not None:
+        areas.append(figures_area(figures, wall_ms))
     pulls = Pulls(time.monotonic, partial(token_urlsafe, CONTEXT_BYTES))
     return Mapping(schema, engine, identity, areas, pulls, Turns())
 
@@ -199,7 +205,12 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, service.keeper.ask)
-    async with HaCoreEngine(layout.root) as engine, HaCoreShelf(layout.root) as shelf:
+    figures = Figures()
+    async with (
+        HaCoreEngine(layout.root) as engine,
+        HaCoreShelf(layout.root) as shelf,
+        HaCoreFigures(figures, layout.root),
+    ):
         indications = Indications(
             shelf,
             wall_ms,
@@ -207,7 +218,9 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
             base_store(layout.indications_file),
         )
         has_slp = service.slp is not None
-        performer = make_performer(engine, host, service.statistics, indications, has_slp=has_slp)
+        performer = make_performer(
+            engine, host, service.statistics, indications, has_slp=has_slp, figures=figures
+        )
         urls = service.urls()
         record(layout.state_file, {**urls, "pid": os.getpid()})
         sys.stderr.write(f"READY {' '.join(urls.values())}\n")

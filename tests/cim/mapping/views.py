@@ -22,12 +22,14 @@ from cim_provider.engine import (
 )
 from cim_provider.engines.memory import MemoryEngine
 from cim_provider.mapping.counters import NAME, Statistics
+from cim_provider.mapping.figures_held import NAME as FIGURES
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.world import ServerIdentity, World
 from cim_provider.schema import Schema, load_schema
 from cim_provider.server.service import schema_texts
 from cim_provider.views.redundancy import MayRun, Redundancy, StartsAfter
 from cim_provider.wbem.operations import Answer, Operation
+from tests.cim.mapping.figured import figures
 from tests.cim.mapping.facts import beyond, facts
 from tests.cim.mapping.settings import settings, settings_of_clones
 
@@ -267,7 +269,7 @@ def all_views() -> Iterator[tuple[str, ClusterView]]:
 def worlds() -> Iterator[tuple[str, World]]:
     """Yield all views as worlds."""
     for name, view in all_views():
-        yield name, World(view, IDENTITY, {NAME: counted()})
+        yield name, World(view, IDENTITY, {NAME: counted(), FIGURES: figures()})
 
 
 def counted() -> Statistics:

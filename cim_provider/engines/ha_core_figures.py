@@ -1,0 +1,141 @@
+"""Keeps the figures of all nodes and the counts of the journal up to date, from the daemon.
+
+Owns: when the daemon is asked. It asks the other nodes, and measures only then. Knows no CIM.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from cim_provider.views.figures import LinkCounts, NodeFigures, ResourceCounts
+from cim_provider.views.tally import Happening
+from ha_core.client import Client
+from ha_core.errors import HaError
+from ha_core.figures import NodeFigures as Told
+
+PERIOD_S: Final = 5.0
+EVENTS_PER_ANSWER: Final = 1000
+
+log = logging.getLogger(__name__)
+
+
+class Keeps(Protocol):
+    """Whoever is given the figures."""
+
+    def become(self, nodes: Iterable[NodeFigures]) -> None:
+        """Take the newest figures of all nodes."""
+        ...
+
+    def count(self, events: Iterable[Happening]) -> None:
+        """Take events that were not taken yet, in order."""
+        ...
+
+
+class HaCoreFigures:
+    """Asks the daemon of a node every few seconds; use as an asynchronous context manager.
+
+    Args:
+        keeper: who is given what was told.
+        root: directory that holds the node's etc, lib and run; None for the system's.
+        period_s: how long it waits between two questions, in seconds.
+    """
+
+    def __init__(
+        self, keeper: Keeps, root: Path | None = None, *, period_s: float = PERIOD_S
+    ) -> None:
+        self._keeper = keeper
+        self._client = Client(root)
+        self._period_s = period_s
+        self._seq = 0
+        self._asking: asyncio.Task[None] | None = None
+        self._is_away = False
+
+    async def __aenter__(self) -> Self:
+        self._asking = asyncio.create_task(self._ask(), name="figures")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+        await self._client.close()
+
+    async def _ask(self) -> None:
+        while True:
+            try:
+                await self.once()
+                self._is_away = False
+            except HaError as fault:
+                if not self._is_away:
+                    log.info("no figures: %s", fault)
+                self._is_away = True
+            await asyncio.sleep(self._period_s)
+
+    async def once(self) -> None:
+        """Ask once for figures and for all new events. Raises: HaError."""
+        told = await self._client.figures(round(self._period_s * 500))
+        self._keeper.become(translated(each) for each in told)
+        while True:
+            events = await self._client.recent_events(self._seq)
+            fresh = [each for each in events if each.seq > self._seq]
+            if fresh:
+                self._seq = fresh[-1].seq
+                self._keeper.count(fresh)
+            if len(events) < EVENTS_PER_ANSWER:
+                return
+
+
+def translated(told: Told) -> NodeFigures:
+    """Return a node's figures in the provider's words."""
+    return NodeFigures(
+        node=told.node,
+        at_wall_ms=told.at_wall_ms,
+        since_wall_ms=told.since_wall_ms,
+        product=told.product,
+        protocol=told.protocol,
+        machine_id=told.machine_id,
+        boot_wall_ms=told.boot_wall_ms,
+        cpus=told.cpus,
+        load_milli=told.load_milli,
+        cpu_permille=told.cpu_permille,
+        memory_bytes=told.memory_bytes,
+        memory_available_bytes=told.memory_available_bytes,
+        daemon_cpu_ms=told.daemon_cpu_ms,
+        daemon_memory_bytes=told.daemon_memory_bytes,
+        beats_sent=told.beats_sent,
+        beats_received=told.beats_received,
+        links=tuple(
+            LinkCounts(
+                each.link,
+                each.packets_sent,
+                each.packets_received,
+                each.packets_unsent,
+                each.bytes_sent,
+                each.bytes_received,
+                each.refused,
+            )
+            for each in told.links
+        ),
+        resources=tuple(
+            ResourceCounts(
+                each.resource,
+                each.monitors,
+                each.monitor_failures,
+                each.last_start_ms,
+                each.process_id,
+                each.processes,
+                each.cpu_ms,
+                each.memory_bytes,
+            )
+            for each in told.resources
+        ),
+        agents=told.agents,
+    )
