@@ -6,6 +6,7 @@ Owns: that translation, pure. Knows neither daemon nor CIM.
 from collections.abc import Iterable
 from typing import Final, TypeVar
 
+from cim_provider.engines.ha_core_settings import shown
 from cim_provider.views.facts import (
     ClusterFacts,
     DeviceFacts,
@@ -126,7 +127,7 @@ def _who(snapshot: ClusterSnapshot, target: str, *, reached: bool) -> tuple[Node
 def _device(item: FenceDevice, configuration: Configuration) -> DeviceFacts:
     agent_class, _, name = item.agent.partition(":")
     targets = item.targets or tuple(node.name for node in configuration.nodes)
-    return DeviceFacts(item.id, agent_class, name, targets, item.parameters)
+    return DeviceFacts(item.id, agent_class, name, targets, shown(item.parameters))
 
 
 def _resources(snapshot: ClusterSnapshot) -> Iterable[ResourceFacts]:

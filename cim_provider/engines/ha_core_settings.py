@@ -36,6 +36,8 @@ from ha_core.config.secrets import is_secret
 from ha_core.ids import ResourceId
 from ha_core.snapshot import ClusterSnapshot, NodeSummary, TicketSummary
 
+HIDDEN = "hidden"
+"""What stands for a secret where a value must stand."""
 _DEVICE_HEAD = ("agent", "parameters")
 """What of a fence device is told as that of any other resource."""
 
@@ -61,6 +63,11 @@ def settings_of(snapshot: ClusterSnapshot) -> Settings:
         return configured
     attributes = (*configured.node_attributes, *measured)
     return replace(configured, tickets=tickets, node_attributes=attributes)
+
+
+def shown(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Return names and values with the values of secrets hidden."""
+    return tuple((name, HIDDEN if is_secret(name) else value) for name, value in pairs)
 
 
 def reach(item: NodeSummary, snapshot: ClusterSnapshot) -> tuple[tuple[str, str], ...]:

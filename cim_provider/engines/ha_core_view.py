@@ -16,9 +16,9 @@ from cim_provider.engine import (
     PrimitiveView,
 )
 from cim_provider.engines.ha_core_facts import facts_of
-from cim_provider.engines.ha_core_redundancy import redundancy_of
 from cim_provider.engines.ha_core_history import NOTHING_KEPT, Kept, history_of
-from cim_provider.engines.ha_core_settings import reach, settings_of
+from cim_provider.engines.ha_core_redundancy import redundancy_of
+from cim_provider.engines.ha_core_settings import reach, settings_of, shown
 from ha_core.config.model import (
     Clone,
     Configuration,
@@ -112,7 +112,7 @@ def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeView:
         unclean=item.unclean,
         generation=item.generation,
         addresses=tuple(address.host for address in desired.addresses) if desired else (),
-        attributes=(*(desired.attributes if desired else ()), *reach(item, snapshot)),
+        attributes=(*shown(desired.attributes if desired else ()), *reach(item, snapshot)),
         links_down=tuple(
             str(link.link) for link in snapshot.links if link.peer == item.name and not link.up
         ),
@@ -239,7 +239,7 @@ def _primitive(
         guard_text=item.guard_text,
         shorter=item.shorter,
         instances=instances,
-        parameters=primitive.parameters,
+        parameters=shown(primitive.parameters),
         description=primitive.description,
         on_stop_fail=str(
             _first(

@@ -283,6 +283,22 @@ def test_a_secret_is_nowhere_in_the_settings(name: str) -> None:
     assert [each.is_secret for each in told.node_attributes] == [True]
 
 
+def test_a_secret_is_nowhere_in_the_view() -> None:
+    made = snapshot()
+    secret = (("admin_password", "sesame"),)
+    configuration = replace(
+        made.configuration,
+        nodes=tuple(replace(each, attributes=secret) for each in made.configuration.nodes),
+        primitives=tuple(
+            replace(each, parameters=secret) for each in made.configuration.primitives
+        ),
+        fence_devices=(FenceDevice("ipmi", "fence:ipmi", secret),),
+    )
+    view = view_of(replace(made, configuration=configuration), "1", "1")
+    assert "sesame" not in repr(view)
+    assert view.nodes[0].attributes == (("admin_password", "hidden"),)
+
+
 def test_a_default_is_told_only_where_nobody_nearer_says_something() -> None:
     meta = Meta(stickiness=5)
     names = [ResourceId(name) for name in ("alone", "own", "grouped", "cloned")]
