@@ -228,6 +228,7 @@ _OF_NODES: Final[tuple[Column[_Nodes], ...]] = (
     constant("Description", "The nodes, each of which can take over from the others"),
     Column("RedundancyStatus", "quorum, and nodes that are missing", lambda s: s.level.status),
     Column("RedundancyDescription", "the same as a sentence", lambda s: plain(s.level.text)),
+    Column("MemberNames", "nodes but witnesses", lambda s: members_of_cluster(s.world)),
     constant("TypeOfSet", (_SPARING,)),
     Column(
         "MinNumberNeeded",
@@ -251,6 +252,12 @@ _OF_RESOURCE: Final[tuple[Column[_Set], ...]] = (
     Column("ResourceId", "id of the resource", lambda s: s.id),
     Column("RedundancyStatus", "where it runs, and where it may", lambda s: s.level.status),
     Column("RedundancyDescription", "the same as a sentence", lambda s: plain(s.level.text)),
+    Column("MemberNames", "nodes where it is active", lambda s: members_of(s.resource)),
+    Column(
+        "SpareNames",
+        "other nodes that may run it",
+        lambda s: tuple(name for name, _ in spares_of(s.resource)),
+    ),
     Column(
         "TypeOfSet",
         "2 for a clone, else 5",
