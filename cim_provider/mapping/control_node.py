@@ -19,7 +19,7 @@ from cim_provider.commands import (
 from cim_provider.engine import Command, FenceNode, NodeView, SetNodeMaintenance, SetNodeStandby
 from cim_provider.mapping.codes import Code
 from cim_provider.mapping.control_resource import MISSING
-from cim_provider.mapping.jobs import Job
+from cim_provider.mapping.job_records import Job
 from cim_provider.mapping.node import LOCAL_STATES, NODE_CLASS, states_of
 from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Verb
 from cim_provider.mapping.world import CLUSTER_CLASS

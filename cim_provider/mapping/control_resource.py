@@ -28,7 +28,8 @@ from cim_provider.engine import (
     StopResource,
 )
 from cim_provider.mapping.codes import Code
-from cim_provider.mapping.jobs import Job, started_ms
+from cim_provider.mapping.job_progress import started_ms
+from cim_provider.mapping.job_records import Job
 from cim_provider.mapping.resource import STATES
 from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Query, Verb
 from cim_provider.mapping.world import World

@@ -29,7 +29,7 @@ from cim_provider.engine import Command, SetNodeStandby
 from cim_provider.mapping.cluster import cluster_ref
 from cim_provider.mapping.codes import Code
 from cim_provider.mapping.control_resource import MISSING, node_given
-from cim_provider.mapping.jobs import Job
+from cim_provider.mapping.job_records import Job
 from cim_provider.mapping.rows import (
     AssociationRow,
     ClassRow,
@@ -193,7 +193,8 @@ def _evict(asked: Asked) -> Meaning:
         return name
     if asked.world.nodes[name].state in ("lost", "left"):
         return Plan((RemoveNode(name),))
-    return Plan((SetNodeStandby(name, True), RemoveNode(name, is_drained=True)))
+    steps = (SetNodeStandby(name, True), RemoveNode(name, is_drained=True))
+    return Plan(steps, is_in_steps=True)
 
 
 def _force_evict(asked: Asked) -> Meaning:

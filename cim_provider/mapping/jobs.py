@@ -1,211 +1,384 @@
 """HA_ConcreteJob: state changes that were accepted and are not seen to be done.
 
-Owns: the names of jobs and what has become of them. Nothing is kept: the name
-says what was asked of what, and the rest is worked out of what is wanted and
-what is. So every node tells the same of a job, a restart of this server
-included, and a finished job can be read for as long as its subject is there.
-Enumerations show those that are under way.
+Owns: the objects of jobs and of their results, how both hang together with what
+they change, and what a client may do with a job. What is kept of a job is the
+same on all servers (`job_records`), how far it is comes from the view
+(`job_progress`): so any server answers for it.
 """
 
-from collections.abc import Iterator
+# pywbem has no annotations: its calls would be untyped.
+# mypy: allow-untyped-calls
+
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cim_provider.engine import GroupView, NodeView, PrimitiveView
-from cim_provider.mapping.rows import ClassRow, Column, Ref, class_row, constant, unfilled
-from cim_provider.mapping.states import STATE_COLUMNS, State, outside, plain
-from cim_provider.mapping.world import REACHED, World
+import pywbem
 
-JOB_CLASS: Final = "HA_ConcreteJob"
-RUNNING, COMPLETED, TERMINATED, EXCEPTION = 4, 7, 8, 10
-"""Values of JobState."""
-_PREFIX: Final = ("LinuxHA", "job")
-_SINCE: Final = ("restart", "reset")
-_ON_RESOURCES: Final = ("start", "stop", "restart")
-_STATES: Final = {RUNNING: ((2,), 5), COMPLETED: ((17, 2), 5), TERMINATED: ((14,), 5)}
+from cim_provider.mapping.area import Area, MethodCall
+from cim_provider.mapping.catalog import refuse
+from cim_provider.mapping.cluster import cluster_ref
+from cim_provider.mapping.codes import Code
+from cim_provider.mapping.control_service import service_ref
+from cim_provider.mapping.job_book import JobBook, JobError
+from cim_provider.mapping.job_progress import ON_CLUSTER, ON_NODES, ON_TICKETS, progress
+from cim_provider.mapping.job_records import (
+    COMPLETED,
+    EXCEPTION,
+    HOLDER,
+    KILLED,
+    RUNNING,
+    TERMINATED,
+    JobRecord,
+    Jobs,
+)
+from cim_provider.mapping.node import node_ref
+from cim_provider.mapping.resource import resource_ref
+from cim_provider.mapping.rows import (
+    AssociationRow,
+    ClassRow,
+    Column,
+    Pair,
+    Ref,
+    class_row,
+    constant,
+    unfilled,
+)
+from cim_provider.mapping.settings_tickets import ticket_ref
+from cim_provider.mapping.states import STATE_COLUMNS, State, cim_datetime, outside, plain
+from cim_provider.mapping.verbs import JOB_CLASS, JOB_PREFIX
+from cim_provider.mapping.world import World
+from cim_provider.mapping.writing import Given
+from cim_provider.wbem.errors import Status
+from cim_provider.wbem.operations import MethodResult
+
+RESULT_CLASS: Final = "HA_MethodResult"
+KEPT_MAX_S: Final = 7 * 24 * 3600
+_RESULT_PREFIX: Final = "LinuxHA:jobresult:"
+_STATES: Final = {
+    RUNNING: ((2,), 5),
+    COMPLETED: ((17, 2), 5),
+    TERMINATED: ((14,), 5),
+    KILLED: ((14,), 5),
+}
+_ENDS: Final = {4: (TERMINATED, "terminated"), 5: (KILLED, "killed")}
+"""JobState and word of what RequestStateChange carries out."""
+_OTHER_STATES: Final = (2, 3, 6)
+_FAILED: Final = 4
+"""ErrorType: Software Error."""
+_MINOR: Final = 4
+"""PerceivedSeverity."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What was asked: a verb and its subject.
-
-    A restart also says since when the resource had run, a reset which start of the node it ends.
-    """
-
-    verb: str
-    subject: str
-    since: int = 0
-    node: str = ""
-    """Where a resource goes, or may not be."""
-
-    @property
-    def id(self) -> str:
-        """Return the name of the job; a subject may hold a colon, so it comes last."""
-        since = (str(self.since),) if self.verb in _SINCE else ()
-        return ":".join((*_PREFIX, self.verb, *since, self.subject))
-
-
-@dataclass(frozen=True, slots=True)
-class _Progress:
-    job: Job
+class _Shown:
+    record: JobRecord
     job_state: int
-    text: str
     percent: int
+    text: str
     state: State
 
+    @property
+    def name(self) -> str:
+        return f"{self.record.job.verb} {self.record.job.subject}"
 
-def job_ref(job: Job) -> Ref:
+    @property
+    def dotted(self) -> str:
+        return f"{self.record.job.verb}.{self.record.job.subject}"
+
+
+def job_ref(name: str) -> Ref:
     """Return the name of a job's object."""
-    return Ref(JOB_CLASS, (("InstanceID", job.id),))
+    return Ref(JOB_CLASS, (("InstanceID", f"{JOB_PREFIX}{name}"),))
 
 
-def job_of(text: str) -> Job | None:
-    """Return the job that an InstanceID names; None if it names none."""
-    *prefix, verb, rest = text.split(":", 3) if text.count(":") >= 3 else ("", "", "", "")
-    if tuple(prefix) != _PREFIX or not rest:
-        return None
-    if verb in _SINCE:
-        since, _, subject = rest.partition(":")
-        is_time = since.isascii() and since.isdigit() and len(since) <= 15
-        return Job(verb, subject, int(since)) if is_time and subject else None
-    return Job(verb, rest) if verb in ("start", "stop", "standby", "online", "off") else None
+def _result_ref(name: str) -> Ref:
+    return Ref(RESULT_CLASS, (("InstanceID", f"{_RESULT_PREFIX}{name}"),))
 
 
-def started_ms(world: World, resource: str) -> int:
-    """Return when the last of a resource's active primitives was started, as far as is known."""
-    return max(
-        (
-            instance.started_wall_ms
-            for member in _members(world, resource)
-            for instance in member.instances
-            if instance.node in member.nodes
-        ),
-        default=0,
-    )
-
-
-def _members(world: World, resource: str) -> tuple[PrimitiveView, ...]:
-    group = world.groups.get(resource)
-    if group is not None:
-        return world.members(group)
-    return (world.primitives[resource],) if resource in world.primitives else ()
-
-
-def _target(world: World, resource: str) -> str:
-    owner = world.groups.get(resource) or world.primitives[resource]
-    return owner.target_role
-
-
-def _progress(world: World, job: Job) -> _Progress | None:
-    """Return what has become of a job; None if its subject is not there."""
-    if job.verb in _ON_RESOURCES:
-        members = _members(world, job.subject)
-        if not members:
-            return None
-        job_state, percent = _of_resource(world, job, members)
-        where = [f"{each.id} is {each.state}" for each in members]
+def _shown(world: World, record: JobRecord) -> _Shown:
+    if record.has_ended:
+        state, percent, text = record.state, record.percent, record.text
     else:
-        node = world.nodes.get(job.subject)
-        if node is None:
+        found = progress(world, record.job)
+        # Its end is what was seen and written down: until then it runs.
+        is_done = found.state == COMPLETED
+        state = COMPLETED if is_done else RUNNING
+        percent, text = found.percent, plain(found.text)
+        away = outside(world)
+        if away is not None:
+            return _Shown(record, RUNNING, 0, away.text, away)
+    operational, health = _STATES.get(state, ((6, 17), 20))
+    return _Shown(record, state, percent, text, State(operational, health, 0, text))
+
+
+def _records(world: World) -> Jobs:
+    return world.held(HOLDER, Jobs) or Jobs()
+
+
+def _all(world: World) -> Iterator[_Shown]:
+    for record in _records(world).records.values():
+        yield _shown(world, record)
+
+
+def _find(prefix: str) -> Callable[[World, tuple[str, ...]], _Shown | None]:
+    def find(world: World, identity: tuple[str, ...]) -> _Shown | None:
+        if not identity[0].startswith(prefix):
             return None
-        job_state, percent = _of_node(world, job, node)
-        running = world.active.get(node.name, ())
-        where = [f"{node.name} is {node.state}", *(f"runs {each}" for each in running)]
-    text = "completed" if job_state == COMPLETED else ", ".join(where)
-    away = outside(world)
-    if away is not None:
-        return _Progress(job, RUNNING, away.text, 0, away)
-    operational, health = _STATES.get(job_state, ((6, 17), 20))
-    return _Progress(job, job_state, text, percent, State(operational, health, 0, text))
+        record = _records(world).records.get(identity[0].removeprefix(prefix))
+        return None if record is None else _shown(world, record)
+
+    return find
 
 
-def _of_resource(world: World, job: Job, members: tuple[PrimitiveView, ...]) -> tuple[int, int]:
-    """Return JobState and how much is done, in percent."""
-    goal = "stopped" if job.verb == "stop" else "started"
-    done = [each.state == goal for each in members]
-    if job.verb == "restart":
-        done = [
-            is_up and any(i.started_wall_ms > job.since for i in each.instances)
-            for is_up, each in zip(done, members, strict=True)
-        ]
-    if all(done):
-        return COMPLETED, 100
-    percent = 100 * sum(done) // len(done)
-    if _target(world, job.subject) not in ("", goal):
-        return TERMINATED, percent
-    is_resting = not world.view.pending_actions and any(
-        each.state in ("failed", "blocked") for each in members
-    )
-    return (EXCEPTION if is_resting else RUNNING), percent
+def _affected(world: World, record: JobRecord) -> Ref | None:
+    """Return what a job changes; None if that is not there any more."""
+    job = record.job
+    if job.verb in ON_CLUSTER:
+        return cluster_ref()
+    if job.verb in ON_TICKETS:
+        known = any(each.name == job.subject for each in world.view.settings.tickets)
+        return ticket_ref(job.subject) if known else None
+    if job.verb in ON_NODES:
+        return node_ref(job.subject) if job.subject in world.nodes else None
+    return resource_ref(world, job.subject)
 
 
-def _of_node(world: World, job: Job, node: NodeView) -> tuple[int, int]:
-    """Return JobState and how much is done, in percent."""
-    if job.verb in ("off", "reset"):
-        is_over = bool(node.fenced_by) or (job.verb == "reset" and node.generation > job.since)
-        return (COMPLETED, 100) if is_over else (RUNNING, 0)
-    is_standby = node.state == "standby"
-    if job.verb == "standby":
-        if is_standby:
-            return (RUNNING, 50) if world.active.get(node.name) else (COMPLETED, 100)
-        return (TERMINATED, 0) if node.state in REACHED else (RUNNING, 0)
-    if is_standby:
-        return TERMINATED, 0
-    return (COMPLETED, 100) if node.state in REACHED else (RUNNING, 0)
+def _owned(world: World) -> Iterator[Pair]:
+    for name in _records(world).records:
+        yield Pair(service_ref(), job_ref(name))
 
 
-def _under_way(world: World) -> Iterator[_Progress]:
-    """Yield the jobs that something is being done for now."""
-    if not world.running:
-        return
-    owners: list[PrimitiveView | GroupView] = [*world.view.groups]
-    owners += (each for each in world.view.primitives if not each.group)
-    for owner in owners:
-        wanted = {"started": "start", "stopped": "stop"}.get(owner.target_role)
-        moving = {each.state for each in _members(world, owner.id)} & {"starting", "stopping"}
-        if wanted is not None and moving:
-            found = _progress(world, Job(wanted, owner.id))
-            assert found is not None, "its members are there"
-            yield found
-    for node in world.view.nodes:
-        if node.state == "standby" and world.active.get(node.name):
-            found = _progress(world, Job("standby", node.name))
-            assert found is not None, "the node is there"
-            yield found
+def _affecting(world: World) -> Iterator[Pair]:
+    for name, record in _records(world).records.items():
+        affected = _affected(world, record)
+        if affected is not None:
+            words = (
+                ("ElementEffects", (1,)),
+                ("OtherElementEffectsDescriptions", (record.job.verb,)),
+            )
+            yield Pair(affected, job_ref(name), words)
 
 
-def _found(world: World, identity: tuple[str, ...]) -> _Progress | None:
-    job = job_of(identity[0])
-    return None if job is None else _progress(world, job)
+def _results(world: World) -> Iterator[Pair]:
+    for name in _records(world).records:
+        yield Pair(job_ref(name), _result_ref(name))
 
 
-_COLUMNS: Final[tuple[Column[_Progress], ...]] = (
+def interval(seconds: int) -> str:
+    """Return a time span as CIM says it."""
+    days, rest = divmod(max(seconds, 0), 86_400)
+    hours, rest = divmod(rest, 3600)
+    return f"{days:08d}{hours:02d}{rest // 60:02d}{rest % 60:02d}.000000:000"
+
+
+def _elapsed(shown: _Shown) -> str | None:
+    record = shown.record
+    if not record.has_ended:
+        return None
+    return interval((record.changed_wall_ms - record.submitted_wall_ms) // 1000)
+
+
+_SUBMITTED: Final = "when the method was called"
+_COLUMNS: Final[tuple[Column[_Shown], ...]] = (
     *STATE_COLUMNS,
-    Column("Name", "verb and subject", lambda p: f"{p.job.verb} {p.job.subject}"),
-    Column("ElementName", "verb and subject", lambda p: f"{p.job.verb} {p.job.subject}"),
-    Column("Caption", "Job. and its name", lambda p: f"Job.{p.job.verb}.{p.job.subject}"),
-    constant("Description", "A state change that was accepted"),
-    Column("Subject", "resource or node that changes", lambda p: p.job.subject),
-    Column("JobState", "what is wanted beside what is", lambda p: p.job_state),
-    Column("JobStatus", "what is, in words", lambda p: plain(p.text)),
-    Column("PercentComplete", "members that are done", lambda p: p.percent),
-    Column("ErrorCode", "1 in JobState 10, else 0", lambda p: int(p.job_state == EXCEPTION)),
+    Column("Name", "verb and subject", lambda s: s.name),
+    Column("ElementName", "verb and subject", lambda s: s.name),
+    Column(
+        "Caption", "Job. and its name", lambda s: f"Job.{s.record.job.verb}.{s.record.job.subject}"
+    ),
+    constant("Description", "A change that was accepted"),
+    Column("Subject", "what changes", lambda s: s.record.job.subject),
+    Column("JobState", "what was seen of the change", lambda s: s.job_state),
+    Column("JobStatus", "what is being done, or what is, in words", lambda s: s.text),
+    Column("PercentComplete", "members that are done", lambda s: s.percent),
+    Column("ErrorCode", "1 in JobState 10, else 0", lambda s: int(s.job_state == EXCEPTION)),
     Column(
         "ErrorDescription",
         "JobStatus in JobState 10",
-        lambda p: plain(p.text) if p.job_state == EXCEPTION else None,
+        lambda s: s.text if s.job_state == EXCEPTION else None,
     ),
+    Column("Owner", "user who called the method", lambda s: s.record.author or None),
+    Column("TimeSubmitted", _SUBMITTED, lambda s: cim_datetime(s.record.submitted_wall_ms)),
+    Column("StartTime", _SUBMITTED, lambda s: cim_datetime(s.record.submitted_wall_ms)),
+    Column("InstallDate", _SUBMITTED, lambda s: cim_datetime(s.record.submitted_wall_ms)),
+    Column(
+        "TimeOfLastStateChange",
+        "when its end was seen, or it began",
+        lambda s: cim_datetime(s.record.changed_wall_ms),
+    ),
+    Column("ElapsedTime", "from call to end; NULL before", _elapsed),
     constant("DeleteOnCompletion", False),
-    constant("TimeBeforeRemoval", "00000000000500.000000:000"),
-    *unfilled(
-        *("ElapsedTime", "InstallDate", "Owner", "StartTime"),
-        *("TimeOfLastStateChange", "TimeSubmitted"),
+    Column(
+        "TimeBeforeRemoval",
+        "ten minutes, or what a client wrote",
+        lambda s: interval(s.record.kept_s),
     ),
+)
+_RESULT_COLUMNS: Final[tuple[Column[_Shown], ...]] = (
+    Column("ElementName", "verb and subject", lambda s: f"Result of {s.name}"),
+    Column(
+        "Caption",
+        "Result. and the name",
+        lambda s: f"Result.{s.record.job.verb}.{s.record.job.subject}",
+    ),
+    Column(
+        "Description",
+        "the method, and what became of it",
+        lambda s: f"{s.record.method or s.record.job.verb}: {s.text}",
+    ),
+    *unfilled("PreCallIndication", "PostCallIndication"),
 )
 
 ROWS: Final[tuple[ClassRow, ...]] = (
     class_row(
-        JOB_CLASS, ("InstanceID",), _under_way, lambda p: job_ref(p.job), _COLUMNS, find=_found
+        JOB_CLASS,
+        ("InstanceID",),
+        _all,
+        lambda s: job_ref(s.record.id),
+        _COLUMNS,
+        find=_find(JOB_PREFIX),
+    ),
+    class_row(
+        RESULT_CLASS,
+        ("InstanceID",),
+        _all,
+        lambda s: _result_ref(s.record.id),
+        _RESULT_COLUMNS,
+        find=_find(_RESULT_PREFIX),
     ),
 )
-"""The class of this module."""
+"""The classes of this module."""
+ASSOCIATIONS: Final = (
+    AssociationRow("HA_OwningJobElement", "OwningElement", "OwnedElement", _owned),
+    AssociationRow(
+        "HA_AffectedJobElement",
+        "AffectedElement",
+        "AffectingElement",
+        _affecting,
+        {
+            "ElementEffects": "always 1, Other",
+            "OtherElementEffectsDescriptions": "the verb of the job",
+        },
+    ),
+    AssociationRow("HA_AssociatedJobMethodResult", "Job", "JobParameters", _results),
+)
+"""The associations of this module."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobWriter:
+    """Implements `Writer`: how long a job is kept can be changed, and an old one removed."""
+
+    book: JobBook
+
+    def name(self, given: Given, world: World) -> Ref:
+        """See `Writer`."""
+        refuse(Status.NOT_SUPPORTED, "a job begins with the method that it carries on")
+
+    async def create(self, ref: Ref, given: Given, author: str) -> None:
+        """See `Writer`."""
+        refuse(Status.NOT_SUPPORTED, "a job begins with the method that it carries on")
+
+    async def modify(self, ref: Ref, changes: Given, author: str) -> None:
+        """See `Writer`."""
+        seconds = _seconds(changes.get("TimeBeforeRemoval"))
+        if "TimeBeforeRemoval" not in changes:
+            return
+        if seconds is None or not 0 < seconds <= KEPT_MAX_S:
+            text = f"TimeBeforeRemoval: expected an interval of at most {KEPT_MAX_S // 86400} days"
+            refuse(Status.INVALID_PARAMETER, text)
+        try:
+            if not await self.book.keep(_id(ref), seconds):
+                refuse(Status.NOT_FOUND, "the job is not kept any more")
+        except JobError as fault:
+            refuse(Status.FAILED, str(fault))
+
+    async def delete(self, ref: Ref, author: str) -> None:
+        """See `Writer`."""
+        record = self.book.held().records.get(_id(ref))
+        if record is not None and not record.has_ended:
+            text = "the job is under way: RequestStateChange 4 ends the wait for it"
+            refuse(Status.FAILED, text)
+        try:
+            await self.book.forget(_id(ref))
+        except JobError as fault:
+            refuse(Status.FAILED, str(fault))
+
+
+def _id(ref: Ref) -> str:
+    return str(dict(ref.keys)["InstanceID"]).removeprefix(JOB_PREFIX)
+
+
+def _seconds(value: object) -> int | None:
+    if isinstance(value, str):
+        value = pywbem.CIMDateTime(value)
+    if not isinstance(value, pywbem.CIMDateTime) or not value.is_interval:
+        return None
+    return int(value.timedelta.total_seconds())
+
+
+def jobs_area(book: JobBook) -> Area:
+    """Return what changes jobs; their rows are in the tables."""
+
+    async def change(call: MethodCall) -> MethodResult:
+        state = call.given.get("RequestedState")
+        end = _ENDS.get(state) if isinstance(state, int) else None
+        if end is None:
+            is_known = state in _OTHER_STATES
+            return _returned(Code.NOT_SUPPORTED if is_known else Code.INVALID_PARAMETER)
+        assert call.record is not None, "the method is not static"
+        record = book.held().records[_id(call.record.ref)]
+        shown = _shown(call.world, record)
+        if record.has_ended:
+            return _returned(Code.INVALID_TRANSITION)
+        text = f"{end[1]} by {call.author}; what was asked for stays: {shown.text}"
+        try:
+            is_first = await book.end(record.id, end[0], text, shown.percent)
+        except JobError as fault:
+            refuse(Status.FAILED, str(fault))
+        return _returned(Code.COMPLETED if is_first else Code.INVALID_TRANSITION)
+
+    async def error(call: MethodCall) -> MethodResult:
+        return _errors(call, "Error", is_list=False)
+
+    async def errors(call: MethodCall) -> MethodResult:
+        return _errors(call, "Errors", is_list=True)
+
+    return Area(
+        writers={JOB_CLASS: JobWriter(book)},
+        holders=(book,),
+        methods={
+            (JOB_CLASS, "RequestStateChange"): change,
+            (JOB_CLASS, "GetError"): error,
+            (JOB_CLASS, "GetErrors"): errors,
+        },
+    )
+
+
+def _returned(code: int) -> MethodResult:
+    return MethodResult(pywbem.Uint32(code))
+
+
+def _errors(call: MethodCall, output: str, *, is_list: bool) -> MethodResult:
+    """Return what went wrong; nothing where nothing did."""
+    assert call.record is not None, "the methods are not static"
+    record = _records(call.world).records[_id(call.record.ref)]
+    if record.state != EXCEPTION:
+        return _returned(Code.COMPLETED)
+    found = pywbem.CIMInstance(
+        "CIM_Error",
+        {
+            "ErrorType": pywbem.Uint16(_FAILED),
+            "OwningEntity": "Linux-HA",
+            "MessageID": "LHA-JOB-1",
+            "Message": f"{record.job.verb} {record.job.subject}: {record.text}",
+            "MessageArguments": [record.job.verb, record.job.subject, record.text],
+            "PerceivedSeverity": pywbem.Uint16(_MINOR),
+            "ProbableCause": pywbem.Uint16(0),
+            "CIMStatusCode": pywbem.Uint32(int(Status.FAILED)),
+            "RecommendedActions": ["look at the resource or node with Explain or Why"],
+        },
+    )
+    value: object = [found] if is_list else found
+    return MethodResult(pywbem.Uint32(Code.COMPLETED), ((output, "string", value),))

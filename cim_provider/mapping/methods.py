@@ -29,9 +29,10 @@ from cim_provider.mapping.area import Method, MethodCall
 from cim_provider.mapping.catalog import NAME_CHARS_MAX, Catalog, refuse
 from cim_provider.mapping.codes import Code
 from cim_provider.mapping.given import Place, fitted
+from cim_provider.mapping.job_book import JobBook
 from cim_provider.mapping.node import NODE_CLASS
 from cim_provider.mapping.paths import locate
-from cim_provider.mapping.verbs import MESSAGE, Asked, Denial, Meaning, Verb, carry_out
+from cim_provider.mapping.verbs import MESSAGE, Asked, Denial, Meaning, Means, Verb, carry_out
 from cim_provider.mapping.world import CLUSTER_CLASS, World
 from cim_provider.schema import ClassInfo, NamespaceSchema
 from cim_provider.wbem.errors import Status
@@ -69,6 +70,7 @@ async def invoke(
     engine: ClusterEngine,
     user: str,
     methods: Mapping[tuple[str, str], Method],
+    jobs: JobBook,
 ) -> MethodResult:
     """Carry out a method call on behalf of a user; `methods` are those of the areas.
 
@@ -99,14 +101,14 @@ async def invoke(
     verb = _found(VERBS, info, method.name)
     asked_of = Asked(record, given, world)
     if verb is not None:
-        has_words = MESSAGE in method.parameters
         meaning = verb(asked_of)
     elif method.name == "RequestStateChange" and info.name.startswith("HA_"):
-        has_words = False
         meaning = _change(asked_of, info)
     else:
         refuse(Status.METHOD_NOT_AVAILABLE, f"{info.name}.{method.name} does nothing here")
-    return await carry_out(meaning, engine, user, namespace.name, has_words=has_words)
+    has_words = MESSAGE in method.parameters
+    means = Means(engine, jobs, user, namespace.name, f"{info.name}.{method.name}", has_words)
+    return await carry_out(meaning, means)
 
 
 def _change(asked: Asked, info: ClassInfo) -> Meaning:

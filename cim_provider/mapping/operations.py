@@ -13,6 +13,8 @@ from cim_provider.engine import ClusterEngine
 from cim_provider.mapping import changes, classes, instances, reading
 from cim_provider.mapping.area import Area
 from cim_provider.mapping.catalog import Catalog, refuse
+from cim_provider.mapping.job_book import JobBook, MemoryShelf
+from cim_provider.mapping.jobs import jobs_area
 from cim_provider.mapping.methods import invoke
 from cim_provider.mapping.pulls import Pulls
 from cim_provider.mapping.tables import AREAS, ASSOCIATIONS, ROWS
@@ -34,6 +36,7 @@ class Mapping:
         areas: the parts of the server beside the cluster.
         pulls: the open enumerations; None offers none.
         turn: lets other requests have their turn while one reads a lot.
+        jobs: what is kept of jobs; None: in this server alone.
     """
 
     def __init__(
@@ -44,8 +47,11 @@ class Mapping:
         areas: Iterable[Area] = (),
         pulls: Pulls | None = None,
         turn: Turn = no_turn,
+        jobs: JobBook | None = None,
     ) -> None:
-        areas = (*AREAS, *areas)
+        # Without a clock and a shelf they have no times, and end with this server.
+        self._jobs = jobs or JobBook(MemoryShelf(), lambda: 0)
+        areas = (*AREAS, jobs_area(self._jobs), *areas)
         rows = (*ROWS, *(row for area in areas for row in area.rows))
         links = (*ASSOCIATIONS, *(row for area in areas for row in area.associations))
         writers = {name: each for area in areas for name, each in area.writers.items()}
@@ -71,7 +77,9 @@ class Mapping:
             self._pulls.expire()
         world = await self.world()
         if isinstance(operation, operations.InvokeMethod):
-            return await invoke(self._catalog, operation, world, self._engine, user, self._methods)
+            return await invoke(
+                self._catalog, operation, world, self._engine, user, self._methods, self._jobs
+            )
         if isinstance(operation, operations.WRITES):
             return await self._write(operation, world, user)
         if isinstance(operation, operations.PULLS):

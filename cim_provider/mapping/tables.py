@@ -59,6 +59,7 @@ ASSOCIATIONS: Final[tuple[AssociationRow, ...]] = (
     *interop.ASSOCIATIONS,
     *profiles.ASSOCIATIONS,
     *control_service.ASSOCIATIONS,
+    *jobs.ASSOCIATIONS,
     *statistics.ASSOCIATIONS,
     *figures.ASSOCIATIONS,
 )

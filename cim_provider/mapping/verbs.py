@@ -19,9 +19,10 @@ from cim_provider.commands import Question
 from cim_provider.engine import ClusterEngine, Command, Done, Pending, Refused
 from cim_provider.mapping.catalog import refuse
 from cim_provider.mapping.codes import CODES, STATUSES, Code, code_of
-from cim_provider.mapping.jobs import Job, job_ref
+from cim_provider.mapping.job_book import JobBook, JobError
+from cim_provider.mapping.job_records import Job
 from cim_provider.mapping.paths import cim_path
-from cim_provider.mapping.rows import Record
+from cim_provider.mapping.rows import Record, Ref
 from cim_provider.mapping.world import World
 from cim_provider.wbem.errors import Status
 from cim_provider.wbem.operations import MethodResult
@@ -55,13 +56,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Commands in order; the next one is given when the effect of the last has been seen."""
+    """Commands in order."""
 
     commands: tuple[Command, ...]
     job: Job | None = None
     """What may be left of them; None: they are done once they are written down."""
     output: str = ""
     """The output parameter that has what was done, in words."""
+    is_in_steps: bool = False
+    """The next command makes no sense before the effect of the last one was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +105,41 @@ class Returned:
 Meaning: TypeAlias = Plan | Query | Denial | Together | Returned
 Verb: TypeAlias = Callable[[Asked], Meaning]
 MESSAGE: Final = "Message"
+JOB_CLASS: Final = "HA_ConcreteJob"
+PATIENCE_S: Final = 2.0
+"""So long a client waits for an effect before it gets a job."""
+JOB_PREFIX: Final = "LinuxHA:job:"
 
 
-async def carry_out(
-    meaning: Meaning, engine: ClusterEngine, author: str, namespace: str, *, has_words: bool
-) -> MethodResult:
+@dataclass(frozen=True, slots=True)
+class Means:
+    """With what methods are carried out, and for whom."""
+
+    engine: ClusterEngine
+    jobs: JobBook
+    author: str
+    namespace: str
+    method: str
+    has_words: bool
+    """The method has the output parameter `Message`."""
+
+
+async def carry_out(meaning: Meaning, means: Means) -> MethodResult:
     """Do what a call means and return what it returns.
-
-    `has_words`: the method has the output parameter `Message`.
 
     Raises: CIMError: a refusal that neither code nor words can tell.
     """
     match meaning:
         case Denial(code=code, text=text):
-            return result(code, text if has_words else "")
+            return result(code, text if means.has_words else "")
         case Query():
-            return _answer(meaning, await engine.ask(meaning.question))
+            return _answer(meaning, await means.engine.ask(meaning.question))
         case Returned(code=number):
             return result(number)
         case Together():
-            return await _all(meaning, engine, author)
+            return await _all(meaning, means.engine, means.author)
         case Plan():
-            return await _submit(meaning, engine, author, namespace, has_words)
+            return await _submit(meaning, means)
 
 
 def result(code: int, text: str = "", *outputs: Output) -> MethodResult:
@@ -143,30 +159,36 @@ def _answer(query: Query, answer: object) -> MethodResult:
     return result(Code.COMPLETED, str(getattr(answer, "refusal", "")), *outputs)
 
 
-async def _submit(
-    plan: Plan, engine: ClusterEngine, author: str, namespace: str, has_words: bool
-) -> MethodResult:
-    text = ""
+async def _submit(plan: Plan, means: Means) -> MethodResult:
+    text, has_words, outcome = "", means.has_words, None
+    within_s = PATIENCE_S if plan.job is not None else None
     for number, command in enumerate(plan.commands, 1):
-        outcome = await engine.submit(command, author)
+        outcome = await means.engine.submit(command, means.author, within_s)
         match outcome:
             case Done(text=text):
                 continue
             case Refused():
                 before = f"{number - 1} of {len(plan.commands)} done; " if number > 1 else ""
                 return _refused(outcome, before, has_words)
+            case Pending(text=text) if number < len(plan.commands) and plan.is_in_steps:
+                return result(Code.NOT_IN_TIME, text if has_words else "")
             case Pending(text=text):
-                if plan.job is None and number == len(plan.commands):
-                    # A wish that is written down is done, though a node may not follow it yet.
-                    return result(Code.COMPLETED, text if has_words else "")
-                if plan.job is None:
-                    return result(Code.NOT_IN_TIME, text if has_words else "")
-                path = cim_path(job_ref(plan.job), namespace)
-                job = ("Job", "reference", path)
-                return result(Code.JOB_STARTED, text if has_words else "", job)
+                continue
     if plan.output and text:
         return result(Code.COMPLETED, "", (plan.output, "string", text))
+    if plan.job is not None and text and isinstance(outcome, Pending):
+        return await _left_to_job(plan.job, text, means)
     return result(Code.COMPLETED, text if has_words else "")
+
+
+async def _left_to_job(job: Job, text: str, means: Means) -> MethodResult:
+    try:
+        name = await means.jobs.begin(job, means.author, means.method)
+    except JobError as fault:
+        refuse(Status.FAILED, f"{text}; no job can be kept of it: {fault}")
+    ref = Ref(JOB_CLASS, (("InstanceID", f"{JOB_PREFIX}{name}"),))
+    path = ("Job", "reference", cim_path(ref, means.namespace))
+    return result(Code.JOB_STARTED, text if means.has_words else "", path)
 
 
 async def _all(together: Together, engine: ClusterEngine, author: str) -> MethodResult:

@@ -32,6 +32,8 @@ from cim_provider.indications.service import Indications
 from cim_provider.mapping.counters import Statistics
 from cim_provider.mapping.figures_held import Figures
 from cim_provider.mapping.figures_statistics import figures_area
+from cim_provider.mapping.job_book import JobBook
+from cim_provider.mapping.job_keeper import JobKeeper
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.pulls import Pulls
 from cim_provider.mapping.statistics import statistics_area
@@ -82,6 +84,7 @@ def make_performer(
     indications: Indications | None = None,
     *,
     has_slp: bool = False,
+    jobs: JobBook | None = None,
     figures: Figures | None = None,
 ) -> Mapping:
     """Return what carries out the operations on this engine. Raises SchemaError."""
@@ -93,7 +96,7 @@ def make_performer(
     if figures is not None:
         areas.append(figures_area(figures, wall_ms))
     pulls = Pulls(time.monotonic, partial(token_urlsafe, CONTEXT_BYTES))
-    return Mapping(schema, engine, identity, areas, pulls, Turns())
+    return Mapping(schema, engine, identity, areas, pulls, Turns(), jobs)
 
 
 def identity_of(host: str, *, has_slp: bool = False) -> ServerIdentity:
@@ -219,19 +222,30 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
         )
         has_slp = service.slp is not None
         performer = make_performer(
-            engine, host, service.statistics, indications, has_slp=has_slp, figures=figures
+            engine,
+            host,
+            service.statistics,
+            indications,
+            has_slp=has_slp,
+            jobs=(jobs := JobBook(shelf, wall_ms)),
+            figures=figures,
         )
         urls = service.urls()
         record(layout.state_file, {**urls, "pid": os.getpid()})
         sys.stderr.write(f"READY {' '.join(urls.values())}\n")
         sys.stderr.flush()
         _tell_service_manager("READY=1")
-        telling = asyncio.create_task(indications.run(performer, engine, host), name="tell")
+        keeper = JobKeeper(jobs, performer.world, time.monotonic)
+        beside = [
+            asyncio.create_task(indications.run(performer, engine, host), name="tell"),
+            asyncio.create_task(keeper.run(engine), name="keep jobs"),
+        ]
         try:
             await service.run(performer, host, stopping)
         finally:
-            telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             _tell_service_manager("STOPPING=1")
             with suppress(OSError):  # as it was written, or not
                 layout.state_file.unlink(missing_ok=True)

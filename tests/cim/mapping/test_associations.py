@@ -31,7 +31,9 @@ from tests.cim.mapping.views import (
 PROFILE = path(
     "HA_RegisteredProfile", "interop", InstanceID="LinuxHA:profile:Linux-HA:HA_Cluster:1.0.0"
 )
-NODE_CAPABILITIES = path("HA_EnabledLogicalElementCapabilities", InstanceID="LinuxHA:cap:node-local")
+NODE_CAPABILITIES = path(
+    "HA_EnabledLogicalElementCapabilities", InstanceID="LinuxHA:cap:node-local"
+)
 
 
 @pytest.fixture

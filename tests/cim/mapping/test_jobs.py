@@ -1,28 +1,59 @@
-"""Jobs: what has become of a state change, worked out of what is wanted and what is."""
+"""Jobs: what is kept of them, how far they are, how they end, what a client may do with them."""
 
+# pywbem has no annotations: its calls would be untyped.
+# mypy: allow-untyped-calls
+
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import pywbem
 
-from cim_provider.engine import ClusterView, EngineState, InstanceView
-from cim_provider.mapping.jobs import Job, job_of
+from cim_provider.engine import ClusterView, EngineState, InstanceView, Pending
+from cim_provider.mapping.job_book import JobBook, JobError, MemoryShelf
+from cim_provider.mapping.job_keeper import SURE_S, JobKeeper
+from cim_provider.mapping.job_progress import progress
+from cim_provider.mapping.job_records import (
+    COMPLETED,
+    EXCEPTION,
+    JOBS_MAX,
+    KEPT_S,
+    RUNNING,
+    TERMINATED,
+    Job,
+    JobRecord,
+    parse,
+    render,
+)
+from cim_provider.mapping.operations import Mapping
+from cim_provider.mapping.world import World
 from cim_provider.wbem.operations import (
-    EnumerateInstanceNames,
+    Answer,
+    AssociatorNames,
+    DeleteInstance,
     EnumerateInstances,
+    Filters,
     GetInstance,
     Instances,
+    InvokeMethod,
+    MethodResult,
+    ModifyInstance,
+    Operation,
     Paths,
 )
-from tests.cim.mapping.views import MODEL, WALL_MS, Provider, cluster, node, path, primitive
-
-
-def read(view: ClusterView, job: str) -> pywbem.CIMInstance:
-    answer = Provider(view).ask(
-        GetInstance(MODEL, path("HA_ConcreteJob", InstanceID=f"LinuxHA:job:{job}"))
-    )
-    assert isinstance(answer, Instances)
-    return answer.items[0]
+from tests.cim.mapping.views import (
+    IDENTITY,
+    MODEL,
+    WALL_MS,
+    Provider,
+    cluster,
+    node_path,
+    path,
+    primitive,
+    resource_path,
+    schema,
+)
 
 
 def with_db(state: str, target: str, pending: int = 0, nodes: tuple[str, ...] = ()) -> ClusterView:
@@ -30,155 +61,326 @@ def with_db(state: str, target: str, pending: int = 0, nodes: tuple[str, ...] = 
     return cluster(primitives=(db,), groups=(), pending_actions=pending)
 
 
+def state_of(view: ClusterView, job: Job) -> int:
+    return progress(World(view, IDENTITY), job).state
+
+
 @pytest.mark.parametrize(
-    ("job", "view", "state"),
+    ("verb", "view", "state"),
     [
-        ("start:db", with_db("started", "started", nodes=("n2",)), 7),
-        ("start:db", with_db("starting", "started", 1), 4),
-        ("start:db", with_db("stopped", "started"), 4),
-        ("start:db", with_db("failed", "started"), 10),
-        ("start:db", with_db("failed", "started", 1), 4),
-        ("start:db", with_db("blocked", "started"), 10),
-        ("start:db", with_db("stopped", "stopped"), 8),
-        ("start:db", with_db("unknown", "started"), 4),
-        ("stop:db", with_db("stopped", "stopped"), 7),
-        ("stop:db", with_db("stopping", "stopped", 1, ("n2",)), 4),
-        ("stop:db", with_db("blocked", "stopped", nodes=("n2",)), 10),
-        ("stop:db", with_db("started", "started", nodes=("n2",)), 8),
-        ("stop:db", with_db("started", "", nodes=("n2",)), 4),
+        ("start", with_db("started", "started", nodes=("n2",)), COMPLETED),
+        ("start", with_db("starting", "started", 1), RUNNING),
+        ("start", with_db("failed", "started"), EXCEPTION),
+        ("start", with_db("failed", "started", 1), RUNNING),
+        ("start", with_db("blocked", "started"), EXCEPTION),
+        ("start", with_db("stopped", "stopped"), TERMINATED),
+        ("start", with_db("unknown", "started"), RUNNING),
+        ("stop", with_db("stopped", "stopped"), COMPLETED),
+        ("stop", with_db("stopping", "stopped", 1, ("n2",)), RUNNING),
+        ("stop", with_db("blocked", "stopped", nodes=("n2",)), EXCEPTION),
+        ("stop", with_db("started", "started", nodes=("n2",)), TERMINATED),
+        ("stop", with_db("started", "", nodes=("n2",)), RUNNING),
+        ("cleanup", with_db("started", "", nodes=("n2",)), COMPLETED),
+        ("clear", with_db("starting", "", 1), RUNNING),
+        ("apply", with_db("starting", "", 1), RUNNING),
+        ("apply", with_db("failed", ""), EXCEPTION),
+        ("undo", with_db("started", "", nodes=("n2",)), COMPLETED),
+        ("grant", with_db("started", "", nodes=("n2",)), COMPLETED),
     ],
 )
-def test_job_of_a_resource_follows_what_is(job: str, view: ClusterView, state: int) -> None:
-    assert read(view, job)["JobState"] == state
+def test_job_follows_what_is(verb: str, view: ClusterView, state: int) -> None:
+    assert state_of(view, Job(verb, "db")) == state
+
+
+@pytest.mark.parametrize(
+    ("job", "nodes", "state"),
+    [
+        (Job("move", "db", node="n1"), ("n1",), COMPLETED),
+        (Job("move", "db", node="n1"), ("n1", "n2"), EXCEPTION),
+        (Job("move", "db", node="n1"), ("n2",), EXCEPTION),
+        (Job("leave", "db", node="n2"), ("n1",), COMPLETED),
+        (Job("leave", "db", node="n2"), ("n2",), EXCEPTION),
+        (Job("ban", "db", node="n2"), ("n1",), COMPLETED),
+        (Job("ban", "db", node="n2"), ("n2",), EXCEPTION),
+        (Job("promote", "db"), ("n2",), EXCEPTION),
+        (Job("demote", "db"), ("n2",), COMPLETED),
+    ],
+)
+def test_job_of_a_move_follows_where_the_resource_is(
+    job: Job, nodes: tuple[str, ...], state: int
+) -> None:
+    assert state_of(with_db("started", "", nodes=nodes), job) == state
+    assert state_of(with_db("starting", "", 1, nodes=nodes), job) in (RUNNING, COMPLETED)
 
 
 @pytest.mark.parametrize(("since", "state"), [(WALL_MS - 1, 7), (WALL_MS, 4), (WALL_MS + 1, 4)])
 def test_restart_is_done_once_the_resource_was_started_later(since: int, state: int) -> None:
-    assert read(cluster(), f"restart:{since}:db")["JobState"] == state
-    assert read(cluster(), f"restart:{since}:web")["JobState"] == state
-
-
-def test_restart_is_not_done_while_the_old_one_still_runs_or_the_new_one_does_not() -> None:
-    later = (InstanceView("n2", "started", started_wall_ms=WALL_MS + 5),)
-    starting = primitive("db", "n2", state="starting", instances=later)
-    view = cluster(primitives=(starting,), groups=())
-    assert read(view, f"restart:{WALL_MS}:db")["JobState"] == 4
+    assert state_of(cluster(), Job("restart", "db", since)) == state
+    assert state_of(cluster(), Job("restart", "web", since)) == state
 
 
 @pytest.mark.parametrize(
-    ("job", "state", "runs", "expected"),
+    ("verb", "state", "runs", "expected"),
     [
-        ("standby:n2", "standby", False, 7),
-        ("standby:n2", "standby", True, 4),
-        ("standby:n2", "online", True, 8),
-        ("standby:n2", "lost", False, 4),
-        ("online:n2", "online", True, 7),
-        ("online:n2", "maintenance", True, 7),
-        ("online:n2", "standby", False, 8),
-        ("online:n2", "left", False, 4),
+        ("standby", "standby", False, COMPLETED),
+        ("standby", "standby", True, RUNNING),
+        ("standby", "online", True, TERMINATED),
+        ("standby", "lost", False, RUNNING),
+        ("online", "online", True, COMPLETED),
+        ("online", "standby", False, TERMINATED),
+        ("online", "left", False, RUNNING),
+        ("moveall", "online", False, COMPLETED),
+        ("moveall", "online", True, EXCEPTION),
+        ("probe", "online", True, COMPLETED),
+        ("off", "online", True, RUNNING),
     ],
 )
-def test_job_of_a_node_follows_what_is(job: str, state: str, runs: bool, expected: int) -> None:
+def test_job_of_a_node_follows_what_is(verb: str, state: str, runs: bool, expected: int) -> None:
     view = cluster(primitives=(primitive("db", "n2" if runs else ""),), groups=())
     nodes = tuple(replace(n, state=state) if n.name == "n2" else n for n in view.nodes)
-    assert read(replace(view, nodes=nodes), job)["JobState"] == expected
+    assert state_of(replace(view, nodes=nodes), Job(verb, "n2")) == expected
 
 
-def test_job_of_a_group_tells_how_many_members_are_done() -> None:
+def test_node_that_was_cut_off_or_is_back_ends_its_reset() -> None:
+    view = cluster()
+    back = tuple(replace(n, generation=5) for n in view.nodes)
+    off = tuple(replace(n, fenced_by="switch") for n in view.nodes)
+    assert state_of(replace(view, nodes=back), Job("reset", "n2", 4)) == COMPLETED
+    assert state_of(replace(view, nodes=back), Job("off", "n2")) == RUNNING
+    assert state_of(replace(view, nodes=off), Job("off", "n2")) == COMPLETED
+
+
+def test_progress_tells_what_is_done_now_and_how_much_is() -> None:
     half = cluster(
         primitives=(
             primitive("ip", "n1", group="web", position=1),
             primitive("server", group="web", position=2, state="starting", target_role="started"),
         ),
-        pending_actions=1,
+        pending_actions=2,
+        under_way=("start server on n1", "stop other on n2"),
     )
-    job = read(half, "start:web")
-    assert (job["JobState"], job["PercentComplete"]) == (4, 50)
-    assert job["JobStatus"] == "ip is started, server is starting"
-    assert job["Name"] == "start web"
+    found = progress(World(half, IDENTITY), Job("start", "web"))
+    assert (found.state, found.percent, found.text) == (RUNNING, 50, "start server on n1")
 
 
-def test_failed_job_says_what_went_wrong_and_a_finished_one_that_it_is() -> None:
-    failed = read(with_db("failed", "started"), "start:db")
-    assert failed["OperationalStatus"] == [6, 17]
-    assert (failed["ErrorCode"], failed["ErrorDescription"]) == (1, "db is failed")
-    done = read(cluster(), "start:db")
-    assert done["OperationalStatus"] == [17, 2]
-    assert (done["JobStatus"], done["PercentComplete"]) == ("completed", 100)
-    assert (done["ErrorCode"], done["ErrorDescription"]) == (0, None)
+def test_job_of_what_is_gone_is_over() -> None:
+    assert state_of(cluster(), Job("start", "unheard")) == TERMINATED
+    assert state_of(cluster(), Job("standby", "n9")) == TERMINATED
 
 
-def test_job_whose_cluster_cannot_be_asked_still_runs() -> None:
-    job = read(cluster(engine=EngineState.NOT_ANSWERING), "stop:db")
+def test_record_comes_back_from_its_text_and_a_later_versions_fields_do_no_harm() -> None:
+    record = JobRecord("1", Job("move", "db", 7, "n2"), "ann", "M", 5, 6)
+    assert parse(render(record)) == record
+    assert parse(render(record).replace('"author"', '"later":1,"author"')) == record
+    for damaged in ("", "[]", '{"id":1}'):
+        assert parse(damaged) is None
+
+
+# --- kept by all servers --------------------------------------------------------------------
+
+
+class Pair:
+    """Two servers of one cluster, with one shelf and a clock that tests set."""
+
+    def __init__(self, view: ClusterView) -> None:
+        self.now_ms = WALL_MS
+        self.shelf = MemoryShelf()
+        self.first, self.second = self._server(view), self._server(view)
+        self.engine = self.first.engine
+
+    def _server(self, view: ClusterView) -> "Server":
+        return Server(view, JobBook(self.shelf, lambda: self.now_ms), lambda: self.now_ms / 1000)
+
+
+class Server(Provider):
+    """One server and its keeper of jobs."""
+
+    def __init__(self, view: ClusterView, book: JobBook, now_s: Callable[[], float]) -> None:
+        super().__init__(view)
+        self.book = book
+        self.mapping = Mapping(schema(), self.engine, IDENTITY, jobs=book)
+        self.keeper = JobKeeper(book, self.mapping.world, now_s)
+
+    def step(self) -> None:
+        """Let the keeper do what is due."""
+        asyncio.run(self.keeper.step())
+
+    def job(self, name: pywbem.CIMInstanceName) -> pywbem.CIMInstance:
+        """Read the job."""
+        answer = self.ask(GetInstance(MODEL, name))
+        assert isinstance(answer, Instances)
+        return answer.items[0]
+
+    def call(
+        self, target: pywbem.CIMInstanceName, method: str, **given: object
+    ) -> tuple[int, dict[str, object]]:
+        """Call a method."""
+        answer = self.ask(InvokeMethod(MODEL, target, method, tuple(given.items())), "ann")
+        assert isinstance(answer, MethodResult)
+        outputs = {name: value for name, _, value in answer.outputs}
+        return int(str(answer.value)), outputs
+
+
+@pytest.fixture
+def pair() -> Pair:
+    return Pair(with_db("stopping", "stopped", 1, ("n2",)))
+
+
+def begun(pair: Pair) -> pywbem.CIMInstanceName:
+    pair.engine.answer = Pending("accepted, but db is stopping")
+    code, outputs = pair.first.call(resource_path("db"), "Stop")
+    assert (code, outputs["Message"]) == (4096, "accepted, but db is stopping")
+    name = outputs["Job"]
+    assert isinstance(name, pywbem.CIMInstanceName)
+    return name
+
+
+def test_any_server_answers_for_a_job_and_tells_who_asked_for_it_when(pair: Pair) -> None:
+    name = begun(pair)
+    for server in (pair.first, pair.second):
+        job = server.job(name)
+        assert (job["Name"], job["JobState"], job["Owner"]) == ("stop db", 4, "ann")
+        assert str(job["TimeSubmitted"].datetime.year) == "2023"
+        assert (job["OperationalStatus"], job["TimeBeforeRemoval"].timedelta.seconds) == ([2], 600)
+
+
+def test_end_that_one_server_has_seen_stays_whatever_comes_later(pair: Pair) -> None:
+    name = begun(pair)
+    pair.second.engine.change_primitive("db", state="stopped", nodes=())
+    pair.now_ms += 5000
+    pair.second.step()
+    pair.second.engine.change_primitive("db", state="failed")
+    for server in (pair.first, pair.second):
+        job = server.job(name)
+        assert (job["JobState"], job["PercentComplete"], job["JobStatus"]) == (7, 100, "completed")
+        assert job["ElapsedTime"].timedelta.seconds == 5
+    assert pair.first.call(name, "GetError") == (0, {})
+
+
+def test_job_that_came_to_rest_short_of_its_goal_fails_once_that_is_sure(pair: Pair) -> None:
+    name = begun(pair)
+    pair.first.engine.change_primitive("db", state="blocked", why="its stop failed")
+    pair.first.engine.become(pending_actions=0)
+    pair.first.step()
+    assert pair.second.job(name)["JobState"] == 4
+    pair.now_ms += round(SURE_S * 1000)
+    pair.first.step()
+    job = pair.second.job(name)
+    assert (job["JobState"], job["OperationalStatus"], job["ErrorCode"]) == (10, [6, 17], 1)
+    assert job["ErrorDescription"] == "db is blocked on n2: its stop failed"
+    code, outputs = pair.second.call(name, "GetError")
+    error = outputs["Error"]
+    assert isinstance(error, pywbem.CIMInstance)
+    assert (code, error.classname, error["CIMStatusCode"]) == (0, "CIM_Error", 1)
+    assert error["Message"] == "stop db: db is blocked on n2: its stop failed"
+    assert len(pair.second.call(name, "GetErrors")[1]["Errors"]) == 1  # type: ignore[arg-type]  # a list
+
+
+def test_job_that_takes_too_long_fails_and_says_what_it_waited_for(pair: Pair) -> None:
+    name = begun(pair)
+    pair.now_ms += 600_000
+    pair.first.step()
+    assert pair.first.job(name)["JobStatus"] == "not done within 600 s: db is stopping on n2"
+    assert pair.first.job(name)["JobState"] == 10
+
+
+def test_job_waits_while_its_cluster_cannot_be_asked(pair: Pair) -> None:
+    name = begun(pair)
+    pair.first.engine.become(engine=EngineState.NOT_ANSWERING)
+    pair.first.step()
+    job = pair.first.job(name)
     assert (job["JobState"], job["OperationalStatus"]) == (4, [13])
     assert job["JobStatus"] == "the cluster service does not answer"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("start:unheard", "standby:n9", "online:n9", "stop:", "start", "", "reboot:db"),
-        *("restart:db", "restart::db", "restart:-1:db", "restart:1:", "restart:x:db"),
-        "restart:1:unheard",
-        "restart:" + "9" * 400 + ":db",
-    ],
-)
-def test_name_of_no_job_is_not_found(name: str) -> None:
-    asked = GetInstance(MODEL, path("HA_ConcreteJob", InstanceID=f"LinuxHA:job:{name}"))
-    assert Provider().refused(asked) == 6
-    other = GetInstance(MODEL, path("HA_ConcreteJob", InstanceID=f"Other:job:{name}"))
-    assert Provider().refused(other) == 6
-
-
-@pytest.mark.parametrize(
-    "job",
-    [
-        Job("start", "a:b:c"),
-        Job("restart", "a:b", 5),
-        Job("standby", "n1"),
-        Job("stop", "x"),
-        Job("off", "n1"),
-        Job("reset", "n1", 3),
-    ],
-)
-def test_name_of_a_job_is_read_back(job: Job) -> None:
-    assert job_of(job.id) == job
-
-
-def test_enumeration_shows_what_is_under_way() -> None:
-    def under_way(view: ClusterView) -> list[str]:
-        provider = Provider(view)
-        answer = provider.ask(EnumerateInstanceNames(MODEL, "CIM_ConcreteJob"))
-        assert isinstance(answer, Paths)
-        full = provider.ask(EnumerateInstances(MODEL, "CIM_ConcreteJob"))
-        assert isinstance(full, Instances)
-        assert [each.path for each in full.items] == list(answer.items)
-        return [str(each.keybindings["InstanceID"]) for each in answer.items]
-
-    assert under_way(cluster()) == []
-    assert under_way(with_db("starting", "started")) == ["LinuxHA:job:start:db"]
-    assert under_way(with_db("stopping", "stopped", 1, ("n2",))) == ["LinuxHA:job:stop:db"]
-    assert under_way(with_db("failed", "started")) == []
-    view = cluster()
-    draining = replace(
-        view, nodes=(view.nodes[0], replace(view.nodes[1], state="standby"), *view.nodes[2:])
-    )
-    assert under_way(draining) == ["LinuxHA:job:standby:n2"]
-    assert under_way(replace(draining, engine=EngineState.STOPPED)) == []
-
-
-@pytest.mark.parametrize(
-    ("job", "changes", "expected"),
-    [
-        ("off:n2", {}, 4),
-        ("off:n2", {"state": "lost", "fenced_by": "switch"}, 7),
-        ("reset:3:n2", {}, 4),
-        ("reset:3:n2", {"state": "lost", "fenced_by": "switch"}, 7),
-        ("reset:3:n2", {"generation": 4}, 7),
-    ],
-)
-def test_job_of_cutting_a_node_off_follows_what_is(
-    job: str, changes: dict[str, object], expected: int
+@pytest.mark.parametrize(("state", "job_state", "word"), [(4, 8, "terminated"), (5, 9, "killed")])
+def test_wait_for_a_job_can_be_ended_once(
+    pair: Pair, state: int, job_state: int, word: str
 ) -> None:
-    nodes = (node("n1"), node("n2", **changes))
-    assert read(cluster(nodes=nodes), job)["JobState"] == expected
+    name = begun(pair)
+    assert pair.second.call(name, "RequestStateChange", RequestedState=pywbem.Uint16(state))[0] == 0
+    job = pair.first.job(name)
+    assert (job["JobState"], job["OperationalStatus"]) == (job_state, [14])
+    assert str(job["JobStatus"]).startswith(f"{word} by ann")
+    again = pair.first.call(name, "RequestStateChange", RequestedState=pywbem.Uint16(state))
+    assert again[0] == 4097
+    for other, code in ((2, 1), (3, 1), (6, 1), (9, 5)):
+        given = pywbem.Uint16(other)
+        assert pair.first.call(name, "RequestStateChange", RequestedState=given)[0] == code
+
+
+def test_job_is_removed_by_hand_once_it_has_ended_or_when_its_time_is_up(pair: Pair) -> None:
+    name = begun(pair)
+    assert pair.first.refused(DeleteInstance(MODEL, name)) == 1
+    pair.first.call(name, "RequestStateChange", RequestedState=pywbem.Uint16(4))
+    pair.first.ask(DeleteInstance(MODEL, name))
+    assert pair.second.refused(GetInstance(MODEL, name)) == 6
+    other = begun(pair)
+    pair.first.call(other, "RequestStateChange", RequestedState=pywbem.Uint16(4))
+    pair.now_ms += KEPT_S * 1000 - 1
+    pair.first.step()
+    assert pair.first.job(other)["JobState"] == 8
+    pair.now_ms += 1
+    pair.second.step()
+    assert pair.first.refused(GetInstance(MODEL, other)) == 6
+
+
+def test_time_that_a_job_is_kept_can_be_changed_within_bounds(pair: Pair) -> None:
+    name = begun(pair)
+
+    def change(interval: str) -> Operation:
+        value = pywbem.CIMDateTime(interval)
+        changed = pywbem.CIMInstance("HA_ConcreteJob", {"TimeBeforeRemoval": value}, path=name)
+        return ModifyInstance(MODEL, changed, ("TimeBeforeRemoval",))
+
+    pair.first.ask(change("00000000010000.000000:000"))
+    assert pair.second.job(name)["TimeBeforeRemoval"].timedelta.seconds == 3600
+    assert pair.first.refused(change("00000008000000.000000:000")) == 4
+
+
+def test_job_leads_to_its_owner_to_what_it_changes_and_to_its_result(pair: Pair) -> None:
+    name = begun(pair)
+
+    def ends(assoc: str) -> Answer:
+        return pair.second.ask(AssociatorNames(MODEL, name, Filters(assoc_class=assoc)))
+
+    expected = {
+        "CIM_OwningJobElement": "HA_ClusterControlService",
+        "CIM_AffectedJobElement": "HA_PrimitiveResource",
+        "CIM_AssociatedJobMethodResult": "HA_MethodResult",
+    }
+    for assoc, class_name in expected.items():
+        answer = ends(assoc)
+        assert isinstance(answer, Paths)
+        assert [each.classname for each in answer.items] == [class_name]
+    results = pair.first.ask(EnumerateInstances(MODEL, "CIM_MethodResult"))
+    assert isinstance(results, Instances)
+    assert str(results.items[0]["Description"]).startswith("HA_PrimitiveResource.Stop: ")
+
+
+def test_no_more_than_so_many_jobs_are_kept_and_the_oldest_that_ended_makes_room() -> None:
+    async def claim() -> None:
+        book = JobBook(MemoryShelf(), lambda: WALL_MS)
+        names = [await book.begin(Job("stop", "db"), "ann", "M") for _ in range(JOBS_MAX)]
+        with pytest.raises(JobError, match="100 jobs are under way"):
+            await book.begin(Job("stop", "db"), "ann", "M")
+        assert await book.end(names[3], COMPLETED, "completed", 100)
+        assert not await book.end(names[3], EXCEPTION, "late", 0)
+        await book.begin(Job("stop", "db"), "ann", "M")
+        assert (len(book.held().records), names[3] in book.held().records) == (JOBS_MAX, False)
+
+    asyncio.run(claim())
+
+
+def test_unknown_names_are_no_jobs() -> None:
+    for name in ("LinuxHA:job:1", "LinuxHA:jobresult:1", "x", "stop:db"):
+        for kind in ("HA_ConcreteJob", "HA_MethodResult"):
+            assert Provider().refused(GetInstance(MODEL, path(kind, InstanceID=name))) == 6
+
+
+def test_restart_of_what_was_started_again_elsewhere_is_done() -> None:
+    later = (InstanceView("n2", "started", started_wall_ms=WALL_MS + 5),)
+    up = primitive("db", "n2", instances=later)
+    view = cluster(primitives=(up,), groups=())
+    assert state_of(view, Job("restart", "db", WALL_MS)) == COMPLETED
+    assert node_path("n2")["Name"] == "n2"

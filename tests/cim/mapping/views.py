@@ -23,14 +23,15 @@ from cim_provider.engine import (
 from cim_provider.engines.memory import MemoryEngine
 from cim_provider.mapping.counters import NAME, Statistics
 from cim_provider.mapping.figures_held import NAME as FIGURES
+from cim_provider.mapping.job_records import EXCEPTION, HOLDER as JOBS, Job, JobRecord, Jobs, table
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.world import ServerIdentity, World
 from cim_provider.schema import Schema, load_schema
 from cim_provider.server.service import schema_texts
 from cim_provider.views.redundancy import MayRun, Redundancy, StartsAfter
 from cim_provider.wbem.operations import Answer, Operation
-from tests.cim.mapping.figured import figures
 from tests.cim.mapping.facts import beyond, facts
+from tests.cim.mapping.figured import figures
 from tests.cim.mapping.settings import settings, settings_of_clones
 
 MODEL = "root/cimv2"
@@ -113,11 +114,11 @@ def cluster(**changes: object) -> ClusterView:
         ),
         groups=(GroupView("web", ("ip", "server"), target_role="started", description="the shop"),),
         links=("ring0: n1 10.0.0.1 port 6940, n2 10.0.0.2 port 6940",),
-        settings=settings(),
         redundancy=Redundancy(
             may_run=(MayRun("server", ("n1", "n2")),), orders=(StartsAfter("db", "server"),)
         ),
         facts=facts(),
+        settings=settings(),
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # fields by their names
 
@@ -269,7 +270,25 @@ def all_views() -> Iterator[tuple[str, ClusterView]]:
 def worlds() -> Iterator[tuple[str, World]]:
     """Yield all views as worlds."""
     for name, view in all_views():
-        yield name, World(view, IDENTITY, {NAME: counted(), FIGURES: figures()})
+        yield name, World(view, IDENTITY, {NAME: counted(), FIGURES: figures(), JOBS: jobs()})
+
+
+def jobs() -> Jobs:
+    """Return one job of each kind of subject, and one that has failed."""
+    wanted = [
+        Job("stop", "db"),
+        Job("move", "web", node="n2"),
+        Job("standby", "n1"),
+        Job("apply", "LinuxHACluster"),
+        Job("grant", "west"),
+        Job("start", "gone"),
+    ]
+    records = [
+        JobRecord(f"{number}", job, "ann", "HA.Method", WALL_MS + number, WALL_MS + number)
+        for number, job in enumerate(wanted)
+    ]
+    failed = replace(records[0], id="failed").ended(EXCEPTION, "db is failed", 50, WALL_MS + 99)
+    return table([*records, failed])
 
 
 def counted() -> Statistics:

@@ -1,0 +1,191 @@
+"""How far a job is: worked out of what was asked and what is.
+
+Owns: for each verb when its effect is seen, and when nothing will bring it about
+any more. Pure.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from cim_provider.engine import NodeView, PrimitiveView
+from cim_provider.mapping.job_records import COMPLETED, EXCEPTION, RUNNING, TERMINATED, Job
+from cim_provider.mapping.states import outside
+from cim_provider.mapping.world import REACHED, World
+
+ON_NODES: Final = ("standby", "online", "off", "reset", "probe", "moveall")
+ON_TICKETS: Final = ("grant", "revoke", "activate", "ticket-standby")
+ON_CLUSTER: Final = ("apply", "undo")
+RESTING: Final = ("started", "stopped", "failed", "blocked")
+TOLD_MAX: Final = 3
+"""So many actions or resources one sentence names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is: `state` as JobState has it, in percent, and what is, in words."""
+
+    state: int
+    percent: int
+    text: str
+
+
+def progress(world: World, job: Job) -> Progress:
+    """Return how far a job is, as this view shows it."""
+    away = outside(world)
+    if away is not None:
+        return Progress(RUNNING, 0, away.text)
+    if job.verb in ON_NODES:
+        return _of_node(world, job)
+    if job.verb in (*ON_CLUSTER, *ON_TICKETS):
+        return _of_all(world)
+    return _of_resource(world, job)
+
+
+def started_ms(world: World, resource: str) -> int:
+    """Return when the last of a resource's active primitives was started, as far as is known."""
+    return max(
+        (
+            instance.started_wall_ms
+            for member in members(world, resource)
+            for instance in member.instances
+            if instance.node in member.nodes
+        ),
+        default=0,
+    )
+
+
+def members(world: World, resource: str) -> tuple[PrimitiveView, ...]:
+    """Return the primitives of a primitive, group or clone."""
+    clone = world.clones.get(resource)
+    if clone is not None:
+        return world.copied(clone)
+    group = world.groups.get(resource)
+    if group is not None:
+        return world.members(group)
+    return (world.primitives[resource],) if resource in world.primitives else ()
+
+
+def _target(world: World, resource: str) -> str:
+    view = (
+        world.clones.get(resource) or world.groups.get(resource) or world.primitives.get(resource)
+    )
+    return view.target_role if view is not None else ""
+
+
+def _of_resource(world: World, job: Job) -> Progress:
+    found = members(world, job.subject)
+    if not found:
+        return Progress(TERMINATED, 0, f"{job.subject} is not in the configuration any more")
+    done = [_is_done(job, each) for each in found]
+    percent = 100 * sum(done) // len(done)
+    if all(done):
+        return Progress(COMPLETED, 100, "completed")
+    where = ", ".join(_where(each) for each in found)
+    goal = {"stop": "stopped", "start": "started", "restart": "started"}.get(job.verb)
+    if goal and _target(world, job.subject) not in ("", goal, *_BOTH.get(goal, ())):
+        return Progress(TERMINATED, percent, f"something else was asked for since: {where}")
+    is_over = not world.view.pending_actions and all(each.state in RESTING for each in found)
+    is_bad = any(each.state in ("failed", "blocked") for each in found)
+    if is_over and (is_bad or goal is None):
+        reasons = [each.why for each in found if each.why and not _is_done(job, each)]
+        return Progress(EXCEPTION, percent, f"{where}: {reasons[0]}" if reasons else where)
+    return Progress(RUNNING, percent, _doing(world, {each.id for each in found}) or where)
+
+
+_BOTH: Final = {"started": ("promoted", "unpromoted")}
+
+
+def _is_done(job: Job, member: PrimitiveView) -> bool:
+    """Return whether the job is done with one primitive."""
+    is_up = member.state == "started"
+    match job.verb:
+        case "stop":
+            return member.state == "stopped"
+        case "start":
+            return is_up
+        case "restart":
+            return is_up and any(each.started_wall_ms > job.since for each in member.instances)
+        case "move":
+            return (
+                is_up
+                and job.node in member.nodes
+                and (bool(member.clone) or len(member.nodes) == 1)
+            )
+        case "leave":
+            return is_up and job.node not in member.nodes
+        case "ban":
+            return job.node not in member.nodes and member.state in ("started", "stopped")
+        case "promote":
+            return is_up and bool(member.promoted)
+        case "demote":
+            return is_up and not member.promoted
+        case "cleanup":
+            here = [each for each in member.instances if job.node in ("", each.node)]
+            is_clean = not any(each.fail_count for each in here)
+            return is_clean and member.state in ("started", "stopped")
+        case _:
+            return member.state in ("started", "stopped")
+
+
+def _of_node(world: World, job: Job) -> Progress:
+    node = world.nodes.get(job.subject)
+    if node is None:
+        return Progress(TERMINATED, 0, f"{job.subject} is no node of the cluster any more")
+    running = world.active.get(node.name, ())
+    text = ", ".join((f"{node.name} is {node.state}", *(f"runs {each}" for each in running)))
+    state, percent = _node_state(world, job, node, running)
+    if state == COMPLETED:
+        return Progress(state, 100, "completed")
+    return Progress(state, percent, _doing(world, set(running), node.name) or text)
+
+
+def _node_state(
+    world: World, job: Job, node: NodeView, running: tuple[str, ...]
+) -> tuple[int, int]:
+    is_standby, is_resting = node.state == "standby", not world.view.pending_actions
+    match job.verb:
+        case "off" | "reset":
+            is_back = job.verb == "reset" and node.generation > job.since
+            return (COMPLETED, 100) if node.fenced_by or is_back else (RUNNING, 0)
+        case "probe":
+            return (COMPLETED, 100) if is_resting else (RUNNING, 0)
+        case "moveall":
+            return (COMPLETED, 100) if not running else (EXCEPTION if is_resting else RUNNING, 0)
+        case "standby" if is_standby:
+            return (RUNNING, 50) if running else (COMPLETED, 100)
+        case "standby":
+            return (TERMINATED, 0) if node.state in REACHED else (RUNNING, 0)
+        case _:
+            if is_standby:
+                return TERMINATED, 0
+            return (COMPLETED, 100) if node.state in REACHED else (RUNNING, 0)
+
+
+def _of_all(world: World) -> Progress:
+    """Return how far all resources are: what was configured is in force, and is carried out."""
+    moving = [each for each in world.view.primitives if each.state not in RESTING]
+    total = len(world.view.primitives)
+    percent = 100 * (total - len(moving)) // total if total else 100
+    if moving or world.view.pending_actions:
+        text = _doing(world, None) or ", ".join(_where(each) for each in moving[:TOLD_MAX])
+        return Progress(RUNNING, min(percent, 99), text or "actions are under way")
+    bad = [each for each in world.view.primitives if each.state in ("failed", "blocked")]
+    if bad:
+        return Progress(EXCEPTION, percent, ", ".join(_where(each) for each in bad[:TOLD_MAX]))
+    return Progress(COMPLETED, 100, "completed")
+
+
+def _where(member: PrimitiveView) -> str:
+    place = f" on {', '.join(member.nodes)}" if member.nodes else ""
+    return f"{member.id} is {member.state}{place}"
+
+
+def _doing(world: World, subjects: set[str] | None, node: str = "") -> str:
+    """Return what is being done about some resources or a node; None: about anything."""
+    found = [
+        action
+        for action in world.view.under_way
+        if subjects is None or subjects & set(action.split()) or (node and node in action.split())
+    ]
+    more = f", and {len(found) - TOLD_MAX} more" if len(found) > TOLD_MAX else ""
+    return ", ".join(found[:TOLD_MAX]) + more
