@@ -10,7 +10,7 @@ from typing import Final
 from cim_provider.commands import SetTicket
 from cim_provider.mapping.codes import Code
 from cim_provider.mapping.control_resource import MISSING
-from cim_provider.mapping.jobs import Job
+from cim_provider.mapping.job_records import Job
 from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Verb
 
 TICKET_CLASS: Final = "HA_Ticket"
