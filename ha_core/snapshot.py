@@ -94,6 +94,8 @@ class TicketSummary:
     author: str
     reason: str
     resources: tuple[ResourceId, ...]
+    granted_wall_ms: Millis = 0
+    """When it was granted last, whatever came after; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,7 @@ def _tickets(facts: Facts) -> tuple[TicketSummary, ...]:
                 word.author,
                 word.reason,
                 tuple(sorted(users[name])),
+                word.granted_wall_ms,
             )
         )
     return tuple(found)

@@ -306,4 +306,5 @@ def _ticket(item: TicketSummary) -> TicketView:
         author=item.author,
         reason=item.reason,
         resources=item.resources,
+        granted_wall_ms=item.granted_wall_ms,
     )

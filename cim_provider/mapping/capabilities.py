@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cim_provider.engine import NodeView
-from cim_provider.mapping import node, resource
+from cim_provider.mapping import node, resource, settings_tickets
 from cim_provider.mapping.cluster import cluster_ref
 from cim_provider.mapping.control_node import CLUSTER_STATES
 from cim_provider.mapping.rows import (
@@ -45,6 +45,7 @@ _NODES: Final = {
 }
 _RESOURCE: Final = _Kind("resource", resource.STATES)
 _SERVICE: Final = _Kind("service", resource.STATES)
+_TICKET: Final = _Kind("ticket", settings_tickets.STATES)
 
 
 def _ref(kind: _Kind) -> Ref:
@@ -52,7 +53,7 @@ def _ref(kind: _Kind) -> Ref:
 
 
 def _kinds(_: World) -> Iterator[_Kind]:
-    yield from (_CLUSTER, *_NODES.values(), _RESOURCE, _SERVICE)
+    yield from (_CLUSTER, *_NODES.values(), _RESOURCE, _SERVICE, _TICKET)
 
 
 def _pairs(world: World) -> Iterator[Pair]:
@@ -69,6 +70,8 @@ def _pairs(world: World) -> Iterator[Pair]:
         yield Pair(resource.clone_ref(clone), _ref(_RESOURCE))
     for top in tops(world):
         yield Pair(service_ref(top.view.id), _ref(_SERVICE))
+    for ticket in world.view.settings.tickets:
+        yield Pair(settings_tickets.ticket_ref(ticket.name), _ref(_TICKET))
 
 
 _COLUMNS: Final[tuple[Column[_Kind], ...]] = (

@@ -174,6 +174,8 @@ def _moment(wall_ms: int | None) -> str | None:
 
 def _said(item: _Expression) -> str:
     view = item.view
+    if view.kind == "rule":
+        return f"what the parts of {view.id} say"
     parts = (view.attribute or view.kind, view.operation, view.value)
     return " ".join(part for part in parts if part)
 

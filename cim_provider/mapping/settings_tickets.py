@@ -57,12 +57,6 @@ def _live(name: str, source: str, read: Callable[[_Ticket], Value]) -> Column[_T
     return Column(name, source, lambda t: read(t) if t.world.running else None)
 
 
-def _last_granted(ticket: _Ticket) -> str | None:
-    view = ticket.view
-    is_on = view.is_granted and not view.is_standby
-    return cim_datetime(view.changed_wall_ms) if is_on else None
-
-
 _COLUMNS: Final[tuple[Column[_Ticket], ...]] = (
     *(each for each in ENABLED_COLUMNS if each.name != "TimeOfLastStateChange"),
     Column("Name", "name of the ticket", lambda t: t.view.name),
@@ -93,8 +87,10 @@ _COLUMNS: Final[tuple[Column[_Ticket], ...]] = (
         "name of the cluster, if it is granted here",
         lambda t: t.world.view.name if t.view.is_granted else None,
     ),
-    _live(
-        "LastGranted", "when it changed last, if it is granted and not in standby", _last_granted
+    Column(
+        "LastGranted",
+        "when it was granted last",
+        lambda t: cim_datetime(t.view.granted_wall_ms),
     ),
     Column("LastChanged", "when it changed last", lambda t: cim_datetime(t.view.changed_wall_ms)),
     Column("LastChangeAuthor", "who changed it last", lambda t: plain(t.view.author) or None),

@@ -182,6 +182,8 @@ class TicketView:
     reason: str = ""
     resources: tuple[str, ...] = ()
     """What needs it."""
+    granted_wall_ms: int = 0
+    """When it was granted last, whatever came after; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ class TicketWord:
     ticket: Ticket
     author: str = ""
     reason: str = ""
+    granted_wall_ms: Millis = 0
+    """When it was granted last, whatever came after; 0: never, or before that was kept."""
 
 
 class Tickets:
@@ -56,7 +58,8 @@ def change(
     """
     name = wanted.ticket.name
     known = {item.key: item for item in shelf.items}.get(PREFIX + name)
-    before = _word(name, known.text).ticket if known else Ticket(name)
+    word = _word(name, known.text) if known else TicketWord(Ticket(name))
+    before = word.ticket
     if granted and not wanted.reason.strip():
         text = f"ticket {name}: a grant needs a reason: say how you know that no other site has it"
         raise RefusedError("invalid", text)
@@ -68,7 +71,9 @@ def change(
     )
     if (after.granted, after.standby) == (before.granted, before.standby):
         raise RefusedError("invalid", f"ticket {name} {state_of(before)} already")
-    text = _text(TicketWord(after, wanted.author, wanted.reason))
+    is_new = after.granted and not before.granted
+    granted_ms = after.changed_wall_ms if is_new else word.granted_wall_ms
+    text = _text(TicketWord(after, wanted.author, wanted.reason, granted_ms))
     condition = ShelfCondition(PREFIX + name, known.revision if known else 0)
     return ShelfChange((ShelfPut(PREFIX + name, text),), (condition,), request_id)
 
@@ -105,11 +110,15 @@ def state_of(ticket: Ticket) -> str:
 def _text(word: TicketWord) -> str:
     ticket = word.ticket
     value = {"granted": ticket.granted, "standby": ticket.standby, "at": ticket.changed_wall_ms}
-    return json.dumps(value | {"author": word.author, "reason": word.reason})
+    said = {"author": word.author, "reason": word.reason, "granted_at": word.granted_wall_ms}
+    return json.dumps(value | said)
 
 
 def _word(name: str, text: str) -> TicketWord:
     value = json.loads(text)
     at_ms: Millis = int(value.get("at", 0))
     ticket = Ticket(name, bool(value.get("granted")), bool(value.get("standby")), at_ms)
-    return TicketWord(ticket, str(value.get("author", "")), str(value.get("reason", "")))
+    granted_ms = int(value.get("granted_at", 0))
+    return TicketWord(
+        ticket, str(value.get("author", "")), str(value.get("reason", "")), granted_ms
+    )

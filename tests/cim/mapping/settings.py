@@ -18,7 +18,9 @@ from cim_provider.views.settings import (
 WALL_MS = 1_700_000_000_000
 PRIMITIVES = ("cache", "db", "ip", "server")
 TICKETS = (
-    TicketView("shop-sites", True, False, WALL_MS, "ann", "the other site is down", ("db",)),
+    TicketView(
+        "shop-sites", True, False, WALL_MS, "ann", "the other site is down", ("db",), WALL_MS
+    ),
     TicketView("spare", True, True, WALL_MS, "ann", "work on this site"),
     TicketView("unheard", resources=("cache",)),
 )

@@ -25,8 +25,33 @@ def test_granted_ticket_is_read_back_with_author_reason_and_time() -> None:
     assert tickets.words(shelf) == ()
     give(shelf, granted=True)
     assert tickets.words(shelf) == (
-        TicketWord(Ticket("east", True, False, 7), "admin", "west is off"),
+        TicketWord(Ticket("east", True, False, 7), "admin", "west is off", 7),
     )
+
+
+def test_when_a_ticket_was_granted_last_is_kept_through_standby_and_revoking() -> None:
+    shelf, tickets = Shelf(), Tickets()
+
+    def at(wall_ms: int, granted: bool | None, standby: bool | None, index: int) -> int:
+        wanted = TicketWord(Ticket("east", changed_wall_ms=wall_ms), "admin", "west is off")
+        shelf.apply(change(shelf, wanted, granted, standby, f"r{index}"), index)
+        return tickets.words(shelf)[0].granted_wall_ms
+
+    steps = [
+        (7, True, None),
+        (8, None, True),
+        (9, None, False),
+        (10, False, None),
+        (11, True, None),
+    ]
+    assert [at(*step, index) for index, step in enumerate(steps, 1)] == [7, 7, 7, 7, 11]
+
+
+def test_a_ticket_of_an_older_store_is_read_without_that_time() -> None:
+    shelf = Shelf()
+    text = '{"granted": true, "standby": false, "at": 7, "author": "a", "reason": "b"}'
+    shelf.apply(ShelfChange((ShelfPut(f"{PREFIX}east", text),), (), "r1"), 1)
+    assert Tickets().words(shelf) == (TicketWord(Ticket("east", True, False, 7), "a", "b"),)
 
 
 def test_standby_keeps_the_grant_and_revoking_keeps_the_standby() -> None:
