@@ -175,8 +175,16 @@ VERBS: Final[Mapping[tuple[str, str], Verb]] = MappingProxyType({(LOG_CLASS, "Cl
 """What the method of the log means."""
 
 ROWS: Final[tuple[ClassRow, ...]] = (
-    class_row(LOG_CLASS, ("InstanceID",), _logs, lambda _: log_ref(), _LOG_COLUMNS),
-    class_row(ENTRY_CLASS, ("InstanceID",), shown, entry_ref, _ENTRY_COLUMNS, find=_found),
+    class_row(LOG_CLASS, ("InstanceID",), _logs, lambda _: log_ref(), _LOG_COLUMNS, is_quiet=True),
+    class_row(
+        ENTRY_CLASS,
+        ("InstanceID",),
+        shown,
+        entry_ref,
+        _ENTRY_COLUMNS,
+        find=_found,
+        is_quiet=True,
+    ),
 )
 """The classes of this module."""
 ASSOCIATIONS: Final = (

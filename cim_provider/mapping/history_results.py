@@ -9,6 +9,11 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from cim_provider.commands import CleanupResource
+from cim_provider.engine import ClusterEngine, Refused
+from cim_provider.mapping.area import Area
+from cim_provider.mapping.catalog import refuse
+from cim_provider.mapping.codes import STATUSES
 from cim_provider.mapping.resource import primitive_ref
 from cim_provider.mapping.rows import (
     AssociationRow,
@@ -21,7 +26,9 @@ from cim_provider.mapping.rows import (
 )
 from cim_provider.mapping.states import cim_datetime
 from cim_provider.mapping.world import World
+from cim_provider.mapping.writing import Given
 from cim_provider.views.history import ResultView, order_of
+from cim_provider.wbem.errors import Status
 
 RESULT_CLASS: Final = "HA_OperationResult"
 _PREFIX: Final = "LinuxHA:op:"
@@ -86,6 +93,42 @@ def _words(result: ResultView) -> str:
     return f"{_title(result)}: {code}, {result.status}"
 
 
+class ResultWriter:
+    """Lets clients delete results: the failures of the resource there are forgotten.
+
+    Args:
+        engine: the cluster.
+    """
+
+    def __init__(self, engine: ClusterEngine) -> None:
+        self._engine = engine
+
+    def name(self, given: Given, world: World) -> Ref:
+        """See `Writer`: what an agent did is not a client's to say."""
+        refuse(Status.NOT_SUPPORTED, "results are written by the nodes that ran the operations")
+
+    async def create(self, ref: Ref, given: Given, author: str) -> None:
+        """See `Writer`."""
+        raise AssertionError("nothing is created that has no name")
+
+    async def modify(self, ref: Ref, changes: Given, author: str) -> None:
+        """See `Writer`."""
+        refuse(Status.NOT_SUPPORTED, "a result cannot be changed; delete it to clean it up")
+
+    async def delete(self, ref: Ref, author: str) -> None:
+        """See `Writer`: clean up the resource on that node."""
+        node, _, _, resource = str(ref.keys[0][1]).removeprefix(_PREFIX).split(":", 3)
+        command = CleanupResource(resource.partition(":")[0], node)
+        outcome = await self._engine.submit(command, author)
+        if isinstance(outcome, Refused):
+            refuse(STATUSES.get(outcome.code, Status.FAILED), outcome.text)
+
+
+def results_area(engine: ClusterEngine) -> Area:
+    """Return what lets clients clean up after operations."""
+    return Area(writers={RESULT_CLASS: ResultWriter(engine)})
+
+
 _COLUMNS: Final[tuple[Column[ResultView], ...]] = (
     Column("ElementName", "operation, resource and node", _title),
     Column("Caption", "Result., operation and resource", lambda r: _caption(r)),
@@ -123,7 +166,9 @@ def _of_resources(world: World) -> Iterator[Pair]:
 
 
 ROWS: Final[tuple[ClassRow, ...]] = (
-    class_row(RESULT_CLASS, ("InstanceID",), _results, result_ref, _COLUMNS, find=found),
+    class_row(
+        RESULT_CLASS, ("InstanceID",), _results, result_ref, _COLUMNS, find=found, is_quiet=True
+    ),
 )
 """The class of this module."""
 ASSOCIATIONS: Final = (

@@ -23,6 +23,7 @@ from cim_provider.mapping import (
     control_service,
     control_ticket,
     failover,
+    history_log,
     services,
 )
 from cim_provider.mapping.area import Method, MethodCall
@@ -57,6 +58,7 @@ VERBS: Final[Mapping[tuple[str, str], Verb]] = MappingProxyType(
         **control_service.VERBS,
         **control_ticket.VERBS,
         **failover.VERBS,
+        **history_log.VERBS,
         **services.VERBS,
     }
 )

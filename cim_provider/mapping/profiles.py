@@ -17,6 +17,7 @@ import pywbem
 
 from cim_provider.mapping.area import Area, MethodCall
 from cim_provider.mapping.cluster import cluster_ref
+from cim_provider.mapping.history_log import log_ref
 from cim_provider.mapping.interop import INDICATIONS, indication_service_ref, manager_ref
 from cim_provider.mapping.paths import cim_path
 from cim_provider.mapping.rows import (
@@ -77,12 +78,18 @@ def _indications(world: World) -> tuple[Ref, ...]:
     return (indication_service_ref(world.server),) if INDICATIONS in world.holdings else ()
 
 
+def _log(_: World) -> tuple[Ref, ...]:
+    return (log_ref(MODEL),)
+
+
 _HA_CLUSTER: Final = "HA Cluster"
 _REGISTRATION: Final = _Profile(_DMTF, "Profile Registration", "1.0.0", _itself, _HA_CLUSTER)
 PROFILES: Final = (
     _REGISTRATION,
     _Profile(_OTHER, _HA_CLUSTER, "1.0.0", _cluster),
     _Profile(_DMTF, "Indications", "1.2.0", _indications, _HA_CLUSTER),
+    _Profile(_DMTF, "Record Log", "2.0.0", _log, _HA_CLUSTER),
+    _Profile(_SNIA, "Multiple Computer System", "1.2.0", _cluster, _HA_CLUSTER),
     _Profile(_SNIA, "Server", "1.1.0", _manager),
     _Profile(_SNIA, "Server", "1.2.0", _manager),
 )

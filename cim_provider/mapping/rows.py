@@ -72,6 +72,8 @@ class ClassRow:
     namespaces: tuple[str, ...] = IN_MODEL
     is_volatile: bool = False
     """Whether its objects change without a new version of the world: no answer is kept."""
+    is_quiet: bool = False
+    """Whether there are too many of them, or too many changes, to tell of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def class_row(
     find: Callable[[World, tuple[str, ...]], S | None] | None = None,
     namespaces: tuple[str, ...] = IN_MODEL,
     is_volatile: bool = False,
+    is_quiet: bool = False,
 ) -> ClassRow:
     """Return the row of a class.
 
@@ -122,6 +125,7 @@ def class_row(
             through `subjects`.
         namespaces: where the objects are seen.
         is_volatile: whether the objects change without a new version of the world.
+        is_quiet: whether no lifecycle indications tell of them.
     """
     sources = {column.name: column.source for column in columns}
     assert len(sources) == len(columns), f"{class_name}: a property has two columns"
@@ -140,7 +144,14 @@ def class_row(
         return next((each for each in records(world) if wanted <= set(each.ref.keys)), None)
 
     return ClassRow(
-        class_name, identity, records, found, MappingProxyType(sources), namespaces, is_volatile
+        class_name,
+        identity,
+        records,
+        found,
+        MappingProxyType(sources),
+        namespaces,
+        is_volatile,
+        is_quiet,
     )
 
 

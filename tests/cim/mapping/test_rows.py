@@ -16,8 +16,13 @@ from tests.cim.mapping.views import all_views, schema, worlds
 CATALOG = Catalog(schema(), ROWS, ASSOCIATIONS)
 HYGIENE = ("FAILED", "ERR", "Exception", "error", "*")
 """What old check scripts take for a failure of the request wherever it stands."""
-FREE_TEXT = {("HA_InstanceAttributes", "Value")}
-"""Properties that are shown as the administrator wrote them."""
+FREE_TEXT = {
+    ("HA_InstanceAttributes", "Value"),
+    ("HA_ConfigurationRevision", "DiffText"),
+    ("HA_OperationResult", "ExitReason"),
+    ("HA_OperationResult", "OutputTail"),
+}
+"""Properties that are shown as the administrator, or the agent, wrote them."""
 OPERATIONAL = set(range(20))
 HEALTH = {0, 5, 10, 15, 20, 25, 30}
 
