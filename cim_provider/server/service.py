@@ -34,6 +34,7 @@ from cim_provider.mapping.figures_held import Figures
 from cim_provider.mapping.figures_statistics import figures_area
 from cim_provider.mapping.job_book import JobBook
 from cim_provider.mapping.job_keeper import JobKeeper
+from cim_provider.mapping.history_results import results_area
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.pulls import Pulls
 from cim_provider.mapping.statistics import statistics_area
@@ -95,6 +96,7 @@ def make_performer(
         areas.append(indications.area(schema))
     if figures is not None:
         areas.append(figures_area(figures, wall_ms))
+    areas.append(results_area(engine))
     pulls = Pulls(time.monotonic, partial(token_urlsafe, CONTEXT_BYTES))
     return Mapping(schema, engine, identity, areas, pulls, Turns(), jobs)
 
