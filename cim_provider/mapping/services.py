@@ -1,8 +1,8 @@
 """HA_ResourceService: resources that belong to no group or clone, as services.
 
-Owns: its properties, HA_HostedResourceService, HA_ResourceServiceIdentity and
-HA_ResourceServiceDependency. It is a second view of the resource, since the keys of a service are
-others than those of a resource in Linux-HA 2.1.
+Owns: its properties, HA_HostedResourceService, HA_ResourceServiceIdentity,
+HA_ResourceServiceDependency and HA_ServiceAffectsElement. It is a second view of the resource,
+since the keys of a service are others than those of a resource in Linux-HA 2.1.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,8 +13,11 @@ from typing import Final
 from cim_provider.mapping import control_resource
 from cim_provider.mapping.cluster import cluster_ref
 from cim_provider.mapping.codes import Code
-from cim_provider.mapping.resource import COMMON, Resource
+from cim_provider.mapping.control_service import service_ref as service_of_control
+from cim_provider.mapping.node import node_ref
+from cim_provider.mapping.resource import COMMON, Resource, clone_ref, group_ref, primitive_ref
 from cim_provider.mapping.rows import (
+    UNFILLED,
     AssociationRow,
     Column,
     Pair,
@@ -30,6 +33,7 @@ from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
 SERVICE_CLASS: Final = "HA_ResourceService"
 _ALIKE: Final = ("RequestedState", "EnabledDefault", "AvailableRequestedStates")
 _MUST_BE_STARTED: Final = 3
+_MANAGES: Final = 5
 
 
 def service_ref(resource: str) -> Ref:
@@ -125,6 +129,18 @@ def _dependencies(world: World) -> Iterator[Pair]:
             yield Pair(service_ref(pair[0]), service_ref(pair[1]), about)
 
 
+def _affected(world: World) -> Iterator[Pair]:
+    control, about = service_of_control(), (("ElementEffects", (_MANAGES,)),)
+    for node in world.view.nodes:
+        yield Pair(node_ref(node.name), control, about)
+    for clone in world.view.clones:
+        yield Pair(clone_ref(clone), control, about)
+    for group in world.view.groups:
+        yield Pair(group_ref(group.id), control, about)
+    for primitive in world.view.primitives:
+        yield Pair(primitive_ref(primitive.id), control, about)
+
+
 ROWS: Final = (
     class_row(
         SERVICE_CLASS, ("Name",), tops, lambda r: service_ref(r.view.id), _COLUMNS, find=_find
@@ -143,6 +159,13 @@ ASSOCIATIONS: Final = (
             "TypeOfDependency": "always 3: constraints of kind mandatory that order starts",
             "RestartService": "always False",
         },
+    ),
+    AssociationRow(
+        "HA_ServiceAffectsElement",
+        "AffectedElement",
+        "AffectingElement",
+        _affected,
+        {"ElementEffects": "always 5", "OtherElementEffectsDescriptions": UNFILLED},
     ),
 )
 """The associations of this module."""

@@ -208,7 +208,8 @@ def test_superclass_gives_the_instances_of_its_subclasses(provider: Provider) ->
     depending = hosted | {"HA_ParticipatingNode", "HA_SubResource", "HA_IsSpare"}
     assert depending <= set(names(provider, "CIM_Dependency"))
     assert "HA_ResourceService" in names(provider, "CIM_Service")
-    assert names(provider, "CIM_RegisteredProfile", "interop") == ["HA_RegisteredProfile"] * 4
+    profiles = names(provider, "CIM_RegisteredProfile", "interop")
+    assert set(profiles) == {"HA_RegisteredProfile"}
 
 
 def test_names_and_instances_are_the_same_in_the_same_order(provider: Provider) -> None:

@@ -303,3 +303,16 @@ def test_services_depend_on_each_other_as_mandatory_orders_say() -> None:
     assert (found["TypeOfDependency"], found["RestartService"]) == (3, False)
     hosted = associated(provider, cluster_path(), assoc_class="HA_HostedResourceService")
     assert [each["Name"] for each in hosted] == ["web", "cache", "db"]
+
+
+def test_control_service_manages_nodes_and_resources() -> None:
+    provider = Provider()
+    (control,) = associated(provider, node_path("n1"), assoc_class="CIM_ServiceAffectsElement")
+    assert control.classname == "HA_ClusterControlService"
+    found = associated(provider, control, assoc_class="HA_ServiceAffectsElement")
+    assert {each.get("Name") or each["Id"] for each in found} == {
+        *("n1", "n2", "n3", "w"),
+        *("ip", "server", "web", "db", "cache"),
+    }
+    (link,) = referring(provider, node_path("n1"), assoc_class="CIM_ServiceAffectsElement")
+    assert list(instance(provider, link)["ElementEffects"]) == [5]
