@@ -19,7 +19,7 @@ from cim_provider.mapping.given import Place, fitted, plain
 from cim_provider.mapping.paths import cim_path, existing, locate, located
 from cim_provider.mapping.rows import Record, Ref
 from cim_provider.mapping.world import World
-from cim_provider.mapping.writing import Given, Writer
+from cim_provider.mapping.writing import Given, Meaning, Replacing, Writer
 from cim_provider.schema import ClassInfo, NamespaceSchema
 from cim_provider.wbem import operations
 from cim_provider.wbem.errors import Status
@@ -42,7 +42,8 @@ async def create_instance(
         refuse(Status.NOT_SUPPORTED, f"class {info.name} is abstract and has no instances")
     writer = _writer(catalog, namespace, info, "created")
     ref = located(writer.name(given, world), namespace)
-    if existing(catalog, namespace, ref, world) is not None:
+    gives_way = isinstance(writer, Replacing) and writer.replaces(ref, world)
+    if not gives_way and existing(catalog, namespace, ref, world) is not None:
         keys = ",".join(f'{name}="{value}"' for name, value in ref.keys if isinstance(value, str))
         refuse(Status.ALREADY_EXISTS, f"{info.name}.{keys} exists already")
     await writer.create(ref, given, author)
@@ -178,19 +179,47 @@ async def _modify(
 ) -> None:
     writer = _writer(catalog, namespace, info, "modified")
     known = dict(record.ref.keys) | dict(record.fill(frozenset(given)))
-    changes = {}
+    changes, others = {}, []
     for name, value in given.items():
         old = known.get(name)
         if name in info.keys:
-            if value is not None and not _is_same(value, old, namespace):
+            # Linux-HA 2.1's clients give the keys that tell nothing apart values of their own.
+            is_free = _is_constant(catalog, namespace, info, name)
+            if value is not None and not is_free and not _is_same(value, old, namespace):
                 refuse(Status.INVALID_PARAMETER, f"{info.name}.{name} is a key: it cannot change")
-        elif not _is_same(value, old, namespace):
-            if not _is_writable(info.declaration.properties[name]):
-                text = f"{info.name}.{name} cannot be written"
-                refuse(Status.INVALID_PARAMETER, text)
+        elif _is_same(value, old, namespace) or (
+            isinstance(writer, Meaning) and writer.same(name, value, old)
+        ):
+            continue
+        elif _is_writable(info.declaration.properties[name]):
             changes[name] = value
+        else:
+            others.append(name)
+    _check_others(info, others, changes)
     if changes:
         await writer.modify(located(record.ref, namespace), changes, author)
+
+
+_STATES = ("EnabledState", "RequestedState")
+
+
+def _check_others(info: ClassInfo, others: list[str], changes: Given) -> None:
+    """Refuse properties that cannot be written, unless a whole instance was sent back.
+
+    Such an instance has what changes by itself as it was a moment ago, beside what is to change.
+    """
+    for name in others:
+        if name in _STATES:
+            text = f"{info.name}.{name} is changed by its method RequestStateChange"
+            refuse(Status.NOT_SUPPORTED, text)
+    if others and not changes:
+        refuse(Status.INVALID_PARAMETER, f"{info.name}.{others[0]} cannot be written")
+
+
+def _is_constant(catalog: Catalog, namespace: NamespaceSchema, info: ClassInfo, name: str) -> bool:
+    """Return whether a key tells no objects of the class apart."""
+    row = catalog.row(namespace, info.name)
+    return row is not None and name not in row.identity
 
 
 def _is_same(value: object, old: object, namespace: NamespaceSchema) -> bool:

@@ -10,16 +10,19 @@ Source: DSP0004 3.0, "Embedded instances"; DSP0200 1.4, section 5.3 (INVALID_PAR
 # mypy: allow-untyped-calls
 
 from dataclasses import dataclass
+from typing import Final
 
 import pywbem
 
 from cim_provider.mapping.catalog import NAME_CHARS_MAX, Catalog, refuse
 from cim_provider.mapping.paths import kind_of, locate, located, written_path
-from cim_provider.mapping.world import World
+from cim_provider.mapping.world import CLUSTER_NAME, World
 from cim_provider.schema import NamespaceSchema
 from cim_provider.wbem import parse_objects, parse_values
 from cim_provider.wbem.errors import Status
 from cim_provider.wbem.parse_values import BadValueError
+
+RESOURCE_CLASS: Final = "HA_ClusterResource"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,11 @@ def _reference(
     if not isinstance(value, pywbem.CIMInstanceName):
         refuse(place.wrong_type, f"{place.label} is a reference, and {kind_of(value)} was given")
     where = place.namespace
+    wanted = declared.reference_class
+    if wanted and where.get(RESOURCE_CLASS) and where.is_a(wanted, RESOURCE_CLASS):
+        return _resource(value, place)
     if value.namespace is not None:
         where = place.catalog.namespace_or(value.namespace, Status.INVALID_PARAMETER)
-    wanted = declared.reference_class
     info = place.catalog.declared(where, value.classname, Status.INVALID_PARAMETER)
     if wanted and not where.is_a(info.name, wanted):
         text = f"{place.label} refers to {wanted}, and {info.name} was given"
@@ -90,6 +95,28 @@ def _reference(
         text = f"{place.label}: {fault.status_description}"
         raise pywbem.CIMError(Status.INVALID_PARAMETER, text) from fault
     return located(record.ref, where)
+
+
+def _resource(path: pywbem.CIMInstanceName, place: Place) -> object:
+    """Return the resource of that Id, whichever kind, host and namespace a script names.
+
+    Source: Linux-HA 2.1's provider, whose scripts name a group as a primitive.
+    """
+    name = next((v for k, v in path.keybindings.items() if k is None or k.lower() == "id"), None)
+    if not isinstance(name, str) or not name.strip():
+        text = f"{place.label} names a resource by its Id, and none was given"
+        refuse(Status.INVALID_PARAMETER, text)
+    system = str(path.keybindings.get("SystemName") or CLUSTER_NAME)
+    if system not in (CLUSTER_NAME, place.world.view.name):
+        text = f"{place.label} is of the cluster {system[:NAME_CHARS_MAX]!r}, which is another one"
+        refuse(Status.INVALID_PARAMETER, text)
+    for info in place.namespace.subclasses(RESOURCE_CLASS, deep=True):
+        row = place.catalog.row(place.namespace, info.name)
+        record = None if row is None else row.find(place.world, (name.strip(),))
+        if record is not None:
+            return located(record.ref, place.namespace)
+    text = f"{place.label}: there is no resource {name.strip()[:NAME_CHARS_MAX]!r}"
+    refuse(Status.INVALID_PARAMETER, text)
 
 
 def _embeds(declared: pywbem.CIMProperty | pywbem.CIMParameter) -> bool:

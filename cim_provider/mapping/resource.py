@@ -247,7 +247,7 @@ COMMON: Final[tuple[Column[Resource], ...]] = (
     ),
     Column("LastStartTime", "latest start where it is active", _last_start),
     Column("PlacementReason", "sentences of the plan", _reasons),
-    *unfilled("InstanceID"),
+    *unfilled("InstanceID", "BaseRevision"),
 )
 
 _PRIMITIVE: Final[tuple[Column[_Primitive], ...]] = (

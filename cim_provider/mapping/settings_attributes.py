@@ -82,7 +82,7 @@ _ATTRIBUTE: Final[tuple[Column[AttributeView], ...]] = (
     Column("IsDefault", "whether it is said for all resources alone", lambda a: a.is_default),
     Column("SetId", "resource and kind", lambda a: a.set_id),
     Column("ElementName", "its name", lambda a: a.name),
-    *unfilled("InstanceID"),
+    *unfilled("InstanceID", "BaseRevision"),
 )
 _PARAMETER: Final[tuple[Column[AttributeView], ...]] = (
     *_ATTRIBUTE,
@@ -128,7 +128,7 @@ _NODE_ATTRIBUTE: Final[tuple[Column[NodeAttributeView], ...]] = (
         "whether it is configured or measured",
         lambda a: f"{a.name} of {a.node}, {'measured' if a.is_transient else 'configured'}",
     ),
-    *unfilled("InstanceID"),
+    *unfilled("InstanceID", "BaseRevision"),
 )
 _OPTION: Final[tuple[Column[OptionView], ...]] = (
     Column("Name", "name of the option", lambda o: o.name),
@@ -140,7 +140,7 @@ _OPTION: Final[tuple[Column[OptionView], ...]] = (
     Column("Description", "table of options", lambda o: o.description),
     Column("ElementName", "name of the option", lambda o: o.name),
     Column("Caption", "ClusterProperty. and name", lambda o: caption(f"ClusterProperty.{o.name}")),
-    *unfilled("InstanceID"),
+    *unfilled("InstanceID", "BaseRevision"),
 )
 
 

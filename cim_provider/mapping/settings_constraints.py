@@ -108,7 +108,7 @@ _COMMON: Final[tuple[Column[_Constraint], ...]] = (
     Column("Source", "word of the file", lambda c: c.source or None),
     Column("ElementName", "id of the constraint", lambda c: c.id),
     Column("Caption", "Constraint. and the id", lambda c: caption(f"Constraint.{c.id}")),
-    *unfilled("InstanceID"),
+    *unfilled("InstanceID", "BaseRevision"),
 )
 _ORDER: Final[tuple[Column[OrderView], ...]] = (
     *_COMMON,
@@ -203,7 +203,7 @@ _EXPRESSION: Final[tuple[Column[_Expression], ...]] = (
         lambda e: caption(f"LocationConstraintRule.{e.view.id}"),
     ),
     Column("Description", "what it says", _said),
-    *unfilled("InstanceID"),
+    *unfilled("InstanceID", "BaseRevision"),
 )
 
 

@@ -81,7 +81,7 @@ _OPERATION: Final[tuple[Column[OperationView], ...]] = (
     Column("ElementName", "action and interval", lambda o: f"{o.action} {o.interval}"),
     Column("Caption", "Operation. and id", lambda o: caption(f"Operation.{o.id}")),
     Column("Description", "what it does, how often and for how long", _described),
-    *unfilled("InstanceID"),
+    *unfilled("InstanceID", "BaseRevision"),
 )
 _LEVEL: Final[tuple[Column[LevelView], ...]] = (
     Column("Target", "the node", lambda level: level.target),
@@ -94,7 +94,7 @@ _LEVEL: Final[tuple[Column[LevelView], ...]] = (
         "the devices in words",
         lambda level: f"{level.target} is cut off by {' and '.join(level.devices)}",
     ),
-    *unfilled("InstanceID", "TargetAttribute"),
+    *unfilled("InstanceID", "TargetAttribute", "BaseRevision"),
 )
 
 

@@ -24,11 +24,13 @@ from cim_provider.mapping import (
     settings,
     software,
     statistics,
+    write_area,
 )
 from cim_provider.mapping.area import Area
+from cim_provider.mapping.drafted import drafted, drafted_links
 from cim_provider.mapping.rows import AssociationRow, ClassRow
 
-ROWS: Final[tuple[ClassRow, ...]] = (
+_ROWS: Final[tuple[ClassRow, ...]] = (
     *cluster.ROWS,
     *node.ROWS,
     *resource.ROWS,
@@ -47,9 +49,11 @@ ROWS: Final[tuple[ClassRow, ...]] = (
     *profiles.ROWS,
     *statistics.ROWS,
     *figures.ROWS,
+    *write_area.ROWS,
 )
+ROWS: Final = tuple(map(drafted, _ROWS))
 """One row for each class that has objects."""
-ASSOCIATIONS: Final[tuple[AssociationRow, ...]] = (
+_ASSOCIATIONS: Final[tuple[AssociationRow, ...]] = (
     *node.ASSOCIATIONS,
     *resource.ASSOCIATIONS,
     *copies.ASSOCIATIONS,
@@ -66,6 +70,7 @@ ASSOCIATIONS: Final[tuple[AssociationRow, ...]] = (
     *statistics.ASSOCIATIONS,
     *figures.ASSOCIATIONS,
 )
+ASSOCIATIONS: Final = tuple(map(drafted_links, _ASSOCIATIONS))
 """One row for each association that has objects, in each namespace."""
 AREAS: Final[tuple[Area, ...]] = (profiles.AREA,)
 """The methods of those classes that are not the cluster's."""

@@ -6,7 +6,7 @@ operations.
 """
 
 from collections.abc import Mapping
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from cim_provider.mapping.rows import Ref
 from cim_provider.mapping.world import World
@@ -46,4 +46,22 @@ class Writer(Protocol):
 
     async def delete(self, ref: Ref, author: str) -> None:
         """End an object."""
+        ...
+
+
+@runtime_checkable
+class Replacing(Protocol):
+    """A writer under which a new object may take the place of one with its name."""
+
+    def replaces(self, ref: Ref, world: World) -> bool:
+        """Return whether the object of that name makes way for a new one."""
+        ...
+
+
+@runtime_checkable
+class Meaning(Protocol):
+    """A writer that knows when two values of a property mean the same."""
+
+    def same(self, name: str, value: object, old: object) -> bool:
+        """Return whether a value that was sent means what the property has."""
         ...

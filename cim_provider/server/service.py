@@ -23,6 +23,7 @@ from secrets import token_urlsafe
 from typing import Final
 
 import cim_provider
+from cim_provider.drafts import DraftStore
 from cim_provider.engine import ClusterEngine
 from cim_provider.engines.ha_core import HaCoreEngine
 from cim_provider.engines.ha_core_authority import HaCoreAuthority
@@ -39,6 +40,7 @@ from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.pulls import Pulls
 from cim_provider.mapping.statistics import statistics_area
 from cim_provider.mapping.world import ServerIdentity
+from cim_provider.mapping.write_area import writing_area
 from cim_provider.schema import SchemaError, load_schema
 from cim_provider.server.advertise import AdvertiseError, Slp, open_slp
 from cim_provider.server.audit import AuditFile
@@ -85,6 +87,7 @@ def make_performer(
     indications: Indications | None = None,
     *,
     has_slp: bool = False,
+    drafts: DraftStore | None = None,
     jobs: JobBook | None = None,
     figures: Figures | None = None,
 ) -> Mapping:
@@ -97,6 +100,8 @@ def make_performer(
     if figures is not None:
         areas.append(figures_area(figures, wall_ms))
     areas.append(results_area(engine))
+    if drafts is not None:
+        areas.append(writing_area(engine, drafts))
     pulls = Pulls(time.monotonic, partial(token_urlsafe, CONTEXT_BYTES))
     return Mapping(schema, engine, identity, areas, pulls, Turns(), jobs)
 
@@ -229,6 +234,7 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
             service.statistics,
             indications,
             has_slp=has_slp,
+            drafts=DraftStore(shelf),
             jobs=(jobs := JobBook(shelf, wall_ms)),
             figures=figures,
         )
