@@ -100,7 +100,7 @@ def _text(asked: Asked) -> str | Denial:
 
 def _base(asked: Asked) -> int | None:
     value = asked.given.get("Base")
-    return value if isinstance(value, int) else None
+    return int(value) if isinstance(value, int) else None
 
 
 def _apply(asked: Asked) -> Meaning:
@@ -108,7 +108,7 @@ def _apply(asked: Asked) -> Meaning:
     if isinstance(text, Denial):
         return text
     command = ApplyConfiguration(text, asked.text("Reason"), _base(asked))
-    return Plan((command,), Job("apply", CLUSTER_NAME))
+    return Plan((command,), _of_all(asked, "apply"))
 
 
 def _preview(asked: Asked) -> Meaning:
@@ -118,7 +118,14 @@ def _preview(asked: Asked) -> Meaning:
 
 def _undo(asked: Asked) -> Meaning:
     revision = asked.number("Revision") or None
-    return Plan((UndoRevision(revision, asked.text("Reason")),), Job("undo", CLUSTER_NAME))
+    return Plan((UndoRevision(revision, asked.text("Reason")),), _of_all(asked, "undo"))
+
+
+def _of_all(asked: Asked, verb: str) -> Job:
+    """Return the job of a change of all; what has failed before is none of its faults."""
+    known = asked.world.view.primitives
+    bad = tuple(each.id for each in known if each.state in ("failed", "blocked"))
+    return Job(verb, CLUSTER_NAME, excused=bad)
 
 
 def _verify(asked: Asked) -> Meaning:

@@ -37,7 +37,7 @@ def progress(world: World, job: Job) -> Progress:
     if job.verb in ON_NODES:
         return _of_node(world, job)
     if job.verb in (*ON_CLUSTER, *ON_TICKETS):
-        return _of_all(world)
+        return _of_all(world, job)
     return _of_resource(world, job)
 
 
@@ -87,8 +87,8 @@ def _of_resource(world: World, job: Job) -> Progress:
     is_over = not world.view.pending_actions and all(each.state in RESTING for each in found)
     is_bad = any(each.state in ("failed", "blocked") for each in found)
     if is_over and (is_bad or goal is None):
-        reasons = [each.why for each in found if each.why and not _is_done(job, each)]
-        return Progress(EXCEPTION, percent, f"{where}: {reasons[0]}" if reasons else where)
+        text = ", ".join(_where(e) if _is_done(job, e) else _reason(e) for e in found)
+        return Progress(EXCEPTION, percent, text)
     return Progress(RUNNING, percent, _doing(world, {each.id for each in found}) or where)
 
 
@@ -161,18 +161,26 @@ def _node_state(
             return (COMPLETED, 100) if node.state in REACHED else (RUNNING, 0)
 
 
-def _of_all(world: World) -> Progress:
+def _of_all(world: World, job: Job) -> Progress:
     """Return how far all resources are: what was configured is in force, and is carried out."""
-    moving = [each for each in world.view.primitives if each.state not in RESTING]
-    total = len(world.view.primitives)
-    percent = 100 * (total - len(moving)) // total if total else 100
+    concerned = [each for each in world.view.primitives if each.id not in job.excused]
+    moving = [each for each in concerned if each.state not in RESTING]
+    bad = [each for each in concerned if each.state in ("failed", "blocked")]
+    total = len(concerned)
+    percent = 100 * (total - len(moving) - len(bad)) // total if total else 100
     if moving or world.view.pending_actions:
         text = _doing(world, None) or ", ".join(_where(each) for each in moving[:TOLD_MAX])
         return Progress(RUNNING, min(percent, 99), text or "actions are under way")
-    bad = [each for each in world.view.primitives if each.state in ("failed", "blocked")]
     if bad:
-        return Progress(EXCEPTION, percent, ", ".join(_where(each) for each in bad[:TOLD_MAX]))
+        return Progress(EXCEPTION, percent, ", ".join(_reason(each) for each in bad[:TOLD_MAX]))
     return Progress(COMPLETED, 100, "completed")
+
+
+def _reason(member: PrimitiveView) -> str:
+    """Return where a primitive is, and why it is not as it should be."""
+    failures = [each.failure for each in member.instances if each.failure]
+    why = member.why or next(iter(failures), "")
+    return f"{_where(member)}: {why}" if why else _where(member)
 
 
 def _where(member: PrimitiveView) -> str:

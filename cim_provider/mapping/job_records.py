@@ -37,6 +37,8 @@ class Job:
     since: int = 0
     node: str = ""
     """Where a resource goes, or may not be."""
+    excused: tuple[str, ...] = ()
+    """Primitives that had failed before: whether they run is no matter of a change of all."""
 
 
 @dataclass(frozen=True, slots=True)

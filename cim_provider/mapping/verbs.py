@@ -51,7 +51,9 @@ class Asked:
     def number(self, name: str) -> int:
         """Return a number; 0 where none was given."""
         value = self.given.get(name)
-        return value if isinstance(value, int) else 0
+        return (
+            int(value) if isinstance(value, int) else 0
+        )  # CIM's own kind of number goes no further
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,24 +10,25 @@ from cim_provider.commands import (
     ApplyConfiguration,
     BanResource,
     CleanupResource,
+    ClearEventLog,
     ClearResource,
     ConfirmNodeDown,
     Control,
-    IfApplied,
     Export,
-    MoveResource,
+    IfApplied,
     Invite,
+    MoveResource,
     PromoteResource,
-    ReleaseQuorum,
     RehearseFencing,
+    ReleaseQuorum,
     RemoveNode,
-    SetClusterMaintenance,
     RunService,
+    SetClusterMaintenance,
     SetTicket,
-    UndoRevision,
     UnbanResource,
-    WhatIf,
+    UndoRevision,
     Verify,
+    WhatIf,
     WhyResource,
 )
 from cim_provider.engines.ha_core_answers import told
@@ -37,8 +38,8 @@ from ha_core.cli import reasons
 from ha_core.config.model import Location, Origin, TargetRole
 from ha_core.config.render import render
 from ha_core.errors import ConfigError, RefusedError
-from ha_core.replication.entries import ConfigurationChange
 from ha_core.ids import INFINITY, ConstraintId, NodeName, ResourceId
+from ha_core.replication.entries import ConfigurationChange
 from tests.fake_cluster import FakeCluster, snapshot
 
 NOW = snapshot()
@@ -54,8 +55,8 @@ CASES: list[tuple[Control, commands.Command]] = [
     (PromoteResource("db", False), commands.SetTargetRole("db", TargetRole.UNPROMOTED)),
     (SetClusterMaintenance(True), commands.SetMaintenance(None, True)),
     (ConfirmNodeDown("n2", "seen"), commands.ConfirmDown("n2", "seen")),
-    (ReleaseQuorum("all off"), commands.ReleaseQuorum("all off")),
     (RehearseFencing("n2"), commands.TestFence("n2")),
+    (ReleaseQuorum("all off"), commands.ReleaseQuorum("all off")),
     (SetTicket("t", granted=True, reason="r"), commands.SetTicket("t", True, None, "r")),
     (
         ApplyConfiguration(render(WANTED), "why"),
@@ -72,8 +73,46 @@ def test_command_of_a_console_is_the_one_of_the_command_line(
 
 
 def test_every_command_is_tried_here() -> None:
-    tried = {type(command) for command, _ in CASES} | {RemoveNode, UndoRevision}
-    assert tried == set(get_args(Control))
+    tried = {type(command) for command, _ in CASES} | {RemoveNode, UndoRevision, UnbanResource}
+    of_the_node, of_the_log = {RunService, Invite}, {ClearEventLog}
+    assert tried | of_the_node | of_the_log == set(get_args(Control))
+
+
+def test_one_ban_goes_and_what_else_is_configured_stays() -> None:
+    def location(name: str, node: str, origin: Origin) -> Location:
+        return Location(ConstraintId(name), ResourceId("db"), NodeName(node), -INFINITY, origin)
+
+    kept = (
+        location("a", "n2", Origin.ADMINISTRATOR),
+        location("b", "n3", Origin.BAN),
+    )
+    known = replace(WANTED, locations=(*kept, location("c", "n2", Origin.BAN)))
+    found = translated(UnbanResource("db", "n2"), replace(NOW, configuration=known))
+    assert isinstance(found, commands.Apply)
+    assert (found.configuration, found.base) == (replace(known, locations=kept), NOW.revision)
+    with pytest.raises(RefusedError, match="no move or ban by hand of 'db' names n1"):
+        translated(UnbanResource("db", "n1"), NOW)
+
+
+def test_secret_that_is_exported_is_masked_and_comes_back_as_it_was() -> None:
+    command = WANTED.primitives[0].parameters
+    secret = replace(WANTED.primitives[0], parameters=(*command, ("env.DB_PASSWORD", "geheim")))
+    known = replace(WANTED, primitives=(secret, *WANTED.primitives[1:]))
+    now = replace(NOW, configuration=known)
+    for form in ("yaml", "json", "cib"):
+        text = told(Export(form), now).text
+        assert ("geheim" in text, "DB_PASSWORD" in text) == (False, True)
+    back = translated(ApplyConfiguration(told(Export(), now).text), now)
+    assert back == commands.Apply(known, "", now.revision)
+    with pytest.raises(ConfigError, match=r"DB_PASSWORD is .hidden., and no secret is known"):
+        translated(ApplyConfiguration(told(Export(), now).text), NOW)
+
+
+def test_text_is_verified_and_each_fault_named() -> None:
+    assert told(Verify(), NOW).text.startswith(f"revision {NOW.revision} is valid: 3 nodes")
+    assert told(Verify(render(WANTED)), NOW).text.startswith("the text is valid: 3 nodes")
+    with pytest.raises(ConfigError, match="the text"):
+        told(Verify("nodes: 7"), NOW)
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,10 @@ def test_verb_becomes_a_command_in_the_name_of_the_user(
         given = {**given, "Base": str(provider.engine.now.revision)}
     code, outputs = call(provider, target, method, given)
     assert (code, outputs.get("Job")) == (0, None), outputs
-    assert provider.engine.given == [(expected, "ann")]
+    ((command, author),) = provider.engine.given
+    assert (command, author) == (expected, "ann")
+    numbers = [getattr(command, name, 0) for name in ("lifetime_ms", "base", "revision", "minutes")]
+    assert {type(each) for each in numbers} <= {int, type(None)}, "no kind of number of CIM's own"
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,13 @@ def test_job_of_what_is_gone_is_over() -> None:
     assert state_of(cluster(), Job("standby", "n9")) == TERMINATED
 
 
+def test_what_had_failed_before_is_no_fault_of_a_change_of_all() -> None:
+    world = World(with_db("failed", ""), IDENTITY)
+    assert progress(world, Job("apply", "x", excused=("db",))).state == COMPLETED
+    found = progress(world, Job("apply", "x"))
+    assert (found.state, found.percent, found.text) == (EXCEPTION, 0, "db is failed: it is not wanted")
+
+
 def test_record_comes_back_from_its_text_and_a_later_versions_fields_do_no_harm() -> None:
     record = JobRecord("1", Job("move", "db", 7, "n2"), "ann", "M", 5, 6)
     assert parse(render(record)) == record
