@@ -7,6 +7,7 @@ import gc
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ha_core.cli.options import Options, verb
 from ha_core.errors import ConfigError, HaError
 from ha_core.policy.cib.read import read_cib
 from ha_core.policy.engine.plan import Plan, is_wanting, plan
+from ha_core.policy.engine.problem import Options as Choices
 
 
 @click.command()
@@ -34,8 +36,15 @@ from ha_core.policy.engine.plan import Plan, is_wanting, plan
     show_default=True,
     help="exact: search a place for what the greedy order leaves stopped.",
 )
+@click.option(
+    "--like",
+    type=click.Choice(("2.1.5",)),
+    help="Follow this release of Pacemaker where a newer one decides otherwise.",
+)
 @verb
-def policy(options: Options, file: Path | None, server: bool, placement: str) -> None:
+def policy(
+    options: Options, file: Path | None, server: bool, placement: str, like: str | None
+) -> None:
     """Say what the policy engine decides for a CIB: one transition, and where it leads.
 
     The present time is the CIB's execution-date, if it has one.
@@ -44,10 +53,14 @@ def policy(options: Options, file: Path | None, server: bool, placement: str) ->
         raise click.UsageError("give either --cib FILE or --server")
     gc.disable()  # a plan makes no cycles worth a search, and much that would be searched
     is_exact = placement == "exact"
+
+    def set_up(found: Choices) -> Choices:
+        return replace(found, is_exact=is_exact, is_like_2_1_5=like is not None)
+
     if file is None:
-        _serve(is_exact=is_exact)
+        _serve(set_up)
         return
-    made = _planned(file, is_exact=is_exact)
+    made = _planned(file, set_up)
     offer = None if is_exact or not is_wanting(made) else _offered(made)
     if options.as_json:
         value = made.as_value()
@@ -66,13 +79,13 @@ def _offered(made: Plan) -> Plan | None:
     return offered(made)
 
 
-def _serve(*, is_exact: bool) -> None:
+def _serve(set_up: Callable[[Choices], Choices]) -> None:
     for line in sys.stdin:
         path = line.strip()
         if not path:
             continue
         try:
-            answer = _planned(Path(path), is_exact=is_exact).as_value()
+            answer = _planned(Path(path), set_up).as_value()
         except HaError as error:
             answer = {"error": str(error)}
         sys.stdout.write(json.dumps(answer) + "\n")
@@ -80,7 +93,7 @@ def _serve(*, is_exact: bool) -> None:
         gc.collect()
 
 
-def _planned(path: Path, *, is_exact: bool) -> Plan:
+def _planned(path: Path, set_up: Callable[[Choices], Choices]) -> Plan:
     try:
         text = path.read_bytes()
     except OSError as fault:
@@ -89,6 +102,4 @@ def _planned(path: Path, *, is_exact: bool) -> Plan:
         problem = read_cib(text, int(time.time()))
     except ConfigError as fault:
         raise ConfigError(f"{path}: {fault}") from fault
-    if is_exact:
-        problem = replace(problem, options=replace(problem.options, is_exact=True))
-    return plan(problem)
+    return plan(replace(problem, options=set_up(problem.options)))

@@ -179,3 +179,19 @@ def test_what_is_held_up_names_its_cause_and_not_a_mark(tmp_path: Path) -> None:
     cause = "the start of a cannot be: its target-role is Stopped"
     assert f"  b: stopped: {cause}" in lines
     assert f"  the start of b on n1 (it waits for the start of a): {cause}" in lines
+
+
+def test_another_release_is_followed_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "cib.xml"
+    path.write_bytes(
+        cib(
+            primitive("a") + primitive("b"),
+            '<rsc_location id="l" rsc="a" node="n2" score="-INFINITY"/>'
+            '<rsc_colocation id="c" rsc="a" with-rsc="b" score="-INFINITY"/>',
+        )
+    )
+    newer = json.loads(run("--cib", path, "--json").output)["placement"]
+    older = json.loads(run("--cib", path, "--json", "--like", "2.1.5").output)["placement"]
+    assert {name: place["node"] for name, place in newer.items()} == {"a": "n1", "b": "n2"}
+    assert {name: place["node"] for name, place in older.items()} == {"b": "n1"}
+    assert run("--cib", path, "--like", "1.1").exit_code == 2

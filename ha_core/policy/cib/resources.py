@@ -6,7 +6,7 @@ Source: Pacemaker Explained, "Cluster Resources", "Resource Meta-Attributes".
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ha_core.policy.cib import meta as meta_options, pairs, values
@@ -26,6 +26,8 @@ from ha_core.policy.engine.problem import CloneMeta, Kind, OnFail, Resource
 _KINDS: Final = ("primitive", "group", "clone", "master")
 _NOT_SUPPORTED: Final = ("bundle",)
 REMOTE: Final = ("ocf", "pacemaker", "remote")
+INSTANCES_MAX: Final = 1000
+"""Most instances of one clone: each of them is an item of the plan. `clone-max` may be INFINITY."""
 PARTS: Final = ("meta_attributes", "instance_attributes", "utilization", "operations")
 
 
@@ -286,6 +288,10 @@ class Reader:
             return None
         options = Options(self.source, element, wanted)
         clone = self._clone_meta(options, element.tag == "master", members[0])
+        if clone.clone_max > INSTANCES_MAX:
+            clone = replace(clone, clone_max=max(INSTANCES_MAX, self.node_count))
+            text = f"instances beyond {clone.clone_max} are not planned"
+            self.source.leave_out(element, text)
         is_device = any(item.is_fence_device for item in members[0].primitives())
         return Resource(
             element.id,

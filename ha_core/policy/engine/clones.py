@@ -82,19 +82,24 @@ def _stays(desk: Desk, instance: Item, current: int, per_node: int, left: int) -
     """Return whether the instance would choose its node itself; it has it then.
 
     A node that it would rather have keeps a place for another one, and it tries again: so many
-    nodes get instances as would, and few instances move.
+    nodes get instances as would, and few instances move. Pacemaker 2.1.5 tries once, and leaves
+    an instance of a cloned group where it would rather be, without counting it there.
     """
     clone = instance.top
     if not desk.is_usable[current] or instance.scores[current] < 0:
         return False
     counts = desk.counts[clone]
     desk.counts[clone] = counts[:]
+    is_old = desk.board.problem.options.is_like_2_1_5
     kept = _keep(instance)
     chosen: int | None = None
     reserved = 0
-    while reserved < left:
+    while reserved < (1 if is_old else left):
         chosen = _assign_one(desk, instance, current, per_node, is_trial=True)
         if chosen == current:
+            break
+        if is_old and instance.children:
+            chosen = None
             break
         _undo(desk, instance)
         _restore(kept)

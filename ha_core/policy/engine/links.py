@@ -140,8 +140,12 @@ def _this(desk: Desk, item: Item, asked: Item) -> list[Link]:
     if item.kind is Kind.GROUP:
         return _this_of_group(desk, item, asked)
     found = desk.this_with.get(item, [])
-    if item.parent is not None:
-        found = found + _this(desk, item.parent, asked)
+    parent = item.parent
+    if parent is not None and parent.clone is not None:
+        # They are taken over in the clone's own order: of equals the first counts first here.
+        found = found + followed(desk, parent)
+    elif parent is not None:
+        found = found + _this(desk, parent, asked)
     return found
 
 

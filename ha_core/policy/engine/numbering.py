@@ -64,6 +64,9 @@ class Binder:
         """The lowest number of each clone that may still be inactive."""
         self._reserved: dict[str, int] = {}
         """Where an inactive instance has an operation under way."""
+        turns = {node.name: turn for turn, node in enumerate(board.problem.nodes)}
+        self._turns = [turns[spot.node.name] for spot in board.nodes]
+        """For each node, when its history is read."""
         for top in board.tops:
             if top.kind is Kind.CLONE:
                 for primitive in top.resource.primitives():
@@ -94,11 +97,27 @@ class Binder:
         if not nodes:
             return
         if clone is not None and clone.clone is not None and not clone.clone.is_unique:
-            # The lowest inactive one: an instance of which nothing is known anywhere is promoted
-            # by scores for nodes that nobody has looked at, one that is known is not.
-            item = _inside(self._inactive(clone, nodes[0]) or clone.children[-1], base)
+            for node in nodes:
+                note_known(_inside(self._first_idle(clone, node), base), [node])
+            return
         if item is not None and item.kind is Kind.PRIMITIVE:
             note_known(item, nodes)
+
+    def _first_idle(self, clone: Item, node: int) -> Item:
+        """Return the instance that an entry of one that is stopped on the node speaks of.
+
+        The lowest one that no entry before has made active. An instance of which nothing is known
+        anywhere is promoted by scores for nodes that nobody has looked at, one that is known not.
+        """
+        bound = self._bound.get((clone.id, node))
+        if bound is not None:
+            return bound
+        turn = self._turns[node]
+        for child in clone.children:
+            active = [one for item in child.primitives() for one in item.roles]
+            if all(self._turns[one] > turn for one in active):
+                return child
+        return clone.children[-1]
 
     def clone_of(self, name: str) -> Item | None:
         """Return the clone that a primitive's plain name is in."""

@@ -369,6 +369,8 @@ class Options:
     strategy: Strategy = Strategy.DEFAULT
     is_exact: bool = False
     """`placement: exact`: what the greedy order leaves stopped is searched a place for."""
+    is_like_2_1_5: bool = False
+    """Where releases of Pacemaker decide otherwise than 2.1.5, that one is followed."""
     health: Health = Health()
     stop_removed_resources: bool = True
     cancel_removed_actions: bool = True

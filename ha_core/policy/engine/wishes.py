@@ -125,7 +125,7 @@ def _add_share(
         return scores
     shares = {best: _share(best, factor) for best in set(bests)}
     if factor < 0:
-        _drop_shy(shares, link)
+        _drop_shy(shares, link, is_old=desk.board.problem.options.is_like_2_1_5)
     if is_kind:
         return [_add_kindly(own, shares[best]) for own, best in zip(scores, bests, strict=True)]
     return [
@@ -143,13 +143,14 @@ def _share(best: int, factor: float) -> int:
     return rounded
 
 
-def _drop_shy(shares: dict[int, int], link: Link) -> None:
+def _drop_shy(shares: dict[int, int], link: Link, *, is_old: bool) -> None:
     """Drop what would draw the primary to where what avoids it cannot be.
 
     That counts only if the dependent has but one node, which it would lose otherwise, and if it
-    comes to anything: of two numbers below 0 the share is never one below 0.
+    comes to anything: of two numbers below 0 the share is never one below 0. Pacemaker 2.1.5 knows
+    no such exception.
     """
-    is_shy = not has_influence(link) or not _is_bound(link.dependent)
+    is_shy = is_old or not has_influence(link) or not _is_bound(link.dependent)
     for best in shares:
         is_nothing = shares[best] < 0 or is_shy
         if best < 0 and (is_nothing or link.primary.meta.stickiness >= -best):

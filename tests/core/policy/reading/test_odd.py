@@ -229,3 +229,9 @@ def test_an_ocf_agent_without_provider_is_told() -> None:
     assert problem.left_out == (
         '<primitive id="a"> in line 1: class ocf needs a provider, such as heartbeat',
     )
+
+
+def test_of_a_clone_without_end_a_thousand_instances_are_planned() -> None:
+    problem = read(f'<clone id="k">{meta("km", clone_max="INFINITY")}{primitive("a")}</clone>')
+    assert problem.left_out == ('<clone id="k"> in line 1: instances beyond 1000 are not planned',)
+    assert sorted(placed(problem).values()) == ["n1", "n2"]
