@@ -19,7 +19,7 @@ from typing import Final, Self, TypeVar
 from ha_core import control_protocol as protocol
 from ha_core.commands import Command, Outcome
 from ha_core.errors import ConnectError, RefusedError, WireError
-from ha_core.figures import NodeFigures
+from ha_core.figures import AgentTold, NodeFigures
 from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
 from ha_core.layout import Layout, socket_address
@@ -28,6 +28,8 @@ from ha_core.snapshot import ClusterSnapshot
 
 ANSWER_MS: Final[Millis] = 10_000
 """A daemon that leaves a plain question unanswered for so long is taken for hung."""
+AGENT_MS: Final[Millis] = 40_000
+"""An agent has 30 seconds to describe itself."""
 COMMAND_MS: Final[Millis] = 60_000
 """The daemon itself bounds a command well below this."""
 LAST_WORDS_BYTES: Final = 400
@@ -182,6 +184,14 @@ class Client:
         """Return at most 1,000 results and links of all nodes that are newer than a number."""
         request = protocol.AskObserved(since)
         return await self._channel.ask(request, protocol.ObservedGiven, ANSWER_MS)
+
+    async def agent(self, name: str) -> AgentTold:
+        """Return what an agent that is installed on this node says of itself.
+
+        Raises: RefusedError: there is none of that name; and as `snapshot`.
+        """
+        reply = await self._channel.ask(protocol.AskAgent(name), protocol.AgentGiven, AGENT_MS)
+        return reply.agent
 
     async def history(self, since: int = 0, limit: int = 0) -> tuple[ConfigurationChange, ...]:
         """Return the kept revisions of the configuration above `since`, oldest first.

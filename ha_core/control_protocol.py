@@ -13,7 +13,7 @@ import msgspec
 
 from ha_core.commands import Command, Outcome
 from ha_core.errors import WireError
-from ha_core.figures import NodeFigures
+from ha_core.figures import AgentTold, NodeFigures
 from ha_core.ids import Millis, NodeName
 from ha_core.journal import JournalEvent
 from ha_core.observed import LinkStanding, OperationResult
@@ -105,6 +105,12 @@ class AskFigures(Request, frozen=True, tag="figures"):
     max_age_ms: Count = 2000
 
 
+class AskAgent(Request, frozen=True, tag="agent"):
+    """Client wants what an agent that is installed on this node says of itself."""
+
+    name: str
+
+
 class AskCertificate(Request, frozen=True, tag="certificate"):
     """The WBEM server wants a certificate by the cluster's authority: its request, PEM."""
 
@@ -178,6 +184,12 @@ class FiguresGiven(Reply, frozen=True, tag="figures"):
     figures: tuple[NodeFigures, ...]
 
 
+class AgentGiven(Reply, frozen=True, tag="agent"):
+    """What the agent says of itself."""
+
+    agent: AgentTold
+
+
 class CertificateGiven(Reply, frozen=True, tag="certificate"):
     """The certificate with the authority's behind it, PEM."""
 
@@ -201,6 +213,7 @@ AnyRequest: TypeAlias = (
     | Watch
     | AskShelf
     | AskFigures
+    | AskAgent
     | AskCertificate
 )
 AnyReply: TypeAlias = (
@@ -213,6 +226,7 @@ AnyReply: TypeAlias = (
     | VersionGiven
     | ShelfGiven
     | FiguresGiven
+    | AgentGiven
     | CertificateGiven
     | Fault
 )

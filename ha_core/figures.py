@@ -47,6 +47,18 @@ class ResourceFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentTold:
+    """What an installed agent says of itself; empty where it says nothing."""
+
+    name: str
+    short: str = ""
+    version: str = ""
+    parameters: tuple[str, ...] = ()
+    metadata: str = ""
+    """XML, at most 1 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeFigures:
     """One node; 0 and empty: not known."""
 

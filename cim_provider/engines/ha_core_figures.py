@@ -10,14 +10,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from cim_provider.views.figures import LinkCounts, NodeFigures, ResourceCounts
+from cim_provider.views.figures import AgentView, LinkCounts, NodeFigures, ResourceCounts
 from cim_provider.views.tally import Happening
 from ha_core.client import Client
-from ha_core.errors import HaError
+from ha_core.errors import HaError, RefusedError
 from ha_core.figures import NodeFigures as Told
 
 PERIOD_S: Final = 5.0
 EVENTS_PER_ANSWER: Final = 1000
+AGENTS_A_TURN: Final = 50
+"""Agents that are asked between two questions for figures; each starts a program."""
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,10 @@ class Keeps(Protocol):
 
     def become(self, nodes: Iterable[NodeFigures]) -> None:
         """Take the newest figures of all nodes."""
+        ...
+
+    def install(self, agents: Iterable[AgentView]) -> None:
+        """Take what installed agents say of themselves."""
         ...
 
     def count(self, events: Iterable[Happening]) -> None:
@@ -52,6 +58,8 @@ class HaCoreFigures:
         self._seq = 0
         self._asking: asyncio.Task[None] | None = None
         self._is_away = False
+        self._described: set[str] = set()
+        self._told: tuple[Told, ...] = ()
 
     async def __aenter__(self) -> Self:
         self._asking = asyncio.create_task(self._ask(), name="figures")
@@ -72,6 +80,7 @@ class HaCoreFigures:
         while True:
             try:
                 await self.once()
+                await self.describe()
                 self._is_away = False
             except HaError as fault:
                 if not self._is_away:
@@ -81,7 +90,7 @@ class HaCoreFigures:
 
     async def once(self) -> None:
         """Ask once for figures and for all new events. Raises: HaError."""
-        told = await self._client.figures(round(self._period_s * 500))
+        self._told = told = await self._client.figures(round(self._period_s * 500))
         self._keeper.become(translated(each) for each in told)
         while True:
             events = await self._client.recent_events(self._seq)
@@ -91,6 +100,27 @@ class HaCoreFigures:
                 self._keeper.count(fresh)
             if len(events) < EVENTS_PER_ANSWER:
                 return
+
+    async def describe(self) -> None:
+        """Ask each agent of this node once what it says of itself. Raises: HaError."""
+        hello = await self._client.hello()
+        fresh = [each for each in self._local_agents(hello.node) if each not in self._described]
+        found = []
+        for name in fresh[:AGENTS_A_TURN]:
+            self._described.add(name)
+            try:
+                told = await self._client.agent(name)
+            except RefusedError as fault:
+                log.info("agent %s says nothing of itself: %s", name, fault)
+                continue
+            found.append(
+                AgentView(told.name, told.short, told.metadata, told.parameters, told.version)
+            )
+        if found:
+            self._keeper.install(found)
+
+    def _local_agents(self, node: str) -> tuple[str, ...]:
+        return next((each.agents for each in self._told if each.node == node), ())
 
 
 def translated(told: Told) -> NodeFigures:

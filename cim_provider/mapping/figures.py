@@ -5,9 +5,13 @@ Owns: the order in which they are shown.
 
 from typing import Final
 
-from cim_provider.mapping import figures_metrics, figures_statistics
+from cim_provider.mapping import figures_agents, figures_metrics, figures_statistics
 
-ROWS: Final = (*figures_statistics.ROWS, *figures_metrics.ROWS)
+ROWS: Final = (*figures_statistics.ROWS, *figures_metrics.ROWS, *figures_agents.ROWS)
 """The classes."""
-ASSOCIATIONS: Final = (*figures_statistics.ASSOCIATIONS, *figures_metrics.ASSOCIATIONS)
+ASSOCIATIONS: Final = (
+    *figures_statistics.ASSOCIATIONS,
+    *figures_metrics.ASSOCIATIONS,
+    *figures_agents.ASSOCIATIONS,
+)
 """The associations."""

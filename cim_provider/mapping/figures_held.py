@@ -20,6 +20,7 @@ class Figures:
     def __init__(self) -> None:
         self._nodes: Mapping[str, NodeFigures] = {}
         self._agents: Mapping[str, AgentView] = {}
+        self._installed: dict[str, None] = {}
         self._resources: dict[tuple[str, str], ResourceCounts] = {}
         self._steady: object = None
         self._changes = 0
@@ -44,6 +45,7 @@ class Figures:
     def become(self, nodes: Iterable[NodeFigures]) -> None:
         """Take the newest figures of all nodes; a node that is missing keeps its last ones."""
         self._nodes = {**self._nodes, **{each.node: each for each in nodes}}
+        self._installed |= {name: None for each in self._nodes.values() for name in each.agents}
         self._resources = {
             (node.node, each.id): each for node in self._nodes.values() for each in node.resources
         }
@@ -51,7 +53,7 @@ class Figures:
 
     def install(self, agents: Iterable[AgentView]) -> None:
         """Take what installed agents say of themselves."""
-        self._agents = {each.name: each for each in agents}
+        self._agents = {**self._agents, **{each.name: each for each in agents}}
         self._notice()
 
     def count(self, events: Iterable[Happening]) -> None:
@@ -90,6 +92,11 @@ class Figures:
             each for (_, own), each in self._resources.items() if own.partition(":")[0] == name
         )
         return tuple(found)
+
+    @property
+    def installed(self) -> tuple[str, ...]:
+        """Return the names of all agents that any node has told of; none ever goes."""
+        return tuple(self._installed)
 
     @property
     def agents(self) -> Mapping[str, AgentView]:

@@ -17,6 +17,7 @@ import pywbem
 
 from cim_provider.mapping.area import Area, MethodCall
 from cim_provider.mapping.cluster import cluster_ref
+from cim_provider.mapping.figures_metrics import definition_refs
 from cim_provider.mapping.history_log import log_ref
 from cim_provider.mapping.interop import INDICATIONS, indication_service_ref, manager_ref
 from cim_provider.mapping.paths import cim_path
@@ -32,6 +33,7 @@ from cim_provider.mapping.rows import (
     constant,
     unfilled,
 )
+from cim_provider.mapping.software import software_ref
 from cim_provider.mapping.world import World
 from cim_provider.schema import INTEROP, MODEL
 from cim_provider.wbem.operations import MethodResult
@@ -82,6 +84,14 @@ def _log(_: World) -> tuple[Ref, ...]:
     return (log_ref(MODEL),)
 
 
+def _metrics(world: World) -> tuple[Ref, ...]:
+    return tuple(replace(each, namespace=MODEL) for each in definition_refs(world))
+
+
+def _software(_: World) -> tuple[Ref, ...]:
+    return (replace(software_ref(), namespace=MODEL),)
+
+
 _HA_CLUSTER: Final = "HA Cluster"
 _REGISTRATION: Final = _Profile(_DMTF, "Profile Registration", "1.0.0", _itself, _HA_CLUSTER)
 PROFILES: Final = (
@@ -90,6 +100,8 @@ PROFILES: Final = (
     _Profile(_DMTF, "Indications", "1.2.0", _indications, _HA_CLUSTER),
     _Profile(_DMTF, "Record Log", "2.0.0", _log, _HA_CLUSTER),
     _Profile(_SNIA, "Multiple Computer System", "1.2.0", _cluster, _HA_CLUSTER),
+    _Profile(_DMTF, "Base Metrics", "1.0.1", _metrics, _HA_CLUSTER),
+    _Profile(_DMTF, "Software Inventory", "1.0.1", _software, _HA_CLUSTER),
     _Profile(_SNIA, "Server", "1.1.0", _manager),
     _Profile(_SNIA, "Server", "1.2.0", _manager),
 )

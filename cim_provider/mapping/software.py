@@ -26,7 +26,7 @@ from cim_provider.mapping.world import World
 SOFTWARE_CLASS: Final = "HA_SoftwareIdentity"
 SOFTWARE_ID: Final = "LinuxHA:Cluster"
 """Source: Linux-HA 2.1's provider; scripts rely on it."""
-_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})(?!\d)")
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})(?:[.+-](\d{1,4}))?(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class _Software:
     def number(self, place: int) -> int | None:
         """Return a part of the version, if it begins with three numbers."""
         match = _VERSION.match(self.version)
-        return None if match is None else int(match[place])
+        return None if match is None or match[place] is None else int(match[place])
 
 
 def software_ref() -> Ref:
@@ -60,11 +60,13 @@ _COLUMNS: Final[tuple[Column[_Software], ...]] = (
     Column("MajorVersion", "its first number", lambda s: s.number(1)),
     Column("MinorVersion", "its second number", lambda s: s.number(2)),
     Column("RevisionNumber", "its third number", lambda s: s.number(3)),
-    constant("Classifications", (9,)),
-    constant("ClassificationDescriptions", ("Cluster software",)),
+    constant("Classifications", (9, 4)),
+    constant("ClassificationDescriptions", ("Cluster software", "Resource management")),
     constant("TargetOperatingSystems", ("Linux",)),
     constant("IsEntity", True),
-    *unfilled("BuildNumber", "InstallDate", "TargetTypes"),
+    constant("TargetTypes", ("HA_Cluster",)),
+    Column("BuildNumber", "its fourth number, if it has one", lambda s: s.number(4)),
+    *unfilled("InstallDate"),
 )
 
 

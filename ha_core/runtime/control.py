@@ -22,7 +22,7 @@ from typing import Final, Protocol, TypeAlias, assert_never
 from ha_core import control_protocol as protocol
 from ha_core.commands import Command, Outcome, Shelve
 from ha_core.errors import ConnectError, HaError, WireError
-from ha_core.figures import NodeFigures
+from ha_core.figures import AgentTold, NodeFigures
 from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
 from ha_core.layout import socket_address
@@ -48,6 +48,8 @@ Sign: TypeAlias = Callable[[str], Awaitable[str]]
 
 Measure: TypeAlias = Callable[[Millis], Awaitable[tuple[NodeFigures, ...]]]
 """Returns the figures of all nodes, none of those that answer older than so much."""
+Describe: TypeAlias = Callable[[str], Awaitable[AgentTold]]
+"""Returns what an installed agent says of itself. Raises HaError: there is no such agent."""
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +160,9 @@ class ControlServer:
         product: str = "",
         sign: Sign | None = None,
         figures: Measure | None = None,
+        describe: Describe | None = None,
     ) -> None:
+        self._describe = describe
         self._sign = sign
         self._figures = figures
         self._path = path
@@ -278,6 +282,10 @@ class ControlServer:
             case protocol.AskFigures(max_age_ms=max_age_ms):
                 given = await self._figures(max_age_ms) if self._figures is not None else ()
                 return protocol.FiguresGiven(given)
+            case protocol.AskAgent(name=name) if self._describe is not None:
+                return protocol.AgentGiven(await self._describe(name))
+            case protocol.AskAgent():
+                return protocol.Fault("unsupported", "no agents are known here: ask a node")
             case protocol.AskCertificate():
                 return await self._certificate(request, peer, trust)
             case _:

@@ -29,6 +29,7 @@ from ha_core.keyring import KeyRing
 from ha_core.layout import Layout
 from ha_core.node import Node
 from ha_core.runtime.admission import Door
+from ha_core.runtime.agents_installed import Agents
 from ha_core.runtime.authority import Authority
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.control import Access, ControlServer
@@ -113,6 +114,7 @@ class Daemon:
             node=node_file.name,
             gate=self._gate,
         )
+        self._agents = Agents()
         self._figures = FiguresDesk(
             node_file.name,
             Measured(
@@ -121,6 +123,7 @@ class Daemon:
                 self._transport,
                 self._operations,
                 self._guardian,
+                self._agents.names,
             ).figures,
             self._transport.send,
             lambda: (node.name for node in self._node.configuration.nodes),
@@ -143,6 +146,7 @@ class Daemon:
             product=product(),
             sign=Authority(layout.keyring_file).sign,
             figures=self._figures.figures,
+            describe=self._agents.describe,
         )
         self._cutting: set[asyncio.Task[None]] = set()
 

@@ -61,6 +61,15 @@ async def describe(primitive: Primitive, root: str) -> metadata.Metadata:
     Raises:
         MissingError, ConfigError, OSError: there is no such agent, or it does not answer properly.
     """
+    return (await print_metadata(primitive, root))[0]
+
+
+async def print_metadata(primitive: Primitive, root: str) -> tuple[metadata.Metadata, bytes]:
+    """Return what an OCF agent says of itself, and the XML in which it says so.
+
+    Raises:
+        MissingError, ConfigError, OSError: there is no such agent, or it does not answer properly.
+    """
     program = find((ocf.path(root, primitive),), primitive)
     name = str(primitive.agent)
     result = await run_agent(
@@ -71,7 +80,7 @@ async def describe(primitive: Primitive, root: str) -> metadata.Metadata:
     )
     if result.exit_code or result.timed_out:
         raise ConfigError(f"{name} does not print its meta-data: {last_line(clean(result.errors))}")
-    return metadata.parse(name, result.output)
+    return metadata.parse(name, result.output), result.output
 
 
 def find(candidates: tuple[str, ...], primitive: Primitive) -> str:

@@ -16,12 +16,15 @@ from cim_provider.views.figures import ResourceCounts
 from cim_provider.views.tally import ResourceTally, Tally
 from cim_provider.wbem.operations import (
     Answer,
+    AssociatorNames,
     EnumerateInstances,
+    Filters,
     GetInstance,
     Instances,
     InvokeMethod,
     MethodResult,
     Operation,
+    Paths,
 )
 from tests.cim.mapping.figured import AT_MS, BEGAN_MS, Happened, figures, told
 from tests.cim.mapping.views import (
@@ -186,6 +189,35 @@ def test_node_tells_version_protocol_machine_and_when_it_was_cut_off() -> None:
     unheard = Measuring().get(node_path("n3"))
     assert unheard["SoftwareVersion"] is None
     assert unheard["OtherIdentifyingInfo"] == ["n3"]
+
+
+def test_agents_are_told_with_what_they_say_of_themselves() -> None:
+    server = Measuring()
+    name = path("HA_ResourceAgent", InstanceID="LinuxHA:agent:ocf:heartbeat:Dummy")
+    found = server.get(name)
+    assert (found["Name"], found["AgentClass"], found["Provider"], found["Type"]) == (
+        "ocf:heartbeat:Dummy",
+        "ocf",
+        "heartbeat",
+        "Dummy",
+    )
+    assert (found["MetadataXml"], found["ParameterNames"]) == ("<resource-agent/>", ["state"])
+    asked = AssociatorNames(MODEL, name, Filters(assoc_class="HA_InstalledAgent"))
+    answer = server.ask(asked)
+    assert isinstance(answer, Paths)
+    assert [each["Name"] for each in answer.items] == ["n1", "n2"]
+    process = server.get(path("HA_ResourceAgent", InstanceID="LinuxHA:agent:process::"))
+    assert process["MetadataXml"] is None
+
+
+def test_agent_that_was_seen_stays_while_its_node_has_it_no_more() -> None:
+    server = Measuring()
+    server.held.become([told(node, agents=("process",)) for node in ("n1", "n2")])
+    name = path("HA_ResourceAgent", InstanceID="LinuxHA:agent:ocf:heartbeat:Dummy")
+    assert server.get(name)
+    answer = server.ask(AssociatorNames(MODEL, name, Filters(assoc_class="HA_InstalledAgent")))
+    assert isinstance(answer, Paths)
+    assert not answer.items
 
 
 def test_load_and_counters_make_no_new_version_and_a_new_process_does() -> None:

@@ -206,7 +206,7 @@ def all_views() -> Iterator[tuple[str, ClusterView]]:
         yield f"engine {engine}", cluster(engine=engine)
     yield "no quorum", cluster(quorate=False, coordinator="", votes=1)
     yield "maintenance", cluster(maintenance=True)
-    yield "empty", cluster(nodes=(), primitives=(), groups=(), links=())
+    yield "empty", cluster(nodes=(), primitives=(), groups=(), links=(), product_version="0.1.0-7")
     yield "group without members", cluster(primitives=(), groups=(GroupView("web", ()),))
     for state in NODE_STATES:
         for unclean in (False, True):
