@@ -1,9 +1,9 @@
 """Which nodes may run each resource, by what the policy engine has decided and why.
 
 Owns: that reading of a snapshot's decisions. A node may run a resource if nothing that was
-counted against it forbids that: constraints and rules, bans by hand, failures, tickets, health,
-room. Where it is closed (lost, in standby) is no matter of this, nor whether the resource is
-wanted. What must be with something else may run where that may. Pure.
+counted against it forbids that, alone or in sum: constraints and rules, bans by hand, failures,
+tickets, health, room. Where it is closed (lost, in standby) is no matter of this, nor whether the
+resource is wanted. What must be with something else may run where that may. Pure.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +13,7 @@ from cim_provider.views.redundancy import MayRun, Redundancy, StartsAfter
 from ha_core.config.choices import OrderedAction, OrderKind
 from ha_core.config.model import Configuration
 from ha_core.ids import INFINITY, ResourceId
+from ha_core.policy.scores import add
 from ha_core.policy.transition import Decision
 from ha_core.snapshot import ClusterSnapshot
 
@@ -20,6 +21,12 @@ _NOWHERE: Final = frozenset({"fatal-failure", "ticket", "multiple-active"})
 """Codes of reasons without a node that leave none."""
 _TOGETHER: Final = "colocation"
 """What is said of being with, or apart from, something else is followed to where that may run."""
+_WISHES: Final = frozenset({_TOGETHER, "dependent", "stickiness"})
+"""Codes of what is given up when no other node is left; but a dependent that must be with it."""
+_HEADS: Final = frozenset(
+    {"best-score", "stays", "only-node", "exact", "most-room", "least-loaded", "score", "clone"}
+)
+"""Codes of the sentence that sums up: its score is the total."""
 
 
 def redundancy_of(snapshot: ClusterSnapshot) -> Redundancy:
@@ -40,22 +47,26 @@ def redundancy_of(snapshot: ClusterSnapshot) -> Redundancy:
 
 
 def _barred(decision: Decision) -> set[str]:
-    """Return the nodes that something forbids a primitive, but its company."""
+    """Return the nodes that a primitive may not run on, whatever its company does."""
     scores = dict(decision.scores)
-    found: set[str] = set()
+    counted: dict[str, int] = {}
     explained: set[str] = set()
     for reason in decision.reasons:
         if reason.node is None:
             if reason.code in _NOWHERE:
                 return set(scores)
-        elif reason.score is not None and reason.score <= -INFINITY:
-            explained.add(reason.node)
-            if reason.code != _TOGETHER:
-                found.add(reason.node)
+        elif reason.score is not None and reason.code not in _HEADS:
+            is_must = reason.score <= -INFINITY and reason.code != _TOGETHER
+            if reason.code not in _WISHES or is_must:
+                counted[reason.node] = add(counted.get(reason.node, 0), reason.score)
+            if reason.score <= -INFINITY:
+                explained.add(reason.node)
+    found = {node for node, score in counted.items() if score < 0}
+    here = {decision.node, *(place.node for place in decision.places)}
     if decision.node is not None:
         # It has a place, so every other node was thought of: what is forbidden without a word is.
         found |= {n for n, score in scores.items() if score <= -INFINITY and n not in explained}
-    return found
+    return found - here
 
 
 def _bound(

@@ -25,7 +25,10 @@ def may_run(text: str, resource: str = "db") -> str:
     [
         ("", "n1 n2 n3"),
         ("location db n3 -INFINITY", "n1 n2"),
-        ("location db n3 -1000", "n1 n2 n3"),
+        ("location db n3 -1000", "n1 n2"),
+        ("location db n3 -1000\nlocation db n3 1000", "n1 n2 n3"),
+        ("location db n1 -2", "n2 n3"),
+        ("primitive web\non n3 web started\ncolocation db with web -500", "n1 n2 n3"),
         ("options opt-in\nlocation db n1 10\nlocation db n2 0", "n1 n2"),
         ("on n2 db stopped count=INFINITY failure=start:1:restart", "n1 n3"),
         ("node n2 standby", "n1 n2 n3"),
@@ -68,3 +71,20 @@ order db then log optional
 """
     view = view_of(picture(NODES + text), "1", "1.0")
     assert [(each.first, each.then) for each in view.redundancy.orders] == [("db", "web")]
+
+
+def test_engine_agrees_once_the_others_are_lost() -> None:
+    """What may run a resource does, and what may not does not, when no other node is left."""
+    for text in (
+        "",
+        "location db n3 -1000",
+        "location db n3 -INFINITY",
+        "primitive web\ncolocation db with web INFINITY\nlocation web n3 -INFINITY",
+        "primitive web\non n3 web started\ncolocation db with web -500",
+        "on n3 db stopped count=INFINITY failure=start:1:restart",
+    ):
+        says = "n3" in may_run(text)
+        alone = NODES.replace("node n1", "node n1 lost").replace("node n2", "node n2 lost")
+        alone = alone.replace("on n1 db started", "")
+        decision = next(each for each in picture(alone + text).decisions if each.resource == "db")
+        assert (decision.node == "n3") is says, text
