@@ -17,6 +17,7 @@ import pywbem
 from cim_provider.indications import rows as indications
 from cim_provider.mapping import tables
 from cim_provider.mapping.rows import UNFILLED, AssociationRow, ClassRow
+from cim_provider.mapping.settings_tickets import TICKET_STATES
 from cim_provider.mapping.states import (
     AWAY,
     CLONE_STATES,
@@ -63,6 +64,7 @@ _TABLES: Final[tuple[tuple[str, Mapping[str, State], tuple[_StateColumn, ...]], 
     ("HA_ResourceGroup: as its worst member, but", GROUP_STATES, ()),
     ("HA_ResourceClone, HA_MasterSlaveResource: as their member, but", CLONE_STATES, ()),
     ("HA_ResourceInstance", INSTANCE_STATES, ()),
+    ("HA_Ticket", TICKET_STATES, ()),
 )
 
 
