@@ -34,27 +34,33 @@ def redundancy_of(snapshot: ClusterSnapshot) -> Redundancy:
     configuration = snapshot.configuration
     nodes = frozenset(node.name for node in configuration.nodes if not node.witness)
     own: dict[str, frozenset[str]] = {
-        each.resource: nodes - _barred(each) for each in snapshot.decisions
+        each.resource: nodes - barred if (barred := _barred(each)) else nodes
+        for each in snapshot.decisions
     }
     members = _members(configuration)
     bound = _bound(configuration, members)
     apart = _apart(snapshot, members)
+    listed: dict[frozenset[str], tuple[str, ...]] = {}
     found = []
-    for name in own:
-        free = nodes.intersection(*(own.get(each, nodes) for each in _chain(name, bound)))
-        found.append(MayRun(name, tuple(sorted(free - apart.get(name, frozenset())))))
+    for name, free in own.items():
+        if name in bound:
+            free = nodes.intersection(*(own.get(each, nodes) for each in _chain(name, bound)))
+        if name in apart:
+            free -= apart[name]
+        if free not in listed:
+            listed[free] = tuple(sorted(free))
+        found.append(MayRun(name, listed[free]))
     return Redundancy(tuple(found), tuple(_orders(configuration)))
 
 
 def _barred(decision: Decision) -> set[str]:
     """Return the nodes that a primitive may not run on, whatever its company does."""
-    scores = dict(decision.scores)
     counted: dict[str, int] = {}
     explained: set[str] = set()
     for reason in decision.reasons:
         if reason.node is None:
             if reason.code in _NOWHERE:
-                return set(scores)
+                return {node for node, _ in decision.scores}
         elif reason.score is not None and reason.code not in _HEADS:
             is_must = reason.score <= -INFINITY and reason.code != _TOGETHER
             if reason.code not in _WISHES or is_must:
@@ -65,7 +71,7 @@ def _barred(decision: Decision) -> set[str]:
     here = {decision.node, *(place.node for place in decision.places)}
     if decision.node is not None:
         # It has a place, so every other node was thought of: what is forbidden without a word is.
-        found |= {n for n, score in scores.items() if score <= -INFINITY and n not in explained}
+        found |= {n for n, score in decision.scores if score <= -INFINITY and n not in explained}
     return found - here
 
 
