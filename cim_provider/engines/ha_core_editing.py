@@ -11,9 +11,13 @@ from cim_provider.edits import Edit, EditError
 from cim_provider.engines.ha_core_edits import edited
 from ha_core.client import Client
 from ha_core.commands import Apply, Outcome
+from ha_core.ids import Millis
 from ha_core.snapshot import ClusterSnapshot
 
 TRIES_MAX: Final = 10
+LOOKS_MAX: Final = 20
+LOOK_MS: Final[Millis] = 500
+"""A node learns of a revision a moment after the coordinator has it: it is waited for so often."""
 
 
 async def give(client: Client, snapshot: ClusterSnapshot, edit: Edit, author: str) -> Outcome:
@@ -21,10 +25,10 @@ async def give(client: Client, snapshot: ClusterSnapshot, edit: Edit, author: st
 
     Raises HaError: the cluster cannot be asked, or the daemon refuses.
     """
-    outcome = Outcome("stale", "nothing was tried")
-    for tried in range(TRIES_MAX):
-        if tried or edit.base not in (None, snapshot.revision):
-            snapshot = await client.snapshot()
+    if edit.base is not None and edit.base > snapshot.revision:
+        snapshot = await _newer(client, snapshot)
+    outcome = Outcome("stale", "others change the configuration all the time: try again")
+    for _ in range(TRIES_MAX):
         revision = snapshot.revision
         if edit.base not in (None, revision):
             text = f"the configuration is at revision {revision}, not {edit.base}: look again"
@@ -32,8 +36,6 @@ async def give(client: Client, snapshot: ClusterSnapshot, edit: Edit, author: st
         try:
             wanted = edited(snapshot.configuration, edit.changes)
         except EditError as fault:
-            if tried or edit.base is not None:
-                return Outcome(fault.code, str(fault))
             # What is seen here may be a moment old.
             newer = await client.snapshot()
             if newer.revision == revision:
@@ -45,4 +47,16 @@ async def give(client: Client, snapshot: ClusterSnapshot, edit: Edit, author: st
         outcome = await client.command(Apply(wanted, edit.reason, revision), author=author)
         if outcome.code != "stale" or edit.base is not None:
             return outcome
+        snapshot = await _newer(client, snapshot)
     return outcome
+
+
+async def _newer(client: Client, old: ClusterSnapshot) -> ClusterSnapshot:
+    """Return a snapshot with a newer revision, or the newest after a while."""
+    found = await client.snapshot()
+    for _ in range(LOOKS_MAX):
+        if found.revision > old.revision:
+            break
+        await client.changed(found.version, LOOK_MS)
+        found = await client.snapshot()
+    return found
