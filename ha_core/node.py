@@ -495,4 +495,6 @@ class Node(NodeParts):
     # --- journal -------------------------------------------------------------------------
 
     def _journal(self, events: Iterable[JournalEvent]) -> None:
-        self._out += [Journal(event) for event in events]
+        news = [Journal(event) for event in events]
+        self._touched += bool(news)  # who follows the journal waits for another version
+        self._out += news

@@ -227,6 +227,9 @@ class Holder:
             found += await self._from_journal()
         view = await self._around.engine.view()
         self._cluster = view.name
+        # First, because it is known already: a picture of a large cluster takes a while.
+        if not await self._tell_all(found, matcher, view):
+            return
         seen: Picture | None = None
         # Without a quorum this node may show others as lost that only it does not hear.
         is_sure = view.engine is EngineState.RUNNING and view.quorate
@@ -234,12 +237,12 @@ class Holder:
         if registry.subscriptions and is_sure and is_new:
             seen = await self._around.picture(matcher.watched)
             if self.base is not None:
-                seen = self._paced(self.base, seen)
-                for each in pictures.differences(self.base, seen):
-                    found.append(Found(self._events_of(each), each))
+                seen = self._paced(self.base, pictures.settled(self.base, seen))
+                changes = pictures.differences(self.base, seen)
+                differing = [Found(self._events_of(each), each) for each in changes]
                 await asyncio.sleep(0)
-        if not await self._tell_all(found, matcher, view):
-            return
+                if not await self._tell_all(differing, matcher, view):
+                    return
         if seen is not None:
             self._told_version = view.version
             if self.base != seen or self._saved < 0:
@@ -354,12 +357,12 @@ class Holder:
         if merged is not None:
             del self._stored[merged]
         self._keep(parts)
-        self.base = pictures.laid_over(self.base or Picture(), changes)
-        await self._around.save(self.base, self._numbers.batch)
         for indication in fresh:
             queue = self._queues.get(indication.context)
             if queue is not None:
                 queue.add(indication)
+        self.base = pictures.laid_over(self.base or Picture(), changes)
+        await self._around.save(self.base, self._numbers.batch)
         return True
 
     def _keep(self, parts: dict[int, tuple[Batch, str]]) -> None:

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias, cast
 
 from cim_provider.indications.events import Embedded, Event
 from cim_provider.indications.facts import FACT, facts
+from cim_provider.indications.watching import differs
 from cim_provider.mapping.catalog import Catalog
 from cim_provider.mapping.paths import cim_path, located
 from cim_provider.mapping.rows import Ref, Value
@@ -126,8 +127,23 @@ def differences(before: Picture, after: Picture) -> Iterator[Difference]:
     for ref, values in after.objects.items():
         if (ref.namespace, ref.class_name) in both:
             known = before.objects.get(ref)
-            if known is None or known != values:
+            if known is None or differs(ref.class_name, known, values):
                 yield Difference(ref, known, values)
+
+
+def settled(before: Picture, after: Picture) -> Picture:
+    """Return the newer picture, where what is not told of an object has not changed either.
+
+    So small steps add up until they are told.
+    """
+    objects = {
+        ref: known
+        if (known := before.objects.get(ref)) is not None
+        and not differs(ref.class_name, known, values)
+        else values
+        for ref, values in after.objects.items()
+    }
+    return Picture(after.watched, objects)
 
 
 def laid_over(base: Picture, changes: Iterable[Difference]) -> Picture:

@@ -8,7 +8,7 @@ from cim_provider.indications import outbox, picture, policies
 from cim_provider.indications.keeping import RegistryReader
 from cim_provider.indications.matching import checked
 from cim_provider.indications.outbox import Batch, DamagedError, Indication
-from cim_provider.indications.picture import Difference, Picture, differences, laid_over
+from cim_provider.indications.picture import Difference, Picture, differences, laid_over, settled
 from cim_provider.indications.registry import (
     DELAY,
     SUPPRESS,
@@ -28,7 +28,7 @@ from cim_provider.indications.repeats import Repeats
 from cim_provider.indications.shelf import OUT, REGISTRY, Item
 from cim_provider.indications.standby import AGE_S, Standby
 from cim_provider.mapping.catalog import Catalog
-from cim_provider.mapping.rows import Ref
+from cim_provider.mapping.rows import Ref, Value
 from cim_provider.mapping.tables import ASSOCIATIONS, ROWS
 from cim_provider.query.faults import QueryFault
 from cim_provider.wbem.errors import Status
@@ -279,3 +279,36 @@ def test_a_duration_ends_a_subscription() -> None:
     known = registry(duration_s=5, start_wall_ms=1000)
     assert policies.without_expired(known, 5999) is known
     assert policies.without_expired(known, 6000).subscriptions == ()
+
+
+def job(percent: int, **more: Value) -> Picture:
+    """Return a picture of one job."""
+    name = Ref("HA_ConcreteJob", (("InstanceID", "j"),), MODEL)
+    values: dict[str, Value] = {"PercentComplete": percent, "JobState": 4, **more}
+    return Picture(frozenset({(MODEL, name.class_name)}), {name: values})
+
+
+def test_a_job_is_told_in_steps_of_five_percent_that_add_up() -> None:
+    base = job(0)
+    told: list[Value] = []
+    for percent in (1, 3, 6, 8, 10, 11):
+        seen = settled(base, job(percent))
+        found = [change.after or {} for change in differences(base, seen)]
+        told += [values["PercentComplete"] for values in found]
+        base = seen
+    assert told == [6, 11]
+
+
+def test_another_state_of_a_job_is_told_whatever_its_percent() -> None:
+    assert list(differences(job(1), job(2, JobState=7)))
+    assert not list(differences(job(1), job(1, ElapsedTime="00000000000001.000000:000")))
+
+
+def test_what_grows_with_every_event_is_not_watched() -> None:
+    every = checked("SELECT * FROM CIM_InstIndication", "WQL", (MODEL,), schema())
+    catalog = Catalog(schema(), ROWS, ASSOCIATIONS)
+    names = {name for _, name in picture.watched_by(every, (MODEL,), catalog)}
+    assert "HA_EventLogEntry" not in names
+    assert "HA_OperationResult" not in names
+    assert {"HA_Ticket", "HA_HeartbeatLink", "HA_ConcreteJob", "HA_OrderConstraint"} <= names
+    assert {"HA_ConfigurationRevision", "HA_NodeRedundancySet", "HA_InstanceAttributes"} <= names
