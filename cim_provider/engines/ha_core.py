@@ -30,7 +30,7 @@ from cim_provider.engines.ha_core_control import goal_of, translated
 from cim_provider.engines.ha_core_editing import give
 from cim_provider.engines.ha_core_events import JournalFollower
 from cim_provider.engines.ha_core_history import Kept, Reader
-from cim_provider.engines.ha_core_node import invitation, run_service
+from cim_provider.engines.ha_core_node import NodeService, invitation
 from cim_provider.engines.ha_core_view import CAPABILITIES, view_of
 from cim_provider.views.journal import CoreEvent
 from ha_core.cli import goals
@@ -67,6 +67,7 @@ class HaCoreEngine:
 
     def __init__(self, root: Path | None = None, *, effect_s: float = EFFECT_S) -> None:
         self._root = root
+        self._service = NodeService(root)
         self._follower_client = Client(root)
         self._command_client = Client(root)
         self._journal = JournalFollower(root)
@@ -139,7 +140,7 @@ class HaCoreEngine:
         before = self._snapshot
         if isinstance(command, RunService):
             log.info("%s asks for the cluster service to %s", author, command.action)
-            return await asyncio.to_thread(run_service, self._root, command.action)
+            return await self._service.run(command.action, within_s)
         if before is None or self._view.engine is not EngineState.RUNNING:
             return Refused("timeout", self._away)
         if isinstance(command, Invite):

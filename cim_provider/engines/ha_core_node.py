@@ -5,11 +5,12 @@ do it; where this server runs as another user than the daemon, that is refused i
 words. Calls block for as long as a daemon takes to end.
 """
 
+import asyncio
 from pathlib import Path
 from typing import Final
 
 from cim_provider.commands import ServiceAction
-from cim_provider.engine import Done, Refused
+from cim_provider.engine import Done, Outcome, Pending, Refused
 from ha_core.config.kinds import show_place
 from ha_core.errors import ConnectError, HaError, RefusedError
 from ha_core.layout import Layout
@@ -18,8 +19,27 @@ from ha_core.runtime.admission import invite
 from ha_core.runtime.peers import endpoints
 from ha_core.snapshot import ClusterSnapshot
 
-END_S: Final = 60.0
+END_S: Final = 90.0
 _CURE: Final = "the WBEM server may not do that as its user: run '{}' on this node"
+
+
+class NodeService:
+    """The daemon of this node as a console starts and ends it: one thing at a time."""
+
+    def __init__(self, root: Path | None) -> None:
+        self._root = root
+        self._doing: asyncio.Task[Done | Refused] | None = None
+
+    async def run(self, action: ServiceAction, within_s: float | None) -> Outcome:
+        """Do it and wait, for `within_s` seconds at most; it goes on whether waited for or not."""
+        if self._doing is not None and not self._doing.done():
+            return Refused("busy", "the cluster service of this node is being started or ended")
+        work = asyncio.to_thread(run_service, self._root, action)
+        self._doing = asyncio.create_task(work, name=f"{action} the cluster service")
+        done, _ = await asyncio.wait({self._doing}, timeout=within_s)
+        if not done:
+            return Pending(f"the cluster service of this node is not done yet: {action}")
+        return self._doing.result()
 
 
 def run_service(root: Path | None, action: ServiceAction) -> Done | Refused:

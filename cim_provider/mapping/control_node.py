@@ -22,7 +22,7 @@ from cim_provider.mapping.control_resource import MISSING
 from cim_provider.mapping.job_records import Job
 from cim_provider.mapping.node import LOCAL_STATES, NODE_CLASS, states_of
 from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Verb
-from cim_provider.mapping.world import CLUSTER_CLASS
+from cim_provider.mapping.world import CLUSTER_CLASS, World
 
 CLUSTER_STATES: Final = (2, 3, 4, 9, 10, 11)
 """What RequestStateChange of the cluster carries out."""
@@ -40,7 +40,7 @@ def change_state(asked: Asked, state: int) -> Meaning:
     if state not in states_of(node):
         return Denial(Code.NOT_SUPPORTED)
     if state in LOCAL_STATES:
-        return Plan((RunService(_SERVICE[state]),))
+        return _service(asked.world, _SERVICE[state])
     if state == 9:
         return Plan((SetNodeMaintenance(node.name, True),))
     if state == 11:
@@ -56,10 +56,18 @@ def change_cluster(asked: Asked, state: int) -> Meaning:
     if state == 9:
         return Plan((SetClusterMaintenance(True),))
     if state in _SERVICE:
-        return Plan((RunService(_SERVICE[state]),))
+        return _service(world, _SERVICE[state])
     if not world.running:
         return Plan((RunService(ServiceAction.START),))
     return Plan((SetClusterMaintenance(False),)) if world.view.maintenance else Plan(())
+
+
+def _service(world: World, action: ServiceAction) -> Plan:
+    """Return the end or restart of the service here; other servers see whether it was done."""
+    here = world.nodes.get(world.view.local_node)
+    if not world.running or here is None:
+        return Plan((RunService(action),))
+    return Plan((RunService(action),), Job(f"service-{action}", here.name, here.generation))
 
 
 def _node(asked: Asked) -> NodeView:

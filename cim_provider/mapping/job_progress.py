@@ -12,7 +12,8 @@ from cim_provider.mapping.job_records import COMPLETED, EXCEPTION, RUNNING, TERM
 from cim_provider.mapping.states import outside
 from cim_provider.mapping.world import REACHED, World
 
-ON_NODES: Final = ("standby", "online", "off", "reset", "probe", "moveall")
+_SERVICE: Final = ("service-stop", "service-restart")
+ON_NODES: Final = ("standby", "online", "off", "reset", "probe", "moveall", *_SERVICE)
 ON_TICKETS: Final = ("grant", "revoke", "activate", "ticket-standby")
 ON_CLUSTER: Final = ("apply", "undo")
 RESTING: Final = ("started", "stopped", "failed", "blocked")
@@ -147,6 +148,11 @@ def _node_state(
         case "off" | "reset":
             is_back = job.verb == "reset" and node.generation > job.since
             return (COMPLETED, 100) if node.fenced_by or is_back else (RUNNING, 0)
+        case "service-stop":
+            return (RUNNING, 0) if node.state in REACHED else (COMPLETED, 100)
+        case "service-restart":
+            is_anew = node.generation > job.since and node.state in REACHED
+            return (COMPLETED, 100) if is_anew else (RUNNING, 0)
         case "probe":
             return (COMPLETED, 100) if is_resting else (RUNNING, 0)
         case "moveall":

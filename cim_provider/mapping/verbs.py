@@ -173,7 +173,9 @@ async def _submit(plan: Plan, means: Means) -> MethodResult:
                 before = f"{number - 1} of {len(plan.commands)} done; " if number > 1 else ""
                 return _refused(outcome, before, has_words)
             case Pending(text=text) if number < len(plan.commands) and plan.is_in_steps:
-                return result(Code.NOT_IN_TIME, text if has_words else "")
+                if not has_words:
+                    refuse(Status.FAILED, text)
+                return result(Code.NOT_IN_TIME, text)
             case Pending(text=text):
                 continue
     if plan.output and text:

@@ -228,7 +228,9 @@ def test_node_is_evicted_once_it_is_empty_and_forgotten_where_it_is_lost(
     assert n2["Name"] not in [each["Name"] for each in nodes.items]
     again = Provider()
     again.engine.answer = Pending("accepted, but n2 runs db")
-    assert call(again, SERVICE, "EvictNode", dict(given))[0] == 3
+    with pytest.raises(pywbem.CIMError, match="n2 runs db"):
+        call(again, SERVICE, "EvictNode", dict(given))
+    assert [each for each, _ in again.engine.given] == [SetNodeStandby("n2", True)]
 
 
 def test_all_resources_of_a_node_are_moved_and_its_failures_forgotten(provider: Provider) -> None:

@@ -133,6 +133,10 @@ def test_restart_is_done_once_the_resource_was_started_later(since: int, state: 
         ("moveall", "online", True, EXCEPTION),
         ("probe", "online", True, COMPLETED),
         ("off", "online", True, RUNNING),
+        ("service-stop", "online", True, RUNNING),
+        ("service-stop", "left", False, COMPLETED),
+        ("service-restart", "left", False, RUNNING),
+        ("service-restart", "online", False, COMPLETED),
     ],
 )
 def test_job_of_a_node_follows_what_is(verb: str, state: str, runs: bool, expected: int) -> None:
@@ -172,7 +176,11 @@ def test_what_had_failed_before_is_no_fault_of_a_change_of_all() -> None:
     world = World(with_db("failed", ""), IDENTITY)
     assert progress(world, Job("apply", "x", excused=("db",))).state == COMPLETED
     found = progress(world, Job("apply", "x"))
-    assert (found.state, found.percent, found.text) == (EXCEPTION, 0, "db is failed: it is not wanted")
+    assert (found.state, found.percent, found.text) == (
+        EXCEPTION,
+        0,
+        "db is failed: it is not wanted",
+    )
 
 
 def test_record_comes_back_from_its_text_and_a_later_versions_fields_do_no_harm() -> None:
