@@ -194,3 +194,27 @@ def test_console_shows_a_real_cluster_and_restarts_a_service(tmp_path: Path) -> 
         drawn = _run(lab)
         assert "Nodes of the cluster: redundancy lost: n1, n2, n3" in drawn.stdout
         assert re.search(r"^  n1: critical|^  n1: major", drawn.stdout, re.M), drawn.stdout
+
+
+SLOW = """#!/bin/sh
+trap 'sleep 12; exit 0' TERM
+while :; do sleep 0.2; done
+"""
+"""A service that takes its time to stop: longer than any call waits."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_console_watches_the_job_of_a_real_service_that_stops_slowly(tmp_path: Path) -> None:
+    script, file = tmp_path / "slow", tmp_path / "slow.yaml"
+    script.write_text(SLOW, encoding="utf-8")
+    script.chmod(0o755)
+    nodes = "\n".join(f"  n{i}: {{addresses: {{ring0: 192.0.2.{i}}}}}" for i in (1, 2, 3))
+    text = f"resources:\n  slow: {{agent: process, parameters: {{command: {script}}}}}\n"
+    file.write_text(f"links:\n  ring0: {{}}\nnodes:\n{nodes}\n{text}", encoding="utf-8")
+    with laboratory(tmp_path / "lab", "--config", str(file)) as lab:
+        done = _run(lab, "--restart", "slow")
+        assert done.returncode == 0, done.stdout + done.stderr
+        lines = done.stdout.splitlines()
+        assert any(re.match(r"restart slow: \d+ %, (?!completed)", each) for each in lines), lines
+        assert lines[-1] == "restart slow: completed"
