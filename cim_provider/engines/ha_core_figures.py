@@ -5,7 +5,7 @@ Owns: when the daemon is asked. It asks the other nodes, and measures only then.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -54,15 +54,20 @@ class HaCoreFigures:
     ) -> None:
         self._keeper = keeper
         self._client = Client(root)
+        self._describing = Client(root)
+        """Another connection: an agent may take long to answer."""
         self._period_s = period_s
         self._seq = 0
-        self._asking: asyncio.Task[None] | None = None
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._is_away = False
         self._described: set[str] = set()
         self._told: tuple[Told, ...] = ()
 
     async def __aenter__(self) -> Self:
-        self._asking = asyncio.create_task(self._ask(), name="figures")
+        self._tasks = (
+            asyncio.create_task(self._again(self.once), name="figures"),
+            asyncio.create_task(self._again(self.describe), name="agents"),
+        )
         return self
 
     async def __aexit__(
@@ -71,20 +76,20 @@ class HaCoreFigures:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.close()
+        await self._describing.close()
 
-    async def _ask(self) -> None:
+    async def _again(self, ask: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await self.once()
-                await self.describe()
+                await ask()
                 self._is_away = False
             except HaError as fault:
                 if not self._is_away:
-                    log.info("no figures: %s", fault)
+                    log.info("no figures, and agents do not describe themselves: %s", fault)
                 self._is_away = True
             await asyncio.sleep(self._period_s)
 
@@ -103,13 +108,13 @@ class HaCoreFigures:
 
     async def describe(self) -> None:
         """Ask each agent of this node once what it says of itself. Raises: HaError."""
-        hello = await self._client.hello()
+        hello = await self._describing.hello()
         fresh = [each for each in self._local_agents(hello.node) if each not in self._described]
         found = []
         for name in fresh[:AGENTS_A_TURN]:
             self._described.add(name)
             try:
-                told = await self._client.agent(name)
+                told = await self._describing.agent(name)
             except RefusedError as fault:
                 log.info("agent %s says nothing of itself: %s", name, fault)
                 continue
