@@ -94,6 +94,8 @@ class Authenticator:
         self._file = file
         self._clock = clock
         self._pam = pam
+        self.on_failure: Callable[[str, str], None] | None = None
+        """Called with whom and the address when a name or password was wrong."""
         self._secret = secrets.token_bytes(32)
         self._users: dict[str, User] = {}
         self._by_certificate: dict[str, User] = {}
@@ -255,6 +257,8 @@ class Authenticator:
         who = "an unknown user" if user is None else f"user {user.name}"
         wait = f"; the next try has to wait {held_s:g} s" if held_s else ""
         log.warning("%s gave a wrong name or password for %s%s", peer, who, wait)
+        if self.on_failure is not None:
+            self.on_failure(who, peer)
 
 
 def _nobody(users: Iterable[User]) -> PasswordHash:
