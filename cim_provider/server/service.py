@@ -33,9 +33,9 @@ from cim_provider.indications.service import Indications
 from cim_provider.mapping.counters import Statistics
 from cim_provider.mapping.figures_held import Figures
 from cim_provider.mapping.figures_statistics import figures_area
+from cim_provider.mapping.history_results import results_area
 from cim_provider.mapping.job_book import JobBook
 from cim_provider.mapping.job_keeper import JobKeeper
-from cim_provider.mapping.history_results import results_area
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.pulls import Pulls
 from cim_provider.mapping.statistics import statistics_area
@@ -43,7 +43,8 @@ from cim_provider.mapping.world import ServerIdentity
 from cim_provider.mapping.write_area import writing_area
 from cim_provider.schema import SchemaError, load_schema
 from cim_provider.server.advertise import AdvertiseError, Slp, open_slp
-from cim_provider.server.audit import AuditFile
+from cim_provider.server.alarms import AccessAlarms, WatchedAudit
+from cim_provider.server.audit import Audit, AuditFile
 from cim_provider.server.auth import Authenticator
 from cim_provider.server.client_certificate import peer_certificate
 from cim_provider.server.connection import Connection, Limits
@@ -97,11 +98,11 @@ def make_performer(
     schema = load_schema(schema_texts())
     if indications is not None:
         areas.append(indications.area(schema))
-    if figures is not None:
-        areas.append(figures_area(figures, wall_ms))
-    areas.append(results_area(engine))
     if drafts is not None:
         areas.append(writing_area(engine, drafts))
+    areas.append(results_area(engine))
+    if figures is not None:
+        areas.append(figures_area(figures, wall_ms))
     pulls = Pulls(time.monotonic, partial(token_urlsafe, CONTEXT_BYTES))
     return Mapping(schema, engine, identity, areas, pulls, Turns(), jobs)
 
@@ -172,9 +173,19 @@ class Service:
         """Return where clients on this machine reach the server, by scheme."""
         return {bound.scheme: _url(bound) for bound, _ in self._bound}
 
-    async def run(self, performer: Performer, host: str, stopping: asyncio.Event) -> None:
+    async def run(
+        self,
+        performer: Performer,
+        host: str,
+        stopping: asyncio.Event,
+        alarms: AccessAlarms | None = None,
+    ) -> None:
         """Serve until `stopping` is set."""
-        responder = Responder(performer, host, audit=self._audit, statistics=self.statistics)
+        audit: Audit = self._audit
+        if alarms is not None:
+            audit = WatchedAudit(audit, alarms)
+            self._authenticator.on_failure = alarms.login_failed
+        responder = Responder(performer, host, audit=audit, statistics=self.statistics)
 
         def connect(on_end: Callable[[Connection], None]) -> Connection:
             return Connection(
@@ -224,9 +235,10 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
         indications = Indications(
             shelf,
             wall_ms,
-            listener_policy(settings, layout.certificate_file),
+            listener_policy(settings, layout.certificate_file, layout.state),
             base_store(layout.indications_file),
         )
+        alarms = AccessAlarms(indications.raise_alerts, time.monotonic)
         has_slp = service.slp is not None
         performer = make_performer(
             engine,
@@ -249,7 +261,7 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
             asyncio.create_task(keeper.run(engine), name="keep jobs"),
         ]
         try:
-            await service.run(performer, host, stopping)
+            await service.run(performer, host, stopping, alarms)
         finally:
             for task in beside:
                 task.cancel()
