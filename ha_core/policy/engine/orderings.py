@@ -10,6 +10,7 @@ from ha_core.policy.engine.graph import INVERSE, Action, Graph, Phase
 from ha_core.policy.engine.items import Item
 from ha_core.policy.engine.migration import add_migration_ordering
 from ha_core.policy.engine.problem import (
+    Kind,
     Ordering,
     OrderKind,
     Role,
@@ -100,6 +101,27 @@ def _backward(graph: Graph, ordering: Ordering, first: Item, then: Item) -> None
         kind |= ties.IMPLIES_FIRST
     graph.link(then, one, first, other, kind)
     add_migration_ordering(graph, then, one, first, other)
+    if graph.board.problem.keeps_followers and ordering.kind is OrderKind.MANDATORY:
+        _down_before_up(graph, ordering, first, then)
+
+
+def _down_before_up(graph: Graph, ordering: Ordering, first: Item, then: Item) -> None:
+    """What starts anew in its place is down before that start, as if the first still had to stop.
+
+    A node that is lost takes the stop of the first with it. A cluster that plans again once the
+    first is starting would see no reason any more to stop the rest of a group.
+    """
+    if (ordering.first_task, ordering.then_task) != (Task.START, Task.START):
+        return
+    if first.kind is Kind.CLONE or then.kind is Kind.CLONE or graph.of(first, Task.STOP):
+        return
+    stops = [stop for item in then.primitives() for stop in graph.of(item, Task.STOP)]
+    starts = [start for item in first.primitives() for start in graph.of(item, Task.START)]
+    for stop in stops:
+        if stop.item is None or stop.node != stop.item.node or stop.is_spare:
+            continue  # what moves may be up elsewhere before it is down here
+        for start in starts:
+            graph.tie(stop, start, ties.ORDER)
 
 
 # --- what must not overlap ---------------------------------------------------------------------
