@@ -168,3 +168,34 @@ def test_line_that_finds_no_place_on_disk_goes_to_the_log(
     file.close()
     assert "cannot be written" in caplog.text
     assert '"user": "ann"' in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "value", "result"),
+    [
+        ("HA_PrimitiveResource", "RequestStateChange", 0, "done"),
+        ("HA_PrimitiveResource", "RequestStateChange", 4096, "done"),
+        ("HA_PrimitiveResource", "RequestStateChange", 32768, "failed"),
+        ("HA_PrimitiveResource", "Move", 32772, "failed"),
+        ("HA_ClusteringService", "AddResource", 1, "done"),
+        ("HA_ClusteringService", "AddResource", 0, "failed"),
+        ("HA_ClusterControlService", "AddResource", 0, "done"),
+    ],
+)
+def test_method_that_returned_an_error_code_has_failed(
+    kind: str, method: str, value: int, result: str
+) -> None:
+    path = pywbem.CIMInstanceName(kind, {"Id": "x"}, None, "root/cimv2")
+    call = operations.InvokeMethod("root/cimv2", path, method, ())
+    words = (("Message", "string", "there is no node 'n9'"),)
+    (entry,) = carried_out(call, answer=operations.MethodResult(pywbem.Uint32(value), words))
+    assert (entry["result"], entry["returned"]) == (result, value)
+    assert entry["text"] == "there is no node 'n9'"
+
+
+def test_configuration_that_was_given_is_told_by_its_length() -> None:
+    path = pywbem.CIMInstanceName("HA_ClusterControlService", {"Name": "x"}, None, "root/cimv2")
+    text = "resources: {db: {parameters: {admin_password: geheim}}}"
+    call = operations.InvokeMethod("root/cimv2", path, "Apply", (("Text", text),))
+    (entry,) = carried_out(call, answer=operations.MethodResult(pywbem.Uint32(0)))
+    assert entry["given"] == {"Text": f"{len(text)} characters"}

@@ -123,3 +123,22 @@ def test_each_class_that_operators_may_write_is_declared_or_an_old_name_of_one()
     assert interop is not None
     missing = {name for name in roles.SUBSCRIBING if interop.get(name) is None}
     assert missing <= {"cim_formattedindicationsubscription", "cim_abstractindicationsubscription"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "least"),
+    [
+        ("HA_ClusterNode", 11, Role.ADMINISTER),
+        ("CIM_ComputerSystem", "11", Role.ADMINISTER),
+        ("HA_ClusterNode", 6, Role.OPERATE),
+        ("HA_PrimitiveResource", 11, Role.OPERATE),
+        ("HA_Ticket", 2, Role.ADMINISTER),
+        ("HA_Cluster", 9, Role.OPERATE),
+    ],
+)
+def test_change_of_state_that_fences_or_grants_is_for_administrators(
+    kind: str, state: object, least: Role
+) -> None:
+    path = pywbem.CIMInstanceName(kind, {"Name": "x"}, namespace="root/cimv2")
+    call = InvokeMethod("root/cimv2", path, "RequestStateChange", (("RequestedState", state),))
+    assert least_role(call) is least

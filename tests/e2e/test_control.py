@@ -1,0 +1,90 @@
+"""A real cluster is told what to do by pywbem and wbemcli, and its jobs outlive their server."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import pywbem
+import yaml
+
+from tests.cim.indications.test_cluster import connection, wait
+from tests.e2e.laboratory import Laboratory, laboratory
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+WBEMCLI = shutil.which("wbemcli")
+SERVICE = "HA_ClusterControlService"
+ENDED = (7, 8, 9, 10)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    with laboratory(tmp_path_factory.mktemp("control") / "lab", "--nodes", "3") as made:
+        yield made
+
+
+def service(client: pywbem.WBEMConnection) -> pywbem.CIMInstanceName:
+    (found,) = client.EnumerateInstanceNames(SERVICE)
+    return found
+
+
+def ended(client: pywbem.WBEMConnection, name: pywbem.CIMInstanceName) -> pywbem.CIMInstance:
+    """Follow a job to its end."""
+
+    def is_over() -> bool:
+        known = [str(each["InstanceID"]) for each in client.EnumerateInstanceNames(name.classname)]
+        return str(name["InstanceID"]) in known and client.GetInstance(name)["JobState"] in ENDED
+
+    wait(is_over, 60)
+    return client.GetInstance(name)
+
+
+def test_job_is_seen_to_its_end_by_another_server_than_the_one_that_began_it(
+    lab: Laboratory,
+) -> None:
+    first, other = connection(lab, "n1"), connection(lab, "n2")
+    _, given = first.InvokeMethod("ExportConfiguration", service(first))
+    wanted = yaml.safe_load(given["Text"])
+    wanted["resources"]["late"] = {"agent": "process", "parameters": {"command": "/bin/false"}}
+    text = yaml.safe_dump(wanted, sort_keys=False)
+    code, plan = first.InvokeMethod("Preview", service(first), Text=text)
+    assert (code, "+ resource late" in plan["Plan"]) == (0, True)
+    assert json.loads(plan["Result"])["moves"]
+    code, outputs = first.InvokeMethod("Apply", service(first), Text=text, Reason="try")
+    assert code == 4096, outputs
+    server = json.loads((lab.root("n1") / "run" / "cimd.json").read_text())
+    os.kill(int(server["pid"]), signal.SIGKILL)
+    job = ended(other, outputs["Job"])
+    assert (job["JobState"], job["Owner"], job["Name"]) == (10, "lab", "apply LinuxHACluster")
+    assert "late is failed" in job["ErrorDescription"]
+    _, told = other.InvokeMethod("GetError", outputs["Job"])
+    assert (told["Error"].classname, told["Error"]["CIMStatusCode"]) == ("CIM_Error", 1)
+    code, outputs = other.InvokeMethod("UndoRevision", service(other))
+    assert code in (0, 4096)
+
+
+@pytest.mark.skipif(WBEMCLI is None, reason="wbemcli is not installed")
+def test_wbemcli_bans_explains_and_previews_with_plain_parameters(lab: Laboratory) -> None:
+    where = next(each for each in lab.value["wbem"] if each["node"] == "n3")
+    base = f"http://{where['user']}:{where['password']}@{where['http'].partition('//')[2]}"
+    client = connection(lab, "n3")
+
+    def call(target: pywbem.CIMInstanceName, words: str) -> str:
+        keys = ",".join(f'{name}="{value}"' for name, value in target.keybindings.items())
+        url = f"{base}/root/cimv2:{target.classname}.{keys}"
+        assert WBEMCLI is not None
+        done = subprocess.run(
+            [WBEMCLI, "cm", url, words], capture_output=True, text=True, timeout=60, check=True
+        )
+        return done.stdout
+
+    group = client.EnumerateInstanceNames("HA_ResourceGroup")[0]
+    assert "Ban: 32772, Message (string): there is no node 'n9'" in call(group, "Ban.NodeName=n9")
+    assert "Unban: 5" in call(group, "Unban.NodeName=n2")
+    assert "because" in call(group, "Explain")
+    assert "placement:" in call(service(client), "Simulate.Operation=lost,Target=n1")
+    assert "is valid" in call(service(client), "Verify")
