@@ -23,17 +23,16 @@ from cim_provider.views.journal import CoreEvent
 from ha_core.client import Client
 from ha_core.config.difference import diff
 from ha_core.config.model import Address, Configuration, Link, Medium
-from ha_core.config.units import plain
 from ha_core.control_protocol import EVENTS_PER_REPLY_MAX
 from ha_core.diary import standing_of
 from ha_core.errors import RefusedError
 from ha_core.fencing.rules import devices_told, levels_of
-from ha_core.ids import LinkName, NodeName, Revision
-from ha_core.observed import Item, LinkStanding, OperationResult
+from ha_core.ids import LinkName, NodeName, ResourceId, Revision
+from ha_core.observed import LinkStanding, OperationResult
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.replication.shelf import ShelfItem
 from ha_core.snapshot import ClusterSnapshot
-from ha_core.status import FencingStatus
+from ha_core.status import FencingStatus, NodeStatus
 
 CLEARED_KEY: Final = "event-log/cleared"
 """Under it the shelf keeps the number up to which the log was cleared."""
@@ -60,7 +59,8 @@ class Kept:
 
     events: tuple[CoreEvent, ...] = ()
     revisions: tuple[RevisionView, ...] = ()
-    results: tuple[OperationResult, ...] = ()
+    results: tuple[ResultView, ...] = ()
+    """Sorted by `order_of`."""
     links: tuple[LinkStanding, ...] = ()
     fencing: tuple[FencingView, ...] = ()
     cleared: int = 0
@@ -77,7 +77,8 @@ class Reader:
         self._newest: ConfigurationChange | None = None
         self._seen = ""
         """Version of the snapshot with which all of it was read last."""
-        self._observed: dict[tuple[object, ...], Item] = {}
+        self._results: dict[tuple[str, str, str, int], ResultView] = {}
+        self._links: dict[tuple[str, str, str], LinkStanding] = {}
         self._through = 0
         self._is_old = False
         """The daemon is of an earlier version that tells no results."""
@@ -124,17 +125,17 @@ class Reader:
                 self._is_old = True
                 return
             if given.through < number:
-                self._observed.clear()
-            self._observed |= {_key(item): item for item in given.results}
-            self._observed |= {_key(item): item for item in given.links}
+                self._results.clear()
+                self._links.clear()
+            views = map(result_view, given.results)
+            self._results |= {order_of(each): each for each in views}
+            self._links |= {(each.node, each.link, each.peer): each for each in given.links}
             self._through = given.through
-            if given.results or given.links:
-                items = self._observed.values()
-                self.kept = replace(
-                    self.kept,
-                    results=tuple(each for each in items if isinstance(each, OperationResult)),
-                    links=tuple(each for each in items if isinstance(each, LinkStanding)),
-                )
+            if given.results:
+                results = tuple(sorted(self._results.values(), key=order_of))
+                self.kept = replace(self.kept, results=results)
+            if given.links:
+                self.kept = replace(self.kept, links=tuple(self._links.values()))
 
     @property
     def _last_seq(self) -> int:
@@ -162,13 +163,6 @@ class Reader:
         cleared = cleared_of(given.items)
         if cleared != self.kept.cleared:
             self.kept = replace(self.kept, cleared=cleared)
-
-
-def _key(item: Item) -> tuple[object, ...]:
-    """Return what an item is about: a newer one of the same replaces it."""
-    if isinstance(item, LinkStanding):
-        return (item.node, item.peer, item.link)
-    return (item.node, item.resource, item.action, item.interval_ms)
 
 
 async def _soon(question: Coroutine[object, object, _T]) -> _T:
@@ -264,8 +258,17 @@ def links_of(snapshot: ClusterSnapshot, said: Iterable[LinkStanding] = ()) -> tu
     """Return every link at every node, as its own node says, or as this one hears it."""
     configuration = snapshot.configuration
     named = {link.name: link for link in configuration.links}
+    words: dict[tuple[NodeName, LinkName], list[LinkStanding]] = {}
+    for each in said:
+        words.setdefault((each.node, each.link), []).append(each)
     return tuple(
-        _link(snapshot, node.name, address, named[address.link], said)
+        _link(
+            snapshot,
+            node.name,
+            address,
+            named[address.link],
+            words.get((node.name, address.link), ()),
+        )
         for node in sorted(configuration.nodes, key=lambda each: each.name)
         for address in sorted(node.addresses, key=lambda each: each.link)
         if address.link in named
@@ -313,9 +316,8 @@ def _standings(
         return tuple(each for each in own if each.up or each.peer in heard)
     if node not in heard:
         return ()
-    words = tuple(each for each in said if (each.node, each.link) == (node, link))
     gone = {each.name for each in snapshot.nodes if each.state in ("lost", "left")}
-    return tuple(each for each in words if each.peer not in gone) or tuple(
+    return tuple(each for each in said if each.peer not in gone) or tuple(
         each for each in own if each.peer == node
     )
 
@@ -346,29 +348,28 @@ def _heard(
     )
 
 
-def results_of(
-    snapshot: ClusterSnapshot, said: Iterable[OperationResult]
-) -> tuple[ResultView, ...]:
-    """Return the last results of what is configured, sorted; those whose failure was cleaned up
-    are gone.
-    """
+def results_of(snapshot: ClusterSnapshot, results: Iterable[ResultView]) -> tuple[ResultView, ...]:
+    """Return the results of what is configured; those whose failure was cleaned up are gone."""
     configured = {each.id for each in snapshot.configuration.primitives}
-    nodes = {each.name: each for each in snapshot.instances}
     members = {each.name for each in snapshot.configuration.nodes}
-    found = []
-    for each in said:
-        if each.node not in members or plain(each.resource) not in configured:
-            continue
-        node = nodes.get(each.node)
-        instance = node.instance(each.resource) if node is not None else None
-        is_wrong = each.exit_code != each.expected or each.timed_out
-        if is_wrong and instance is not None and instance.failure is None:
-            continue
-        found.append(_result(each))
-    return tuple(sorted(found, key=order_of))
+    nodes = {each.name: each for each in snapshot.instances}
+    return tuple(
+        each
+        for each in results
+        if each.node in members
+        and each.resource.partition(":")[0] in configured
+        and (each.status == "done" or not _is_clean(nodes.get(NodeName(each.node)), each))
+    )
 
 
-def _result(said: OperationResult) -> ResultView:
+def _is_clean(node: NodeStatus | None, result: ResultView) -> bool:
+    """Return whether a node is known to remember no failure of what a result is about."""
+    instance = node.instance(ResourceId(result.resource)) if node is not None else None
+    return instance is not None and instance.failure is None
+
+
+def result_view(said: OperationResult) -> ResultView:
+    """Return a result in the provider's words."""
     return ResultView(
         node=said.node,
         resource=said.resource,

@@ -17,6 +17,7 @@ from cim_provider.engines.ha_core_history import (
     fencing_of,
     history_of,
     links_of,
+    result_view,
     results_of,
     revision_views,
 )
@@ -143,7 +144,7 @@ def test_results_say_how_it_went_in_a_word() -> None:
         result(name, node=NodeName("stranger")),
     ]
     seen = replace(NOW, instances=())
-    found = {each.operation: each.status for each in results_of(seen, said)}
+    found = {each.operation: each.status for each in results_of(seen, map(result_view, said))}
     assert found == {
         "monitor": "done",
         "reload": "unsupported",
@@ -163,7 +164,7 @@ def test_failed_result_is_gone_once_its_failure_is_cleaned_up() -> None:
         )
         assert any(node.name == FIRST for node in nodes)
         seen = replace(NOW, instances=nodes)
-        assert len(results_of(seen, [result(name, 7)])) == count
+        assert len(results_of(seen, [result_view(result(name, 7))])) == count
 
 
 def told(seq: int, kind: str, subject: str = "n3", text: str = "", why: str = "") -> CoreEvent:
