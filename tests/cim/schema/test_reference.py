@@ -75,6 +75,14 @@ def test_standard_classes_have_the_superclasses_of_the_reference(text: str, sche
     assert compared > 60
 
 
+def test_all_standard_classes_of_the_reference_are_declared(text: str, schema: Schema) -> None:
+    expected = superclasses(text)
+    for name in (MODEL, "interop"):
+        namespace = schema.namespace(name)
+        assert namespace is not None
+        assert not [each for each in expected if namespace.get(f"CIM_{each}") is None], name
+
+
 def test_standard_classes_have_the_keys_of_the_reference(text: str, schema: Schema) -> None:
     part = section(text, "**Keys**:", "## 3.12").replace("\n", " ")
     expected: dict[str, set[str]] = {}
