@@ -198,6 +198,8 @@ class ClusterView:
     """What every node should reach, by name, with the hosts of which one is enough."""
     unplaced: tuple[tuple[str, str], ...] = ()
     """Primitives that are to run and have no node for it, and why."""
+    refused_hosts: tuple[tuple[str, str], ...] = ()
+    """Addresses from which the local node refuses messages that keep coming, and why."""
     capabilities: frozenset[str] = field(default_factory=frozenset)
     settings: Settings = field(default_factory=Settings)
     """What is configured beside the resources themselves."""

@@ -182,3 +182,5 @@ class ClusterSnapshot:
     """Those that are configured or known to the log, by name."""
     leaving: bool = False
     """This node ends: it stops what it runs."""
+    refused_hosts: tuple[tuple[str, str], ...] = ()
+    """Addresses from which frames keep coming that this node refuses, and why."""

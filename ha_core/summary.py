@@ -89,6 +89,9 @@ def summarize(facts: Facts) -> ClusterSnapshot:
         pending=facts.pending or _pending(facts.nodes),
         faults=alarms.faults(facts, nodes, resources, is_electing=is_electing),
         notices=alarms.notices(facts, seen),
+        refused_hosts=tuple(
+            (item.host, f"link {item.link}: {item.text}") for item, _ in facts.strangers
+        ),
         links=facts.links,
         timers=Timers(
             facts.timers.dead_after_ms,

@@ -92,6 +92,7 @@ def view_of(
         media=tuple(str(item.medium) for item in configuration.links),
         ping_targets=tuple((item.name, item.hosts) for item in configuration.ping.targets),
         unplaced=_unplaced(snapshot),
+        refused_hosts=snapshot.refused_hosts,
         capabilities=CAPABILITIES,
         settings=settings_of(snapshot),
         redundancy=redundancy_of(snapshot),

@@ -1,9 +1,9 @@
-"""What must be told although nothing can be written: the cluster service is gone, or the quorum.
+"""What a server tells of its own node: the cluster service or the quorum is gone, a stranger came.
 
-Owns: these two conditions of one server, and telling listeners of them at once, without a number:
-numbers are given out by the log, which cannot be written just then. When it is over, it is told
-with a number that it is; and where not all listeners took the first word, that one as well, with
-the same identifier.
+Owns: these conditions. Without service or quorum nothing can be written, and numbers are given out
+by the log: listeners are told at once, without a number. When it is over, it is told with a number
+that it is; and where not all listeners took the first word, that one as well, with the same
+identifier.
 """
 
 import asyncio
@@ -65,6 +65,8 @@ class Direct:
     _was_quorate: bool = False
     _count: int = 0
     _holds: dict[str, _Condition] = field(default_factory=dict)
+    _refused: set[str] = field(default_factory=set)
+    """Addresses that were told of."""
     _unsaid: list[Event] = field(default_factory=list)
     """What is over and could not be raised yet."""
 
@@ -82,8 +84,22 @@ class Direct:
             elif view.quorate:
                 await self._end("quorum")
                 self._was_quorate = True
+            self._strangers(view)
         self._was_running = is_running
         await self._raise_unsaid()
+
+    def _strangers(self, view: ClusterView) -> None:
+        """Say of each new address that this node refuses what comes from there."""
+        for host, why in view.refused_hosts:
+            if host not in self._refused:
+                text = f"{view.local_node} refuses messages from {host}, {why}"
+                values: dict[str, Value] = {
+                    "NodeName": view.local_node,
+                    "MessageArguments": (host, view.local_node),
+                    "EventID": f"stranger:{view.local_node}:{host}",
+                }
+                self._unsaid.append(alert(node_ref(view.local_node), "LHA036", text, values))
+        self._refused = {host for host, _ in view.refused_hosts}
 
     async def stop(self) -> None:
         """Tell nothing more."""

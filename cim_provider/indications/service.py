@@ -37,7 +37,7 @@ from cim_provider.indications.rows import (
     SUBSCRIPTION_CLASS,
 )
 from cim_provider.indications.sending import Sender
-from cim_provider.indications.shelf import REGISTRY, Shelf, revision_of
+from cim_provider.indications.shelf import RAISED, REGISTRY, Code, Shelf, revision_of
 from cim_provider.indications.surroundings import Limits, Surroundings
 from cim_provider.indications.writers import (
     DestinationWriter,
@@ -133,11 +133,17 @@ class Indications:
 
     async def raise_alerts(self, alerts: Sequence[Alert]) -> None:
         """Tell whoever subscribes; nothing is lost once this returns. Raises ShelfError."""
-        if not self.held().subscriptions:
+        if not self.held().subscriptions and not await self._is_behind():
             return  # nobody wants to know
         wall_ms = self._wall_ms()
         name = f"{wall_ms:014}-{self._start}-{next(self._raised):06}"
         await raise_alerts(self._shelf, name, alerts, wall_ms)
+
+    async def _is_behind(self) -> bool:
+        """Return whether somebody may have subscribed at another node, unknown here as yet."""
+        revision = revision_of(self._shelf.items, REGISTRY)
+        written = await self._shelf.write({f"{RAISED}none": None}, {REGISTRY: revision})
+        return written.code is Code.STALE
 
     async def _raise_events(self, events: Sequence[Event]) -> None:
         await self.raise_alerts([raised_of(each) for each in events])

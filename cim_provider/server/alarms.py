@@ -1,4 +1,4 @@
-"""Alerts of the server's own: who could not log in, and who may not do what it asked for.
+"""Alerts of the server's own: who could not log in, what was denied, and what makes no sense.
 
 Owns: that an alert of one kind about one user and address comes once a minute at most. Raising one
 never holds up the client.
@@ -14,12 +14,16 @@ from cim_provider.indications.alerts import alert
 from cim_provider.indications.keeper_events import Alert, raised_of
 from cim_provider.indications.keeping import ShelfError
 from cim_provider.mapping.cluster import cluster_ref
+from cim_provider.schema import MODEL
 from cim_provider.server.audit import Audit
 
 GAP_S: Final = 60.0
 KNOWN_MAX: Final = 1000
 """Users with addresses that are remembered; others make no alert until one is forgotten."""
 ACCESS_DENIED: Final = 2
+REJECTED: Final = frozenset({1, 4})
+"""FAILED and INVALID_PARAMETER."""
+CHANGES: Final = frozenset({"CreateInstance", "ModifyInstance", "SetProperty", "DeleteInstance"})
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +52,10 @@ class AccessAlarms:
         """A user may not do what it asked for."""
         self._raise("LHA037", user, address, f"user {user} at {address} was refused: {text}")
 
+    def rejected(self, user: str, address: str, text: str) -> None:
+        """A change of the configuration was refused because it makes no sense."""
+        self._raise("LHA035", user, address, f"a change by {user} was refused: {text}")
+
     def _raise(self, message: str, who: str, address: str, text: str) -> None:
         now_s, key = self._clock(), (message, who, address)
         while self._known and now_s - next(iter(self._known.values())) >= GAP_S:
@@ -68,7 +76,7 @@ class AccessAlarms:
 
 
 class WatchedAudit:
-    """Keeps lines of audit elsewhere, and raises an alert of what was denied."""
+    """Keeps lines of audit elsewhere, and raises an alert of what was denied or rejected."""
 
     def __init__(self, audit: Audit, alarms: AccessAlarms) -> None:
         self._audit = audit
@@ -76,7 +84,11 @@ class WatchedAudit:
 
     async def record(self, entry: dict[str, object]) -> None:
         """See `Audit`."""
+        words = [str(entry.get(name, "")) for name in ("user", "address", "text")]
+        is_model = str(entry.get("namespace", "")).lower() == MODEL
+        is_change = entry.get("operation") in CHANGES
         if entry.get("code") == ACCESS_DENIED:
-            user, address = str(entry.get("user", "")), str(entry.get("address", ""))
-            self._alarms.denied(user, address, str(entry.get("text", "")))
+            self._alarms.denied(*words)
+        elif is_model and is_change and entry.get("code") in REJECTED:
+            self._alarms.rejected(*words)
         await self._audit.record(entry)

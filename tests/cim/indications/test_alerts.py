@@ -317,3 +317,22 @@ def test_a_lost_quorum_is_told_by_one_server_at_once_and_again_where_it_was_not_
         assert len({each["IndicationIdentifier"] for each in first.got[:2]}) == 1
 
     run(work)
+
+
+def test_a_stranger_on_a_link_is_told_once_until_it_is_gone(tmp_path: Path) -> None:
+    async def work() -> None:
+        engine = MemoryEngine(cluster())
+        node = Node(engine, tmp_path)
+        stranger = (("10.9.9.9", "link red: wrong key"),)
+        with listening() as listener:
+            await node.subscribe(listener.url, ALL)
+            engine.become(refused_hosts=stranger)
+            await listener.wait(1)
+            engine.become(refused_hosts=(*stranger, ("10.9.9.8", "link red: wrong key")))
+            await listener.wait(2)
+        await node.stop()
+        assert ids(listener.got) == ["LHA036", "LHA036"]
+        assert [each["MessageArguments"][0] for each in listener.got] == ["10.9.9.9", "10.9.9.8"]
+        assert (listener.got[0]["AlertType"], listener.got[0]["ProbableCause"]) == (8, 117)
+
+    run(work)

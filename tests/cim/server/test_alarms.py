@@ -63,3 +63,20 @@ def test_what_is_denied_is_told_and_other_refusals_are_not() -> None:
     (only,) = raised.alerts
     assert (only.values["MessageID"], only.values["AlertType"]) == ("LHA037", 8)
     assert "role view may not write" in str(only.values["Message"])
+
+
+def test_a_change_of_the_configuration_that_makes_no_sense_is_told() -> None:
+    raised = Raised()
+
+    async def work() -> None:
+        audit = WatchedAudit(LogAudit(), raised.alarms())
+        common: dict[str, object] = {"user": "ann", "address": "10.0.0.1", "code": 4}
+        entry = {**common, "operation": "CreateInstance", "text": "agent nope is unknown"}
+        await audit.record({**entry, "namespace": "interop"})
+        await audit.record({**entry, "namespace": "root/cimv2"})
+        await asyncio.sleep(0)
+
+    asyncio.run(work())
+    (only,) = raised.alerts
+    assert only.values["MessageID"] == "LHA035"
+    assert "agent nope is unknown" in str(only.values["Message"])
