@@ -22,6 +22,7 @@ from cim_provider.mapping.states import (
     AWAY,
     CLONE_STATES,
     CLUSTER_STATES,
+    DEVICE_STATES,
     GROUP_STATES,
     INSTANCE_STATES,
     NODE_STATES,
@@ -64,6 +65,7 @@ _TABLES: Final[tuple[tuple[str, Mapping[str, State], tuple[_StateColumn, ...]], 
     ("HA_ResourceGroup: as its worst member, but", GROUP_STATES, ()),
     ("HA_ResourceClone, HA_MasterSlaveResource: as their member, but", CLONE_STATES, ()),
     ("HA_ResourceInstance", INSTANCE_STATES, ()),
+    ("HA_PrimitiveResource that is a fence device", DEVICE_STATES, ()),
     ("HA_Ticket", TICKET_STATES, ()),
 )
 

@@ -55,7 +55,7 @@ _COLUMNS: Final[tuple[Column[FencingView], ...]] = (
 
 def _devices(world: World) -> Iterator[Pair]:
     for device, node in world.view.history.devices:
-        if device in world.primitives and node in world.nodes:
+        if device in world.devices and node in world.nodes:
             yield Pair(primitive_ref(device), node_ref(node))
 
 

@@ -28,6 +28,7 @@ from cim_provider.mapping.states import (
     ENABLED_COLUMNS,
     State,
     cim_datetime,
+    device_state,
     fail_count,
     group_state,
     plain,
@@ -35,6 +36,7 @@ from cim_provider.mapping.states import (
     resource_status,
 )
 from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
+from cim_provider.views.facts import DeviceFacts
 
 PRIMITIVE_CLASS: Final = "HA_PrimitiveResource"
 GROUP_CLASS: Final = "HA_ResourceGroup"
@@ -114,8 +116,8 @@ def group_ref(resource: str) -> Ref:
 
 
 def resource_ref(world: World, resource: str) -> Ref | None:
-    """Return the name of a primitive, group or clone; None if there is none of that id."""
-    if resource in world.primitives:
+    """Return the name of a primitive, fence device, group or clone; None: none has that id."""
+    if resource in world.primitives or resource in world.devices:
         return primitive_ref(resource)
     if resource in world.groups:
         return group_ref(resource)
@@ -127,13 +129,28 @@ def _as_primitive(world: World, view: PrimitiveView) -> _Primitive:
     return _Primitive(world, view, (view,), primitive_state(world, view), view)
 
 
+def _as_device(world: World, device: DeviceFacts) -> _Primitive:
+    """Return a fence device as the primitive that it is to consoles: nobody starts or stops it."""
+    view = PrimitiveView(
+        id=device.id,
+        agent_class=device.agent_class,
+        provider="",
+        type=device.type,
+        state="ready",
+        managed=False,
+        description=f"cuts off {', '.join(device.targets)}",
+    )
+    return _Primitive(world, view, (view,), device_state(world), view)
+
+
 def _as_group(world: World, view: GroupView) -> Resource:
     members = world.members(view)
     return Resource(world, view, members, group_state(world, members))
 
 
 def _primitives(world: World) -> Iterator[_Primitive]:
-    return (_as_primitive(world, view) for view in world.view.primitives)
+    yield from (_as_primitive(world, view) for view in world.view.primitives)
+    yield from (_as_device(world, device) for device in world.devices.values())
 
 
 def _groups(world: World) -> Iterator[Resource]:
@@ -142,7 +159,10 @@ def _groups(world: World) -> Iterator[Resource]:
 
 def _primitive(world: World, identity: tuple[str, ...]) -> _Primitive | None:
     view = world.primitives.get(identity[0])
-    return None if view is None else _as_primitive(world, view)
+    if view is not None:
+        return _as_primitive(world, view)
+    device = world.devices.get(identity[0])
+    return None if device is None else _as_device(world, device)
 
 
 def _group(world: World, identity: tuple[str, ...]) -> Resource | None:
@@ -212,8 +232,8 @@ COMMON: Final[tuple[Column[Resource], ...]] = (
     ),
     Column(
         "AvailableRequestedStates",
-        "none if the cluster does not run",
-        lambda r: STATES if r.world.running else (),
+        "none if the cluster does not run, or of a fence device",
+        lambda r: STATES if r.world.running and r.view.id not in r.world.devices else (),
     ),
     constant("Enabled", "true"),
     constant("InConfiguration", True),
@@ -356,6 +376,8 @@ def _top_level(world: World) -> Iterator[Pair]:
     for primitive in world.view.primitives:
         if not (primitive.group or primitive.clone):
             yield Pair(cluster_ref(), primitive_ref(primitive.id))
+    for device in world.devices:
+        yield Pair(cluster_ref(), primitive_ref(device))
 
 
 ROWS: Final[tuple[ClassRow, ...]] = (

@@ -48,11 +48,15 @@ def option_ref(item: OptionView) -> Ref:
     return Ref(OPTION_CLASS, (("Id", item.id),))
 
 
+def _has_agent(world: World, resource: str) -> bool:
+    return resource in world.primitives or resource in world.devices
+
+
 def _parameters(world: World) -> Iterator[AttributeView]:
     return (
         item
         for item in world.view.settings.attributes
-        if item.kind == "parameter" and item.resource in world.primitives
+        if item.kind == "parameter" and _has_agent(world, item.resource)
     )
 
 
@@ -67,7 +71,7 @@ def _metas(world: World) -> Iterator[AttributeView]:
 def _parameter(world: World, identity: tuple[str, ...]) -> AttributeView | None:
     found = world.view.settings.attribute.get((identity[0], identity[1]))
     is_here = found is not None and found.kind == "parameter"
-    return found if is_here and identity[0] in world.primitives else None
+    return found if is_here and _has_agent(world, identity[0]) else None
 
 
 def _meta(world: World, identity: tuple[str, ...]) -> AttributeView | None:

@@ -212,6 +212,12 @@ CLONE_STATES: Final = {
 }
 """States of a clone where it is not simply as its member."""
 
+DEVICE_STATES: Final = {
+    "fencing is switched off": State((15,), 5, 3, "not used: the option fencing is false"),
+    "ready": State((2,), 5, 2, "ready to cut nodes off"),
+}
+"""States of a fence device, which is never started or stopped."""
+
 INSTANCE_STATES: Final = {
     "unmanaged, started": State((2,), 5, 9, "active, and left alone by the cluster"),
     "started after a failure": State(
@@ -333,6 +339,14 @@ def resource_status(world: World, primitive: PrimitiveView) -> str:
 def fail_count(primitive: PrimitiveView) -> int:
     """Return the failures of a primitive on the node where there are most."""
     return max((each.fail_count for each in primitive.instances), default=0)
+
+
+def device_state(world: World) -> State:
+    """Return the state of a fence device."""
+    if (state := outside(world)) is not None:
+        return state if world.answering else replace(state, health=0)
+    is_off = world.view.facts.cluster.fences is False
+    return DEVICE_STATES["fencing is switched off" if is_off else "ready"]
 
 
 def group_state(world: World, members: tuple[PrimitiveView, ...]) -> State:

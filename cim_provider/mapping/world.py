@@ -20,7 +20,7 @@ from cim_provider.engine import (
     NodeView,
     PrimitiveView,
 )
-from cim_provider.views.facts import NodeFacts, ResourceFacts
+from cim_provider.views.facts import DeviceFacts, NodeFacts, ResourceFacts
 
 CLUSTER_NAME: Final = "LinuxHACluster"
 """Name of the cluster in paths. Source: Linux-HA 2.1's provider; scripts rely on it."""
@@ -111,6 +111,12 @@ class World:
     def clones(self) -> Mapping[str, CloneView]:
         """Return the clones by id."""
         return {each.id: each for each in self.view.clones}
+
+    @cached_property
+    def devices(self) -> Mapping[str, DeviceFacts]:
+        """Return the fence devices by id; a name that a resource has too means the resource."""
+        taken = self.primitives.keys() | self.groups.keys() | self.clones.keys()
+        return {each.id: each for each in self.view.facts.devices if each.id not in taken}
 
     def is_promotable(self, primitive: PrimitiveView) -> bool:
         """Return whether instances of a primitive have roles."""

@@ -78,5 +78,5 @@ def past() -> HistoryView:
             FencingView("12", "n3", "failed", text="no device could do it: error"),
             FencingView("15", "n3", "succeeded", is_confirmed=True, text="ann confirmed it"),
         ),
-        devices=(("db", "n1"), ("db", "n3"), ("gone", "n1")),
+        devices=(("switch", "n1"), ("switch", "n3"), ("gone", "n1")),
     )

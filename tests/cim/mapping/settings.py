@@ -132,6 +132,8 @@ def settings() -> Settings:
             AttributeView("db", "meta", "admin_password", "", is_secret=True),
             AttributeView("db", "utilization", "cpu", "4"),
             AttributeView("web", "meta", "priority", "INFINITY"),
+            AttributeView("switch", "parameter", "ip", "10.0.0.9"),
+            AttributeView("switch", "meta", "targets", "n2"),
             AttributeView("gone", "parameter", "of", "nobody"),
             AttributeView("gone", "meta", "of", "nobody"),
         ),

@@ -179,7 +179,7 @@ def test_profile_and_cluster_lead_to_each_other_across_namespaces(
     profile.namespace = name
     filters = {"assoc_class": "CIM_ElementConformsToProfile"}
     assert associated(provider, profile, **filters) == [cluster_path()]
-    assert associated(provider, cluster_path(), **filters) == [PROFILE]
+    assert PROFILE in associated(provider, cluster_path(), **filters)
     (reference,) = referring(provider, cluster_path(), **filters)
     assert reference["ConformantStandard"] == PROFILE
 

@@ -32,6 +32,7 @@ from cim_provider.views.redundancy import MayRun, Redundancy, StartsAfter
 from cim_provider.wbem.operations import Answer, Operation
 from tests.cim.mapping.facts import beyond, facts
 from tests.cim.mapping.figured import figures
+from tests.cim.mapping.pasts import past
 from tests.cim.mapping.settings import settings, settings_of_clones
 
 MODEL = "root/cimv2"
@@ -250,6 +251,8 @@ def all_views() -> Iterator[tuple[str, ClusterView]]:
             )
         ),
     )
+    yield "with a past", cluster(history=past(), facts=beyond())
+    yield "with a past, not asked", cluster(history=past(), engine=EngineState.NOT_ANSWERING)
     yield "clones of every kind", cloned()
     yield "clones not asked", cloned(engine=EngineState.NOT_ANSWERING)
     failed = InstanceView("n1", "failed", 1_000_000, "start gave exit code 1: *** ERROR ***")
