@@ -19,7 +19,7 @@ from ha_core.policy.own import Own, Seat
 from ha_core.policy.picture import Picture
 from ha_core.policy.scores import text
 from ha_core.policy.transition import Place, Reason
-from ha_core.policy.wording import listed, together
+from ha_core.policy.wording import WORDS_CHARACTERS_MAX, brief, listed, together
 from ha_core.status import InstanceState
 
 _NOWHERE: Final = "no node may run it: "
@@ -325,7 +325,12 @@ class Seats:
             return barred.text
         if item.wish is TargetRole.UNPROMOTED:
             return "it is wanted unpromoted"
-        if all(found.promotion_score is None for _, found in self._picture.instances(item.id)):
+        instances = self._picture.instances(item.id)
+        for node, found in instances:
+            failure = found.failure
+            if failure is not None and failure.action == "promote":
+                return f"promote failed on {node}: {brief(failure.reason, WORDS_CHARACTERS_MAX)}"
+        if all(found.promotion_score is None for _, found in instances):
             return "no instance has said that it can be"
         return "no instance may be"
 
