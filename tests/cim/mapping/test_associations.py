@@ -180,8 +180,8 @@ def test_profile_and_cluster_lead_to_each_other_across_namespaces(
     filters = {"assoc_class": "CIM_ElementConformsToProfile"}
     assert associated(provider, profile, **filters) == [cluster_path()]
     assert PROFILE in associated(provider, cluster_path(), **filters)
-    (reference,) = referring(provider, cluster_path(), **filters)
-    assert reference["ConformantStandard"] == PROFILE
+    references = referring(provider, cluster_path(), **filters)
+    assert PROFILE in [each["ConformantStandard"] for each in references]
 
 
 @pytest.mark.parametrize("kind", [Associators, AssociatorNames, References, ReferenceNames])
