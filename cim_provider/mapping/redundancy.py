@@ -34,8 +34,6 @@ UNKNOWN, FULL, DEGRADED, LOST, FAILURE = 0, 2, 3, 4, 5
 _N_PLUS_1, _SPARING, _LIMITED_SPARING = 2, 4, 5
 _HOT, _COLD = 2, 3
 _MANUAL, _BOTH = 3, 4
-NODES_MAX: Final = 64
-"""The most nodes that a cluster of Beatkeeper can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +233,11 @@ _OF_NODES: Final[tuple[Column[_Nodes], ...]] = (
         "votes that quorum takes, less those of witnesses that are there",
         lambda s: _needed_nodes(s.world),
     ),
-    constant("MaxNumberSupported", NODES_MAX),
+    Column(
+        "MaxNumberSupported",
+        "limit of the configuration; 0 if it is not known",
+        lambda s: s.world.view.facts.cluster.node_limit,
+    ),
     *_SAME,
 )
 

@@ -13,9 +13,11 @@ from cim_provider.engine import (
     Pending,
     Refused,
     RestartResource,
+    SetResourceManaged,
     StartResource,
     StopResource,
 )
+from cim_provider.server.roles import Role, least_role
 from cim_provider.wbem.operations import InvokeMethod, MethodResult
 from tests.cim.mapping.test_associations import associated, referring
 from tests.cim.mapping.test_redundancy import NODES, instance, members, of, one, spares, spread
@@ -174,7 +176,13 @@ def test_what_one_of_several_moves_was_refused_for_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("state", "command"),
-    [(2, StartResource("db")), (3, StopResource("db")), (11, RestartResource("db"))],
+    [
+        (2, StartResource("db")),
+        (3, StopResource("db")),
+        (9, SetResourceManaged("db", False)),
+        (10, RestartResource("db")),
+        (11, RestartResource("db")),
+    ],
 )
 def test_service_changes_its_state_as_the_resource_does(state: int, command: object) -> None:
     provider = Provider()
@@ -208,6 +216,17 @@ def test_old_verbs_of_services_start_and_stop_them() -> None:
     provider.engine.answer = Refused("invalid", "no")
     with pytest.raises(pywbem.CIMError):
         call(provider, service("db"), "StopService")
+
+
+def test_who_operates_may_fail_over_and_start_what_the_cluster_runs() -> None:
+    for wanted, method in (
+        (of("db"), "Failover"),
+        (NODES, "failover"),
+        (service("db"), "StopService"),
+    ):
+        assert least_role(InvokeMethod(MODEL, wanted, method, ())) is Role.OPERATE
+    own = path("CIM_IndicationService", "interop")
+    assert least_role(InvokeMethod("interop", own, "StopService", ())) is Role.ADMINISTER
 
 
 @pytest.mark.parametrize("view", [cluster(), cloned()])
