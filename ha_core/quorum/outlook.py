@@ -6,6 +6,7 @@ Owns: these sentences. Pure.
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
+from ha_core.config.limits import VOTERS_MAX
 from ha_core.config.model import Configuration, TwoNode
 from ha_core.ids import NodeName
 from ha_core.quorum.votes import votes_needed
@@ -60,6 +61,8 @@ def _wait(
     configuration: Configuration, name: NodeName, present: Set[NodeName], none_alone: bool
 ) -> str:
     voters = configuration.voters()
+    if len(voters) >= VOTERS_MAX:
+        return f"{name} has no vote: {VOTERS_MAX} vote, which is the most; it is next if one leaves"
     if name not in present:
         return f"{name} has no vote: it gets it when it is back and has caught up"
     if len(voters) != 2 or configuration.options.two_node is not TwoNode.FENCING:

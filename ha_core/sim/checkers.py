@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ha_core.agents.registry import may_run_twice
 from ha_core.config.choices import Role
+from ha_core.config.limits import VOTERS_MAX
 from ha_core.config.model import Primitive
 from ha_core.config.units import may_be_promoted, plain, unit
 from ha_core.effects import CommandAnswered, Send
@@ -115,12 +116,18 @@ class OneCoordinator:
         self._of_term: dict[int, NodeName] = {}
         self._leads: dict[NodeName, tuple[Host, int]] = {}
         """Who has led, and until when it may act by its own clock."""
+        self._unwritten: dict[NodeName, int] = {}
+        """Terms that began, on the node that leads in them, with something still to be written."""
 
     def leads(self, host: Host, now_us: int) -> bool:
         """Judge a node that leads, after each event it handled; return whether the term is new."""
         assert host.node is not None
         term = host.node.replication.term
         is_new = term not in self._of_term
+        if is_new and host.is_writing:
+            self._unwritten[host.name] = term
+        elif not host.is_writing:
+            self._unwritten.pop(host.name, None)
         first = self._of_term.setdefault(term, host.name)
         if first != host.name:
             self._violations.add(f"S3: {first} and {host.name} both led term {term}")
@@ -136,8 +143,13 @@ class OneCoordinator:
         return is_new
 
     def ended(self, host: Host) -> None:
-        """A daemon has ended, and cannot act."""
+        """A daemon has ended, and cannot act; nor has it in a term whose beginning it died writing:
+        whatever a node does waits until its own vote is written.
+        """
         self._leads.pop(host.name, None)
+        term = self._unwritten.pop(host.name, 0)
+        if term > host.disk.term:
+            del self._of_term[term]
 
 
 class ProvenTakeover:
@@ -297,7 +309,7 @@ class Placed:
             if summary.state != "online"
         ]
         waiting = node.replication.revisions[-1].will_vote
-        if waiting:
+        if waiting and len(snapshot.configuration.voters()) < VOTERS_MAX:
             faults.append(f"{', '.join(waiting)} may not vote")
         return faults + self._misplaced(snapshot), snapshot
 

@@ -9,7 +9,7 @@ Events of the journal are written behind: a crash loses the newest.
 from dataclasses import replace
 
 from ha_core.effects import LocalState, Persist
-from ha_core.ids import Generation
+from ha_core.ids import Generation, Term
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import Entry, HardState, Snapshot
 
@@ -35,6 +35,11 @@ class Disk:
     def generation(self) -> Generation:
         """The newest start from this disk."""
         return self._generation
+
+    @property
+    def term(self) -> Term:
+        """The newest term that a start from this disk would know."""
+        return (self._undo[0] if self._undo else self._hard_state).term
 
     def commit(self, record: Persist) -> None:
         """Finish one transaction."""

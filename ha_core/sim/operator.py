@@ -163,19 +163,27 @@ class Operator:
 
     def confirm_down(self, host: Host) -> None:
         """Pull the plug, wait until the cluster calls the node lost, and say that it is down."""
-        if host not in self.members() or len(self.members()) < 2:
+        if host not in self.members() or len(self.members()) < 2 or host.is_unplugged:
             return
         host.crash(power=True)
         host.is_unplugged = True
-        confirm = commands.ConfirmDown(host.name, "the plug was pulled")
+        is_out = True
 
-        def plug_in(outcome: Outcome | None = None) -> None:
-            if outcome is not None and outcome.ok:
-                self._world.faults["nodes confirmed down"] += 1
-            host.is_unplugged = False
-            host.boot()
+        def confirm() -> None:
+            if is_out and host.is_unplugged:
+                self.give(commands.ConfirmDown(host.name, "the plug was pulled"), confirmed)
 
-        self._world.after(2 * self._plan.dead_after_us, lambda: self.give(confirm, plug_in))
+        def confirmed(outcome: Outcome) -> None:
+            self._world.faults["nodes confirmed down"] += outcome.ok
+            plug_in()
+
+        def plug_in() -> None:
+            nonlocal is_out
+            if is_out:
+                is_out = host.is_unplugged = False
+                host.boot()
+
+        self._world.after(2 * self._plan.dead_after_us, confirm)
         self._world.after(8 * self._plan.dead_after_us, plug_in)
 
     # --- after the storm -----------------------------------------------------------------

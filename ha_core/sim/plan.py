@@ -45,6 +45,8 @@ LINKS = (LinkName("ring0"), LinkName("ring1"), LinkName("ring2"))
 """Names of links; a run has one to three of them."""
 SPARES = 2
 """Machines that are no members at first."""
+OPERATION_MS = 800
+"""Time limit of all but monitors: what hangs in the storm ends before the run."""
 SIZES = (1, 2, 2, 3, 3, 3, 3, 3, 4, 4, 5, 5, 6, 7, 8, 9)
 THEMES = (
     ("crash", "power", "boundary-crash", "blackout", "journal-loss", "slow-disk", "full-disk"),
@@ -163,7 +165,7 @@ def _configuration(random: Random, size: int, dead_after_ms: int) -> Configurati
         locations=_locations(random, top, hosts, symmetric=symmetric),
         colocations=_colocations(random, top),
         orderings=_orderings(random, top),
-        defaults=Defaults(meta=Meta(stickiness=random.choice((0, 1, 100)))),
+        defaults=Defaults(Meta(stickiness=random.choice((0, 1, 100))), OPERATION_MS),
     )
     result = with_clone(random, with_quorum_options(random, result))
     result = with_migration(random, result)
@@ -246,8 +248,8 @@ def draw_primitive(random: Random, name: str) -> Primitive:
     parameters: tuple[tuple[str, str], ...] = command + address
     operations = (
         Operation("monitor", random.choice((500, 2000)), 400),
-        Operation("start", 0, 800),
-        Operation("stop", 0, 800),
+        Operation("start", 0, OPERATION_MS),
+        Operation("stop", 0, OPERATION_MS),
     )
     return Primitive(ResourceId(name), ref, parameters, operations, _meta(random))
 

@@ -33,6 +33,11 @@ FOUND = (
     2191,
     4717,
     7645,
+    20148,
+    20323,
+    20326,
+    20751,
+    20931,
 )
 """Seeds that once found something; see found.md."""
 FIRST, SEEDS = 1000, 60

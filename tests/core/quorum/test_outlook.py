@@ -83,6 +83,7 @@ def test_notice_stands_exactly_where_nothing_may_be_lost(count: int, lost: int) 
         ("a b", "a b", TwoNode.FENCING, False, "c has no vote: it gets it when it is back and"),
         ("a b", "a b c", TwoNode.FENCING, False, "first both a and b must have it on disk that"),
         ("a b", "a c", TwoNode.FENCING, True, "until then neither a nor b goes on without the ot"),
+        ("t u v w x y z", "z c", TwoNode.WAIT, False, "7 vote, which is the most; it is next if"),
         ("a", "a c", TwoNode.FENCING, False, "c has no vote yet: it gets it as soon as it has"),
     ],
 )
