@@ -133,6 +133,7 @@ def _device(item: FenceDevice, configuration: Configuration) -> DeviceFacts:
 def _resources(snapshot: ClusterSnapshot) -> Iterable[ResourceFacts]:
     configuration = snapshot.configuration
     defaults = configuration.defaults.meta
+    is_off = configuration.options.maintenance
     banned: dict[str, list[str]] = {}
     for item in snapshot.commanded:
         if not item.is_allowed:
@@ -148,9 +149,9 @@ def _resources(snapshot: ClusterSnapshot) -> Iterable[ResourceFacts]:
     for group in configuration.groups:
         outer = clone_of.get(group.id)
         metas = (group.meta, outer.meta if outer else Meta(), defaults)
-        yield _facts(group.id, metas, "", banned)
+        yield _facts(group.id, metas, "", banned, off=is_off)
     for clone in configuration.clones:
-        yield _facts(clone.id, (clone.meta, defaults), "", banned)
+        yield _facts(clone.id, (clone.meta, defaults), "", banned, off=is_off)
     for primitive in configuration.primitives:
         group_ = group_of.get(primitive.id)
         outer = clone_of.get(group_.id if group_ else primitive.id)
@@ -161,7 +162,8 @@ def _resources(snapshot: ClusterSnapshot) -> Iterable[ResourceFacts]:
             defaults,
         )
         exclusive = str(exclusivity_of(primitive))
-        yield _facts(primitive.id, inherited, exclusive, banned, moving.get(primitive.id) or "")
+        moves = moving.get(primitive.id) or ""
+        yield _facts(primitive.id, inherited, exclusive, banned, moves, off=is_off)
 
 
 def _facts(
@@ -170,6 +172,8 @@ def _facts(
     exclusivity: str,
     banned: dict[str, list[str]],
     moving_to: str = "",
+    *,
+    off: bool = False,
 ) -> ResourceFacts:
     metas = tuple(metas)
     threshold = _first((meta.migration_threshold for meta in metas), INFINITY)
@@ -182,6 +186,7 @@ def _facts(
         ),
         exclusivity=exclusivity,
         banned_from=tuple(sorted(banned.get(name, ()))),
+        in_maintenance=off or _first((meta.maintenance for meta in metas), False),
         moving_to=moving_to,
     )
 

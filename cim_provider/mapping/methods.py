@@ -102,7 +102,9 @@ async def invoke(
         refuse(Status.METHOD_NOT_AVAILABLE, f"{info.name}.{method.name} does nothing here")
     verb = _found(VERBS, info, method.name)
     asked_of = Asked(record, given, world)
-    if verb is not None:
+    if _is_fence_device(asked_of):
+        meaning: Meaning = Denial(Code.NOT_SUPPORTED)
+    elif verb is not None:
         meaning = verb(asked_of)
     elif method.name == "RequestStateChange" and info.name.startswith("HA_"):
         meaning = _change(asked_of, info)
@@ -111,6 +113,12 @@ async def invoke(
     has_words = MESSAGE in method.parameters
     means = Means(engine, jobs, user, namespace.name, f"{info.name}.{method.name}", has_words)
     return await carry_out(meaning, means)
+
+
+def _is_fence_device(asked: Asked) -> bool:
+    """Return whether the object is a fence device, which the cluster calls and does not run."""
+    ref = asked.record.ref
+    return ref.class_name == "HA_PrimitiveResource" and dict(ref.keys)["Id"] in asked.world.devices
 
 
 def _change(asked: Asked, info: ClassInfo) -> Meaning:

@@ -34,6 +34,7 @@ FENCED: Final = (11,)
 """… of one that a fence device can end, besides: cut off and switched on again; …"""
 LOCAL_STATES: Final = (3, 4, 10)
 """… and of the one that answers: its cluster service ends, or is restarted."""
+_STOPPED: Final = 3
 _WANTED: Final = {"standby": 6, "maintenance": 9, "online": 2, "suspect": 2}
 
 
@@ -206,6 +207,8 @@ def _requested(subject: _Node) -> int:
     facts = subject.world.node_facts.get(subject.node.name)
     if facts is not None and facts.fencing_stage:
         return 11
+    if subject.node.is_local and subject.world.view.facts.cluster.is_local_leaving:
+        return _STOPPED
     return _WANTED.get(subject.node.state, 5)
 
 

@@ -5,6 +5,7 @@ Owns: those columns. What is not known is NULL.
 
 from collections.abc import Callable
 from typing import Final, Protocol
+from uuid import UUID
 
 from cim_provider.engine import NodeView
 from cim_provider.mapping.figures_held import figures_in, node_figures
@@ -58,6 +59,14 @@ def _machine(subject: Noded) -> tuple[str, ...]:
     return (known.machine_id,) if known is not None and known.machine_id else ()
 
 
+def _uuid(machine_id: str) -> str | None:
+    """Return a machine's id as a UUID; None if it is none. Source: machine-id(5)."""
+    try:
+        return str(UUID(machine_id))
+    except ValueError:
+        return None
+
+
 def _fenced(subject: Noded) -> str | None:
     held = figures_in(subject.world)
     return cim_datetime(held.tally.fenced.get(subject.node.name, 0)) if held is not None else None
@@ -108,6 +117,11 @@ COLUMNS: Final[tuple[Column[Noded], ...]] = (
         "IdentifyingDescriptions",
         "as often as OtherIdentifyingInfo has entries",
         lambda n: ("Linux-HA:NodeName", *("Linux-HA:MachineId" for _ in _machine(n))),
+    ),
+    Column(
+        "Uuid",
+        "/etc/machine-id as the node has told it, written as a UUID",
+        lambda n: next(map(_uuid, _machine(n)), None),
     ),
     Column("NodeId", "name of the node", lambda n: n.node.name),
     Column(

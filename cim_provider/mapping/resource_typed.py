@@ -102,8 +102,8 @@ COLUMNS: Final[tuple[Column[Resourced], ...]] = (
     ),
     Column(
         "InMaintenance",
-        "maintenance of the cluster",
-        lambda r: r.world.view.maintenance,
+        "maintenance of the cluster, or option maintenance",
+        lambda r: r.world.view.maintenance or _facts(r).in_maintenance,
     ),
     _live("BannedNodes", "bans by hand that hold", lambda r: _facts(r).banned_from),
     Column("MigrationThreshold", "migration threshold", lambda r: _facts(r).migration_threshold),

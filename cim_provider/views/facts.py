@@ -67,6 +67,8 @@ class ResourceFacts:
     """`none`, `network`, `process` or `device`; empty: not known, or members differ."""
     banned_from: tuple[str, ...] = ()
     """Nodes where it may not run by somebody's command."""
+    in_maintenance: bool = False
+    """The cluster leaves it as it is and does not even watch it."""
     moving_to: str = ""
     """Where it is being handed alive."""
 

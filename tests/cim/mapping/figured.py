@@ -7,6 +7,7 @@ from cim_provider.views.figures import AgentView, LinkCounts, NodeFigures, Resou
 
 AT_MS = 1_700_000_100_000
 BEGAN_MS = 1_700_000_000_000
+MACHINES = {"n1": "3d1219c7c4c5404aaa1f6d2a48adfda4", "n2": "no UUID"}
 DUMMY = "ocf:heartbeat:Dummy"
 
 
@@ -29,7 +30,7 @@ def told(node: str, **changes: object) -> NodeFigures:
         since_wall_ms=BEGAN_MS,
         product="0.1.0",
         protocol=1,
-        machine_id=f"{node}-machine",
+        machine_id=MACHINES[node],
         boot_wall_ms=BEGAN_MS - 1_000_000,
         cpus=2,
         load_milli=(1500, 1000, 500),

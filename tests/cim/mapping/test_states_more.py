@@ -7,8 +7,15 @@ import pywbem
 
 from cim_provider.engine import CloneView, ClusterView, EngineState
 from cim_provider.views.facts import Facts, NodeFacts, PingFacts, ResourceFacts
-from cim_provider.wbem.operations import EnumerateInstances, Filters, Instances, References
-from tests.cim.mapping.facts import facts
+from cim_provider.wbem.operations import (
+    EnumerateInstances,
+    Filters,
+    Instances,
+    InvokeMethod,
+    MethodResult,
+    References,
+)
+from tests.cim.mapping.facts import beyond, facts
 from tests.cim.mapping.test_states import read, summary, with_db
 from tests.cim.mapping.views import (
     MODEL,
@@ -98,7 +105,7 @@ def test_lost_reserve_is_told_beside_what_is_worse() -> None:
             knowing(node_in("online", NodeFacts("n2"), is_local=True), leaving=True),
             ([9], 5, 4),
             (5, 2),
-            2,
+            3,
             "Stopping",
         ),
     ],
@@ -173,3 +180,39 @@ def test_clone_that_is_stopped_on_purpose_is_not_partial() -> None:
     clone = CloneView("cells", "cell", target_role="stopped", instances_wanted=3, instances_max=3)
     view = cloned(clones=(clone,), primitives=cloned().primitives[:1], groups=())
     assert read(view, cluster_path())["OperationalStatus"] == [2]
+
+
+def test_fence_device_is_a_primitive_that_stands_ready_and_cannot_be_started() -> None:
+    provider = Provider(cluster(facts=beyond()))
+    found = read(cluster(facts=beyond()), resource_path("switch"))
+    assert (found["IsFencingDevice"], found["ResourceClass"], found["Type"]) == (
+        True,
+        "fence",
+        "fence_apc",
+    )
+    assert summary(found) == ([2], 5, 2)
+    assert (found["Description"], found["HostingNode"]) == ("cuts off n2", "Unknown")
+    assert found["AvailableRequestedStates"] == []
+    given = (("RequestedState", pywbem.Uint16(3)),)
+    asked = InvokeMethod(MODEL, resource_path("switch"), "RequestStateChange", given)
+    answer = provider.ask(asked)
+    assert isinstance(answer, MethodResult)
+    assert answer.value == 1
+    assert provider.engine.given == []
+    silent = read(cluster(facts=beyond(), engine=EngineState.STOPPED), resource_path("switch"))
+    assert silent["OperationalStatus"] == [10]
+
+
+def test_name_that_a_resource_shares_with_a_fence_device_is_the_resource() -> None:
+    shared = replace(beyond(), devices=(replace(beyond().devices[0], id="db"),))
+    assert read(cluster(facts=shared), resource_path("db"))["IsFencingDevice"] is False
+
+
+@pytest.mark.parametrize(("own", "all_", "expected"), [(True, False, True), (False, True, True)])
+def test_resource_is_in_maintenance_by_its_option_or_with_the_cluster(
+    own: bool, all_: bool, expected: bool
+) -> None:
+    more = replace(facts(), resources=(ResourceFacts("db", in_maintenance=own),))
+    view = replace(with_db(), facts=more, maintenance=all_)
+    assert read(view, resource_path("db"))["InMaintenance"] is expected
+    assert read(with_db(), resource_path("db"))["InMaintenance"] is False
