@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, TypeAlias
 
+from ha_core.config.secrets import HIDDEN, is_secret
 from ha_core.effects import RunOperation
 from ha_core.events import LEASE_RAN_OUT, OperationDone
 from ha_core.ids import Millis, NodeName
@@ -142,11 +143,16 @@ def _key(item: Item) -> _Key:
 def result_of(
     node: NodeName, began: RunOperation, done: OperationDone, wall_ms: Millis
 ) -> OperationResult:
-    """Return the result of an operation; which exit codes are right depends on what it was."""
+    """Return the result of an operation; which exit codes are right depends on what it was.
+
+    Secrets that the agent was given, and has said, are blotted out.
+    """
     is_probe = began.action == "monitor" and not began.interval_ms
     right = _PROBED if is_probe else _RUNS if began.action == "monitor" else (0,)
     is_right = done.exit_code in right and not done.timed_out
-    lines = done.output.splitlines()[-LINES:]
+    parameters = began.primitive.parameters
+    secrets = [value for name, value in parameters if value and is_secret(name)]
+    lines = _blotted(done.output, secrets).splitlines()[-LINES:]
     return OperationResult(
         node,
         began.primitive.id,
@@ -155,13 +161,19 @@ def result_of(
         done.exit_code,
         done.exit_code if is_right else 0,
         done.timed_out,
-        done.reason,
+        _blotted(done.reason, secrets),
         tuple(line[:LINE_CHARACTERS] for line in lines),
         done.duration_ms,
         wall_ms,
         wall_ms,
         began.operation_id,
     )
+
+
+def _blotted(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    return text
 
 
 def _outcome(result: OperationResult) -> tuple[object, ...]:

@@ -96,6 +96,18 @@ def test_start_that_the_lease_forbade_is_no_result() -> None:
     assert not results(diary)
 
 
+def test_secret_that_an_agent_has_said_is_blotted_out() -> None:
+    diary = Diary(N1)
+    parameters = (("password", "sesame"), ("state", "/run/web"), ("token", ""))
+    began = operation(1, "start", 0)
+    diary.began(replace(began, primitive=replace(began.primitive, parameters=parameters)))
+    said = "connected to /run/web with sesame"
+    diary.ended(OperationDone(1, 1, reason=said, output=f"{said}\nno"), WALL_MS)
+    (found,) = results(diary)
+    assert found.reason == "connected to /run/web with (hidden)"
+    assert found.output == ("connected to /run/web with (hidden)", "no")
+
+
 def test_links_are_told_when_they_change_and_not_with_every_heartbeat() -> None:
     diary = Diary(N1)
     diary.hears([path(loss=11)])
