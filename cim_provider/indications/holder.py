@@ -21,6 +21,7 @@ from cim_provider.indications.keeper_events import Found, raised_events, stamped
 from cim_provider.indications.keeping import change
 from cim_provider.indications.matching import Matcher, Unnumbered
 from cim_provider.indications.outbox import Batch, Holding, Indication, Numbers
+from cim_provider.indications.overflow import Overflow
 from cim_provider.indications.picture import Difference, Picture
 from cim_provider.indications.registry import Registry
 from cim_provider.indications.sending import Queue
@@ -109,6 +110,7 @@ class Holder:
         self._progress = self._written = read_progress(items, self._numbers)
         """What was told, and of it what is on the shelf."""
         self._status = _Pace()
+        self._overflow = Overflow()
         self._saved = -1
         """All batches below are in the base on this node's disk; -1 if none is there yet."""
         self._stored = {
@@ -225,6 +227,7 @@ class Holder:
         is_following = self._follow_journal(matcher)
         if registry.subscriptions:
             found += await self._from_journal()
+            found += [Found((e,)) for e in self._overflow.due(registry, self._around.now_s())]
         view = await self._around.engine.view()
         self._cluster = view.name
         # First, because it is known already: a picture of a large cluster takes a while.
@@ -402,7 +405,8 @@ class Holder:
         written = await self._shelf.write({**puts, NUMBERS: outbox.write(numbers)}, conditions)
         self._is_full = written.code is Code.FULL
         if written.ok:
-            self._say_dropped(numbers)
+            if self._overflow.note(self._numbers.dropped, numbers.dropped):
+                log.error("there is no room: indications were dropped, %s", dict(numbers.dropped))
             self._numbers, self._numbers_revision = numbers, written.revision
             self._written = progress
         elif written.code is Code.UNKNOWN:
@@ -411,11 +415,6 @@ class Holder:
             log.warning("indications wait: %s", written.text)
         self._waits = "" if written.ok else written.text
         return written.ok
-
-    def _say_dropped(self, numbers: Numbers) -> None:
-        before = self._numbers.dropped
-        if any(n > before.get(name, 0) for name, n in numbers.dropped.items()):
-            log.error("there is no room: indications were dropped, %s", dict(numbers.dropped))
 
     def _to_merge(self) -> int | None:
         """Return the batch that the next one is written together with."""

@@ -24,7 +24,7 @@ import pywbem
 from ha_core.client import Client
 from ha_core.errors import HaError
 from tests.cim.indications.rig import INTEROP, MODEL, NODES_CHANGE, Listener, listening, until
-from tests.e2e.laboratory import Laboratory, laboratory, run
+from tests.e2e.laboratory import Laboratory, laboratory, moved_from, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -321,3 +321,71 @@ def test_pywbemcli_subscribes_with_all_its_commands(lab: Laboratory, listener: L
     told("remove-filter", "bench7", "--permanent")
     told("remove-destination", "bench7", "--permanent")
     assert "bench7" not in told("list-filters")
+
+
+def alert_subscription(client: pywbem.WBEMConnection, url: str, name: str) -> None:
+    """Subscribe to all alerts but the one that says no more than that something changed."""
+    query = "SELECT * FROM HA_Indication WHERE MessageID <> 'LHA034'"
+    chosen = filter_instance()
+    chosen["Name"], chosen["Query"] = name, query
+    destination = destination_instance(url)
+    destination["Name"] = name
+    ends = [client.CreateInstance(each, namespace=INTEROP) for each in (chosen, destination)]
+    values = {"Filter": ends[0], "Handler": ends[1]}
+    made = pywbem.CIMInstance("CIM_IndicationSubscription", values)
+    client.CreateInstance(made, namespace=INTEROP)
+
+
+def messages(listener: Listener) -> list[str]:
+    """Return the messages of what came, each once."""
+    return [str(each["MessageID"]) for each in listener.distinct()]
+
+
+def test_failovers_are_told_once_and_in_order_whoever_dies(
+    tmp_path: Path, listener: Listener
+) -> None:
+    with laboratory(tmp_path / "lab", "--nodes", "3") as lab:
+        node = next(iter(lab.value["nodes"]))
+        alert_subscription(connection(lab, node), listener.url, "failovers")
+        since = max(event["seq"] for event in lab.events(node))
+        for number in range(4):
+            victim = holder(lab)
+            if number == 2:
+                listener.stop()
+            lost = messages(listener).count("LHA003")
+            lab.told("kill", victim)
+            other = next(each for each in lab.value["nodes"] if each != victim)
+            lab.becomes(other, lambda seen, gone=victim: moved_from(gone, seen))
+            if number == 2:
+                listener.start()
+            wait(lambda before=lost: messages(listener).count("LHA003") == before + 1)
+            lab.told("restart", victim)
+            lab.mend()
+        events = [each for each in lab.events(node) if each["seq"] > since]
+        for kind, message in (("node-lost", "LHA003"), ("node-joined", "LHA001")):
+            wanted = [each["subject"] for each in events if each["kind"] == kind]
+            wait(lambda name=message, all_=wanted: messages(listener).count(name) >= len(all_))
+            got = [i["NodeName"] for i in listener.distinct() if i["MessageID"] == message]
+            assert got == wanted
+        assert numbers(listener) == list(range(len(numbers(listener))))
+        names = [each["IndicationIdentifier"] for each in listener.distinct()]
+        assert len(set(names)) == len(names)
+
+
+def test_the_end_of_a_nodes_service_is_told_at_once_by_its_own_server(
+    tmp_path: Path, listener: Listener
+) -> None:
+    with laboratory(tmp_path / "lab", "--nodes", "1") as lab:
+        alert_subscription(connection(lab, "n1"), listener.url, "service")
+        alert_subscription(connection(lab, "n1"), "file://linuxha_indication.log", "file")
+        file = lab.root("n1") / "lib" / "cimd" / "listeners" / "linuxha_indication.log"
+        assert run("stop", "--root", str(lab.root("n1"))).returncode == 0
+        wait(lambda: "LHA039" in [each["MessageID"] for each in listener.got])
+        wait(lambda: file.exists() and "Heartbeat disconnected" in file.read_text())
+        gone = next(each for each in listener.got if each["MessageID"] == "LHA039")
+        assert gone["Message"] == "Heartbeat disconnected"
+        assert gone.get("SequenceNumber") is None
+        assert run("start", "--root", str(lab.root("n1"))).returncode == 0
+        wait(lambda: "LHA040" in [each["MessageID"] for each in listener.got])
+        back = next(each for each in listener.got if each["MessageID"] == "LHA040")
+        assert back["CorrelatedIndications"] == [gone["IndicationIdentifier"]]

@@ -8,6 +8,7 @@ from cim_provider.indications import outbox, picture, policies
 from cim_provider.indications.keeping import RegistryReader
 from cim_provider.indications.matching import checked
 from cim_provider.indications.outbox import Batch, DamagedError, Indication
+from cim_provider.indications.overflow import GAP_S, Overflow
 from cim_provider.indications.picture import Difference, Picture, differences, laid_over, settled
 from cim_provider.indications.registry import (
     DELAY,
@@ -312,3 +313,17 @@ def test_what_grows_with_every_event_is_not_watched() -> None:
     assert "HA_OperationResult" not in names
     assert {"HA_Ticket", "HA_HeartbeatLink", "HA_ConcreteJob", "HA_OrderConstraint"} <= names
     assert {"HA_ConfigurationRevision", "HA_NodeRedundancySet", "HA_InstanceAttributes"} <= names
+
+
+def test_what_was_dropped_is_told_once_a_minute_with_its_number() -> None:
+    overflow, registry = Overflow(), Registry()
+    assert not overflow.note({"d": 1}, {"d": 1})
+    assert overflow.note({"d": 1}, {"d": 4})
+    (first,) = overflow.due(registry, 0.0)
+    assert first.values["MessageID"] == "LHA041"
+    assert first.values["MessageArguments"] == ("d", "3")
+    assert overflow.note({"d": 4}, {"d": 5})
+    assert overflow.due(registry, GAP_S - 1) == ()
+    assert overflow.note({"d": 5}, {"d": 7})
+    (second,) = overflow.due(registry, GAP_S)
+    assert second.values["MessageArguments"] == ("d", "3")
