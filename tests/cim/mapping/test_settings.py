@@ -201,7 +201,14 @@ def test_a_ticket_is_granted_in_standby_or_not_and_unknown_while_nobody_can_be_a
     subset(granted, LastChangeAuthor="ann", LastChangeReason="the other site is down")
     assert granted["LastGranted"] == granted["LastChanged"]
     resting = one(path("HA_Ticket", Id="spare"))
-    subset(resting, Granted=True, IsStandby=True, EnabledState=6, LastGranted=None, AvailableRequestedStates=[2, 3, 6])
+    subset(
+        resting,
+        Granted=True,
+        IsStandby=True,
+        EnabledState=6,
+        LastGranted=None,
+        AvailableRequestedStates=[2, 3, 6],
+    )
     unheard = one(path("HA_Ticket", Id="unheard"))
     subset(unheard, Granted=False, EnabledState=3, Owner=None, LastChanged=None)
     for engine, enabled, status in (
