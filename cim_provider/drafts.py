@@ -50,6 +50,8 @@ class DraftOperation:
     id: str
     action: str
     words: Words = ()
+    texts: tuple[tuple[str, str], ...] = ()
+    """Times as they were written, by property."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ class HaCoreEngine:
         self._views = 0
         self._away = "the cluster has not been asked yet"
         """Why the cluster cannot be asked, in words."""
+        self._editing = asyncio.Lock()
         self._changed = asyncio.Event()
         self._tried = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
@@ -172,7 +173,9 @@ class HaCoreEngine:
         if snapshot is None or self._view.engine is not EngineState.RUNNING:
             return Refused("timeout", self._away)
         try:
-            outcome = await give(self._command_client, snapshot, edit, author)
+            # One after the other: those of one server need not overtake each other.
+            async with self._editing:
+                outcome = await give(self._command_client, self._snapshot or snapshot, edit, author)
         except RefusedError as fault:
             return Refused(fault.code, str(fault))
         except (ConnectError, WireError) as fault:

@@ -14,7 +14,8 @@ from ha_core.commands import Apply, Outcome
 from ha_core.ids import Millis
 from ha_core.snapshot import ClusterSnapshot
 
-TRIES_MAX: Final = 10
+TRIES_MAX: Final = 40
+"""Of several servers one is overtaken by each of the others, now and again by the same."""
 LOOKS_MAX: Final = 20
 LOOK_MS: Final[Millis] = 500
 """A node learns of a revision a moment after the coordinator has it: it is waited for so often."""
@@ -27,7 +28,6 @@ async def give(client: Client, snapshot: ClusterSnapshot, edit: Edit, author: st
     """
     if edit.base is not None and edit.base > snapshot.revision:
         snapshot = await _newer(client, snapshot)
-    outcome = Outcome("stale", "others change the configuration all the time: try again")
     for _ in range(TRIES_MAX):
         revision = snapshot.revision
         if edit.base not in (None, revision):
@@ -48,7 +48,7 @@ async def give(client: Client, snapshot: ClusterSnapshot, edit: Edit, author: st
         if outcome.code != "stale" or edit.base is not None:
             return outcome
         snapshot = await _newer(client, snapshot)
-    return outcome
+    return Outcome("stale", "others change the configuration all the time: try again")
 
 
 async def _newer(client: Client, old: ClusterSnapshot) -> ClusterSnapshot:

@@ -25,7 +25,7 @@ from cim_provider.mapping.rows import (
     Wanted,
 )
 from cim_provider.mapping.world import ServerIdentity, World
-from cim_provider.mapping.write_words import SECRET
+from cim_provider.mapping.write_words import SECRET, score, shown_time, time
 from cim_provider.views.settings import AttributeView, LocationView, OperationView, Settings
 
 PARAMETER: Final = "parameter"
@@ -41,6 +41,17 @@ _NAMED: Final = {
     "HA_InstanceAttributes": PARAMETER,
     "HA_Operation": OPERATION,
     "HA_LocationConstraintRule": EXPRESSION,
+}
+NAMED_KINDS: Final = (PARAMETER, OPERATION, EXPRESSION)
+TEXTS: Final = ("Interval", "Timeout", "Score", "OrderType")
+"""Properties whose text is kept as it was written, under these kinds; it counts while it means what
+is configured.
+"""
+_WRITTEN: Final[Mapping[str, tuple[str, ...]]] = {
+    "HA_Operation": ("Interval", "Timeout"),
+    "HA_OrderConstraint": ("OrderType",),
+    "HA_ColocationConstraint": ("Score",),
+    "HA_LocationConstraint": ("Score",),
 }
 _CONTENT: Final = {
     PARAMETER: ("Name",),
@@ -98,7 +109,7 @@ def drafted(row: ClassRow) -> ClassRow:
     """Return the row with drafts of its class, and with the names that clients gave."""
     kind = _NAMED.get(row.class_name)
     has_drafts = row.class_name in _WITH_DRAFTS
-    if kind is None and not has_drafts:
+    if kind is None and not has_drafts and row.class_name not in _WRITTEN:
         return row
 
     def records(world: World) -> Iterable[Record]:
@@ -109,7 +120,7 @@ def drafted(row: ClassRow) -> ClassRow:
 
     def _records(world: World, kept: Kept) -> Iterator[Record]:
         for record in row.records(world):
-            yield record if kind is None else _renamed(kind, record, kept.names)
+            yield _renamed(kind, record, kept.names)
         if has_drafts and kept.drafts:
             beside = draft_world(kept)
             for record in row.records(beside):
@@ -159,13 +170,43 @@ def _owner(kind: str | None, record: Record) -> str:
     return str(dict(record.ref.keys)["Id" if kind is None else _OWNER[kind]])
 
 
-def _renamed(kind: str, record: Record, names: Mapping[str, Named]) -> Record:
+def _renamed(kind: str | None, record: Record, names: Mapping[str, Named]) -> Record:
+    """Return an object as its client named and wrote it."""
     given = names.get(_owner(kind, record))
     if not given:
         return record
-    values = record.fill(frozenset(_CONTENT[kind]))
-    name = given.get((kind, content_of(kind, values)))
+    content = "" if kind is None else content_of(kind, record.fill(frozenset(_CONTENT[kind])))
+    texts = {
+        name: given[name, content]
+        for name in _WRITTEN.get(record.ref.class_name, ())
+        if (name, content) in given
+    }
+    if texts:
+        record = Record(record.ref, partial(_as_written, record.fill, texts))
+    name = given.get((kind, content)) if kind is not None else None
     return record if name is None else _called(record, name)
+
+
+def _as_written(
+    fill: Callable[[Wanted], Values], texts: Mapping[str, str], wanted: Wanted
+) -> Values:
+    is_turned = texts.get("OrderType") == "before"
+    values: dict[str, Value] = dict(fill(None if is_turned else wanted))
+    for name, text in texts.items():
+        if name == "OrderType":
+            if is_turned:
+                values |= {"From": values["To"], "To": values["From"], "OrderType": text}
+        elif name in values and _means(name, text) == _means(name, values[name]):
+            values[name] = text
+    return {name: value for name, value in values.items() if wanted is None or name in wanted}
+
+
+def _means(name: str, value: object) -> str:
+    """Return what a text means; a text that means nothing is unlike any other."""
+    try:
+        return score(value) if name == "Score" else time(value)
+    except ValueError:
+        return f"?{value}"
 
 
 def _called(record: Record, name: str) -> Record:
@@ -187,8 +228,10 @@ def _find(
 ) -> Record | None:
     found = row.find(world, identity)
     names = kept_of(world).names
-    if kind is None or not names.get(identity[0]):
+    if not names.get(identity[0]):
         return found
+    if kind is None:
+        return None if found is None else _renamed(None, found, names)
     if found is not None:
         renamed = _renamed(kind, found, names)
         # What a client gave another name is found by that alone, as it is shown.
@@ -374,9 +417,9 @@ def _operation(draft: Draft, place: int) -> OperationView:
         draft.id,
         item.action,
         earlier.count(item.action) + 1,
-        interval=words.get("interval", "0"),
+        interval=shown_time(interval_ms(item.words)),
         interval_ms=interval_ms(item.words),
-        timeout=words.get("timeout", ""),
+        timeout=shown_time(_ms(words.get("timeout", ""))),
         timeout_ms=_ms(words.get("timeout", "")),
         on_fail=words.get("on_fail", ""),
         role=words.get("role", ""),
@@ -398,10 +441,11 @@ def _ms(text: str) -> int:
 def _names(draft: Draft) -> Named:
     found = {(PARAMETER, each.name): each.id for each in draft.parameters if each.id}
     for each in draft.operations:
-        if not each.id:
-            continue
         values = {"Name": each.action, "IntervalMilliseconds": interval_ms(each.words)}
-        found[OPERATION, content_of(OPERATION, values)] = each.id
+        content = content_of(OPERATION, values)
+        if each.id:
+            found[OPERATION, content] = each.id
+        found |= {(name, content): text for name, text in each.texts}
     return found
 
 

@@ -44,17 +44,11 @@ from cim_provider.mapping.settings_constraints import (
 )
 from cim_provider.mapping.settings_operations import LEVEL_CLASS, OPERATION_CLASS
 from cim_provider.mapping.world import World
+from cim_provider.mapping.write_cluster import LevelWriter, NodeAttributeWriter, OptionWriter
 from cim_provider.mapping.write_constraints import ConstraintWriter, ExpressionWriter
 from cim_provider.mapping.write_desk import Desk, kept, key
 from cim_provider.mapping.write_resources import KINDS, ResourceWriter, submit
-from cim_provider.mapping.write_settings import (
-    AttributeWriter,
-    LevelWriter,
-    MetaWriter,
-    NodeAttributeWriter,
-    OperationWriter,
-    OptionWriter,
-)
+from cim_provider.mapping.write_settings import AttributeWriter, MetaWriter, OperationWriter
 from cim_provider.mapping.writing import Writer
 from cim_provider.wbem.errors import Status
 from cim_provider.wbem.operations import MethodResult

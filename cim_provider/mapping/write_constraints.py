@@ -108,20 +108,23 @@ _EXPRESSION: Final = (
     Twin("value", {"Value": text}),
     Twin("type", {"ValueType": word_of("string", "integer", "number", "version")}),
 )
+_ORDER_TYPE: Final = "OrderType"
 _DIRECTION: Final = ("From", "OrderType", "To")
 _PROPERTY: Final = {"attribute": "Attribute", "operation": "Operation", "value": "Value"}
 
 
-def directed(given: Given, known: OrderView | None) -> Given:
+def directed(given: Given, known: OrderView | None, *, is_before: bool = False) -> Given:
     """Return what is given of an order with From, OrderType and To as first and then.
 
-    What is not given is as in the constraint that is there. Raises CIMError: they contradict
-    FirstResource and ThenResource.
+    What is not given is as in the constraint that is there; `is_before`: as that is shown.
+    Raises CIMError: they contradict FirstResource and ThenResource.
     """
     if not set(_DIRECTION) & set(given):
         return given
     shown = {"OrderType": "before"}
-    if known is not None:
+    if known is not None and is_before:
+        shown = {"From": known.first, "OrderType": "before", "To": known.then}
+    elif known is not None:
         shown = {"From": known.then, "OrderType": "after", "To": known.first}
     said = {name: str(given.get(name, shown.get(name)) or "").strip() for name in _DIRECTION}
     order_type = said["OrderType"].lower()
@@ -169,9 +172,11 @@ class ConstraintWriter:
         name = key(ref, "Id")
         view = await self.desk.view()
         given = {each: value for each, value in given.items() if value is not None}
+        asked = given
         if self.class_name == ORDER_CLASS:
             given = directed(given, None)
         words = words_of(_TWINS[self.class_name], given, is_new=True)
+        texts = self._texts(asked)
         _check_origin(given)
         known = view.settings.location.get(name)
         has_rule = self.class_name == LOCATION_CLASS and "node" not in dict(words)
@@ -187,6 +192,17 @@ class ConstraintWriter:
             changes = (RemoveConstraint(name), *changes)
         await self.desk.give(changes, what, author, given)
         await self._forget_draft(name)
+        for each, written in texts.items():
+            await self.desk.call(name, each, "", written)
+
+    def _texts(self, given: Given) -> dict[str, str]:
+        """Return what is to be kept as it was written; empty: nothing of it."""
+        if self.class_name == ORDER_CLASS:
+            is_before = str(given.get("OrderType") or "").strip().lower() == "before"
+            return {"OrderType": "before" if is_before else ""}
+        value = given.get("Score")
+        text = str(value).strip()
+        return {} if value is None else {"Score": "" if score(text) == text else text}
 
     async def _wait_for_rule(self, name: str, words: Words, author: str, *, is_there: bool) -> None:
         if not dict(words).get("location"):
@@ -200,9 +216,14 @@ class ConstraintWriter:
         """See `Writer`."""
         name = key(ref, "Id")
         view = await self.desk.view()
+        asked = changes
+        asked = changes
         if self.class_name == ORDER_CLASS:
-            changes = directed(changes, view.settings.order.get(name))
+            is_before = (_ORDER_TYPE, "") in self.desk.kept.names.get(name, {})
+            changes = directed(changes, view.settings.order.get(name), is_before=is_before)
         words = words_of(_TWINS[self.class_name], changes)
+        has_text = self.class_name != ORDER_CLASS or _ORDER_TYPE in asked
+        texts = self._texts(asked) if has_text else {}
         _check_origin(changes)
         known = view.settings.location.get(name) if self.class_name == LOCATION_CLASS else None
         if self.class_name == LOCATION_CLASS and known is None:
@@ -216,6 +237,8 @@ class ConstraintWriter:
         what = f"{kind} constraint {name} changed over WBEM: {', '.join(sorted(changes))}"
         put = (PutConstraint(name, kind, words),) if words else ()
         await self.desk.give(put, what, author, changes)
+        for each, written in texts.items():
+            await self.desk.call(name, each, "", written)
 
     async def _modify_draft(self, name: str, words: Words, author: str) -> None:
         if "node" not in dict(words):

@@ -4,7 +4,7 @@ Owns: `Desk`, the property BaseRevision, and the CIM status of each refusal. Kno
 single classes.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,7 @@ from cim_provider.drafts import Draft, DraftError, DraftStore, Kept
 from cim_provider.edits import Change, Edit
 from cim_provider.engine import ClusterEngine, ClusterView, Refused
 from cim_provider.mapping.catalog import refuse
-from cim_provider.mapping.drafted import content_of
+from cim_provider.mapping.drafted import NAMED_KINDS, TEXTS, content_of
 from cim_provider.mapping.rows import Ref
 from cim_provider.mapping.writing import Given
 from cim_provider.wbem.errors import Status
@@ -64,8 +64,9 @@ class Desk:
         """Keep what a client calls a part; empty: nothing of its own."""
 
         def edit(known: dict[tuple[str, str], str]) -> None:
-            # A name is of one part at a time.
-            for key in [key for key, each in known.items() if key[0] == kind and each == name]:
+            # A name is of one part at a time; a text is not.
+            others = [key for key, each in known.items() if key[0] == kind and each == name]
+            for key in others if kind in NAMED_KINDS else ():
                 del known[key]
             known.pop((kind, content), None)
             if name:
@@ -75,9 +76,14 @@ class Desk:
             await kept(self.store.call(owner, edit))
 
     async def forget(self, owner: str, kind: str, content: str) -> None:
-        """Forget what a client called a part."""
-        if (kind, content) in self.kept.names.get(owner, {}):
-            await kept(self.store.call(owner, lambda known: _pop(known, (kind, content))))
+        """Forget what a client called a part, and how he wrote it."""
+
+        def edit(known: dict[tuple[str, str], str]) -> None:
+            for name in _of(known, kind, content):
+                del known[name]
+
+        if _of(self.kept.names.get(owner, {}), kind, content):
+            await kept(self.store.call(owner, edit))
 
     async def forget_all(self, *owners: str) -> None:
         """Forget what clients called the parts of these."""
@@ -87,19 +93,19 @@ class Desk:
 
     async def rename(self, owner: str, kind: str, old: str, new: str) -> None:
         """Let a part keep its name though its content has changed."""
-        name = self.kept.names.get(owner, {}).get((kind, old))
-        if name is None or old == new:
+        if old == new or not _of(self.kept.names.get(owner, {}), kind, old):
             return
 
         def edit(known: dict[tuple[str, str], str]) -> None:
-            if known.pop((kind, old), None) is not None:
-                known[kind, new] = name
+            for each in _of(known, kind, old):
+                known[each[0], new] = known.pop(each)
 
         await kept(self.store.call(owner, edit))
 
 
-def _pop(known: dict[tuple[str, str], str], name: tuple[str, str]) -> None:
-    known.pop(name, None)
+def _of(known: Mapping[tuple[str, str], str], kind: str, content: str) -> list[tuple[str, str]]:
+    """Return under which keys the name and the texts of a part stand."""
+    return [key for key in known if key[1] == content and key[0] in (kind, *TEXTS)]
 
 
 async def kept(writing: Awaitable[None]) -> None:

@@ -259,6 +259,8 @@ async def submit(
         for item in each.operations:
             told = operation_content(item.action, item.words)
             await desk.call(each.id, OPERATION, told, item.id)
+            for name, text in item.texts:
+                await desk.call(each.id, name, told, text)
     what = reason or f"{draft.kind} {draft.id} added over WBEM"
     await desk.give((*changes, *also), what, author, given)
     await kept(desk.store.remove(*(each.id for each in whole if each.id in drafts)))

@@ -14,9 +14,6 @@ from cim_provider.edits import (
     OperationText,
     PutOperation,
     RemoveOperation,
-    SetFenceLevel,
-    SetNodeAttribute,
-    SetOption,
     SetParameter,
     Words,
 )
@@ -26,10 +23,8 @@ from cim_provider.mapping.rows import Ref
 from cim_provider.mapping.settings_attributes import (
     ATTRIBUTE_CLASS,
     META_CLASS,
-    NODE_ATTRIBUTE_CLASS,
-    OPTION_CLASS,
 )
-from cim_provider.mapping.settings_operations import LEVEL_CLASS, ON_FAIL, OPERATION_CLASS
+from cim_provider.mapping.settings_operations import ON_FAIL, OPERATION_CLASS
 from cim_provider.mapping.world import World
 from cim_provider.mapping.write_desk import Desk, kept, key, required
 from cim_provider.mapping.write_resources import merged, operation_content
@@ -41,7 +36,7 @@ from cim_provider.mapping.write_words import (
     number,
     numbered,
     same,
-    text,
+    shown_time,
     time,
     word_of,
     words_of,
@@ -272,7 +267,7 @@ class OperationWriter:
         elif not interval_ms(words) and "interval" not in dict(words):
             words = (*words, ("interval", "10000ms"))
         if await self.desk.draft(owner) is not None:
-            new = DraftOperation(name, action, words)
+            new = DraftOperation(name, action, words, tuple(written_times(given).items()))
 
             def edit(draft: Draft) -> Draft:
                 _only_primitive(draft)
@@ -289,7 +284,10 @@ class OperationWriter:
         what = f"operation {action} of {owner} added over WBEM"
         put = PutOperation(owner, OperationText(action, words))
         await self.desk.give((put,), what, author, given)
-        await self.desk.call(owner, OPERATION, operation_content(action, words), name)
+        told = operation_content(action, words)
+        await self.desk.call(owner, OPERATION, told, name)
+        for each, as_written in written_times(given).items():
+            await self.desk.call(owner, each, told, as_written)
 
     async def modify(self, ref: Ref, changes: Given, author: str) -> None:
         """See `Writer`."""
@@ -300,8 +298,13 @@ class OperationWriter:
         if await self.desk.draft(owner) is not None:
 
             def edit(draft: Draft) -> Draft:
+                texts = written_times(changes)
                 found = tuple(
-                    replace(each, words=merged(each.words, words))
+                    replace(
+                        each,
+                        words=merged(each.words, words),
+                        texts=tuple((dict(each.texts) | texts).items()),
+                    )
                     if operation_content(each.action, each.words) == old
                     else each
                     for each in draft.operations
@@ -315,6 +318,9 @@ class OperationWriter:
         await self.desk.give((put,) if words else (), what, author, changes)
         if "interval" in dict(words):
             await self.desk.rename(owner, OPERATION, old, operation_content(action, words))
+            old = operation_content(action, words)
+        for each, as_written in written_times(changes).items():
+            await self.desk.call(owner, each, old, as_written)
 
     async def delete(self, ref: Ref, author: str) -> None:
         """See `Writer`."""
@@ -355,127 +361,14 @@ class OperationWriter:
         return found.action, found.interval_ms
 
 
-@dataclass(frozen=True, slots=True)
-class NodeAttributeWriter:
-    """Writes HA_NodeAttributes."""
-
-    desk: Desk
-
-    def name(self, given: Given, world: World) -> Ref:
-        """See `Writer`."""
-        node = required(given, NODE_ATTRIBUTE_CLASS, "NodeName")
-        name = required(given, NODE_ATTRIBUTE_CLASS, "Name")
-        return Ref(NODE_ATTRIBUTE_CLASS, (("Id", f"{node}-{name}"), ("NodeName", node)))
-
-    async def create(self, ref: Ref, given: Given, author: str) -> None:
-        """See `Writer`."""
-        if given.get("IsTransient") is True:
-            refuse(Status.NOT_SUPPORTED, "transient attributes are measured by the cluster")
-        await self._put(ref, value_of(given, NODE_ATTRIBUTE_CLASS), author, given)
-
-    async def modify(self, ref: Ref, changes: Given, author: str) -> None:
-        """See `Writer`."""
-        if "Value" in changes:
-            await self._put(ref, value_of(changes, NODE_ATTRIBUTE_CLASS), author, changes)
-
-    async def delete(self, ref: Ref, author: str) -> None:
-        """See `Writer`."""
-        await self._put(ref, None, author, {})
-
-    async def _put(self, ref: Ref, value: str | None, author: str, given: Given) -> None:
-        node, stem = key(ref, "NodeName"), f"{key(ref, 'NodeName')}-"
-        if not key(ref, "Id").startswith(stem):
-            refuse(Status.FAILED, "it is measured by the cluster, and not configured")
-        name = key(ref, "Id").removeprefix(stem)
-        what = f"attribute {name} of node {node} {'deleted' if value is None else 'set'} over WBEM"
-        await self.desk.give((SetNodeAttribute(node, name, value),), what, author, given)
-
-
-@dataclass(frozen=True, slots=True)
-class OptionWriter:
-    """Writes HA_ClusterProperty."""
-
-    desk: Desk
-
-    def name(self, given: Given, world: World) -> Ref:
-        """See `Writer`."""
-        name = required(given, OPTION_CLASS, "Name", "Id")
-        return Ref(OPTION_CLASS, (("Id", name.replace(".", "-")),))
-
-    def replaces(self, ref: Ref, world: World) -> bool:
-        """See `Replacing`: an option that is not set is set by making it."""
-        known = world.view.settings.option.get(key(ref, "Id"))
-        return known is not None and not known.is_set
-
-    async def create(self, ref: Ref, given: Given, author: str) -> None:
-        """See `Writer`."""
-        await self._put(ref, value_of(given, OPTION_CLASS), author, given)
-
-    async def modify(self, ref: Ref, changes: Given, author: str) -> None:
-        """See `Writer`: NULL returns to what holds where nothing is set."""
-        if "Value" in changes:
-            value = changes["Value"]
-            await self._put(ref, None if value is None else str(value), author, changes)
-
-    async def delete(self, ref: Ref, author: str) -> None:
-        """See `Writer`: the option stays, and is no longer set."""
-        await self._put(ref, None, author, {})
-
-    async def _put(self, ref: Ref, value: str | None, author: str, given: Given) -> None:
-        known = (await self.desk.view()).settings.option.get(key(ref, "Id"))
-        if known is None:
-            refuse(Status.INVALID_PARAMETER, f"there is no option {key(ref, 'Id')[:64]!r}")
-        what = f"option {known.name} {'unset' if value is None else 'set'} over WBEM"
-        await self.desk.give((SetOption(known.name, value),), what, author, given)
-
-
-@dataclass(frozen=True, slots=True)
-class LevelWriter:
-    """Writes HA_FencingLevel."""
-
-    desk: Desk
-
-    def name(self, given: Given, world: World) -> Ref:
-        """See `Writer`."""
-        name = str(given.get("Id") or "").strip()
-        if not name:
-            level = required(given, LEVEL_CLASS, "Level")
-            name = f"{level}:{required(given, LEVEL_CLASS, 'Target')}"
-        return Ref(LEVEL_CLASS, (("Id", name),))
-
-    async def create(self, ref: Ref, given: Given, author: str) -> None:
-        """See `Writer`."""
-        level, target = _level(ref)
-        if given.get("Target") not in (None, target) or given.get("Level") not in (None, level):
-            refuse(Status.INVALID_PARAMETER, f"Id {key(ref, 'Id')} is not Level:Target")
-        await self._put(ref, given, author, "set")
-
-    async def modify(self, ref: Ref, changes: Given, author: str) -> None:
-        """See `Writer`."""
-        if "Devices" in changes:
-            await self._put(ref, changes, author, "changed")
-
-    async def delete(self, ref: Ref, author: str) -> None:
-        """See `Writer`: the levels behind it move up."""
-        level, target = _level(ref)
-        what = f"fencing level {level} of {target} deleted over WBEM"
-        await self.desk.give((SetFenceLevel(target, level, ()),), what, author)
-
-    async def _put(self, ref: Ref, given: Given, author: str, done: str) -> None:
-        level, target = _level(ref)
-        devices = given.get("Devices")
-        if not isinstance(devices, tuple) or not devices:
-            refuse(Status.INVALID_PARAMETER, f"{LEVEL_CLASS}.Devices is missing or empty")
-        what = f"fencing level {level} of {target} {done} over WBEM"
-        change = SetFenceLevel(target, level, tuple(map(text, devices)))
-        await self.desk.give((change,), what, author, given)
-
-
-def _level(ref: Ref) -> tuple[int, str]:
-    level, colon, target = key(ref, "Id").partition(":")
-    if not colon or not level.isdecimal() or len(level) > 3:
-        refuse(Status.INVALID_PARAMETER, f"{LEVEL_CLASS}.Id is LEVEL:NODE, such as 1:n1")
-    return int(level), target
+def written_times(given: Given) -> dict[str, str]:
+    """Return the times that were not written as the file has them, by property."""
+    found = {}
+    for name in ("Interval", "Timeout"):
+        value = given.get(name)
+        if isinstance(value, str) and shown_time(int(time(value).removesuffix("ms"))) != value:
+            found[name] = value.strip()
+    return found
 
 
 def option_word(name: str) -> str:

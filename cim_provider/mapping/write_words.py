@@ -63,6 +63,14 @@ def time(value: object) -> str:
     return f"{int(found[1]) * _UNITS[unit]}ms"
 
 
+def shown_time(milliseconds: int) -> str:
+    """Return a time as the configuration file has it, in the largest unit that divides it."""
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000)):
+        if milliseconds and milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}ms" if milliseconds else "0"
+
+
 def milliseconds(value: object) -> str:
     """Read a time in milliseconds."""
     return f"{int(str(value))}ms"

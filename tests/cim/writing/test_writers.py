@@ -478,3 +478,41 @@ def test_a_secret_of_a_draft_is_not_told(site: Site) -> None:
     assert (shown["Value"], shown["IsSecret"]) == ("hidden", True)
     site.modify(one, Value="hidden")
     assert site.store.held().drafts["r"].parameters[0].value == "x"
+
+
+def test_texts_come_back_as_they_were_written_while_they_mean_what_is_configured(
+    site: Site,
+) -> None:
+    site.create(PRIMITIVE, Id="r", Type="Dummy")
+    names = {"Id": "m", "ResourceId": "r"}
+    one = site.create("HA_Operation", **names, Name="monitor", Interval="120s", Timeout="90")
+    shown = site.get(one)
+    assert (shown["Interval"], shown["Timeout"]) == ("120s", "90")
+    assert (shown["IntervalMilliseconds"], shown["TimeoutMilliseconds"]) == (120_000, 90_000)
+    whole = site.get(one)
+    whole["TimeoutMilliseconds"] = pywbem.Uint64(5000)
+    site.ask(ops.ModifyInstance(MODEL, whole))
+    shown = site.get(one)
+    assert (shown["Interval"], shown["Timeout"]) == ("120s", "5s")
+    site.modify(one, Timeout="07s")
+    assert site.get(one)["Timeout"] == "07s"
+
+
+def test_an_order_is_shown_in_the_direction_in_which_it_was_written(site: Site) -> None:
+    known = site.ask(ops.EnumerateInstances(MODEL, "HA_OrderConstraint"))
+    assert isinstance(known, ops.Instances)
+    first = known.items[0]
+    assert first["OrderType"] == "after"
+    site.create(
+        "HA_OrderConstraint",
+        Id=first["Id"],
+        From=first["To"],
+        To=first["From"],
+        OrderType="before",
+    )
+    shown = site.get(first.path)
+    assert (shown["From"], shown["OrderType"]) == (first["To"], "before")
+    assert shown["FirstResource"] == first["FirstResource"]
+    site.modify(first.path, To="cache")
+    words = (("order", first["To"]), ("then", "cache"))
+    assert site.last.changes == (PutConstraint(first["Id"], "order", words),)
