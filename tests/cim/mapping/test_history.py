@@ -37,7 +37,16 @@ from cim_provider.wbem.operations import (
     Selection,
 )
 from tests.cim.mapping.pasts import event, past
-from tests.cim.mapping.views import IDENTITY, MODEL, Provider, cluster, cluster_path, path, schema
+from tests.cim.mapping.views import (
+    IDENTITY,
+    MODEL,
+    Provider,
+    cluster,
+    cluster_path,
+    node_path,
+    path,
+    schema,
+)
 
 LOG = path(LOG_CLASS, InstanceID=LOG_ID)
 
@@ -255,6 +264,20 @@ def test_fencing_is_told_with_its_end_and_the_operators_word(provider: Provider)
     ]
     assert (found[0]["Action"], found[0]["Device"], found[0]["Delegate"]) == ("on", "pdu", "n2")
     assert found[1]["ElementName"] == "n3 was cut off"
+
+
+def test_fence_device_leads_to_the_nodes_that_it_can_cut_off(provider: Provider) -> None:
+    answer = provider.ask(
+        AssociatorNames(MODEL, node_path("n1"), Filters(assoc_class="HA_FencingDeviceOfNode"))
+    )
+    assert isinstance(answer, Paths)
+    (device,) = answer.items
+    assert (device.classname, device["Id"]) == ("HA_PrimitiveResource", "switch")
+    back = provider.ask(
+        AssociatorNames(MODEL, device, Filters(assoc_class="HA_FencingDeviceOfNode"))
+    )
+    assert isinstance(back, Paths)
+    assert list(back.items) == [node_path("n1"), node_path("n3")]
 
 
 def test_results_tell_code_reason_output_and_times(provider: Provider) -> None:
