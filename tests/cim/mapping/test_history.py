@@ -36,6 +36,7 @@ from cim_provider.wbem.operations import (
     PullKind,
     Selection,
 )
+from tests.cim.mapping.facts import beyond
 from tests.cim.mapping.pasts import event, past
 from tests.cim.mapping.views import (
     IDENTITY,
@@ -266,7 +267,8 @@ def test_fencing_is_told_with_its_end_and_the_operators_word(provider: Provider)
     assert found[1]["ElementName"] == "n3 was cut off"
 
 
-def test_fence_device_leads_to_the_nodes_that_it_can_cut_off(provider: Provider) -> None:
+def test_fence_device_leads_to_the_nodes_that_it_can_cut_off() -> None:
+    provider = Provider(cluster(history=past(), facts=beyond()))
     answer = provider.ask(
         AssociatorNames(MODEL, node_path("n1"), Filters(assoc_class="HA_FencingDeviceOfNode"))
     )
