@@ -14,7 +14,12 @@ from cim_provider.mapping.world import World
 
 def tops(world: World) -> Iterator[Resource]:
     """Yield them: clones, groups, primitives."""
-    views = (*world.view.clones, *world.view.groups, *world.view.primitives)
+    views: tuple[CloneView | GroupView | PrimitiveView, ...]
+    views: tuple[CloneView | GroupView | PrimitiveView, ...] = (
+        *world.view.clones,
+        *world.view.groups,
+        *world.view.primitives,
+    )
     return (_made(world, view) for view in views if _is_top(view))
 
 
