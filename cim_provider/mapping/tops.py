@@ -14,7 +14,6 @@ from cim_provider.mapping.world import World
 
 def tops(world: World) -> Iterator[Resource]:
     """Yield them: clones, groups, primitives."""
-    views: tuple[CloneView | GroupView | PrimitiveView, ...]
     views: tuple[CloneView | GroupView | PrimitiveView, ...] = (
         *world.view.clones,
         *world.view.groups,
