@@ -326,6 +326,10 @@ class ClusterEngine(Protocol):
         """
         ...
 
+    async def submit_all(self, commands: tuple[Command, ...], author: str) -> tuple[Outcome, ...]:
+        """Carry out commands, none of which waits for the effect of another; as `submit`."""
+        ...
+
     async def edit(self, edit: Edit, author: str) -> Done | Refused:
         """Change the configuration on behalf of `author`; the next view shows it.
 

@@ -166,6 +166,10 @@ class HaCoreEngine:
         seen = await self._seen(goal, accepted.revision, within_s)
         return Done(accepted.text) if isinstance(seen, Done) else seen
 
+    async def submit_all(self, commands: tuple[Command, ...], author: str) -> tuple[Outcome, ...]:
+        """See `ClusterEngine`."""
+        return tuple(await asyncio.gather(*(self.submit(each, author) for each in commands)))
+
     async def edit(self, edit: Edit, author: str) -> Done | Refused:
         """See `ClusterEngine`; returns once the view of this node has it, or after a while."""
         await self.view()

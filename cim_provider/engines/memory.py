@@ -135,6 +135,10 @@ class MemoryEngine:
             return _AWAY
         return memory_control.answer(self._view, question)
 
+    async def submit_all(self, commands: tuple[Command, ...], author: str) -> tuple[Outcome, ...]:
+        """See `ClusterEngine`."""
+        return tuple([await self.submit(each, author) for each in commands])
+
     async def edit(self, edit: Edit, author: str) -> Done | Refused:
         """See `ClusterEngine`."""
         self.edits.append((edit, author))

@@ -8,7 +8,6 @@ code; the standard ones have no place for words, so what no code tells is a CIM 
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -196,12 +195,7 @@ async def _left_to_job(job: Job, text: str, means: Means) -> MethodResult:
 
 
 async def _all(together: Together, engine: ClusterEngine, author: str) -> MethodResult:
-    if len(together.commands) == 1:
-        outcomes = [await engine.submit(together.commands[0], author)]
-    else:
-        outcomes = await asyncio.gather(
-            *(engine.submit(each, author) for each in together.commands)
-        )
+    outcomes = await engine.submit_all(together.commands, author)
     refused = [each for each in outcomes if isinstance(each, Refused)]
     wrong = next((each for each in refused if each.code != "busy"), None)
     if wrong is not None:

@@ -35,7 +35,6 @@ from cim_provider.mapping.figures_held import Figures
 from cim_provider.mapping.figures_statistics import figures_area
 from cim_provider.mapping.history_results import results_area
 from cim_provider.mapping.job_book import JobBook
-from cim_provider.mapping.job_keeper import JobKeeper
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.pulls import Pulls
 from cim_provider.mapping.statistics import statistics_area
@@ -48,6 +47,7 @@ from cim_provider.server.audit import Audit, AuditFile
 from cim_provider.server.auth import Authenticator
 from cim_provider.server.client_certificate import peer_certificate
 from cim_provider.server.connection import Connection, Limits
+from cim_provider.server.job_keeper import JobKeeper
 from cim_provider.server.keeper import Authority, Keeper, keep_certificate
 from cim_provider.server.layout import ServerLayout
 from cim_provider.server.listener import BindError, Bound, Listener, bind

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -102,3 +103,16 @@ def test_every_method_that_is_carried_out_is_declared_and_has_a_role(
         assert info is not None, class_name
         assert method in info.declaration.methods, f"{class_name}.{method}"
         assert method in METHODS, method
+
+
+def test_page_of_control_has_every_verb_with_what_the_table_says() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cim" / "control.md").read_text(encoding="utf-8")
+    for verb, form in VERBS.items():
+        match form:
+            case Methods(names=names):
+                line = f"| `ha {verb}` | {', '.join(f'`{name}`' for name in names)} |"
+            case Read(classes=names):
+                line = f"| `ha {verb}` | objects of {', '.join(f'`{name}`' for name in names)} |"
+            case Without(reason=line):
+                assert f"`{verb}`" in page, verb
+        assert line in page, verb

@@ -256,3 +256,21 @@ def test_invitation_is_a_token(provider: Provider) -> None:
         0,
         {"Token": "token-for-one-machine"},
     )
+
+
+def test_ticket_is_granted_with_words_revoked_and_left_standing_by(provider: Provider) -> None:
+    name = provider.engine.now.settings.tickets[0].name
+    ticket = path("HA_Ticket", Id=name)
+    code, outputs = call(provider, ticket, "Grant")
+    assert (code, "Reason is not given" in str(outputs["Message"])) == (5, True)
+    call(provider, ticket, "Grant", {"Reason": "the other site is down"})
+    call(provider, ticket, "Revoke", {"Reason": "back"})
+    call(provider, ticket, "RequestStateChange", {"RequestedState": "6"})
+    call(provider, ticket, "RequestStateChange", {"RequestedState": "3"})
+    assert call(provider, ticket, "RequestStateChange", {"RequestedState": "9"})[0] == 1
+    assert [each for each, _ in provider.engine.given] == [
+        commands.SetTicket(name, granted=True, reason="the other site is down"),
+        commands.SetTicket(name, granted=False, reason="back"),
+        commands.SetTicket(name, standby=True),
+        commands.SetTicket(name, granted=False),
+    ]

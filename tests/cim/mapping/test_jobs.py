@@ -12,7 +12,6 @@ import pywbem
 
 from cim_provider.engine import ClusterView, EngineState, InstanceView, Pending
 from cim_provider.mapping.job_book import JobBook, JobError, MemoryShelf
-from cim_provider.mapping.job_keeper import SURE_S, JobKeeper
 from cim_provider.mapping.job_progress import progress
 from cim_provider.mapping.job_records import (
     COMPLETED,
@@ -28,6 +27,7 @@ from cim_provider.mapping.job_records import (
 )
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.world import World
+from cim_provider.server.job_keeper import SURE_S, JobKeeper
 from cim_provider.wbem.operations import (
     Answer,
     AssociatorNames,

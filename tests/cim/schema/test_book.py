@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from cim_provider.book import ASSOCIATIONS, COMMAND, ROWS, book
-from cim_provider.mapping.methods import Code
+from cim_provider.mapping.codes import Code
 from cim_provider.schema import MODEL, load_schema
 from cim_provider.server.service import schema_texts
 
@@ -32,9 +32,9 @@ def test_guide_and_declarations_have_the_return_codes_that_are_given() -> None:
     namespace = load_schema(schema_texts()).namespace(MODEL)
     assert namespace is not None
     declared = set()
-    for name in ("HA_ClusterNode", "HA_PrimitiveResource"):
-        method = namespace.classes[name.lower()].declaration.methods["RequestStateChange"]
-        declared |= {int(text) for text in method.qualifiers["ValueMap"].value}
-    table = (DOCS / "README.md").read_text(encoding="utf-8").partition("| returns | means |")[2]
+    for name in ("HA_ClusterNode", "HA_ClusterResource"):
+        for method in namespace.classes[name.lower()].declaration.methods.values():
+            declared |= {int(text) for text in method.qualifiers["ValueMap"].value}
+    table = (DOCS / "control.md").read_text(encoding="utf-8").partition("| code | meaning |")[2]
     told = {int(code) for code in re.findall(r"^\| (\d+) \|", table.partition("\n\n")[0], re.M)}
     assert told == declared == set(Code)
