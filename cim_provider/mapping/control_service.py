@@ -25,6 +25,7 @@ from cim_provider.commands import (
     WhatIf,
     WhyResource,
 )
+from cim_provider.edits import Edit, SetOption
 from cim_provider.engine import Command, SetNodeStandby
 from cim_provider.mapping.cluster import cluster_ref
 from cim_provider.mapping.codes import Code
@@ -41,7 +42,7 @@ from cim_provider.mapping.rows import (
     unfilled,
 )
 from cim_provider.mapping.states import ENABLED_COLUMNS, FINE, State, outside
-from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Query, Verb
+from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Query, Rewrite, Verb
 from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
 
 SERVICE_CLASS: Final = "HA_ClusterControlService"
@@ -232,6 +233,19 @@ def _release(asked: Asked) -> Meaning:
     return Plan((ReleaseQuorum(reason),))
 
 
+def _set_property(asked: Asked) -> Meaning:
+    """An option that is given no value, or an empty one, is no longer set."""
+    name, value = asked.text("Name"), asked.given.get("Value")
+    options = {each.name: each for each in asked.world.view.settings.options}
+    known = options.get(name) or options.get(name.replace("-", "_"))
+    if known is None:
+        words = f"there is no option {name[:64]!r}, but {', '.join(sorted(options))}"
+        return Denial(Code.INVALID_PARAMETER, f"Name: {words}")
+    text = None if value in (None, "") else str(value)
+    did = f"option {known.name} {'unset' if text is None else 'set'} over WBEM"
+    return Rewrite(Edit((SetOption(known.name, text),), asked.text("Reason") or did, _base(asked)))
+
+
 def _rehearse(asked: Asked) -> Meaning:
     return Plan((RehearseFencing(asked.text("Subject")),), output="Incident")
 
@@ -252,6 +266,7 @@ VERBS: Final[Mapping[tuple[str, str], Verb]] = MappingProxyType(
             "Preview": _preview,
             "UndoRevision": _undo,
             "MoveAllFrom": _move_all,
+            "SetClusterProperty": _set_property,
             "ReleaseQuorum": _release,
             "TestFencing": _rehearse,
         }.items()

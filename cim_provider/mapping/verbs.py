@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 import pywbem
 
 from cim_provider.commands import Question
+from cim_provider.edits import Edit
 from cim_provider.engine import ClusterEngine, Command, Done, Pending, Refused
 from cim_provider.mapping.catalog import refuse
 from cim_provider.mapping.codes import CODES, STATUSES, Code, code_of
@@ -103,7 +104,14 @@ class Returned:
     code: int
 
 
-Meaning: TypeAlias = Plan | Query | Denial | Together | Returned
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """A change of the configuration, done once it is written down."""
+
+    edit: Edit
+
+
+Meaning: TypeAlias = Plan | Query | Denial | Together | Returned | Rewrite
 Verb: TypeAlias = Callable[[Asked], Meaning]
 MESSAGE: Final = "Message"
 JOB_CLASS: Final = "HA_ConcreteJob"
@@ -141,6 +149,11 @@ async def carry_out(meaning: Meaning, means: Means) -> MethodResult:
             return await _all(meaning, means.engine, means.author)
         case Plan():
             return await _submit(meaning, means)
+        case Rewrite(edit=edit):
+            outcome = await means.engine.edit(edit, means.author)
+            if isinstance(outcome, Refused):
+                return _refused(outcome, "", means.has_words)
+            return result(Code.COMPLETED, edit.reason if means.has_words else "")
 
 
 def result(code: int, text: str = "", *outputs: Output) -> MethodResult:

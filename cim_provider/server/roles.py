@@ -159,6 +159,7 @@ _ADMINISTERING: Final = (
     "RemoveResource",
     "Reorder",
     "Revoke",
+    "SetClusterProperty",
     "StartService",
     "StopService",
     "UndoRevision",

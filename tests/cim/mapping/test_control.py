@@ -7,6 +7,7 @@ import pywbem
 
 from cim_provider import commands
 from cim_provider.commands import Control, Question
+from cim_provider.edits import SetOption
 from cim_provider.engine import (
     Command,
     NodeView,
@@ -274,3 +275,17 @@ def test_ticket_is_granted_with_words_revoked_and_left_standing_by(provider: Pro
         commands.SetTicket(name, standby=True),
         commands.SetTicket(name, granted=False),
     ]
+
+
+def test_option_is_set_and_unset_by_its_name(provider: Provider) -> None:
+    known = next(each for each in provider.engine.now.settings.options if each.is_set)
+    given = {"Name": known.name, "Value": known.value, "Reason": "r"}
+    assert call(provider, SERVICE, "SetClusterProperty", given) == (0, {"Message": "r"})
+    code, outputs = call(provider, SERVICE, "SetClusterProperty", {"Name": known.name})
+    assert (code, outputs) == (0, {"Message": f"option {known.name} unset over WBEM"})
+    wanted = [(SetOption(known.name, known.value),), (SetOption(known.name, None),)]
+    assert [edit.changes for edit, _ in provider.engine.edits] == wanted
+    code, outputs = call(provider, SERVICE, "SetClusterProperty", {"Name": "unheard"})
+    assert (code, "'unheard'" in str(outputs["Message"])) == (5, True)
+    stale = {"Name": known.name, "Base": "1000"}
+    assert call(provider, SERVICE, "SetClusterProperty", stale)[0] == 4
