@@ -7,7 +7,6 @@ under the condition that this server still holds.
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -22,6 +21,7 @@ from cim_provider.indications.keeping import change
 from cim_provider.indications.matching import Matcher, Unnumbered
 from cim_provider.indications.outbox import Batch, Holding, Indication, Numbers
 from cim_provider.indications.overflow import Overflow
+from cim_provider.indications.pacing import STATUS_GAP_S, Pace
 from cim_provider.indications.picture import Difference, Picture
 from cim_provider.indications.registry import Registry
 from cim_provider.indications.sending import Queue
@@ -37,14 +37,13 @@ from cim_provider.indications.shelf import (
 )
 from cim_provider.indications.surroundings import Surroundings
 from cim_provider.indications.telling import Named, Progress, read_progress, resolved
-from cim_provider.mapping.rows import Value
 
 TOLD_MAX: Final = 200
 """Events, or groups of them, that one write tells."""
 REMOVED_MAX: Final = 400
 """Batches that one write removes."""
-STATUS_GAP_S: Final = 1.0
-"""That something has changed is told no more often."""
+LOOK_GAP_S: Final = 0.05
+"""Pictures are taken no more than 20 times a second."""
 MERGE_FROM: Final = 512
 """With so many batches on the shelf, small ones are written together."""
 
@@ -58,31 +57,6 @@ class _Stored:
     batch: Batch
     size: int
     since_s: float
-
-
-class _Pace:
-    """How often it is told that something has changed."""
-
-    def __init__(self) -> None:
-        self.told_s = float("-inf")
-        self.count = 0
-        """Changes since it was told last."""
-        self._seen: Mapping[str, Value] = {}
-        self._is_owed = False
-
-    def may_tell(self, status: Mapping[str, Value], now_s: float) -> bool:
-        """Return whether it may be told now; counts what is new."""
-        if status != self._seen:
-            self.count = 1 if not self._is_owed else self.count + 1
-            self._seen = status
-        self._is_owed = now_s - self.told_s < STATUS_GAP_S
-        if not self._is_owed:
-            self.told_s = now_s
-        return not self._is_owed
-
-    def is_due(self, now_s: float) -> bool:
-        """Return whether what was kept back may be told now."""
-        return self._is_owed and now_s - self.told_s >= STATUS_GAP_S
 
 
 class Holder:
@@ -109,8 +83,9 @@ class Holder:
         self._numbers_revision = revision_of(items, NUMBERS)
         self._progress = self._written = read_progress(items, self._numbers)
         """What was told, and of it what is on the shelf."""
-        self._status = _Pace()
+        self._status = Pace()
         self._overflow = Overflow()
+        self._look_due_s = 0.0
         self._saved = -1
         """All batches below are in the base on this node's disk; -1 if none is there yet."""
         self._stored = {
@@ -237,8 +212,8 @@ class Holder:
         # Without a quorum this node may show others as lost that only it does not hear.
         is_sure = view.engine is EngineState.RUNNING and view.quorate
         is_new = view.version != self._told_version or self._status.is_due(self._around.now_s())
-        if registry.subscriptions and is_sure and is_new:
-            seen = await self._around.picture(matcher.watched)
+        if registry.subscriptions and is_sure and is_new and self._may_look():
+            seen = await self._look(matcher)
             if self.base is not None:
                 seen = self._paced(self.base, pictures.settled(self.base, seen))
                 changes = pictures.differences(self.base, seen)
@@ -256,6 +231,21 @@ class Holder:
             await self._write_ready(registry)
         if seen is not None or self._saved >= 0:
             self._saved = self._numbers.batch
+
+    def _may_look(self) -> bool:
+        """Return whether a picture may be taken already; if not, there will be a step for it."""
+        wait_s = self._look_due_s - self._around.now_s()
+        if wait_s > 0:
+            asyncio.get_running_loop().call_later(wait_s, self._around.wake)
+        return wait_s <= 0
+
+    async def _look(self, matcher: Matcher) -> Picture:
+        """Take a picture, and none for as long as it took: others have work to do, too."""
+        began_s = self._around.now_s()
+        seen = await self._around.picture(matcher.watched)
+        now_s = self._around.now_s()
+        self._look_due_s = now_s + max(LOOK_GAP_S, now_s - began_s)
+        return seen
 
     def _follow_journal(self, matcher: Matcher) -> bool:
         """Begin with what happens now when somebody asks for alerts; return whether it goes on."""

@@ -24,8 +24,8 @@ from cim_provider.indications.surroundings import Surroundings
 STALE_S: Final = 15.0
 """A holder whose count stands still for so long is taken for dead."""
 STEP_S: Final = 1.0
-GAP_S: Final = 0.05
-"""The picture is looked at no more than 20 times a second."""
+BREATH_S: Final = 0.005
+"""Between two steps: what comes meanwhile is told together."""
 END_S: Final = 3.0
 GONE: Final = frozenset({"lost", "left"})
 
@@ -65,10 +65,8 @@ class Keeper:
         ]
         try:
             while True:
-                began_s = self._around.now_s()
                 await self._step_safely()
-                # As long as it took: others have work to do, too.
-                await asyncio.sleep(max(GAP_S, self._around.now_s() - began_s))
+                await asyncio.sleep(BREATH_S)
                 try:
                     async with asyncio.timeout(STEP_S):
                         await self._wake.wait()
