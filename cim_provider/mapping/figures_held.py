@@ -22,6 +22,7 @@ class Figures:
         self._agents: Mapping[str, AgentView] = {}
         self._installed: dict[str, None] = {}
         self._resources: dict[tuple[str, str], ResourceCounts] = {}
+        self._copies: Mapping[str, list[ResourceCounts]] = {}
         self._steady: object = None
         self._changes = 0
         self.tally = Tally()
@@ -49,6 +50,10 @@ class Figures:
         self._resources = {
             (node.node, each.id): each for node in self._nodes.values() for each in node.resources
         }
+        by_name: dict[str, list[ResourceCounts]] = {}
+        for (_, own), each in self._resources.items():
+            by_name.setdefault(own.partition(":")[0], []).append(each)
+        self._copies = by_name
         self._notice()
 
     def install(self, agents: Iterable[AgentView]) -> None:
@@ -88,10 +93,7 @@ class Figures:
 
     def copies(self, name: str) -> tuple[ResourceCounts, ...]:
         """Return what all nodes have counted of a resource and its numbered instances."""
-        found = (
-            each for (_, own), each in self._resources.items() if own.partition(":")[0] == name
-        )
-        return tuple(found)
+        return tuple(self._copies.get(name, ()))
 
     @property
     def installed(self) -> tuple[str, ...]:

@@ -24,11 +24,12 @@ from cim_provider.mapping.rows import (
     unfilled,
 )
 from cim_provider.mapping.states import cim_datetime
-from cim_provider.mapping.world import World
+from cim_provider.mapping.world import CLUSTER_NAME, World
 from cim_provider.views.figures import NodeFigures, ResourceCounts
 
 DEFINITION_CLASS: Final = "HA_MetricDefinition"
 VALUE_CLASS: Final = "HA_MetricValue"
+_VALUE_PREFIX: Final = "LinuxHA:value:"
 _REAL32: Final = 4
 _REAL64: Final = 5
 _UINT32: Final = 12
@@ -219,16 +220,41 @@ _OF: Final = {
 
 
 def _places(world: World) -> Iterator[Place]:
-    yield Place(world, "cluster", "LinuxHACluster", cluster_ref())
+    yield Place(world, "cluster", CLUSTER_NAME, cluster_ref())
     for node in world.view.nodes:
         yield Place(world, "node", node.name, node_ref(node.name), node.name)
     for primitive in world.view.primitives:
         if primitive.agent_class == "process":
             for instance in primitive.instances:
-                name = instance.id or primitive.id
-                ref = instance_ref(instance.node, name)
-                title = f"{instance.node}:{name}"
-                yield Place(world, "instance", title, ref, instance.node, name)
+                yield _instance(world, instance.node, instance.id or primitive.id)
+
+
+def _instance(world: World, node: str, name: str) -> Place:
+    return Place(world, "instance", f"{node}:{name}", instance_ref(node, name), node, name)
+
+
+def _place(world: World, name: str) -> Place | None:
+    """Return the place of that name, without looking through all."""
+    if name == CLUSTER_NAME:
+        return Place(world, "cluster", CLUSTER_NAME, cluster_ref())
+    if name in world.nodes:
+        return Place(world, "node", name, node_ref(name), name)
+    node, _, own = name.partition(":")
+    primitive = world.primitives.get(own.partition(":")[0])
+    if primitive is None or primitive.agent_class != "process":
+        return None
+    parts = ((each.node, each.id or primitive.id) for each in primitive.instances)
+    return _instance(world, node, own) if (node, own) in parts else None
+
+
+def _found(world: World, identity: tuple[str, ...]) -> _Value | None:
+    rest = identity[0].removeprefix(_VALUE_PREFIX)
+    name, _, local = rest.partition(":")
+    place = _place(world, local) if rest != identity[0] else None
+    if place is None:
+        return None
+    metrics = (each for each in _OF[place.kind] if each.name == name)
+    return next((_Value(each, place) for each in metrics), None)
 
 
 def _values(world: World) -> Iterator[_Value]:
@@ -242,7 +268,7 @@ def _definition_ref(metric: Metric) -> Ref:
 
 
 def _value_ref(value: _Value) -> Ref:
-    name = f"LinuxHA:value:{value.metric.name}:{value.place.name}"
+    name = f"{_VALUE_PREFIX}{value.metric.name}:{value.place.name}"
     return Ref(VALUE_CLASS, (("InstanceID", name),))
 
 
@@ -317,7 +343,9 @@ def _instances(world: World) -> Iterator[Pair]:
 
 ROWS: Final[tuple[ClassRow, ...]] = (
     class_row(DEFINITION_CLASS, ("Id",), _definitions, _definition_ref, _DEFINITION),
-    class_row(VALUE_CLASS, ("InstanceID",), _values, _value_ref, _VALUE, is_volatile=True),
+    class_row(
+        VALUE_CLASS, ("InstanceID",), _values, _value_ref, _VALUE, find=_found, is_volatile=True
+    ),
 )
 """The classes of this module."""
 ASSOCIATIONS: Final = (

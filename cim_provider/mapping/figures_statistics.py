@@ -38,6 +38,7 @@ from cim_provider.views.tally import ResourceTally
 from cim_provider.wbem.operations import MethodResult
 
 PREFIX: Final = "LinuxHA:stat:"
+_RESOURCE_PREFIX: Final = f"{PREFIX}rsc:"
 SAMPLE_US: Final = 5_000_000
 """Nodes are asked so often."""
 _DONE: Final = 0
@@ -80,8 +81,17 @@ def _nodes(world: World) -> Iterator[Counted]:
 
 
 def _resources(world: World) -> Iterator[Counted]:
-    for each in world.view.primitives:
-        yield Counted(world, "rsc", each.id, primitive_ref(each.id), f"Figures of {each.id}")
+    return (_resource(world, each.id) for each in world.view.primitives)
+
+
+def _resource(world: World, name: str) -> Counted:
+    return Counted(world, "rsc", name, primitive_ref(name), f"Figures of {name}")
+
+
+def _found_resource(world: World, identity: tuple[str, ...]) -> Counted | None:
+    name = identity[0].removeprefix(_RESOURCE_PREFIX)
+    is_one = name != identity[0] and name in world.primitives
+    return _resource(world, name) if is_one else None
 
 
 def _links(world: World) -> Iterator[Counted]:
@@ -290,6 +300,8 @@ class _Kind:
     description: str
     stats: tuple[Stat, ...]
     unfilled: tuple[str, ...] = ()
+    find: Callable[[World, tuple[str, ...]], Counted | None] | None = None
+    """Finds one of many without looking through all."""
 
     def columns(self) -> tuple[Column[Counted], ...]:
         stats = (each.column() for each in self.stats)
@@ -308,6 +320,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
         _resources,
         "Counted from the cluster's journal; monitors by the daemons since they began",
         _RESOURCE,
+        find=_found_resource,
     ),
     "HA_LinkStatistics": _Kind(_links, _DAEMON, _LINK),
 }
@@ -344,7 +357,15 @@ async def _reset(class_name: str, wall_ms: Callable[[], int], call: MethodCall) 
 
 
 ROWS: Final[tuple[ClassRow, ...]] = tuple(
-    class_row(name, ("InstanceID",), kind.subjects, _ref(name), kind.columns(), is_volatile=True)
+    class_row(
+        name,
+        ("InstanceID",),
+        kind.subjects,
+        _ref(name),
+        kind.columns(),
+        find=kind.find,
+        is_volatile=True,
+    )
     for name, kind in _KINDS.items()
 )
 """The classes of this module."""

@@ -308,3 +308,16 @@ def test_failover_is_a_loss_after_which_something_starts_elsewhere() -> None:
         at("resource-started", "n3", 13, subject="ip", incident="i"),
     )
     assert (both.failovers, both.last_failover_ms) == (1, 3000)
+
+
+@pytest.mark.parametrize("class_name", ["HA_MetricValue", "HA_ResourceStatistics"])
+def test_every_object_is_found_by_its_name_and_nothing_else_is(class_name: str) -> None:
+    server = Measuring(view=processes())
+    answer = server.ask(EnumerateInstances(MODEL, class_name))
+    assert isinstance(answer, Instances)
+    for each in answer.items:
+        assert server.get(each.path)["InstanceID"] == each["InstanceID"]
+    for local in ("value:Load1:nobody", "value:Memory:n3:db", "value:Load1:n2:db", "value:X:n2"):
+        with pytest.raises(pywbem.CIMError) as refused:
+            server.get(path(class_name, InstanceID=f"LinuxHA:{local}"))
+        assert refused.value.status_code == 6
