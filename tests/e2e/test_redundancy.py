@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import pywbem
@@ -149,7 +148,6 @@ def test_console_is_told_of_the_loss_and_the_return_of_redundancy(lab: Laborator
             server, [MODEL], STANDING, owned=True, filter_id="r", query_language="WQL"
         )
         manager.add_subscriptions(server, chosen.path, destination.path)
-        wait(lambda: bool(client.EnumerateInstanceNames("CIM_RedundancySet")))
         lab.told("kill", "n1")
         lab.becomes("n2", lambda snapshot: moved_from("n1", snapshot))
         wait(lambda: ("nodes", FULL, LOST) in changes(listener))
@@ -158,8 +156,3 @@ def test_console_is_told_of_the_loss_and_the_return_of_redundancy(lab: Laborator
         lab.becomes("n2", all_run)
         wait(lambda: ("nodes", LOST, FULL) in changes(listener))
         manager.remove_all_servers()
-
-
-def test_lab_is_left_in_order(lab: Laboratory) -> None:
-    assert Path(lab.directory).exists()
-    lab.becomes("n3", all_run)
