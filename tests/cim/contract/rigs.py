@@ -132,7 +132,7 @@ class HaCoreRig:
         known = {"shop", *(item.id for item in snapshot.resources)}
         known |= {item.name for item in snapshot.nodes}
         subject = getattr(command, "resource", None) or getattr(command, "node", None)
-        if subject not in known:
+        if subject not in known and not isinstance(command, commands.Apply):
             return Outcome("not-found", f"'{subject}' is not in the configuration")
         if not snapshot.quorate:
             return Outcome("no-quorum", "there is no quorum: bring back nodes")

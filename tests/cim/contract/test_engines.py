@@ -10,6 +10,7 @@ from typing import TypeAlias
 import pytest
 
 from cim_provider.commands import CleanupResource, MoveResource, Told, WhyResource
+from cim_provider.edits import Edit, RemoveResource, SetParameter
 from cim_provider.engine import (
     ClusterView,
     Command,
@@ -291,3 +292,32 @@ def test_cluster_that_is_away_answers_no_question(on: Try) -> None:
         assert isinstance(await rig.engine.ask(WhyResource("db")), Refused)
 
     on(claim)
+
+
+def test_edit_that_is_done_is_seen_in_the_next_view_with_its_author_alone(on: Try) -> None:
+    async def test(rig: Rig) -> None:
+        before = await rig.engine.view()
+        edit = Edit((SetParameter("db", "colour", "red"),), "a test")
+        assert await rig.engine.edit(edit, "ann") == Done()
+        after = await rig.engine.view()
+        found = {each.id: dict(each.parameters) for each in after.primitives}
+        assert found["db"]["colour"] == "red"
+        assert after.revision > before.revision
+
+    on(test)
+
+
+def test_edit_is_made_whole_or_not_at_all_and_says_why(on: Try) -> None:
+    async def test(rig: Rig) -> None:
+        before = await rig.engine.view()
+        wrong = Edit((SetParameter("db", "colour", "red"), RemoveResource("zz")), "a test")
+        refused = await rig.engine.edit(wrong, "ann")
+        assert isinstance(refused, Refused)
+        assert refused.code == "not-found"
+        assert "zz" in refused.text
+        stale = await rig.engine.edit(Edit(wrong.changes[:1], "", before.revision - 1), "ann")
+        assert isinstance(stale, Refused)
+        assert stale.code == "stale"
+        assert await rig.engine.view() == before
+
+    on(test)

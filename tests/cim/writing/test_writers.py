@@ -516,3 +516,12 @@ def test_an_order_is_shown_in_the_direction_in_which_it_was_written(site: Site) 
     site.modify(first.path, To="cache")
     words = (("order", first["To"]), ("then", "cache"))
     assert site.last.changes == (PutConstraint(first["Id"], "order", words),)
+
+
+def test_set_property_changes_one_and_refuses_another_type(site: Site) -> None:
+    site.ask(ops.SetProperty(MODEL, DB, "priority", "12"))
+    assert site.last.changes == (ChangeResource("db", (("priority", "12"),)),)
+    code, words = refusal(lambda: site.ask(ops.SetProperty(MODEL, DB, "Priority", "twelve")))
+    assert code == pywbem.CIM_ERR_TYPE_MISMATCH
+    assert "Priority" in words
+    assert len(site.engine.edits) == 1
