@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 import pywbem
 
+from cim_provider.engine import ClusterView
 from cim_provider.wbem.operations import (
     AssociatorNames,
     Associators,
@@ -200,22 +201,24 @@ def test_association_operations_say_what_does_not_exist(
     assert provider.refused(kind(MODEL, path("HA_ClusterNode", Colour="red"))) == 4
 
 
-def test_all_ways_to_walk_an_association_agree_in_every_state_of_the_cluster() -> None:
-    for name, view in all_views():
-        provider = Provider(view)
-        for namespace in (MODEL, "interop"):
-            objects = _ask_paths(provider, EnumerateInstanceNames(namespace, "CIM_ManagedElement"))
-            walked = set()
-            for source in objects:
-                far = _ask_paths(provider, AssociatorNames(namespace, source))
-                full = provider.ask(Associators(namespace, source))
-                assert isinstance(full, Instances)
-                assert [each.path for each in full.items] == far, name
-                links = _ask_paths(provider, ReferenceNames(namespace, source))
-                ends = {end for link in links for end in link.keybindings.values()}
-                assert ends - {source} == set(far) - {source}, f"{name}: {source}"
-                walked |= set(links)
-            assert walked == set(_all_associations(provider, namespace)), name
+@pytest.mark.parametrize("view", [each for _, each in all_views()], ids=[n for n, _ in all_views()])
+def test_all_ways_to_walk_an_association_agree_in_every_state_of_the_cluster(
+    view: ClusterView,
+) -> None:
+    provider = Provider(view)
+    for namespace in (MODEL, "interop"):
+        objects = _ask_paths(provider, EnumerateInstanceNames(namespace, "CIM_ManagedElement"))
+        walked = set()
+        for source in objects:
+            far = _ask_paths(provider, AssociatorNames(namespace, source))
+            full = provider.ask(Associators(namespace, source))
+            assert isinstance(full, Instances)
+            assert [each.path for each in full.items] == far
+            links = _ask_paths(provider, ReferenceNames(namespace, source))
+            ends = {end for link in links for end in link.keybindings.values()}
+            assert ends - {source} == set(far) - {source}, source
+            walked |= set(links)
+        assert walked == set(_all_associations(provider, namespace))
 
 
 def _ask_paths(
