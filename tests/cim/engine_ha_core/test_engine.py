@@ -122,7 +122,7 @@ def test_change_that_the_view_does_not_show_gives_no_other_version(tmp_path: Pat
     cluster = Watched()
 
     async def test(engine: HaCoreEngine) -> None:
-        first = await engine.view()
+        first = await until(engine, lambda view: bool(view.history.events))
         seen: list[str] = []
 
         async def collect() -> None:
