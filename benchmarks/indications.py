@@ -5,8 +5,8 @@ whole, `--failovers N` times; about every third time it is also the one that del
 With `--outages` the listener is away during every tenth failover. What the listener got is
 compared with the journal. Times run from the cluster's own time stamp of an event to the arrival
 of its alert, by one clock; takeovers of the delivery are in them. Prints the distribution, of all
-alerts and of those that did not have to wait for a listener that was away; exits with 1 if anything was lost, told
-twice without a mark, or out of order.
+alerts and of those that did not have to wait for a listener that was away; exits with 1 if anything
+was lost, told twice without a mark, or out of order.
 
     python benchmarks/indications.py [--failovers 20] [--outages] [--dead-after 1000]
 """
