@@ -51,7 +51,11 @@ _REVERSED: Final = ("addresource", "addprimitiveresource", "addoperation")
 """Methods of Linux-HA 2.1: 1 is success, and 0 is failure."""
 _NOT_REVERSED: Final = ("ha_clustercontrolservice",)
 
-_SECRET = re.compile(r"passw|passphrase|secret|token|auth|credential|key$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"passw|passphrase|secret|token|auth|credential|key$|^community$", re.IGNORECASE
+)
+_PARAMETER: Final = "ha_instanceattributes"
+"""A parameter of a resource: an object whose Name, and that alone, says what its Value is."""
 _CREDENTIALS = re.compile(r"(?<=//)[^/@\s\"]*@")
 
 log = logging.getLogger(__name__)
@@ -184,7 +188,8 @@ def _asked(operation: Operation, identity: Identity) -> dict[str, object]:
         case ChangeSchema(name=name):
             entry |= {"operation": name_of(operation), "object": _cut(name)}
         case SetProperty(path=path, name=name, value=value):
-            entry |= {"object": _object(path), "given": _given([(name, value)])}
+            hides = _is_parameter(path)
+            entry |= {"object": _object(path), "given": _given([(name, value)], hides=hides)}
         case _:
             entry |= _of_instance(operation)
     return entry
@@ -195,13 +200,14 @@ def _of_instance(operation: Operation) -> dict[str, object]:
     if not isinstance(instance, pywbem.CIMInstance):
         return {"object": _object(getattr(operation, "path", ""))}
     values = [(each.name, each.value) for each in instance.properties.values()]
+    hides = _hides_value(values) or (_is_parameter(instance) and not instance.get("Name"))
     if not isinstance(operation, ModifyInstance):
-        return {"object": _object(instance.classname), "given": _given(values)}
+        return {"object": _object(instance.classname), "given": _given(values, hides=hides)}
     if operation.properties is not None:
         # A client may send all that it has read: what is not listed was not to change.
         listed = {name.lower() for name in operation.properties}
         values = [(name, value) for name, value in values if name.lower() in listed]
-    return {"object": _object(instance.path), "given": _given(values)}
+    return {"object": _object(instance.path), "given": _given(values, hides=hides)}
 
 
 def _has_failed(operation: Operation, answer: Answer) -> bool:
@@ -238,13 +244,22 @@ def _object(target: object) -> str:
     return _cut(str(target))
 
 
-def _given(values: Iterable[tuple[str, object]]) -> dict[str, object]:
-    pairs = list(values)[:GIVEN_MAX]
-    # A parameter of a resource is an object of its own: its Name says what its Value is.
-    hides_value = any(
+def _is_parameter(named: pywbem.CIMInstance | pywbem.CIMInstanceName) -> bool:
+    return str(named.classname).lower() == _PARAMETER
+
+
+def _hides_value(pairs: Iterable[tuple[str, object]]) -> bool:
+    """Return whether a Name says that the Value beside it is secret."""
+    return any(
         name.lower() == "name" and isinstance(value, str) and _SECRET.search(value)
         for name, value in pairs
     )
+
+
+def _given(values: Iterable[tuple[str, object]], *, hides: bool = False) -> dict[str, object]:
+    """Return what is told of values; `hides`: a Value is secret, or may be."""
+    pairs = list(values)[:GIVEN_MAX]
+    hides_value = hides or _hides_value(pairs)
     return {
         _cut(name): HIDDEN
         if _SECRET.search(name) or (hides_value and name.lower() == "value")

@@ -176,8 +176,9 @@ METHODS: Final[Mapping[str, Role]] = MappingProxyType(
 """The least role of each extrinsic method, by name: a name means the same in every class."""
 
 _CHANGE: Final = "requeststatechange"
-_RESET: Final = "11"
-"""Of a node it means that it is cut off."""
+_STATE: Final = "requestedstate"
+_HARMLESS: Final = frozenset({"2", "3", "4", "6", "7", "8", "9", "10"})
+"""States that no node is cut off by, as one writes them: 11 can also be written 0xB or +11."""
 _OF_SERVICES: Final = ("startservice", "stopservice")
 _RESOURCE_SERVICE: Final = "ha_resourceservice"
 """Whose methods are those of the resource; other services are of this server itself."""
@@ -209,10 +210,11 @@ def _target(operation: InvokeMethod) -> str:
 def _of_state_change(operation: InvokeMethod) -> Role:
     """Return the least role of RequestStateChange, which fences nodes and grants tickets, too."""
     name = _target(operation)
-    given = {key.lower(): value for key, value in operation.parameters}
-    is_reset = str(given.get("requestedstate", "")).strip() == _RESET
+    # Names are compared as declarations compare them, which know more of case than `lower`.
+    given = [value for key, value in operation.parameters if key.casefold() == _STATE]
+    may_reset = any(str(value) not in _HARMLESS for value in given)
     is_of_node = name in ("ha_clusternode", "cim_computersystem", "cim_system")
-    return Role.ADMINISTER if "ticket" in name or (is_of_node and is_reset) else Role.OPERATE
+    return Role.ADMINISTER if "ticket" in name or (is_of_node and may_reset) else Role.OPERATE
 
 
 def _classes_of(operation: object) -> set[str]:

@@ -112,6 +112,31 @@ def test_secrets_stand_in_no_line() -> None:
         assert HIDDEN in json.dumps(entry)
 
 
+@pytest.mark.parametrize("called", ["p1", "fence-1-password"])
+def test_value_of_a_parameter_whose_name_is_not_given_may_be_a_secret(called: str) -> None:
+    path = pywbem.CIMInstanceName("HA_InstanceAttributes", {"Id": called, "ResourceId": "web"})
+    named = {"Name": "password", "Value": "geheim"}
+    writes: list[Operation] = [
+        operations.SetProperty("root/cimv2", path, "Value", "geheim"),
+        operations.ModifyInstance(
+            "root/cimv2",
+            pywbem.CIMInstance("HA_InstanceAttributes", {"Value": "geheim"}, path=path),
+        ),
+        operations.ModifyInstance(
+            "root/cimv2",
+            pywbem.CIMInstance("HA_InstanceAttributes", named, path=path),
+            ("Value",),
+        ),
+        operations.CreateInstance(
+            "root/cimv2",
+            pywbem.CIMInstance("HA_InstanceAttributes", {**named, "Name": "community"}),
+        ),
+    ]
+    for write in writes:
+        (entry,) = carried_out(write)
+        assert "geheim" not in json.dumps(entry)
+
+
 def test_other_writes_name_what_they_change() -> None:
     instance = pywbem.CIMInstance("CIM_IndicationFilter", {"Query": "q" * 9_999})
     made = pywbem.CIMInstanceName("CIM_IndicationFilter", {"Name": "f"}, None, "interop")

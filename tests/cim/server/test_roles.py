@@ -142,3 +142,13 @@ def test_change_of_state_that_fences_or_grants_is_for_administrators(
     path = pywbem.CIMInstanceName(kind, {"Name": "x"}, namespace="root/cimv2")
     call = InvokeMethod("root/cimv2", path, "RequestStateChange", (("RequestedState", state),))
     assert least_role(call) is least
+
+
+@pytest.mark.parametrize("state", ["0xB", "0x0b", "+11", "011", pywbem.Uint16(11), 11.0, [11]])
+@pytest.mark.parametrize("name", ["RequestedState", "REQUESTEDSTATE", "Reque\u017ftedState"])
+def test_no_other_way_of_writing_11_lets_an_operator_cut_off_a_node(
+    name: str, state: object
+) -> None:
+    path = pywbem.CIMInstanceName("HA_ClusterNode", {"Name": "n1"}, namespace="root/cimv2")
+    call = InvokeMethod("root/cimv2", path, "RequestStateChange", ((name, state),))
+    assert least_role(call) is Role.ADMINISTER
