@@ -6,11 +6,12 @@ Owns: these sentences. Pure: facts and summaries in. Knows nothing of screens.
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from ha_core.config.model import NoQuorumPolicy
+from ha_core.config.model import LossPolicy, NoQuorumPolicy
 from ha_core.config.secrets import is_secret
 from ha_core.config.units import unit
 from ha_core.facts import Facts
 from ha_core.fencing.rules import unfenced_by
+from ha_core.fencing.tickets import without_device
 from ha_core.ids import NodeName, ResourceId
 from ha_core.quorum.outlook import Outlook, waiting
 from ha_core.snapshot import LinkSummary, NodeSummary, ResourceSummary
@@ -50,6 +51,7 @@ def notices(facts: Facts, seen: Outlook) -> tuple[str, ...]:
         *tight,
         *_votes_to_come(facts),
         *_policy(facts),
+        *_without_device(facts),
         *_clear_secrets(facts),
         *_strangers(facts),
     )
@@ -68,6 +70,13 @@ def _policy(facts: Facts) -> tuple[str, ...]:
     if facts.configuration.options.no_quorum_policy is not NoQuorumPolicy.DEMOTE:
         return ()
     return ("'no_quorum_policy: demote' acts as stop: no resource can be promoted yet",)
+
+
+def _without_device(facts: Facts) -> Iterable[str]:
+    tickets = facts.configuration.tickets
+    names = (item.ticket for item in tickets if item.loss_policy is LossPolicy.FENCE)
+    texts = (without_device(facts.configuration, name) for name in dict.fromkeys(names))
+    return [text for text in texts if text]
 
 
 def _clear_secrets(facts: Facts) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from typing import Final
 from ha_core.cli.goals import in_words, members, watched, where
 from ha_core.config.change import no_node, no_resource
 from ha_core.config.model import Origin, Placement
+from ha_core.config.units import plain, units_of
+from ha_core.fencing.tickets import is_open, lost, without_device
 from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
 from ha_core.policy.counterfactual import WayOut, sentences, way_out
 from ha_core.policy.schedule import schedule
@@ -102,7 +104,11 @@ def _explain_one(
     sentence = _sentence(snapshot, item, decision, node)
     chain = dict.fromkeys(
         (reason.text, "" if reason.score is None else _score(reason.score))
-        for reason in (*together(_about(decision, node)), *_of_primaries(snapshot, item, node))
+        for reason in (
+            *together(_about(decision, node)),
+            *_of_primaries(snapshot, item, node),
+            *_of_lost_tickets(snapshot, item),
+        )
         if reason.text not in sentence
     )
     return Explanation(
@@ -201,6 +207,24 @@ def _of_primaries(
                 forbids = reason.node == node and (reason.score or 0) <= -INFINITY
                 if (holds or forbids) and reason.text not in head.text:
                     yield Reason(reason.code, f"{primary}: {reason.text}")
+
+
+def _of_lost_tickets(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterable[Reason]:
+    """Yield what comes of nodes that run it although its ticket was lost: loss policy `fence`."""
+    configuration = snapshot.configuration
+    here = {ticket.name for ticket in snapshot.tickets if ticket.granted}
+    for constraint in configuration.tickets:
+        names = {plain(part.id) for part in units_of(configuration, constraint.resource)}
+        if plain(item.id) not in names or not is_open(configuration, here, constraint):
+            continue
+        text = f"ticket {constraint.ticket} has 'loss: fence': nodes that run it are cut off"
+        yield Reason("ticket", text)
+        stopped = without_device(configuration, constraint.ticket)
+        if stopped:
+            yield Reason("ticket", stopped)
+        for case in snapshot.fencing:
+            if case.reason.startswith(lost(constraint.ticket)):
+                yield Reason("ticket", f"{case.node} is to be cut off: {case.reason}")
 
 
 def _primaries(snapshot: ClusterSnapshot, resource: ResourceId) -> Iterable[ResourceId]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ha_core.config.model import Configuration
 from ha_core.coordinator.record import Record
-from ha_core.status import Instance, NodeState
+from ha_core.status import Instance, NodeState, Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,15 @@ class Cause:
     instances: tuple[Instance, ...]
     state: NodeState
     configuration: Configuration
+    tickets: tuple[Ticket, ...]
     reason: str
     power: bool
     """Nothing less than the end of its machine would do."""
 
-    def is_of(self, record: Record, configuration: Configuration) -> bool:
+    def is_of(
+        self, record: Record, configuration: Configuration, tickets: tuple[Ticket, ...]
+    ) -> bool:
         """Return whether nothing has changed since."""
         is_same = self.instances is record.instances and self.configuration is configuration
+        is_same = is_same and self.tickets is tickets
         return is_same and self.state is record.state

@@ -15,6 +15,7 @@ from ha_core.agents.registry import exclusivity_of
 from ha_core.config.model import Configuration, Exclusivity, FenceDevice, OnFail
 from ha_core.config.units import unit
 from ha_core.coordinator.cause import Cause
+from ha_core.coordinator.lapses import Lapses
 from ha_core.coordinator.record import Record
 from ha_core.coordinator.roster import Roster
 from ha_core.coordinator.told import Told
@@ -63,6 +64,7 @@ class Fencer:
         self._unfence_rest_ms: dict[NodeName, Millis] = {}
         self._fenced_ms: dict[NodeName, tuple[Generation, Millis]] = {}
         self._causes: dict[NodeName, Cause] = {}
+        self.lapses = Lapses()
         self._doubted: set[tuple[NodeName, Generation]] = set()
         self.spared: frozenset[NodeName] = frozenset()
         """Lost nodes that are not cut off yet: a voter that can talk to them is about to lead."""
@@ -284,8 +286,10 @@ class Fencer:
         if is_lost and name in self.spared:
             return None
         known = self._causes.get(name)
-        if known is None or not known.is_of(record, configuration):
-            known = Cause(record.instances, record.state, configuration, *self._cause(record))
+        tickets = self.lapses.tickets
+        if known is None or not known.is_of(record, configuration, tickets):
+            cause = self._cause(record)
+            known = Cause(record.instances, record.state, configuration, tickets, *cause)
             self._causes[name] = known
         if not known.reason:
             return None
@@ -312,7 +316,7 @@ class Fencer:
             ]
             power = self._roster.on_storage().isdisjoint(doubtful)
             if not doubtful or not rules.can_fence(configuration, name, power=power):
-                return "", power
+                return self.lapses.reason(configuration, record), True
             return f"{name} is lost and may still run {', '.join(doubtful)}", power
         if record.state is NodeState.PENDING:
             return "", True  # what is known failed in an earlier start; this one has not reported
@@ -320,7 +324,7 @@ class Fencer:
             if rules.asks_for_fencing(configuration, name, item) and item.failure is not None:
                 failed = item.failure
                 return f"{failed.action} of {item.resource} failed there: {failed.reason}", True
-        return "", True
+        return self.lapses.reason(configuration, record), True
 
     def _incident(self, record: Record) -> str:
         return record.incident or f"{record.name}-fence-{record.generation}-{self._term}"
@@ -355,6 +359,8 @@ class Fencer:
                 case Proved():
                     output.append(self._verdict(item, wall_ms))
                 case GaveUp(wish=wish):
+                    self.lapses.gave_up(wish.node, wish.generation)
+                    self._causes.pop(wish.node, None)
                     if wish.is_asked:
                         self._asked.pop(wish.node, None)
         return output

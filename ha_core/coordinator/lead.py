@@ -63,11 +63,11 @@ class Lead:
         self._reach = Reach(self.roster.records, known, now_ms)
         self._handover = Handover(name, now_ms, talks)
         self.planner = Planner(self.term, known)
-        self.planner.tickets = raft.tickets
         self._muster = Muster(is_complete=is_mustered)
         self._told_awaited: tuple[NodeName, ...] = ()
         self._count_voters()
         self.fencer = Fencer(name, self.term, self.roster, timers, random)
+        self.planner.tickets = self.fencer.lapses.tickets = raft.tickets
         self._clerk = Clerk(raft, self.roster, self.planner, self.fencer)
         self._dirty = True
         self._is_still = False
@@ -266,7 +266,7 @@ class Lead:
                 output.append(Told(kind, verdict.node, words_of(verdict), why, incident))
             output += self._fencing(self.fencer.judged(verdict, now_ms), now_ms)
         if entry.shelf is not None:
-            self.planner.tickets = self._raft.tickets
+            self.planner.tickets = self.fencer.lapses.tickets = self._raft.tickets
             output += [Told(*words) for words in tickets.news(self._raft.shelf, entry.shelf)]
         if change is not None:
             for name in sorted(set(self.roster.records)):

@@ -25,6 +25,7 @@ from ha_core.preview.suppose import (
     node_lost,
     resource_fails,
 )
+from ha_core.preview.tickets import lapsed_moments
 from ha_core.snapshot import ClusterSnapshot
 from ha_core.status import ClusterStatus, InstanceState, NodeStatus, Ticket
 from ha_core.transition.failure import find_operation
@@ -83,7 +84,8 @@ def foresee(snapshot: ClusterSnapshot, what: Supposition, at_wall_ms: Millis) ->
             what = aimed(old, status, at_wall_ms, what)
         new, refusal = configured(snapshot, what), refusal_of(snapshot, what)
         status = begun(status, old, new, what)
-        course = Course(title_of(what), (), ())
+        after = lapsed_moments(replace(snapshot, configuration=new), status)
+        course = Course(title_of(what), *after)
     found = forecast(new, status, at_wall_ms, course.moments, lambda key: limit_ms((new, old), key))
     return Preview(
         title=course.title,
