@@ -199,10 +199,14 @@ def _evict(asked: Asked) -> Meaning:
     name = _system(asked)
     if isinstance(name, Denial):
         return name
-    if asked.world.nodes[name].state in ("lost", "left"):
+    state = asked.world.nodes[name].state
+    if state in ("lost", "left"):
         return Plan((RemoveNode(name),))
     steps = (SetNodeStandby(name, True), RemoveNode(name, is_drained=True))
-    return Plan(steps, is_in_steps=True)
+    # What cannot be emptied, or may not go, runs resources as before; in maintenance it is not
+    # seen whether it stood by.
+    undo = (SetNodeStandby(name, False),) if state not in ("standby", "maintenance") else ()
+    return Plan(steps, is_in_steps=True, undo=undo)
 
 
 def _force_evict(asked: Asked) -> Meaning:

@@ -5,8 +5,11 @@ based on, so that of several servers that see the end of a job one writes it dow
 Source: DMTF DSP1103, "Job Control Profile", for what a job goes through.
 """
 
+import asyncio
+import re
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -25,6 +28,13 @@ from cim_provider.mapping.job_records import (
 )
 
 TRIES: Final = 3
+LOOK_S: Final = 1.0
+"""So long a job that another server may just have begun is waited for."""
+RECENT_MS: Final = 30_000
+"""A job that is named and not known is waited for if it began so lately; clocks may differ."""
+_NAMES_MAX: Final = 4 * JOBS_MAX
+_NAME: Final = re.compile(r"([0-9]{1,15})-[0-9a-f]{6}")
+"""When it began, and what tells it from others of that moment."""
 
 
 class JobError(Exception):
@@ -74,13 +84,23 @@ class JobBook:
         shelf: what all servers share.
         wall_ms: reads the wall clock.
         limit_s: after so long a job has failed.
+        look_s: so long a job is waited for that may have been begun elsewhere.
     """
 
-    def __init__(self, shelf: Shelf, wall_ms: Callable[[], int], limit_s: int = LIMIT_S) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        wall_ms: Callable[[], int],
+        limit_s: int = LIMIT_S,
+        look_s: float = LOOK_S,
+    ) -> None:
         self.shelf = shelf
         self._wall_ms = wall_ms
         self._limit_s = limit_s
+        self._look_s = look_s
         self._read: tuple[str, Jobs] = ("", Jobs())
+        self._names: dict[str, None] = {}
+        """Which have been seen here, the oldest first."""
 
     @property
     def name(self) -> str:
@@ -98,7 +118,27 @@ class JobBook:
         if version != self._read[0]:
             found = (parse(item.text) for _, item in self._items())
             self._read = (version, table(each for each in found if each is not None))
+            names = self._names | dict.fromkeys(self._read[1].records)
+            self._names = dict.fromkeys(list(names)[-_NAMES_MAX:])
         return self._read[1]
+
+    async def look_for(self, name: str) -> None:
+        """Wait, at most `look_s`, for a job that another server has just begun.
+
+        The log has it before its client is told of it; this node may learn of that later.
+        """
+        if not self._look_s or name in self.held().records or not self._may_come(name):
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._look_s):
+                while name not in self.held().records:
+                    await self.shelf.changed(self.shelf.revision)
+
+    def _may_come(self, name: str) -> bool:
+        found = _NAME.fullmatch(name)
+        if name in self._names or found is None:
+            return False
+        return abs(self._wall_ms() - int(found[1])) <= RECENT_MS
 
     def now_ms(self) -> int:
         """Return the time."""

@@ -318,6 +318,19 @@ def _seconds(value: object) -> int | None:
     return int(value.timedelta.total_seconds())
 
 
+def named_by(operation: object) -> str:
+    """Return the id of the job whose object, or result, an operation names; empty if it is none."""
+    inner = getattr(operation, "instance", None)
+    places = [getattr(operation, each, None) for each in ("path", "target", "source")]
+    for path in (*places, getattr(inner, "path", None)):
+        if isinstance(path, pywbem.CIMInstanceName):
+            name = str(path.keybindings.get("InstanceID", ""))
+            for prefix in (JOB_PREFIX, _RESULT_PREFIX):
+                if name.startswith(prefix):
+                    return name.removeprefix(prefix)
+    return ""
+
+
 def jobs_area(book: JobBook) -> Area:
     """Return what changes jobs; their rows are in the tables."""
 
@@ -328,7 +341,7 @@ def jobs_area(book: JobBook) -> Area:
             is_known = state in _OTHER_STATES
             return _returned(Code.NOT_SUPPORTED if is_known else Code.INVALID_PARAMETER)
         assert call.record is not None, "the method is not static"
-        record = book.held().records[_id(call.record.ref)]
+        record = _records(call.world).records[_id(call.record.ref)]
         shown = _shown(call.world, record)
         if record.has_ended:
             return _returned(Code.INVALID_TRANSITION)

@@ -14,7 +14,7 @@ from cim_provider.mapping import changes, classes, instances, reading
 from cim_provider.mapping.area import Area
 from cim_provider.mapping.catalog import Catalog, refuse
 from cim_provider.mapping.job_book import JobBook, MemoryShelf
-from cim_provider.mapping.jobs import jobs_area
+from cim_provider.mapping.jobs import jobs_area, named_by
 from cim_provider.mapping.methods import invoke
 from cim_provider.mapping.pulls import Pulls
 from cim_provider.mapping.tables import AREAS, ASSOCIATIONS, ROWS
@@ -50,7 +50,7 @@ class Mapping:
         jobs: JobBook | None = None,
     ) -> None:
         # Without a clock and a shelf they have no times, and end with this server.
-        self._jobs = jobs or JobBook(MemoryShelf(), lambda: 0)
+        self._jobs = jobs or JobBook(MemoryShelf(), lambda: 0, look_s=0)
         areas = (*AREAS, jobs_area(self._jobs), *areas)
         rows = (*ROWS, *(row for area in areas for row in area.rows))
         links = (*ASSOCIATIONS, *(row for area in areas for row in area.associations))
@@ -75,6 +75,8 @@ class Mapping:
         """See `Performer`."""
         if self._pulls is not None:
             self._pulls.expire()
+        if name := named_by(operation):
+            await self._jobs.look_for(name)
         world = await self.world()
         if isinstance(operation, operations.InvokeMethod):
             return await invoke(

@@ -9,7 +9,7 @@ code; the standard ones have no place for words, so what no code tells is a CIM 
 # mypy: allow-untyped-calls
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 import pywbem
@@ -67,6 +67,8 @@ class Plan:
     """The output parameter that has what was done, in words."""
     is_in_steps: bool = False
     """The next command makes no sense before the effect of the last one was seen."""
+    undo: tuple[Command, ...] = ()
+    """What takes back the first of the steps, where a later one cannot be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ MESSAGE: Final = "Message"
 JOB_CLASS: Final = "HA_ConcreteJob"
 PATIENCE_S: Final = 2.0
 """So long a client waits for an effect before it gets a job."""
+FEW: Final = 2
+"""Of more commands only the last one waits for its effect; what is left is the job's."""
 JOB_PREFIX: Final = "LinuxHA:job:"
 
 
@@ -152,7 +156,7 @@ async def carry_out(meaning: Meaning, means: Means) -> MethodResult:
         case Rewrite(edit=edit):
             outcome = await means.engine.edit(edit, means.author)
             if isinstance(outcome, Refused):
-                return _refused(outcome, "", means.has_words)
+                return _refused(outcome, means.has_words)
             return result(Code.COMPLETED, edit.reason if means.has_words else "")
 
 
@@ -174,27 +178,49 @@ def _answer(query: Query, answer: object) -> MethodResult:
 
 
 async def _submit(plan: Plan, means: Means) -> MethodResult:
-    text, has_words, outcome = "", means.has_words, None
-    within_s = PATIENCE_S if plan.job is not None else None
+    text, late, has_words = "", "", means.has_words
     for number, command in enumerate(plan.commands, 1):
-        outcome = await means.engine.submit(command, means.author, within_s)
+        outcome = await means.engine.submit(command, means.author, _patience(plan, number, late))
         match outcome:
             case Done(text=text):
                 continue
             case Refused():
                 before = f"{number - 1} of {len(plan.commands)} done; " if number > 1 else ""
-                return _refused(outcome, before, has_words)
-            case Pending(text=text) if number < len(plan.commands) and plan.is_in_steps:
+                if number > 1 and plan.undo:
+                    before = await _taken_back(plan, means)
+                return _refused(replace(outcome, text=f"{before}{outcome.text}"), has_words)
+            case Pending(text=text) if plan.is_in_steps:
+                # What has begun may be taken back as long as the last step was not asked for.
+                back = ""
+                if plan.undo and number < len(plan.commands):
+                    back = await _taken_back(plan, means)
                 if not has_words:
-                    refuse(Status.FAILED, text)
-                return result(Code.NOT_IN_TIME, text)
+                    refuse(Status.FAILED, f"{back}{text}")
+                return result(Code.NOT_IN_TIME, f"{back}{text}")
             case Pending(text=text):
-                continue
+                late = late or text
     if plan.output and text:
         return result(Code.COMPLETED, "", (plan.output, "string", text))
-    if plan.job is not None and text and isinstance(outcome, Pending):
-        return await _left_to_job(plan.job, text, means)
-    return result(Code.COMPLETED, text if has_words else "")
+    if plan.job is not None and late:
+        return await _left_to_job(plan.job, late, means)
+    return result(Code.COMPLETED, (late or text) if has_words else "")
+
+
+def _patience(plan: Plan, number: int, late: str) -> float | None:
+    """Return how long a command may wait for its effect: a client waits once, not for each."""
+    if plan.job is None:
+        return None
+    is_one_of_many = len(plan.commands) > FEW and number < len(plan.commands)
+    return 0 if late or is_one_of_many else PATIENCE_S
+
+
+async def _taken_back(plan: Plan, means: Means) -> str:
+    """Take back the steps that were done and return what came of that, in words."""
+    for command in plan.undo:
+        outcome = await means.engine.submit(command, means.author, PATIENCE_S)
+        if isinstance(outcome, Refused):
+            return f"what was begun stays, as it cannot be taken back ({outcome.text}): "
+    return "what was begun is taken back: "
 
 
 async def _left_to_job(job: Job, text: str, means: Means) -> MethodResult:
@@ -218,9 +244,9 @@ async def _all(together: Together, engine: ClusterEngine, author: str) -> Method
     return result(together.late if is_late else Code.COMPLETED)
 
 
-def _refused(refused: Refused, before: str, has_words: bool) -> MethodResult:
+def _refused(refused: Refused, has_words: bool) -> MethodResult:
     if has_words and refused.code != "denied":
-        return result(code_of(refused), f"{before}{refused.text}")
+        return result(code_of(refused), refused.text)
     if refused.code in CODES:
         return result(CODES[refused.code])
     refuse(STATUSES.get(refused.code, Status.FAILED), refused.text)

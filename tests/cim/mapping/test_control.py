@@ -10,7 +10,9 @@ from cim_provider.commands import Control, Question
 from cim_provider.edits import SetOption
 from cim_provider.engine import (
     Command,
+    Done,
     NodeView,
+    Outcome,
     Pending,
     Refused,
     RestartResource,
@@ -20,8 +22,12 @@ from cim_provider.engine import (
     StartResource,
     StopResource,
 )
+from cim_provider.engines.memory import MemoryEngine
+from cim_provider.mapping.operations import Mapping
+from cim_provider.mapping.verbs import PATIENCE_S
 from cim_provider.wbem.operations import EnumerateInstances, Instances, InvokeMethod, MethodResult
 from tests.cim.mapping.views import (
+    IDENTITY,
     MODEL,
     Provider,
     cloned,
@@ -29,6 +35,7 @@ from tests.cim.mapping.views import (
     node_path,
     path,
     resource_path,
+    schema,
 )
 
 GROUP = resource_path("web", "HA_ResourceGroup")
@@ -229,9 +236,55 @@ def test_node_is_evicted_once_it_is_empty_and_forgotten_where_it_is_lost(
     assert n2["Name"] not in [each["Name"] for each in nodes.items]
     again = Provider()
     again.engine.answer = Pending("accepted, but n2 runs db")
-    with pytest.raises(pywbem.CIMError, match="n2 runs db"):
+    with pytest.raises(pywbem.CIMError, match=r"what was begun is taken back: .* n2 runs db"):
         call(again, SERVICE, "EvictNode", dict(given))
-    assert [each for each, _ in again.engine.given] == [SetNodeStandby("n2", True)]
+    assert [each for each, _ in again.engine.given] == [
+        SetNodeStandby("n2", True),
+        SetNodeStandby("n2", False),
+    ]
+
+
+class Answering(MemoryEngine):
+    """Gives one answer after the other, and remembers how long each command may wait."""
+
+    answers: tuple[Outcome, ...] = ()
+    patience: tuple[float | None, ...] = ()
+
+    async def submit(self, command: Command, author: str, within_s: float | None = None) -> Outcome:
+        """See `ClusterEngine`."""
+        self.given.append((command, author))
+        self.patience = (*self.patience, within_s)
+        first, *rest = self.answers
+        self.answers = (*rest, first)
+        return first
+
+
+def answering(*answers: Outcome) -> tuple[Provider, Answering]:
+    provider = Provider()
+    engine = Answering(provider.engine.now)
+    engine.answers = answers
+    provider.engine, provider.mapping = engine, Mapping(schema(), engine, IDENTITY)
+    return provider, engine
+
+
+@pytest.mark.parametrize(
+    ("back", "words"), [(Done(), "is taken back"), (Refused("no-quorum", "no quorum"), "stays")]
+)
+def test_node_that_may_not_go_is_no_longer_in_standby_or_that_is_said(
+    back: Outcome, words: str
+) -> None:
+    refusal = Refused("failed", "n2 is the last voter")
+    provider, engine = answering(Done(), refusal, back)
+    with pytest.raises(pywbem.CIMError, match=f"{words}.*n2 is the last voter"):
+        call(provider, SERVICE, "EvictNode", {"CS": node_path("n2")})
+    assert engine.given[-1][0] == SetNodeStandby("n2", False)
+
+
+def test_what_waits_for_many_effects_waits_once_and_leaves_the_rest_to_a_job() -> None:
+    provider, engine = answering(Pending("accepted, but web is looked at"), Done(), Done(), Done())
+    code, outputs = call(provider, node_path("n2"), "Probe")
+    assert (code, outputs["Message"]) == (4096, "accepted, but web is looked at")
+    assert sum(each or 0 for each in engine.patience) <= PATIENCE_S
 
 
 def test_all_resources_of_a_node_are_moved_and_its_failures_forgotten(provider: Provider) -> None:

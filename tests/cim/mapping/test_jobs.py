@@ -11,7 +11,7 @@ import pytest
 import pywbem
 
 from cim_provider.engine import ClusterView, EngineState, InstanceView, Pending
-from cim_provider.mapping.job_book import JobBook, JobError, MemoryShelf
+from cim_provider.mapping.job_book import RECENT_MS, JobBook, JobError, MemoryShelf
 from cim_provider.mapping.job_progress import progress
 from cim_provider.mapping.job_records import (
     COMPLETED,
@@ -204,7 +204,8 @@ class Pair:
         self.engine = self.first.engine
 
     def _server(self, view: ClusterView) -> "Server":
-        return Server(view, JobBook(self.shelf, lambda: self.now_ms), lambda: self.now_ms / 1000)
+        book = JobBook(self.shelf, lambda: self.now_ms, look_s=0)
+        return Server(view, book, lambda: self.now_ms / 1000)
 
 
 class Server(Provider):
@@ -383,6 +384,73 @@ def test_no_more_than_so_many_jobs_are_kept_and_the_oldest_that_ended_makes_room
         assert not await book.end(names[3], EXCEPTION, "late", 0)
         await book.begin(Job("stop", "db"), "ann", "M")
         assert (len(book.held().records), names[3] in book.held().records) == (JOBS_MAX, False)
+
+    asyncio.run(claim())
+
+
+class LateShelf(MemoryShelf):
+    """The shelf of a node that learns of a write of others when it is told to."""
+
+    def __init__(self, log: MemoryShelf) -> None:
+        super().__init__()
+        self._log = log
+        self._news = asyncio.Event()
+        self.waiting = asyncio.Event()
+
+    def learn(self) -> None:
+        """Take what the log has."""
+        self._items, self._revision = dict(self._log.items), self._log.revision
+        self._news.set()
+
+    async def changed(self, since: int) -> None:
+        """See `Shelf`."""
+        self.waiting.set()
+        await self._news.wait()
+
+
+def test_server_that_learns_late_of_a_job_answers_once_it_knows_it() -> None:
+    async def claim() -> None:
+        log = MemoryShelf()
+        name = await JobBook(log, lambda: WALL_MS).begin(Job("stop", "db"), "ann", "M")
+        late = LateShelf(log)
+        book = JobBook(late, lambda: WALL_MS - 5_000, look_s=60)
+        server = Mapping(schema(), Provider().engine, IDENTITY, jobs=book)
+        asked = GetInstance(MODEL, path("HA_ConcreteJob", InstanceID=f"LinuxHA:job:{name}"))
+        answer = asyncio.create_task(server.perform(asked, "ann"))
+        await late.waiting.wait()
+        late.learn()
+        found = await answer
+        assert isinstance(found, Instances)
+        assert found.items[0]["Name"] == "stop db"
+
+    asyncio.run(claim())
+
+
+@pytest.mark.parametrize(("age_ms", "name"), [(RECENT_MS + 1, ""), (0, "LinuxHA:job:5-x")])
+def test_job_that_cannot_come_any_more_is_not_waited_for(age_ms: int, name: str) -> None:
+    async def claim() -> None:
+        log = MemoryShelf()
+        began = await JobBook(log, lambda: WALL_MS).begin(Job("stop", "db"), "ann", "M")
+        late = LateShelf(log)
+        book = JobBook(late, lambda: WALL_MS + age_ms, look_s=3_600)
+        server = Mapping(schema(), Provider().engine, IDENTITY, jobs=book)
+        key = name or f"LinuxHA:job:{began}"
+        with pytest.raises(pywbem.CIMError, match="does not exist"):
+            await server.perform(GetInstance(MODEL, path("HA_ConcreteJob", InstanceID=key)), "ann")
+        assert not late.waiting.is_set()
+
+    asyncio.run(claim())
+
+
+def test_job_that_does_not_come_is_not_there() -> None:
+    async def claim() -> None:
+        late = LateShelf(MemoryShelf())
+        book = JobBook(late, lambda: WALL_MS, look_s=0.01)
+        server = Mapping(schema(), Provider().engine, IDENTITY, jobs=book)
+        name = f"LinuxHA:jobresult:{WALL_MS}-abcdef"
+        with pytest.raises(pywbem.CIMError, match="does not exist"):
+            await server.perform(GetInstance(MODEL, path("HA_MethodResult", InstanceID=name)), "a")
+        assert late.waiting.is_set()
 
     asyncio.run(claim())
 
