@@ -25,7 +25,7 @@ from cim_provider.edits import (
     SetParameter,
     Words,
 )
-from cim_provider.engines import ha_core_edits_rules as rules
+from cim_provider.engines import ha_core_edits_devices as devices, ha_core_edits_rules as rules
 from cim_provider.engines.ha_core_edits_texts import Names, read, words_of
 from ha_core.config import keys
 from ha_core.config.faults import shown
@@ -81,6 +81,8 @@ def edited(configuration: Configuration, changes: Iterable[Change]) -> Configura
 
 
 def _changed(configuration: Configuration, change: Change) -> Configuration:
+    if isinstance(change, devices.DeviceEdit) and devices.is_of_device(configuration, change):
+        return devices.with_device(configuration, change)
     match change:
         case MakePrimitive():
             return _with_primitive(configuration, change)

@@ -40,8 +40,21 @@ class _Lists:
 def edited(view: ClusterView, changes: Iterable[Change]) -> dict[str, Any]:
     """Return the lists of a view after all changes, by their names. Raises EditError."""
     lists = _Lists(view.primitives, view.groups, view.clones)
-    lists = _bound(reduce(_changed, changes, lists))
+    devices = {each.id for each in view.facts.devices}
+    # Of fence devices the lists show nothing.
+    shown = (each for each in changes if not _is_of_device(each, devices))
+    lists = _bound(reduce(_changed, shown, lists))
     return {name: getattr(lists, name) for name in ("primitives", "groups", "clones")}
+
+
+def _is_of_device(change: Change, devices: set[str]) -> bool:
+    match change:
+        case MakePrimitive(agent_class="fence" | "stonith"):
+            return True
+        case ChangeResource(id=name) | RemoveResource(id=name) | SetParameter(resource=name):
+            return name in devices
+        case _:
+            return False
 
 
 def _changed(lists: _Lists, change: Change) -> _Lists:

@@ -285,6 +285,7 @@ def _is_live(world: World, name: str) -> bool:
         name in world.primitives
         or name in world.groups
         or name in world.clones
+        or name in world.devices
         or name in world.view.settings.location
     )
 

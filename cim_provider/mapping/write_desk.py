@@ -118,8 +118,9 @@ async def kept(writing: Awaitable[None]) -> None:
 
 
 def is_configured(view: ClusterView, name: str) -> bool:
-    """Return whether a resource of that id is in the configuration."""
+    """Return whether a resource or fence device of that id is in the configuration."""
     return name in {
+        *(each.id for each in view.facts.devices),
         *(each.id for each in view.primitives),
         *(each.id for each in view.groups),
         *(each.id for each in view.clones),

@@ -194,9 +194,8 @@ class ResourceWriter:
         description = changes.get("Description", "") or ""
         agent = None
         if self.class_name == PRIMITIVE_CLASS:
-            known = next((each for each in view.primitives if each.id == name), None)
-            if known is not None and {"ResourceClass", "Type", "Provider"} & set(changes):
-                old = (known.agent_class, known.provider, known.type)
+            old = _agent_in(view, name)
+            if old is not None and {"ResourceClass", "Type", "Provider"} & set(changes):
                 agent = agent_of(changes, old)
         change = ChangeResource(
             name,
@@ -314,6 +313,15 @@ def _stop_edits(name: str, stop: Words, view: ClusterView) -> list[Change]:
         each.resource == name and each.action == "stop" for each in view.settings.operations
     )
     return [PutOperation(name, OperationText("stop", stop), 0 if has_one else None)]
+
+
+def _agent_in(view: ClusterView, name: str) -> tuple[str, str, str] | None:
+    """Return class, provider and type of what is configured."""
+    for each in view.primitives:
+        if each.id == name:
+            return each.agent_class, each.provider, each.type
+    found = (each for each in view.facts.devices if each.id == name)
+    return next(((each.agent_class, "", each.type) for each in found), None)
 
 
 def _inside(view: ClusterView, name: str) -> tuple[str, ...]:

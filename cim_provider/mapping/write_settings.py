@@ -107,7 +107,8 @@ class AttributeWriter:
 
     def replaces(self, ref: Ref, world: World) -> bool:
         """See `Replacing`: what is in a draft makes way for a new one."""
-        return key(ref, "ResourceId") not in world.primitives
+        owner = key(ref, "ResourceId")
+        return owner not in world.primitives and owner not in world.devices
 
     async def create(self, ref: Ref, given: Given, author: str) -> None:
         """See `Writer`."""
@@ -212,7 +213,7 @@ class MetaWriter:
         owner = key(ref, "ResourceId")
         stem = f"{owner}-meta-"
         if not key(ref, "Id").startswith(stem):
-            refuse(Status.NOT_SUPPORTED, "utilization and fence devices are changed in the file")
+            refuse(Status.NOT_SUPPORTED, "utilization is changed in the file")
         name = key(ref, "Id").removeprefix(stem)
         if value is not None:
             value = _VALUES.get(name, {}).get(value, value)

@@ -30,6 +30,7 @@ from cim_provider.indications.sqlite_shelf import SqliteShelf
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.write_area import writing_area
 from cim_provider.wbem import operations as ops
+from tests.cim.mapping.facts import beyond
 from tests.cim.mapping.views import IDENTITY, MODEL, cluster, schema
 
 AUTHOR = "ann"
@@ -525,3 +526,29 @@ def test_set_property_changes_one_and_refuses_another_type(site: Site) -> None:
     assert code == pywbem.CIM_ERR_TYPE_MISMATCH
     assert "Priority" in words
     assert len(site.engine.edits) == 1
+
+
+def test_fence_device_is_made_as_a_primitive_in_steps_and_changed_by_its_parts(site: Site) -> None:
+    new = site.create(PRIMITIVE, Id="power", ResourceClass="fence", Type="fence_ipmilan")
+    site.create("HA_InstanceAttributes", ResourceId="power", Name="username", Value="ann")
+    site.create("HA_MetaAttributes", ResourceId="power", Name="reached-from", Value="n1 n2")
+    assert site.submit(new) == 1
+    words = (("reached_from", "n1 n2"),)
+    made = MakePrimitive("power", "fence", "", "fence_ipmilan", "", words, (("username", "ann"),))
+    assert site.last.changes == (made,)
+
+
+def test_configured_fence_device_is_no_draft(site: Site) -> None:
+    site.engine.become(facts=beyond())
+    with pytest.raises(pywbem.CIMError, match="'switch' already|exists already"):
+        site.create(PRIMITIVE, Id="switch", ResourceClass="fence", Type="fence_apc")
+    switch = pywbem.CIMInstanceName(PRIMITIVE, {"Id": "switch"}, namespace=MODEL)
+    site.modify(switch, Type="fence_ipmilan")
+    change = ChangeResource("switch", agent=("fence", "", "fence_ipmilan"))
+    assert site.last.changes == (change,)
+    site.create("HA_InstanceAttributes", ResourceId="switch", Name="lanplus", Value="1")
+    assert site.last.changes == (SetParameter("switch", "lanplus", "1"),)
+    site.create("HA_MetaAttributes", ResourceId="switch", Name="plugs", Value="n1=4")
+    assert site.last.changes == (ChangeResource("switch", (("plugs", "n1=4"),)),)
+    site.delete(switch)
+    assert site.last.changes == (RemoveResource("switch"),)
