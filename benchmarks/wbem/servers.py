@@ -5,11 +5,13 @@ over a cluster in memory. Lines on standard input change that cluster.
 
     python servers.py wbem DIRECTORY RESOURCES [CHANGES_PER_SECOND]
     python servers.py bare FILE...
+    python servers.py turns FILE...
 """
 
 import asyncio
 import json
 import sys
+from itertools import cycle
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -18,15 +20,17 @@ USER = ("bench", "a password that nobody guesses")
 CLASS = "HA_PrimitiveResource"
 
 
-def serve_bare(files: list[str]) -> None:
-    """Answer a POST to /N with the bytes of the Nth file, whatever it asks."""
+def serve_bare(files: list[str], *, in_turn: bool = False) -> None:
+    """Answer a POST to /N with the bytes of the Nth file, or any with the next one's."""
     from aiohttp import web
 
     bodies = {f"/{n}": Path(file).read_bytes() for n, file in enumerate(files)}
+    turns = cycle(bodies)
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()
-        return web.Response(body=bodies[request.path], content_type="application/xml")
+        body = bodies[next(turns) if in_turn else request.path]
+        return web.Response(body=body, content_type="application/xml")
 
     async def run() -> None:
         application = web.Application()
@@ -119,7 +123,7 @@ def _ready(state: dict[str, object]) -> None:
 
 if __name__ == "__main__":
     kind, *rest = sys.argv[1:]
-    if kind == "bare":
-        serve_bare(rest)
+    if kind in ("bare", "turns"):
+        serve_bare(rest, in_turn=kind == "turns")
     else:
         serve_wbem(Path(rest[0]), int(rest[1]), float(rest[2]) if rest[2:] else 0.0)

@@ -15,11 +15,12 @@ from typing import overload
 
 import pywbem
 
-from cim_provider.mapping.paths import cim_path
+from cim_provider.mapping.paths import cim_path, seen
 from cim_provider.mapping.rows import Record, Ref
 from cim_provider.schema import ClassInfo, NamespaceSchema
 from cim_provider.wbem.fragments import Keyed, KeyedInstances
 from cim_provider.wbem.operations import Selection
+from cim_provider.wbem.render_plain import Plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,14 @@ class Showing:
 
     def keyed(self, found: Found) -> Keyed:
         """Return an object's instance before it is made."""
-        values = found.record.fill(self._shape(found).wanted)
+        record, where, shape = found.record, found.namespace.name, self._shape(found)
+        values = record.fill(shape.wanted)
         is_plain = all(map(_is_plain, values.values()))
         return Keyed(
-            (found.namespace.name, found.record.ref),
+            (where, record.ref),
             tuple(values.items()) if is_plain else None,
             partial(self.instance, found),
+            Plain(record.ref, where, shape.shown, values, _made, seen) if is_plain else None,
         )
 
     def _shape(self, found: Found) -> Shape:

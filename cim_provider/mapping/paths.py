@@ -20,6 +20,7 @@ from cim_provider.mapping.rows import AssociationRow, ClassRow, Record, Ref
 from cim_provider.mapping.world import World
 from cim_provider.schema import INTEROP, INTEROP_NAMES, ClassInfo, NamespaceSchema
 from cim_provider.wbem.errors import Status
+from cim_provider.wbem.render_plain import Named
 
 TEXT_CHARS_MAX: Final = 512
 """So much of a path that names nothing is repeated to the client."""
@@ -30,7 +31,7 @@ _ONE_NAME: Final = dict.fromkeys(_INTEROP, INTEROP)
 
 def cim_path(ref: Ref, namespace: str) -> pywbem.CIMInstanceName:
     """Return the path of an object as seen from a namespace; references have no host."""
-    where = _seen(ref, namespace)
+    where = seen(ref, namespace)
     keys = [
         (name, cim_path(value, where) if isinstance(value, Ref) else value)
         for name, value in ref.keys
@@ -38,7 +39,7 @@ def cim_path(ref: Ref, namespace: str) -> pywbem.CIMInstanceName:
     return pywbem.CIMInstanceName(ref.class_name, keys, namespace=where)
 
 
-def _seen(ref: Ref, namespace: str) -> str:
+def seen(ref: Named, namespace: str) -> str:
     """Return where an object is; one namespace with several names has the client's."""
     where = ref.namespace or namespace
     return namespace if where.lower() in _INTEROP and namespace.lower() in _INTEROP else where
@@ -46,7 +47,7 @@ def _seen(ref: Ref, namespace: str) -> str:
 
 def namespace_of(catalog: Catalog, ref: Ref, namespace: NamespaceSchema) -> NamespaceSchema:
     """Return the namespace that an object is in, as seen from another one."""
-    where = _seen(ref, namespace.name)
+    where = seen(ref, namespace.name)
     return namespace if where == namespace.name else catalog.namespace(where)
 
 

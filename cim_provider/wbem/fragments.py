@@ -13,6 +13,8 @@ from typing import Final
 
 import pywbem
 
+from cim_provider.wbem.render_plain import Plain
+
 BYTES_MAX: Final = 8 * 1024 * 1024
 OVERHEAD_BYTES: Final = 1024
 """What is kept beside each text, about: names and values."""
@@ -28,6 +30,8 @@ class Keyed:
     content: Hashable
     """All that its text depends on but its identity; None if that cannot be compared."""
     make: Callable[[], pywbem.CIMInstance]
+    plain: Plain | None = None
+    """The same as plain values, where it has no others."""
 
 
 class KeyedInstances(Sequence[pywbem.CIMInstance]):
@@ -60,8 +64,12 @@ class Fragments:
         frame: Hashable,
         items: Sequence[pywbem.CIMInstance],
         write: Callable[[pywbem.CIMInstance], str],
+        write_plain: Callable[[Plain], str] | None = None,
     ) -> Iterator[bytes]:
-        """Yield the text of each instance; `frame` is what `write` puts around all of them."""
+        """Yield the text of each instance; `frame` is what `write` puts around all of them.
+
+        `write_plain` writes the same of plain values.
+        """
         if not isinstance(items, KeyedInstances):
             for item in items:
                 yield write(item).encode()
@@ -77,7 +85,10 @@ class Fragments:
                 self._kept.move_to_end(place)
                 yield known[1]
             else:
-                text = write(each.make()).encode()
+                if write_plain is not None and each.plain is not None:
+                    text = write_plain(each.plain).encode()
+                else:
+                    text = write(each.make()).encode()
                 self._keep(place, each.content, text)
                 yield text
 

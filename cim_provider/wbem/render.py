@@ -19,6 +19,7 @@ from cim_provider.wbem import operations, render_objects, render_pages, render_v
 from cim_provider.wbem.fragments import Fragments
 from cim_provider.wbem.operations import Answer, Operation, Selection
 from cim_provider.wbem.parse import Message
+from cim_provider.wbem.render_plain import Plain, PlainTexts
 from cim_provider.wbem.render_values import attribute
 
 DESCRIPTION_CHARS_MAX: Final = 4096
@@ -141,14 +142,23 @@ def _instances(
         if isinstance(operation, operations.GetInstance):
             return text
         if isinstance(operation, operations.EnumerateInstances):
-            name = render_values.instance_name(item.path)
-            return f"<VALUE.NAMEDINSTANCE>{name}{text}</VALUE.NAMEDINSTANCE>"
+            return _with_name(render_values.instance_name(item.path), text)
         if item.path is None:
             return f"<VALUE.OBJECT>{text}</VALUE.OBJECT>"
         return _with_path(render_values.instance_path(item.path, host, namespace), text)
 
+    texts = PlainTexts(selection, host)
+
+    def write_plain(item: Plain) -> str:
+        text = texts.content(item)
+        if isinstance(operation, operations.GetInstance):
+            return text
+        if isinstance(operation, operations.EnumerateInstances):
+            return _with_name(texts.name(item), text)
+        return _with_path(texts.path(item), text)
+
     frame = (type(operation), selection, host, namespace)
-    return fragments.written(frame, answer.items, write)
+    return fragments.written(frame, answer.items, write, write_plain)
 
 
 def _paths(operation: Operation, answer: operations.Paths, host: str) -> Iterator[str]:
@@ -192,6 +202,10 @@ def _selection(operation: Operation) -> Selection:
         ):
             return selection
     return Selection()
+
+
+def _with_name(name: str, item: str) -> str:
+    return f"<VALUE.NAMEDINSTANCE>{name}{item}</VALUE.NAMEDINSTANCE>"
 
 
 def _with_path(path: str, item: str) -> str:

@@ -39,7 +39,7 @@ _SCOPES: Final = (
 
 def instance(item: pywbem.CIMInstance, selection: Selection) -> str:
     """Return an INSTANCE."""
-    properties = "".join([_property(each, selection) for each in item.properties.values()])
+    properties = "".join([property_element(each, selection) for each in item.properties.values()])
     return (
         f'<INSTANCE CLASSNAME="{attribute(item.classname)}">'
         f"{_qualifiers(item.qualifiers.values(), selection)}{properties}</INSTANCE>"
@@ -49,7 +49,7 @@ def instance(item: pywbem.CIMInstance, selection: Selection) -> str:
 def cim_class(item: pywbem.CIMClass, selection: Selection) -> str:
     """Return a CLASS."""
     parent = f' SUPERCLASS="{attribute(item.superclass)}"' if item.superclass else ""
-    properties = "".join([_property(each, selection) for each in item.properties.values()])
+    properties = "".join([property_element(each, selection) for each in item.properties.values()])
     methods = "".join([_method(each, selection) for each in item.methods.values()])
     return (
         f'<CLASS NAME="{attribute(item.classname)}"{parent}>'
@@ -94,7 +94,8 @@ def qualifier_declaration(item: pywbem.CIMQualifierDeclaration) -> str:
     )
 
 
-def _property(item: pywbem.CIMProperty, selection: Selection) -> str:
+def property_element(item: pywbem.CIMProperty, selection: Selection) -> str:
+    """Return a PROPERTY, PROPERTY.ARRAY or PROPERTY.REFERENCE."""
     cim_type = item.type
     attributes = f'NAME="{attribute(item.name)}"'
     if cim_type == "reference":

@@ -15,6 +15,7 @@ import pywbem
 from cim_provider.wbem import render_objects, render_values
 from cim_provider.wbem.fragments import Fragments
 from cim_provider.wbem.operations import Page, Paths, PullKind
+from cim_provider.wbem.render_plain import Plain, PlainTexts
 
 
 def items(page: Page, host: str, namespace: str, fragments: Fragments) -> Iterator[bytes]:
@@ -28,11 +29,20 @@ def items(page: Page, host: str, namespace: str, fragments: Fragments) -> Iterat
         content = render_objects.instance(item, page.selection)
         if page.kind is PullKind.INSTANCES:
             return content
-        path = render_values.instance_path(item.path, host, namespace)
-        return f"<VALUE.INSTANCEWITHPATH>{path}{content}</VALUE.INSTANCEWITHPATH>"
+        return _with_path(render_values.instance_path(item.path, host, namespace), content)
+
+    texts = PlainTexts(page.selection, host)
+
+    def write_plain(item: Plain) -> str:
+        content = texts.content(item)
+        return content if page.kind is PullKind.INSTANCES else _with_path(texts.path(item), content)
 
     frame = (page.kind, page.selection, host, namespace)
-    yield from fragments.written(frame, page.objects.items, write)
+    yield from fragments.written(frame, page.objects.items, write, write_plain)
+
+
+def _with_path(path: str, content: str) -> str:
+    return f"<VALUE.INSTANCEWITHPATH>{path}{content}</VALUE.INSTANCEWITHPATH>"
 
 
 def end(page: Page) -> str:

@@ -120,19 +120,20 @@ def local_namespace(namespace: str) -> str:
     return f"<LOCALNAMESPACEPATH>{parts}</LOCALNAMESPACEPATH>"
 
 
-def _namespace(host: str, namespace: str) -> str:
+def namespace_path(host: str, namespace: str) -> str:
+    """Return a NAMESPACEPATH."""
     return f"<NAMESPACEPATH><HOST>{escape(host)}</HOST>{local_namespace(namespace)}</NAMESPACEPATH>"
 
 
 def instance_path(path: pywbem.CIMInstanceName, host: str, namespace: str) -> str:
     """Return an INSTANCEPATH; host and namespace stand in where the path has none."""
-    where = _namespace(path.host or host, path.namespace or namespace)
+    where = namespace_path(path.host or host, path.namespace or namespace)
     return f"<INSTANCEPATH>{where}{instance_name(path)}</INSTANCEPATH>"
 
 
 def class_path(name: str, host: str, namespace: str) -> str:
     """Return a CLASSPATH."""
-    return f"<CLASSPATH>{_namespace(host, namespace)}{class_name(name)}</CLASSPATH>"
+    return f"<CLASSPATH>{namespace_path(host, namespace)}{class_name(name)}</CLASSPATH>"
 
 
 def reference(path: Path) -> str:
@@ -146,7 +147,7 @@ def reference(path: Path) -> str:
     elif path.host is None:
         located = f"<LOCAL{kind}PATH>{local_namespace(path.namespace)}{name}</LOCAL{kind}PATH>"
     else:
-        where = _namespace(path.host, path.namespace)
+        where = namespace_path(path.host, path.namespace)
         located = f"<{kind}PATH>{where}{name}</{kind}PATH>"
     return f"<VALUE.REFERENCE>{located}</VALUE.REFERENCE>"
 
