@@ -35,6 +35,7 @@ from cim_provider.engines.ha_core_view import CAPABILITIES, view_of
 from cim_provider.views.journal import CoreEvent
 from ha_core.cli import goals
 from ha_core.client import Client
+from ha_core.commands import SetTicket
 from ha_core.errors import ConfigError, ConnectError, HaError, RefusedError, WireError
 from ha_core.ids import Millis
 from ha_core.snapshot import ClusterSnapshot
@@ -103,6 +104,12 @@ class HaCoreEngine:
         await self._follower_client.close()
         await self._command_client.close()
 
+    @property
+    def background(self) -> tuple[asyncio.Task[None], ...]:
+        """The tasks without which nothing is up to date; none before the start."""
+        own = () if self._following is None else (self._following,)
+        return (*own, *self._journal.background)
+
     async def view(self) -> ClusterView:
         """Return the newest view; costs nothing once the first one is there."""
         if not self._tried.is_set():
@@ -163,7 +170,9 @@ class HaCoreEngine:
             through = command.through
             return await self._seen(lambda _: self._cleared(through), 0)
         goal = goal_of(command, given, before)
-        seen = await self._seen(goal, accepted.revision, within_s)
+        # What is no edit has no revision of the configuration to wait for.
+        revision = 0 if isinstance(given, SetTicket) else accepted.revision
+        seen = await self._seen(goal, revision, within_s)
         return Done(accepted.text) if isinstance(seen, Done) else seen
 
     async def submit_all(self, commands: tuple[Command, ...], author: str) -> tuple[Outcome, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cim_provider.commands import SetTicket
 from cim_provider.engine import (
     ClusterView,
     Command,
@@ -28,7 +29,7 @@ from cim_provider.engines.ha_core import HaCoreEngine, version_of
 from ha_core import commands
 from ha_core.commands import Outcome
 from ha_core.config.model import FenceAction, OnFail, Operation, Ping, PingTarget, TargetRole
-from ha_core.snapshot import ClusterSnapshot
+from ha_core.snapshot import ClusterSnapshot, TicketSummary
 from ha_core.status import Connectivity, Failure, FailureKind, Instance, InstanceState
 from tests.fake_cluster import NODES, WALL_MS, FakeCluster, served
 
@@ -272,6 +273,24 @@ def test_node_is_cut_off_in_the_user_s_name_and_done_once_it_is_proved(
         wanted = commands.FenceNode("n2", "asked for over WBEM", action)
         assert cluster.given == [(wanted, "ann")]
         assert (await engine.view()).nodes[1].fenced_by == "switch"
+
+    with served(tmp_path, cluster):
+        with_engine(tmp_path, test)
+
+
+def test_ticket_waits_for_no_revision_of_the_configuration(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+
+    def obey(command: commands.Command) -> Outcome:
+        granted = TicketSummary("site-a", True, False, 5, "ann", "", ())
+        cluster.become(tickets=(granted,), pending=())
+        return Outcome("done", "granted", cluster.now.revision + 50)
+
+    cluster.obey = obey
+
+    async def test(engine: HaCoreEngine) -> None:
+        outcome = await engine.submit(SetTicket("site-a", granted=True), "ann", 60)
+        assert outcome == Done("granted")
 
     with served(tmp_path, cluster):
         with_engine(tmp_path, test)

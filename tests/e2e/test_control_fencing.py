@@ -1,0 +1,147 @@
+"""A cluster with a power switch is cut off, told and switched over WBEM, by pywbem and wbemcli."""
+
+# pywbem has no annotations: its calls would be untyped.
+# mypy: allow-untyped-calls
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import pywbem
+
+from tests.cim.indications.test_cluster import connection, wait
+from tests.e2e.laboratory import Laboratory, laboratory
+from tests.e2e.power import LOG, SWITCH, starter, switched
+from tests.e2e.test_control import ended, service
+
+STATEFUL = Path("/usr/lib/ocf/resource.d/pacemaker/Stateful")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not STATEFUL.exists(), reason="pacemaker-resource-agents is missing"),
+]
+WBEMCLI = shutil.which("wbemcli")
+MODEL = "root/cimv2"
+PROMOTED = 5
+CONFIGURATION = """
+cluster: fenced
+options: {{dead_after: 1s, fencing_grace: 60s}}
+links: {{ring0: }}
+nodes:
+  n1: {{addresses: {{ring0: 127.0.1.1}}}}
+  n2: {{addresses: {{ring0: 127.0.1.2}}}}
+  n3: {{addresses: {{ring0: 127.0.1.3}}}}
+resources:
+  db:
+    agent: ocf:pacemaker:Stateful
+    promotable: {{max: 1}}
+    clone: {{id: dbs}}
+    accept_risk: a test
+  site:
+    agent: ocf:heartbeat:Dummy
+    needs_ticket: {{site-a: {{loss: stop}}}}
+fence_devices:
+  switch:
+    agent: fence:{switch}
+    parameters: {{lab: {lab}, ha: {ha}, log: {log}}}
+    targets: [n1, n2, n3]
+    timeouts: {{off: 5s, on: 60s}}
+    settle: 1s
+"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    directory = tmp_path_factory.mktemp("power")
+    file = directory / "configuration.yaml"
+    log, ha = directory / LOG, starter(directory)
+    file.write_text(CONFIGURATION.format(switch=SWITCH, lab=directory / "lab", ha=ha, log=log))
+    with laboratory(directory / "lab", "--config", str(file)) as made:
+        yield made
+
+
+def node(name: str) -> pywbem.CIMInstanceName:
+    keys = {"CreationClassName": "HA_ClusterNode", "Name": name}
+    return pywbem.CIMInstanceName("HA_ClusterNode", keys, namespace=MODEL)
+
+
+def named(class_name: str, name: str) -> pywbem.CIMInstanceName:
+    return pywbem.CIMInstanceName(class_name, {"Id": name}, namespace=MODEL)
+
+
+def wbemcli(lab: Laboratory, target: pywbem.CIMInstanceName, words: str) -> str:
+    """Call a method by wbemcli and return what it prints."""
+    where = next(each for each in lab.value["wbem"] if each["node"] == "n1")
+    base = f"http://{where['user']}:{where['password']}@{where['http'].partition('//')[2]}"
+    keys = ",".join(f'{name}="{value}"' for name, value in target.keybindings.items())
+    url = f"{base}/root/cimv2:{target.classname}.{keys}"
+    assert WBEMCLI is not None
+    done = subprocess.run(
+        [WBEMCLI, "cm", url, words], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout
+
+
+def status(client: pywbem.WBEMConnection, name: str) -> str:
+    return str(client.GetInstance(named("HA_PrimitiveResource", name))["ResourceStatus"])
+
+
+@pytest.mark.skipif(WBEMCLI is None, reason="wbemcli is not installed")
+def test_ticket_is_granted_left_standing_by_and_revoked_by_wbemcli(lab: Laboratory) -> None:
+    client, ticket = connection(lab, "n2"), named("HA_Ticket", "site-a")
+    assert "Grant: 5, Message (string): Reason is not given" in wbemcli(lab, ticket, "Grant")
+    for words, expected in (
+        ("Grant.Reason=the other site is down", "running"),
+        ("RequestStateChange.RequestedState=6", "not running"),
+        ("RequestStateChange.RequestedState=2", "running"),
+        ("Revoke.Reason=it is back", "not running"),
+    ):
+        told = wbemcli(lab, ticket, words)
+        assert f"{words.partition('.')[0]}: 0" in told, told
+        wait(lambda wanted=expected: status(client, "site") == wanted)  # type: ignore[misc]  # bound now
+
+
+def promoted(client: pywbem.WBEMConnection) -> int:
+    found = client.EnumerateInstances("HA_ResourceInstance", LocalOnly=False)
+    return sum(each["Role"] == PROMOTED for each in found)
+
+
+def test_clone_is_demoted_and_promoted(lab: Laboratory) -> None:
+    client, dbs = connection(lab, "n1"), named("HA_MasterSlaveResource", "dbs")
+    wait(lambda: promoted(client) == 1)
+    for method, count in (("Demote", 0), ("Promote", 1)):
+        code, outputs = client.InvokeMethod(method, dbs)
+        if code == 4096:
+            assert ended(connection(lab, "n2"), outputs["Job"])["JobState"] == 7
+        wait(lambda wanted=count: promoted(client) == wanted)  # type: ignore[misc]  # bound now
+
+
+def test_node_is_cut_off_for_good_or_comes_back_and_devices_are_rehearsed(lab: Laboratory) -> None:
+    client = connection(lab, "n1")
+    code, outputs = client.InvokeMethod("TestFencing", service(client))
+    assert (code, str(outputs["Incident"]).startswith("fence-rehearsal")) == (0, True)
+    code, outputs = client.InvokeMethod("TestFencing", service(client), Subject="n9")
+    assert (code, outputs["Message"]) == (5, "'n9' is neither a node nor a fence device")
+    assert switched(lab) == []
+    code, outputs = client.InvokeMethod("Fence", node("n3"), Action="on")
+    assert (code, outputs["Message"]) == (5, "Action is 'on': expected off or reboot")
+    fenced(client, "n3", "reboot")
+    assert switched(lab)[0] == "off n3"
+    wait(lambda: client.GetInstance(node("n3"))["Status"] == "OK")
+    fenced(client, "n2", "off")
+    assert "on n2" not in switched(lab)
+    assert "cut off by switch" in client.GetInstance(node("n2"))["StatusDescriptions"][0]
+    code, outputs = client.InvokeMethod("ConfirmDown", node("n2"))
+    assert (code, "Reason is not given" in outputs["Message"]) == (5, True)
+    code, outputs = client.InvokeMethod("ConfirmDown", node("n1"), Reason="I see it")
+    assert code != 0, outputs
+
+
+def fenced(client: pywbem.WBEMConnection, name: str, action: str) -> None:
+    """Cut a node off and see that done."""
+    code, outputs = client.InvokeMethod("Fence", node(name), Action=action, Reason="a test")
+    assert code in (0, 4096), outputs
+    if code == 4096:
+        assert ended(client, outputs["Job"])["JobState"] == 7
