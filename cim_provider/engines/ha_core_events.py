@@ -47,6 +47,11 @@ class JournalFollower:
         await self._reader.close()
 
     @property
+    def background(self) -> tuple[asyncio.Task[None], ...]:
+        """The tasks without which nothing is up to date; none before the start."""
+        return () if self._task is None else (self._task,)
+
+    @property
     def newest(self) -> int:
         """Number of the newest event that is known here; -1: the journal was not read yet."""
         return self._newest

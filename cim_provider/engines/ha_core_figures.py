@@ -82,6 +82,11 @@ class HaCoreFigures:
         await self._client.close()
         await self._describing.close()
 
+    @property
+    def background(self) -> tuple[asyncio.Task[None], ...]:
+        """The tasks without which nothing is up to date; none before the start."""
+        return self._tasks
+
     async def _again(self, ask: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:

@@ -61,6 +61,11 @@ class HaCoreShelf:
         await self._writer.close()
 
     @property
+    def background(self) -> tuple[asyncio.Task[None], ...]:
+        """The tasks without which nothing is up to date; none before the start."""
+        return () if self._following is None else (self._following,)
+
+    @property
     def is_reached(self) -> bool:
         """See `Shelf`."""
         return self._revision >= 0

@@ -27,8 +27,11 @@ from cim_provider.server.users import (
     hash_password,
 )
 from cim_provider.server.verbs import ROOT_VARIABLE, read_password, user
+from cim_provider.server.vital import BrokenError
 
 EXIT_FAILED: Final = 1
+EXIT_BROKEN: Final = 70
+"""Work in the background has ended; a supervisor may start it again. Source: sysexits(3)."""
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
 
 _P = ParamSpec("_P")
@@ -54,9 +57,9 @@ def _explained(verb: Callable[_P, None]) -> Callable[_P, None]:
     return explained
 
 
-def _fail(fault: Exception) -> NoReturn:
+def _fail(fault: Exception, code: int = EXIT_FAILED) -> NoReturn:
     click.echo(f"ha-cimd: {fault}", err=True)
-    sys.exit(EXIT_FAILED)
+    sys.exit(code)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -110,6 +113,8 @@ def run(
         asyncio.run(serve(settings, layout))
     except START_ERRORS as fault:
         _fail(fault)
+    except BrokenError as fault:
+        _fail(fault, EXIT_BROKEN)
 
 
 @main.command()

@@ -129,6 +129,11 @@ class Listener:
         """Return how many clients are connected, those in the handshake included."""
         return self._by_address.total()
 
+    @property
+    def background(self) -> tuple[asyncio.Task[None], ...]:
+        """The tasks without which no client is accepted."""
+        return tuple(self._accepting)
+
     def start(self, bound: Bound, context: ssl.SSLContext | None = None) -> None:
         """Accept clients on these sockets, with TLS if a context is given."""
         self._bound.append(bound)

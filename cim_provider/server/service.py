@@ -59,6 +59,7 @@ from cim_provider.server.tls import CertificateError
 from cim_provider.server.tuning import give_back_large_blocks, keep_turns_short
 from cim_provider.server.turns import Turns
 from cim_provider.server.users import UserFile, UsersError
+from cim_provider.server.vital import Vital
 from cim_provider.wbem.operations import Performer
 
 DISTRIBUTION: Final = "beatkeeper"
@@ -179,8 +180,9 @@ class Service:
         host: str,
         stopping: asyncio.Event,
         alarms: AccessAlarms | None = None,
+        vital: Vital | None = None,
     ) -> None:
-        """Serve until `stopping` is set."""
+        """Serve until `stopping` is set, by `vital` too if work in the background ends."""
         audit: Audit = self._audit
         if alarms is not None:
             audit = WatchedAudit(audit, alarms)
@@ -203,6 +205,7 @@ class Service:
         beside = [asyncio.create_task(self.keeper.run(), name="certificate")]
         if self.slp is not None:
             beside.append(asyncio.create_task(self.slp.run(), name="slp"))
+        (vital or Vital(stopping)).watch((*beside, *listener.background))
         try:
             await stopping.wait()
         finally:
@@ -217,12 +220,14 @@ class Service:
 async def serve(settings: Settings, layout: ServerLayout) -> None:
     """Run the server over the cluster of this node until a signal asks it to end.
 
-    Raises: one of `START_ERRORS`: it cannot start; the text holds the cure.
+    Raises: one of `START_ERRORS`: it cannot start; the text holds the cure. BrokenError: it has
+    ended because work in the background has.
     """
     give_back_large_blocks()
     service = await Service.open(settings, layout, HaCoreAuthority(layout.root))
     host = socket.gethostname()
     stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    vital = Vital(stopping)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, service.keeper.ask)
@@ -230,8 +235,9 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
     async with (
         HaCoreEngine(layout.root) as engine,
         HaCoreShelf(layout.root) as shelf,
-        HaCoreFigures(figures, layout.root),
+        HaCoreFigures(figures, layout.root) as measuring,
     ):
+        vital.watch((*engine.background, *shelf.background, *measuring.background))
         indications = Indications(
             shelf,
             wall_ms,
@@ -260,15 +266,18 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
             asyncio.create_task(indications.run(performer, engine, host), name="tell"),
             asyncio.create_task(keeper.run(engine), name="keep jobs"),
         ]
+        vital.watch(beside)
         try:
-            await service.run(performer, host, stopping, alarms)
+            await service.run(performer, host, stopping, alarms, vital)
         finally:
+            stopping.set()
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             _tell_service_manager("STOPPING=1")
             with suppress(OSError):  # as it was written, or not
                 layout.state_file.unlink(missing_ok=True)
+    vital.check()
     log.info("ended as asked")
 
 
