@@ -7,7 +7,7 @@ is, so that a text that was exported can be changed and applied.
 from dataclasses import replace
 from typing import TypeAlias
 
-from ha_core.config.model import Configuration, FenceDevice, Primitive
+from ha_core.config.model import Alert, Configuration, FenceDevice, Primitive
 from ha_core.config.secrets import HIDDEN, is_secret
 from ha_core.errors import ConfigError
 
@@ -25,6 +25,7 @@ def masked(configuration: Configuration) -> Configuration:
             replace(each, parameters=_masked(each.parameters))
             for each in configuration.fence_devices
         ),
+        alerts=tuple(_masked_alert(each) for each in configuration.alerts),
     )
 
 
@@ -35,10 +36,12 @@ def unmasked(wanted: Configuration, known: Configuration) -> Configuration:
     """
     primitives = {each.id: each for each in known.primitives}
     devices = {each.id: each for each in known.fence_devices}
+    alerts = {each.id: each for each in known.alerts}
     return replace(
         wanted,
         primitives=tuple(_restored(each, primitives.get(each.id)) for each in wanted.primitives),
         fence_devices=tuple(_restored_device(e, devices.get(e.id)) for e in wanted.fence_devices),
+        alerts=tuple(_restored_alert(each, alerts.get(each.id)) for each in wanted.alerts),
     )
 
 
@@ -54,6 +57,28 @@ def _restored(wanted: Primitive, known: Primitive | None) -> Primitive:
 def _restored_device(wanted: FenceDevice, known: FenceDevice | None) -> FenceDevice:
     pairs = known.parameters if known is not None else ()
     return replace(wanted, parameters=_given_back(wanted.id, wanted.parameters, pairs))
+
+
+def _masked_alert(alert: Alert) -> Alert:
+    recipients = (replace(r, parameters=_masked(r.parameters)) for r in alert.recipients)
+    return replace(alert, parameters=_masked(alert.parameters), recipients=tuple(recipients))
+
+
+def _restored_alert(wanted: Alert, known: Alert | None) -> Alert:
+    """Give an alert its secrets back; recipients are known by their values."""
+    pairs = known.parameters if known is not None else ()
+    recipients = {item.value: item.parameters for item in known.recipients} if known else {}
+    return replace(
+        wanted,
+        parameters=_given_back(wanted.id, wanted.parameters, pairs),
+        recipients=tuple(
+            replace(
+                item,
+                parameters=_given_back(wanted.id, item.parameters, recipients.get(item.value, ())),
+            )
+            for item in wanted.recipients
+        ),
+    )
 
 
 def _given_back(owner: str, wanted: _Pairs, known: _Pairs) -> _Pairs:

@@ -12,6 +12,7 @@ from typing import Final
 
 from ha_core.config import keys, words
 from ha_core.config.build_rules import rule_of
+from ha_core.config.file_alerts import alert_of
 from ha_core.config.limits import CONSTRAINTS_MAX
 from ha_core.config.model import (
     Address,
@@ -130,6 +131,7 @@ def build(raw: Plain) -> Configuration:
             if is_cloned(part)
         ),
         tickets=tuple(item for item in constraints if isinstance(item, TicketConstraint)),
+        alerts=tuple(alert_of(name, part) for name, part in _parts(raw, "alerts")),
     )
 
 

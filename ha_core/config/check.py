@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ha_core.config import limits
+from ha_core.config.check_alerts import alert_faults
 from ha_core.config.check_constraints import constraint_faults
 from ha_core.config.check_fence import fence_faults
 from ha_core.config.check_network import (
@@ -51,6 +52,7 @@ def check(configuration: Configuration) -> tuple[Fault, ...]:
         *quorum_faults(configuration),
         *fence_faults(configuration),
         *ping_faults(configuration),
+        *alert_faults(configuration),
     )
 
 

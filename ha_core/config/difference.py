@@ -11,6 +11,7 @@ from typing import Any
 from ha_core.config.kinds import show_duration, show_moment, show_place, show_score
 from ha_core.config.model import (
     Address,
+    Alert,
     Clone,
     Colocation,
     Configuration,
@@ -91,7 +92,7 @@ def _changed(name: str, old: dict[str, str], new: dict[str, str]) -> Iterable[st
 
 
 def _shown(key: str, text: str | None) -> str:
-    if text is not None and is_secret(key.removeprefix("parameters.")):
+    if text is not None and is_secret(key.rpartition("parameters.")[2]):
         return HIDDEN
     return "none" if text is None else text or "''"
 
@@ -138,6 +139,8 @@ def _parts(configuration: Configuration) -> Iterable[_Part]:
         yield _part(f"fence device {device.id}", device, _device_facts(device))
     targets = {f"targets.{item.name}": ", ".join(item.hosts) for item in configuration.ping.targets}
     yield _part("ping", configuration.ping, targets)
+    for alert in configuration.alerts:
+        yield _part(f"alert {alert.id}", alert, _alert_facts(alert))
 
 
 def _condition_facts(item: Constraint) -> dict[str, str]:
@@ -200,6 +203,17 @@ def _device_facts(device: FenceDevice) -> dict[str, str]:
         found["reached_from"] = ", ".join(device.reached_from)
     found |= _pairs("plugs", device.plugs) | _pairs("delays", delays) | _pairs("timeouts", times)
     return found | _pairs("retries", ((name, str(often)) for name, often in device.retries))
+
+
+def _alert_facts(alert: Alert) -> dict[str, str]:
+    """Return what is not a single value; recipients by their numbers."""
+    found = {"select": ", ".join(alert.select), "attributes": ", ".join(alert.attributes)}
+    found = {name: text for name, text in found.items() if text}
+    found |= _pairs("parameters", alert.parameters)
+    for number, item in enumerate(alert.recipients, 1):
+        facts = {**_words(item)[0], **_pairs("parameters", item.parameters)}
+        found |= {f"recipients.{number}.{name}": text for name, text in facts.items() if text}
+    return found
 
 
 def _operation(item: Operation) -> tuple[str, str]:

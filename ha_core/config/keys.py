@@ -7,6 +7,7 @@ constraints, and the words for them, are `keys_constraints`'s.
 """
 
 from ha_core.config import kinds, limits
+from ha_core.config.keys_alerts import ALERT
 from ha_core.config.keys_constraints import CONDITION, CONSTRAINT, WORDS
 from ha_core.config.model import (
     Exclusivity,
@@ -462,5 +463,8 @@ CONFIGURATION = Object(
         "fence_devices": Key(MapOf(_ID, DEVICE), "Devices that cut nodes off, by name."),
         "ping": Key(PING, "Hosts that show whether a node's network works."),
         "defaults": Key(DEFAULTS, "Values for what says nothing itself."),
+        "alerts": Key(
+            MapOf(_ID, ALERT), "Programs that Pacemaker calls, by name; kept for 'ha export --cib'."
+        ),
     }
 )

@@ -16,6 +16,8 @@ NODES_MAX: Final = 64
 RESOURCES_MAX: Final = 2_000
 CONSTRAINTS_MAX: Final = 5_000
 DEVICES_MAX: Final = 256
+ALERTS_MAX: Final = 64
+RECIPIENTS_MAX: Final = 64
 LINKS_MAX: Final = 8
 """Every message goes out on every link."""
 

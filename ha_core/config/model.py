@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
+from ha_core.config.alerts import Alert as Alert, AlertKind as AlertKind, Recipient as Recipient
 from ha_core.config.choices import (
     AgentClass as AgentClass,
     Comparison as Comparison,
@@ -432,6 +433,7 @@ class Configuration:
     rules: tuple[Rule, ...] = ()
     clones: tuple[Clone, ...] = ()
     tickets: tuple[TicketConstraint, ...] = ()
+    alerts: tuple[Alert, ...] = ()
 
     def node(self, name: NodeName) -> Node | None:
         """Return the node of that name, or None."""

@@ -9,6 +9,7 @@ from dataclasses import fields
 import yaml
 
 from ha_core.config.build import clone_name
+from ha_core.config.file_alerts import alert_as_plain
 from ha_core.config.kinds import show_duration, show_moment, show_place, show_score
 from ha_core.config.model import (
     Clone,
@@ -79,6 +80,7 @@ def plain(configuration: Configuration) -> Plain:
         "fence_devices": {device.id: _device(device) for device in configuration.fence_devices},
         "ping": _ping(configuration.ping),
         "defaults": _defaults(configuration.defaults),
+        "alerts": {alert.id: alert_as_plain(alert) for alert in configuration.alerts},
     }
     needed = ("cluster", "links", "nodes")
     return {key: value for key, value in parts.items() if value or key in needed}

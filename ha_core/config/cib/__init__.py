@@ -50,7 +50,7 @@ def export_cib(configuration: Configuration) -> str:
     for path, there, wanted in pieces:
         for key, value in difference(there, wanted).items():
             written.own(f"{path}.{key}", value)
-    for section, ids in (("nodes", {}), ("constraints", written.constraints)):
+    for section, ids in (("nodes", {}), ("constraints", written.constraints), ("alerts", {})):
         for name, part in _parts(want, section):
             for key, value in difference(have[section].get(name, {}), part).items():
                 written.own(f"{section}.{ids.get(name, name)}.{key}", value)

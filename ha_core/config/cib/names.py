@@ -26,6 +26,7 @@ class Names:
     devices: dict[str, str] = field(default_factory=dict)
     nodes: dict[str, str] = field(default_factory=dict)
     """By their names in the CIB."""
+    alerts: dict[str, str] = field(default_factory=dict)
     places: dict[str, Element] = field(default_factory=dict)
     """Where each part of the configuration comes from, by its path."""
 
@@ -46,6 +47,12 @@ class Names:
         """Return the name of a fence device, remembered."""
         name = self._name(element, str(wanted), self.devices)
         self.places[f"fence_devices.{name}"] = element
+        return name
+
+    def alert(self, element: Element, wanted: object) -> str:
+        """Return the name of an alert, remembered."""
+        name = self._name(element, str(wanted), self.alerts)
+        self.places[f"alerts.{name}"] = element
         return name
 
     def node(self, element: Element, wanted: str) -> str:

@@ -16,6 +16,7 @@ from ha_core.config.cib.ledger import Ledger
 from ha_core.config.cib.names import Names
 from ha_core.config.cib.pairs import Pairs
 from ha_core.config.cib.ping import is_ping, read_ping
+from ha_core.config.cib.read_alerts import read_alerts
 from ha_core.config.cib.read_clones import STICKINESS
 from ha_core.config.cib.read_constraints import Constraints
 from ha_core.config.cib.read_devices import Devices
@@ -266,6 +267,8 @@ def _resources(made: Reading) -> None:
     made.plain["resources"] = resources.primitives | resources.groups
     made.plain["fence_devices"] = devices.found
     made.plain["constraints"] = constraints.found
+    alerts = [item for part in _section(made, "alerts") for item in part.all("alert")]
+    made.plain["alerts"] = read_alerts(made.source, made.ledger, made.names, made.own, alerts)
     made.unwatched = resources.unwatched
 
 
@@ -285,7 +288,8 @@ def _finish(made: Reading) -> None:
     """Give every pair of our own to the part that it is of, and tell of all that is left."""
     plain = made.plain
     parts = {f"nodes.{name}": plain["nodes"] for name in plain["nodes"]}
-    parts |= {f"constraints.{name}": plain["constraints"] for name in plain["constraints"]}
+    for section in ("constraints", "alerts"):
+        parts |= {f"{section}.{name}": plain[section] for name in plain[section]}
     by_part: dict[str, Plain] = {}
     names: dict[str, str] = {}
     for name in list(made.own):

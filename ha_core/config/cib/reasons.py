@@ -135,7 +135,6 @@ ELEMENTS: Final = MappingProxyType(
         "tag": "no constraint that is kept uses it",
         "tags": "no constraint that is kept uses it",
         "acls": "the control socket knows its callers' users",
-        "alerts": "'ha events --follow' tells what happens",
         "fencing-topology": "there is no such node or device",
         "lifetime": "write 'when' in a rule",
         "status": "what was observed is observed anew, fail counts begin at 0",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ha_core.config.cib.form import OWN, Ids, make, own_pairs, show_time
+from ha_core.config.cib.write_alerts import alert_element
 from ha_core.config.cib.write_clones import clone_metas
 from ha_core.config.cib.write_constraints import Constraints, score
 from ha_core.config.cib.write_devices import parameters_of, type_of
@@ -112,6 +113,7 @@ def _names(configuration: Configuration, ids: Ids) -> dict[tuple[str, str], str]
     named += [("resource", item.id) for item in configuration.clones]
     named += [("device", item.id) for item in configuration.fence_devices]
     named += [("constraint", item.id) for item in configuration.constraints()]
+    named += [("alert", item.id) for item in configuration.alerts]
     return {pair: ids.take(pair[1], pair[0]) for pair in named}
 
 
@@ -146,6 +148,7 @@ class _Writer:
                 self._written.own(f"constraints.{key}.name", name)
         self._levels()
         self._defaults()
+        self._alerts()
 
     def _options(self) -> None:
         options, section = self._configuration.options, self._sections["crm_config"]
@@ -310,6 +313,17 @@ class _Writer:
             topology = make("fencing-topology", {})
             topology.children += levels
             self._written.root.children[0].children.append(topology)
+
+    def _alerts(self) -> None:
+        if not self._configuration.alerts:
+            return
+        section, written = make("alerts", {}), self._written
+        written.root.children[0].children.append(section)
+        for alert in self._configuration.alerts:
+            key = self._names["alert", alert.id]
+            section.children.append(alert_element(alert, key, written.ids, written.pairs))
+            if key != alert.id:
+                written.own(f"alerts.{key}.name", alert.id)
 
     def _defaults(self) -> None:
         defaults, whole = self._configuration.defaults, self._written.root.children[0]

@@ -35,6 +35,7 @@ from cim_provider.engines.ha_core_answers import told
 from cim_provider.engines.ha_core_control import goal_of, translated
 from ha_core import commands
 from ha_core.cli import reasons
+from ha_core.config.alerts import Alert, Recipient
 from ha_core.config.model import Location, Origin, TargetRole
 from ha_core.config.render import render
 from ha_core.errors import ConfigError, RefusedError
@@ -97,7 +98,9 @@ def test_one_ban_goes_and_what_else_is_configured_stays() -> None:
 def test_secret_that_is_exported_is_masked_and_comes_back_as_it_was() -> None:
     command = WANTED.primitives[0].parameters
     secret = replace(WANTED.primitives[0], parameters=(*command, ("env.DB_PASSWORD", "geheim")))
-    known = replace(WANTED, primitives=(secret, *WANTED.primitives[1:]))
+    hidden = (("password", "geheim"),)
+    mail = Alert("mail", "/bin/mail", parameters=hidden, recipients=(Recipient("x", "", hidden),))
+    known = replace(WANTED, primitives=(secret, *WANTED.primitives[1:]), alerts=(mail,))
     now = replace(NOW, configuration=known)
     for form in ("yaml", "json", "cib"):
         text = told(Export(form), now).text

@@ -32,6 +32,7 @@ from ha_core.config.model import (
     Address,
     AgentClass,
     AgentRef,
+    Alert,
     Clone,
     Colocation,
     Comparison,
@@ -49,6 +50,7 @@ from ha_core.config.model import (
     Ordering,
     OrderKind,
     Primitive,
+    Recipient,
     Rule,
     TargetRole,
 )
@@ -349,3 +351,11 @@ def test_kinds_of_constraints_are_those_of_the_file() -> None:
     assert kinds["p"] is Location
     assert kinds["u"] is Rule
     assert found.rules[0].operation is Comparison.DEFINED
+
+
+def test_alerts_survive_an_edit_of_something_else() -> None:
+    mail = Alert("mail", "/bin/mail", recipients=(Recipient("ops", enabled=False),))
+    known = replace(BASE, alerts=(mail,))
+    found = edited(known, [MakePrimitive("x", "ocf", "heartbeat", "Dummy")])
+    assert found.alerts == (mail,)
+    assert found.primitive(ResourceId("x")) is not None

@@ -220,6 +220,7 @@ def configurations(draw: Callable[[st.SearchStrategy[T]], T]) -> Configuration:
             draw(times_ms),
             draw(times_ms),
         ),
+        alerts=draw(draw_kinds.alerts(pairs, times_ms)),
     )
     found = draw(draw_kinds.with_clones(found, metas(is_primitive=False)))
     return draw(draw_kinds.with_roles(found))

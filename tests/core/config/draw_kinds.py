@@ -5,7 +5,7 @@ Owns: clones, roles, tickets, capacities, health, conditions of rules, each with
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
@@ -13,6 +13,8 @@ from ha_core.config import keys_constraints, limits
 from ha_core.config.model import (
     AgentClass,
     AgentRef,
+    Alert,
+    AlertKind,
     Clone,
     Colocation,
     Comparison,
@@ -31,6 +33,7 @@ from ha_core.config.model import (
     Ordering,
     OrderKind,
     Primitive,
+    Recipient,
     Role,
     Rule,
     Strategy,
@@ -59,6 +62,45 @@ calendars = st.dictionaries(
     min_size=1,
     max_size=3,
 )
+
+
+@st.composite
+def _said(draw: Draw[T], pairs: st.SearchStrategy[Any], times: st.SearchStrategy[int]) -> Any:
+    """Return what alerts and recipients may say alike."""
+    return {
+        "description": draw(values),
+        "parameters": draw(pairs),
+        "timeout_ms": draw(st.none() | times),
+        "timestamp_format": draw(st.sampled_from(["", "%H:%M", 'é"<\x01'])),
+        "enabled": draw(st.none() | st.booleans()),
+    }
+
+
+@st.composite
+def alerts(
+    draw: Draw[T], pairs: st.SearchStrategy[Any], times: st.SearchStrategy[int]
+) -> tuple[Alert, ...]:
+    """Return alerts; some are called as resources are."""
+    names = st.sampled_from(["mail", "a", "b", "web", "7.x"])
+    found = []
+    for name in draw(st.lists(names, max_size=2, unique=True)):
+        select = draw(st.lists(st.sampled_from(AlertKind), unique=True, max_size=4))
+        may_name = AlertKind.ATTRIBUTES in select
+        recipients = (
+            Recipient(draw(values), **draw(_said(pairs, times)))
+            for _ in range(draw(st.integers(0, 2)))
+        )
+        found.append(
+            Alert(
+                name,
+                draw(st.sampled_from(["/bin/mail", "x y", "é<\n"])),
+                **draw(_said(pairs, times)),
+                select=tuple(select),
+                attributes=draw(st.sampled_from([(), ("a", "#b c")])) if may_name else (),
+                recipients=tuple(recipients),
+            )
+        )
+    return tuple(found)
 
 
 @st.composite
@@ -173,7 +215,9 @@ def with_roles(draw: Draw[T], configuration: Configuration) -> Configuration:
             locations=(*found.locations, draw(_location(next(names), name, hosts))),
             rules=(*found.rules, draw(_rule(next(names), name, role))),
         )
-        if plain:
+        group = configuration.group(member)
+        own = {member, clone.id, *(group.members if group is not None else ())}
+        if plain and not any(item.then in own for item in found.orderings):  # no circles
             found = draw(
                 _bound(found, [next(names), next(names)], name, draw(st.sampled_from(plain)))
             )

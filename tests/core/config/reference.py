@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ha_core.config import keys, keys_constraints, kinds, shapes
+from ha_core.config import keys, keys_alerts, keys_constraints, kinds, shapes
 from ha_core.config.heartbeat.directives import WITHOUT_COUNTERPART
 from ha_core.config.heartbeat.scripts import PARAMETERS
 from ha_core.config.kinds import Kind
@@ -47,6 +47,8 @@ TABLES: dict[str, dict[str, shapes.Key]] = {
     "ticket": keys_constraints.TICKET.keys,
     "fence device": keys.DEVICE.keys,
     "defaults": keys.DEFAULTS.keys,
+    "alert": keys_alerts.ALERT.keys,
+    "recipient": keys_alerts.RECIPIENT.keys,
     "operation defaults": keys.OPERATION_DEFAULTS.keys,
 }
 

@@ -26,7 +26,7 @@ PLAIN = "NAME with letters, digits and . _ + -"
         (
             "optoins: {}",
             "1: optoins: is an unknown key (did you mean options?); allowed: cluster, options, "
-            "links, nodes, resources, constraints, fence_devices, ping, defaults",
+            "links, nodes, resources, constraints, fence_devices, ping, defaults, alerts",
         ),
         (
             "options: {dead_after: 99ms}",
