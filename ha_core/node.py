@@ -316,8 +316,8 @@ class Node(NodeParts):
                 self._tell(told.kind, told.link, told.text, "", "", now_ms)
         self._out += [*self._local.tick(now_ms), *self._see_readiness(now_ms)]
         self._stand_alone(now_ms)
-        errands = self._errands.tick(self.configuration, self._shoots_until_ms(), now_ms)
-        self._errand(errands, now_ms)
+        until_ms, term = self._shoots_until_ms(), self._raft.term if self._raft.leader else 0
+        self._errand(self._errands.tick(self.configuration, until_ms, term, now_ms), now_ms)
         self._send_commands(now_ms)
         self._drain_loopback(now_ms)
         if self._reaches_others(now_ms):

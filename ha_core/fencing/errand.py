@@ -144,13 +144,20 @@ class Errands:
         return []
 
     def tick(
-        self, configuration: Configuration, lease_until_ms: Millis, now_ms: Millis
+        self, configuration: Configuration, lease_until_ms: Millis, term: Term, now_ms: Millis
     ) -> list[Output]:
-        """Go on where a pause is over."""
+        """Go on where a pause is over; not for who coordinated before `term` (0: nobody does).
+
+        Whoever was to be cut off may be back by then: the coordinator of now decides anew.
+        """
         output: list[Output] = []
         for errand in list(self._errands.values()):
-            if errand.due_ms is not None and now_ms >= errand.due_ms:
-                errand.due_ms = None
+            if errand.due_ms is None or now_ms < errand.due_ms:
+                continue
+            errand.due_ms = None
+            if errand.order.term < term:
+                output += self._cancel(errand)
+            else:
                 output += self._resume(errand, None, configuration, lease_until_ms, now_ms)
         return output
 

@@ -38,6 +38,7 @@ FOUND = (
     20326,
     20751,
     20931,
+    30140,
 )
 """Seeds that once found something; see found.md."""
 FIRST, SEEDS = 1000, 60

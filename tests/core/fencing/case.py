@@ -149,6 +149,7 @@ class ErrandCase:
         self.answers: dict[str, list[tuple[int, str]]] = {}
         self.pending: dict[int, Fence] = {}
         self.lease_ms = 1_000_000
+        self.leads = 7
         self.now_ms = 0
         self.told: list[str] = []
 
@@ -160,6 +161,10 @@ class ErrandCase:
                 continue
             getattr(self, f"_{word}")(*rest)
         return "".join(f"{line}\n" for line in self.told)
+
+    def _leads(self, term: str) -> None:
+        """Somebody coordinates in that term."""
+        self.leads = int(term)
 
     def _answer(self, action: str, *answers: str) -> None:
         """Answers such as `0`, `1:words`, `hang`; the last one is repeated."""
@@ -192,7 +197,8 @@ class ErrandCase:
             due_ms = self.errands.deadline_ms()
             assert due_ms is not None
             self.now_ms = max(due_ms, self.now_ms)
-            self._take(self.errands.tick(self.configuration, self.lease_ms, self.now_ms))
+            found = self.errands.tick(self.configuration, self.lease_ms, self.leads, self.now_ms)
+            self._take(found)
 
     def _end(self, call_id: int) -> None:
         call = self.pending.pop(call_id)
