@@ -29,7 +29,7 @@ def test_import_prints_a_configuration_that_verifies_and_tells_the_rest_beside_i
     path = tmp_path / "imported.yaml"
     path.write_text(result.stdout, encoding="utf-8")
     assert ha("verify", str(path)).exit_code == 0
-    assert f"note: {SAMPLE}:208: alerts is left out: " in result.stderr
+    assert f"note: {SAMPLE}:13: option stonith-timeout='90s': " in result.stderr
     as_json = value(ha("import", "cib", str(SAMPLE), "--json"))
     assert isinstance(as_json, dict)
     assert [f"note: {note}" for note in as_json["notes"]] == result.stderr.splitlines()
