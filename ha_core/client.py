@@ -166,6 +166,15 @@ class Client:
         asked = protocol.AskCertificate(request)
         return (await self._channel.ask(asked, protocol.CertificateGiven, COMMAND_MS)).chain
 
+    async def invite(self, valid_s: int, author: str = "") -> str:
+        """Return a token with which one machine can join within so many seconds."""
+        asked = protocol.AskInvitation(valid_s, author)
+        return (await self._channel.ask(asked, protocol.InvitationGiven, ANSWER_MS)).token
+
+    async def end(self, *, again: bool = False, author: str = "") -> None:
+        """Let the daemon begin to end in good order, and be started anew if `again`."""
+        await self._channel.ask(protocol.AskEnd(again, author), protocol.EndBegun, ANSWER_MS)
+
     async def recent_events(self, since: int = 0) -> tuple[JournalEvent, ...]:
         """Return at most 1,000 events numbered above `since`, oldest first."""
         request = protocol.AskEvents(since)

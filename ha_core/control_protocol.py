@@ -117,6 +117,20 @@ class AskCertificate(Request, frozen=True, tag="certificate"):
     request: str
 
 
+class AskInvitation(Request, frozen=True, tag="invitation", omit_defaults=True):
+    """Delegate wants a token with which one machine can join within so many seconds."""
+
+    valid_s: Count = 3600
+    author: str = ""
+
+
+class AskEnd(Request, frozen=True, tag="end", omit_defaults=True):
+    """Delegate wants the daemon to end in good order, and (`again`) to be started anew."""
+
+    again: bool = False
+    author: str = ""
+
+
 class Reply(msgspec.Struct, frozen=True, tag_field="reply"):
     """Base of all replies; clients ignore fields they do not know."""
 
@@ -196,6 +210,16 @@ class CertificateGiven(Reply, frozen=True, tag="certificate"):
     chain: str
 
 
+class InvitationGiven(Reply, frozen=True, tag="invitation"):
+    """The token: a secret."""
+
+    token: str
+
+
+class EndBegun(Reply, frozen=True, tag="end"):
+    """The daemon drains its node and then ends."""
+
+
 class Fault(Reply, frozen=True, tag="fault"):
     """The request could not be served; one sentence says why and what to do."""
 
@@ -215,6 +239,8 @@ AnyRequest: TypeAlias = (
     | AskFigures
     | AskAgent
     | AskCertificate
+    | AskInvitation
+    | AskEnd
 )
 AnyReply: TypeAlias = (
     Greeting
@@ -228,6 +254,8 @@ AnyReply: TypeAlias = (
     | FiguresGiven
     | AgentGiven
     | CertificateGiven
+    | InvitationGiven
+    | EndBegun
     | Fault
 )
 

@@ -30,7 +30,7 @@ from cim_provider.engines.ha_core_control import goal_of, translated
 from cim_provider.engines.ha_core_editing import give
 from cim_provider.engines.ha_core_events import JournalFollower
 from cim_provider.engines.ha_core_history import Kept, Reader
-from cim_provider.engines.ha_core_node import NodeService, invitation
+from cim_provider.engines.ha_core_node import NodeService
 from cim_provider.engines.ha_core_view import CAPABILITIES, view_of
 from cim_provider.views.journal import CoreEvent
 from ha_core.cli import goals
@@ -148,13 +148,13 @@ class HaCoreEngine:
         before = self._snapshot
         if isinstance(command, RunService):
             log.info("%s asks for the cluster service to %s", author, command.action)
-            return await self._service.run(command.action, within_s)
+            return await self._service.run(command.action, within_s, author)
         if before is None or self._view.engine is not EngineState.RUNNING:
             return Refused("timeout", self._away)
-        if isinstance(command, Invite):
-            return await asyncio.to_thread(invitation, self._root, before, command.minutes)
         client = self._command_client
         try:
+            if isinstance(command, Invite):
+                return Done(await client.invite(command.minutes * 60, author))
             revisions = await client.history() if isinstance(command, UndoRevision) else ()
             given = translated(command, before, revisions)
             accepted = await client.command(given, author=author)

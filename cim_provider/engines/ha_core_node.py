@@ -1,8 +1,8 @@
 """What a console asks of the node that answers: to run its daemon, and to invite a machine.
 
-Owns: the way to both. The daemon is started and ended as `ha start` and `ha stop`
-do it; where this server runs as another user than the daemon, that is refused in
-words. Calls block for as long as a daemon takes to end.
+Owns: the way to both. A daemon that runs is asked over its control socket, since this server may
+run without rights; one that does not is started as by `ha start`, and where this server may not,
+that is refused in words.
 """
 
 import asyncio
@@ -11,15 +11,15 @@ from typing import Final
 
 from cim_provider.commands import ServiceAction
 from cim_provider.engine import Done, Outcome, Pending, Refused
-from ha_core.config.kinds import show_place
+from ha_core.client import Client
 from ha_core.errors import ConnectError, HaError, RefusedError
 from ha_core.layout import Layout
 from ha_core.runtime import launch
-from ha_core.runtime.admission import invite
-from ha_core.runtime.peers import endpoints
-from ha_core.snapshot import ClusterSnapshot
 
 END_S: Final = 90.0
+WATCH_MS: Final = 10_000
+AGAIN_S: Final = 0.2
+"""So often it is looked whether a daemon that systemd starts anew answers."""
 _CURE: Final = "the WBEM server may not do that as its user: run '{}' on this node"
 
 
@@ -30,16 +30,48 @@ class NodeService:
         self._root = root
         self._doing: asyncio.Task[Done | Refused] | None = None
 
-    async def run(self, action: ServiceAction, within_s: float | None) -> Outcome:
+    async def run(self, action: ServiceAction, within_s: float | None, author: str) -> Outcome:
         """Do it and wait, for `within_s` seconds at most; it goes on whether waited for or not."""
         if self._doing is not None and not self._doing.done():
             return Refused("busy", "the cluster service of this node is being started or ended")
-        work = asyncio.to_thread(run_service, self._root, action)
+        work = self._run(action, author)
         self._doing = asyncio.create_task(work, name=f"{action} the cluster service")
         done, _ = await asyncio.wait({self._doing}, timeout=within_s)
         if not done:
             return Pending(f"the cluster service of this node is not done yet: {action}")
         return self._doing.result()
+
+    async def _run(self, action: ServiceAction, author: str) -> Done | Refused:
+        if action is not ServiceAction.START:
+            try:
+                async with asyncio.timeout(END_S):
+                    if await self._by_daemon(author, again=action is ServiceAction.RESTART):
+                        return Done()
+            except TimeoutError:
+                return Refused("timeout", f"had goes on ending after {END_S:g} s")
+        return await asyncio.to_thread(run_service, self._root, action)
+
+    async def _by_daemon(self, author: str, *, again: bool) -> bool:
+        """Let the daemon end and wait for that; return whether it could be asked."""
+        async with Client(self._root) as client:
+            try:
+                version = (await client.snapshot()).version
+                await client.end(again=again, author=author)
+            except (ConnectError, RefusedError):
+                return False  # it does not run, or nothing would start it again
+            try:
+                while True:
+                    version = await client.changed(version, WATCH_MS)
+            except HaError:
+                pass  # it has ended
+        while again:
+            try:
+                async with Client(self._root) as client:
+                    await client.hello()
+                return True
+            except HaError:
+                await asyncio.sleep(AGAIN_S)
+        return True
 
 
 def run_service(root: Path | None, action: ServiceAction) -> Done | Refused:
@@ -57,20 +89,4 @@ def run_service(root: Path | None, action: ServiceAction) -> Done | Refused:
     except (RefusedError, PermissionError):
         return Refused("failed", _CURE.format(f"ha {action}"))
     except (ConnectError, OSError) as fault:
-        return Refused("failed", str(fault))
-
-
-def invitation(root: Path | None, snapshot: ClusterSnapshot, minutes: int) -> Done | Refused:
-    """Make a token, as `ha token` does."""
-    if not snapshot.quorate:
-        return Refused("no-quorum", "without quorum no node is taken in: bring back nodes")
-    places = tuple(
-        (str(item.link), show_place(item.host, item.port))
-        for item in endpoints(snapshot.configuration, snapshot.local)
-    )
-    try:
-        return Done(invite(Layout(root).invitations, places, minutes * 60))
-    except PermissionError:
-        return Refused("failed", _CURE.format("ha token"))
-    except (HaError, OSError) as fault:
         return Refused("failed", str(fault))

@@ -29,6 +29,7 @@ from ha_core.layout import socket_address
 from ha_core.observed import Item, LinkStanding, OperationResult
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.replication.shelf import Shelf
+from ha_core.runtime.errands import Errands
 from ha_core.snapshot import ClusterSnapshot
 
 CLIENTS_MAX: Final = 64
@@ -161,8 +162,10 @@ class ControlServer:
         sign: Sign | None = None,
         figures: Measure | None = None,
         describe: Describe | None = None,
+        errands: Errands | None = None,
     ) -> None:
         self._describe = describe
+        self._errands = errands
         self._sign = sign
         self._figures = figures
         self._path = path
@@ -193,6 +196,9 @@ class ControlServer:
         self._server = None
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:
+            writer.transport.abort()  # it came while the socket was being closed
+            return
         peer = peer_of(writer.get_extra_info("socket"))
         trust = self._access.trust(peer)
         refusal = self._refusal(peer, trust)
@@ -211,7 +217,12 @@ class ControlServer:
     ) -> None:
         task = asyncio.get_running_loop().create_task(_served(work, writer))
         tasks.add(task)
-        task.add_done_callback(tasks.discard)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            tasks.discard(task)
+            writer.close()  # one that is cancelled before it begins has closed nothing
+
+        task.add_done_callback(ended)
 
     async def _session(
         self,
@@ -288,6 +299,8 @@ class ControlServer:
                 return protocol.Fault("unsupported", "no agents are known here: ask a node")
             case protocol.AskCertificate():
                 return await self._certificate(request, peer, trust)
+            case protocol.AskInvitation() | protocol.AskEnd():
+                return self._errand(request, peer, trust)
             case _:
                 assert_never(request)
 
@@ -301,6 +314,23 @@ class ControlServer:
             return protocol.Fault("unsupported", "nothing is signed here: ask a node's daemon")
         log.info("%s has a certificate signed", peer.name)
         return protocol.CertificateGiven(await self._sign(request.request))
+
+    def _errand(
+        self, request: protocol.AskInvitation | protocol.AskEnd, peer: Peer, trust: Trust
+    ) -> protocol.AnyReply:
+        if trust is not Trust.DELEGATE:
+            text = f"user {peer.name!r} may not have that done: root, and the WBEM server may"
+            return protocol.Fault("denied", text)
+        if self._errands is None:
+            return protocol.Fault("unsupported", "that is not done here: ask a node's daemon")
+        author = request.author[: protocol.AUTHOR_LENGTH_MAX] or peer.name
+        if isinstance(request, protocol.AskInvitation):
+            token = self._errands.invite(request.valid_s)
+            log.info("%r has an invitation made by %s", author, peer.name)
+            return protocol.InvitationGiven(token)
+        log.info("%r has the daemon ended by %s, again: %s", author, peer.name, request.again)
+        self._errands.end(request.again)
+        return protocol.EndBegun()
 
     def _greet(self, request: protocol.Hello) -> protocol.AnyReply:
         if request.protocol != protocol.PROTOCOL:

@@ -34,6 +34,7 @@ from ha_core.runtime.authority import Authority
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.control import Access, ControlServer
 from ha_core.runtime.disk import Store
+from ha_core.runtime.errands import Errands
 from ha_core.runtime.figures import FiguresDesk
 from ha_core.runtime.gate import Keepers, gate_of
 from ha_core.runtime.guardian import Guardian, GuardianError
@@ -62,6 +63,7 @@ EXIT_STORE: Final = 6
 EXIT_RUNNING: Final = 7
 EXIT_OPTIMISED: Final = 8
 EXIT_FAILED: Final = 9
+EXIT_AGAIN: Final = 10
 EXIT_CODES: Final = {
     EXIT_OK: "ended as asked",
     EXIT_CONFIG: "node file, key ring, directories or sockets are not as they must be",
@@ -69,6 +71,7 @@ EXIT_CODES: Final = {
     EXIT_RUNNING: "another daemon runs on this root",
     EXIT_OPTIMISED: "started under python -O, which removes safety checks",
     EXIT_FAILED: "a bug, or the guardian cannot be started; the log says which",
+    EXIT_AGAIN: "ended as asked, to be started again by systemd",
 }
 DRAIN_S: Final = 60.0
 """How long stopping everything may take before the daemon ends all the same."""
@@ -147,7 +150,15 @@ class Daemon:
             sign=Authority(layout.keyring_file).sign,
             figures=self._figures.figures,
             describe=self._agents.describe,
+            errands=Errands(
+                layout.invitations,
+                self._loop.snapshot,
+                self._end_as_asked,
+                # Source: systemd.exec(5), "Environment Variables Set or Propagated".
+                is_supervised="INVOCATION_ID" in os.environ,
+            ),
         )
+        self._is_wanted_again = False
         self._cutting: set[asyncio.Task[None]] = set()
 
     async def run(self, lab: str = "") -> int:
@@ -204,7 +215,7 @@ class Daemon:
     def _exit_code(self) -> int:
         fault = self._loop.failure or self._broken
         if fault is None:
-            return EXIT_OK
+            return EXIT_AGAIN if self._is_wanted_again else EXIT_OK
         sys.stderr.write(f"had: {fault}\n")
         return EXIT_STORE if isinstance(fault, StoreError) else EXIT_FAILED
 
@@ -234,6 +245,10 @@ class Daemon:
             text += f": what it held outlived the lease by up to {late_ms} ms"
         why = "it was stopped, or this machine was too busy or asleep"
         self._loop.post(Noticed("guardian-paused", text, why))
+
+    def _end_as_asked(self, again: bool) -> None:
+        self._is_wanted_again = again
+        self._ask_to_stop()
 
     def _ask_to_stop(self) -> None:
         log.info("asked to stop: draining")

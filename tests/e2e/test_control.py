@@ -91,3 +91,27 @@ def test_wbemcli_bans_explains_and_previews_with_plain_parameters(lab: Laborator
     assert "because" in call(group, "Explain")
     assert "placement:" in call(service(client), "Simulate.Operation=lost,Target=n1")
     assert "is valid" in call(service(client), "Verify")
+
+
+def test_machine_is_invited_and_the_service_of_a_node_ended_and_started_by_its_daemon(
+    lab: Laboratory,
+) -> None:
+    other, here = connection(lab, "n1"), connection(lab, "n3")
+    code, outputs = here.InvokeMethod("Invite", service(here), Minutes=pywbem.Uint32(5))
+    assert (code, str(outputs["Token"]).startswith("bk1-")) == (0, True)
+    log = lab.root("n3") / "lib" / "had.log"
+    assert "'lab' has an invitation made by" in log.read_text()
+    keys = {"CreationClassName": "HA_ClusterNode", "Name": "n3"}
+    n3 = pywbem.CIMInstanceName("HA_ClusterNode", keys, namespace="root/cimv2")
+    state = pywbem.Uint16(3)
+    code, outputs = here.InvokeMethod("RequestStateChange", n3, RequestedState=state)
+    assert code in (0, 4096), outputs
+    if code == 4096:
+        assert ended(other, outputs["Job"])["JobState"] == 7
+    assert "'lab' has the daemon ended by" in log.read_text()
+    assert other.GetInstance(n3)["EnabledState"] == 3
+    cluster = here.EnumerateInstanceNames("HA_Cluster")[0]
+    state = pywbem.Uint16(2)
+    code, outputs = here.InvokeMethod("RequestStateChange", cluster, RequestedState=state)
+    assert code == 0, outputs
+    wait(lambda: other.GetInstance(n3)["EnabledState"] == 2, 60)

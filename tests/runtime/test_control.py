@@ -19,6 +19,7 @@ from ha_core.ids import NodeName, ResourceId
 from ha_core.layout import Layout
 from ha_core.replication.shelf import ShelfCondition, ShelfPut
 from ha_core.runtime.control import Access, ControlServer, Peer, Trust
+from ha_core.runtime.errands import Errands
 from tests.fake_cluster import FakeCluster, event, served, snapshot
 
 T = TypeVar("T")
@@ -394,3 +395,58 @@ def test_certificates_are_signed_for_delegates_alone(
             await server.stop()
 
     assert told in asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("access", "is_supervised", "told"),
+    [
+        (Access(), True, ["bk1-", "ends, again: False", "ends, again: True"]),
+        (Access(), False, ["bk1-", "ends, again: False", "nothing would start it again"]),
+        (Membership(), True, ["may not have that done"] * 3),
+    ],
+)
+def test_delegates_alone_have_a_machine_invited_and_the_daemon_ended(
+    tmp_path: Path,
+    cluster: FakeCluster,
+    access: Access,
+    is_supervised: bool,
+    told: list[str],
+) -> None:
+    layout, ended = Layout(tmp_path), []
+    layout.run.mkdir()
+    errands = Errands(
+        layout.invitations, cluster.snapshot, ended.append, is_supervised=is_supervised
+    )
+
+    async def tried(asked: Callable[[Client], Awaitable[str | None]]) -> str:
+        try:
+            async with Client(tmp_path) as client:
+                return await asked(client) or f"ends, again: {ended[-1]}"
+        except RefusedError as fault:
+            return str(fault)
+
+    async def run() -> list[str]:
+        server = ControlServer(layout.control_socket, cluster, access=access, errands=errands)
+        await server.start()
+        try:
+            return [
+                await tried(lambda client: client.invite(60, "ann")),
+                await tried(lambda client: client.end(author="ann")),
+                await tried(lambda client: client.end(again=True, author="ann")),
+            ]
+        finally:
+            await server.stop()
+
+    for seen, expected in zip(asyncio.run(run()), told, strict=True):
+        assert expected in seen
+
+
+@pytest.mark.parametrize("valid_s", [0, 7 * 24 * 3600 + 1])
+def test_invitation_is_good_for_a_week_at_most(
+    tmp_path: Path, cluster: FakeCluster, valid_s: int
+) -> None:
+    place = tmp_path / "invitations"
+    errands = Errands(place, cluster.snapshot, lambda _: None, is_supervised=False)
+    with pytest.raises(RefusedError, match="1 to 604800"):
+        errands.invite(valid_s)
+    assert not place.exists()

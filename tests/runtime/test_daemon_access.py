@@ -13,7 +13,14 @@ import pytest
 
 from ha_core.errors import ConfigError
 from ha_core.runtime.control import Peer, Trust
-from ha_core.runtime.daemon import EXIT_CODES, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, access_of
+from ha_core.runtime.daemon import (
+    EXIT_AGAIN,
+    EXIT_CODES,
+    EXIT_CONFIG,
+    EXIT_FAILED,
+    EXIT_OK,
+    access_of,
+)
 
 UNIT = Path(__file__).resolve().parents[2] / "etc" / "beatkeeper.service"
 SOMEBODY = pwd.getpwall()[-1]
@@ -81,6 +88,8 @@ def test_the_unit_uses_options_and_exit_codes_that_there_are() -> None:
     options = re.findall(r"--[a-z-]+", unit["ExecStart"])
     assert options == ["--group", "--delegate"]
     assert not [option for option in options if f"{option} " not in words]
-    # A bug may go away with a new start; files and databases do not mend themselves.
+    # A bug may go away with a new start; files and databases do not mend themselves. Who was asked
+    # to end and be started again relies on it.
     lasting = {int(code) for code in unit["RestartPreventExitStatus"].split()}
-    assert lasting == set(EXIT_CODES) - {EXIT_OK, EXIT_FAILED}
+    assert unit["Restart"] == "on-failure"
+    assert lasting == set(EXIT_CODES) - {EXIT_OK, EXIT_FAILED, EXIT_AGAIN}
