@@ -40,6 +40,9 @@ BACKLOG: Final = 64
 SEND_TIMEOUT_S: Final = 30.0
 """A client that reads nothing for so long is dropped: its replies would pile up here."""
 PROBE_S: Final = 2.0
+TURNS_TO_ACCEPT: Final = 3
+"""Of the loop: so many, and who has connected is accepted. A server that is closed between the two
+leaves the connection open for ever (CPython 3.11, `Server._attach`)."""
 _SO_PEERGROUPS: Final = 59  # unix(7); has no name in the socket module
 _GROUPS_BYTES_MAX: Final = 1024  # the most that `getsockopt` of the socket module takes
 _ROOT_UID: Final = 0
@@ -173,6 +176,7 @@ class ControlServer:
         self._access = access if access is not None else Access()
         self._product = product
         self._server: asyncio.Server | None = None
+        self._is_stopping = False
         self._sessions: set[asyncio.Task[None]] = set()
         self._refusals: set[asyncio.Task[None]] = set()
 
@@ -187,8 +191,11 @@ class ControlServer:
         """Close the socket and every connection, and remove the file."""
         if self._server is None:
             return
-        self._server.close()
+        self._is_stopping = True
         self._path.unlink(missing_ok=True)
+        for _ in range(TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
+        self._server.close()
         tasks = self._sessions | self._refusals
         for task in tasks:
             task.cancel()
@@ -196,8 +203,8 @@ class ControlServer:
         self._server = None
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._server is None:
-            writer.transport.abort()  # it came while the socket was being closed
+        if self._is_stopping:
+            writer.transport.abort()
             return
         peer = peer_of(writer.get_extra_info("socket"))
         trust = self._access.trust(peer)
