@@ -1,5 +1,5 @@
 """`python -m ha_core.cli`: the same as `ha`."""
 
-from ha_core.cli.main import main
+from ha_core.cli.entry import main
 
 main()

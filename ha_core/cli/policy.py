@@ -1,22 +1,20 @@
 """`ha policy`: what the policy engine decides for a CIB, without any cluster.
 
-Owns: files and lines in and out; what is printed is made by `policy_text` and the engine.
+Owns: files and lines in and out; what is printed is made by `planned`.
 """
 
 import gc
 import json
 import sys
-import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from ha_core.cli.options import Options, verb
-from ha_core.errors import ConfigError, HaError
-from ha_core.policy.cib.read import read_cib
-from ha_core.policy.engine.plan import Plan, is_wanting, plan
+from ha_core.cli.planned import planned, told
+from ha_core.errors import HaError
 from ha_core.policy.engine.problem import Options as Choices
 
 
@@ -60,23 +58,7 @@ def policy(
     if file is None:
         _serve(set_up)
         return
-    made = _planned(file, set_up)
-    offer = None if is_exact or not is_wanting(made) else _offered(made)
-    if options.as_json:
-        value = made.as_value()
-        if offer is not None and offer.exact is not None:
-            value["offer"] = {"placement": "exact", **asdict(offer.exact)}
-        click.echo(json.dumps(value, ensure_ascii=False))
-        return
-    from ha_core.cli.policy_text import plan_lines  # programs want the JSON, and at once
-
-    click.echo("\n".join(plan_lines(made, offer)))
-
-
-def _offered(made: Plan) -> Plan | None:
-    from ha_core.policy.engine.exact import offered  # seldom is anything stopped
-
-    return offered(made)
+    click.echo(told(planned(str(file), set_up), as_json=options.as_json))
 
 
 def _serve(set_up: Callable[[Choices], Choices]) -> None:
@@ -85,21 +67,9 @@ def _serve(set_up: Callable[[Choices], Choices]) -> None:
         if not path:
             continue
         try:
-            answer = _planned(Path(path), set_up).as_value()
+            answer = planned(path, set_up).as_value()
         except HaError as error:
             answer = {"error": str(error)}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
         gc.collect()
-
-
-def _planned(path: Path, set_up: Callable[[Choices], Choices]) -> Plan:
-    try:
-        text = path.read_bytes()
-    except OSError as fault:
-        raise ConfigError(f"cannot read {path}: {fault.strerror}") from fault
-    try:
-        problem = read_cib(text, int(time.time()))
-    except ConfigError as fault:
-        raise ConfigError(f"{path}: {fault}") from fault
-    return plan(replace(problem, options=set_up(problem.options)))
