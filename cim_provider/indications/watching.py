@@ -16,6 +16,7 @@ UNTOLD: Final = frozenset(
 )
 """They grow with every event: alerts tell what is worth telling of them."""
 QUIET: Final[Mapping[str, frozenset[str]]] = {
+    "HA_Cluster": frozenset({"ViewVersion"}),
     "HA_HeartbeatLink": frozenset({"LossPermille", "LastHeard"}),
     "HA_ConcreteJob": frozenset({"ElapsedTime"}),
 }

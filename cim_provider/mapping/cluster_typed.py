@@ -88,6 +88,11 @@ COLUMNS: Final[tuple[Column[InWorld], ...]] = (
     _told("StonithEnabled", "option fencing, and some device", lambda f: _yes(f.fences)),
     _told("FencingEnabled", "option fencing, and some device", lambda f: f.fences),
     _told("FeatureSet", "version of the nodes' protocol", lambda f: f.feature_set),
+    Column(
+        "ViewVersion",
+        "versions of all that is read",
+        lambda c: c.world.version or c.world.view.version,
+    ),
     Column("AutoFailbackMode", "AutoFailBack", _fail_back),
     Column("Aping", "all ping targets, joined", _pings),
     _by_medium("UnicastLinks", "udp"),

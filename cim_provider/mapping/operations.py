@@ -102,7 +102,9 @@ class Mapping:
         last = self._last
         if last is None or last.view is not view or versions != self._last_versions:
             holdings = {each.name: each.held() for each in self._holders}
-            last = self._last = World(view, self._identity, holdings)
+            last = self._last = World(
+                view, self._identity, holdings, "/".join((view.version, *versions))
+            )
             self._last_versions = versions
         return last
 

@@ -344,11 +344,14 @@ def _agent(primitive: PrimitiveView) -> str:
 
 
 def _hosted(world: World) -> Iterator[Pair]:
-    """A primitive is hosted by the first node where it is active, as HostingNode says."""
+    """A primitive is hosted by the first node where it is active, as HostingNode says.
+
+    It may still be active on one that was taken out of the cluster just now.
+    """
     if not world.running:
         return
     for primitive in world.view.primitives:
-        if primitive.nodes:
+        if primitive.nodes and primitive.nodes[0] in world.nodes:
             yield Pair(node_ref(primitive.nodes[0]), primitive_ref(primitive.id))
 
 

@@ -70,6 +70,8 @@ class World:
     server: ServerIdentity
     holdings: Mapping[str, object] = field(default_factory=dict)
     """What each holder holds, by its name."""
+    version: str = ""
+    """Differs from those of all other worlds that a read would tell apart."""
 
     @cached_property
     def links(self) -> dict[tuple[str, str], Any]:
