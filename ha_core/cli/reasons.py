@@ -10,7 +10,7 @@ from typing import Final
 
 from ha_core.cli.goals import in_words, members, watched, where
 from ha_core.config.change import no_node, no_resource
-from ha_core.config.model import Origin, Placement
+from ha_core.config.model import OrderedAction, Origin, Placement, Role
 from ha_core.config.units import plain, units_of
 from ha_core.fencing.tickets import is_open, lost, without_device
 from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
@@ -21,6 +21,7 @@ from ha_core.policy.transition import Decision, Reason
 from ha_core.policy.wording import together
 from ha_core.preview.foresee import observed
 from ha_core.snapshot import ClusterSnapshot, ResourceSummary
+from ha_core.status import Instance, InstanceState
 
 WAYS_MAX: Final = 8
 """More ways than people read; the quickest ones come first."""
@@ -105,6 +106,7 @@ def _explain_one(
     chain = dict.fromkeys(
         (reason.text, "" if reason.score is None else _score(reason.score))
         for reason in (
+            *_of_tries(snapshot, item, decision),
             *together(_about(decision, node)),
             *_of_primaries(snapshot, item, node),
             *_of_lost_tickets(snapshot, item),
@@ -207,6 +209,43 @@ def _of_primaries(
                 forbids = reason.node == node and (reason.score or 0) <= -INFINITY
                 if (holds or forbids) and reason.text not in head.text:
                     yield Reason(reason.code, f"{primary}: {reason.text}")
+
+
+def _of_tries(
+    snapshot: ClusterSnapshot, item: ResourceSummary, decision: Decision | None
+) -> Iterable[Reason]:
+    """Yield what a primitive that does not run yet waits for, where that has failed and is tried
+    again: while a try is under way, no plan speaks of the failure.
+    """
+    if item.nodes or decision is None or decision.node is None or decision.blocked:
+        return
+    configuration = snapshot.configuration
+    wholes = (configuration.group_of(item.id), configuration.clone_of(item.id))
+    names = {item.id, *(whole.id for whole in wholes if whole is not None)}
+    for order in configuration.orderings:
+        if order.then not in names:
+            continue
+        firsts = {part.id for part in units_of(configuration, order.first)}
+        seen = [
+            (node.name, found)
+            for node in snapshot.instances
+            for found in node.instances
+            if found.resource in firsts
+        ]
+        if any(_has_done(found, order.first_action) for _, found in seen):
+            continue
+        for name, found in seen:
+            failure = found.failure
+            if failure is not None and failure.action == order.first_action:
+                words = f"{failure.action} failed last on {name} ({failure.reason})"
+                text = f"it waits for {found.resource}, whose {words} and is tried again"
+                yield Reason("ordering", text, name)
+
+
+def _has_done(item: Instance, action: str) -> bool:
+    if action == OrderedAction.PROMOTE:
+        return item.role is Role.PROMOTED
+    return item.state is InstanceState.STARTED
 
 
 def _of_lost_tickets(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterable[Reason]:
