@@ -25,6 +25,7 @@ from ha_core.journal import JournalEvent
 from ha_core.layout import Layout, socket_address
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.snapshot import ClusterSnapshot
+from ha_core.snapshot_reader import SnapshotReader
 
 ANSWER_MS: Final[Millis] = 10_000
 """A daemon that leaves a plain question unanswered for so long is taken for hung."""
@@ -42,10 +43,11 @@ _Reply = TypeVar("_Reply", bound=protocol.Reply)
 class _Channel:
     """One connection; requests wait their turn."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, reader: SnapshotReader | None = None) -> None:
         self._layout = layout
         self._path = layout.control_socket
         self._turn = asyncio.Lock()
+        self._reader = reader
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(
@@ -97,7 +99,10 @@ class _Channel:
         reader, writer = self._streams
         writer.write(protocol.encode(request))
         # Not drained: a daemon that refuses may answer before it has read everything.
-        return protocol.decode_reply(await reader.readuntil(b"\n"))
+        line = await reader.readuntil(b"\n")
+        if self._reader is not None:
+            return await self._reader.reply(line)
+        return protocol.decode_reply(line)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         try:
@@ -117,14 +122,15 @@ class Client:
 
     Args:
         root: directory that holds the node's etc, lib and run; None for the system's.
+        reader: reads the snapshots, for who asks for many; None: each by itself.
     Raises:
         ConnectError: (any method) no daemon answers; the text says how to start it.
         RefusedError: (any method) the daemon refuses this user or this request.
     """
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, *, reader: SnapshotReader | None = None) -> None:
         self._layout = Layout(root)
-        self._channel = _Channel(self._layout)
+        self._channel = _Channel(self._layout, reader)
 
     async def __aenter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ nothing of CIM.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Generator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +31,7 @@ from cim_provider.engines.ha_core_editing import give
 from cim_provider.engines.ha_core_events import JournalFollower
 from cim_provider.engines.ha_core_history import Kept, Reader
 from cim_provider.engines.ha_core_node import NodeService
-from cim_provider.engines.ha_core_view import CAPABILITIES, view_of
+from cim_provider.engines.ha_core_view import CAPABILITIES, Parts, parts_of, view_of
 from cim_provider.views.journal import CoreEvent
 from ha_core.cli import goals
 from ha_core.client import Client
@@ -39,6 +39,7 @@ from ha_core.commands import SetTicket
 from ha_core.errors import ConfigError, ConnectError, HaError, RefusedError, WireError
 from ha_core.ids import Millis
 from ha_core.snapshot import ClusterSnapshot
+from ha_core.snapshot_reader import SnapshotReader
 
 FIRST_VIEW_S: Final = 2.0
 """How long a reader waits for the first snapshot after the start."""
@@ -69,7 +70,7 @@ class HaCoreEngine:
     def __init__(self, root: Path | None = None, *, effect_s: float = EFFECT_S) -> None:
         self._root = root
         self._service = NodeService(root)
-        self._follower_client = Client(root)
+        self._follower_client = Client(root, reader=SnapshotReader())
         self._command_client = Client(root)
         self._journal = JournalFollower(root)
         self._effect_s = effect_s
@@ -259,22 +260,23 @@ class HaCoreEngine:
         while True:
             fetched_s = clock()
             snapshot = await _bounded(client.snapshot(), ANSWER_S + WATCH_MS / 1000)
-            self._become_running(snapshot, self._kept)
+            await self._become_running(snapshot, self._kept)
             version = snapshot.version
             while version == snapshot.version:
                 if await reader.catch_up(snapshot):
-                    self._become_running(snapshot, reader.kept)
+                    await self._become_running(snapshot, reader.kept)
                 watching = client.changed(snapshot.version, WATCH_MS)
                 version = await _bounded(watching, ANSWER_S + WATCH_MS / 1000)
             gap_s = fetched_s + FETCH_GAP_S - clock()
             if gap_s > 0:
                 await asyncio.sleep(gap_s)
 
-    def _become_running(self, snapshot: ClusterSnapshot, kept: Kept) -> None:
+    async def _become_running(self, snapshot: ClusterSnapshot, kept: Kept) -> None:
+        parts = await _in_turns(parts_of(snapshot, kept))
         if self._view.engine is not EngineState.RUNNING:
             log.info("the daemon of node %s answers", snapshot.local)
         self._snapshot, self._kept = snapshot, kept
-        view = view_of(snapshot, self._view.version, self._product, kept)
+        view = view_of(snapshot, self._view.version, self._product, kept, parts)
         if view != self._view:
             # A daemon that was started anew may count its versions from the beginning.
             self._views += 1
@@ -309,6 +311,17 @@ class HaCoreEngine:
 def version_of(product: str) -> str:
     """Return the version in how a daemon introduces itself: a name may stand before it."""
     return product.rpartition(" ")[2]
+
+
+async def _in_turns(making: Generator[None, None, Parts]) -> Parts:
+    """Return what is made, letting others have their turn between its parts."""
+    while True:
+        try:
+            next(making)
+        except StopIteration as done:
+            parts: Parts = done.value
+            return parts
+        await asyncio.sleep(0)
 
 
 async def _bounded(question: Coroutine[object, object, _T], seconds: float) -> _T:

@@ -3,7 +3,8 @@
 Owns: that translation, a pure function. Knows neither daemon nor CIM.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from cim_provider.engine import (
@@ -19,6 +20,10 @@ from cim_provider.engines.ha_core_facts import facts_of
 from cim_provider.engines.ha_core_history import NOTHING_KEPT, Kept, history_of
 from cim_provider.engines.ha_core_redundancy import redundancy_of
 from cim_provider.engines.ha_core_settings import reach, settings_of, shown
+from cim_provider.views.facts import Facts
+from cim_provider.views.history import HistoryView
+from cim_provider.views.redundancy import Redundancy
+from cim_provider.views.settings import Settings
 from ha_core.config.model import (
     Clone,
     Configuration,
@@ -46,10 +51,42 @@ _SHOWN: Final = frozenset(
 _T = TypeVar("_T")
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Parts of a view that take a while with many resources."""
+
+    primitives: tuple[PrimitiveView, ...]
+    settings: Settings
+    redundancy: Redundancy
+    facts: Facts
+    history: HistoryView
+
+
+def parts_of(snapshot: ClusterSnapshot, kept: Kept = NOTHING_KEPT) -> Generator[None, None, Parts]:
+    """Return the parts, yielding after each: a good moment for others to have their turn."""
+    primitives = _primitives(snapshot)
+    yield
+    settings = settings_of(snapshot)
+    yield
+    redundancy = redundancy_of(snapshot)
+    yield
+    facts = facts_of(snapshot)
+    yield
+    return Parts(primitives, settings, redundancy, facts, history_of(snapshot, kept))
+
+
 def view_of(
-    snapshot: ClusterSnapshot, version: str, product: str, kept: Kept = NOTHING_KEPT
+    snapshot: ClusterSnapshot,
+    version: str,
+    product: str,
+    kept: Kept = NOTHING_KEPT,
+    parts: Parts | None = None,
 ) -> ClusterView:
-    """Return what a snapshot says, in the provider's words; `kept` was read beside it."""
+    """Return what a snapshot says, in the provider's words; `kept` was read beside it.
+
+    `parts`: what `parts_of` has made of the same two.
+    """
+    parts = parts if parts is not None else _all_parts(snapshot, kept)
     configuration = snapshot.configuration
     options = configuration.options
     return ClusterView(
@@ -79,7 +116,7 @@ def view_of(
         pending_actions=len(snapshot.pending),
         under_way=tuple(snapshot.pending),
         nodes=tuple(_node(item, snapshot) for item in snapshot.nodes),
-        primitives=_primitives(snapshot),
+        primitives=parts.primitives,
         groups=tuple(
             _group(item, configuration)
             for item in sorted(configuration.groups, key=lambda group: group.id)
@@ -94,11 +131,21 @@ def view_of(
         unplaced=_unplaced(snapshot),
         refused_hosts=snapshot.refused_hosts,
         capabilities=CAPABILITIES,
-        settings=settings_of(snapshot),
-        redundancy=redundancy_of(snapshot),
-        facts=facts_of(snapshot),
-        history=history_of(snapshot, kept),
+        settings=parts.settings,
+        redundancy=parts.redundancy,
+        facts=parts.facts,
+        history=parts.history,
     )
+
+
+def _all_parts(snapshot: ClusterSnapshot, kept: Kept) -> Parts:
+    making = parts_of(snapshot, kept)
+    while True:
+        try:
+            next(making)
+        except StopIteration as done:
+            parts: Parts = done.value
+            return parts
 
 
 def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeView:
