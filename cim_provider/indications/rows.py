@@ -96,6 +96,7 @@ _FILTER: Final[tuple[Column[Filter], ...]] = (
     Column("Query", "as given", lambda f: f.query),
     Column("QueryLanguage", "as given", lambda f: f.language),
     constant("IndividualSubscriptionSupported", True),
+    *unfilled("TemplateVariable"),
 )
 
 _DESTINATION: Final[tuple[Column[Destination], ...]] = (
@@ -203,6 +204,7 @@ def subscription_values(item: Subscription) -> tuple[tuple[str, Value], ...]:
         ("OtherOnFatalErrorPolicy", None),
         ("OtherSubscriptionState", None),
         ("OtherRepeatNotificationPolicy", None),
+        ("SubscriptionInfo", None),
         ("SubscriptionTimeRemaining", None),
     )
 
@@ -257,7 +259,12 @@ ROWS: Final[tuple[ClassRow, ...]] = (
         namespaces=IN_INTEROP,
     ),
     class_row(
-        HANDLER_CLASS, ("Name",), _handlers, destination_ref, _DESTINATION, namespaces=IN_INTEROP
+        HANDLER_CLASS,
+        ("Name",),
+        _handlers,
+        destination_ref,
+        (*_DESTINATION, *unfilled("Owner")),
+        namespaces=IN_INTEROP,
     ),
     class_row(
         SERVICE_CLASS,
@@ -306,7 +313,12 @@ ASSOCIATIONS: Final = (
         "CIM_MemberOfCollection", "Collection", "Member", _members, namespaces=IN_INTEROP
     ),
     AssociationRow(
-        "CIM_ElementCapabilities", "ManagedElement", "Capabilities", _able, namespaces=IN_INTEROP
+        "CIM_ElementCapabilities",
+        "ManagedElement",
+        "Capabilities",
+        _able,
+        sources={"Characteristics": UNFILLED},
+        namespaces=IN_INTEROP,
     ),
 )
 """The associations of this module."""

@@ -12,6 +12,7 @@ from cim_provider.mapping import node, resource, settings_tickets
 from cim_provider.mapping.cluster import cluster_ref
 from cim_provider.mapping.control_node import CLUSTER_STATES
 from cim_provider.mapping.rows import (
+    UNFILLED,
     AssociationRow,
     ClassRow,
     Column,
@@ -79,7 +80,7 @@ _COLUMNS: Final[tuple[Column[_Kind], ...]] = (
     Column("Caption", "kind of element", lambda k: f"Capabilities.{k.name}"),
     Column("RequestedStatesSupported", "what this server carries out", lambda k: k.states),
     constant("ElementNameEditSupported", False),
-    *unfilled("Description", "MaxElementNameLen"),
+    *unfilled("Description", "ElementNameMask", "MaxElementNameLen"),
 )
 
 ROWS: Final[tuple[ClassRow, ...]] = (
@@ -87,6 +88,12 @@ ROWS: Final[tuple[ClassRow, ...]] = (
 )
 """The class of this module."""
 ASSOCIATIONS: Final = (
-    AssociationRow("HA_ElementCapabilities", "ManagedElement", "Capabilities", _pairs),
+    AssociationRow(
+        "HA_ElementCapabilities",
+        "ManagedElement",
+        "Capabilities",
+        _pairs,
+        sources={"Characteristics": UNFILLED},
+    ),
 )
 """The association of this module."""

@@ -20,6 +20,7 @@ from cim_provider.mapping.rows import (
     constant,
     unfilled,
 )
+from cim_provider.mapping.software import SELDOM
 from cim_provider.mapping.states import FINE, STATE_COLUMNS, State, plain
 from cim_provider.mapping.world import World
 from cim_provider.views.figures import AgentView
@@ -86,7 +87,7 @@ _COLUMNS: Final[tuple[Column[_Agent], ...]] = (
     constant("TargetTypes", ("HA_PrimitiveResource",)),
     constant("IsEntity", True),
     *unfilled("BuildNumber", "InstallDate", "MajorVersion", "Manufacturer", "MinorVersion"),
-    *unfilled("RevisionNumber"),
+    *unfilled("IsLargeBuildNumber", "RevisionNumber", "TargetOSTypes", *SELDOM),
 )
 
 ROWS: Final[tuple[ClassRow, ...]] = (

@@ -39,6 +39,7 @@ _GAUGE: Final = 4
 _POINT: Final = 2
 _PERIODIC: Final = 3
 _SUMMABLE: Final = 2
+_ENABLED: Final = 2
 _NOT_SUMMABLE: Final = 3
 Number: TypeAlias = int | float | None
 
@@ -330,7 +331,8 @@ def definition_refs(world: World) -> tuple[Ref, ...]:
 
 
 def _defined(world: World) -> Iterator[Pair]:
-    return (Pair(v.place.element, _definition_ref(v.metric)) for v in _values(world))
+    enabled = (("MetricCollectionEnabled", _ENABLED),)
+    return (Pair(v.place.element, _definition_ref(v.metric), enabled) for v in _values(world))
 
 
 def _measured(world: World) -> Iterator[Pair]:
@@ -349,7 +351,13 @@ ROWS: Final[tuple[ClassRow, ...]] = (
 )
 """The classes of this module."""
 ASSOCIATIONS: Final = (
-    AssociationRow("HA_MetricDefForME", "Antecedent", "Dependent", _defined),
+    AssociationRow(
+        "HA_MetricDefForME",
+        "Antecedent",
+        "Dependent",
+        _defined,
+        sources={"MetricCollectionEnabled": "constant 2"},
+    ),
     AssociationRow("HA_MetricForME", "Antecedent", "Dependent", _measured),
     AssociationRow("HA_MetricInstance", "Antecedent", "Dependent", _instances),
 )

@@ -131,7 +131,8 @@ _COLUMNS: Final[tuple[Column[_Link], ...]] = (
     Column("LastChangeReason", "newest change", lambda s: plain(s.link.reason) or None),
     Column("LastHeard", "of one that is down", lambda s: cim_datetime(s.link.heard_wall_ms)),
     Column("ReportedBy", "node that says so", lambda s: s.link.seen_by or None),
-    *unfilled("InstanceID", "LateHeartbeats", "OtherTypeDescription", "RoundTripMicroseconds"),
+    *unfilled("InstanceID", "LateHeartbeats", "OtherTypeDescription", "ProtocolType"),
+    *unfilled("RoundTripMicroseconds"),
 )
 
 

@@ -16,6 +16,7 @@ from typing import Final
 from cim_provider.commands import ClearEventLog
 from cim_provider.mapping.cluster import cluster_ref
 from cim_provider.mapping.rows import (
+    UNFILLED,
     AssociationRow,
     ClassRow,
     Column,
@@ -189,6 +190,12 @@ ROWS: Final[tuple[ClassRow, ...]] = (
 """The classes of this module."""
 ASSOCIATIONS: Final = (
     AssociationRow("HA_EventLogRecord", "Log", "Record", _records),
-    AssociationRow("HA_UseOfEventLog", "Antecedent", "Dependent", _uses),
+    AssociationRow(
+        "HA_UseOfEventLog",
+        "Antecedent",
+        "Dependent",
+        _uses,
+        sources={"RecordedData": UNFILLED},
+    ),
 )
 """The associations of this module."""

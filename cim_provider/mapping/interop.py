@@ -148,6 +148,8 @@ _MECHANISM: Final[tuple[Column[_Server], ...]] = (
     constant("Version", "1.0"),
     constant("CIMXMLProtocolVersion", 1),
     constant("CIMValidated", False),
+    Column("AdvertiseTypes", "3 with SLP, else 2", lambda s: (3 if s.identity.has_slp else 2,)),
+    *unfilled("AdvertiseTypeDescriptions", "AuthenticationMechanismDescriptions"),
     *unfilled("FunctionalProfileDescriptions", "OtherCommunicationMechanismDescription"),
 )
 
@@ -164,7 +166,7 @@ _NAMESPACE: Final[tuple[Column[_Namespace], ...]] = (
     constant("ClassInfo", 11),
     constant("ClassType", 2),
     constant("ClassTypeVersion", "2.41.0"),
-    *unfilled("InstanceID"),
+    *unfilled("DescriptionOfClassInfo", "DescriptionOfClassType", "InstanceID"),
 )
 
 

@@ -209,6 +209,10 @@ _COLUMNS: Final[tuple[Column[_Shown], ...]] = (
     ),
     Column("ElapsedTime", "from call to end; NULL before", _elapsed),
     constant("DeleteOnCompletion", False),
+    constant("JobRunTimes", 1),
+    *unfilled("JobInParameters", "JobOutParameters", "LocalOrUtcTime", "Notify", "Priority"),
+    *unfilled("OtherRecoveryAction", "RecoveryAction", "RunDay", "RunDayOfWeek", "RunMonth"),
+    *unfilled("RunStartInterval", "ScheduledStartTime", "UntilTime"),
     Column(
         "TimeBeforeRemoval",
         "ten minutes, or what a client wrote",

@@ -137,6 +137,7 @@ _COLUMNS: Final[tuple[Column[_Profile], ...]] = (
     Column("AdvertiseTypes", "3 with SLP, else 2", lambda p: (3 if p.is_advertised else 2,)),
     constant("SpecificationType", 2),
     *unfilled("AdvertiseTypeDescriptions", "Description", "ImplementedFeatures"),
+    *unfilled("OtherSpecificationType"),
 )
 
 

@@ -40,6 +40,18 @@ class _Software:
         return None if match is None or match[place] is None else int(match[place])
 
 
+_LINUX: Final = 36
+"""Value of TargetOSTypes."""
+SELDOM: Final = (
+    *("ExtendedResourceType", "IdentityInfoType", "IdentityInfoValue", "Languages"),
+    *("LargeBuildNumber", "MinExtendedResourceTypeBuildNumber"),
+    *("MinExtendedResourceTypeMajorVersion", "MinExtendedResourceTypeMinorVersion"),
+    *("MinExtendedResourceTypeRevisionNumber", "OtherExtendedResourceTypeDescription"),
+    *("ReleaseDate", "SerialNumber"),
+)
+"""Properties of CIM_SoftwareIdentity that nothing here has a value for."""
+
+
 def software_ref() -> Ref:
     """Return the name of the software."""
     return Ref(SOFTWARE_CLASS, (("InstanceID", SOFTWARE_ID),))
@@ -66,7 +78,9 @@ _COLUMNS: Final[tuple[Column[_Software], ...]] = (
     constant("IsEntity", True),
     constant("TargetTypes", ("HA_Cluster",)),
     Column("BuildNumber", "its fourth number, if it has one", lambda s: s.number(4)),
-    *unfilled("InstallDate"),
+    constant("TargetOSTypes", (_LINUX,)),
+    constant("IsLargeBuildNumber", False),
+    *unfilled("InstallDate", *SELDOM),
 )
 
 
