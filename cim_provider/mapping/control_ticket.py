@@ -12,6 +12,7 @@ from cim_provider.mapping.codes import Code
 from cim_provider.mapping.control_resource import MISSING
 from cim_provider.mapping.job_records import Job
 from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Verb
+from cim_provider.views.settings import TicketView
 
 TICKET_CLASS: Final = "HA_Ticket"
 STATES: Final = (2, 3, 6)
@@ -28,20 +29,27 @@ def change_state(asked: Asked, state: int) -> Meaning:
         return Plan((SetTicket(name, granted=False),), Job("revoke", name))
     if state == 6:
         return Plan((SetTicket(name, standby=True),), Job("ticket-standby", name))
-    if _is_standing_by(asked):
+    ticket = _ticket(asked)
+    if ticket is not None and ticket.is_granted and ticket.is_standby:
         return Plan((SetTicket(name, standby=False),), Job("activate", name))
-    return Plan((SetTicket(name, granted=True, reason=_ASKED),), Job("grant", name))
+    return _granting(asked, _ASKED)
 
 
 def _name(asked: Asked) -> str:
     return str(asked.keys["Id"])
 
 
-def _is_standing_by(asked: Asked) -> bool:
+def _ticket(asked: Asked) -> TicketView | None:
+    """Return the ticket as it is now; None: nobody has said anything of it yet."""
     tickets = asked.world.view.settings.tickets
-    return any(
-        each.name == _name(asked) and each.is_granted and each.is_standby for each in tickets
-    )
+    return next((each for each in tickets if each.name == _name(asked)), None)
+
+
+def _granting(asked: Asked, reason: str) -> Plan:
+    """Return what grants a ticket, so that it is used: a standby ends with that."""
+    name, ticket = _name(asked), _ticket(asked)
+    standby = False if ticket is not None and ticket.is_standby else None
+    return Plan((SetTicket(name, True, standby, reason),), Job("grant", name))
 
 
 def _grant(asked: Asked) -> Meaning:
@@ -49,8 +57,7 @@ def _grant(asked: Asked) -> Meaning:
     if not reason and asked.given.get("Force") is not True:
         words = MISSING.format("how you know that no other site has the ticket, or Force")
         return Denial(Code.INVALID_PARAMETER, f"Reason {words}")
-    name = _name(asked)
-    return Plan((SetTicket(name, granted=True, reason=reason or _ASKED),), Job("grant", name))
+    return _granting(asked, reason or _ASKED)
 
 
 def _revoke(asked: Asked) -> Meaning:

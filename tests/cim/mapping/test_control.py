@@ -330,6 +330,22 @@ def test_ticket_is_granted_with_words_revoked_and_left_standing_by(provider: Pro
     ]
 
 
+@pytest.mark.parametrize("granted", [True, False])
+def test_grant_of_a_ticket_in_standby_ends_the_standby_too(
+    provider: Provider, granted: bool
+) -> None:
+    settings = provider.engine.now.settings
+    ticket = replace(settings.tickets[0], is_granted=granted, is_standby=True)
+    provider.engine.become(settings=replace(settings, tickets=(ticket,)))
+    named, words = path("HA_Ticket", Id=ticket.name), "the other site is down"
+    call(provider, named, "Grant", {"Reason": words})
+    call(provider, named, "RequestStateChange", {"RequestedState": "2"})
+    first, second = (each for each, _ in provider.engine.given)
+    assert first == commands.SetTicket(ticket.name, granted=True, standby=False, reason=words)
+    assert isinstance(second, commands.SetTicket)
+    assert (second.standby, second.granted) == (False, None if granted else True)
+
+
 def test_option_is_set_and_unset_by_its_name(provider: Provider) -> None:
     known = next(each for each in provider.engine.now.settings.options if each.is_set)
     given = {"Name": known.name, "Value": known.value, "Reason": "r"}
