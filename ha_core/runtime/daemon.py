@@ -150,16 +150,20 @@ class Daemon:
             sign=Authority(layout.keyring_file).sign,
             figures=self._figures.figures,
             describe=self._agents.describe,
-            errands=Errands(
-                layout.invitations,
-                self._loop.snapshot,
-                self._end_as_asked,
-                # Source: systemd.exec(5), "Environment Variables Set or Propagated".
-                is_supervised="INVOCATION_ID" in os.environ,
-            ),
+            errands=self._errands(),
         )
         self._is_wanted_again = False
         self._cutting: set[asyncio.Task[None]] = set()
+
+    def _errands(self) -> Errands:
+        # Source: systemd.exec(5), "Environment Variables Set or Propagated".
+        is_supervised = "INVOCATION_ID" in os.environ
+        return Errands(
+            self._layout.invitations,
+            self._loop.snapshot,
+            self._end_as_asked,
+            is_supervised=is_supervised,
+        )
 
     async def run(self, lab: str = "") -> int:
         """Run until stopped; return the exit code. Raises HaError if it cannot begin.
