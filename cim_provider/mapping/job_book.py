@@ -19,6 +19,7 @@ from cim_provider.mapping.job_records import (
     JOBS_MAX,
     LIMIT_S,
     PREFIX,
+    Call,
     Job,
     JobRecord,
     Jobs,
@@ -144,12 +145,20 @@ class JobBook:
         """Return the time."""
         return self._wall_ms()
 
-    async def begin(self, job: Job, author: str, method: str) -> str:
+    async def begin(self, job: Job, author: str, method: str, call: Call | None = None) -> str:
         """Keep a new job and return its id. Raises JobError."""
         now_ms = self._wall_ms()
         name = f"{now_ms}-{secrets.token_hex(3)}"
         record = JobRecord(
-            name, job, author, method, now_ms, now_ms, limit_s=self._limit_s, text="queued"
+            name,
+            job,
+            author,
+            method,
+            now_ms,
+            now_ms,
+            limit_s=self._limit_s,
+            text="queued",
+            call=call or Call(),
         )
         puts: dict[str, str | None] = {PREFIX + name: render(record)}
         known = self.held().records.values()

@@ -42,6 +42,18 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """The call that began a job: on what, and with which parameters (name, type, text)."""
+
+    target: str = ""
+    """Class of the object; empty: nothing is known of the call."""
+    keys: tuple[tuple[str, str], ...] = ()
+    given: tuple[tuple[str, str, str], ...] = ()
+    has_words: bool = False
+    """Whether the method has the output `Message`."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobRecord:
     """One job. `state` is `RUNNING` until somebody has seen its end and written that down."""
 
@@ -56,6 +68,7 @@ class JobRecord:
     percent: int = 0
     kept_s: int = KEPT_S
     limit_s: int = LIMIT_S
+    call: Call = Call()
 
     @property
     def has_ended(self) -> bool:

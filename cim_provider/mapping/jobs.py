@@ -11,7 +11,7 @@ same on all servers (`job_records`), how far it is comes from the view
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import pywbem
 
@@ -21,6 +21,7 @@ from cim_provider.mapping.cluster import cluster_ref
 from cim_provider.mapping.codes import Code
 from cim_provider.mapping.control_service import service_ref
 from cim_provider.mapping.job_book import JobBook, JobError
+from cim_provider.mapping.job_calls import after, before
 from cim_provider.mapping.job_progress import ON_CLUSTER, ON_NODES, ON_TICKETS, progress
 from cim_provider.mapping.job_records import (
     COMPLETED,
@@ -40,9 +41,9 @@ from cim_provider.mapping.rows import (
     Column,
     Pair,
     Ref,
+    Value,
     class_row,
     constant,
-    unfilled,
 )
 from cim_provider.mapping.settings_tickets import ticket_ref
 from cim_provider.mapping.states import STATE_COLUMNS, State, cim_datetime, outside, plain
@@ -209,10 +210,6 @@ _COLUMNS: Final[tuple[Column[_Shown], ...]] = (
     ),
     Column("ElapsedTime", "from call to end; NULL before", _elapsed),
     constant("DeleteOnCompletion", False),
-    constant("JobRunTimes", 1),
-    *unfilled("JobInParameters", "JobOutParameters", "LocalOrUtcTime", "Notify", "Priority"),
-    *unfilled("OtherRecoveryAction", "RecoveryAction", "RunDay", "RunDayOfWeek", "RunMonth"),
-    *unfilled("RunStartInterval", "ScheduledStartTime", "UntilTime"),
     Column(
         "TimeBeforeRemoval",
         "ten minutes, or what a client wrote",
@@ -231,7 +228,16 @@ _RESULT_COLUMNS: Final[tuple[Column[_Shown], ...]] = (
         "the method, and what became of it",
         lambda s: f"{s.record.method or s.record.job.verb}: {s.text}",
     ),
-    *unfilled("PreCallIndication", "PostCallIndication"),
+    Column(
+        "PreCallIndication",
+        "the call as it came; long texts and configurations by their length",
+        lambda s: cast(Value, before(s.record)),  # marked as embedded where it is made
+    ),
+    Column(
+        "PostCallIndication",
+        "once the job has completed or failed: ReturnValue 0 or 4, and JobStatus as Message",
+        lambda s: cast(Value, after(s.record, s.job_state, s.text)),
+    ),
 )
 
 ROWS: Final[tuple[ClassRow, ...]] = (
@@ -250,6 +256,7 @@ ROWS: Final[tuple[ClassRow, ...]] = (
         lambda s: _result_ref(s.record.id),
         _RESULT_COLUMNS,
         find=_find(_RESULT_PREFIX),
+        is_quiet=True,  # the job tells
     ),
 )
 """The classes of this module."""

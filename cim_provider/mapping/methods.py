@@ -31,6 +31,7 @@ from cim_provider.mapping.catalog import NAME_CHARS_MAX, Catalog, refuse
 from cim_provider.mapping.codes import Code
 from cim_provider.mapping.given import Place, fitted
 from cim_provider.mapping.job_book import JobBook
+from cim_provider.mapping.job_calls import call_of
 from cim_provider.mapping.node import NODE_CLASS
 from cim_provider.mapping.paths import locate
 from cim_provider.mapping.verbs import MESSAGE, Asked, Denial, Meaning, Means, Verb, carry_out
@@ -110,8 +111,8 @@ async def invoke(
         meaning = _change(asked_of, info)
     else:
         refuse(Status.METHOD_NOT_AVAILABLE, f"{info.name}.{method.name} does nothing here")
-    has_words = MESSAGE in method.parameters
-    means = Means(engine, jobs, user, namespace.name, f"{info.name}.{method.name}", has_words)
+    call = call_of(record.ref, given, has_words=MESSAGE in method.parameters)
+    means = Means(engine, jobs, user, namespace.name, f"{info.name}.{method.name}", call)
     return await carry_out(meaning, means)
 
 

@@ -20,7 +20,7 @@ from cim_provider.engine import ClusterEngine, Command, Done, Pending, Refused
 from cim_provider.mapping.catalog import refuse
 from cim_provider.mapping.codes import CODES, STATUSES, Code, code_of
 from cim_provider.mapping.job_book import JobBook, JobError
-from cim_provider.mapping.job_records import Job
+from cim_provider.mapping.job_records import Call, Job
 from cim_provider.mapping.paths import cim_path
 from cim_provider.mapping.rows import Record, Ref
 from cim_provider.mapping.world import World
@@ -133,8 +133,12 @@ class Means:
     author: str
     namespace: str
     method: str
-    has_words: bool
-    """The method has the output parameter `Message`."""
+    call: Call
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the method has the output parameter `Message`."""
+        return self.call.has_words
 
 
 async def carry_out(meaning: Meaning, means: Means) -> MethodResult:
@@ -225,7 +229,7 @@ async def _taken_back(plan: Plan, means: Means) -> str:
 
 async def _left_to_job(job: Job, text: str, means: Means) -> MethodResult:
     try:
-        name = await means.jobs.begin(job, means.author, means.method)
+        name = await means.jobs.begin(job, means.author, means.method, means.call)
     except JobError as fault:
         refuse(Status.FAILED, f"{text}; no job can be kept of it: {fault}")
     ref = Ref(JOB_CLASS, (("InstanceID", f"{JOB_PREFIX}{name}"),))

@@ -12,6 +12,7 @@ import pywbem
 
 from cim_provider.engine import ClusterView, EngineState, InstanceView, Pending
 from cim_provider.mapping.job_book import RECENT_MS, JobBook, JobError, MemoryShelf
+from cim_provider.mapping.job_calls import before, call_of
 from cim_provider.mapping.job_progress import progress
 from cim_provider.mapping.job_records import (
     COMPLETED,
@@ -26,6 +27,7 @@ from cim_provider.mapping.job_records import (
     render,
 )
 from cim_provider.mapping.operations import Mapping
+from cim_provider.mapping.rows import Ref
 from cim_provider.mapping.world import World
 from cim_provider.server.job_keeper import SURE_S, JobKeeper
 from cim_provider.wbem.operations import (
@@ -372,6 +374,46 @@ def test_job_leads_to_its_owner_to_what_it_changes_and_to_its_result(pair: Pair)
     results = pair.first.ask(EnumerateInstances(MODEL, "CIM_MethodResult"))
     assert isinstance(results, Instances)
     assert str(results.items[0]["Description"]).startswith("HA_PrimitiveResource.Stop: ")
+
+
+def test_result_holds_the_call_before_and_once_it_is_over_after(pair: Pair) -> None:
+    pair.engine.answer = Pending("accepted, but db is stopping")
+    long = "r" * 1_000
+    _, outputs = pair.first.call(resource_path("db"), "Stop", Reason=long)
+    name = outputs["Job"]
+    assert isinstance(name, pywbem.CIMInstanceName)
+    key = str(name["InstanceID"]).replace("LinuxHA:job:", "LinuxHA:jobresult:")
+
+    def result() -> pywbem.CIMInstance:
+        return pair.second.job(path("HA_MethodResult", InstanceID=key))
+
+    call = result()["PreCallIndication"]
+    assert (call.classname, call["MethodName"], call["PreCall"]) == (
+        "CIM_InstMethodCall",
+        "Stop",
+        True,
+    )
+    assert call["SourceInstance"].classname == "HA_PrimitiveResource"
+    assert (call["SourceInstance"]["Id"], "ReturnValue" in call) == ("db", False)
+    assert call["MethodParameters"].classname == "__MethodParameters"
+    assert call["MethodParameters"]["Reason"] == "(1000 characters)"
+    assert result()["PostCallIndication"] is None
+    pair.second.engine.change_primitive("db", state="stopped", nodes=())
+    pair.second.step()
+    call = result()["PostCallIndication"]
+    assert (call["PreCall"], call["ReturnValue"]) == (False, "0")
+    assert call["MethodParameters"]["Message"] == "completed"
+
+
+def test_configuration_that_was_applied_stands_in_no_record_of_the_call() -> None:
+    given = {"Text": "geheim", "Base": pywbem.Uint32(7), "Reason": None}
+    call = call_of(Ref("HA_ClusterControlService", (("Name", "x"),)), given, has_words=True)
+    assert call.given == (("Text", "string", "(6 characters)"), ("Base", "uint32", "7"))
+    record = JobRecord("1", Job("apply", "x"), method="A.Apply", call=call)
+    assert parse(render(record)) == record
+    known = before(record)
+    assert known is not None
+    assert known["MethodParameters"]["Base"] == 7
 
 
 def test_no_more_than_so_many_jobs_are_kept_and_the_oldest_that_ended_makes_room() -> None:

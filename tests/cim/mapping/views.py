@@ -23,7 +23,15 @@ from cim_provider.engine import (
 from cim_provider.engines.memory import MemoryEngine
 from cim_provider.mapping.counters import NAME, Statistics
 from cim_provider.mapping.figures_held import NAME as FIGURES
-from cim_provider.mapping.job_records import EXCEPTION, HOLDER as JOBS, Job, JobRecord, Jobs, table
+from cim_provider.mapping.job_records import (
+    EXCEPTION,
+    HOLDER as JOBS,
+    Call,
+    Job,
+    JobRecord,
+    Jobs,
+    table,
+)
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.world import ServerIdentity, World
 from cim_provider.schema import Schema, load_schema
@@ -276,6 +284,10 @@ def worlds() -> Iterator[tuple[str, World]]:
         yield name, World(view, IDENTITY, {NAME: counted(), FIGURES: figures(), JOBS: jobs()})
 
 
+CALL = Call("HA_PrimitiveResource", (("Id", "db"),), (("Reason", "string", "r"),), True)
+"""The call that began a job."""
+
+
 def jobs() -> Jobs:
     """Return one job of each kind of subject, and one that has failed."""
     wanted = [
@@ -287,7 +299,9 @@ def jobs() -> Jobs:
         Job("start", "gone"),
     ]
     records = [
-        JobRecord(f"{number}", job, "ann", "HA.Method", WALL_MS + number, WALL_MS + number)
+        JobRecord(
+            f"{number}", job, "ann", "HA.Method", WALL_MS + number, WALL_MS + number, call=CALL
+        )
         for number, job in enumerate(wanted)
     ]
     failed = replace(records[0], id="failed").ended(EXCEPTION, "db is failed", 50, WALL_MS + 99)
