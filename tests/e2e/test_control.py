@@ -64,6 +64,12 @@ def test_job_is_seen_to_its_end_by_another_server_than_the_one_that_began_it(
     job = ended(other, outputs["Job"])
     assert (job["JobState"], job["Owner"], job["Name"]) == (10, "lab", "apply LinuxHACluster")
     assert "late is failed" in job["ErrorDescription"]
+    (result,) = other.Associators(outputs["Job"], AssocClass="HA_AssociatedJobMethodResult")
+    call = result["PreCallIndication"]
+    assert (call["MethodName"], call["MethodParameters"]["Reason"]) == ("Apply", "try")
+    assert call["MethodParameters"]["Text"] == f"({len(text)} characters)"
+    assert call["SourceInstance"].classname == SERVICE
+    assert result["PostCallIndication"]["ReturnValue"] == "4"
     _, told = other.InvokeMethod("GetError", outputs["Job"])
     assert (told["Error"].classname, told["Error"]["CIMStatusCode"]) == ("CIM_Error", 1)
     code, outputs = other.InvokeMethod("UndoRevision", service(other))
@@ -96,7 +102,7 @@ def test_wbemcli_bans_explains_and_previews_with_plain_parameters(lab: Laborator
 def test_machine_is_invited_and_the_service_of_a_node_ended_and_started_by_its_daemon(
     lab: Laboratory,
 ) -> None:
-    other, here = connection(lab, "n1"), connection(lab, "n3")
+    other, here = connection(lab, "n2"), connection(lab, "n3")
     code, outputs = here.InvokeMethod("Invite", service(here), Minutes=pywbem.Uint32(5))
     assert (code, str(outputs["Token"]).startswith("bk1-")) == (0, True)
     log = lab.root("n3") / "lib" / "had.log"
