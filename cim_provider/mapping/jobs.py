@@ -44,6 +44,7 @@ from cim_provider.mapping.rows import (
     Value,
     class_row,
     constant,
+    unfilled,
 )
 from cim_provider.mapping.settings_tickets import ticket_ref
 from cim_provider.mapping.states import STATE_COLUMNS, State, cim_datetime, outside, plain
@@ -210,6 +211,10 @@ _COLUMNS: Final[tuple[Column[_Shown], ...]] = (
     ),
     Column("ElapsedTime", "from call to end; NULL before", _elapsed),
     constant("DeleteOnCompletion", False),
+    constant("JobRunTimes", 1),
+    *unfilled("JobInParameters", "JobOutParameters", "LocalOrUtcTime", "Notify", "Priority"),
+    *unfilled("OtherRecoveryAction", "RecoveryAction", "RunDay", "RunDayOfWeek", "RunMonth"),
+    *unfilled("RunStartInterval", "ScheduledStartTime", "UntilTime"),
     Column(
         "TimeBeforeRemoval",
         "ten minutes, or what a client wrote",

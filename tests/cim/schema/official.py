@@ -1,8 +1,14 @@
 """Our CIM_ declarations against an official schema, a directory of MOF files one for each class.
 
-Owns: reading such a directory, and the list of all differences: names, superclasses, types, keys,
-references, value maps, methods. What we leave out is a difference of its own kind: the schema
-allows it.
+Owns: reading such a directory, and the list of all differences of our CIM_ classes:
+- of a class: whether it is there, its superclass, Association, Aggregation, Indication, Abstract,
+  Deprecated, Version;
+- of a property or reference: whether it is there, its spelling, type, array or not, class of a
+  reference, Key, Override, Deprecated, EmbeddedObject, EmbeddedInstance, ValueMap, Values;
+- of a method: whether it is there, its spelling, type, Deprecated, ValueMap, Values, and its
+  parameters with type, In, Out, EmbeddedObject, EmbeddedInstance, ValueMap, Values.
+What we leave out is a difference like any other. Not compared: texts, defaults, Write, Required,
+lengths and other limits, for these say what a server does.
 """
 
 # pywbem has no annotations: its calls would be untyped.
@@ -27,8 +33,6 @@ class Difference:
 
     where: str
     text: str
-    is_left_out: bool = False
-    """The official schema has it, and we have not."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.text}"
@@ -95,9 +99,13 @@ def _of_class(info: ClassInfo, official: Official) -> Iterator[Difference]:
     if (theirs.superclass or "") != info.superclass:
         text = f"superclass {info.superclass or 'none'}, official {theirs.superclass or 'none'}"
         yield Difference(info.name, text)
-    for qualifier in ("Association", "Indication"):
+    for qualifier in ("Association", "Aggregation", "Indication"):
         if _says(official.lineage(info.name), qualifier) != _has(info.declaration, qualifier):
             yield Difference(info.name, f"only one of both has the qualifier {qualifier}")
+    for qualifier in ("Abstract", "Deprecated", "Version"):
+        own, others = _own(info.declaration, qualifier), _own(theirs, qualifier)
+        if own != others:
+            yield Difference(info.name, f"{qualifier} {own}, official {others}")
     yield from _of_elements(info, official, "properties")
     yield from _of_elements(info, official, "methods")
 
@@ -116,12 +124,18 @@ def _of_elements(info: ClassInfo, official: Official, kind: str) -> Iterator[Dif
         yield from _of_types(where, element, found)
         if kind == "properties" and _has(element, "Key") != any(_has(e, "Key") for e in found):
             yield Difference(where, "is a key in only one of both")
+        is_ours = element.class_origin.lower() == info.name.lower()
+        is_theirs = found[0].class_origin.lower() == info.name.lower()
+        for qualifier in ("Deprecated", "Override"):
+            own = _own(element, qualifier) if is_ours else None
+            others = _own(found[0], qualifier) if is_theirs else None
+            if own != others:
+                yield Difference(where, f"{qualifier} {own}, official {others}")
         if kind == "methods":
             yield from _of_parameters(where, element, found[0])
     for name, found in theirs.items():
         if name not in ours:
-            text = "is left out"
-            yield Difference(f"{info.name}.{found[0].name}", text, is_left_out=True)
+            yield Difference(f"{info.name}.{found[0].name}", "is left out")
 
 
 def _of_parameters(
@@ -134,20 +148,26 @@ def _of_parameters(
             yield Difference(inside, "the official method has no such parameter")
         else:
             yield from _of_types(inside, parameter, [found])
+            if _way(parameter) != _way(found):
+                yield Difference(inside, f"is {_way(parameter)}, official {_way(found)}")
     for name in theirs.parameters:
         if name not in ours.parameters:
-            yield Difference(f"{where}({name})", "is left out", is_left_out=True)
+            yield Difference(f"{where}({name})", "is left out")
 
 
 def _of_types(where: str, ours: Element, theirs: list[Element]) -> Iterator[Difference]:
-    pairs = {"type": (_type(ours), _type(theirs[0]))}
+    pairs: dict[str, tuple[object, object]] = {"type": (_type(ours), _type(theirs[0]))}
     for name in ("ValueMap", "Values"):
         declared = next((e for e in theirs if name in e.qualifiers), None)
         pairs[name] = (_list(ours, name), _list(declared, name) if declared is not None else ())
     for name, (own, official) in pairs.items():
         if own != official:
-            is_left_out = name != "type" and not own
-            yield Difference(where, f"{name} {own}, official {official}", is_left_out)
+            yield Difference(where, f"{name} {own}, official {official}")
+    for name in ("EmbeddedObject", "EmbeddedInstance"):
+        declared = next((e for e in theirs if name in e.qualifiers), theirs[0])
+        embedded, others = _value(ours, name), _value(declared, name)
+        if (embedded or None) != (others or None):
+            yield Difference(where, f"{name} {embedded}, official {others}")
 
 
 def _type(element: Element) -> str:
@@ -160,6 +180,26 @@ def _type(element: Element) -> str:
 def _list(element: Element, qualifier: str) -> tuple[str, ...]:
     found = element.qualifiers.get(qualifier)
     return () if found is None else tuple(found.value)
+
+
+def _value(element: Element | pywbem.CIMClass, qualifier: str) -> object:
+    found = element.qualifiers.get(qualifier)
+    return None if found is None else found.value
+
+
+def _own(element: Element | pywbem.CIMClass, qualifier: str) -> object:
+    """Return what is said at the element itself; None for nothing, and for False."""
+    found = element.qualifiers.get(qualifier)
+    if found is None or found.propagated or found.value is False:
+        return None
+    return tuple(found.value) if isinstance(found.value, list) else found.value
+
+
+def _way(parameter: pywbem.CIMParameter) -> str:
+    """Return which way a parameter goes; without qualifiers it is given by the caller."""
+    is_in = _value(parameter, "In") is not False
+    is_out = bool(_value(parameter, "Out"))
+    return " and ".join(word for word, given in (("In", is_in), ("Out", is_out)) if given)
 
 
 def _has(element: Element | pywbem.CIMClass, qualifier: str) -> bool:
