@@ -39,6 +39,7 @@ FOUND = (
     20751,
     20931,
     30140,
+    30601,
 )
 """Seeds that once found something; see found.md."""
 FIRST, SEEDS = 1000, 60

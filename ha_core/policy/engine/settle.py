@@ -236,7 +236,7 @@ class Settler:
                 if task not in (Task.STOP, Task.DEMOTE):
                     can_run = False
                 continue
-            if found.is_needed:
+            if found.is_needed and not found.is_spare:
                 needed = True
                 action.is_needed = True
             if task is not action.task and not found.can_run:
@@ -310,7 +310,8 @@ class Settler:
                 self._forbid(then, first)
                 self._unmigrate(then)
         elif kind == ties.RESTART:
-            self._restart(first, then)
+            if not then.is_spare:
+                self._restart(first, then)
         elif kind == ties.ASYMMETRIC:
             self._asymmetric(first, then)
         elif kind == ties.IMPLIES_FIRST:
