@@ -13,6 +13,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 from code import InteractiveInterpreter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from tests.e2e.laboratory import Laboratory, all_run, laboratory
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / ".tools" / "bin"
-PATH = os.pathsep.join((os.environ["PATH"], str(ROOT / ".venv" / "bin"), str(TOOLS)))
+PATH = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"], str(TOOLS)))
 BLOCK = re.compile(r"^```(console|python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROGRAMS = ("wbemcli", "pywbemcli", "check_beatkeeper", "curl")
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -61,6 +62,8 @@ class Stage:
 
     lab: Laboratory
     home: Path
+    port: int
+    """A free port, for a listener."""
     lasting: list[str] = field(default_factory=list)
     names: dict[str, object] = field(default_factory=dict)
 
@@ -76,7 +79,7 @@ class Stage:
 
     def _python(self, given: str) -> str:
         output = io.StringIO()
-        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        with contextlib.redirect_stdout(output):
             InteractiveInterpreter(self.names).runsource(given, "page", "exec")
         return output.getvalue()
 
@@ -105,6 +108,8 @@ class Stage:
             ("PASSWORD=PASSWORD", f"PASSWORD={where['password']}"),
             ("--user admin", f"--user {where['user']}"),
             ("cluster.pem", str(certificate)),
+            ("examples/console.py", str(ROOT / "examples" / "console.py")),
+            ("15988", str(self.port)),
         )
 
     def _real(self, text: str) -> str:
@@ -132,7 +137,9 @@ def stage(directory: Path) -> Iterator[Stage]:
     home.mkdir()
     with laboratory(directory / "lab", "--config", str(ROOT / "etc" / "demo.yaml")) as lab:
         lab.becomes("n1", all_run)
-        yield Stage(lab, home)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        yield Stage(lab, home, port)
 
 
 def fits(expected: str, printed: str) -> bool:
