@@ -130,7 +130,11 @@ def _of_all(asked: Asked, verb: str) -> Job:
 
 
 def _verify(asked: Asked) -> Meaning:
-    return Query(Verify(str(asked.given.get("Text") or "")), "Messages", "", has_lines=True)
+    """Without a text, the configuration in force is looked at."""
+    text = _text(asked) if str(asked.given.get("Text") or "").strip() else ""
+    if isinstance(text, Denial):
+        return text
+    return Query(Verify(text), "Messages", "", has_lines=True)
 
 
 def _export(asked: Asked) -> Meaning:

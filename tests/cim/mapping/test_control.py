@@ -23,6 +23,7 @@ from cim_provider.engine import (
     StopResource,
 )
 from cim_provider.engines.memory import MemoryEngine
+from cim_provider.mapping.control_service import TEXT_CHARS_MAX
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.verbs import PATIENCE_S
 from cim_provider.wbem.operations import EnumerateInstances, Instances, InvokeMethod, MethodResult
@@ -128,6 +129,8 @@ def test_verb_becomes_a_command_in_the_name_of_the_user(
         (node_path("n2"), "Fence", {"Action": "melt"}, 5, "melt"),
         (node_path("n2"), "ConfirmDown", {"Reason": " "}, 5, "Reason"),
         (SERVICE, "Apply", {"Text": ""}, 5, "Text"),
+        (SERVICE, "Verify", {"Text": "x" * (TEXT_CHARS_MAX + 1)}, 5, "at most 1000000"),
+        (SERVICE, "Preview", {"Text": "x" * (TEXT_CHARS_MAX + 1)}, 5, "at most 1000000"),
         (SERVICE, "Invite", {"Minutes": "100000"}, 5, "100000"),
         (SERVICE, "ReleaseQuorum", {}, 5, "Reason"),
         (SERVICE, "ExportConfiguration", {"Format": "xls"}, 5, "xls"),
