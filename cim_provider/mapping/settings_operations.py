@@ -1,7 +1,7 @@
 """HA_Operation and HA_FencingLevel: how resources are acted on, and how nodes are cut off.
 
-Owns: their paths and properties. The id of an operation is its resource, its action and its place
-among those of that action (`OperationView.id`), that of a level its number and its node
+Owns: their paths and properties. The id of an operation is its resource, its action and its
+interval (`OperationView.id`), that of a level its number and its node
 (`LevelView.id`); `World.view.settings` finds them by these. Source: Linux-HA 2.1's provider for
 HA_Operation.
 """

@@ -320,6 +320,9 @@ class OperationWriter:
         if "interval" in dict(words):
             await self.desk.rename(owner, OPERATION, old, operation_content(action, words))
             old = operation_content(action, words)
+            if (OPERATION, old) not in self.desk.kept.names.get(owner, {}):
+                # Its usual name has the interval in it, and a path stays what it is.
+                await self.desk.call(owner, OPERATION, old, key(ref, "Id"))
         for each, as_written in written_times(changes).items():
             await self.desk.call(owner, each, old, as_written)
 

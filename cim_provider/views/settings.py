@@ -60,8 +60,9 @@ class OperationView:
 
     @property
     def id(self) -> str:
-        """`RESOURCE-ACTION-NUMBER`: it stays what it is when the interval changes."""
-        return f"{self.resource}-{self.action}-{self.number}"
+        """`RESOURCE-ACTION-INTERVAL`, else with its number: it stays when another one goes."""
+        last = self.interval if self.interval_ms else self.number
+        return f"{self.resource}-{self.action}-{last}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,13 +86,13 @@ def test_what_belongs_to_no_resource_that_is_there_is_not_shown() -> None:
 
 
 def test_an_operation_has_the_old_texts_and_the_same_as_numbers() -> None:
-    first = one(path("HA_Operation", Id="db-monitor-1", ResourceId="db"))
+    first = one(path("HA_Operation", Id="db-monitor-10s", ResourceId="db"))
     subset(first, Name="monitor", Interval="10s", Timeout="20s", OnFail="fence", Enabled="true")
     subset(first, IntervalMilliseconds=10_000, TimeoutMilliseconds=20_000, OnFailPolicy=8)
-    subset(first, Role="promoted", IsEnabled=True, Caption="Operation.db-monitor-1")
-    deep = one(path("HA_Operation", Id="db-monitor-2", ResourceId="db"))
+    subset(first, Role="promoted", IsEnabled=True, Caption="Operation.db-monitor-10s")
+    deep = one(path("HA_Operation", Id="db-monitor-1min", ResourceId="db"))
     subset(deep, Interval="1min", IntervalMilliseconds=60_000, Depth=10, Role=None, OnFail=None)
-    off = one(path("HA_Operation", Id="db-monitor-3", ResourceId="db"))
+    off = one(path("HA_Operation", Id="db-monitor-2min", ResourceId="db"))
     subset(off, Enabled="false", IsEnabled=False)
     start = one(path("HA_Operation", Id="db-start-1", ResourceId="db"))
     subset(start, Interval="0", IntervalMilliseconds=0, PreReq="quorum")
@@ -242,7 +242,7 @@ def test_resources_and_what_belongs_to_them_are_found_from_either_end() -> None:
     ends = {
         "HA_AttributesOfResource": ("HA_InstanceAttributes", "db-state", "ResourceId"),
         "HA_MetaAttributesOfResource": ("HA_MetaAttributes", "db-meta-target_role", "ResourceId"),
-        "HA_OperationOnResource": ("HA_Operation", "db-monitor-2", "ResourceId"),
+        "HA_OperationOnResource": ("HA_Operation", "db-monitor-1min", "ResourceId"),
     }
     for association, (class_name, name, key) in ends.items():
         assert f"{class_name} {name}" in near(provider, db, association)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from cim_provider.edits import (
     PutConstraint,
     PutOperation,
     RemoveConstraint,
+    RemoveOperation,
     RemoveResource,
     SetFenceLevel,
     SetNodeAttribute,
@@ -29,6 +31,7 @@ from cim_provider.engines.memory import MemoryEngine
 from cim_provider.indications.sqlite_shelf import SqliteShelf
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.write_area import writing_area
+from cim_provider.views.settings import OperationView
 from cim_provider.wbem import operations as ops
 from tests.cim.mapping.facts import beyond
 from tests.cim.mapping.views import IDENTITY, MODEL, cluster, schema
@@ -178,6 +181,35 @@ def test_a_draft_is_shown_as_one_with_what_is_in_it(site: Site) -> None:
     assert isinstance(found, ops.Paths)
     assert [each["Id"] for each in found.items] == ["mine"]
     assert site.get(path("HA_InstanceAttributes", "mine", ResourceId="r"))["Value"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("method", "given"),
+    [
+        ("Start", {}),
+        ("Stop", {}),
+        ("Restart", {}),
+        ("Move", {"TargetNode": "n1"}),
+        ("Ban", {"NodeName": "n1"}),
+        ("Promote", {}),
+        ("Cleanup", {}),
+        ("Explain", {}),
+        ("RequestStateChange", {"RequestedState": pywbem.Uint16(2)}),
+        ("RequestStateChange", {"RequestedState": pywbem.Uint16(3)}),
+    ],
+)
+def test_method_on_a_draft_is_refused_as_it_is_not_in_the_configuration(
+    site: Site, method: str, given: dict[str, object]
+) -> None:
+    draft = site.create(PRIMITIVE, Id="d1", ResourceClass="process")
+    answer = site.ask(ops.InvokeMethod(MODEL, draft, method, tuple(given.items())))
+    assert isinstance(answer, ops.MethodResult)
+    words = {name: value for name, _, value in answer.outputs}
+    if method == "RequestStateChange":
+        assert (answer.value, words) == (4097, {})
+    else:
+        assert answer.value == 5
+        assert "resource 'd1' is not in the configuration" in str(words["Message"])
 
 
 def test_drafts_and_names_outlive_the_server(site: Site) -> None:
@@ -497,6 +529,26 @@ def test_texts_come_back_as_they_were_written_while_they_mean_what_is_configured
     assert (shown["Interval"], shown["Timeout"]) == ("120s", "5s")
     site.modify(one, Timeout="07s")
     assert site.get(one)["Timeout"] == "07s"
+
+
+def test_an_operation_keeps_its_id_when_its_interval_changes_and_is_deleted_by_it(
+    site: Site,
+) -> None:
+    names = {"Id": "db-monitor-1min", "ResourceId": "db"}
+    one = pywbem.CIMInstanceName("HA_Operation", names, namespace=MODEL)
+    site.modify(one, Interval="3min")
+    (put,) = site.last.changes
+    assert isinstance(put, PutOperation)
+    assert put.interval_ms == 60_000
+    assert "db-monitor-1min" in site.store.held().names["db"].values()
+    site.ask(ops.DeleteInstance(MODEL, one))
+    assert site.last.changes == (RemoveOperation("db", "monitor", 180_000),)
+
+
+def test_the_id_of_an_operation_does_not_hang_on_others() -> None:
+    every = OperationView("db", "monitor", 2, interval="1min", interval_ms=60_000)
+    assert every.id == replace(every, number=1).id == "db-monitor-1min"
+    assert OperationView("db", "start").id == "db-start-1"
 
 
 def test_an_order_is_shown_in_the_direction_in_which_it_was_written(site: Site) -> None:
