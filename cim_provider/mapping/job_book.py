@@ -5,13 +5,11 @@ based on, so that of several servers that see the end of a job one writes it dow
 Source: DMTF DSP1103, "Job Control Profile", for what a job goes through.
 """
 
-import asyncio
 import re
 import secrets
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from cim_provider.indications.shelf import Code, Item, Shelf, Written, revision_of
 from cim_provider.mapping.job_records import (
@@ -29,8 +27,8 @@ from cim_provider.mapping.job_records import (
 )
 
 TRIES: Final = 3
-LOOK_S: Final = 1.0
-"""So long a job that another server may just have begun is waited for."""
+Look: TypeAlias = Callable[[Shelf, Callable[[], bool]], Awaitable[None]]
+"""Waits, bounded, until a shelf has something."""
 RECENT_MS: Final = 30_000
 """A job that is named and not known is waited for if it began so lately; clocks may differ."""
 _NAMES_MAX: Final = 4 * JOBS_MAX
@@ -85,7 +83,7 @@ class JobBook:
         shelf: what all servers share.
         wall_ms: reads the wall clock.
         limit_s: after so long a job has failed.
-        look_s: so long a job is waited for that may have been begun elsewhere.
+        look: waits for a job that may have been begun elsewhere; None: none is waited for.
     """
 
     def __init__(
@@ -93,12 +91,12 @@ class JobBook:
         shelf: Shelf,
         wall_ms: Callable[[], int],
         limit_s: int = LIMIT_S,
-        look_s: float = LOOK_S,
+        look: Look | None = None,
     ) -> None:
         self.shelf = shelf
         self._wall_ms = wall_ms
         self._limit_s = limit_s
-        self._look_s = look_s
+        self._look = look
         self._read: tuple[str, Jobs] = ("", Jobs())
         self._names: dict[str, None] = {}
         """Which have been seen here, the oldest first."""
@@ -124,16 +122,16 @@ class JobBook:
         return self._read[1]
 
     async def look_for(self, name: str) -> None:
-        """Wait, at most `look_s`, for a job that another server has just begun.
+        """Wait, bounded, for a job that another server has just begun.
 
         The log has it before its client is told of it; this node may learn of that later.
         """
-        if not self._look_s or name in self.held().records or not self._may_come(name):
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._look_s):
-                while name not in self.held().records:
-                    await self.shelf.changed(self.shelf.revision)
+
+        def is_there() -> bool:
+            return name in self.held().records
+
+        if self._look is not None and not is_there() and self._may_come(name):
+            await self._look(self.shelf, is_there)
 
     def _may_come(self, name: str) -> bool:
         found = _NAME.fullmatch(name)

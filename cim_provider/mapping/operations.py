@@ -50,7 +50,7 @@ class Mapping:
         jobs: JobBook | None = None,
     ) -> None:
         # Without a clock and a shelf they have no times, and end with this server.
-        self._jobs = jobs or JobBook(MemoryShelf(), lambda: 0, look_s=0)
+        self._jobs = jobs or JobBook(MemoryShelf(), lambda: 0)
         areas = (*AREAS, jobs_area(self._jobs), *areas)
         rows = (*ROWS, *(row for area in areas for row in area.rows))
         links = (*ASSOCIATIONS, *(row for area in areas for row in area.associations))

@@ -7,9 +7,11 @@ them is the first to see the end of a job, nor which of them had begun it.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 from cim_provider.engine import ClusterEngine
+from cim_provider.indications.shelf import Shelf
 from cim_provider.mapping.job_book import JobBook, JobError
 from cim_provider.mapping.job_progress import Progress, progress
 from cim_provider.mapping.job_records import COMPLETED, EXCEPTION, RUNNING, JobRecord
@@ -20,6 +22,9 @@ STEP_S: Final = 0.5
 AGAIN_S: Final = 5.0
 SURE_S: Final = 3.0
 """What has come to rest short of its goal for so long will not reach it by itself."""
+
+LOOK_S: Final = 1.0
+"""So long a job that another server may just have begun is waited for."""
 
 log = logging.getLogger(__name__)
 
@@ -111,3 +116,11 @@ class JobKeeper:
 async def _watch(engine: ClusterEngine, changed: asyncio.Event) -> None:
     async for _ in engine.changes(""):
         changed.set()
+
+
+async def look(shelf: Shelf, is_there: Callable[[], bool], within_s: float = LOOK_S) -> None:
+    """Wait, at most so many seconds, until a change of the shelf has brought something."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            while not is_there():
+                await shelf.changed(shelf.revision)

@@ -47,7 +47,7 @@ from cim_provider.server.audit import Audit, AuditFile
 from cim_provider.server.auth import Authenticator
 from cim_provider.server.client_certificate import peer_certificate
 from cim_provider.server.connection import Connection, Limits
-from cim_provider.server.job_keeper import JobKeeper
+from cim_provider.server.job_keeper import JobKeeper, look
 from cim_provider.server.keeper import Authority, Keeper, keep_certificate
 from cim_provider.server.layout import ServerLayout
 from cim_provider.server.listener import BindError, Bound, Listener, bind
@@ -253,7 +253,7 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
             indications,
             has_slp=has_slp,
             drafts=DraftStore(shelf),
-            jobs=(jobs := JobBook(shelf, wall_ms)),
+            jobs=(jobs := JobBook(shelf, wall_ms, look=look)),
             figures=figures,
         )
         urls = service.urls()

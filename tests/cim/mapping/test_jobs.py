@@ -6,6 +6,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import pywbem
@@ -29,7 +30,7 @@ from cim_provider.mapping.job_records import (
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.rows import Ref
 from cim_provider.mapping.world import World
-from cim_provider.server.job_keeper import SURE_S, JobKeeper
+from cim_provider.server.job_keeper import SURE_S, JobKeeper, look
 from cim_provider.wbem.operations import (
     Answer,
     AssociatorNames,
@@ -206,7 +207,7 @@ class Pair:
         self.engine = self.first.engine
 
     def _server(self, view: ClusterView) -> "Server":
-        book = JobBook(self.shelf, lambda: self.now_ms, look_s=0)
+        book = JobBook(self.shelf, lambda: self.now_ms)
         return Server(view, book, lambda: self.now_ms / 1000)
 
 
@@ -455,7 +456,7 @@ def test_server_that_learns_late_of_a_job_answers_once_it_knows_it() -> None:
         log = MemoryShelf()
         name = await JobBook(log, lambda: WALL_MS).begin(Job("stop", "db"), "ann", "M")
         late = LateShelf(log)
-        book = JobBook(late, lambda: WALL_MS - 5_000, look_s=60)
+        book = JobBook(late, lambda: WALL_MS - 5_000, look=partial(look, within_s=60))
         server = Mapping(schema(), Provider().engine, IDENTITY, jobs=book)
         asked = GetInstance(MODEL, path("HA_ConcreteJob", InstanceID=f"LinuxHA:job:{name}"))
         answer = asyncio.create_task(server.perform(asked, "ann"))
@@ -474,7 +475,7 @@ def test_job_that_cannot_come_any_more_is_not_waited_for(age_ms: int, name: str)
         log = MemoryShelf()
         began = await JobBook(log, lambda: WALL_MS).begin(Job("stop", "db"), "ann", "M")
         late = LateShelf(log)
-        book = JobBook(late, lambda: WALL_MS + age_ms, look_s=3_600)
+        book = JobBook(late, lambda: WALL_MS + age_ms, look=partial(look, within_s=3_600))
         server = Mapping(schema(), Provider().engine, IDENTITY, jobs=book)
         key = name or f"LinuxHA:job:{began}"
         with pytest.raises(pywbem.CIMError, match="does not exist"):
@@ -487,7 +488,7 @@ def test_job_that_cannot_come_any_more_is_not_waited_for(age_ms: int, name: str)
 def test_job_that_does_not_come_is_not_there() -> None:
     async def claim() -> None:
         late = LateShelf(MemoryShelf())
-        book = JobBook(late, lambda: WALL_MS, look_s=0.01)
+        book = JobBook(late, lambda: WALL_MS, look=partial(look, within_s=0.01))
         server = Mapping(schema(), Provider().engine, IDENTITY, jobs=book)
         name = f"LinuxHA:jobresult:{WALL_MS}-abcdef"
         with pytest.raises(pywbem.CIMError, match="does not exist"):
