@@ -71,7 +71,9 @@ class Diary:
     # --- this node -----------------------------------------------------------------------
 
     def began(self, operation: RunOperation) -> None:
-        """Note that an operation has begun."""
+        """Note that an operation has begun; one with a number below 0 only gets ready for another."""
+        if operation.operation_id < 0:
+            return
         self._begun[operation.operation_id] = operation
 
     def ended(self, done: OperationDone, wall_ms: Millis) -> None:

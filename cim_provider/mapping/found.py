@@ -8,10 +8,11 @@ drops, are never made. Knows nothing of how they were found.
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
+import logging
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import overload
+from functools import lru_cache, partial
+from typing import Final, overload
 
 import pywbem
 
@@ -21,6 +22,10 @@ from cim_provider.schema import ClassInfo, NamespaceSchema
 from cim_provider.wbem.fragments import Keyed, KeyedInstances
 from cim_provider.wbem.operations import Selection
 from cim_provider.wbem.render_plain import Plain
+
+MISFITS_MAX: Final = 1000
+"""So many kinds of values that do not fit are remembered, so that each is logged once."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,20 @@ def _property(shape: Shape, declared: pywbem.CIMProperty, value: object) -> pywb
 
 
 def _made(declared: pywbem.CIMProperty, value: object) -> pywbem.CIMProperty:
+    """Return a property; NULL, and logged once, where the value does not fit: others are shown."""
+    try:
+        return _typed(declared, value)
+    except (ValueError, TypeError) as fault:
+        _tell(str(declared.class_origin), str(declared.name), str(fault))
+        return _typed(declared, None)
+
+
+@lru_cache(MISFITS_MAX)
+def _tell(origin: str, name: str, fault: str) -> None:
+    log.error("%s.%s is shown as NULL, as its value does not fit: %s", origin, name, fault)
+
+
+def _typed(declared: pywbem.CIMProperty, value: object) -> pywbem.CIMProperty:
     # Only where there is a value: wbemcli does not know the mark on an array.
     first = next(iter(value), None) if isinstance(value, tuple) else value
     embedded = "instance" if isinstance(first, pywbem.CIMInstance) else None

@@ -150,7 +150,7 @@ _COLUMNS: Final[tuple[Column[ResultView], ...]] = (
     Column("ExecutionMilliseconds", "measured by the node", lambda r: r.execution_ms),
     Column("LastRun", "when it ended", lambda r: cim_datetime(r.run_wall_ms)),
     Column("LastChange", "when its outcome changed", lambda r: cim_datetime(r.changed_wall_ms)),
-    Column("CallId", "counted by the node", lambda r: r.call or None),
+    Column("CallId", "counted by the node", lambda r: r.call if r.call > 0 else None),
     *unfilled("QueuedMilliseconds"),
 )
 

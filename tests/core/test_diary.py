@@ -48,6 +48,13 @@ def test_last_result_of_each_operation_is_kept_with_its_times() -> None:
     assert monitor.output == ("one", "two")
 
 
+def test_getting_ready_is_no_result_of_an_operation() -> None:
+    diary = Diary(N1)
+    ran(diary, -1, action="prepare", interval_ms=0)
+    ran(diary, 1, action="start", interval_ms=0)
+    assert [each.action for each in results(diary)] == ["start"]
+
+
 @pytest.mark.parametrize(
     ("action", "interval_ms", "code", "expected"),
     [

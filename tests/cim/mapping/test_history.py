@@ -17,7 +17,7 @@ from cim_provider.mapping.pulls import Pulls
 from cim_provider.messages import KINDS, MESSAGES, TIME_LIMIT, message_of
 from cim_provider.query.parser import parse_select
 from cim_provider.query.tree import Language
-from cim_provider.views.history import EVENTS_KEPT
+from cim_provider.views.history import EVENTS_KEPT, HistoryView, ResultView
 from cim_provider.wbem.operations import (
     AssociatorNames,
     DeleteInstance,
@@ -36,6 +36,7 @@ from cim_provider.wbem.operations import (
     PullKind,
     Selection,
 )
+from cim_provider.wbem.render import render_pieces
 from tests.cim.mapping.facts import beyond
 from tests.cim.mapping.pasts import event, past
 from tests.cim.mapping.views import (
@@ -337,3 +338,24 @@ def test_selection_of_an_entry_shows_what_was_asked_for(provider: Provider) -> N
     answer = provider.ask(asked)
     assert isinstance(answer, Instances)
     assert dict(answer.items[0].items()) == {"MessageID": "LHA003"}
+
+
+@pytest.mark.parametrize("selection", [Selection(), Selection(properties=("ReturnCode", "CallId"))])
+def test_value_that_does_not_fit_its_type_is_null_and_logged_once_and_all_else_is_shown(
+    caplog: pytest.LogCaptureFixture, selection: Selection
+) -> None:
+    number = 2**40 + len(selection.properties or ())
+    bad = ResultView("n1", "db", "start", exit_code=number, call=-1)
+    good = ResultView("n1", "db", "stop", exit_code=1, call=2)
+    seen = Provider(cluster(history=HistoryView(results=(bad, good))))
+    asked = EnumerateInstances(MODEL, "CIM_ManagedElement", selection=selection)
+    for _ in range(2):
+        answer = seen.ask(asked)
+        assert isinstance(answer, Instances)
+        text = b"".join(render_pieces(asked, answer, "server.example"))
+        assert b"LinuxHA:op:n1:stop:0:db" in text
+        shown = [each for each in answer.items if each.classname == "HA_OperationResult"]
+        assert [(each["ReturnCode"], each["CallId"]) for each in shown] == [(None, None), (1, 2)]
+    told = [each for each in caplog.messages if str(number) in each]
+    assert len(told) == 1, told
+    assert told[0].startswith("HA_OperationResult.ReturnCode is shown as NULL")
