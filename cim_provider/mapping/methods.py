@@ -29,6 +29,7 @@ from cim_provider.mapping import (
 from cim_provider.mapping.area import Method, MethodCall
 from cim_provider.mapping.catalog import NAME_CHARS_MAX, Catalog, refuse
 from cim_provider.mapping.codes import Code
+from cim_provider.mapping.drafted import RESOURCES
 from cim_provider.mapping.given import Place, fitted
 from cim_provider.mapping.job_book import JobBook
 from cim_provider.mapping.job_calls import call_of
@@ -105,6 +106,10 @@ async def invoke(
     asked_of = Asked(record, given, world)
     if _is_fence_device(asked_of):
         meaning: Meaning = Denial(Code.NOT_SUPPORTED)
+    elif _is_draft(asked_of):
+        code = Code.INVALID_PARAMETER if verb is not None else Code.INVALID_TRANSITION
+        text = f"resource {asked_of.keys['Id']!r} is not in the configuration"
+        meaning = Denial(code, f"{text}, it is a draft: AddResource() takes it in")
     elif verb is not None:
         meaning = verb(asked_of)
     elif method.name == "RequestStateChange" and info.name.startswith("HA_"):
@@ -120,6 +125,15 @@ def _is_fence_device(asked: Asked) -> bool:
     """Return whether the object is a fence device, which the cluster calls and does not run."""
     ref = asked.record.ref
     return ref.class_name == "HA_PrimitiveResource" and dict(ref.keys)["Id"] in asked.world.devices
+
+
+def _is_draft(asked: Asked) -> bool:
+    """Return whether the object is a resource that no configuration has yet."""
+    if asked.record.ref.class_name not in RESOURCES:
+        return False
+    world = asked.world
+    known = (world.primitives, world.groups, world.clones, world.devices)
+    return not any(asked.keys["Id"] in each for each in known)
 
 
 def _change(asked: Asked, info: ClassInfo) -> Meaning:
