@@ -71,7 +71,7 @@ class Diary:
     # --- this node -----------------------------------------------------------------------
 
     def began(self, operation: RunOperation) -> None:
-        """Note that an operation has begun; one with a number below 0 only gets ready for another."""
+        """Note that an operation has begun; those below 0 only get ready for another."""
         if operation.operation_id < 0:
             return
         self._begun[operation.operation_id] = operation
