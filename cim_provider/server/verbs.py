@@ -7,6 +7,7 @@ command line, which everybody on the machine can read.
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -84,14 +85,15 @@ def verb(function: _Verb) -> _Verb:
     @click.option(
         "--root",
         type=click.Path(path_type=Path, file_okay=False),
-        envvar=ROOT_VARIABLE,
-        help="Directory of the node's etc, lib and run; the system's by default.",
+        help="Directory of the node's etc, lib and run; the system's by default; also "
+        f"${ROOT_VARIABLE}.",
     )
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @wraps(function)
     def wrapper(root: Path | None, as_json: bool, **arguments: object) -> None:
-        chosen = click.get_current_context().meta.get(ROOT_META)
-        place = Place(ServerLayout(root or chosen), as_json)
+        # What was typed goes before what the environment says, wherever it stands.
+        root = root or click.get_current_context().meta.get(ROOT_META) or _of_environment()
+        place = Place(ServerLayout(root), as_json)
         try:
             function(place, **arguments)
         except BrokenPipeError:
@@ -100,6 +102,11 @@ def verb(function: _Verb) -> _Verb:
             raise VerbError(str(fault), as_json=as_json) from fault
 
     return wrapper
+
+
+def _of_environment() -> Path | None:
+    value = os.environ.get(ROOT_VARIABLE, "")
+    return Path(value) if value else None
 
 
 _role = click.Choice([role.value for role in Role])

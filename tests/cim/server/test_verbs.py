@@ -196,3 +196,23 @@ def test_certificate_of_the_server_is_shown_with_whom_clients_have_to_trust(shel
     assert shown["names"] == ["node1.example", "192.0.2.1"]
     assert len(shown["sha256"]) == 64
     assert shell("certificate", "--authority").output == layout.certificate_file.read_text()
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+def test_root_that_is_typed_goes_before_the_environment_on_either_side_of_the_verb(
+    tmp_path: Path, is_before: bool
+) -> None:
+    typed, other = tmp_path / "typed", tmp_path / "other"
+    root, verb = ["--root", str(typed)], ["wbem", "user", "add", "view", "--no-password"]
+    words = [*root, *verb] if is_before else [*verb, *root]
+    done = CliRunner().invoke(ha, words, env={"BEATKEEPER_ROOT": str(other)})
+    assert done.exit_code == 0, done.output
+    assert set(UserFile(ServerLayout(typed).users_file).read()) == {"view"}
+    assert not other.exists()
+
+
+def test_root_of_the_environment_is_used_where_none_is_typed(tmp_path: Path) -> None:
+    words = ["wbem", "user", "add", "view", "--no-password"]
+    done = CliRunner().invoke(ha, words, env={"BEATKEEPER_ROOT": str(tmp_path)})
+    assert done.exit_code == 0, done.output
+    assert set(UserFile(ServerLayout(tmp_path).users_file).read()) == {"view"}
