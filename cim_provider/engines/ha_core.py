@@ -13,7 +13,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from cim_provider.commands import ClearEventLog, Invite, Question, RunService, Told, UndoRevision
+from cim_provider.commands import (
+    ApplyConfiguration,
+    ClearEventLog,
+    Invite,
+    Question,
+    RunService,
+    Told,
+    UndoRevision,
+)
 from cim_provider.edits import Edit
 from cim_provider.engine import (
     Change,
@@ -157,7 +165,11 @@ class HaCoreEngine:
             if isinstance(command, Invite):
                 return Done(await client.invite(command.minutes * 60, author))
             revisions = await client.history() if isinstance(command, UndoRevision) else ()
-            given = translated(command, before, revisions)
+            if isinstance(command, ApplyConfiguration):
+                # A long text takes seconds to read: others are served meanwhile.
+                given = await asyncio.to_thread(translated, command, before)
+            else:
+                given = translated(command, before, revisions)
             accepted = await client.command(given, author=author)
         except RefusedError as fault:
             return Refused(fault.code, str(fault))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cim_provider.commands import SetTicket
+from cim_provider.commands import ApplyConfiguration, SetTicket
 from cim_provider.engine import (
     ClusterView,
     Command,
@@ -349,4 +349,26 @@ def test_view_has_media_ping_targets_and_what_each_node_reaches(tmp_path: Path) 
         assert reached == ["100", "0", None]
 
     with served(tmp_path, cluster):
+        with_engine(tmp_path, test)
+
+
+def test_others_have_their_turn_while_a_long_configuration_is_read(tmp_path: Path) -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def test(engine: HaCoreEngine) -> None:
+        await engine.view()
+        counting = asyncio.create_task(count())
+        outcome = await engine.submit(ApplyConfiguration("x: 1\n" * 5000), "ann")
+        counting.cancel()
+        assert isinstance(outcome, Refused)
+        assert outcome.code == "invalid"
+        assert turns > 0
+
+    with served(tmp_path, FakeCluster()):
         with_engine(tmp_path, test)
