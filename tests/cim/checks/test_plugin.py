@@ -22,10 +22,12 @@ from cim_provider.mapping.pulls import Pulls
 from tests.cim.mapping.pasts import past
 from tests.cim.mapping.test_clients import Site
 from tests.cim.mapping.views import IDENTITY, cluster, schema
+from tests.cim.pages import examples, fits
 from tests.cim.server.harness import OBSERVER, serving
 from tests.e2e.laboratory import Laboratory, laboratory, moved_from, run
 
 SAMPLES = Path(__file__).resolve().parents[3] / "etc" / "nagios"
+DOCS = SAMPLES.parents[1] / "docs" / "cim"
 FIGURE = re.compile(r"'[^'= ]+'=-?\d+(;[^; ]*){0,4}")
 """One item of performance data, as the guidelines have it."""
 
@@ -102,6 +104,12 @@ def test_cluster_that_is_well_is_ok_and_its_figures_are_told(site: Site) -> None
     assert text.startswith("BEATKEEPER CLUSTER OK - shop: all is well | 'votes_spare'=1;;;0 ")
     assert "'nodes_online'=4;;;0;4" in text
     assert "'resources_running'=3;;;0;4" in text
+
+
+def test_page_shows_what_is_printed(site: Site) -> None:
+    (example,) = examples((DOCS / "nagios.md").read_text(encoding="utf-8"))
+    given = parser().parse_args(shlex.split(example.given)[1:])
+    assert fits(example.printed, told(site, given.mode)[1])
 
 
 # --- states ----------------------------------------------------------------------------------
