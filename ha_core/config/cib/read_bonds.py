@@ -138,6 +138,8 @@ class Bonds:
             group.task is Task.START and group.require_all and group.kind is None
             for group in groups
         )
+        for group in groups if len(groups) > 1 else ():
+            is_plain = is_plain and (not group.is_sequential or _stands_for_itself(group))
         if is_plain:
             levels: list[list[str]] = []
             for group in groups:
@@ -237,7 +239,13 @@ class Bonds:
                 values.score(members.get("score")) if "score" in members.attributes else None,
                 members.get("ordering") == "listed",
                 EngineKind(kind.capitalize()) if kind else None,
+                values.boolean(members.get("sequential")) is True,
             )
+
+
+def _stands_for_itself(group: ResourceSet) -> bool:
+    """Return whether towards other sets no more of a sequence counts than its end."""
+    return group.says_sequential or len(group.members) < 2
 
 
 def _colocation(item: Colocation) -> Plain:

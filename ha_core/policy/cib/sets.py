@@ -31,6 +31,10 @@ class ResourceSet:
     is_listed: bool = False
     """Each member depends on the one after it, not on the one before."""
     kind: OrderKind | None = None
+    says_sequential: bool = False
+    """It says so itself: only then its last or first member stands for it towards other sets in an
+    ordering.
+    """
 
 
 def read_set(source: Source, targets: Targets, element: Element) -> ResourceSet:
@@ -60,6 +64,7 @@ def read_set(source: Source, targets: Targets, element: Element) -> ResourceSet:
         values.score(score) if score is not None else None,
         element.get("ordering") == "listed",
         kinds.get(element.get("kind").strip().lower()),
+        values.boolean(element.get("sequential")) is True,
     )
 
 
@@ -129,9 +134,9 @@ def orderings_between(
     if not before.require_all:
         any_of = f"{name}/{before.id}"
     else:
-        if before.is_sequential:
+        if before.says_sequential:
             firsts = firsts[-1:]
-        if after.is_sequential:
+        if after.says_sequential:
             thens = thens[:1]
     for then in thens:
         for first in firsts:

@@ -166,8 +166,13 @@ def test_sets_with_actions_and_kinds_become_pairs() -> None:
     found = order(resources("s", "a", "b", action="stop") + resources("t", "c", action="start"))
     assert [(i.first, i.first_action, i.then, i.then_action) for i in found] == [
         ("a", "stop", "b", "stop"),
+        ("a", "stop", "c", "start"),
         ("b", "stop", "c", "start"),
     ]
+    found = order(resources("s", "a", "b") + resources("t", "c"))
+    assert [(item.first, item.then) for item in found] == [("a", "b"), ("a", "c"), ("b", "c")]
+    found = order(resources("s", "a", "b", sequential="true") + resources("t", "c"))
+    assert [(item.first, item.then) for item in found] == [("a", "b"), ("b", "c")]
     found = order(resources("s", "a", "b", "c"), kind="Serialize")
     assert [(item.first, item.then) for item in found] == [("a", "b"), ("a", "c"), ("b", "c")]
 

@@ -62,7 +62,14 @@ def test_a_sets_own_score_holds_inside_it_and_the_constraints_between() -> None:
 
 
 def test_ordered_sets_follow_one_another_whole() -> None:
-    assert ordered(members("a", "b"), members("c", "d")) == ["ab", "cd", "bc"]
+    whole = ["ab", "cd", "ac", "bc", "ad", "bd"]
+    assert ordered(members("a", "b"), members("c", "d")) == whole
+
+
+def test_ordered_set_that_says_that_it_is_a_sequence_stands_for_itself_by_its_end() -> None:
+    says = {"sequential": "true"}
+    assert ordered(members("a", "b", **says), members("c", "d", **says)) == ["ab", "cd", "bc"]
+    assert ordered(members("a", "b", **says), members("c", "d")) == ["ab", "cd", "bc", "bd"]
 
 
 def test_one_of_a_set_can_be_enough() -> None:
