@@ -142,8 +142,9 @@ def _of_resource(world: World) -> Iterator[Pair]:
 
 
 def _on_node(world: World) -> Iterator[Pair]:
+    """What has ended on a node is on it no more; what may still be there is."""
     for copy in _copies(world):
-        if copy.instance.node in world.nodes:
+        if copy.instance.node in world.nodes and copy.instance.state != "stopped":
             yield Pair(node_ref(copy.instance.node), _ref(copy))
 
 

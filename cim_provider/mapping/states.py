@@ -224,7 +224,7 @@ INSTANCE_STATES: Final = {
         (3,), 10, 2, "active after a failure that nobody has cleaned up"
     ),
     "started": State((2,), 5, 2, "active"),
-    "stopped": State((6,), 20, 6, "not active after a failure that nobody has cleaned up"),
+    "stopped": State((10,), 10, 3, "not active after a failure that nobody has cleaned up"),
     "failed": State((6,), 20, 6, "failed; clean it up once its fault is mended"),
     "blocked": State((6,), 25, 6, "waits for an operator"),
     "unknown": State((13,), 25, 0, "not proved to be gone", 3),

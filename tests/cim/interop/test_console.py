@@ -79,6 +79,17 @@ def test_console_draws_nodes_services_health_and_redundancy(tmp_path: Path) -> N
         assert "  Redundancy of db: overall failure" in drawn
 
 
+def test_service_is_shown_where_it_runs_and_not_where_it_has_failed(tmp_path: Path) -> None:
+    with served(tmp_path) as (engine, client):
+        dead = copy("n1", "db", state="stopped", fail_count=1)
+        engine.change_primitive("db", instances=(dead, copy("n2", "db")))
+        drawn = console.draw(console.look(client)[0])
+        assert re.search(r"^  db: .* \[n2\]$", drawn, re.M), drawn
+        found = client.EnumerateInstances("CIM_EnabledLogicalElement", namespace="root/cimv2")
+        states = {each["ElementName"]: each["EnabledState"] for each in found}
+        assert (states["db on n1"], states["db on n2"]) == (3, 2)
+
+
 def test_console_watches_the_job_of_a_restart_to_its_end(tmp_path: Path) -> None:
     with served(tmp_path) as (engine, client):
         (found,) = console.look(client)
