@@ -262,7 +262,8 @@ def _of_lost_tickets(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterab
         if stopped:
             yield Reason("ticket", stopped)
         for case in snapshot.fencing:
-            if case.reason.startswith(lost(constraint.ticket)):
+            is_over = case.stage in ("proved", "restoring")
+            if not is_over and case.reason.startswith(lost(constraint.ticket)):
                 yield Reason("ticket", f"{case.node} is to be cut off: {case.reason}")
 
 
