@@ -296,7 +296,11 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The command was refused: a code of `ha_core.commands.Outcome`, a sentence with the cure."""
+    """The command was refused: a code of `ha_core.commands.Outcome`, a sentence with the cure.
+
+    Two codes more: `away`, nobody could be asked and nothing was accepted; `timeout`, it is not
+    known whether it was accepted.
+    """
 
     code: str
     text: str

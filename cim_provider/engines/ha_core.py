@@ -39,6 +39,7 @@ from cim_provider.engines.ha_core_editing import give
 from cim_provider.engines.ha_core_events import JournalFollower
 from cim_provider.engines.ha_core_history import Kept, Reader
 from cim_provider.engines.ha_core_node import NodeService
+from cim_provider.engines.ha_core_snapshots import SnapshotReader
 from cim_provider.engines.ha_core_view import CAPABILITIES, Parts, parts_of, view_of
 from cim_provider.views.journal import CoreEvent
 from ha_core.cli import goals
@@ -47,7 +48,6 @@ from ha_core.commands import SetTicket
 from ha_core.errors import ConfigError, ConnectError, HaError, RefusedError, WireError
 from ha_core.ids import Millis
 from ha_core.snapshot import ClusterSnapshot
-from ha_core.snapshot_reader import SnapshotReader
 
 FIRST_VIEW_S: Final = 2.0
 """How long a reader waits for the first snapshot after the start."""
@@ -78,7 +78,7 @@ class HaCoreEngine:
     def __init__(self, root: Path | None = None, *, effect_s: float = EFFECT_S) -> None:
         self._root = root
         self._service = NodeService(root)
-        self._follower_client = Client(root, reader=SnapshotReader())
+        self._follower_client = Client(root, read=SnapshotReader().reply)
         self._command_client = Client(root)
         self._journal = JournalFollower(root)
         self._effect_s = effect_s
@@ -159,7 +159,7 @@ class HaCoreEngine:
             log.info("%s asks for the cluster service to %s", author, command.action)
             return await self._service.run(command.action, within_s, author)
         if before is None or self._view.engine is not EngineState.RUNNING:
-            return Refused("timeout", self._away)
+            return Refused("away", self._away)
         client = self._command_client
         try:
             if isinstance(command, Invite):
@@ -197,7 +197,7 @@ class HaCoreEngine:
         await self.view()
         snapshot = self._snapshot
         if snapshot is None or self._view.engine is not EngineState.RUNNING:
-            return Refused("timeout", self._away)
+            return Refused("away", self._away)
         try:
             # One after the other: those of one server need not overtake each other.
             async with self._editing:
@@ -216,7 +216,7 @@ class HaCoreEngine:
         await self.view()
         snapshot = self._snapshot
         if snapshot is None or self._view.engine is not EngineState.RUNNING:
-            return Refused("timeout", self._away)
+            return Refused("away", self._away)
         try:
             # What is foreseen may take a while with many resources: others are served meanwhile.
             return await asyncio.to_thread(told, question, snapshot)

@@ -39,7 +39,7 @@ from cim_provider.views.journal import CoreEvent
 
 STEP_MS: Final = 1000
 """Time between two changes."""
-_AWAY: Final = Refused("timeout", "the cluster service on this node does not answer")
+_AWAY: Final = Refused("away", "the cluster service on this node does not answer")
 
 
 class MemoryEngine:
