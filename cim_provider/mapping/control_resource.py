@@ -132,6 +132,9 @@ def node_given(asked: Asked, parameter: str, *, needed: bool) -> str | Denial:
 
 def _lifetime_ms(asked: Asked) -> int | Denial:
     seconds = asked.number("Lifetime")
+    if asked.given.get("Lifetime") is not None and seconds < 1:
+        text = f"Lifetime is {seconds} s: expected 1 or more, or NULL for no end"
+        return Denial(Code.INVALID_PARAMETER, text)
     if seconds > _LIFETIME_MAX:
         text = f"Lifetime is {seconds} s: expected at most {_LIFETIME_MAX} s, a year"
         return Denial(Code.INVALID_PARAMETER, text)
@@ -139,25 +142,53 @@ def _lifetime_ms(asked: Asked) -> int | Denial:
 
 
 def _move(asked: Asked) -> Meaning:
-    name, to, bound_ms = _name(asked), node_given(asked, "TargetNode", needed=False), 0
+    name, to = _name(asked), node_given(asked, "TargetNode", needed=False)
+    if to == "" and asked.given.get("TargetNode") is not None:
+        known = ", ".join(asked.world.nodes)
+        text = f"TargetNode is empty: expected one of {known}, or NULL for the next best one"
+        return Denial(Code.INVALID_PARAMETER, text)
     lifetime = _lifetime_ms(asked)
     for each in (_unmanaged(asked), to, lifetime):
         if isinstance(each, Denial):
             return each
     assert isinstance(to, str)
     assert isinstance(lifetime, int)
-    bound_ms = lifetime
     here = next(iter(_where(asked.world, name)), "")
     job = Job("move", name, node=to) if to else Job("leave", name, node=here)
-    return Plan((MoveResource(name, to, bound_ms, asked.text("Reason")),), job)
+    command = MoveResource(name, to, lifetime, asked.text("Reason"))
+    return Plan((command,), job, note=_together(asked.world, name))
+
+
+def _together(world: World, name: str) -> str:
+    """Return a word on the group of a resource, which goes where its members go."""
+    group = world.groups.get(getattr(world.primitives.get(name), "group", ""))
+    if group is None:
+        return ""
+    return f"{name} is in group {group.id}, and all of it moves: {', '.join(group.members)}"
+
+
+def _parts(world: World, name: str) -> tuple[PrimitiveView, ...]:
+    view = owner_of(world, name)
+    if isinstance(view, CloneView):
+        return world.copied(view)
+    return world.members(view) if isinstance(view, GroupView) else (view,)
 
 
 def _where(world: World, name: str) -> tuple[str, ...]:
-    view = owner_of(world, name)
-    if isinstance(view, CloneView):
-        return tuple(node for each in world.copied(view) for node in each.nodes)
-    members = world.members(view) if isinstance(view, GroupView) else (view,)
-    return tuple(node for each in members for node in each.nodes)
+    return tuple(node for each in _parts(world, name) for node in each.nodes)
+
+
+def _left_nowhere(world: World, name: str, banned: str) -> str:
+    """Return a word on a resource that may run nowhere once a node is forbidden as well."""
+    known = world.view.redundancy.nodes_of
+    nodes = frozenset(each.name for each in world.view.nodes if not each.is_witness) - {banned}
+    for each in _parts(world, name):
+        group = world.groups.get(each.group)
+        for member in world.members(group) if group is not None else (each,):
+            nodes &= known.get(member.id, nodes)
+    if nodes:
+        return ""
+    return f"no other node may run {name}: it stays stopped until Unban() or ClearMove()"
 
 
 def _ban(asked: Asked) -> Meaning:
@@ -168,9 +199,9 @@ def _ban(asked: Asked) -> Meaning:
             return each
     assert isinstance(node, str)
     assert isinstance(lifetime, int)
-    return Plan(
-        (BanResource(name, node, lifetime, asked.text("Reason")),), Job("ban", name, node=node)
-    )
+    command = BanResource(name, node, lifetime, asked.text("Reason"))
+    note = _left_nowhere(asked.world, name, node)
+    return Plan((command,), Job("ban", name, node=node), note=note)
 
 
 def _unban(asked: Asked) -> Meaning:

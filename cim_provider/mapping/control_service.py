@@ -159,6 +159,11 @@ def _simulate(asked: Asked) -> Meaning:
     kind = "node" if subject in world.nodes else "resource"
     if subject and kind == "resource" and not _is_resource(world, subject):
         kind = "ticket"
+        is_ticket = any(each.name == subject for each in world.view.settings.tickets)
+        if event in EVENTS["node"] and event not in EVENTS["ticket"] and not is_ticket:
+            names = ", ".join(world.nodes)
+            words = f"there is no node {subject[:64]!r}, but {names}"
+            return Denial(Code.UNKNOWN_NODE, f"Target: {words}")
     known = {word for words in EVENTS.values() for word in words}
     if event not in known or not subject:
         words = f"expected Operation one of {', '.join(sorted(known))}, and Target"

@@ -69,6 +69,8 @@ class Plan:
     """The next command makes no sense before the effect of the last one was seen."""
     undo: tuple[Command, ...] = ()
     """What takes back the first of the steps, where a later one cannot be done."""
+    note: str = ""
+    """What else the caller should know of it, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ MESSAGE: Final = "Message"
 JOB_CLASS: Final = "HA_ConcreteJob"
 PATIENCE_S: Final = 2.0
 """So long a client waits for an effect before it gets a job."""
+TOLD_MAX: Final = 10
+"""Of more commands only so many are told in words."""
 FEW: Final = 2
 """Of more commands only the last one waits for its effect; what is left is the job's."""
 JOB_PREFIX: Final = "LinuxHA:job:"
@@ -183,11 +187,12 @@ def _answer(query: Query, answer: object) -> MethodResult:
 
 async def _submit(plan: Plan, means: Means) -> MethodResult:
     text, late, has_words = "", "", means.has_words
+    told: dict[str, None] = {}
     for number, command in enumerate(plan.commands, 1):
         outcome = await means.engine.submit(command, means.author, _patience(plan, number, late))
         match outcome:
             case Done(text=text):
-                continue
+                told[text] = None
             case Refused():
                 before = f"{number - 1} of {len(plan.commands)} done; " if number > 1 else ""
                 if number > 1 and plan.undo:
@@ -202,12 +207,21 @@ async def _submit(plan: Plan, means: Means) -> MethodResult:
                     refuse(Status.FAILED, f"{back}{text}")
                 return result(Code.NOT_IN_TIME, f"{back}{text}")
             case Pending(text=text):
+                told[text] = None
                 late = late or text
     if plan.output and text:
         return result(Code.COMPLETED, "", (plan.output, "string", text))
+    words = _words(plan, tuple(filter(None, told)))
     if plan.job is not None and late:
-        return await _left_to_job(plan.job, late, means)
-    return result(Code.COMPLETED, (late or text) if has_words else "")
+        return await _left_to_job(plan.job, words, means)
+    return result(Code.COMPLETED, words if has_words else "")
+
+
+def _words(plan: Plan, told: tuple[str, ...]) -> str:
+    """Return what the commands of a plan have told, and the note."""
+    more = len(told) - TOLD_MAX
+    rest = (f"and {more} more",) if more > 0 else ()
+    return "; ".join(filter(None, (*told[:TOLD_MAX], *rest, plan.note)))
 
 
 def _patience(plan: Plan, number: int, late: str) -> float | None:

@@ -11,6 +11,7 @@ from cim_provider.edits import SetOption
 from cim_provider.engine import (
     Command,
     Done,
+    EngineState,
     NodeView,
     Outcome,
     Pending,
@@ -26,12 +27,14 @@ from cim_provider.engines.memory import MemoryEngine
 from cim_provider.mapping.control_service import TEXT_CHARS_MAX
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.verbs import PATIENCE_S
+from cim_provider.views.redundancy import MayRun, Redundancy
 from cim_provider.wbem.operations import EnumerateInstances, Instances, InvokeMethod, MethodResult
 from tests.cim.mapping.views import (
     IDENTITY,
     MODEL,
     Provider,
     cloned,
+    cluster,
     cluster_path,
     node_path,
     path,
@@ -137,6 +140,10 @@ def test_verb_becomes_a_command_in_the_name_of_the_user(
         (SERVICE, "Why", {}, 5, "Resource"),
         (SERVICE, "Simulate", {"Operation": "melts", "Target": "db"}, 5, "fails-often"),
         (SERVICE, "Simulate", {"Operation": "lost", "Target": "db"}, 5, "db is a resource"),
+        (SERVICE, "Simulate", {"Operation": "lost", "Target": "n7"}, 32772, "no node 'n7', but n1"),
+        (DB, "Move", {"TargetNode": ""}, 5, "TargetNode is empty: expected one of n1, n2"),
+        (DB, "Move", {"TargetNode": "n1", "Lifetime": "0"}, 5, "Lifetime is 0 s"),
+        (DB, "Ban", {"NodeName": "n2", "Lifetime": "0"}, 5, "Lifetime is 0 s"),
         (SERVICE, "ForceEvictNode", {"NodeName": "n9"}, 32772, "n9"),
     ],
 )
@@ -361,3 +368,42 @@ def test_option_is_set_and_unset_by_its_name(provider: Provider) -> None:
     assert (code, "'unheard'" in str(outputs["Message"])) == (5, True)
     stale = {"Name": known.name, "Base": "1000"}
     assert call(provider, SERVICE, "SetClusterProperty", stale)[0] == 4
+
+
+def test_ban_from_the_last_node_that_is_allowed_says_that_nothing_is_left() -> None:
+    redundancy = Redundancy(may_run=(MayRun("db", ("n2",)), MayRun("server", ("n1", "n2"))))
+    provider = Provider(cluster(redundancy=redundancy))
+    code, outputs = call(provider, DB, "Ban", {"NodeName": "n2"})
+    assert (code, "no other node may run db" in str(outputs["Message"])) == (0, True)
+    _, outputs = call(provider, GROUP, "Ban", {"NodeName": "n1"})
+    assert "no other node" not in str(outputs.get("Message", ""))
+
+
+def test_move_of_a_member_says_that_its_group_goes_with_it(provider: Provider) -> None:
+    server = resource_path("server")
+    _, outputs = call(provider, server, "Move", {"TargetNode": "n2"})
+    assert "group web, and all of it moves: ip, server" in str(outputs["Message"])
+    assert call(provider, DB, "Move", {"TargetNode": "n1"})[1] == {}
+
+
+class Telling(MemoryEngine):
+    """Says what it has moved."""
+
+    async def submit(self, command: Command, author: str, within_s: float | None = None) -> Outcome:
+        await super().submit(command, author, within_s)
+        assert isinstance(command, commands.MoveResource)
+        return Done(f"{command.resource}: move")
+
+
+def test_all_that_moves_from_a_node_is_named(provider: Provider) -> None:
+    provider.engine = Telling(provider.engine.now)
+    provider.engine.change_primitive("cache", state="started", nodes=("n1",))
+    provider.mapping = Mapping(schema(), provider.engine, IDENTITY)
+    _, outputs = call(provider, SERVICE, "MoveAllFrom", {"NodeName": "n1"})
+    assert outputs["Message"] == "cache: move; web: move"
+
+
+def test_nobody_who_could_be_asked_is_no_acceptance() -> None:
+    provider = Provider(cluster(engine=EngineState.STOPPED))
+    code, outputs = call(provider, DB, "Start")
+    assert (code, "does not answer" in str(outputs["Message"])) == (4, True)
