@@ -18,7 +18,14 @@ from cim_provider.mapping.rows import (
     constant,
     unfilled,
 )
-from cim_provider.mapping.states import ENABLED_COLUMNS, State, cim_datetime, outside, plain
+from cim_provider.mapping.states import (
+    ENABLED_COLUMNS,
+    State,
+    cim_datetime,
+    elsewhere,
+    outside,
+    plain,
+)
 from cim_provider.mapping.world import World
 from cim_provider.views.history import LinkView
 
@@ -65,7 +72,7 @@ def _name(link: LinkView) -> str:
 def link_state(world: World, link: LinkView) -> State:
     """Return the state of a link."""
     if (state := outside(world)) is not None:
-        return state
+        return state if link.node == world.view.local_node else elsewhere(world) or state
     situation = link.state
     if situation == "up" and link.deaf:
         situation = "partly up"

@@ -115,7 +115,8 @@ def _available(subject: _Node) -> tuple[int, ...]:
 def _online(subject: _Node) -> str | None:
     if subject.world.running:
         return yes(subject.node.state in REACHED)
-    return "False" if subject.world.answering else None
+    is_stopped = subject.world.answering and subject.node.name == subject.world.view.local_node
+    return "False" if is_stopped else None
 
 
 def _fail_count(subject: _Node) -> int:
@@ -176,7 +177,9 @@ _OWN: Final[tuple[Column[_Node], ...]] = (
         lambda n: tuple(f"{name}={value}" for name, value in n.node.attributes),
     ),
     Column("IsLocal", "whether the daemon runs there", lambda n: n.node.is_local),
-    Column("OnLine", "whether it is reached; False if the cluster is stopped", _online),
+    Column(
+        "OnLine", "whether it is reached; False of the node that answers, if it is stopped", _online
+    ),
     _live("Standby", "whether it is in standby", lambda n: yes(n.node.state == "standby")),
     _live("Unclean", "whether it is unclean", lambda n: yes(n.node.unclean)),
     _live("Shutdown", "whether it has left", lambda n: yes(n.node.state == "left")),

@@ -10,7 +10,7 @@ from typing import Final
 
 from cim_provider.mapping.rows import ClassRow, Column, Ref, Value, class_row, unfilled
 from cim_provider.mapping.settings_texts import caption
-from cim_provider.mapping.states import ENABLED_COLUMNS, State, cim_datetime, outside, plain
+from cim_provider.mapping.states import ENABLED_COLUMNS, State, cim_datetime, elsewhere, plain
 from cim_provider.mapping.world import World
 from cim_provider.views.settings import TicketView
 
@@ -40,7 +40,7 @@ def ticket_ref(name: str) -> Ref:
 def _made(world: World, view: TicketView) -> _Ticket:
     situation = "standby" if view.is_standby else "granted"
     state = TICKET_STATES[situation if view.is_granted else "revoked"]
-    return _Ticket(world, view, outside(world) or state)
+    return _Ticket(world, view, elsewhere(world) or state)
 
 
 def _tickets(world: World) -> Iterator[_Ticket]:

@@ -133,9 +133,12 @@ AWAY: Final = {
     "the cluster service does not answer": State(
         (13,), 25, 0, "the cluster service does not answer", 3, 0, 0, 0
     ),
+    "… is stopped: other nodes, and resources": State(
+        (13,), 0, 0, "not known: the cluster service is stopped on the node that answers", 3
+    ),
 }
 """States of everything while the cluster cannot be asked."""
-_STOPPED, _SILENT = AWAY.values()
+_STOPPED, _SILENT, _ELSEWHERE = AWAY.values()
 
 CLUSTER_STATES: Final = {
     "starting": State((8,), 5, 10, "the cluster service is starting on this node", of_cluster=3),
@@ -244,10 +247,24 @@ def outside(world: World) -> State | None:
     return _STOPPED if world.answering else _SILENT
 
 
+def elsewhere(world: World) -> State | None:
+    """Return the state that other nodes and resources have, or None: the cluster can be asked.
+
+    A node whose own service is stopped knows nothing of them: they may well go on without it.
+    """
+    if world.running:
+        return None
+    # Health is for what is known to be well or ill, and of this nothing is known.
+    return _ELSEWHERE if world.answering else replace(_SILENT, health=0)
+
+
 def node_state(world: World, node: NodeView) -> State:
     """Return the state of a node."""
-    if (state := outside(world)) is not None:
-        return state
+    # Its own server says that the service is gone; of others it knows as little as a silent one.
+    state = outside(world)
+    if state is not None:
+        is_other = world.answering and node.name != world.view.local_node
+        return _ELSEWHERE if is_other else state
     facts = world.node_facts.get(node.name, NodeFacts(node.name))
     is_ending = node.is_local and world.view.facts.cluster.is_local_leaving
     situation = _node_situation(node, facts)
@@ -285,6 +302,7 @@ def _node_situation(node: NodeView, facts: NodeFacts) -> str:
 def ping_state(world: World, ping: PingFacts) -> State:
     """Return the state of what is pinged: one node that reaches it is enough."""
     if (state := outside(world)) is not None:
+        state = _ELSEWHERE if world.answering else state
         return replace(state, enabled=5, role_of_node=1)
     if ping.reached_by:
         return PING_STATES["reached"]
@@ -295,9 +313,8 @@ def ping_state(world: World, ping: PingFacts) -> State:
 
 def primitive_state(world: World, primitive: PrimitiveView) -> State:
     """Return the state of a primitive."""
-    if (state := outside(world)) is not None:
-        # Health is for what is known to be well or ill, and of this nothing is known.
-        return state if world.answering else replace(state, health=0)
+    if (state := elsewhere(world)) is not None:
+        return state
     moving_to = world.resource_facts.get(primitive.id, ResourceFacts(primitive.id)).moving_to
     situation = _situation(primitive, moving_to)
     if situation == "moving":
@@ -343,8 +360,8 @@ def fail_count(primitive: PrimitiveView) -> int:
 
 def device_state(world: World) -> State:
     """Return the state of a fence device."""
-    if (state := outside(world)) is not None:
-        return state if world.answering else replace(state, health=0)
+    if (state := elsewhere(world)) is not None:
+        return state
     is_off = world.view.facts.cluster.fences is False
     return DEVICE_STATES["fencing is switched off" if is_off else "ready"]
 
@@ -382,8 +399,8 @@ def clone_state(world: World, clone: CloneView, members: tuple[PrimitiveView, ..
 
 def instance_state(world: World, primitive: PrimitiveView, instance: InstanceView) -> State:
     """Return the state of a primitive on one node."""
-    if (state := outside(world)) is not None:
-        return state if world.answering else replace(state, health=0)
+    if (state := elsewhere(world)) is not None:
+        return state
     situation = instance.state
     if situation == "started" and not primitive.managed:
         situation = "unmanaged, started"

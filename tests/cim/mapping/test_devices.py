@@ -71,7 +71,7 @@ def test_without_fencing_it_is_not_used_and_unasked_nothing_is_known() -> None:
     found = device(Provider(with_device(engine=EngineState.NOT_ANSWERING)))
     assert (found["OperationalStatus"], found["HealthState"]) == ([13], 0)
     found = device(Provider(with_device(engine=EngineState.STOPPED)))
-    assert found["OperationalStatus"] == [10]
+    assert (found["OperationalStatus"], found["HealthState"]) == ([13], 0)
 
 
 def test_it_is_found_from_the_cluster_its_nodes_and_its_parameters_and_leads_back() -> None:

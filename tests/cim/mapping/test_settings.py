@@ -212,7 +212,7 @@ def test_a_ticket_is_granted_in_standby_or_not_and_unknown_while_nobody_can_be_a
     unheard = one(path("HA_Ticket", Id="unheard"))
     subset(unheard, Granted=False, EnabledState=3, Owner=None, LastChanged=None)
     for engine, enabled, status in (
-        (EngineState.STOPPED, 3, 10),
+        (EngineState.STOPPED, 0, 13),
         (EngineState.NOT_ANSWERING, 0, 13),
     ):
         away = one(path("HA_Ticket", Id="shop-sites"), Provider(cluster(engine=engine)))

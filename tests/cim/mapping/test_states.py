@@ -89,7 +89,7 @@ def test_cluster_in_each_situation(
         (with_node("lost"), ([13], 20, 0), "Lost Comm", 3, (5, 0)),
         (with_node("lost", unclean=True), ([13, 6], 25, 0), "Lost Comm", 3, (5, 0)),
         (with_node("unheard-of"), ([0], 0, 0), "Unknown", 0, (0, 0)),
-        (cluster(engine=STOPPED), ([10], 5, 3), "Stopped", 4, (5, 0)),
+        (cluster(engine=STOPPED), ([13], 0, 0), "Lost Comm", 3, (0, 0)),
         (cluster(engine=SILENT), ([13], 25, 0), "Lost Comm", 3, (0, 0)),
     ],
 )
@@ -139,7 +139,7 @@ def test_primitive_in_each_situation(
     assert summary(found) == expected
 
 
-@pytest.mark.parametrize(("engine", "expected"), [(STOPPED, ([10], 5, 3)), (SILENT, ([13], 0, 0))])
+@pytest.mark.parametrize(("engine", "expected"), [(STOPPED, ([13], 0, 0)), (SILENT, ([13], 0, 0))])
 def test_resource_of_a_cluster_that_cannot_be_asked_is_unknown_and_not_off(
     engine: EngineState, expected: tuple[list[int], int, int]
 ) -> None:
@@ -194,6 +194,22 @@ def test_stopped_cluster_keeps_what_it_had_told_and_not_what_may_have_changed() 
     assert (found["NodesOnline"], found["DesignatedController"]) == (None, None)
     node = read(cluster(engine=STOPPED), node_path("n1"))
     assert (node["OnLine"], node["IsOnline"], node["IsDC"]) == ("False", None, None)
+    assert summary(node) == ([10], 5, 3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [node_path("n2"), resource_path("web", "HA_ResourceGroup"), resource_path("cache")],
+)
+def test_server_of_a_stopped_node_knows_nothing_of_what_goes_on_elsewhere(
+    name: pywbem.CIMInstanceName,
+) -> None:
+    found = read(cluster(engine=STOPPED), name)
+    assert summary(found) == ([13], 0, 0)
+    assert found["StatusDescriptions"] == [
+        "not known: the cluster service is stopped on the node that answers"
+    ]
+    assert found.get("OnLine") is None
 
 
 def test_cluster_says_when_the_next_loss_would_stop_it() -> None:

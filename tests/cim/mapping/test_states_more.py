@@ -137,7 +137,7 @@ def participations(view: ClusterView, path: pywbem.CIMInstanceName) -> list[pywb
         (PingFacts("gw", ("10.0.0.254",), ("n1",), ("n2",)), "running", ([2], 5, 5), (4, 1)),
         (PingFacts("gw", ("10.0.0.254",), (), ("n2",)), "running", ([12], 15, 5), (5, 1)),
         (PingFacts("gw", ("10.0.0.254",)), "running", ([0], 0, 5), (0, 1)),
-        (PingFacts("gw", ("10.0.0.254",), ("n1",)), "stopped", ([10], 5, 5), (5, 1)),
+        (PingFacts("gw", ("10.0.0.254",), ("n1",)), "stopped", ([13], 0, 5), (0, 1)),
     ],
 )
 def test_what_is_pinged_is_a_node_that_runs_nothing(
@@ -200,7 +200,7 @@ def test_fence_device_is_a_primitive_that_stands_ready_and_cannot_be_started() -
     assert answer.value == 1
     assert provider.engine.given == []
     silent = read(cluster(facts=beyond(), engine=EngineState.STOPPED), resource_path("switch"))
-    assert silent["OperationalStatus"] == [10]
+    assert silent["OperationalStatus"] == [13]
 
 
 def test_name_that_a_resource_shares_with_a_fence_device_is_the_resource() -> None:
