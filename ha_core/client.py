@@ -11,10 +11,10 @@ A lost connection raises ConnectError; the next call connects again.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, Self, TypeAlias, TypeVar
 
 from ha_core import control_protocol as protocol
 from ha_core.commands import Command, Outcome
@@ -25,7 +25,6 @@ from ha_core.journal import JournalEvent
 from ha_core.layout import Layout, socket_address
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.snapshot import ClusterSnapshot
-from ha_core.snapshot_reader import SnapshotReader
 
 ANSWER_MS: Final[Millis] = 10_000
 """A daemon that leaves a plain question unanswered for so long is taken for hung."""
@@ -38,16 +37,18 @@ EVENT_POLL_MS: Final[Millis] = 1_000
 """An event need not change the picture: a follower looks again at least this often."""
 
 _Reply = TypeVar("_Reply", bound=protocol.Reply)
+Read: TypeAlias = Callable[[bytes], Awaitable[protocol.AnyReply]]
+"""Returns the reply in a line. Raises: WireError."""
 
 
 class _Channel:
     """One connection; requests wait their turn."""
 
-    def __init__(self, layout: Layout, reader: SnapshotReader | None = None) -> None:
+    def __init__(self, layout: Layout, read: Read | None = None) -> None:
         self._layout = layout
         self._path = layout.control_socket
         self._turn = asyncio.Lock()
-        self._reader = reader
+        self._read = read
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(
@@ -100,9 +101,7 @@ class _Channel:
         writer.write(protocol.encode(request))
         # Not drained: a daemon that refuses may answer before it has read everything.
         line = await reader.readuntil(b"\n")
-        if self._reader is not None:
-            return await self._reader.reply(line)
-        return protocol.decode_reply(line)
+        return protocol.decode_reply(line) if self._read is None else await self._read(line)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         try:
@@ -122,15 +121,15 @@ class Client:
 
     Args:
         root: directory that holds the node's etc, lib and run; None for the system's.
-        reader: reads the snapshots, for who asks for many; None: each by itself.
+        read: reads the answers, for who asks for many large ones; None: each by itself.
     Raises:
         ConnectError: (any method) no daemon answers; the text says how to start it.
         RefusedError: (any method) the daemon refuses this user or this request.
     """
 
-    def __init__(self, root: Path | None = None, *, reader: SnapshotReader | None = None) -> None:
+    def __init__(self, root: Path | None = None, *, read: Read | None = None) -> None:
         self._layout = Layout(root)
-        self._channel = _Channel(self._layout, reader)
+        self._channel = _Channel(self._layout, read)
 
     async def __aenter__(self) -> Self:
         return self

@@ -5,11 +5,11 @@ from dataclasses import fields, replace
 
 import pytest
 
+from cim_provider.engines.ha_core_snapshots import MARK, SnapshotReader
 from ha_core import control_protocol as protocol
 from ha_core.config.model import Configuration
 from ha_core.errors import WireError
 from ha_core.snapshot import ClusterSnapshot, Timers
-from ha_core.snapshot_reader import MARK, SnapshotReader
 from tests.fake_cluster import snapshot
 
 
