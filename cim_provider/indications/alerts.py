@@ -126,8 +126,12 @@ def _node(change: Difference) -> Iterator[Event]:
         "MessageArguments": (name,),
     }
     about = node_ref(name)
-    if is_now == "suspect":
-        yield alert(about, "LHA004", f"node {name} is heard late", common)
+    late = late_fault(name)
+    if is_now == "suspect" and was in _OWN_STATES:
+        yield alert(about, "LHA004", f"node {name} is heard late", common, fault=Fault(late))
+    elif was == "suspect" and is_now in _OWN_STATES:
+        over = Fault(late, clears=True, needs_raise=True)
+        yield alert(about, "LHA001", f"node {name} is heard in time again", common, fault=over)
     if was == is_now or not {was, is_now} <= _OWN_STATES:
         return
     for state, begins, ends in (
@@ -138,6 +142,11 @@ def _node(change: Difference) -> Iterator[Event]:
             yield alert(about, begins, f"node {name} is in {state}", common)
         elif was == state:
             yield alert(about, ends, f"node {name} is out of {state}", common)
+
+
+def late_fault(node: str) -> str:
+    """Return the EventID of a node that is heard late."""
+    return f"node-late:{node}"
 
 
 def resource_fault(resource: str) -> str:
@@ -182,20 +191,25 @@ def _fact(change: Difference) -> Iterator[Event]:
 def _set(change: Difference) -> Iterator[Event]:
     """Say that there is less in reserve, and that it is complete again."""
     after, before = change.after, change.before
-    if after is None or before is None:
+    if before is None:
+        return
+    name = str(before.get("ResourceId") or "the cluster")
+    id_ = f"redundancy:{dict(change.ref.keys).get('InstanceID', change.ref.class_name)}"
+    over = Fault(id_, clears=True, needs_raise=True)
+    if after is None:
+        text = f"{name} was deleted: nothing need be in reserve"
+        yield alert(change.ref, "LHA024", text, {"MessageArguments": (name,)}, fault=over)
         return
     was, is_now = before.get("RedundancyStatus"), after.get("RedundancyStatus")
     if was == is_now or not isinstance(is_now, int) or not is_now:
         return
-    name = str(dict(change.ref.keys).get("InstanceID", change.ref.class_name))
-    id_ = f"redundancy:{name}"
     values: dict[str, Value] = {
         "OldState": str(was),
         "NewState": str(is_now),
         "MessageArguments": (name,),
     }
     if is_now == REDUNDANT:
-        text, over = f"the reserve of {name} is complete again", Fault(id_, clears=True)
+        text = f"the reserve of {name} is complete again"
         yield alert(change.ref, "LHA024", text, values, fault=over)
     else:
         yield alert(change.ref, "LHA023", f"{name} has less in reserve", values, fault=Fault(id_))

@@ -37,8 +37,11 @@ def facts(view: ClusterView) -> Iterator[tuple[Ref, Mapping[str, Value]]]:
     """Yield the facts of a view."""
     yield STATUS, {"revision": view.revision, "state": _digest(view)}
     yield _ref(CLUSTER, ""), {"maintenance": view.maintenance}
+    joining = {each.name for each in view.facts.nodes if each.is_joining}
     for node in view.nodes:
-        yield _ref(NODE, node.name), {"state": node.state}
+        # Who has not reported yet is not heard late.
+        is_joining = node.state == "suspect" and node.name in joining
+        yield _ref(NODE, node.name), {"state": "joining" if is_joining else node.state}
     unplaced = dict(view.unplaced)
     for each in view.primitives:
         active = {item.node for item in each.instances if item.state in _ACTIVE}

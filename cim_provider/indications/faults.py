@@ -41,6 +41,8 @@ class Open:
     identifiers: tuple[str, ...] = ()
     """IndicationIdentifier of each of its alerts."""
     by: tuple[str, ...] = ()
+    incident: str = ""
+    """CorrelationId of its first alert that had one; its clear bears the same."""
 
 
 Faults = Mapping[str, Open]
@@ -53,9 +55,13 @@ class Verdict:
     is_told: bool
     faults: Faults
     correlated: tuple[str, ...] = ()
+    incident: str = ""
+    """Of what is cleared."""
 
 
-def judge(faults: Faults, fault: Fault, message: str, identifier: str) -> Verdict:
+def judge(
+    faults: Faults, fault: Fault, message: str, identifier: str, incident: str = ""
+) -> Verdict:
     """Return what becomes of the alert `identifier` that says `message` of a fault."""
     known = faults.get(fault.id)
     if fault.clears:
@@ -67,7 +73,8 @@ def judge(faults: Faults, fault: Fault, message: str, identifier: str) -> Verdic
             return Verdict(False, faults)
         return Verdict(False, {**faults, fault.id: replace(known, by=both)})
     earlier = known.identifiers if known is not None else ()
-    opened = Open(message, (*earlier, identifier)[-IDENTIFIERS_MAX:], by)
+    begun = known.incident if known is not None and not fault.again else ""
+    opened = Open(message, (*earlier, identifier)[-IDENTIFIERS_MAX:], by, begun or incident)
     rest = {name: each for name, each in faults.items() if name != fault.id}
     while len(rest) >= OPEN_MAX:
         del rest[next(iter(rest))]
@@ -81,7 +88,7 @@ def _cleared(faults: Faults, fault: Fault, known: Open | None) -> Verdict:
     if left:
         return Verdict(False, {**faults, fault.id: replace(known, by=left)})
     rest = {name: each for name, each in faults.items() if name != fault.id}
-    return Verdict(True, rest, known.identifiers)
+    return Verdict(True, rest, known.identifiers, known.incident)
 
 
 def closed(faults: Faults, names: Iterable[str]) -> Faults:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cim_provider.engine import ClusterView
-from cim_provider.indications.alerts import alert, resource_fault
+from cim_provider.indications.alerts import alert, late_fault, resource_fault
 from cim_provider.indications.events import Event
 from cim_provider.indications.faults import Fault, Faults, closed, without_witness
 from cim_provider.mapping.cluster import cluster_ref
@@ -60,14 +60,20 @@ def node_fault(node: str) -> str:
     return f"node:{node}"
 
 
-def _fencing_fault(node: str) -> str:
+def fencing_fault(node: str) -> str:
+    """Return the EventID of a node's cutting off."""
     return f"fencing:{node}"
+
+
+def ping_fault(node: str) -> str:
+    """Return the EventID of hosts that a node does not reach."""
+    return f"ping:{node}"
 
 
 def _node_joined(event: CoreEvent, faults: Faults, _: ClusterView) -> Told:
     name = event.subject
     over = Fault(node_fault(name), clears=True)
-    after = closed(faults, [_fencing_fault(name)])
+    after = closed(faults, [fencing_fault(name)])
     states: dict[str, Value] = {"NodeName": name, "NewState": "online"}
     if over.id in faults:
         states["OldState"] = "lost"
@@ -76,7 +82,7 @@ def _node_joined(event: CoreEvent, faults: Faults, _: ClusterView) -> Told:
 
 def _node_left(event: CoreEvent, faults: Faults, _: ClusterView) -> Told:
     name = event.subject
-    after = without_witness(closed(faults, [node_fault(name)]), name)
+    after = without_witness(closed(faults, [node_fault(name), late_fault(name)]), name)
     left = _alert(event, node_ref(name), {"NodeName": name, "NewState": "left"})
     return Told((left,), after)
 
@@ -86,11 +92,11 @@ def _node_lost(event: CoreEvent, faults: Faults, _: ClusterView) -> Told:
     lost = Fault(node_fault(name))
     states = {"NodeName": name, "OldState": "online", "NewState": "lost"}
     made = _alert(event, node_ref(name), states, fault=lost)
-    return Told((made,), without_witness(faults, name))
+    return Told((made,), without_witness(closed(faults, [late_fault(name)]), name))
 
 
 def _fenced(event: CoreEvent, faults: Faults, _: ClusterView) -> Told:
-    after = closed(faults, [_fencing_fault(event.subject)])
+    after = closed(faults, [fencing_fault(event.subject)])
     return Told((_alert(event, node_ref(event.subject), {"NodeName": event.subject}),), after)
 
 
@@ -98,12 +104,12 @@ def _not_fenced(event: CoreEvent, faults: Faults, view: ClusterView) -> Told:
     known = {node.name for node in view.nodes}
     name = next((part for part in event.subject.split(":") if part in known), event.subject)
     about = node_ref(name) if name in known else cluster_ref()
-    made = _alert(event, about, {"NodeName": name}, "LHA006", Fault(_fencing_fault(name)))
+    made = _alert(event, about, {"NodeName": name}, "LHA006", Fault(fencing_fault(name)))
     return Told((made,), faults)
 
 
 def _called_off(event: CoreEvent, faults: Faults, _: ClusterView) -> Told:
-    return Told((), closed(faults, [_fencing_fault(event.subject)]))
+    return Told((), closed(faults, [fencing_fault(event.subject)]))
 
 
 def _coordinator(event: CoreEvent, faults: Faults, _: ClusterView) -> Told:
@@ -135,7 +141,7 @@ def _ping_lost(event: CoreEvent, faults: Faults, _: ClusterView) -> Told:
         "NodeName": event.subject,
         "MessageArguments": (event.subject, *targets),
     }
-    fault = Fault(f"ping:{event.subject}", again=f"ping:{event.subject}" in faults)
+    fault = Fault(ping_fault(event.subject), again=ping_fault(event.subject) in faults)
     made = _alert(event, node_ref(event.subject), values, fault=fault)
     return Told((made,), faults)
 
@@ -143,7 +149,7 @@ def _ping_lost(event: CoreEvent, faults: Faults, _: ClusterView) -> Told:
 def _ping_back(event: CoreEvent, faults: Faults, _: ClusterView) -> Told:
     if _NOT_REACHED.search(event.text):
         return Told((), faults)  # one is back, others are not
-    fault = Fault(f"ping:{event.subject}", clears=True)
+    fault = Fault(ping_fault(event.subject), clears=True)
     made = _alert(event, node_ref(event.subject), {"NodeName": event.subject}, fault=fault)
     return Told((made,), faults)
 

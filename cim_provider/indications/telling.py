@@ -12,6 +12,7 @@ import msgspec
 
 from cim_provider.engine import ClusterView
 from cim_provider.indications import faults as faults_
+from cim_provider.indications.aftermath import endings, incident_of
 from cim_provider.indications.alerts import alert, cleared
 from cim_provider.indications.events import Event
 from cim_provider.indications.faults import Faults, judge
@@ -63,6 +64,8 @@ def resolved(
 ) -> tuple[list[Named], Progress]:
     """Return what is told of what was found, and the progress after it."""
     events, faults = found.events, progress.faults
+    if found.change is not None:
+        events = (*events, *endings(found.change, faults, view))
     if found.event is not None:
         item = found.event
         if item.number and item.number <= progress.heads.get(item.source, 0):
@@ -76,12 +79,22 @@ def resolved(
         if event.fault is None:
             named.append(Named(event, word))
             continue
-        verdict = judge(faults, event.fault, str(event.values["MessageID"]), identifier(word))
+        fault, event = event.fault, _of_incident(event, incident_of(event, faults))
+        message, incident = (str(event.values.get(n) or "") for n in ("MessageID", "CorrelationId"))
+        verdict = judge(faults, fault, message, identifier(word), incident)
         faults = verdict.faults
         if verdict.is_told:
             earlier = verdict.correlated
+            event = _of_incident(event, verdict.incident)
             named.append(Named(cleared(event, earlier) if earlier else event, word))
     return named, replace(progress, faults=faults)
+
+
+def _of_incident(event: Event, incident: str) -> Event:
+    """Return an event as part of an incident, or as it is if there is none."""
+    if not incident:
+        return event
+    return replace(event, values={**event.values, "CorrelationId": incident})
 
 
 def identifier(name: str) -> str:
