@@ -67,6 +67,10 @@ class ResourceSummary:
     """The clone whose instances it is, or is in."""
     promoted: tuple[NodeName, ...] = ()
     """Where it is promoted."""
+    expired: tuple[tuple[NodeName, ResourceId], ...] = ()
+    """Where a failure is still remembered that no longer counts, and the instance's name there:
+    its `failure_timeout` has passed.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,6 +244,11 @@ def _resource(
         shorter=guarded.shorter,
         clone=clone.id if clone is not None else None,
         promoted=promoted,
+        expired=tuple(
+            (node.name, item.resource)
+            for node, item in instances
+            if item.failure is not None and picture.failure(wish.id, item) is None
+        ),
     )
 
 

@@ -4,7 +4,7 @@ Owns: that translation, a pure function. Knows neither daemon nor CIM.
 """
 
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from cim_provider.engine import (
@@ -303,8 +303,12 @@ def _primitive(
 def _instances(snapshot: ClusterSnapshot) -> dict[ResourceId, list[InstanceView]]:
     found: dict[ResourceId, list[InstanceView]] = {}
     scores = {item.resource: dict(item.scores) for item in snapshot.decisions}
+    expired = {each for item in snapshot.resources for each in item.expired}
     for status in snapshot.instances:
-        for item in status.instances:
+        for known in status.instances:
+            # It stays in the node's memory until the next failure, and counts no more.
+            is_over = (status.name, known.resource) in expired
+            item = replace(known, fail_count=0, failure=None) if is_over else known
             if item.state in _SHOWN or item.fail_count:
                 shown = _instance(status.name, item, scores)
                 found.setdefault(plain(item.resource), []).append(shown)

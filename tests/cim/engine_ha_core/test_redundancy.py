@@ -88,3 +88,22 @@ def test_engine_agrees_once_the_others_are_lost() -> None:
         alone = alone.replace("on n1 db started", "")
         decision = next(each for each in picture(alone + text).decisions if each.resource == "db")
         assert (decision.node == "n3") is says, text
+
+
+@pytest.mark.parametrize(
+    ("at", "counts"),
+    [(3000, {"n1": 1, "n2": 1}), (5000, {"n1": 0, "n2": 1}), (9000, {"n1": 0})],
+)
+def test_failure_whose_time_out_has_passed_is_told_no_more(at: int, counts: dict[str, int]) -> None:
+    text = f"""
+node n1
+node n2
+primitive db timeout=2000
+on n1 db started count=1 failure=monitor:7:restart@1000
+on n2 db stopped count=1 failure=monitor:7:restart@4000
+at {at}
+"""
+    shown = view_of(picture(text), "1", "1.0").primitives[0].instances
+    assert {each.node: each.fail_count for each in shown} == counts
+    assert {each.node: int(bool(each.failure)) for each in shown} == counts
+    assert {each.node: int(each.failed_wall_ms > 0) for each in shown} == counts
