@@ -190,7 +190,7 @@ class Lead:
             bad = item.state in (InstanceState.FAILED, InstanceState.BLOCKED)
             if bad and known.get(item.resource) is not item.state:
                 fresh = f"{item.resource}-failed-{item.order_id}-{message.report_id}"
-                self.planner.incidents.setdefault(item.resource, fresh)
+                self.planner.failed(item.resource, fresh, known.get(item.resource))
         status = next(s for s in self.roster.statuses() if s.name == sender)
         self.planner.executor.reported(status, self._raft.configuration)
         return output

@@ -110,6 +110,13 @@ class Planner:
         self._intend(status, orders)
         return orders
 
+    def failed(self, resource: ResourceId, incident: str, was: InstanceState | None) -> None:
+        """A resource has failed: of what ran until then, that is an incident of its own."""
+        if was is InstanceState.STARTED:
+            self.incidents[resource] = incident
+        else:
+            self.incidents.setdefault(resource, incident)
+
     def lost(self, lost: Lost, incident: str) -> None:
         """A node is lost: its orders are void, what follows for its resources is one incident."""
         self.executor.void(lost.node)

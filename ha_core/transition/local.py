@@ -176,8 +176,7 @@ class LocalResources:
             return [Happened("resource-stopped", resource, f"{resource} was ended: {reason}")]
         if self._is_watched(local):
             self._update(local, state=InstanceState.STOPPED)
-            text = f"{resource} ended, and the cluster only watches it: {reason}"
-            return [Happened("resource-stopped", resource, text)]
+            return [Happened("resource-stopped", resource, telling.watched(resource, reason))]
         text = telling.ended(resource, reason)
         output = self._fail(local, "monitor", codes.OCF_NOT_RUNNING, reason, None, wall_ms, text)
         return [*output, *self._persist()]
@@ -355,7 +354,7 @@ class LocalResources:
         wall_ms: Millis,
         text: str = "",
     ) -> list[Effect | Happened]:
-        resource = local.instance.resource
+        resource, was = local.instance.resource, local.instance.state
         after = codes.failed_here(
             self._configuration, local, action, exit_code, reason, on_fail, wall_ms
         )
@@ -364,7 +363,8 @@ class LocalResources:
             self._recurring.end(resource)
         word = "resource-blocked" if after.state is InstanceState.BLOCKED else "resource-failed"
         text = text or f"{action} of {resource} failed with exit code {exit_code}: {reason}"
-        return [Happened(word, resource, text, "", local.incident)]
+        is_own = was is InstanceState.STARTED and action == "monitor"  # it has run since its order
+        return [Happened(word, resource, text, "", "" if is_own else local.incident)]
 
     def _is_watched(self, local: Local) -> bool:
         """Return whether the cluster may not act on it: what ends then has not failed."""

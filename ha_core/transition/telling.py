@@ -44,6 +44,11 @@ def ended(resource: ResourceId, reason: str) -> str:
     return f"{resource} ended unexpectedly: {reason}"
 
 
+def watched(resource: ResourceId, reason: str) -> str:
+    """Say that something ended that the cluster leaves alone."""
+    return f"{resource} ended, and the cluster only watches it: {reason}"
+
+
 def lost_contact(node: NodeName, dead_after_ms: Millis) -> str:
     """Say that the run lease has run out."""
     return (

@@ -58,3 +58,12 @@ def test_what_may_change_with_time_is_asked_again() -> None:
     first = plan(planner, known)
     planner.plan(known, BOTH, 2000, 1000)
     assert planner.transition is not first
+
+
+def test_a_failure_of_what_ran_is_an_incident_of_its_own() -> None:
+    planner = Planner(1)
+    planner.incidents[WEB] = "n2-lost-1-1"
+    planner.failed(WEB, "web-failed-1-1", InstanceState.STOPPED)
+    assert planner.incidents[WEB] == "n2-lost-1-1", "its start has failed: it is part of the loss"
+    planner.failed(WEB, "web-failed-2-2", InstanceState.STARTED)
+    assert planner.incidents[WEB] == "web-failed-2-2"

@@ -541,3 +541,15 @@ def test_every_visible_change_has_a_new_report_id() -> None:
     bench.done()
     seen.append(bench.local.report_id)
     assert seen == sorted(set(seen))
+
+
+def test_a_failure_of_what_ran_belongs_to_no_earlier_incident() -> None:
+    bench = Bench()
+    bench.order(ActionKind.START, incident="n2-lost-1-1")
+    bench.done()
+    assert [e.incident for e in bench.out if isinstance(e, Happened)] == ["n2-lost-1-1"]
+    out = bench.local.died(WEB, "exit code 3", 5000, lease_held=True)
+    assert [e.incident for e in out if isinstance(e, Happened)] == [""]
+    bench.order(ActionKind.STOP, incident="web-failed-1-1")
+    bench.done(1)
+    assert [e.incident for e in bench.out if isinstance(e, Happened)] == ["web-failed-1-1"]
