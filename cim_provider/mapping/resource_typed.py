@@ -61,7 +61,7 @@ def _wait_ms(subject: Resourced) -> int | None:
 
 
 def _changed(subject: Resourced) -> str | None:
-    """Return the newest start or failure."""
+    """Return the newest start, end or failure."""
     if not subject.world.running:
         return None
     moments = (
@@ -70,7 +70,8 @@ def _changed(subject: Resourced) -> str | None:
         for instance in each.instances
         for moment in (instance.started_wall_ms, instance.failed_wall_ms)
     )
-    return cim_datetime(max(moments, default=0))
+    journal = (subject.world.changed_ms.get(each.id, 0) for each in subject.members)
+    return cim_datetime(max((*moments, *journal), default=0))
 
 
 def _failed(subject: Resourced) -> str | None:
@@ -83,7 +84,7 @@ def _live(name: str, source: str, read: Callable[[Resourced], Value]) -> Column[
 
 
 COLUMNS: Final[tuple[Column[Resourced], ...]] = (
-    _live("TimeOfLastStateChange", "newest start or failure that is known", _changed),
+    _live("TimeOfLastStateChange", "newest start, end or failure that is known", _changed),
     Column("MultipleActive", "multiple_active", lambda r: _facts(r).multiple_active),
     Column(
         "MultipleActivePolicy",

@@ -31,7 +31,12 @@ from cim_provider.mapping.verbs import Asked, Meaning, Plan, Together, Verb
 from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
 
 SERVICE_CLASS: Final = "HA_ResourceService"
-_ALIKE: Final = ("RequestedState", "EnabledDefault", "AvailableRequestedStates")
+_ALIKE: Final = (
+    "RequestedState",
+    "EnabledDefault",
+    "AvailableRequestedStates",
+    "TimeOfLastStateChange",
+)
 _MUST_BE_STARTED: Final = 3
 _MANAGES: Final = 5
 
@@ -94,7 +99,7 @@ def _start_mode(resource: Resource) -> str:
 
 
 _COLUMNS: Final[tuple[Column[Resource], ...]] = (
-    *ENABLED_COLUMNS,
+    *(each for each in ENABLED_COLUMNS if each.name != "TimeOfLastStateChange"),
     *(each for each in COMMON if each.name in _ALIKE),
     Column("ElementName", "id of the resource", lambda r: r.view.id),
     Column("Caption", "Service. and the id", lambda r: f"Service.{r.view.id}"[:64]),

@@ -27,6 +27,19 @@ CLUSTER_NAME: Final = "LinuxHACluster"
 CLUSTER_CLASS: Final = "HA_Cluster"
 REACHED: Final = frozenset({"online", "standby", "maintenance"})
 """States of a node that is heard."""
+_CHANGES: Final = frozenset(
+    {
+        "resource-started",
+        "resource-stopped",
+        "resource-failed",
+        "resource-blocked",
+        "resource-found",
+        "resource-promoted",
+        "resource-demoted",
+        "resource-migrated",
+    }
+)
+"""Events with which the state of a resource changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +166,16 @@ class World:
             for instance in primitive.instances:
                 found.setdefault(instance.node, []).append(instance)
         return {node: tuple(known) for node, known in found.items()}
+
+    @cached_property
+    def changed_ms(self) -> Mapping[str, int]:
+        """Return when each primitive began, ended or failed last, as far as the journal goes."""
+        found: dict[str, int] = {}
+        for event in self.view.history.events:
+            if event.kind in _CHANGES:
+                name = event.subject.partition(":")[0]
+                found[name] = max(found.get(name, 0), event.at_wall_ms)
+        return found
 
     @cached_property
     def node_facts(self) -> Mapping[str, NodeFacts]:

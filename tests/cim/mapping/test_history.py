@@ -47,6 +47,7 @@ from tests.cim.mapping.views import (
     cluster_path,
     node_path,
     path,
+    resource_path,
     schema,
 )
 
@@ -359,3 +360,31 @@ def test_value_that_does_not_fit_its_type_is_null_and_logged_once_and_all_else_i
     told = [each for each in caplog.messages if str(number) in each]
     assert len(told) == 1, told
     assert told[0].startswith("HA_OperationResult.ReturnCode is shown as NULL")
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        (resource_path("cache"), "cache"),
+        (resource_path("web", "HA_ResourceGroup"), "server"),
+        (
+            path(
+                "HA_ResourceService",
+                SystemCreationClassName="HA_Cluster",
+                SystemName="LinuxHACluster",
+                CreationClassName="HA_ResourceService",
+                Name="cache",
+            ),
+            "cache",
+        ),
+    ],
+)
+def test_what_was_stopped_says_since_when(name: pywbem.CIMInstanceName, subject: str) -> None:
+    hour_ms = 3_600_000
+    past_events = (
+        event(hour_ms, "resource-started", subject),
+        event(2 * hour_ms, "resource-stopped", subject),
+        event(3 * hour_ms, "resource-stopped", "other"),
+    )
+    seen = Provider(cluster(history=HistoryView(events=past_events)))
+    assert str(got(seen, name)["TimeOfLastStateChange"]).startswith("20231115001320")
