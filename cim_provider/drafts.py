@@ -27,11 +27,15 @@ HOLDER: Final = "drafts"
 
 
 class DraftError(Exception):
-    """A draft cannot be kept; the text says why. `is_full`: there is no room."""
+    """A draft cannot be kept; the text says why.
 
-    def __init__(self, text: str, *, is_full: bool = False) -> None:
+    `is_full`: there is no room; `is_wrong`: what was given may not be.
+    """
+
+    def __init__(self, text: str, *, is_full: bool = False, is_wrong: bool = False) -> None:
         super().__init__(text)
         self.is_full = is_full
+        self.is_wrong = is_wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +228,7 @@ def _check(draft: Draft) -> None:
         or not (draft.id.isascii() and draft.id.isprintable() and " " not in draft.id)
     ):
         text = f"Id {draft.id[:40]!r}: expected 1 to {ID_CHARS_MAX} letters, digits, _ . -"
-        raise DraftError(text)
+        raise DraftError(text, is_wrong=True)
     parts = len(draft.parameters) + len(draft.operations) + len(draft.members)
     if parts > PARTS_MAX:
         raise DraftError(f"draft {draft.id} would have {parts} parts, at most {PARTS_MAX}")

@@ -113,7 +113,8 @@ async def kept(writing: Awaitable[None]) -> None:
     try:
         await writing
     except DraftError as fault:
-        status = Status.SERVER_LIMITS_EXCEEDED if fault.is_full else Status.FAILED
+        status = Status.INVALID_PARAMETER if fault.is_wrong else Status.FAILED
+        status = Status.SERVER_LIMITS_EXCEEDED if fault.is_full else status
         refuse(status, str(fault))
 
 

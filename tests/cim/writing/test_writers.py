@@ -504,6 +504,11 @@ def test_drafts_have_bounds(site: Site) -> None:
             site.run(lambda name=name: site.store.put(Draft(name, "primitive")))  # type: ignore[misc]
 
 
+def test_an_id_that_may_not_be_is_an_invalid_parameter(site: Site) -> None:
+    code, words = refusal(lambda: site.create(PRIMITIVE, Id="bad name", Type="Dummy"))
+    assert (code, words.startswith("Id 'bad name': expected 1 to 100 letters")) == (4, True)
+
+
 def test_a_secret_of_a_draft_is_not_told(site: Site) -> None:
     site.create(PRIMITIVE, Id="r", Type="Dummy")
     one = site.create("HA_InstanceAttributes", ResourceId="r", Name="password", Value="x")
