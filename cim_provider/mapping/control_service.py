@@ -6,6 +6,7 @@ of the service mean.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
 
@@ -49,6 +50,8 @@ SERVICE_CLASS: Final = "HA_ClusterControlService"
 SAP_CLASS: Final = "HA_ClusterSAP"
 SERVICE_NAME: Final = "default_service_id"
 SAP_NAME: Final = "control"
+NAME_CHARS_MAX: Final = 64
+"""No option has a longer name."""
 TEXT_CHARS_MAX: Final = 1_000_000
 """Of a configuration: many times what the largest cluster needs."""
 MINUTES_MAX: Final = 10_080
@@ -249,10 +252,13 @@ def _release(asked: Asked) -> Meaning:
 def _set_property(asked: Asked) -> Meaning:
     """An option that is given no value, or an empty one, is no longer set."""
     name, value = asked.text("Name"), asked.given.get("Value")
-    options = {each.name: each for each in asked.world.view.settings.options}
-    known = options.get(name) or options.get(name.replace("-", "_"))
+    settings = asked.world.view.settings
+    options = {each.name: each for each in settings.options}
+    known = options.get(name) or options.get(name.replace("-", "_")) or settings.option.get(name)
     if known is None:
-        words = f"there is no option {name[:64]!r}, but {', '.join(sorted(options))}"
+        near = get_close_matches(name[:NAME_CHARS_MAX], options, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"but {', '.join(sorted(options))}"
+        words = f"there is no option {name[:64]!r}{';' if near else ','} {hint}"
         return Denial(Code.INVALID_PARAMETER, f"Name: {words}")
     text = None if value in (None, "") else str(value)
     did = f"option {known.name} {'unset' if text is None else 'set'} over WBEM"
