@@ -62,6 +62,8 @@ EFFECT_S: Final = 10.0
 """How long a command waits for its effect."""
 STUCK_S: Final = 3.0
 """A cluster that rests short of the goal for so long will not reach it by itself."""
+FAULTS_TOLD_MAX: Final = 20
+"""Of a text with more faults the others are only counted."""
 _T = TypeVar("_T")
 
 log = logging.getLogger(__name__)
@@ -174,7 +176,7 @@ class HaCoreEngine:
         except RefusedError as fault:
             return Refused(fault.code, str(fault))
         except ConfigError as fault:
-            return Refused("invalid", str(fault))
+            return Refused("invalid", _first_faults(fault))
         except (ConnectError, WireError) as fault:
             return Refused("timeout", f"whether the command was accepted is not known: {fault}")
         if not accepted.ok:
@@ -223,7 +225,7 @@ class HaCoreEngine:
         except RefusedError as fault:
             return Refused(fault.code, str(fault))
         except ConfigError as fault:
-            return Refused("invalid", str(fault))
+            return Refused("invalid", _first_faults(fault))
 
     def _cleared(self, through: int) -> goals.Progress:
         """Return whether the event log is shown from behind an event on."""
@@ -323,6 +325,13 @@ class HaCoreEngine:
 def version_of(product: str) -> str:
     """Return the version in how a daemon introduces itself: a name may stand before it."""
     return product.rpartition(" ")[2]
+
+
+def _first_faults(fault: ConfigError) -> str:
+    """Return the faults, one line each, as many as somebody reads at once."""
+    more = len(fault.faults) - FAULTS_TOLD_MAX
+    rest = (f"and at least {more} more faults: mend these first",) if more > 0 else ()
+    return "\n".join((*fault.faults[:FAULTS_TOLD_MAX], *rest))
 
 
 async def _in_turns(making: Generator[None, None, Parts]) -> Parts:

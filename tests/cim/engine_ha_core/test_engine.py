@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cim_provider.commands import ApplyConfiguration, SetTicket
+from cim_provider.commands import ApplyConfiguration, IfApplied, SetTicket
 from cim_provider.engine import (
     ClusterView,
     Command,
@@ -369,6 +369,24 @@ def test_others_have_their_turn_while_a_long_configuration_is_read(tmp_path: Pat
         assert isinstance(outcome, Refused)
         assert outcome.code == "invalid"
         assert turns > 0
+
+    with served(tmp_path, FakeCluster()):
+        with_engine(tmp_path, test)
+
+
+def test_of_many_faults_the_first_are_told_and_the_others_counted(tmp_path: Path) -> None:
+    text = "cluster: demo\n" + "".join(f"wrong{number}: 1\n" for number in range(100))
+
+    async def test(engine: HaCoreEngine) -> None:
+        for outcome in (
+            await engine.submit(ApplyConfiguration(text), "ann"),
+            await engine.ask(IfApplied(text)),
+        ):
+            assert isinstance(outcome, Refused)
+            *told, last = outcome.text.splitlines()
+            assert len(told) == 20
+            assert last.startswith("and at least ")
+            assert len(outcome.text) < 5000
 
     with served(tmp_path, FakeCluster()):
         with_engine(tmp_path, test)
