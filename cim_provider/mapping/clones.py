@@ -100,8 +100,7 @@ _MASTER: Final[tuple[Column[_Clone], ...]] = (
 )
 
 _SHARED: Final[tuple[Column[_Clone], ...]] = (
-    *(each for each in COMMON if each.name != "AvailableRequestedStates"),
-    constant("AvailableRequestedStates", ()),
+    *COMMON,
     *_OWN,
 )
 

@@ -44,6 +44,10 @@ CLONE_CLASS: Final = "HA_ResourceClone"
 MASTER_CLASS: Final = "HA_MasterSlaveResource"
 STATES: Final = (2, 3, 9, 10, 11)
 """What RequestStateChange carries out: start, stop, restart (two numbers for the same)."""
+_OF_STOPPED: Final = (2, 3, 9)
+"""The same of what is to be stopped: there is nothing to restart; …"""
+_OF_UNMANAGED: Final = (2, 9)
+"""… and of what is left alone: a start ends that."""
 _WANTED: Final = {"started": 2, "stopped": 3, "unpromoted": 2, "promoted": 2}
 ROLES: Final = {"stopped": 2, "started": 3, "unpromoted": 4, "promoted": 5}
 """Numbers of roles; 0 is unset or unknown, 6 means that instances differ."""
@@ -176,6 +180,15 @@ def _requested(resource: Resource) -> int:
     return _WANTED.get(resource.view.target_role, 5)
 
 
+def _available(resource: Resource) -> tuple[int, ...]:
+    """Return what RequestStateChange would not refuse now."""
+    if not resource.world.running or resource.view.id in resource.world.devices:
+        return ()
+    if not resource.view.managed:
+        return _OF_UNMANAGED
+    return _OF_STOPPED if resource.view.target_role == "stopped" else STATES
+
+
 def _role_of(world: World, primitive: PrimitiveView) -> int:
     """Return the highest role that a primitive has anywhere, 0 if it is in none for sure."""
     if primitive.state == "started" and world.is_promotable(primitive):
@@ -232,8 +245,9 @@ COMMON: Final[tuple[Column[Resource], ...]] = (
     ),
     Column(
         "AvailableRequestedStates",
-        "none if the cluster does not run, or of a fence device",
-        lambda r: STATES if r.world.running and r.view.id not in r.world.devices else (),
+        "what is not refused: no restart of what is to be stopped, of what is not managed 2 and 9;"
+        " none if the cluster does not run, or of a fence device",
+        lambda r: _available(r),
     ),
     constant("Enabled", "true"),
     constant("InConfiguration", True),

@@ -1,12 +1,14 @@
 """Failover of redundancy sets, and resources started and stopped as services."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 import pywbem
 
 from cim_provider.commands import MoveResource
 from cim_provider.engine import (
+    ClusterView,
     Done,
     EngineState,
     Outcome,
@@ -241,3 +243,30 @@ def test_every_service_and_resource_says_which_states_may_be_asked_for(view: obj
         shown = instance(provider, each)["AvailableRequestedStates"]
         assert set(shown) <= set(supported), each
         assert {2, 3, 11} <= set(supported), each
+
+
+@pytest.mark.parametrize("view", [cluster(), cloned()])
+@pytest.mark.parametrize("managed", [True, False])
+def test_states_that_may_be_asked_for_are_those_that_are_not_refused(
+    view: ClusterView, managed: bool
+) -> None:
+    primitives = tuple(replace(each, managed=managed) for each in view.primitives)
+    groups = tuple(replace(each, managed=managed) for each in view.groups)
+    clones = tuple(replace(each, managed=managed) for each in view.clones)
+    view = replace(view, primitives=primitives, groups=groups, clones=clones)
+    provider = Provider(view)
+    found = associated(provider, cluster_path(), assoc_class="HA_SystemResource")
+    assert len(found) > 1
+    for each in found:
+        shown = instance(provider, each)["AvailableRequestedStates"]
+        taken = []
+        for state in (2, 3, 9, 10, 11):
+            given = (("RequestedState", pywbem.Uint16(state)),)
+            asked = InvokeMethod(MODEL, each, "RequestStateChange", given)
+            try:
+                answer = Provider(view).ask(asked)
+            except pywbem.CIMError:
+                continue
+            assert isinstance(answer, MethodResult)
+            taken += [state] if answer.value in (0, 4096) else []
+        assert shown == taken, each
