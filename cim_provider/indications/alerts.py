@@ -24,6 +24,7 @@ from cim_provider.indications.faults import CLEARED, Fault
 from cim_provider.indications.picture import Difference, path_text
 from cim_provider.mapping.cluster import cluster_ref
 from cim_provider.mapping.node import node_ref
+from cim_provider.mapping.redundancy import NOTHING_TO_KEEP
 from cim_provider.mapping.resource import primitive_ref
 from cim_provider.mapping.rows import Ref, Value
 from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME
@@ -92,9 +93,20 @@ def cleared(event: Event, earlier: tuple[str, ...]) -> Event:
     )
 
 
-def status_changed(changes: int) -> Event:
-    """Say that something has changed, in the words that old listeners know."""
+def status_changed(changes: int, change: Difference) -> Event:
+    """Say that something has changed, in the words that old listeners know.
+
+    What they do not read says more: the revisions before and after, and who made the newer one.
+    """
     values: dict[str, Value] = {"MessageArguments": (str(changes),), "Revision": changes}
+    before, after = change.before or {}, change.after or {}
+    was, is_now = before.get("revision"), after.get("revision")
+    if was is None or was == is_now:
+        values["Description"] = f"the state has changed; the configuration is revision {is_now}"
+    else:
+        author = after.get("author") or "somebody unknown"
+        values["Description"] = f"the configuration is revision {is_now}, by {author}; it was {was}"
+        values |= {"OldState": f"revision {was}", "NewState": f"revision {is_now}"}
     return alert(cluster_ref(), "LHA034", CHANGED, values)
 
 
@@ -193,14 +205,19 @@ def _set(change: Difference) -> Iterator[Event]:
     after, before = change.after, change.before
     if before is None:
         return
-    name = str(before.get("ResourceId") or "the cluster")
+    resource = str(before.get("ResourceId") or "")
+    name = resource or "the cluster"
     id_ = f"redundancy:{dict(change.ref.keys).get('InstanceID', change.ref.class_name)}"
     over = Fault(id_, clears=True, needs_raise=True)
     if after is None:
         text = f"{name} was deleted: nothing need be in reserve"
         yield alert(change.ref, "LHA024", text, {"MessageArguments": (name,)}, fault=over)
         return
+    why = str(after.get("RedundancyDescription") or "")
     was, is_now = before.get("RedundancyStatus"), after.get("RedundancyStatus")
+    if why == NOTHING_TO_KEEP:
+        text = f"{name} was stopped as wanted: nothing need be in reserve"
+        yield alert(change.ref, "LHA024", text, {"MessageArguments": (name,)}, fault=over)
     if was == is_now or not isinstance(is_now, int) or not is_now:
         return
     values: dict[str, Value] = {
@@ -208,11 +225,16 @@ def _set(change: Difference) -> Iterator[Event]:
         "NewState": str(is_now),
         "MessageArguments": (name,),
     }
+    if resource:
+        advice = f"'ha why {resource}' tells what keeps it from running, or from another node"
+        values |= {"ResourceId": resource, "RecommendedActions": (advice,)}
     if is_now == REDUNDANT:
         text = f"the reserve of {name} is complete again"
+        values.pop("RecommendedActions", None)
         yield alert(change.ref, "LHA024", text, values, fault=over)
     else:
-        yield alert(change.ref, "LHA023", f"{name} has less in reserve", values, fault=Fault(id_))
+        text = f"{name} has less in reserve: {why}" if why else f"{name} has less in reserve"
+        yield alert(change.ref, "LHA023", text, values, fault=Fault(id_))
 
 
 ROWS: Final[Mapping[str, Callable[[Difference], Iterator[Event]]]] = {

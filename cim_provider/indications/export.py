@@ -71,7 +71,8 @@ def target_of(url: str) -> Target:
         raise UrlError(f"destination {shown!r} is no URL: {fault}") from fault
     if parts.scheme.lower() not in PORTS or not host or port == 0:
         raise UrlError(
-            f"destination {shown!r}: expected http://host:port/path or https://host:port/path"
+            f"destination {shown!r}: expected http://host:port/path, https://host:port/path or, "
+            "where listener_files allows it, file://NAME"
         )
     path = parts.path or "/"
     path += f"?{parts.query}" if parts.query else ""

@@ -35,7 +35,14 @@ def fact_name(ref: Ref) -> str:
 
 def facts(view: ClusterView) -> Iterator[tuple[Ref, Mapping[str, Value]]]:
     """Yield the facts of a view."""
-    yield STATUS, {"revision": view.revision, "state": _digest(view)}
+    yield (
+        STATUS,
+        {
+            "revision": view.revision,
+            "author": view.last_change_author,
+            "state": _digest(view),
+        },
+    )
     yield _ref(CLUSTER, ""), {"maintenance": view.maintenance}
     joining = {each.name for each in view.facts.nodes if each.is_joining}
     for node in view.nodes:

@@ -266,7 +266,7 @@ class Holder:
 
     def _events_of(self, change: Difference) -> tuple[Event, ...]:
         if is_status(change):
-            return (status_changed(self._status.count),)
+            return (status_changed(self._status.count, change),)
         own = () if change.ref.class_name == FACT else (pictures.event_of(change),)
         return (*own, *alerts_of(change))
 

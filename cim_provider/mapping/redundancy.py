@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cim_provider.engine import CloneView
+from cim_provider.engine import CloneView, PrimitiveView
 from cim_provider.mapping.cluster import cluster_ref
 from cim_provider.mapping.node import node_ref
 from cim_provider.mapping.resource import Resource
@@ -31,6 +31,7 @@ NODES_ID: Final = "LinuxHA:set:nodes"
 _PREFIX: Final = "LinuxHA:set:rsc:"
 UNKNOWN, FULL, DEGRADED, LOST, FAILURE = 0, 2, 3, 4, 5
 """Values of RedundancyStatus."""
+_AT_REST: Final = frozenset({"started", "starting", "stopped", "stopping"})
 _N_PLUS_1, _SPARING, _LIMITED_SPARING = 2, 4, 5
 _HOT, _COLD = 2, 3
 _MANUAL, _BOTH = 3, 4
@@ -86,6 +87,9 @@ def spares_of(resource: Resource) -> Iterator[tuple[str, bool]]:
             yield node.name, node.state == "online" and not node.unclean and world.view.quorate
 
 
+NOTHING_TO_KEEP: Final = "it is stopped, as wanted: there is nothing to keep up"
+
+
 def level_of_nodes(world: World) -> Level:
     """Return how many more nodes may be lost."""
     away = outside(world)
@@ -115,14 +119,18 @@ def level_of(resource: Resource) -> Level:
         return Level(UNKNOWN, "its state is unknown until a node reports it")
     states = {each.state for each in resource.members}
     if resource.view.target_role == "stopped" and states <= {"stopped", "stopping"}:
-        return Level(UNKNOWN, "it is stopped, as wanted: there is nothing to keep up")
+        return Level(UNKNOWN, NOTHING_TO_KEEP)
     if isinstance(resource.view, CloneView):
         return _of_clone(resource, resource.view)
     return _of_single(resource)
 
 
 def _of_single(resource: Resource) -> Level:
-    down = [each for each in resource.members if each.state != "started" or not each.nodes]
+    members, behind = _wanted(resource)
+    down = [each for each in members if each.state != "started" or not each.nodes]
+    down += [each for each in behind if each.state not in _AT_REST]
+    if not members and not down:
+        return Level(UNKNOWN, NOTHING_TO_KEEP)
     if down:
         state = down[0].state if down[0].state != "started" else "active nowhere"
         return Level(FAILURE, f"{down[0].id} is {state}")
@@ -130,6 +138,15 @@ def _of_single(resource: Resource) -> Level:
     if several is not None:
         return Level(FAILURE, f"{several.id} is active on {', '.join(several.nodes)} at once")
     return _by_spares(resource)
+
+
+def _wanted(resource: Resource) -> tuple[list[PrimitiveView], list[PrimitiveView]]:
+    """Return the members that are to run, and those from the first that was stopped on request."""
+    members = list(resource.members)
+    for place, each in enumerate(members):
+        if each.target_role == "stopped" and each.state in ("stopped", "stopping"):
+            return members[:place], members[place:]
+    return members, []
 
 
 def _by_spares(resource: Resource) -> Level:

@@ -7,13 +7,14 @@ never holds up the client.
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
-from cim_provider.indications.alerts import alert
+from cim_provider.indications.alerts import NOTHING, alert
 from cim_provider.indications.keeper_events import Alert, raised_of
 from cim_provider.indications.keeping import ShelfError
 from cim_provider.mapping.cluster import cluster_ref
+from cim_provider.mapping.rows import Value
 from cim_provider.schema import MODEL
 from cim_provider.server.audit import Audit
 
@@ -21,6 +22,8 @@ GAP_S: Final = 60.0
 KNOWN_MAX: Final = 1000
 """Users with addresses that are remembered; others make no alert until one is forgotten."""
 ACCESS_DENIED: Final = 2
+INFORMATION: Final = 2
+"""Value of PerceivedSeverity."""
 REJECTED: Final = frozenset({1, 4})
 """FAILED and INVALID_PARAMETER."""
 CHANGES: Final = frozenset({"CreateInstance", "ModifyInstance", "SetProperty", "DeleteInstance"})
@@ -53,17 +56,28 @@ class AccessAlarms:
         self._raise("LHA037", user, address, f"user {user} at {address} was refused: {text}")
 
     def rejected(self, user: str, address: str, text: str) -> None:
-        """A change of the configuration was refused because it makes no sense."""
-        self._raise("LHA035", user, address, f"a change by {user} was refused: {text}")
+        """A change of the configuration was refused because it makes no sense.
 
-    def _raise(self, message: str, who: str, address: str, text: str) -> None:
+        Information only: nothing was changed, so nothing is wrong that could be cleared.
+        """
+        text = f"a change by {user} was refused: {text}"
+        self._raise("LHA035", user, address, text, {"PerceivedSeverity": INFORMATION})
+
+    def _raise(
+        self,
+        message: str,
+        who: str,
+        address: str,
+        text: str,
+        values: Mapping[str, Value] = NOTHING,
+    ) -> None:
         now_s, key = self._clock(), (message, who, address)
         while self._known and now_s - next(iter(self._known.values())) >= GAP_S:
             self._known.popitem(last=False)
         if key in self._known or len(self._known) >= KNOWN_MAX:
             return
         self._known[key] = now_s
-        event = alert(cluster_ref(), message, text, {"MessageArguments": (who, address)})
+        event = alert(cluster_ref(), message, text, {"MessageArguments": (who, address), **values})
         task = asyncio.get_running_loop().create_task(self._tell(raised_of(event)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -226,6 +226,12 @@ def test_old_listeners_hear_of_any_change_once_a_second(tmp_path: Path) -> None:
             assert each["Message"] == "Got an indication: evt:cib_changed"
             assert (each["MessageID"], each["AlertType"]) == ("LHA034", 7)
         assert first["Revision"] == 1
+        known = cluster().revision
+        assert (first["OldState"], first["NewState"]) == (
+            f"revision {known}",
+            f"revision {known + 1}",
+        )
+        assert f"the configuration is revision {known + 1}, by " in first["Description"]
         assert second["Revision"] >= 1
         apart = second["IndicationTime"].datetime - first["IndicationTime"].datetime
         assert apart.total_seconds() > 0.9

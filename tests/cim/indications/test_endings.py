@@ -11,10 +11,12 @@ from cim_provider.indications.faults import Fault, Faults, judge
 from cim_provider.indications.keeper_events import Found
 from cim_provider.indications.picture import Difference, Picture, differences
 from cim_provider.indications.telling import Progress, resolved
-from cim_provider.mapping.redundancy import nodes_ref, set_ref
+from cim_provider.mapping.redundancy import NOTHING_TO_KEEP, Level, level_of, nodes_ref, set_ref
+from cim_provider.mapping.tops import tops
+from cim_provider.mapping.world import World
 from cim_provider.views.facts import NodeFacts
 from cim_provider.views.journal import CoreEvent
-from tests.cim.mapping.views import cluster
+from tests.cim.mapping.views import IDENTITY, cluster
 
 
 class Teller:
@@ -178,3 +180,33 @@ def test_a_clear_belongs_to_what_it_clears() -> None:
     raised = judge({}, Fault("x"), "LHA016", "a", "first")
     cleared = judge(raised.faults, Fault("x", clears=True), "LHA019", "b", "other")
     assert cleared.incident == "first"
+
+
+def level_with(**changes: object) -> Level:
+    """Return the level of the sample's group with its second member changed."""
+    view = primitive_is(cluster(), "server", **changes)
+    return level_of(next(each for each in tops(World(view, IDENTITY)) if each.view.id == "web"))
+
+
+def test_a_member_that_was_stopped_on_request_is_no_lack_of_reserve() -> None:
+    stopped = level_with(state="stopped", nodes=(), instances=(), target_role="stopped")
+    assert stopped == level_with()
+    failed = level_with(state="failed", nodes=(), instances=(), target_role="stopped")
+    assert failed.status == 5
+    unasked = level_with(state="stopped", nodes=(), instances=())
+    assert unasked.status == 5
+
+
+def test_a_lack_of_reserve_names_the_resource_and_the_reason() -> None:
+    teller = Teller(cluster())
+    full, less = (
+        {"RedundancyStatus": n, "ResourceId": "db", "RedundancyDescription": why}
+        for n, why in ((2, "it can go to n1"), (4, "no other node may run it"))
+    )
+    (told,) = teller.redundancy(Difference(set_ref("db"), full, less))
+    assert told.values["Message"] == "db has less in reserve: no other node may run it"
+    assert told.values["ResourceId"] == "db"
+    assert "ha why db" in str(told.values["RecommendedActions"])
+    wanted = {**less, "RedundancyStatus": 0, "RedundancyDescription": NOTHING_TO_KEEP}
+    (over,) = teller.redundancy(Difference(set_ref("db"), less, wanted))
+    assert (over.values["MessageID"], over.values["ProbableCause"]) == ("LHA024", 59)

@@ -79,4 +79,5 @@ def test_a_change_of_the_configuration_that_makes_no_sense_is_told() -> None:
     asyncio.run(work())
     (only,) = raised.alerts
     assert only.values["MessageID"] == "LHA035"
+    assert only.values["PerceivedSeverity"] == 2, "nothing was changed: nothing need be cleared"
     assert "agent nope is unknown" in str(only.values["Message"])
