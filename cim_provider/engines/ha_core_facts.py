@@ -20,8 +20,8 @@ from ha_core.config.limits import NODES_MAX
 from ha_core.config.model import Configuration, FenceDevice, Link, Medium, Meta, MultipleActive
 from ha_core.config.units import plain
 from ha_core.fencing.rules import levels_of
-from ha_core.ids import INFINITY, NodeName
-from ha_core.snapshot import ClusterSnapshot, NodeSummary
+from ha_core.ids import INFINITY, Millis, NodeName
+from ha_core.snapshot import ClusterSnapshot, LinkSummary, NodeSummary
 from ha_core.status import NodeState
 from ha_core.wire import SPOKEN
 
@@ -86,7 +86,7 @@ def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeFacts:
     desired = configuration.node(item.name)
     observed = next((status for status in snapshot.instances if status.name == item.name), None)
     links = [link for link in snapshot.links if link.peer == item.name]
-    silences = [link.history[-1].at_wall_ms for link in links if not link.up and link.history]
+    silences = [_heard_wall_ms(link) for link in links if not link.up and link.history]
     is_silent = bool(links) and len(silences) == len(links)
     errand = next((each for each in snapshot.fencing if each.node == item.name), None)
     return NodeFacts(
@@ -106,6 +106,11 @@ def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeFacts:
         fencing_fault=errand.fault if errand else "",
         links_total=len(links),
     )
+
+
+def _heard_wall_ms(link: LinkSummary) -> Millis:
+    """Return when a link that is down was heard last: silence comes first, and counts later."""
+    return link.history[-1].at_wall_ms - max(0, link.silent_ms - link.since_ms)
 
 
 def _health(attributes: Iterable[tuple[str, str]]) -> str:

@@ -94,7 +94,7 @@ COLUMNS: Final[tuple[Column[Noded], ...]] = (
     ),
     _live(
         "LastSeen",
-        "when the last of its links fell silent; NULL while it is heard",
+        "when it was heard last, over any link; NULL while it is heard",
         lambda _, facts: cim_datetime(facts.last_heard_wall_ms),
     ),
     Column("SoftwareVersion", "told by the node", lambda n: _told(n, lambda f: f.product or None)),

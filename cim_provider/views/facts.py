@@ -37,7 +37,7 @@ class NodeFacts:
     since_wall_ms: int = 0
     """Since when it has been in its state; 0: not known."""
     last_heard_wall_ms: int = 0
-    """When the last of its links fell silent; 0 while it is heard, or not known."""
+    """When it was heard last, over any link; 0 while it is heard, or not known."""
     is_joining: bool = False
     """It is heard and has not reported what it runs."""
     is_seen: bool = True

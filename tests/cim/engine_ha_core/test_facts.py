@@ -5,6 +5,7 @@ from dataclasses import replace
 from cim_provider.engines.ha_core_facts import facts_of
 from cim_provider.views.facts import NodeFacts, ResourceFacts
 from ha_core.config.model import FenceDevice, Meta, MultipleActive, Origin, Ping, PingTarget
+from ha_core.ids import LinkName
 from ha_core.snapshot import ClusterSnapshot, Commanded, LinkMoment
 from ha_core.status import Connectivity, FencingStatus, NodeState
 from tests.fake_cluster import FakeCluster
@@ -61,16 +62,23 @@ def test_bans_by_hand_are_told_and_moves_are_not() -> None:
     assert resource_facts(replace(made, commanded=commanded), name).banned_from == (nodes[1],)
 
 
-def test_silent_node_was_heard_until_its_last_link_fell_silent() -> None:
+def test_silent_node_was_heard_last_before_its_silence_counted() -> None:
     made = snapshot()
     peer = made.links[0].peer
     links = tuple(
-        replace(link, up=False, history=(LinkMoment(1000 + number, False, "silent"),))
-        for number, link in enumerate(link for link in made.links if link.peer == peer)
+        replace(
+            made.links[0],
+            link=LinkName(name),
+            up=False,
+            silent_ms=5000,
+            since_ms=4000,
+            history=(LinkMoment(at_wall_ms, False, "silent"),),
+        )
+        for name, at_wall_ms in (("ring0", 9000), ("ring1", 9500))
     )
     others = tuple(link for link in made.links if link.peer != peer)
     silent = node_facts(replace(made, links=(*links, *others)), peer)
-    assert silent.last_heard_wall_ms == 1000 + len(links) - 1
+    assert silent.last_heard_wall_ms == 8500
     assert node_facts(made, peer).last_heard_wall_ms == 0
 
 
