@@ -21,9 +21,14 @@ from cim_provider.messages import message_of
 from cim_provider.views.journal import CoreEvent
 
 MOVED: Final = "LHA020"
+WARNING: Final = 3
+"""Value of PerceivedSeverity."""
+NO_CLUSTER: Final = 57
+"""Value of ProbableCause: what it needs is not there."""
 _FAILED: Final = frozenset({"LHA016", "LHA017", "LHA018"})
 _OPERATION: Final = re.compile(r"(\w+) of \S+ failed with exit code (\d+)")
 _LOST: Final = re.compile(r"(.+)-lost-\d+-\d+$")
+_CUT_OFF: Final = re.compile(r"lease ran out$|this node has lost the cluster$", re.MULTILINE)
 _NOT_REACHED: Final = re.compile(r", not (.+)$")
 
 
@@ -183,12 +188,33 @@ def _started(event: CoreEvent, faults: Faults, _: ClusterView) -> Told:
     return Told((_alert(event, about, values),), faults)
 
 
-def _stopped(event: CoreEvent, faults: Faults, _: ClusterView) -> Told:
+def _stopped(event: CoreEvent, faults: Faults, view: ClusterView) -> Told:
     name, values = _resource(event)
     known = faults.get(resource_fault(event.subject))
+    if _CUT_OFF.search(f"{event.text}\n{event.why}"):
+        return _ended(event, faults, view)
     if event.incident or (known is not None and known.message in _FAILED):
         return Told((), faults)  # part of what follows a fault: the start is told
     return Told((_alert(event, primitive_ref(name), {**values, "NewState": "stopped"}),), faults)
+
+
+def _ended(event: CoreEvent, faults: Faults, view: ClusterView) -> Told:
+    """What ends because its node has lost the cluster was not asked for: a fault until it runs.
+
+    Such an event may come late, when that node is back, and then it is no fault any more.
+    """
+    name, values = _resource(event)
+    id_ = resource_fault(event.subject)
+    is_up = any(each.id == name and each.state == "started" for each in view.primitives)
+    values |= {
+        "NewState": "stopped",
+        "PerceivedSeverity": WARNING,
+        "ProbableCause": NO_CLUSTER,
+        "Description": "a resource was ended because its node has lost contact with the cluster",
+        "RecommendedActions": ("look at the network of the node; 'ha status' tells the votes",),
+    }
+    fault = None if is_up or id_ in faults else Fault(id_, by=event.node)
+    return Told((_alert(event, primitive_ref(name), values, fault=fault),), faults)
 
 
 def _failed(event: CoreEvent, faults: Faults, _: ClusterView) -> Told:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from cim_provider.engine import ClusterView, InstanceView
 from cim_provider.indications.alerts import alerts_of
 from cim_provider.indications.events import Event
@@ -12,6 +14,7 @@ from cim_provider.indications.keeper_events import Found
 from cim_provider.indications.picture import Difference, Picture, differences
 from cim_provider.indications.telling import Progress, resolved
 from cim_provider.mapping.redundancy import NOTHING_TO_KEEP, Level, level_of, nodes_ref, set_ref
+from cim_provider.mapping.rows import Value
 from cim_provider.mapping.tops import tops
 from cim_provider.mapping.world import World
 from cim_provider.views.facts import NodeFacts
@@ -50,9 +53,12 @@ class Teller:
         """Return the alerts of a change of a redundancy set."""
         return self._tell(Found(tuple(alerts_of(change)), change))
 
-    def hear(self, kind: str, subject: str, node: str, incident: str = "") -> list[Event]:
+    def hear(
+        self, kind: str, subject: str, node: str, incident: str = "", text: str = "", why: str = ""
+    ) -> list[Event]:
         """Return the alerts of an event of the journal."""
-        event = CoreEvent(1, node, 1, kind, subject, f"{subject}: {kind}", incident=incident)
+        text = text or f"{subject}: {kind}"
+        event = CoreEvent(1, node, 1, kind, subject, text, why, incident)
         return self._tell(Found((), event=event))
 
 
@@ -200,13 +206,47 @@ def test_a_member_that_was_stopped_on_request_is_no_lack_of_reserve() -> None:
 def test_a_lack_of_reserve_names_the_resource_and_the_reason() -> None:
     teller = Teller(cluster())
     full, less = (
-        {"RedundancyStatus": n, "ResourceId": "db", "RedundancyDescription": why}
+        dict[str, Value]({"RedundancyStatus": n, "ResourceId": "db", "RedundancyDescription": why})
         for n, why in ((2, "it can go to n1"), (4, "no other node may run it"))
     )
     (told,) = teller.redundancy(Difference(set_ref("db"), full, less))
     assert told.values["Message"] == "db has less in reserve: no other node may run it"
     assert told.values["ResourceId"] == "db"
     assert "ha why db" in str(told.values["RecommendedActions"])
-    wanted = {**less, "RedundancyStatus": 0, "RedundancyDescription": NOTHING_TO_KEEP}
+    wanted: dict[str, Value] = {
+        **less,
+        "RedundancyStatus": 0,
+        "RedundancyDescription": NOTHING_TO_KEEP,
+    }
     (over,) = teller.redundancy(Difference(set_ref("db"), less, wanted))
     assert (over.values["MessageID"], over.values["ProbableCause"]) == ("LHA024", 59)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("db was ended: the lease ran out", ""),
+        ("db was stopped in 12 ms", "this node has lost the cluster"),
+    ],
+)
+def test_what_ends_with_the_contact_to_the_cluster_is_a_warning_until_it_runs_again(
+    text: str, why: str
+) -> None:
+    teller = Teller(primitive_is(cluster(), "db", state="stopped", nodes=(), instances=()))
+    (ended,) = teller.hear("resource-stopped", "db", "n2", text=text, why=why)
+    assert (ended.values["MessageID"], ended.values["PerceivedSeverity"]) == ("LHA015", 3)
+    assert ended.values["ProbableCause"] == 57
+    assert "lost contact" in str(ended.values["Description"])
+    (over,) = teller.hear("resource-started", "db", "n2")
+    assert over.values["MessageID"] == "LHA019"
+    assert over.values["CorrelatedIndications"] == ("beatkeeper:1",)
+    assert teller.faults == {}
+
+
+def test_what_ended_with_the_contact_and_runs_already_again_leaves_no_alarm() -> None:
+    teller = Teller(cluster())
+    (ended,) = teller.hear("resource-stopped", "db", "n1", text="db was ended: the lease ran out")
+    assert ended.values["PerceivedSeverity"] == 3
+    assert teller.faults == {}
+    (asked,) = teller.hear("resource-stopped", "db", "n2", text="db was stopped in 3 ms")
+    assert asked.values["PerceivedSeverity"] == 2
