@@ -8,24 +8,20 @@ drops, are never made. Knows nothing of how they were found.
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
-import logging
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from typing import Final, overload
+from functools import partial
+from typing import overload
 
 import pywbem
 
 from cim_provider.mapping.paths import cim_path, seen
 from cim_provider.mapping.rows import Record, Ref
+from cim_provider.misfits import told_once
 from cim_provider.schema import ClassInfo, NamespaceSchema
 from cim_provider.wbem.fragments import Keyed, KeyedInstances
 from cim_provider.wbem.operations import Selection
 from cim_provider.wbem.render_plain import Plain
-
-MISFITS_MAX: Final = 1000
-"""So many kinds of values that do not fit are remembered, so that each is logged once."""
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +142,8 @@ def _made(declared: pywbem.CIMProperty, value: object) -> pywbem.CIMProperty:
     try:
         return _typed(declared, value)
     except (ValueError, TypeError) as fault:
-        _tell(str(declared.class_origin), str(declared.name), str(fault))
+        told_once(str(declared.class_origin), str(declared.name), str(fault))
         return _typed(declared, None)
-
-
-@lru_cache(MISFITS_MAX)
-def _tell(origin: str, name: str, fault: str) -> None:
-    log.error("%s.%s is shown as NULL, as its value does not fit: %s", origin, name, fault)
 
 
 def _typed(declared: pywbem.CIMProperty, value: object) -> pywbem.CIMProperty:

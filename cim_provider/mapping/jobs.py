@@ -340,9 +340,9 @@ def named_by(operation: object) -> str:
     places = [getattr(operation, each, None) for each in ("path", "target", "source")]
     for path in (*places, getattr(inner, "path", None)):
         if isinstance(path, pywbem.CIMInstanceName):
-            name = str(path.keybindings.get("InstanceID", ""))
+            name = path.keybindings.get("InstanceID", "")
             for prefix in (JOB_PREFIX, _RESULT_PREFIX):
-                if name.startswith(prefix):
+                if isinstance(name, str) and name.startswith(prefix):
                     return name.removeprefix(prefix)
     return ""
 
