@@ -8,7 +8,7 @@ identifier.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,6 +27,13 @@ from cim_provider.mapping.rows import Value
 
 TRIES_S: Final = (0.0, 0.5, 2.0)
 """When it is tried to tell a listener, in seconds after the last try; then it waits for the end."""
+REQUESTED: Final[Mapping[str, Value]] = {
+    "PerceivedSeverity": 2,
+    "ProbableCause": 128,
+    "Description": "the cluster service was stopped on request",
+    "RecommendedActions": ("start the cluster service when the node is to take part again",),
+}
+"""What the end of the cluster service is if it was asked for: old listeners wait for its words."""
 HERE: Final = frozenset({"online", "standby", "maintenance", "suspect"})
 
 log = logging.getLogger(__name__)
@@ -125,6 +132,8 @@ class Direct:
             "MessageArguments": (node,),
         }
         if name == "core":
+            is_requested = view.facts.cluster.is_local_leaving  # when it was seen last
+            values |= REQUESTED if is_requested else {}
             began, over = alert(node_ref(node), "LHA039", DISCONNECTED, values), "LHA040"
             text = f"the cluster service of {node} answers again"
         else:

@@ -299,6 +299,26 @@ def test_the_end_of_the_cluster_service_is_told_at_once_and_its_return_as_well(
     run(work)
 
 
+def test_the_requested_end_of_the_cluster_service_is_no_critical_alarm(tmp_path: Path) -> None:
+    async def work() -> None:
+        engine = MemoryEngine(cluster())
+        node = Node(engine, tmp_path)
+        with listening() as listener:
+            await node.subscribe(listener.url, ALL)
+            known = engine.now.facts
+            leaving = replace(known, cluster=replace(known.cluster, is_local_leaving=True))
+            engine.become(facts=leaving)
+            engine.become(engine=EngineState.STOPPED)
+            await listener.wait_raw(1)
+        await node.stop()
+        (gone,) = listener.got
+        assert (gone["MessageID"], gone["Message"]) == ("LHA039", "Heartbeat disconnected")
+        assert (gone["PerceivedSeverity"], gone["ProbableCause"]) == (2, 128)
+        assert "on request" in gone["Description"]
+
+    run(work)
+
+
 def test_a_lost_quorum_is_told_by_one_server_at_once_and_again_where_it_was_not_taken(
     tmp_path: Path,
 ) -> None:
