@@ -367,11 +367,12 @@ def test_option_is_set_and_unset_by_its_name(provider: Provider) -> None:
     code, outputs = call(provider, SERVICE, "SetClusterProperty", {"Name": "unheard"})
     assert (code, "'unheard'" in str(outputs["Message"])) == (5, True)
     _, outputs = call(provider, SERVICE, "SetClusterProperty", {"Name": "health.rad"})
-    assert outputs["Message"].endswith("no option 'health.rad'; did you mean 'health.red'?")  # type: ignore[attr-defined]
-    named = {"Name": "health-red", "Value": "-5"}
+    hint = "no option 'health.rad'; did you mean 'health.red'?"
+    assert str(outputs["Message"]).endswith(hint)
+    named: Given = {"Name": "health-red", "Value": "-5"}
     assert call(provider, SERVICE, "SetClusterProperty", named)[0] == 0
     assert provider.engine.edits[-1][0].changes == (SetOption("health.red", "-5"),)
-    stale = {"Name": known.name, "Base": "1000"}
+    stale: Given = {"Name": known.name, "Base": "1000"}
     assert call(provider, SERVICE, "SetClusterProperty", stale)[0] == 4
 
 
