@@ -199,3 +199,24 @@ def test_wbemcli_reads_the_log_and_clears_it_for_all_nodes(lab: Laboratory) -> N
 def _first(wbemcli: Callable[..., str], base: str) -> str:
     name = wbemcli("ein", f"{base}/{MODEL}:HA_HeartbeatLink").splitlines()[0]
     return f"{base}/{name.partition('/')[2]}"
+
+
+def test_after_a_planned_move_everything_can_be_enumerated(lab: Laboratory) -> None:
+    """Getting ready for the start is no operation with a result."""
+    client = connection(lab)
+    (group,) = (
+        each for each in client.EnumerateInstances("HA_ResourceGroup") if each["Id"] == "site"
+    )
+    target = next(name for name in ("n2", "n3") if name not in (group["RunningNodes"] or ()))
+    done = run("--root", str(lab.root("n1")), "resource", "move", "site", "--to", target)
+    assert not done.returncode, done.stdout + done.stderr
+
+    def is_started_there() -> bool:
+        found = client.EnumerateInstances("HA_OperationResult")
+        assert not {"prepare", "unprepare"} & {each["Operation"] for each in found}
+        starts = [each for each in found if each["Operation"] == "start"]
+        return any(each["NodeName"] == target and each["ResourceId"] == "web" for each in starts)
+
+    eventually(is_started_there)
+    names = {each.classname for each in client.EnumerateInstances("CIM_ManagedElement")}
+    assert {"HA_OperationResult", "HA_ClusterNode"} <= names
