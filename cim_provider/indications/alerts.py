@@ -42,6 +42,12 @@ REDUNDANT: Final = 2
 """Value of RedundancyStatus: fully redundant."""
 SETS: Final = ("HA_NodeRedundancySet", "HA_ResourceRedundancySet")
 NOTHING: Final[Mapping[str, Value]] = {}
+_CALM: Final[Mapping[str, Value]] = {
+    "PerceivedSeverity": 2,
+    "ProbableCause": CLEARED,
+    "Description": "a node is heard in time again",
+    "RecommendedActions": (),
+}
 _OWN_STATES: Final = frozenset({"online", "standby", "maintenance"})
 
 
@@ -143,7 +149,9 @@ def _node(change: Difference) -> Iterator[Event]:
         yield alert(about, "LHA004", f"node {name} is heard late", common, fault=Fault(late))
     elif was == "suspect" and is_now in _OWN_STATES:
         over = Fault(late, clears=True, needs_raise=True)
-        yield alert(about, "LHA001", f"node {name} is heard in time again", common, fault=over)
+        # Not LHA001: it has been a member all the time, and who counts joins must not count it.
+        text, calm = f"node {name} is heard in time again", {**common, **_CALM}
+        yield alert(about, "LHA004", text, calm, fault=over)
     if was == is_now or not {was, is_now} <= _OWN_STATES:
         return
     for state, begins, ends in (

@@ -385,6 +385,7 @@ def test_the_end_of_a_nodes_service_is_told_at_once_by_its_own_server(
         gone = next(each for each in listener.got if each["MessageID"] == "LHA039")
         assert gone["Message"] == "Heartbeat disconnected"
         assert gone.get("SequenceNumber") is None
+        assert gone["PerceivedSeverity"] == 2, "it was stopped on request"
         assert run("start", "--root", str(lab.root("n1"))).returncode == 0
         wait(lambda: "LHA040" in [each["MessageID"] for each in listener.got])
         back = next(each for each in listener.got if each["MessageID"] == "LHA040")

@@ -152,8 +152,10 @@ def test_a_node_that_is_heard_late_is_an_alarm_until_it_is_in_time() -> None:
     teller = Teller(view)
     assert ids(teller.see(node_is(view, "n2", "suspect"))) == ["LHA004"]
     (over,) = teller.see(view)
-    assert (over.values["MessageID"], over.values["ProbableCause"]) == ("LHA001", 59)
+    assert (over.values["MessageID"], over.values["ProbableCause"]) == ("LHA004", 59)
+    assert over.values["PerceivedSeverity"] == 2
     assert over.values["CorrelatedIndications"] == ("beatkeeper:1",)
+    assert teller.faults == {}
 
 
 def test_a_node_that_joins_is_not_heard_late() -> None:
