@@ -105,7 +105,12 @@ def _title(subject: _Link) -> str:
 
 
 _COLUMNS: Final[tuple[Column[_Link], ...]] = (
-    *ENABLED_COLUMNS,
+    *(each for each in ENABLED_COLUMNS if each.name != "TimeOfLastStateChange"),
+    Column(
+        "TimeOfLastStateChange",
+        "when it came or went last; NULL: never since its node's service began",
+        lambda s: cim_datetime(s.link.changed_wall_ms) if s.world.running else None,
+    ),
     Column("ElementName", "node, medium and interface, or name of the link", _title),
     Column("Caption", "Link., node and name", lambda s: f"Link.{s.link.node}.{s.link.link}"[:64]),
     Column("Description", "sentence of the state", lambda s: s.state.text),

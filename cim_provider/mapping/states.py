@@ -31,6 +31,15 @@ _CUTTING: Final = ("cutting", "proved", "restoring")
 _STATUS_WORDS: Final = {2: "OK", 3: "Degraded", 6: "Error", 8: "Starting", 9: "Stopping"}
 _STATUS_WORDS_MORE: Final = {10: "Stopped", 12: "No Contact", 13: "Lost Comm", 15: "Stopped"}
 
+_FURTHER: Final = {
+    2: "as it should be",
+    6: "in trouble until it is proved to be gone",
+    15: "dormant",
+    16: "a part of it is in trouble",
+    17: "completed",
+}
+"""What a status means that stands behind the first; each sentence is told once."""
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -86,8 +95,8 @@ STATE_COLUMNS: Final[tuple[Column[Stateful], ...]] = (
     Column("OperationalStatus", "table of states", lambda s: s.state.operational),
     Column(
         "StatusDescriptions",
-        "table of states: one sentence, as often as OperationalStatus has entries",
-        lambda s: (s.state.text,) * len(s.state.operational),
+        "table of states: one sentence, then what each further OperationalStatus means",
+        lambda s: (s.state.text, *(_FURTHER[each] for each in s.state.operational[1:])),
     ),
     Column("Status", "OperationalStatus[0] as a word", lambda s: s.state.word),
     Column("HealthState", "table of states", lambda s: s.state.health),

@@ -346,18 +346,27 @@ class Clerk:
         resource = command.resource
         members = (resource,) if is_left_over else self._known_resource(resource)
         output: list[Output] = []
+        has_failed = False
         executor = self._planner.executor
         for name, record in sorted(self._roster.records.items()):
             wanted = command.node in (None, name)
             if not wanted or record.state is not NodeState.ONLINE:
                 continue
+            has_failed |= any(
+                item.resource in members and (item.fail_count > 0 or item.failure is not None)
+                for item in record.instances
+            )
             known = {item.resource for item in record.instances}
             output += [
                 self.order(executor.cleanup(member, name, "", now_ms))
                 for member in members
                 if member in known and (member, name) not in executor.open
             ]
-        text = f"failures of {command.resource} are forgotten"
+        text = (
+            f"failures of {command.resource} are forgotten"
+            if has_failed
+            else f"{command.resource} has no failures to forget: it is looked at again"
+        )
         return output + self._settle(request_id, Outcome(text=text))
 
     def _confirm(

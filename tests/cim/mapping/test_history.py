@@ -14,6 +14,7 @@ from cim_provider.mapping.history_log import ENTRY_CLASS, LOG_CLASS, LOG_ID
 from cim_provider.mapping.history_results import results_area
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.pulls import Pulls
+from cim_provider.mapping.states import cim_datetime
 from cim_provider.messages import KINDS, MESSAGES, TIME_LIMIT, message_of
 from cim_provider.query.parser import parse_select
 from cim_provider.query.tree import Language
@@ -38,7 +39,7 @@ from cim_provider.wbem.operations import (
 )
 from cim_provider.wbem.render import render_pieces
 from tests.cim.mapping.facts import beyond
-from tests.cim.mapping.pasts import event, past
+from tests.cim.mapping.pasts import WALL_MS, event, past
 from tests.cim.mapping.views import (
     IDENTITY,
     MODEL,
@@ -230,6 +231,9 @@ def test_links_say_how_each_node_hears_the_others(provider: Provider) -> None:
     assert (cable["ProtocolIFType"], cable["PortNumber"], cable["LineSpeed"]) == (33, None, 115200)
     assert found["n1", "wide"]["ElementName"] == "n1 broadcast eth1"
     assert found["n2", "ring0"]["SilentPeers"] == ["n3"]
+    changed = {name: each["TimeOfLastStateChange"] is not None for name, each in found.items()}
+    assert [name for name, known in changed.items() if known] == [("n1", "wide"), ("n2", "many")]
+    assert str(found["n1", "wide"]["TimeOfLastStateChange"]) == cim_datetime(WALL_MS)
     assert ring.path["SystemName"] == "n1"
     assert ring.path["Name"] == "udp:ring0"
 

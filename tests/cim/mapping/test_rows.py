@@ -108,7 +108,9 @@ def test_consoles_find_what_they_crash_without(row: ClassRow) -> None:
                 status = instance["OperationalStatus"]
                 assert status, name
                 assert set(status) <= OPERATIONAL, name
-                assert len(instance["StatusDescriptions"]) == len(status), name
+                told = instance["StatusDescriptions"]
+                assert len(told) == len(status), name
+                assert len(set(told)) == len(told), name
                 assert instance["HealthState"] in HEALTH, name
             if namespace.is_a(row.class_name, "CIM_EnabledLogicalElement"):
                 for wanted in ("EnabledState", "RequestedState", "EnabledDefault"):

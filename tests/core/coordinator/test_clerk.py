@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ha_core.commands import AddNode, Apply, Command, Outcome, RemoveNode
+from ha_core.commands import AddNode, Apply, Cleanup, Command, Outcome, RemoveNode
 from ha_core.config.model import (
     AgentClass,
     AgentRef,
@@ -116,7 +116,9 @@ def test_new_voter_in_a_file_begins_as_a_learner() -> None:
     assert waiting == ("b",), "its vote was taken by the cluster, not by the file"
 
 
-def answers(cluster: Cluster, name: str, command: Command) -> list[Outcome]:
+def answers(
+    cluster: Cluster, name: str, command: Command, request_id: str = "asked"
+) -> list[Outcome]:
     """Give a command and return its answers after two seconds."""
     found: list[Outcome] = []
     given = cluster.follows
@@ -127,9 +129,18 @@ def answers(cluster: Cluster, name: str, command: Command) -> list[Outcome]:
         return list(given(sender, effect))
 
     cluster.follows = listen  # type: ignore[method-assign, assignment]  # a listener of this test
-    cluster.give(name, CommandGiven("asked", "test", command))
+    cluster.give(name, CommandGiven(request_id, "test", command))
     cluster.run(2000)
     return found
+
+
+def test_cleanup_does_not_claim_failures_where_there_are_none() -> None:
+    cluster = Cluster("a")
+    cluster.run(1000)
+    wanted = Configuration(nodes=(member("a"),), links=(Link(LINK),), primitives=(UNGUARDED,))
+    answers(cluster, "a", Apply(wanted))
+    (said,) = answers(cluster, "a", Cleanup(DISK), "again")
+    assert said.text == "disk has no failures to forget: it is looked at again"
 
 
 def test_one_voter_applies_a_second_one_that_is_not_there_and_goes_on() -> None:
