@@ -11,7 +11,7 @@ import yaml
 
 from cim_provider.commands import Export, IfApplied, Question, Told, Verify, WhatIf, WhyResource
 from cim_provider.engines.ha_core_control import SOURCE
-from cim_provider.engines.ha_core_secrets import masked, unmasked
+from cim_provider.engines.ha_core_secrets import disguised, masked, unmasked
 from ha_core import commands
 from ha_core.cli import plan, reasons
 from ha_core.cli.amounts import amount
@@ -48,7 +48,8 @@ def told(question: Question, snapshot: ClusterSnapshot) -> Told:
 
 def _supposed(question: IfApplied | WhatIf, snapshot: ClusterSnapshot) -> Supposition:
     if isinstance(question, IfApplied):
-        wanted = unmasked(parse_text(question.text, SOURCE), snapshot.configuration)
+        given = disguised(parse_text(question.text, SOURCE))
+        wanted = unmasked(given, snapshot.configuration)
         return commands.Apply(wanted, "", question.base)
     name, event = question.subject, question.event
     match question.kind, event:

@@ -4,10 +4,12 @@ Owns: the mask. What comes back with a mask in place of a secret leaves that as 
 is, so that a text that was exported can be changed and applied.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from secrets import token_hex
 from typing import TypeAlias
 
-from ha_core.config.model import Alert, Configuration, FenceDevice, Primitive
+from ha_core.config.model import Alert, Configuration, FenceDevice, Node, Primitive
 from ha_core.config.secrets import HIDDEN, is_secret
 from ha_core.errors import ConfigError
 
@@ -16,17 +18,15 @@ _Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
 def masked(configuration: Configuration) -> Configuration:
     """Return the configuration with the mask in place of every secret."""
-    return replace(
-        configuration,
-        primitives=tuple(
-            replace(each, parameters=_masked(each.parameters)) for each in configuration.primitives
-        ),
-        fence_devices=tuple(
-            replace(each, parameters=_masked(each.parameters))
-            for each in configuration.fence_devices
-        ),
-        alerts=tuple(_masked_alert(each) for each in configuration.alerts),
-    )
+    return _changed(configuration, _masked)
+
+
+def disguised(wanted: Configuration) -> Configuration:
+    """Return what is wanted, with another text in place of every secret that it holds.
+
+    Whoever may only look must not learn by a comparison whether a guess was right; masks stay.
+    """
+    return _changed(wanted, _disguised)
 
 
 def unmasked(wanted: Configuration, known: Configuration) -> Configuration:
@@ -37,11 +37,43 @@ def unmasked(wanted: Configuration, known: Configuration) -> Configuration:
     primitives = {each.id: each for each in known.primitives}
     devices = {each.id: each for each in known.fence_devices}
     alerts = {each.id: each for each in known.alerts}
+    nodes = {each.name: each for each in known.nodes}
     return replace(
         wanted,
         primitives=tuple(_restored(each, primitives.get(each.id)) for each in wanted.primitives),
         fence_devices=tuple(_restored_device(e, devices.get(e.id)) for e in wanted.fence_devices),
         alerts=tuple(_restored_alert(each, alerts.get(each.id)) for each in wanted.alerts),
+        nodes=tuple(_restored_node(each, nodes.get(each.name)) for each in wanted.nodes),
+    )
+
+
+def _changed(configuration: Configuration, change: Callable[[_Pairs], _Pairs]) -> Configuration:
+    """Return the configuration with every list changed that may hold a secret."""
+    return replace(
+        configuration,
+        primitives=tuple(
+            replace(each, parameters=change(each.parameters)) for each in configuration.primitives
+        ),
+        fence_devices=tuple(
+            replace(each, parameters=change(each.parameters))
+            for each in configuration.fence_devices
+        ),
+        alerts=tuple(_changed_alert(each, change) for each in configuration.alerts),
+        nodes=tuple(
+            replace(each, attributes=change(each.attributes)) for each in configuration.nodes
+        ),
+    )
+
+
+def _changed_alert(alert: Alert, change: Callable[[_Pairs], _Pairs]) -> Alert:
+    recipients = (replace(each, parameters=change(each.parameters)) for each in alert.recipients)
+    return replace(alert, parameters=change(alert.parameters), recipients=tuple(recipients))
+
+
+def _disguised(pairs: _Pairs) -> _Pairs:
+    return tuple(
+        (name, token_hex(16) if is_secret(name) and value != HIDDEN else value)
+        for name, value in pairs
     )
 
 
@@ -59,9 +91,9 @@ def _restored_device(wanted: FenceDevice, known: FenceDevice | None) -> FenceDev
     return replace(wanted, parameters=_given_back(wanted.id, wanted.parameters, pairs))
 
 
-def _masked_alert(alert: Alert) -> Alert:
-    recipients = (replace(r, parameters=_masked(r.parameters)) for r in alert.recipients)
-    return replace(alert, parameters=_masked(alert.parameters), recipients=tuple(recipients))
+def _restored_node(wanted: Node, known: Node | None) -> Node:
+    pairs = known.attributes if known is not None else ()
+    return replace(wanted, attributes=_given_back(wanted.name, wanted.attributes, pairs))
 
 
 def _restored_alert(wanted: Alert, known: Alert | None) -> Alert:
@@ -89,7 +121,7 @@ def _given_back(owner: str, wanted: _Pairs, known: _Pairs) -> _Pairs:
         if value == HIDDEN and is_secret(name) and name not in secrets
     ]
     if missing:
-        text = f"{owner}: parameter {missing[0]} is {HIDDEN}, and no secret is known: give it"
+        text = f"{owner}: {missing[0]} is {HIDDEN}, and no secret is known: give it"
         raise ConfigError(text)
     return tuple(
         (name, secrets[name] if value == HIDDEN and is_secret(name) else value)

@@ -36,7 +36,7 @@ from cim_provider.engines.ha_core_control import goal_of, translated
 from ha_core import commands
 from ha_core.cli import reasons
 from ha_core.config.alerts import Alert, Recipient
-from ha_core.config.model import Location, Origin, TargetRole
+from ha_core.config.model import Configuration, Location, Origin, TargetRole
 from ha_core.config.render import render
 from ha_core.errors import ConfigError, RefusedError
 from ha_core.ids import INFINITY, ConstraintId, NodeName, ResourceId
@@ -109,6 +109,33 @@ def test_secret_that_is_exported_is_masked_and_comes_back_as_it_was() -> None:
     assert back == commands.Apply(known, "", now.revision)
     with pytest.raises(ConfigError, match=r"DB_PASSWORD is .hidden., and no secret is known"):
         translated(ApplyConfiguration(told(Export(), now).text), NOW)
+
+
+def test_secret_among_the_attributes_of_a_node_is_masked_in_an_export_too() -> None:
+    first = replace(WANTED.nodes[0], attributes=(("bmc_password", "geheim"), ("rack", "r1")))
+    known = replace(WANTED, nodes=(first, *WANTED.nodes[1:]))
+    now = replace(NOW, configuration=known)
+    text = told(Export(), now).text
+    assert ("geheim" in text, "bmc_password" in text, "r1" in text) == (False, True, True)
+    back = translated(ApplyConfiguration(text), now)
+    assert back == commands.Apply(known, "", now.revision)
+
+
+@pytest.mark.parametrize("guess", ["geheim", "wrong"])
+def test_preview_tells_nobody_whether_a_secret_was_guessed(guess: str) -> None:
+    def with_secret(value: str) -> Configuration:
+        pairs = (*WANTED.primitives[0].parameters, ("env.DB_PASSWORD", value))
+        return replace(
+            WANTED,
+            primitives=(replace(WANTED.primitives[0], parameters=pairs), *WANTED.primitives[1:]),
+        )
+
+    now = replace(NOW, configuration=with_secret("geheim"))
+    changes = json.loads(told(IfApplied(render(with_secret(guess))), now).json)["changes"]
+    assert len(changes) == 1
+    assert "parameters.env.DB_PASSWORD (hidden) -> (hidden)" in changes[0]
+    masked = told(IfApplied(told(Export(), now).text), now)
+    assert json.loads(masked.json)["changes"] == []
 
 
 def test_text_is_verified_and_each_fault_named() -> None:
