@@ -43,8 +43,13 @@ def before(record: JobRecord) -> pywbem.CIMInstance | None:
     """Return the call as it came; None where a server of an earlier version has kept none."""
     if not record.call.target:
         return None
-    given = {name: pywbem.cimvalue(text, kind) for name, kind, text in record.call.given}
+    given = {name: _value(text, kind) for name, kind, text in record.call.given}
     return _call(record, given, is_before=True)
+
+
+def _value(text: str, kind: str) -> object:
+    # To pywbem, every text that is not empty is true.
+    return text == str(True) if kind == "boolean" else pywbem.cimvalue(text, kind)
 
 
 def after(record: JobRecord, state: int, text: str) -> pywbem.CIMInstance | None:

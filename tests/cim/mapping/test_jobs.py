@@ -406,6 +406,18 @@ def test_result_holds_the_call_before_and_once_it_is_over_after(pair: Pair) -> N
     assert call["MethodParameters"]["Message"] == "completed"
 
 
+@pytest.mark.parametrize("is_forced", [True, False])
+def test_call_that_began_a_job_is_told_with_the_booleans_that_were_given(is_forced: bool) -> None:
+    given = {"Force": is_forced, "Timeout": pywbem.Uint32(7)}
+    call = call_of(Ref("HA_ClusterNode", (("Name", "n1"),)), given, has_words=True)
+    record = parse(render(JobRecord("1", Job("off", "n1"), method="A.Fence", call=call)))
+    assert record is not None
+    known = before(record)
+    assert known is not None
+    assert known["MethodParameters"]["Force"] is is_forced
+    assert known["MethodParameters"]["Timeout"] == 7
+
+
 def test_configuration_that_was_applied_stands_in_no_record_of_the_call() -> None:
     given = {"Text": "geheim", "Base": pywbem.Uint32(7), "Reason": None}
     call = call_of(Ref("HA_ClusterControlService", (("Name", "x"),)), given, has_words=True)
