@@ -352,6 +352,11 @@ class Guardian:
         """Ask whether the guardian holds the resource alive."""
         return await self._ask({"do": "check", "resource": resource}, timeout_ms)
 
+    async def look(self, resource: str, timeout_ms: Millis) -> Answer:
+        """Ask the same out of curiosity: a guardian that does not answer is left alone."""
+        request = {"do": "check", "resource": resource}
+        return await self._ask(request, timeout_ms, is_needed=False)
+
     async def _begin(
         self, resource: str, request: Mapping[str, object], timeout_ms: Millis
     ) -> Answer:
@@ -376,7 +381,9 @@ class Guardian:
             if answer.fault != NO_GUARDIAN or self._is_closed or loop.time() >= deadline_s:
                 return answer
 
-    async def _ask(self, request: Mapping[str, object], timeout_ms: Millis) -> Answer:
+    async def _ask(
+        self, request: Mapping[str, object], timeout_ms: Millis, *, is_needed: bool = True
+    ) -> Answer:
         if self._is_closed:
             return Answer(NO_GUARDIAN)
         self._next += 1
@@ -390,7 +397,7 @@ class Guardian:
                 return await future
         except TimeoutError:
             # One that reads is at work: a command on a hung disk must not cost all others.
-            if not self._ready.is_set() or await self._reads_nothing():
+            if is_needed and (not self._ready.is_set() or await self._reads_nothing()):
                 self._replace()
                 return Answer(TOO_LATE)
             return Answer(SLOW)

@@ -242,6 +242,20 @@ def test_guardian_that_does_not_answer_is_replaced(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_guardian_is_not_replaced_because_figures_do_not_come(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(tmp_path) as node:
+            await started(node)
+            guardian = node.guardian.pid
+            os.kill(guardian, signal.SIGSTOP)
+            assert (await node.guardian.look("web", 50)).fault == SLOW
+            os.kill(guardian, signal.SIGCONT)
+            assert (await node.run(SLEEPER, "monitor")).exit_code == 0
+            assert (node.guardian.pid, node.deaths.empty()) == (guardian, True)
+
+    asyncio.run(scenario())
+
+
 def test_stop_is_done_although_its_guardian_dies_of_it(tmp_path: Path) -> None:
     """What it held ended with it, and the next one has swept: nothing was left running."""
 
