@@ -93,37 +93,46 @@ class Kept:
 
 def changes_of(draft: Draft, drafts: Mapping[str, Draft]) -> tuple[Change, ...]:
     """Return what puts a draft into the configuration, with the drafts that are in it first."""
-    inner = tuple(
-        change
-        for name in draft.members
-        if name in drafts
-        for change in changes_of(drafts[name], drafts)
-    )
-    match draft.kind:
-        case "primitive":
-            return (
-                MakePrimitive(
-                    draft.id,
-                    *draft.agent,
-                    draft.description,
-                    draft.words,
-                    tuple((each.name, each.value) for each in draft.parameters),
-                    tuple(OperationText(each.action, each.words) for each in draft.operations),
-                ),
-            )
-        case "group":
-            group = MakeGroup(draft.id, draft.members, draft.description, draft.words)
-            return (*inner, group)
-        case _:
-            member = draft.members[0] if draft.members else ""
-            clone = MakeClone(draft.id, member, draft.is_promotable, draft.description, draft.words)
-            return (*inner, clone)
+    found: dict[str, Draft] = {}
+    _collect(draft, drafts, set(), found)
+    return tuple(map(_change_of, found.values()))
 
 
 def within(draft: Draft, drafts: Mapping[str, Draft]) -> tuple[Draft, ...]:
     """Return a draft with those that are in it."""
-    inner = (drafts[name] for name in draft.members if name in drafts)
-    return (draft, *(each for found in inner for each in within(found, drafts)))
+    found: dict[str, Draft] = {}
+    _collect(draft, drafts, set(), found)
+    del found[draft.id]
+    return (draft, *found.values())
+
+
+def _collect(
+    draft: Draft, drafts: Mapping[str, Draft], entered: set[str], found: dict[str, Draft]
+) -> None:
+    """Add what is in a draft, and then itself: each once, for drafts may name each other."""
+    entered.add(draft.id)
+    for name in draft.members:
+        if name in drafts and name not in entered:
+            _collect(drafts[name], drafts, entered, found)
+    found[draft.id] = draft
+
+
+def _change_of(draft: Draft) -> Change:
+    match draft.kind:
+        case "primitive":
+            return MakePrimitive(
+                draft.id,
+                *draft.agent,
+                draft.description,
+                draft.words,
+                tuple((each.name, each.value) for each in draft.parameters),
+                tuple(OperationText(each.action, each.words) for each in draft.operations),
+            )
+        case "group":
+            return MakeGroup(draft.id, draft.members, draft.description, draft.words)
+        case _:
+            member = draft.members[0] if draft.members else ""
+            return MakeClone(draft.id, member, draft.is_promotable, draft.description, draft.words)
 
 
 class DraftStore:

@@ -138,6 +138,15 @@ def refusal(call: Callable[[], object]) -> tuple[int, str]:
     return caught.value.status_code, str(caught.value.status_description)
 
 
+def test_drafts_that_name_each_other_are_refused_and_deleted_as_others_are(site: Site) -> None:
+    site.create(GROUP, Id="first", Members=["second"])
+    second = site.create(GROUP, Id="second", Members=["first", "second"])
+    code, text = refusal(lambda: site.submit(second))
+    assert (code, "names 'second'" in text) == (4, True)
+    site.delete(second)
+    assert not site.store.held().drafts
+
+
 DB = path(PRIMITIVE, "db")
 
 
