@@ -76,6 +76,10 @@ class Diary:
             return
         self._begun[operation.operation_id] = operation
 
+    def cancelled(self, operation_id: int) -> None:
+        """Note that an operation was given up: its end will say nothing of the resource."""
+        self._begun.pop(operation_id, None)
+
     def ended(self, done: OperationDone, wall_ms: Millis) -> None:
         """Note the result of an operation that has begun here."""
         began = self._begun.pop(done.operation_id, None)
@@ -173,7 +177,7 @@ def result_of(
 
 
 def _blotted(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
+    for secret in sorted(secrets, key=len, reverse=True):  # one may be part of another
         text = text.replace(secret, HIDDEN)
     return text
 

@@ -342,6 +342,7 @@ class Loop:
                 self.operations.run(effect)
             case CancelOperation(operation_id=operation_id):
                 assert self.operations is not None
+                self.observer.cancelled(operation_id)
                 self.operations.cancel(operation_id)
             case Fence():
                 assert self.fence_agents is not None
@@ -444,9 +445,9 @@ class Loop:
             self._wall_offset_ms = offset_ms
             self.post(WallClock(offset_ms))
         if not self.ended.is_set():
+            self._loop.call_later(WALL_CHECK_S, self._check_wall)
             self.observer.step(monotonic_ms())
             self._flush()
-            self._loop.call_later(WALL_CHECK_S, self._check_wall)
 
 
 def paused(name: str, paused_ms: Millis) -> Noticed:

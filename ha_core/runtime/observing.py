@@ -34,6 +34,10 @@ class Observer:
         """Note that an operation begins."""
         self._diary.began(operation)
 
+    def cancelled(self, operation_id: int) -> None:
+        """Note that an operation is given up."""
+        self._diary.cancelled(operation_id)
+
     def ended(self, done: OperationDone) -> None:
         """Note how it went."""
         self._diary.ended(done, round(time.time() * 1000))

@@ -103,6 +103,25 @@ def test_start_that_the_lease_forbade_is_no_result() -> None:
     assert not results(diary)
 
 
+def test_operation_that_was_given_up_leaves_the_last_result_as_it_was() -> None:
+    diary = Diary(N1)
+    ran(diary, 1)
+    known = results(diary)
+    diary.began(operation(2))
+    diary.cancelled(2)
+    diary.ended(OperationDone(2, 1, reason="the operation was cancelled"), WALL_MS + 9)
+    assert results(diary) == known
+
+
+def test_secret_that_is_part_of_another_leaves_nothing_of_that_one() -> None:
+    diary = Diary(N1)
+    parameters = (("password", "sesame"), ("token", "sesame-seed"))
+    began = operation(1, "start", 0)
+    diary.began(replace(began, primitive=replace(began.primitive, parameters=parameters)))
+    diary.ended(OperationDone(1, 1, reason="sent sesame-seed"), WALL_MS)
+    assert [each.reason for each in results(diary)] == ["sent (hidden)"]
+
+
 def test_secret_that_an_agent_has_said_is_blotted_out() -> None:
     diary = Diary(N1)
     parameters = (("password", "sesame"), ("state", "/run/web"), ("token", ""))

@@ -12,18 +12,27 @@ from typing import ClassVar
 import pytest
 
 from ha_core import commands
-from ha_core.config.model import Address, Configuration, Link, Node
-from ha_core.effects import Journal, Persist
+from ha_core.config.model import (
+    Address,
+    AgentClass,
+    AgentRef,
+    Configuration,
+    Link,
+    Node,
+    Primitive,
+)
+from ha_core.effects import CancelOperation, Effect, Journal, Persist, RunOperation
 from ha_core.errors import StoreError
-from ha_core.events import Declared, Event, StopAsked, Tick
+from ha_core.events import Declared, Event, OperationDone, StopAsked, Tick
 from ha_core.gates import Gates
-from ha_core.ids import LinkName, Millis, NodeName
+from ha_core.ids import LinkName, Millis, NodeName, ResourceId
 from ha_core.journal import JournalEvent
 from ha_core.node import Node as Machine
 from ha_core.replication.entries import ConfigurationChange, Snapshot
 from ha_core.runtime.clock import monotonic_ms, wall_offset_ms
 from ha_core.runtime.disk import Store
 from ha_core.runtime.loop import EVENTS_AT_HAND, PAUSE_MS, Loop
+from ha_core.runtime.observing import Observer
 
 N1 = NodeName("n1")
 CONFIGURATION = Configuration(
@@ -188,6 +197,79 @@ def test_node_asked_to_stop_ends(tmp_path: Path) -> None:
             assert loop.failure is None
 
     assert run(body()) == []
+
+
+class Hasty(Machine):
+    """A node that gives up each of its looks at a resource but the first."""
+
+    looks = 0
+
+    def handle(self, event: Event, now_ms: Millis) -> list[Effect]:
+        """Begin a look at each tick."""
+        if not isinstance(event, Tick):
+            return super().handle(event, now_ms)
+        self.looks += 1
+        web = Primitive(ResourceId("web"), AgentRef(AgentClass.PROCESS))
+        look = RunOperation(self.looks, web, "monitor", 1000, interval_ms=1000)
+        return [look] if self.looks == 1 else [look, CancelOperation(self.looks)]
+
+
+@dataclass
+class Runner:
+    """The first operation succeeds, those that are given up end as such."""
+
+    loop: Loop
+
+    def run(self, operation: RunOperation) -> None:
+        """Let it succeed, if it is the first."""
+        if operation.operation_id == 1:
+            self.loop.observer.ended(OperationDone(1, 0))
+
+    def cancel(self, operation_id: int) -> None:
+        """End it."""
+        self.loop.observer.ended(OperationDone(operation_id, 1, reason="it was cancelled"))
+
+
+def test_operation_that_was_given_up_is_no_result(tmp_path: Path) -> None:
+    async def body() -> None:
+        store = Store.open(tmp_path / "store.db")
+        loop = Loop(Hasty(N1, store.recover(), Random(1), monotonic_ms()), store)
+        loop.operations = Runner(loop)
+        loop.post(Tick())
+        known = loop.observed(0, 10)
+        loop.post(Tick())
+        assert loop.observed(0, 10) == known
+        assert len(known[0]) == 1
+        await loop.close()
+        store.close()
+
+    assert run(body()) == []
+
+
+class Broken(Observer):
+    """Meets a bug at the first look, and tells of the next."""
+
+    def __init__(self, loop: Loop) -> None:
+        super().__init__(loop.node, lambda _: None)
+        self.looks = 0
+        self.looked_again = asyncio.Event()
+
+    def step(self, now_ms: Millis) -> None:
+        """Look."""
+        self.looks += 1
+        if self.looks == 1:
+            raise LookupError(now_ms)
+        self.looked_again.set()
+
+
+def test_bug_beside_the_node_does_not_end_the_looks_at_the_wall_clock(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with looping(tmp_path) as (loop, _):
+            loop.observer = broken = Broken(loop)
+            await broken.looked_again.wait()
+            assert loop.failure is None
+
+    assert [type(fault) for fault in run(body())] == [LookupError]
 
 
 def event(seq: int) -> JournalEvent:
