@@ -5,6 +5,7 @@ without `--json`. Every other one, and whatever goes wrong, is for `main`.
 """
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 
@@ -14,7 +15,7 @@ from ha_core.errors import HaError
 def main() -> None:
     """Run the command line."""
     plain = plainly_asked(sys.argv[1:])
-    if plain is not None:
+    if plain is not None and os.path.isfile(plain[0]):  # a pipe cannot be read twice
         try:
             _plan(*plain)
         except (HaError, OSError):
@@ -28,11 +29,14 @@ def main() -> None:
 
 def plainly_asked(words: Sequence[str]) -> tuple[str, bool] | None:
     """Return the CIB's file and whether JSON is wanted, if a plan for it is all that is asked."""
-    match [word for word in words if word != "--json"]:
-        case ["policy", "--cib", file] if file and not file.startswith("-"):
-            return (file, "--json" in words) if words.count("--json") < 2 else None
+    match words:
+        case ["policy", "--cib", file]:
+            as_json = False
+        case ["policy", "--cib", file, "--json"] | ["policy", "--json", "--cib", file]:
+            as_json = True
         case _:
             return None
+    return (file, as_json) if file and not file.startswith("-") else None
 
 
 def _plan(file: str, as_json: bool) -> None:

@@ -24,6 +24,8 @@ def run(*words: str, module: str = "ha_core.cli") -> subprocess.CompletedProcess
         (("policy", "--cib", "x", "--json"), ("x", True)),
         (("policy", "--json", "--cib", "x"), ("x", True)),
         (("policy", "--json", "--json", "--cib", "x"), None),
+        (("--json", "policy", "--cib", "x"), None),
+        (("policy", "--cib", "--json", "x"), None),
         (("policy", "--cib", "--help"), None),
         (("policy", "--cib", ""), None),
         (("policy", "--cib"), None),
@@ -55,6 +57,17 @@ def test_fault_is_told_as_the_verb_tells_it(more: tuple[str, ...], tmp_path: Pat
         short, long = run(*words), run(*words, module="ha_core.cli.main")
         assert (short.stdout, short.stderr, short.returncode) == (long.stdout, long.stderr, 5)
         assert short.stderr.startswith(f"ha: {'cannot read ' if file != bad else ''}{file}: ")
+
+
+def test_fault_of_what_can_be_read_only_once_is_told(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.xml"
+    bad.write_text("<cib></nonsense>")
+    command = [sys.executable, "-m", "ha_core.cli", "policy", "--cib", "/dev/stdin"]
+    with subprocess.Popen(["cat", str(bad)], stdout=subprocess.PIPE) as pipe:
+        done = subprocess.run(
+            command, stdin=pipe.stdout, capture_output=True, text=True, check=False
+        )
+    assert "mismatched tag" in done.stderr
 
 
 def test_every_other_line_is_the_verbs() -> None:
