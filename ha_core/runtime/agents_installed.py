@@ -64,7 +64,9 @@ class Agents:
     async def describe(self, name: str) -> AgentTold:
         """Return what an installed agent says of itself; others than OCF agents say nothing.
 
-        Raises: RefusedError: it is not installed, or does not answer properly.
+        Of one that does not answer properly, `short` says so.
+
+        Raises: RefusedError: it is not installed.
         """
         async with self._turn:
             known = self._known.get(name)

@@ -54,7 +54,12 @@ class Errands:
         if not 0 < valid_s <= VALID_S_MAX:
             text = f"an invitation of {valid_s} s: allowed: 1 to {VALID_S_MAX}, a week"
             raise RefusedError("invalid", text)
-        return invite(self._invitations, places_of(self._snapshot()), valid_s)
+        places = places_of(self._snapshot())
+        try:
+            return invite(self._invitations, places, valid_s)
+        except OSError as fault:
+            text = f"the invitation cannot be kept in {self._invitations}: {fault.strerror}"
+            raise RefusedError("failed", text) from fault
 
     def end(self, again: bool) -> None:
         """Begin to end, as after a SIGTERM. Raises RefusedError: nothing would start it again."""

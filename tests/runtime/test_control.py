@@ -450,3 +450,13 @@ def test_invitation_is_good_for_a_week_at_most(
     with pytest.raises(RefusedError, match="1 to 604800"):
         errands.invite(valid_s)
     assert not place.exists()
+
+
+def test_invitation_that_cannot_be_kept_is_refused_with_its_place(
+    tmp_path: Path, cluster: FakeCluster
+) -> None:
+    place = tmp_path / "invitations"
+    place.write_text("in the way")
+    errands = Errands(place, cluster.snapshot, lambda _: None, is_supervised=False)
+    with pytest.raises(RefusedError, match=f"cannot be kept in {place}: "):
+        errands.invite(60)
