@@ -34,6 +34,8 @@ REQUESTED: Final[Mapping[str, Value]] = {
     "RecommendedActions": ("start the cluster service when the node is to take part again",),
 }
 """What the end of the cluster service is if it was asked for: old listeners wait for its words."""
+UNSAID_MAX: Final = 64
+"""With so many alerts that could not be raised yet, more strangers wait to be told of."""
 HERE: Final = frozenset({"online", "standby", "maintenance", "suspect"})
 
 log = logging.getLogger(__name__)
@@ -97,8 +99,10 @@ class Direct:
 
     def _strangers(self, view: ClusterView) -> None:
         """Say of each new address that this node refuses what comes from there."""
+        known = {host for host, _ in view.refused_hosts} & self._refused
         for host, why in view.refused_hosts:
-            if host not in self._refused:
+            if host not in known and len(self._unsaid) < UNSAID_MAX:
+                known.add(host)
                 text = f"{view.local_node} refuses messages from {host}, {why}"
                 values: dict[str, Value] = {
                     "NodeName": view.local_node,
@@ -106,7 +110,7 @@ class Direct:
                     "EventID": f"stranger:{view.local_node}:{host}",
                 }
                 self._unsaid.append(alert(node_ref(view.local_node), "LHA036", text, values))
-        self._refused = {host for host, _ in view.refused_hosts}
+        self._refused = known
 
     async def stop(self) -> None:
         """Tell nothing more."""

@@ -1,6 +1,7 @@
 """Alerts of the cluster: which, once each, and what clears them."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +9,16 @@ import pywbem
 
 from cim_provider.engine import EngineState, InstanceView
 from cim_provider.engines.memory import MemoryEngine
+from cim_provider.indications.direct import UNSAID_MAX, Direct
+from cim_provider.indications.events import Event
+from cim_provider.indications.export import Exporter, Policy
+from cim_provider.indications.keeping import ShelfError
+from cim_provider.indications.matching import Matcher
+from cim_provider.indications.registry import Registry
+from cim_provider.mapping.catalog import Catalog
+from cim_provider.mapping.tables import ASSOCIATIONS, ROWS
 from tests.cim.indications.rig import Node, free_port, listening, run, until
-from tests.cim.mapping.views import cluster
+from tests.cim.mapping.views import cluster, schema
 
 ALL = (
     "SELECT * FROM LinuxHA_Indication WHERE MessageID <> 'LHA034'"
@@ -343,6 +352,31 @@ def test_a_lost_quorum_is_told_by_one_server_at_once_and_again_where_it_was_not_
         assert len({each["IndicationIdentifier"] for each in first.got[:2]}) == 1
 
     run(work)
+
+
+def test_strangers_that_cannot_be_told_of_yet_take_bounded_room() -> None:
+    told: list[Event] = []
+    sizes: list[int] = []
+
+    async def raised(events: Sequence[Event]) -> None:
+        sizes.append(len(events))
+        if len(sizes) < 3:
+            raise ShelfError("no quorum")
+        told.extend(events)
+
+    async def work() -> None:
+        names = [f"10.9.{n // 256}.{n % 256}" for n in range(3 * UNSAID_MAX)]
+        view = replace(cluster(), refused_hosts=tuple((name, "wrong key") for name in names))
+        direct = Direct(lambda url: Exporter(url, Policy()), raised, lambda: 1, "h", "s")
+        matcher = Matcher(Registry(), Catalog(schema(), ROWS, ASSOCIATIONS), None)
+        for _ in range(5):
+            await direct.look(view, Registry(), matcher)
+        assert sizes == [UNSAID_MAX] * 5
+        assert [event.values["MessageArguments"] for event in told] == [
+            (name, view.local_node) for name in names
+        ]
+
+    asyncio.run(work())
 
 
 def test_a_stranger_on_a_link_is_told_once_until_it_is_gone(tmp_path: Path) -> None:
