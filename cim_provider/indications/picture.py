@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, cast
 
 from cim_provider.indications.events import Embedded, Event
 from cim_provider.indications.facts import FACT, facts
-from cim_provider.indications.watching import differs
+from cim_provider.indications.watching import UNTOLD, differs
 from cim_provider.mapping.catalog import Catalog
 from cim_provider.mapping.paths import cim_path, located
 from cim_provider.mapping.rows import Ref, Value
@@ -76,7 +76,8 @@ def watched_by(select: Select, namespaces: Iterable[str], catalog: Catalog) -> W
         for info in infos:
             row = catalog.row(namespace, info.name)
             is_steady = row is not None and not row.is_volatile and not row.is_quiet
-            if is_steady or catalog.association(namespace, info.name) is not None:
+            is_link = catalog.association(namespace, info.name) is not None
+            if is_steady or (is_link and info.name not in UNTOLD):
                 found.add((where, info.name))
     return frozenset(found)
 

@@ -10,11 +10,8 @@ from typing import Final
 
 from cim_provider.mapping.rows import Value
 
-UNTOLD: Final = frozenset(
-    {"HA_OperationResult", "HA_ResultOfResource", "HA_EventLog", "HA_EventLogEntry"}
-    | {"HA_EventLogRecord", "HA_UseOfEventLog"}
-)
-"""They grow with every event: alerts tell what is worth telling of them."""
+UNTOLD: Final = frozenset({"HA_ResultOfResource", "HA_EventLogRecord", "HA_UseOfEventLog"})
+"""Links of what grows with every event and is quiet itself: alerts tell what is worth telling."""
 QUIET: Final[Mapping[str, frozenset[str]]] = {
     "HA_Cluster": frozenset({"ViewVersion"}),
     "HA_HeartbeatLink": frozenset({"LossPermille", "LastHeard"}),

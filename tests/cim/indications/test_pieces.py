@@ -315,6 +315,22 @@ def test_what_grows_with_every_event_is_not_watched() -> None:
     assert {"HA_ConfigurationRevision", "HA_NodeRedundancySet", "HA_InstanceAttributes"} <= names
 
 
+@pytest.mark.parametrize(
+    ("named", "left"),
+    [
+        ("CIM_LogManagesRecord", set()),
+        ("HA_ResultOfResource", set()),
+        ("HA_UseOfEventLog", set()),
+        ("HA_HostedResourceService", {"HA_HostedResourceService"}),
+    ],
+)
+def test_links_of_what_grows_with_every_event_are_not_watched(named: str, left: set[str]) -> None:
+    text = f"SELECT * FROM CIM_InstCreation WHERE SourceInstance ISA {named}"
+    select = checked(text, "WQL", (MODEL,), schema())
+    catalog = Catalog(schema(), ROWS, ASSOCIATIONS)
+    assert {name for _, name in picture.watched_by(select, (MODEL,), catalog)} == left
+
+
 def test_what_was_dropped_is_told_once_a_minute_with_its_number() -> None:
     overflow, registry = Overflow(), Registry()
     assert not overflow.note({"d": 1}, {"d": 1})
