@@ -101,5 +101,3 @@ COLUMNS: Final[tuple[Column[InWorld], ...]] = (
     _by_medium("SerialLinks", "serial"),
 )
 """The columns of this module."""
-FILLED: Final = frozenset(column.name for column in COLUMNS)
-"""Their names."""

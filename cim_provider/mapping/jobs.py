@@ -186,9 +186,7 @@ _COLUMNS: Final[tuple[Column[_Shown], ...]] = (
     *STATE_COLUMNS,
     Column("Name", "verb and subject", lambda s: s.name),
     Column("ElementName", "verb and subject", lambda s: s.name),
-    Column(
-        "Caption", "Job. and its name", lambda s: f"Job.{s.record.job.verb}.{s.record.job.subject}"
-    ),
+    Column("Caption", "Job. and its name", lambda s: f"Job.{s.dotted}"),
     constant("Description", "A change that was accepted"),
     Column("Subject", "what changes", lambda s: s.record.job.subject),
     Column("JobState", "what was seen of the change", lambda s: s.job_state),
@@ -223,11 +221,7 @@ _COLUMNS: Final[tuple[Column[_Shown], ...]] = (
 )
 _RESULT_COLUMNS: Final[tuple[Column[_Shown], ...]] = (
     Column("ElementName", "verb and subject", lambda s: f"Result of {s.name}"),
-    Column(
-        "Caption",
-        "Result. and the name",
-        lambda s: f"Result.{s.record.job.verb}.{s.record.job.subject}",
-    ),
+    Column("Caption", "Result. and the name", lambda s: f"Result.{s.dotted}"),
     Column(
         "Description",
         "the method, and what became of it",

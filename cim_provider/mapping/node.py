@@ -64,11 +64,6 @@ def pinged(world: World) -> Iterator[PingFacts]:
     return (each for each in world.view.facts.pings if each.name not in world.nodes)
 
 
-def is_pinged(world: World, name: str) -> bool:
-    """Return whether the object of that name is no node, but what the nodes ping."""
-    return name not in world.nodes and any(each.name == name for each in pinged(world))
-
-
 def _pinged(world: World, ping: PingFacts) -> _Node:
     state = ping_state(world, ping)
     word = "online" if ping.reached_by else "lost"

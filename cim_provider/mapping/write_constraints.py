@@ -217,7 +217,6 @@ class ConstraintWriter:
         name = key(ref, "Id")
         view = await self.desk.view()
         asked = changes
-        asked = changes
         if self.class_name == ORDER_CLASS:
             is_before = (_ORDER_TYPE, "") in self.desk.kept.names.get(name, {})
             changes = directed(changes, view.settings.order.get(name), is_before=is_before)

@@ -28,7 +28,6 @@ AGENT_TYPE: Final = "service:service-agent"
 ANSWERS_PER_S_MAX: Final = 20
 """In all; a network with so many questions a second has another problem."""
 ANSWERS_PER_SENDER_MAX: Final = 5
-SENDERS_MAX: Final = 1_024
 _ESCAPED: Final = {ord(sign): f"\\{ord(sign):02X}" for sign in "(),\\!<=>~*"}
 
 
