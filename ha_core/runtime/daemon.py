@@ -34,7 +34,7 @@ from ha_core.runtime.authority import Authority
 from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.control import Access, ControlServer
 from ha_core.runtime.disk import Store
-from ha_core.runtime.errands import Errands
+from ha_core.runtime.errands import Errands, is_of_systemd
 from ha_core.runtime.figures import FiguresDesk
 from ha_core.runtime.gate import Keepers, gate_of
 from ha_core.runtime.guardian import Guardian, GuardianError
@@ -156,13 +156,11 @@ class Daemon:
         self._cutting: set[asyncio.Task[None]] = set()
 
     def _errands(self) -> Errands:
-        # Source: systemd.exec(5), "Environment Variables Set or Propagated".
-        is_supervised = "INVOCATION_ID" in os.environ
         return Errands(
             self._layout.invitations,
             self._loop.snapshot,
             self._end_as_asked,
-            is_supervised=is_supervised,
+            is_supervised=is_of_systemd(os.environ, os.getpid()),
         )
 
     async def run(self, lab: str = "") -> int:

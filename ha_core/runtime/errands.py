@@ -4,7 +4,7 @@ Owns: the invitation by what the node knows, and whether an end is followed by a
 server runs without rights and asks over the control socket.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,17 @@ from ha_core.runtime.peers import endpoints
 from ha_core.snapshot import ClusterSnapshot
 
 VALID_S_MAX: Final = 7 * 24 * 3600
+
+
+def is_of_systemd(environment: Mapping[str, str], pid: int) -> bool:
+    """Return whether systemd has started this very process, not one that this comes from.
+
+    Before its release 248 systemd does not say which process it means.
+    Source: systemd.exec(5), "Environment Variables Set or Propagated".
+    """
+    if "INVOCATION_ID" not in environment:
+        return False
+    return environment.get("SYSTEMD_EXEC_PID", str(pid)) == str(pid)
 
 
 def places_of(snapshot: ClusterSnapshot) -> tuple[tuple[str, str], ...]:

@@ -19,7 +19,7 @@ from ha_core.ids import NodeName, ResourceId
 from ha_core.layout import Layout
 from ha_core.replication.shelf import ShelfCondition, ShelfPut
 from ha_core.runtime.control import Access, ControlServer, Peer, Trust
-from ha_core.runtime.errands import Errands
+from ha_core.runtime.errands import Errands, is_of_systemd
 from tests.fake_cluster import FakeCluster, event, served, snapshot
 
 T = TypeVar("T")
@@ -439,6 +439,23 @@ def test_delegates_alone_have_a_machine_invited_and_the_daemon_ended(
 
     for seen, expected in zip(asyncio.run(run()), told, strict=True):
         assert expected in seen
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_its"),
+    [
+        ({}, False),
+        ({"INVOCATION_ID": "5e", "SYSTEMD_EXEC_PID": "42"}, True),
+        ({"INVOCATION_ID": "5e", "SYSTEMD_EXEC_PID": "41"}, False),
+        ({"INVOCATION_ID": "5e"}, True),
+        ({"SYSTEMD_EXEC_PID": "42"}, False),
+    ],
+    ids=["by hand", "service", "child of a service", "old systemd", "no service"],
+)
+def test_systemd_starts_again_only_the_process_that_it_has_started(
+    environment: dict[str, str], is_its: bool
+) -> None:
+    assert is_of_systemd(environment, 42) is is_its
 
 
 @pytest.mark.parametrize("valid_s", [0, 7 * 24 * 3600 + 1])
