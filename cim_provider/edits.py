@@ -138,6 +138,8 @@ class PutExpression:
     words: Words
     place: int | None = None
     """From 0; None: a new one, behind the others."""
+    known: Words = ()
+    """What stands there: attribute, operation, value. Refused if it does not any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,8 @@ class RemoveExpression:
 
     constraint: str
     place: int
+    known: Words = ()
+    """See `PutExpression`."""
 
 
 @dataclass(frozen=True, slots=True)

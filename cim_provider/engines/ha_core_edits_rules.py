@@ -226,7 +226,7 @@ def with_expression(configuration: Configuration, change: PutExpression) -> Conf
     rule, parts = _parts(configuration, change.constraint)
     path = f"constraints.{rule.id}"
     blank = Condition()
-    known = blank if change.place is None else _part(rule, parts, change.place)
+    known = blank if change.place is None else _part(rule, parts, change.place, change.known)
     table = keys_constraints.COMPARISON
     new = replace(known, **read(change.words, table, _EXPRESSION, path, blank))
     if not new.attribute or new.operation is None:
@@ -241,7 +241,7 @@ def with_expression(configuration: Configuration, change: PutExpression) -> Conf
 def without_expression(configuration: Configuration, change: RemoveExpression) -> Configuration:
     """Return it without a comparison; a rule that has none left goes. Raises EditError."""
     rule, parts = _parts(configuration, change.constraint)
-    _part(rule, parts, change.place)
+    _part(rule, parts, change.place, change.known)
     rest = (*parts[: change.place], *parts[change.place + 1 :])
     return _replaced(configuration, rule, _joined(rule, rest) if rest else None)
 
@@ -259,10 +259,16 @@ def _parts(configuration: Configuration, name: str) -> tuple[Rule, tuple[Conditi
     return rule, (rule.condition,)
 
 
-def _part(rule: Rule, parts: tuple[Condition, ...], place: int) -> Condition:
+def _part(rule: Rule, parts: tuple[Condition, ...], place: int, known: Words) -> Condition:
     if not 0 <= place < len(parts):
         raise EditError("not-found", f"constraints.{rule.id}: has no comparison {place}")
-    return parts[place]
+    found = parts[place]
+    said = (found.attribute, str(found.operation or ""), found.value)
+    # Others may have changed the rule: the place is another one's then.
+    if known and tuple(value or "" for _, value in known) != said:
+        text = f"constraints.{rule.id}: has another comparison there by now: look again"
+        raise EditError("not-found", text)
+    return found
 
 
 def _joined(rule: Rule, parts: tuple[Condition, ...]) -> Rule:

@@ -5,6 +5,7 @@ its Id, as Linux-HA 2.1 had it. A location constraint that names neither node no
 draft until its rule comes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -331,7 +332,7 @@ class ExpressionWriter:
         words = words_of(_EXPRESSION, changes)
         place, old = await self._which(ref)
         what = f"rule of constraint {owner} changed over WBEM: {', '.join(sorted(changes))}"
-        put = (PutExpression(owner, words, place),) if words else ()
+        put = (PutExpression(owner, words, place, _known(old)),) if words else ()
         await self.desk.give(put, what, author, changes)
         new = {**old, **{_PROPERTY[n]: v for n, v in words if n in _PROPERTY}}
         await self.desk.rename(
@@ -343,7 +344,7 @@ class ExpressionWriter:
         owner = key(ref, "ConstraintId")
         place, old = await self._which(ref)
         what = f"an expression of constraint {owner} deleted over WBEM"
-        await self.desk.give((RemoveExpression(owner, place),), what, author)
+        await self.desk.give((RemoveExpression(owner, place, _known(old)),), what, author)
         await self.desk.forget(owner, EXPRESSION, content(EXPRESSION, **old))
 
     async def _which(self, ref: Ref) -> tuple[int, dict[str, object]]:
@@ -351,7 +352,7 @@ class ExpressionWriter:
         owner, name = key(ref, "ConstraintId"), key(ref, "Id")
         known = (await self.desk.view()).settings.location.get(owner)
         told = named_content(self.desk.kept, EXPRESSION, owner, name, "")
-        for place, each in enumerate(known.expressions if known else ()):
+        for each in known.expressions if known else ():
             values: dict[str, object] = {
                 "Attribute": each.attribute,
                 "Operation": each.operation,
@@ -361,5 +362,11 @@ class ExpressionWriter:
                 continue
             if "-" in each.number or each.kind != "attribute":
                 refuse(Status.NOT_SUPPORTED, "dates and nested rules are changed in the file")
-            return place, values
+            # What is in rules within it stands in the list, too.
+            return int(each.number) - 1, values
         refuse(Status.NOT_FOUND, f"constraint {owner} has no expression {name} any more")
+
+
+def _known(values: Mapping[str, object]) -> Words:
+    """Return what a comparison says, in the words of an edit."""
+    return tuple((word, str(values[name])) for word, name in _PROPERTY.items())

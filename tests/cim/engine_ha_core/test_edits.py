@@ -231,6 +231,17 @@ def test_a_rule_grows_and_shrinks_by_comparisons() -> None:
     assert refusal(two, RemoveExpression("r", 2))[0] == "not-found"
 
 
+def test_a_comparison_is_changed_only_where_it_still_stands() -> None:
+    words: Words = (("rule", "d"), ("attribute", "rack"), ("operation", "eq"), ("value", "r1"))
+    one = edited(BASE, [PutConstraint("r", "rule", (*words, ("score", "50")))])
+    known: Words = (("attribute", "rack"), ("operation", "eq"), ("value", "r1"))
+    assert list(edited(one, [RemoveExpression("r", 0, known)]).rules) == []
+    changed = edited(one, [PutExpression("r", (("value", "r2"),), 0, known)])
+    for late in (RemoveExpression("r", 0, known), PutExpression("r", (("value", "x"),), 0, known)):
+        code, text = refusal(changed, late)
+        assert (code, "another comparison there by now" in text) == ("not-found", True)
+
+
 def test_a_constraint_of_another_kind_takes_the_place_of_one_with_its_id() -> None:
     put = PutConstraint(
         "o", "location", (("location", "d"), ("node", "n1"), ("score", "-INFINITY"))

@@ -17,8 +17,10 @@ from cim_provider.edits import (
     MakePrimitive,
     OperationText,
     PutConstraint,
+    PutExpression,
     PutOperation,
     RemoveConstraint,
+    RemoveExpression,
     RemoveOperation,
     RemoveResource,
     SetFenceLevel,
@@ -480,6 +482,15 @@ def test_a_location_waits_as_a_draft_for_its_rule(site: Site) -> None:
         "HA_LocationConstraintRule", Id="e", ConstraintId="no", Attribute="a", Operation="defined"
     )
     assert refusal(lost)[0] == pywbem.CIM_ERR_NOT_FOUND
+
+
+def test_a_comparison_behind_a_rule_within_is_the_one_that_is_changed(site: Site) -> None:
+    last = path("HA_LocationConstraintRule", "db-rack-rule-4", ConstraintId="db-rack")
+    known = (("attribute", "old"), ("operation", "not_defined"), ("value", ""))
+    site.modify(last, Attribute="new")
+    assert site.last.changes == (PutExpression("db-rack", (("attribute", "new"),), 3, known),)
+    site.delete(last)
+    assert site.last.changes == (RemoveExpression("db-rack", 3, known),)
 
 
 def test_a_resource_is_deleted_with_its_names(site: Site) -> None:
