@@ -66,6 +66,8 @@ PAUSE_MS: Final = 250
 """Being so late with what was due is worth a word in the journal: it may have cost the lease."""
 EVENTS_AT_HAND: Final = 2000
 """Newest events kept in memory; older ones are read from the store."""
+WRITTEN_S: Final = 5.0
+"""A disk that takes longer for a write is not waited for: there are no news yet."""
 EVENTS_PER_WRITE: Final = 200
 """Events in one transaction: with one each, a burst would keep a `Persist` waiting."""
 EVENTS_UNWRITTEN_MAX: Final = 10_000
@@ -234,12 +236,30 @@ class Loop:
 
     async def events(self, since_seq: int, limit: int) -> tuple[JournalEvent, ...]:
         """Return at most `limit` events numbered above `since_seq`, oldest first."""
+        await self._kept_after(since_seq)
         oldest = min((event.seq for event in self._journal), default=0)
         if since_seq + 1 < oldest and len(self._journal) == self._journal.maxlen:
             read = self._loop.run_in_executor(self._worker, self._store.events, since_seq, limit)
             return await read
         found = sorted((e for e in self._journal if e.seq > since_seq), key=lambda e: e.seq)
         return tuple(found[:limit])
+
+    async def _kept_after(self, since_seq: int) -> None:
+        """Return once what stands behind a write is kept, if nothing newer is: whoever has seen
+        its version looks for it now, and would not be woken again.
+        """
+        try:
+            async with asyncio.timeout(WRITTEN_S):
+                while self._is_only_queued(since_seq) and not self.ended.is_set():
+                    await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def _is_only_queued(self, since_seq: int) -> bool:
+        queued = (effect.event for effect in self._queue if isinstance(effect, Journal))
+        if all(event.seq <= since_seq for event in queued):
+            return False
+        return all(event.seq <= since_seq for event in self._journal)
 
     def observed(self, since: int, limit: int) -> tuple[tuple[Item, ...], int]:
         """Return results and links of all nodes that are newer than a number, and how far."""

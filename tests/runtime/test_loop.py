@@ -153,6 +153,23 @@ def test_nothing_is_done_before_it_is_on_disk(tmp_path: Path) -> None:
     assert run(body()) == []
 
 
+def test_event_that_stands_behind_a_write_is_waited_for(tmp_path: Path) -> None:
+    class Slow(SlowStore):
+        may_write = threading.Event()
+
+    async def body() -> None:
+        async with looping(tmp_path, Slow) as (loop, _):
+            while not any(isinstance(effect, Journal) for effect in loop._queue):
+                await loop.changed(loop.node.version, 100)
+            asked = asyncio.ensure_future(loop.events(0, 10))
+            await asyncio.sleep(0)
+            assert not asked.done()
+            Slow.may_write.set()
+            assert await asked
+
+    assert run(body()) == []
+
+
 def test_store_that_fails_ends_the_daemon_and_its_lease(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
