@@ -34,7 +34,7 @@ COMMAND_MS: Final[Millis] = 60_000
 """The daemon itself bounds a command well below this."""
 LAST_WORDS_BYTES: Final = 400
 EVENT_POLL_MS: Final[Millis] = 1_000
-"""An event need not change the picture: a follower looks again at least this often."""
+"""A daemon of an earlier version wakes nobody for an event: a follower looks again so often."""
 
 _Reply = TypeVar("_Reply", bound=protocol.Reply)
 Read: TypeAlias = Callable[[bytes], Awaitable[protocol.AnyReply]]
