@@ -40,6 +40,8 @@ _STATES: Final = {
     "cancelled": 6,
     "pending": 7,
 }
+_DIGITS_MAX: Final = 20
+"""Of an interval; of much longer ones Python makes no number at all."""
 _CODES: Final[Mapping[int, str]] = {
     0: "ok",
     1: "not done",
@@ -75,9 +77,11 @@ def _results(world: World) -> Iterator[ResultView]:
 def found(world: World, identity: tuple[str, ...]) -> ResultView | None:
     """Return the result of that name, or None; results are sorted."""
     parts = identity[0].removeprefix(_PREFIX).split(":", 3)
-    if not identity[0].startswith(_PREFIX) or len(parts) < 4 or not parts[2].isdecimal():
+    if not identity[0].startswith(_PREFIX) or len(parts) < 4:
         return None
     node, operation, interval, resource = parts
+    if not interval.isdecimal() or len(interval) > _DIGITS_MAX:
+        return None
     results = world.view.history.results
     place = bisect_left(results, (node, resource, operation, int(interval)), key=order_of)
     result = results[place] if place < len(results) else None

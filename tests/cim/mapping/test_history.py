@@ -149,6 +149,14 @@ def test_event_that_is_not_shown_is_not_found(provider: Provider, name: str) -> 
     assert provider.refused(asked) == pywbem.CIM_ERR_NOT_FOUND
 
 
+@pytest.mark.parametrize(
+    "name", ["", "LinuxHA:op:", "LinuxHA:op:n1:start:²:db", f"LinuxHA:op:n1:start:{'9' * 5000}:db"]
+)
+def test_result_that_is_not_there_is_not_found(provider: Provider, name: str) -> None:
+    asked = GetInstance(MODEL, path("HA_OperationResult", InstanceID=name))
+    assert provider.refused(asked) == pywbem.CIM_ERR_NOT_FOUND
+
+
 def test_log_leads_to_its_entries_and_its_cluster_and_both_lead_back(provider: Provider) -> None:
     def far(source: pywbem.CIMInstanceName, **filters: str) -> list[pywbem.CIMInstanceName]:
         answer = provider.ask(AssociatorNames(MODEL, source, Filters(**filters)))
