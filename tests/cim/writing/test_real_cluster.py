@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import psutil
 import pytest
 import pywbem
 
+from tests.daemon.fleet import eventually
 from tests.e2e.laboratory import Laboratory, laboratory, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -50,6 +52,17 @@ def client(lab: Laboratory, node: str = "n1") -> pywbem.WBEMConnection:
 def named(class_name: str, name: str, **keys: str) -> pywbem.CIMInstanceName:
     """Return a path with the keys that tell objects apart."""
     return pywbem.CIMInstanceName(class_name, {"Id": name, **keys}, namespace=MODEL)
+
+
+def there(c: pywbem.WBEMConnection, path: pywbem.CIMInstanceName) -> bool:
+    """Whether a node tells of an object yet: each reads for itself what one has written."""
+    try:
+        c.GetInstance(path)
+    except pywbem.CIMError as fault:
+        if fault.status_code != pywbem.CIM_ERR_NOT_FOUND:
+            raise
+        return False
+    return True
 
 
 def exported(lab: Laboratory) -> dict[str, Any]:
@@ -156,8 +169,9 @@ def test_names_that_are_listed_can_be_read_and_walked_by_wbemcli(lab: Laboratory
 def test_a_draft_is_the_same_on_every_node_and_outlives_each_server(lab: Laboratory) -> None:
     one, other = client(lab, "n1"), client(lab, "n2")
     make(one, "HA_PrimitiveResource", Id="shown", **DUMMY)
-    make(one, "HA_InstanceAttributes", Id="mine", ResourceId="shown", Name="fake", Value="x")
+    mine = make(one, "HA_InstanceAttributes", Id="mine", ResourceId="shown", Name="fake", Value="x")
     path = named("HA_PrimitiveResource", "shown")
+    eventually("n2 tells of the draft", lambda: there(other, mine))
     for each in (one, other):
         draft = each.GetInstance(path)
         assert (draft["Enabled"], draft["InConfiguration"]) == ("false", False)
@@ -174,6 +188,7 @@ def test_a_draft_is_the_same_on_every_node_and_outlives_each_server(lab: Laborat
     lab.told("restart", "n1", "n2")
     assert client(lab, "n2").GetInstance(path)["Enabled"] == "false"
     third = client(lab, "n3")
+    eventually("n3 tells of the draft", lambda: there(third, mine))
     service = named("HA_ClusteringService", "default_service_id")
     assert third.InvokeMethod("AddResource", service, Resource=path)[0] == 1
     assert exported(lab)["resources"]["shown"]["parameters"] == {"fake": "x"}
@@ -266,7 +281,9 @@ def test_what_is_wrong_is_refused_in_a_sentence_and_changes_nothing(lab: Laborat
 
 def test_changes_of_many_clients_at_once_are_all_there(lab: Laboratory) -> None:
     nodes = ("n1", "n2", "n3")
-    make(client(lab), "HA_PrimitiveResource", Id="busy", InConfiguration=True, **DUMMY)
+    busy = make(client(lab), "HA_PrimitiveResource", Id="busy", InConfiguration=True, **DUMMY)
+    for node in nodes:
+        eventually(f"{node} tells of it", partial(there, client(lab, node), busy))
 
     def write(number: int) -> None:
         c = client(lab, nodes[number % 3])
