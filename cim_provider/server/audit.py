@@ -54,8 +54,8 @@ _NOT_REVERSED: Final = ("ha_clustercontrolservice",)
 _SECRET = re.compile(
     r"passw|passphrase|secret|token|auth|credential|key$|^community$", re.IGNORECASE
 )
-_PARAMETER: Final = "ha_instanceattributes"
-"""A parameter of a resource: an object whose Name, and that alone, says what its Value is."""
+_NAMED: Final = frozenset({"ha_instanceattributes", "ha_nodeattributes"})
+"""Parameters of resources and attributes of nodes: their Name alone says what their Value is."""
 _CREDENTIALS = re.compile(r"(?<=//)[^/@\s\"]*@")
 
 log = logging.getLogger(__name__)
@@ -188,7 +188,7 @@ def _asked(operation: Operation, identity: Identity) -> dict[str, object]:
         case ChangeSchema(name=name):
             entry |= {"operation": name_of(operation), "object": _cut(name)}
         case SetProperty(path=path, name=name, value=value):
-            hides = _is_parameter(path)
+            hides = _says_by_name(path)
             entry |= {"object": _object(path), "given": _given([(name, value)], hides=hides)}
         case _:
             entry |= _of_instance(operation)
@@ -200,7 +200,7 @@ def _of_instance(operation: Operation) -> dict[str, object]:
     if not isinstance(instance, pywbem.CIMInstance):
         return {"object": _object(getattr(operation, "path", ""))}
     values = [(each.name, each.value) for each in instance.properties.values()]
-    hides = _hides_value(values) or (_is_parameter(instance) and not instance.get("Name"))
+    hides = _hides_value(values) or (_says_by_name(instance) and not instance.get("Name"))
     if not isinstance(operation, ModifyInstance):
         return {"object": _object(instance.classname), "given": _given(values, hides=hides)}
     if operation.properties is not None:
@@ -244,8 +244,8 @@ def _object(target: object) -> str:
     return _cut(str(target))
 
 
-def _is_parameter(named: pywbem.CIMInstance | pywbem.CIMInstanceName) -> bool:
-    return str(named.classname).lower() == _PARAMETER
+def _says_by_name(named: pywbem.CIMInstance | pywbem.CIMInstanceName) -> bool:
+    return str(named.classname).lower() in _NAMED
 
 
 def _hides_value(pairs: Iterable[tuple[str, object]]) -> bool:

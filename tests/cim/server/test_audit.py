@@ -112,24 +112,33 @@ def test_secrets_stand_in_no_line() -> None:
         assert HIDDEN in json.dumps(entry)
 
 
-@pytest.mark.parametrize("called", ["p1", "fence-1-password"])
-def test_value_of_a_parameter_whose_name_is_not_given_may_be_a_secret(called: str) -> None:
-    path = pywbem.CIMInstanceName("HA_InstanceAttributes", {"Id": called, "ResourceId": "web"})
+@pytest.mark.parametrize(
+    ("kind", "called", "owner"),
+    [
+        ("HA_InstanceAttributes", "p1", "ResourceId"),
+        ("HA_InstanceAttributes", "fence-1-password", "ResourceId"),
+        ("HA_NodeAttributes", "n1-password", "NodeName"),
+    ],
+)
+def test_value_of_what_only_its_name_tells_may_be_a_secret(
+    kind: str, called: str, owner: str
+) -> None:
+    path = pywbem.CIMInstanceName(kind, {"Id": called, owner: "web"})
     named = {"Name": "password", "Value": "geheim"}
     writes: list[Operation] = [
         operations.SetProperty("root/cimv2", path, "Value", "geheim"),
         operations.ModifyInstance(
             "root/cimv2",
-            pywbem.CIMInstance("HA_InstanceAttributes", {"Value": "geheim"}, path=path),
+            pywbem.CIMInstance(kind, {"Value": "geheim"}, path=path),
         ),
         operations.ModifyInstance(
             "root/cimv2",
-            pywbem.CIMInstance("HA_InstanceAttributes", named, path=path),
+            pywbem.CIMInstance(kind, named, path=path),
             ("Value",),
         ),
         operations.CreateInstance(
             "root/cimv2",
-            pywbem.CIMInstance("HA_InstanceAttributes", {**named, "Name": "community"}),
+            pywbem.CIMInstance(kind, {**named, "Name": "community"}),
         ),
     ]
     for write in writes:
