@@ -187,7 +187,8 @@ def test_disk_that_fills_up_ends_the_node_with_a_sentence_and_loses_nothing(flee
             f"  r{n}:\n    agent: process\n    parameters: {{command: sleep 9}}\n"
             for n in range(200)
         )
-        assert node.apply(SERVICE + many, "--timeout", "20").returncode == 3
+        # "The daemon ends", or cut off before it could say so.
+        assert node.apply(SERVICE + many, "--timeout", "20").returncode in (3, 4)
         assert daemon.wait(30) == 6
         assert daemon.stderr is not None
         words = daemon.stderr.read()
