@@ -115,7 +115,7 @@ def test_machine_is_invited_and_the_service_of_a_node_ended_and_started_by_its_d
     if code == 4096:
         assert ended(other, outputs["Job"])["JobState"] == 7
     assert "'lab' has the daemon ended by" in log.read_text()
-    assert other.GetInstance(n3)["EnabledState"] == 3
+    wait(lambda: other.GetInstance(n3)["EnabledState"] == 3, 60)
     cluster = here.EnumerateInstanceNames("HA_Cluster")[0]
     state = pywbem.Uint16(2)
     code, outputs = here.InvokeMethod("RequestStateChange", cluster, RequestedState=state)
