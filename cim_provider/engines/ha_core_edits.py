@@ -6,7 +6,7 @@ the same bounds and the same words for faults; whether the result is acceptable 
 whoever is given it, as with every other change.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import reduce
 from typing import Any, Final, TypeVar
@@ -332,5 +332,4 @@ def _replaced(configuration: Configuration, new: Primitive | Group | Clone) -> C
 
 
 def _with(items: tuple[_T, ...], new: _T) -> tuple[_T, ...]:
-    put: Callable[[_T], _T] = lambda item: new if item.id == new.id else item  # noqa: E731
-    return tuple(map(put, items))
+    return tuple(new if item.id == new.id else item for item in items)
