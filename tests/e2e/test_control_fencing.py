@@ -6,6 +6,7 @@
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -100,12 +101,20 @@ def test_ticket_is_granted_left_standing_by_and_revoked_by_wbemcli(lab: Laborato
     ):
         told = wbemcli(lab, ticket, words)
         assert f"{words.partition('.')[0]}: 0" in told, told
-        wait(lambda wanted=expected: status(client, "site") == wanted)  # type: ignore[misc]  # bound now
+        wait(partial(is_status, client, expected))
 
 
 def promoted(client: pywbem.WBEMConnection) -> int:
     found = client.EnumerateInstances("HA_ResourceInstance", LocalOnly=False)
     return sum(each["Role"] == PROMOTED for each in found)
+
+
+def is_status(client: pywbem.WBEMConnection, wanted: str) -> bool:
+    return bool(status(client, "site") == wanted)
+
+
+def are_promoted(client: pywbem.WBEMConnection, wanted: int) -> bool:
+    return promoted(client) == wanted
 
 
 def test_clone_is_demoted_and_promoted(lab: Laboratory) -> None:
@@ -115,7 +124,7 @@ def test_clone_is_demoted_and_promoted(lab: Laboratory) -> None:
         code, outputs = client.InvokeMethod(method, dbs)
         if code == 4096:
             assert ended(connection(lab, "n2"), outputs["Job"])["JobState"] == 7
-        wait(lambda wanted=count: promoted(client) == wanted)  # type: ignore[misc]  # bound now
+        wait(partial(are_promoted, client, count))
 
 
 def test_node_is_cut_off_for_good_or_comes_back_and_devices_are_rehearsed(lab: Laboratory) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -47,6 +48,10 @@ def eventually(condition: Callable[[], bool]) -> None:
 def one(client: pywbem.WBEMConnection, class_name: str, local: str) -> pywbem.CIMInstance:
     keys = {"InstanceID": f"LinuxHA:stat:{local}"}
     return client.GetInstance(pywbem.CIMInstanceName(class_name, keys, namespace=MODEL))
+
+
+def has_moved_once(client: pywbem.WBEMConnection) -> bool:
+    return bool(one(client, "HA_ResourceStatistics", "rsc:web")["Moves"] == 1)
 
 
 def test_every_node_tells_its_own_figures_to_every_server(lab: Laboratory) -> None:
@@ -106,9 +111,7 @@ def test_failover_is_counted_alike_by_all_servers_that_live(lab: Laboratory) -> 
     living = [node for node in NODES if node != victim]
     for node in living:
         other = connection(lab, node)
-        eventually(
-            lambda other=other: one(other, "HA_ResourceStatistics", "rsc:web")["Moves"] == 1  # type: ignore[misc]  # bound at once
-        )
+        eventually(partial(has_moved_once, other))
         counts = one(other, "HA_ClusterStatistics", "cluster:LinuxHACluster")
         assert counts["FailoverCount"] == 1
         assert counts["LastFailoverMilliseconds"] > 0

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -111,8 +112,11 @@ def test_apply_makes_a_revision_that_says_who_why_and_what(lab: Laboratory) -> N
         found = client.EnumerateInstances("HA_ConfigurationRevision")
         return next(each for each in found if each["IsCurrent"])
 
+    def is_told(client: pywbem.WBEMConnection) -> bool:
+        return bool(newest(client)["Reason"] == "said to be slow")
+
     for client in clients:
-        eventually(lambda client=client: newest(client)["Reason"] == "said to be slow")  # type: ignore[misc]  # bound now
+        eventually(partial(is_told, client))
         revision = newest(client)
         assert "slowly, to be seen" in revision["DiffText"]
         assert revision["Author"]
