@@ -1,14 +1,17 @@
 """From a failover to a listener: how long it takes, and whether anything is lost or told twice.
 
-A real cluster of three nodes on loopback (`ha lab up`). The node that runs the service is killed
-whole, `--failovers N` times; about every third time it is also the one that delivers indications.
-With `--outages` the listener is away during every tenth failover. What the listener got is
-compared with the journal. Times run from the cluster's own time stamp of an event to the arrival
-of its alert, by one clock; takeovers of the delivery are in them. Prints the distribution, of all
-alerts and of those that did not have to wait for a listener that was away; exits with 1 if anything
-was lost, told twice without a mark, or out of order.
+A real cluster of three nodes on loopback (`ha lab up`). The node that runs the service dies,
+`--failovers N` times: every `--whole`th time all of it like a power cut, its WBEM server too, else
+its daemon alone, whose guardian then ends the service. With `--outages` the listener is away
+during every tenth failover, and at every fifth the server that delivers is killed as well.
+What the listener got is compared with the journal. Times run from the cluster's own time stamp of
+an event to the arrival of its alert, by one clock. Printed apart: all alerts; those that did not
+have to wait for a listener that was away; and of these, those whose deliverer lived. A line of
+progress goes to standard error after every ten. Exits with 1 if anything was lost, told twice
+without a mark, or out of order.
 
-    python benchmarks/indications.py [--failovers 20] [--outages] [--dead-after 1000]
+    python benchmarks/indications.py [--failovers 20] [--minutes M] [--outages] [--whole 1]
+        [--dead-after 1000]
 """
 
 import argparse
@@ -18,13 +21,15 @@ import socket
 import statistics
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import pywbem
-from _verbs import events, ha, status
-from failover import cluster, wait_until_whole
+from _nodes import Nodes
+from failover import cluster
 
 QUERY: Final = "SELECT * FROM HA_Indication WHERE MessageID <> 'LHA034'"
 MODEL: Final = "root/cimv2"
@@ -32,6 +37,7 @@ WAIT_S: Final = 60.0
 KINDS: Final = {"LHA003": "node-lost", "LHA001": "node-joined"}
 """Alerts that stand for one event of the journal each."""
 MOVED: Final = "LHA020"
+SERVICE: Final = "responder"
 
 
 def free_port() -> int:
@@ -97,25 +103,40 @@ def wait_for(listener: Listener, message: str, count: int) -> None:
         time.sleep(0.05)
 
 
-def fail_over(lab: dict[str, Any], listener: Listener, *, is_away: bool) -> tuple[float, float]:
-    """Kill the node that serves and bring it back; return when it began and ended."""
-    owner = wait_until_whole(lab)
+@dataclass(frozen=True, slots=True)
+class Failover:
+    """One of them: what died, and from when to when it went on."""
+
+    began: float
+    ended: float
+    is_whole: bool
+    is_away: bool
+    has_deliverer_died: bool
+
+
+def fail_over(
+    nodes: Nodes, listener: Listener, number: int, options: argparse.Namespace
+) -> Failover:
+    """Kill the node that serves and bring it back."""
+    owner, deliverer = nodes.wait_until_whole(SERVICE), nodes.deliverer()
+    is_away = options.outages and number % 10 == 5
+    is_whole = number % options.whole == 0
+    kills_server = options.outages and number % 5 == 2
     began, moves = time.time(), listener.count(MOVED)
     if is_away:
         listener.stop()
-    ha("lab", "kill", owner, "--dir", lab["dir"])
-    other = next(name for name in lab["nodes"] if name != owner)
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        web = status(lab, other)["resources"]["responder"]
-        if web["state"] == "started" and web["nodes"] != [owner]:
-            break
-        time.sleep(0.1)
+    nodes.kill(owner, whole=is_whole)
+    if kills_server and deliverer:
+        nodes.kill_server(deliverer)
+        if deliverer != owner:
+            nodes.bring_back(deliverer)
+    nodes.wait_until_moved(SERVICE, owner)
     if is_away:
         listener.start()
+    nodes.bring_back(owner)
     wait_for(listener, MOVED, moves + 2)  # the address and the program
-    ha("lab", "restart", owner, "--dir", lab["dir"])
-    return began, time.time()
+    has_died = kills_server or (is_whole and owner == deliverer)
+    return Failover(began, time.time(), is_whole, is_away, has_died)
 
 
 def delays_ms(
@@ -138,68 +159,79 @@ def shown(values: list[float]) -> dict[str, object]:
     return {"count": len(values), **ranks, "max": round(max(values))}
 
 
-def faults(lab: dict[str, Any], listener: Listener, since: int) -> list[str]:
+def faults(nodes: Nodes, listener: Listener, since: int) -> list[str]:
     """Return what the listener did not get as the journal has it."""
-    told = [event for event in events(lab, "n1") if event["seq"] > since]
+    told = Counter(event.kind for event in nodes.events(since))
+    got = listener.distinct()
     found: list[str] = []
     for message, kind in KINDS.items():
-        wanted = sum(event["kind"] == kind for event in told)
-        if listener.count(message) != wanted:
-            found.append(f"{listener.count(message)} alerts {message}, {wanted} events {kind}")
-    numbers = [int(item["SequenceNumber"]) for _, item in listener.distinct()]
+        if listener.count(message) != told[kind]:
+            found.append(f"{listener.count(message)} alerts {message}, {told[kind]} events {kind}")
+    numbers = [int(item["SequenceNumber"]) for _, item in got]
     if numbers != list(range(len(numbers))):
-        found.append(f"numbers with gaps or out of order: {numbers}")
-    names = [item["IndicationIdentifier"] for _, item in listener.distinct()]
+        gaps = [each for each in range(max(numbers) + 1) if each not in set(numbers)]
+        found.append(f"numbers out of order, or lost: {gaps[:50]}")
+    names = [item["IndicationIdentifier"] for _, item in got]
     if len(set(names)) != len(names):
         found.append("an indication came under two numbers")
     return found
 
 
-def measure(failovers: int, dead_after_ms: int, *, outages: bool) -> dict[str, object]:
-    """Return the distribution and what was wrong."""
-    listener, spans = Listener(), []
-    listener.start()
-    try:
-        with cluster(dead_after_ms) as (lab, _):
-            wait_until_whole(lab)
-            subscribe(lab, listener.port)
-            since = max(event["seq"] for event in events(lab, "n1"))
-            for number in range(failovers):
-                is_away = outages and number % 10 == 5
-                span = fail_over(lab, listener, is_away=is_away)
-                if is_away:
-                    spans.append(span)
-            wait_until_whole(lab)
-            last = sum(
-                event["kind"] == "node-joined" and event["seq"] > since
-                for event in events(lab, "n1")
-            )
-            wait_for(listener, "LHA001", last)
-            wrong = faults(lab, listener, since)
-            got = listener.distinct()
-    finally:
-        listener.stop()
-    moved = sum(item["MessageID"] == MOVED for _, item in got)
+def result_of(listener: Listener, done: Sequence[Failover], wrong: list[str]) -> dict[str, object]:
+    """Return what was done and seen until now."""
+    got = listener.distinct()
+    away = [(each.began, each.ended) for each in done if each.is_away]
+    dead = [(each.began, each.ended) for each in done if each.has_deliverer_died]
     return {
-        "failovers": failovers,
-        "dead_after_ms": dead_after_ms,
+        "failovers": len(done),
+        "whole_nodes": sum(each.is_whole for each in done),
+        "deliverer_died": len(dead),
+        "listener_away": len(away),
         "load": [round(each, 1) for each in os.getloadavg()],
-        "moves_told": moved,
+        "moves_told": listener.count(MOVED),
         "copies_marked": len(listener.got) - len(got),
         "all_ms": shown(delays_ms(got, ())),
-        "listener_there_ms": shown(delays_ms(got, spans)),
+        "listener_there_ms": shown(delays_ms(got, away)),
+        "deliverer_lived_ms": shown(delays_ms(got, [*away, *dead])),
         "wrong": wrong,
     }
+
+
+def measure(options: argparse.Namespace) -> dict[str, object]:
+    """Return the distribution and what was wrong."""
+    listener, done = Listener(), []
+    listener.start()
+    end = time.monotonic() + options.minutes * 60
+    try:
+        with cluster(options.dead_after) as (lab, _):
+            nodes = Nodes(Path(lab["dir"]))
+            nodes.wait_until_whole(SERVICE)
+            subscribe(lab, listener.port)
+            since = max(event.seq for event in nodes.events())
+            for number in range(options.failovers):
+                if time.monotonic() > end:
+                    break
+                done.append(fail_over(nodes, listener, number, options))
+                if number % 10 == 9:
+                    wrong = faults(nodes, listener, since) if number % 100 == 99 else []
+                    print(json.dumps(result_of(listener, done, wrong)), file=sys.stderr)
+            nodes.wait_until_whole(SERVICE)
+            joined = sum(each.kind == "node-joined" for each in nodes.events(since))
+            wait_for(listener, "LHA001", joined)
+            return result_of(listener, done, faults(nodes, listener, since))
+    finally:
+        listener.stop()
 
 
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--failovers", type=int, default=20)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin none after")
+    parser.add_argument("--whole", type=int, default=1, help="every how manieth kills all")
     parser.add_argument("--dead-after", type=int, default=1000)
     parser.add_argument("--outages", action="store_true")
-    given = parser.parse_args()
-    result = measure(given.failovers, given.dead_after, outages=given.outages)
+    result = measure(parser.parse_args())
     print(json.dumps(result, indent=1))
     sys.exit(1 if result["wrong"] else 0)
 
