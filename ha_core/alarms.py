@@ -107,7 +107,7 @@ def _strangers(facts: Facts) -> Iterable[str]:
 def _lost(nodes: tuple[NodeSummary, ...]) -> Iterable[str]:
     for node in nodes:
         if node.fenced_by:
-            cure = "find out why, then start it; it comes back by itself"
+            cure = "find out why; if it does not come back by itself, start it"
             yield f"node {node.name} was cut off by {node.fenced_by}: {cure}"
         elif node.state == "lost":
             cure = "start it, or mend its links; it comes back by itself"

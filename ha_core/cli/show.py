@@ -81,7 +81,7 @@ def show_event(options: Options, event: JournalEvent) -> None:
         return
     moment = time.localtime(event.at_wall_ms / 1000)
     stamp = f"{time.strftime('%Y-%m-%d %H:%M:%S', moment)}.{event.at_wall_ms % 1000:03d}"
-    why = f" ({event.why})" if event.why else ""
+    why = f" ({event.why})" if event.why and event.why not in event.text else ""
     click.echo(f"{event.seq:>6}  {stamp}  {event.node}  {event.text}{why}")
 
 

@@ -34,8 +34,8 @@ SILENCE = Outcome(
 )
 NO_QUORUM = Outcome(
     "no-quorum",
-    "there is no coordinator, so nothing was done: bring back nodes until a majority of voters can"
-    " talk to each other (see ha status), then try again",
+    "there is no coordinator, so nothing was done: while one is elected (see ha status), try again"
+    " in a moment; else bring back nodes until a majority of voters can talk to each other",
 )
 REMEMBERED = 256
 """Answers kept for commands that are repeated because the answer was lost."""

@@ -55,6 +55,8 @@ def _verify(device: FenceDevice, target: NodeName) -> Steps:
     waited_ms = 0
     while True:
         answer = yield from repeated(device, FenceCall.STATUS, target)
+        # Boards of machines take seconds to answer: this time counts, too.
+        waited_ms += answer.duration_ms
         if answer.is_off:
             return Result(True, "its status is off")
         if not answer.ok:

@@ -146,6 +146,18 @@ def test_events_begin_with_the_newest(ha: Ha, cluster: FakeCluster) -> None:
     assert [line.split()[0] for line in lines] == ["298", "299", "300"]
 
 
+def test_reason_of_an_event_is_not_said_twice(ha: Ha, cluster: FakeCluster) -> None:
+    told = [("pdu knows n2, which is on", "n2, which is on"), ("n2 is lost", "no answer")]
+    cluster.journal = [
+        replace(event(seq), text=text, why=why) for seq, (text, why) in enumerate(told, 1)
+    ]
+    lines = ha("events").stdout.splitlines()
+    assert [line.partition("  n1  ")[2] for line in lines] == [
+        "pdu knows n2, which is on",
+        "n2 is lost (no answer)",
+    ]
+
+
 def test_why_gives_sentence_reasons_and_scores(ha: Ha, cluster: FakeCluster) -> None:
     output = ha("why", "db").stdout.splitlines()
     assert output == ["db is started on n2: n2 has the highest score"]

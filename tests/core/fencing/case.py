@@ -147,6 +147,7 @@ class ErrandCase:
         self.device: FenceDevice = self.configuration.fence_devices[0]
         self.errands = Errands()
         self.answers: dict[str, list[tuple[int, str]]] = {}
+        self.spans: dict[str, int] = {}
         self.pending: dict[int, Fence] = {}
         self.lease_ms = 1_000_000
         self.leads = 7
@@ -173,6 +174,10 @@ class ErrandCase:
             (-1 if code == "hang" else int(code), words.replace("_", " "))
             for code, _, words in parsed
         ]
+
+    def _takes(self, action: str, span_ms: str) -> None:
+        """How long each call of that action lasts, instead of 100 ms."""
+        self.spans[action] = int(span_ms)
 
     def _lease(self, until_ms: str) -> None:
         self.lease_ms = int(until_ms)
@@ -205,7 +210,7 @@ class ErrandCase:
         script = self.answers.get(call.action, [(0, "")])
         code, words = script.pop(0) if len(script) > 1 else script[0]
         is_hung = code < 0
-        spent_ms = call.timeout_ms if is_hung else 100
+        spent_ms = call.timeout_ms if is_hung else self.spans.get(call.action, 100)
         self.now_ms += spent_ms
         done = FenceDone(call.call_id, 1 if is_hung else code, is_hung, words, spent_ms)
         self._take(self.errands.done(done, self.configuration, self.lease_ms, self.now_ms))
