@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from ha_core.config.model import LossPolicy, NoQuorumPolicy
 from ha_core.config.secrets import is_secret
-from ha_core.config.units import unit
+from ha_core.config.units import plain, unit
 from ha_core.facts import Facts
 from ha_core.fencing.rules import unfenced_by
 from ha_core.fencing.tickets import without_device
@@ -213,12 +213,15 @@ def _orphans(facts: Facts) -> Iterable[str]:
     for node in facts.nodes:
         for item in node.instances:
             if unit(facts.configuration, item.resource) is None:
-                yield from _orphan(node.name, item)
+                is_known = facts.configuration.primitive(plain(item.resource)) is not None
+                yield from _orphan(node.name, item, is_called_otherwise=is_known)
 
 
-def _orphan(node: NodeName, item: Instance) -> Iterable[str]:
+def _orphan(node: NodeName, item: Instance, *, is_called_otherwise: bool) -> Iterable[str]:
     name = item.resource
     begin = f"resource {name} is not in the configuration any more"
+    if is_called_otherwise:
+        begin = f"nothing of resource {plain(name)} is called {name} any more"
     if item.state is InstanceState.BLOCKED:
         why = f" ({item.failure.reason})" if item.failure else ""
         cure = f"end it there, then: ha resource cleanup {name}"

@@ -268,7 +268,10 @@ def _state(
     quorate: bool,
     has_failed: bool,
 ) -> str:
-    """Return the state in one word; `has_failed`: it is wanted, and a failure still counts."""
+    """Return the state in one word; `has_failed`: it is wanted, and a failure still counts.
+
+    Without a quorum it is for want of that, whatever failed before, that it does not run.
+    """
     items = [item for _, item in instances]
     states = {item.state for item in items}
     if states & {InstanceState.BLOCKED, InstanceState.UNCERTAIN}:
@@ -286,7 +289,7 @@ def _state(
         return "unknown"
     if decision is not None and decision.blocked:
         return "blocked"
-    if decision is not None and decision.node is None and has_failed:
+    if decision is not None and decision.node is None and has_failed and quorate:
         return "failed"
     return "stopped"
 

@@ -11,11 +11,11 @@ from typing import Final
 
 from ha_core import commands
 from ha_core.commands import Command, Outcome
-from ha_core.config.change import no_ticket
+from ha_core.config.change import no_resource, no_ticket
 from ha_core.config.limits import VOTERS_MAX
 from ha_core.config.model import Configuration
 from ha_core.config.units import unit, units_of
-from ha_core.coordinator import desk as desks, ends
+from ha_core.coordinator import cleanup, desk as desks, ends
 from ha_core.coordinator.desk import Desk
 from ha_core.coordinator.fencer import Fencer
 from ha_core.coordinator.last_man import LastMan
@@ -253,7 +253,7 @@ class Clerk:
     ) -> list[Output]:
         match command:
             case commands.Restart():
-                self._known_resource(command.resource)
+                self._require(command.resource)
                 clone = self._configuration.clone(command.resource)
                 self._planner.restarts.add(clone.member if clone else command.resource)
                 return self._settle(request_id, Outcome(text=f"{command.resource} will restart"))
@@ -337,37 +337,10 @@ class Clerk:
         return list(self._raft.propose(change, None, now_ms))
 
     def _cleanup(self, request_id: str, command: commands.Cleanup, now_ms: Millis) -> list[Output]:
-        # What was removed and could not be stopped is mended and cleaned up under its old name.
-        is_left_over = any(
-            item.resource == command.resource
-            for record in self._roster.records.values()
-            for item in record.instances
+        asked = cleanup.ask(
+            command, self._configuration, self._roster.records, self._planner.executor, now_ms
         )
-        resource = command.resource
-        members = (resource,) if is_left_over else self._known_resource(resource)
-        output: list[Output] = []
-        has_failed = False
-        executor = self._planner.executor
-        for name, record in sorted(self._roster.records.items()):
-            wanted = command.node in (None, name)
-            if not wanted or record.state is not NodeState.ONLINE:
-                continue
-            has_failed |= any(
-                item.resource in members and (item.fail_count > 0 or item.failure is not None)
-                for item in record.instances
-            )
-            known = {item.resource for item in record.instances}
-            output += [
-                self.order(executor.cleanup(member, name, "", now_ms))
-                for member in members
-                if member in known and (member, name) not in executor.open
-            ]
-        text = (
-            f"failures of {command.resource} are forgotten"
-            if has_failed
-            else f"{command.resource} has no failures to forget: it is looked at again"
-        )
-        return output + self._settle(request_id, Outcome(text=text))
+        return [*map(self.order, asked.orders), *self._settle(request_id, Outcome(text=asked.text))]
 
     def _confirm(
         self,
@@ -429,13 +402,10 @@ class Clerk:
         )
         return Send(order.node, message)
 
-    def _known_resource(self, resource: ResourceId) -> tuple[ResourceId, ...]:
-        if unit(self._configuration, resource) is not None:
-            return (resource,)
-        found = units_of(self._configuration, resource)
-        if not found:
-            raise RefusedError("not-found", f"resource '{resource}' is not in the configuration")
-        return tuple(item.id for item in found)
+    def _require(self, resource: ResourceId) -> None:
+        is_known = unit(self._configuration, resource) is not None
+        if not is_known and not units_of(self._configuration, resource):
+            raise no_resource(self._configuration, resource)
 
     def _committed(self, request_id: str) -> Outcome | None:
         """Return the answer to a command that the predecessor committed."""

@@ -281,6 +281,8 @@ class Fencer:
         configuration, name = self._configuration, record.name
         node = configuration.node(name)
         if node is None or node.maintenance or configuration.options.maintenance:
+            self._causes.pop(name, None)
+            self.lapses.forget(name)
             return None
         is_lost = record.state is NodeState.LOST
         if is_lost and name in self.spared:

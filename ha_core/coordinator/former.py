@@ -5,7 +5,7 @@ themselves; until that is reported, or proved of a lost node, nothing of them be
 names.
 """
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 
 from ha_core.config.model import Configuration
 from ha_core.config.units import plain
@@ -32,14 +32,16 @@ class Former:
         for node in status.nodes:
             kept = self._kept.get(node.name)
             if kept is None or kept[0] is not node.instances:
-                kept = self._kept[node.name] = (node.instances, _held(node.instances, units))
+                names = frozenset(plain(item.resource) for item in left(node.instances, units))
+                kept = self._kept[node.name] = (node.instances, names)
             found |= kept[1]
         return frozenset(found)
 
 
-def _held(instances: tuple[Instance, ...], units: Set[ResourceId]) -> frozenset[ResourceId]:
-    return frozenset(
-        plain(item.resource)
+def left(instances: Iterable[Instance], units: Set[ResourceId]) -> tuple[Instance, ...]:
+    """Return what may run under a name that is none of the `units` that there are now."""
+    return tuple(
+        item
         for item in instances
         if item.resource not in units and (item.pending or item.state is not InstanceState.STOPPED)
     )

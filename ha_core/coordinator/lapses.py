@@ -27,6 +27,8 @@ class Lapses:
         if record.state is NodeState.ONLINE:
             found = lapse_of(configuration, here, name, record.instances)
         generation, known = self._kept.pop(name, (0, None))
+        if record.state is NodeState.LEFT:
+            return ""  # it has stopped everything in order, and ended
         if found is None and known is not None and generation == record.generation:
             is_wanted = is_open(configuration, here, known.constraint)
             found = known if is_wanted and can_fence(configuration, name, power=True) else None
@@ -35,6 +37,10 @@ class Lapses:
         if self._failed.get(name) != record.generation:
             self._kept[name] = (record.generation, found)
         return found.text
+
+    def forget(self, node: NodeName) -> None:
+        """Nobody may be cut off for now: afterwards only what runs there then is a cause."""
+        self._kept.pop(node, None)
 
     def gave_up(self, node: NodeName, generation: Generation) -> None:
         """No device could do it: it is over as soon as nothing runs there any more."""

@@ -295,6 +295,33 @@ def test_what_still_runs_and_is_not_configured_any_more_is_a_fault(
     assert [fault for fault in found if "old" in fault] == ([begin + sentence] if sentence else [])
 
 
+def test_what_runs_under_a_former_name_is_said_to_be_called_otherwise() -> None:
+    text = "nodes n1 n2\nprimitive a\non n1 a:0 blocked count=1 failure=stop:1:block"
+    assert picture(text).faults == (
+        "nothing of resource a is called a:0 any more, but could not be stopped on n1 (it broke);"
+        " end it there, then: ha resource cleanup a:0",
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "state"),
+    [
+        ("on n1 a stopped count=2 failure=monitor:7:restart", "stopped"),
+        ("on n1 a stopped count=INFINITY failure=start:1:restart", "stopped"),
+        ("on n1 a failed count=1 failure=monitor:1:restart", "failed"),
+    ],
+)
+def test_without_a_quorum_no_older_failure_is_blamed_for_what_does_not_run(
+    line: str, state: str
+) -> None:
+    found = picture(f"nodes n1 n2 n3\nquorum lost\nprimitive a\n{line}", coordinator=None)
+    (item,) = found.resources
+    assert (item.state, item.why) == (state, "there is no quorum")
+    assert "no quorum" in found.faults[0]
+    blamed = [fault for fault in found.faults if fault.startswith("resource a has failed")]
+    assert bool(blamed) is (state == "failed")
+
+
 def test_link_is_no_fault_beside_others_unless_these_carry_on() -> None:
     """All links of a silent peer go down one after the other."""
     down = link("n2", "ring1", 1000, up=False)

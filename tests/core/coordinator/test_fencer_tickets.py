@@ -10,7 +10,7 @@ from ha_core.effects import Send
 from ha_core.ids import ConstraintId, ResourceId
 from ha_core.messages import FenceOrder, FenceReport, FenceState, FenceVerb
 from ha_core.replication.entries import Verdict
-from ha_core.status import Instance, InstanceState, Ticket
+from ha_core.status import Instance, InstanceState, NodeState, Ticket
 from tests.core.coordinator.test_fencer import (
     BASE,
     DISK,
@@ -88,6 +88,33 @@ def test_node_that_has_come_back_is_not_cut_off_for_what_it_ran_before() -> None
     record = bench.roster.records[N2]
     record.instances, record.generation = STOPPED, 4
     assert kinds(bench.tick()) == ["fence-called-off"]
+
+
+def test_node_that_has_left_in_order_is_not_cut_off_for_what_it_ran() -> None:
+    bench = bench_of()
+    revoke(bench)
+    bench.report(N2, STOPPED)
+    bench.roster.records[N2].state = NodeState.LEFT
+    assert kinds(bench.tick()) == ["fence-called-off"]
+    bench.roster.records[N2].state = NodeState.LOST
+    assert bench.tick() == [], "nor when it is not there"
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["cluster", "node"])
+def test_maintenance_ends_the_wish_unless_it_still_runs_afterwards(whole: bool) -> None:
+    quiet = replace(SITE, options=Options(maintenance=True))
+    if not whole:
+        nodes = tuple(replace(n, maintenance=n.name == N2) for n in SITE.nodes)
+        quiet = replace(SITE, nodes=nodes)
+    for reported, wanted in ((STOPPED, []), (RUNNING, ["fence-wanted"])):
+        bench = bench_of()
+        revoke(bench)
+        bench.configuration = quiet
+        assert kinds(bench.tick()) == ["fence-called-off"]
+        bench.report(N2, reported)
+        assert bench.tick() == []
+        bench.configuration = SITE
+        assert kinds(bench.tick()) == wanted
 
 
 def test_device_that_fails_is_tried_again_only_while_something_runs() -> None:
