@@ -12,6 +12,8 @@ OFF_CODE: Final = 2
 """Exit code of `status` (and of `monitor` of a device with one outlet): it is off.
 Source: fence-agents, "FenceAgentAPI".
 """
+WORDS_MAX: Final = 160
+"""So many characters of what an agent says at the end are told on: some print pages of garbage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class Answer:
         """Return the answer in words."""
         if self.ok:
             return f"{action} succeeded in {self.duration_ms} ms"
-        words = f" ({self.text})" if self.text else ""
+        cut = f"{self.text[:WORDS_MAX]}..." if len(self.text) > WORDS_MAX else self.text
+        words = f" ({cut})" if cut else ""
         if self.timed_out:
             return f"{action} was ended after {self.duration_ms} ms without an answer{words}"
         return f"{action} failed with exit code {self.exit_code}{words}"

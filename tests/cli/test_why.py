@@ -1,19 +1,22 @@
 """`ha why` on golden cases: every sentence as a person would read it; and on made-up ones."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from ha_core.cli import reasons
-from ha_core.ids import ConstraintId
+from ha_core.ids import ConstraintId, NodeName
 from ha_core.policy.blockers import Blocker, BlockerKind
+from ha_core.status import FencingStatus
 from tests import datadriven
 from tests.cli.picture import snapshot_of
 from tests.core.policy import case
 from tests.core.policy.strategies import cases
 
 CASES = Path(__file__).parent / "why"
+N1, N2 = NodeName("n1"), NodeName("n2")
 
 
 def _answer(text: str) -> str:
@@ -34,6 +37,25 @@ def _answer(text: str) -> str:
 @pytest.mark.parametrize("path", datadriven.paths(CASES), ids=lambda path: path.stem)
 def test_answer_is_as_written(path: Path, request: pytest.FixtureRequest) -> None:
     datadriven.check(path, _answer, request)
+
+
+def test_what_may_run_on_a_lost_node_says_how_far_its_fence_devices_are() -> None:
+    made = case.read("node n1 lost\nnode n2\nprimitive web\non n1 web uncertain\n")
+    failed = FencingStatus(N1, 1, "resting", "pdu", N2, "it is lost", "pdu through n2: it hung")
+    beside = FencingStatus(N2, 1, "resting", "pdu", N1, "it is lost", "another matter")
+    again = replace(failed, stage="cutting")
+
+    def because(*fencing: FencingStatus) -> tuple[str, ...]:
+        return reasons.explain(replace(snapshot_of(made), fencing=fencing), "web")[0].reasons
+
+    assert because(failed, beside)[1:] == (
+        "n1 could not be cut off (pdu through n2: it hung), and is tried again",
+    )
+    assert because(again)[1:] == (
+        "pdu is cutting off n1 through n2; before that, pdu through n2: it hung",
+    )
+    assert because(replace(again, fault=""))[1:] == ("pdu is cutting off n1 through n2",)
+    assert len(because()) == 1
 
 
 @settings(
