@@ -40,7 +40,7 @@ from cim_provider.engines.ha_core_events import JournalFollower
 from cim_provider.engines.ha_core_history import Kept, Reader
 from cim_provider.engines.ha_core_node import NodeService
 from cim_provider.engines.ha_core_snapshots import SnapshotReader
-from cim_provider.engines.ha_core_view import CAPABILITIES, Parts, parts_of, view_of
+from cim_provider.engines.ha_core_view import CAPABILITIES, Parts, Translator, view_of
 from cim_provider.views.journal import CoreEvent
 from ha_core.cli import goals
 from ha_core.client import Client
@@ -87,6 +87,7 @@ class HaCoreEngine:
         self._product = ""
         self._snapshot: ClusterSnapshot | None = None
         self._view = _never_seen()
+        self._translator = Translator()
         self._kept = Kept()
         self._connections = 0
         self._views = 0
@@ -286,7 +287,7 @@ class HaCoreEngine:
                 await asyncio.sleep(gap_s)
 
     async def _become_running(self, snapshot: ClusterSnapshot, kept: Kept) -> None:
-        parts = await _in_turns(parts_of(snapshot, kept))
+        parts = await _in_turns(self._translator.parts(snapshot, kept))
         if self._view.engine is not EngineState.RUNNING:
             log.info("the daemon of node %s answers", snapshot.local)
         self._snapshot, self._kept = snapshot, kept

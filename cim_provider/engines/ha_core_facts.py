@@ -3,9 +3,11 @@
 Owns: that translation, pure. Knows neither daemon nor CIM.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Final, TypeVar
 
+from cim_provider.engines.ha_core_memo import Memo
 from cim_provider.engines.ha_core_settings import shown
 from cim_provider.views.facts import (
     ClusterFacts,
@@ -17,26 +19,59 @@ from cim_provider.views.facts import (
 )
 from ha_core.agents.registry import exclusivity_of
 from ha_core.config.limits import NODES_MAX
-from ha_core.config.model import Configuration, FenceDevice, Link, Medium, Meta, MultipleActive
+from ha_core.config.model import (
+    Configuration,
+    FenceDevice,
+    Link,
+    Medium,
+    Meta,
+    MultipleActive,
+    Primitive,
+)
 from ha_core.config.units import plain
 from ha_core.fencing.rules import levels_of
 from ha_core.ids import INFINITY, Millis, NodeName
 from ha_core.snapshot import ClusterSnapshot, LinkSummary, NodeSummary
-from ha_core.status import NodeState
+from ha_core.status import NodeState, NodeStatus
 from ha_core.wire import SPOKEN
 
 _HEALTH: Final = ("red", "yellow", "green")
 _HEALTH_PREFIX: Final = "#health"
+_NO_META: Final = Meta()
 _T = TypeVar("_T")
+
+
+class FactsMaker:
+    """Says it of one snapshot after the other."""
+
+    def __init__(self) -> None:
+        self._resources: Memo[ResourceFacts] = Memo()
+        self._moving: Memo[tuple[tuple[str, str], ...]] = Memo()
+
+    def of(self, snapshot: ClusterSnapshot) -> Facts:
+        """Return what a snapshot tells; facts that have not changed are the same objects."""
+        moving = {
+            name: to
+            for status in snapshot.instances
+            for name, to in self._moving.get(status.name, (status,), partial(_moves, status))
+        }
+        self._moving.end()
+        found = _facts_of(snapshot, _resources(snapshot, moving, self._resources))
+        self._resources.end()
+        return found
 
 
 def facts_of(snapshot: ClusterSnapshot) -> Facts:
     """Return what a snapshot tells beyond the lists of the view."""
+    return FactsMaker().of(snapshot)
+
+
+def _facts_of(snapshot: ClusterSnapshot, resources: Iterable[ResourceFacts]) -> Facts:
     configuration = snapshot.configuration
     return Facts(
         _cluster(snapshot),
         tuple(_node(item, snapshot) for item in snapshot.nodes),
-        tuple(sorted(_resources(snapshot), key=lambda item: item.id)),
+        tuple(sorted(resources, key=lambda item: item.id)),
         tuple(
             PingFacts(
                 target.name,
@@ -135,7 +170,16 @@ def _device(item: FenceDevice, configuration: Configuration) -> DeviceFacts:
     return DeviceFacts(item.id, agent_class, name, targets, shown(item.parameters))
 
 
-def _resources(snapshot: ClusterSnapshot) -> Iterable[ResourceFacts]:
+def _moves(status: NodeStatus) -> tuple[tuple[str, str], ...]:
+    """Return the primitives that a node hands over alive, and to whom."""
+    return tuple(
+        (plain(item.resource), item.migrated_to) for item in status.instances if item.migrated_to
+    )
+
+
+def _resources(
+    snapshot: ClusterSnapshot, moving: Mapping[str, str], memo: Memo[ResourceFacts]
+) -> Iterator[ResourceFacts]:
     configuration = snapshot.configuration
     defaults = configuration.defaults.meta
     is_off = configuration.options.maintenance
@@ -143,44 +187,44 @@ def _resources(snapshot: ClusterSnapshot) -> Iterable[ResourceFacts]:
     for item in snapshot.commanded:
         if not item.is_allowed:
             banned.setdefault(item.resource, []).append(item.node)
-    moving = {
-        plain(item.resource): item.migrated_to
-        for status in snapshot.instances
-        for item in status.instances
-        if item.migrated_to
-    }
+
+    def made(
+        name: str, metas: tuple[Meta, ...], primitive: Primitive | None = None, moves: str = ""
+    ) -> ResourceFacts:
+        closed = tuple(sorted(banned.get(name, ())))
+        inputs = (metas, primitive, moves, closed, is_off)
+        return memo.get(
+            name, inputs, lambda: _facts(name, metas, primitive, closed, moves, off=is_off)
+        )
+
     group_of = {name: group for group in configuration.groups for name in group.members}
     clone_of = {clone.member: clone for clone in configuration.clones}
     for group in configuration.groups:
         outer = clone_of.get(group.id)
-        metas = (group.meta, outer.meta if outer else Meta(), defaults)
-        yield _facts(group.id, metas, "", banned, off=is_off)
+        yield made(group.id, (group.meta, outer.meta if outer else _NO_META, defaults))
     for clone in configuration.clones:
-        yield _facts(clone.id, (clone.meta, defaults), "", banned, off=is_off)
+        yield made(clone.id, (clone.meta, defaults))
     for primitive in configuration.primitives:
         group_ = group_of.get(primitive.id)
         outer = clone_of.get(group_.id if group_ else primitive.id)
-        inherited = (
+        metas = (
             primitive.meta,
-            group_.meta if group_ else Meta(),
-            outer.meta if outer else Meta(),
+            group_.meta if group_ else _NO_META,
+            outer.meta if outer else _NO_META,
             defaults,
         )
-        exclusive = str(exclusivity_of(primitive))
-        moves = moving.get(primitive.id) or ""
-        yield _facts(primitive.id, inherited, exclusive, banned, moves, off=is_off)
+        yield made(primitive.id, metas, primitive, moving.get(primitive.id, ""))
 
 
 def _facts(
     name: str,
-    metas: Iterable[Meta],
-    exclusivity: str,
-    banned: dict[str, list[str]],
-    moving_to: str = "",
+    metas: tuple[Meta, ...],
+    primitive: Primitive | None,
+    banned: tuple[str, ...],
+    moving_to: str,
     *,
-    off: bool = False,
+    off: bool,
 ) -> ResourceFacts:
-    metas = tuple(metas)
     threshold = _first((meta.migration_threshold for meta in metas), INFINITY)
     return ResourceFacts(
         id=name,
@@ -189,8 +233,8 @@ def _facts(
         multiple_active=str(
             _first((meta.multiple_active for meta in metas), MultipleActive.STOP_START)
         ),
-        exclusivity=exclusivity,
-        banned_from=tuple(sorted(banned.get(name, ()))),
+        exclusivity=str(exclusivity_of(primitive)) if primitive is not None else "",
+        banned_from=banned,
         in_maintenance=off or _first((meta.maintenance for meta in metas), False),
         moving_to=moving_to,
     )

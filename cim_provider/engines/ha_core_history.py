@@ -7,9 +7,11 @@ in bounded parts. The revisions are compared on a thread of their own: that may 
 import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, TypeVar
 
 from cim_provider.engines.ha_core_events import core_event
+from cim_provider.engines.ha_core_memo import Memo
 from cim_provider.views.history import (
     EVENTS_KEPT,
     FencingView,
@@ -189,15 +191,18 @@ def revision_views(revisions: Sequence[ConfigurationChange]) -> tuple[RevisionVi
     return tuple(found)
 
 
-def history_of(snapshot: ClusterSnapshot, kept: Kept) -> HistoryView:
-    """Return what is known of the past and of the links."""
+def history_of(
+    snapshot: ClusterSnapshot, kept: Kept, results: "ResultsMaker | None" = None
+) -> HistoryView:
+    """Return what is known of the past and of the links; `results` remembers the last time."""
     configuration = snapshot.configuration
+    results = results if results is not None else ResultsMaker()
     return HistoryView(
         events=kept.events,
         cleared=kept.cleared,
         revisions=kept.revisions,
         links=links_of(snapshot, kept.links),
-        results=results_of(snapshot, kept.results),
+        results=results.of(snapshot, kept.results),
         fencing=(*map(_under_way, snapshot.fencing), *kept.fencing),
         devices=_devices(configuration),
     )
@@ -348,18 +353,54 @@ def _heard(
     )
 
 
+class ResultsMaker:
+    """Chooses the results that are shown, of one snapshot after the other."""
+
+    def __init__(self) -> None:
+        self._fitting: Memo[tuple[ResultView, ...]] = Memo()
+        self._shown: Memo[tuple[ResultView, ...]] = Memo()
+
+    def of(
+        self, snapshot: ClusterSnapshot, results: tuple[ResultView, ...]
+    ) -> tuple[ResultView, ...]:
+        """Return the results of what is configured; those whose failure was cleaned up are gone."""
+        configuration = snapshot.configuration
+        fitting = self._fitting.get(
+            "", (configuration, results), partial(_fitting, configuration, results)
+        )
+        nodes = {each.name: each for each in snapshot.instances}
+        gone = frozenset(
+            order_of(each)
+            for each in fitting
+            if each.status != "done" and _is_clean(nodes.get(NodeName(each.node)), each)
+        )
+        shown = self._shown.get("", (fitting, gone), partial(_without, fitting, gone))
+        self._fitting.end()
+        self._shown.end()
+        return shown
+
+
 def results_of(snapshot: ClusterSnapshot, results: Iterable[ResultView]) -> tuple[ResultView, ...]:
     """Return the results of what is configured; those whose failure was cleaned up are gone."""
-    configured = {each.id for each in snapshot.configuration.primitives}
-    members = {each.name for each in snapshot.configuration.nodes}
-    nodes = {each.name: each for each in snapshot.instances}
+    return ResultsMaker().of(snapshot, tuple(results))
+
+
+def _fitting(
+    configuration: Configuration, results: tuple[ResultView, ...]
+) -> tuple[ResultView, ...]:
+    configured = {each.id for each in configuration.primitives}
+    members = {each.name for each in configuration.nodes}
     return tuple(
         each
         for each in results
-        if each.node in members
-        and each.resource.partition(":")[0] in configured
-        and (each.status == "done" or not _is_clean(nodes.get(NodeName(each.node)), each))
+        if each.node in members and each.resource.partition(":")[0] in configured
     )
+
+
+def _without(
+    results: tuple[ResultView, ...], gone: frozenset[tuple[str, str, str, int]]
+) -> tuple[ResultView, ...]:
+    return tuple(each for each in results if order_of(each) not in gone) if gone else results
 
 
 def _is_clean(node: NodeStatus | None, result: ResultView) -> bool:

@@ -7,8 +7,10 @@ resource is wanted. What must be with something else may run where that may. Pur
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Final
 
+from cim_provider.engines.ha_core_memo import Memo
 from cim_provider.views.redundancy import MayRun, Redundancy, StartsAfter
 from ha_core.config.choices import OrderedAction, OrderKind
 from ha_core.config.model import Configuration
@@ -29,17 +31,45 @@ _HEADS: Final = frozenset(
 """Codes of the sentence that sums up: its score is the total."""
 
 
+class RedundancyMaker:
+    """Says it of one snapshot after the other; looks only at decisions that have changed."""
+
+    def __init__(self) -> None:
+        self._barred: Memo[set[str]] = Memo()
+        self._whole: Memo[Redundancy] = Memo()
+
+    def of(self, snapshot: ClusterSnapshot) -> Redundancy:
+        """Return who can stand in for whom; the same object if that has not changed."""
+        apart = _apart(snapshot)
+        inputs = (snapshot.configuration, snapshot.decisions, apart)
+        found = self._whole.get("", inputs, lambda: self._made(snapshot, apart))
+        self._whole.end()
+        return found
+
+    def _made(self, snapshot: ClusterSnapshot, apart: Mapping[str, frozenset[str]]) -> Redundancy:
+        barred: dict[str, set[str]] = {
+            each.resource: self._barred.get(each.resource, (each,), partial(_barred, each))
+            for each in snapshot.decisions
+        }
+        self._barred.end()
+        return _redundancy(snapshot.configuration, barred, apart)
+
+
 def redundancy_of(snapshot: ClusterSnapshot) -> Redundancy:
     """Return who can stand in for whom."""
-    configuration = snapshot.configuration
+    return RedundancyMaker().of(snapshot)
+
+
+def _redundancy(
+    configuration: Configuration,
+    barred: Mapping[str, set[str]],
+    apart: Mapping[str, frozenset[str]],
+) -> Redundancy:
     nodes = frozenset(node.name for node in configuration.nodes if not node.witness)
     own: dict[str, frozenset[str]] = {
-        each.resource: nodes - barred if (barred := _barred(each)) else nodes
-        for each in snapshot.decisions
+        name: nodes - closed if closed else nodes for name, closed in barred.items()
     }
-    members = _members(configuration)
-    bound = _bound(configuration, members)
-    apart = _apart(snapshot, members)
+    bound = _bound(configuration, _members(configuration))
     listed: dict[frozenset[str], tuple[str, ...]] = {}
     found = []
     for name, free in own.items():
@@ -102,16 +132,20 @@ def _chain(name: str, bound: Mapping[str, tuple[str, ...]]) -> set[str]:
     return found
 
 
-def _apart(
-    snapshot: ClusterSnapshot, members: Mapping[str, tuple[str, ...]]
-) -> Mapping[str, frozenset[str]]:
+def _apart(snapshot: ClusterSnapshot) -> Mapping[str, frozenset[str]]:
     """Return the nodes where what each primitive must not be with is active."""
     configuration = snapshot.configuration
+    forbidden = [
+        each
+        for each in configuration.colocations
+        if each.score <= -INFINITY and not (each.node_attribute or each.role or each.with_role)
+    ]
+    if not forbidden:
+        return {}
+    members = _members(configuration)
     active = {item.id: frozenset(item.nodes) for item in snapshot.resources}
     found: dict[str, frozenset[str]] = {}
-    for each in configuration.colocations:
-        if each.score > -INFINITY or each.node_attribute or each.role or each.with_role:
-            continue
+    for each in forbidden:
         here = members.get(each.resource, (each.resource,))
         there = members.get(each.with_resource, (each.with_resource,))
         for names, others in ((here, there), (there, here)):

@@ -65,6 +65,12 @@ def settings_of(snapshot: ClusterSnapshot) -> Settings:
     return replace(configured, tickets=tickets, node_attributes=attributes)
 
 
+def settings_inputs(snapshot: ClusterSnapshot) -> tuple[object, ...]:
+    """Return all that the settings are made from."""
+    measured = tuple((item.name, reach(item, snapshot)) for item in snapshot.nodes)
+    return (snapshot.configuration, snapshot.tickets, measured)
+
+
 def shown(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     """Return names and values with the values of secrets hidden."""
     return tuple((name, HIDDEN if is_secret(name) else value) for name, value in pairs)

@@ -5,7 +5,8 @@ Owns: that translation, a pure function. Knows neither daemon nor CIM.
 
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from functools import partial
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from cim_provider.engine import (
     CloneView,
@@ -16,10 +17,11 @@ from cim_provider.engine import (
     NodeView,
     PrimitiveView,
 )
-from cim_provider.engines.ha_core_facts import facts_of
-from cim_provider.engines.ha_core_history import NOTHING_KEPT, Kept, history_of
-from cim_provider.engines.ha_core_redundancy import redundancy_of
-from cim_provider.engines.ha_core_settings import reach, settings_of, shown
+from cim_provider.engines.ha_core_facts import FactsMaker
+from cim_provider.engines.ha_core_history import NOTHING_KEPT, Kept, ResultsMaker, history_of
+from cim_provider.engines.ha_core_memo import Memo, kept
+from cim_provider.engines.ha_core_redundancy import RedundancyMaker
+from cim_provider.engines.ha_core_settings import reach, settings_inputs, settings_of, shown
 from cim_provider.views.facts import Facts
 from cim_provider.views.history import HistoryView
 from cim_provider.views.redundancy import Redundancy
@@ -35,9 +37,10 @@ from ha_core.config.model import (
 )
 from ha_core.config.units import hosts, plain
 from ha_core.fencing.rules import can_fence
-from ha_core.ids import INFINITY, NodeName, ResourceId
+from ha_core.ids import INFINITY, NodeName
+from ha_core.policy.transition import Decision
 from ha_core.snapshot import ClusterSnapshot, NodeSummary, ResourceSummary
-from ha_core.status import Instance, InstanceState
+from ha_core.status import Instance, InstanceState, NodeStatus
 
 CAPABILITIES: Final = frozenset({"restart", "standby", "start", "stop"})
 _SHOWN: Final = frozenset(
@@ -48,6 +51,10 @@ _SHOWN: Final = frozenset(
         InstanceState.UNCERTAIN,
     }
 )
+A_TURN: Final = 200
+"""Primitives that are looked at in one turn."""
+_NO_META: Final = Meta()
+_Scores: TypeAlias = Mapping[str, Mapping[NodeName, int]]
 _T = TypeVar("_T")
 
 
@@ -62,31 +69,104 @@ class Parts:
     history: HistoryView
 
 
-def parts_of(snapshot: ClusterSnapshot, kept: Kept = NOTHING_KEPT) -> Generator[None, None, Parts]:
-    """Return the parts, yielding after each: a good moment for others to have their turn."""
-    primitives = _primitives(snapshot)
-    yield
-    settings = settings_of(snapshot)
-    yield
-    redundancy = redundancy_of(snapshot)
-    yield
-    facts = facts_of(snapshot)
-    yield
-    return Parts(primitives, settings, redundancy, facts, history_of(snapshot, kept))
+class _Seen(NamedTuple):
+    """A primitive on a node, as the node tells it, and the node's score for it."""
+
+    node: NodeName
+    instance: Instance
+    score: int | None
+
+
+class Translator:
+    """Makes one view after the other; what has not changed is the same object in both."""
+
+    def __init__(self) -> None:
+        self.primitives: Memo[PrimitiveView] = Memo()
+        self._shown: Memo[tuple[Instance, ...]] = Memo()
+        self._scores: Memo[_Scores] = Memo()
+        self._settings: Memo[Settings] = Memo()
+        self._facts = FactsMaker()
+        self._redundancy = RedundancyMaker()
+        self._results = ResultsMaker()
+        self._last: Parts | None = None
+
+    def parts(self, snapshot: ClusterSnapshot, known: Kept) -> Generator[None, None, Parts]:
+        """Return the parts, yielding now and then: a good moment for others to have their turn."""
+        primitives = yield from self._made(snapshot)
+        settings = self._settings.get("", settings_inputs(snapshot), lambda: settings_of(snapshot))
+        self._settings.end()
+        yield
+        redundancy = self._redundancy.of(snapshot)
+        yield
+        facts = self._facts.of(snapshot)
+        yield
+        history = history_of(snapshot, known, self._results)
+        last = self._last
+        if last is not None:
+            primitives = kept(last.primitives, primitives)
+            facts, history = kept(last.facts, facts), kept(last.history, history)
+        self._last = Parts(primitives, settings, redundancy, facts, history)
+        return self._last
+
+    def _made(self, snapshot: ClusterSnapshot) -> Generator[None, None, tuple[PrimitiveView, ...]]:
+        instances = self._instances(snapshot)
+        yield
+        configuration = snapshot.configuration
+        usual = configuration.defaults.meta
+        defined = {item.id: item for item in configuration.primitives}
+        groups = {name: group for group in configuration.groups for name in group.members}
+        clones = {str(clone.id): clone.meta for clone in configuration.clones}
+        found = []
+        for count, item in enumerate(snapshot.resources, 1):
+            primitive = defined.get(item.id)
+            if primitive is not None:
+                group, above = groups.get(item.id), clones.get(item.clone or "", _NO_META)
+                seen = tuple(instances.get(item.id, ()))
+                inputs = (item, primitive, group, above, usual, seen)
+                make = partial(_primitive, item, primitive, group, (above, usual), seen)
+                found.append(self.primitives.get(item.id, inputs, make))
+            if count % A_TURN == 0:
+                yield
+        self.primitives.end()
+        return tuple(found)
+
+    def _instances(self, snapshot: ClusterSnapshot) -> dict[str, list[_Seen]]:
+        """Return what the nodes tell of each primitive, by its id."""
+        found: dict[str, list[_Seen]] = {}
+        scores = self._scores.get("", (snapshot.decisions,), partial(_scores, snapshot.decisions))
+        self._scores.end()
+        expired: dict[str, set[str]] = {}
+        for each in snapshot.resources:
+            for node, name in each.expired:
+                expired.setdefault(node, set()).add(name)
+        for status in snapshot.instances:
+            over = frozenset(expired.get(status.name, ()))
+            make = partial(_shown, status, over)
+            for instance in self._shown.get(status.name, (status, over), make):
+                name = plain(instance.resource)
+                score = (scores.get(instance.resource) or scores.get(name, {})).get(status.name)
+                found.setdefault(name, []).append(_Seen(status.name, instance, score))
+        self._shown.end()
+        return found
+
+
+def parts_of(snapshot: ClusterSnapshot, known: Kept = NOTHING_KEPT) -> Generator[None, None, Parts]:
+    """Return the parts of one view alone, yielding as `Translator` does."""
+    return Translator().parts(snapshot, known)
 
 
 def view_of(
     snapshot: ClusterSnapshot,
     version: str,
     product: str,
-    kept: Kept = NOTHING_KEPT,
+    known: Kept = NOTHING_KEPT,
     parts: Parts | None = None,
 ) -> ClusterView:
-    """Return what a snapshot says, in the provider's words; `kept` was read beside it.
+    """Return what a snapshot says, in the provider's words; `known` was read beside it.
 
     `parts`: what `parts_of` has made of the same two.
     """
-    parts = parts if parts is not None else _all_parts(snapshot, kept)
+    parts = parts if parts is not None else _all_parts(snapshot, known)
     configuration = snapshot.configuration
     options = configuration.options
     return ClusterView(
@@ -138,8 +218,8 @@ def view_of(
     )
 
 
-def _all_parts(snapshot: ClusterSnapshot, kept: Kept) -> Parts:
-    making = parts_of(snapshot, kept)
+def _all_parts(snapshot: ClusterSnapshot, known: Kept) -> Parts:
+    making = parts_of(snapshot, known)
     while True:
         try:
             next(making)
@@ -237,35 +317,14 @@ def _clone(clone: Clone, configuration: Configuration) -> CloneView:
     )
 
 
-def _primitives(snapshot: ClusterSnapshot) -> tuple[PrimitiveView, ...]:
-    instances = _instances(snapshot)
-    defined = {item.id: item for item in snapshot.configuration.primitives}
-    groups = {name: group for group in snapshot.configuration.groups for name in group.members}
-    clones = {clone.id: clone for clone in snapshot.configuration.clones}
-    return tuple(
-        _primitive(
-            item,
-            defined[item.id],
-            groups.get(item.id),
-            (
-                clones[item.clone].meta if item.clone in clones else Meta(),
-                snapshot.configuration.defaults.meta,
-            ),
-            tuple(instances.get(item.id, ())),
-        )
-        for item in snapshot.resources
-        if item.id in defined
-    )
-
-
 def _primitive(
     item: ResourceSummary,
     primitive: Primitive,
     group: Group | None,
     inherited: tuple[Meta, ...],
-    instances: tuple[InstanceView, ...],
+    seen: tuple[_Seen, ...],
 ) -> PrimitiveView:
-    metas = (primitive.meta, group.meta if group else Meta(), *inherited)
+    metas = (primitive.meta, group.meta if group else _NO_META, *inherited)
     threshold = _first((meta.migration_threshold for meta in metas), INFINITY)
     return PrimitiveView(
         id=item.id,
@@ -286,7 +345,7 @@ def _primitive(
         takeover_wait_ms=item.takeover_wait_ms,
         guard_text=item.guard_text,
         shorter=item.shorter,
-        instances=instances,
+        instances=tuple(map(_instance, seen)),
         parameters=shown(primitive.parameters),
         description=primitive.description,
         on_stop_fail=str(
@@ -300,26 +359,26 @@ def _primitive(
     )
 
 
-def _instances(snapshot: ClusterSnapshot) -> dict[ResourceId, list[InstanceView]]:
-    found: dict[ResourceId, list[InstanceView]] = {}
-    scores = {item.resource: dict(item.scores) for item in snapshot.decisions}
-    expired = {each for item in snapshot.resources for each in item.expired}
-    for status in snapshot.instances:
-        for known in status.instances:
-            # It stays in the node's memory until the next failure, and counts no more.
-            is_over = (status.name, known.resource) in expired
-            item = replace(known, fail_count=0, failure=None) if is_over else known
-            if item.state in _SHOWN or item.fail_count:
-                shown = _instance(status.name, item, scores)
-                found.setdefault(plain(item.resource), []).append(shown)
-    return found
+def _scores(decisions: tuple[Decision, ...]) -> _Scores:
+    return {item.resource: dict(item.scores) for item in decisions}
 
 
-def _instance(
-    node: NodeName, item: Instance, scores: Mapping[ResourceId, Mapping[NodeName, int]]
-) -> InstanceView:
+def _shown(status: NodeStatus, expired: frozenset[str]) -> tuple[Instance, ...]:
+    """Return what of a node's report is shown."""
+    found = []
+    for known in status.instances:
+        # It stays in the node's memory until the next failure, and counts no more.
+        is_over = known.resource in expired
+        item = replace(known, fail_count=0, failure=None) if is_over else known
+        if item.state in _SHOWN or item.fail_count:
+            found.append(item)
+    return tuple(found)
+
+
+def _instance(seen: _Seen) -> InstanceView:
+    item = seen.instance
     return InstanceView(
-        node=node,
+        node=seen.node,
         state=str(item.state),
         fail_count=item.fail_count,
         failure=_failure(item),
@@ -327,9 +386,7 @@ def _instance(
         id=item.resource,
         role=str(item.role or ""),
         promotion_score=item.promotion_score,
-        placement_score=(scores.get(item.resource) or scores.get(plain(item.resource), {})).get(
-            node
-        ),
+        placement_score=seen.score,
         failed_wall_ms=item.failure.at_wall_ms if item.failure else 0,
     )
 
