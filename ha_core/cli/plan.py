@@ -19,7 +19,7 @@ from ha_core.commands import Apply
 from ha_core.errors import ConfigError
 from ha_core.policy.forecast import Step
 from ha_core.policy.outage import Interruption
-from ha_core.preview.foresee import Preview, foresee
+from ha_core.preview.foresee import Move, Preview, foresee
 from ha_core.preview.suppose import Supposition
 from ha_core.snapshot import ClusterSnapshot
 
@@ -97,7 +97,13 @@ def preview_value(found: Preview) -> dict[str, object]:
         "title": found.title,
         "changes": list(found.changes),
         "moves": [
-            {"resource": m.resource, "from": m.before, "to": m.after, "blocked": m.blocked}
+            {
+                "resource": m.resource,
+                "from": m.source,
+                "to": m.target,
+                **_nodes_of(m),
+                "blocked": m.blocked,
+            }
             for m in found.moves
         ],
         "actions": [_step_value(step) for step in found.steps],
@@ -107,6 +113,13 @@ def preview_value(found: Preview) -> dict[str, object]:
         "at_rest": found.is_at_rest,
         "refusal": found.refusal,
     }
+
+
+def _nodes_of(move: Move) -> dict[str, object]:
+    """Return all nodes of what runs several times."""
+    if max(len(move.before), len(move.after)) < 2:
+        return {}
+    return {"from_nodes": list(move.before), "to_nodes": list(move.after)}
 
 
 def _step_value(step: Step) -> dict[str, object]:
@@ -142,7 +155,7 @@ def preview_text(found: Preview, *, is_file: bool = False) -> str:
     if not found.changes:
         lines = ["changes: none"] if is_file else [f"what if {found.title}:"]
     moves = [
-        f"{m.resource}: {m.before or 'nowhere'} -> {m.after or 'nowhere'}"
+        f"{m.resource}: {', '.join(m.before) or 'nowhere'} -> {', '.join(m.after) or 'nowhere'}"
         + (f" ({m.blocked})" if m.blocked else "")
         for m in found.moves
     ]

@@ -79,10 +79,14 @@ def diff(before: Configuration, after: Configuration) -> tuple[str, ...]:
 
 
 def _told(part: _Part) -> str:
-    facts = [
-        f"{key} {_shown(key, text)}" for key, text in part.facts.items() if key not in part.usual
-    ]
+    facts = [_fact(part, key, text) for key, text in part.facts.items() if key not in part.usual]
     return f": {', '.join(facts)}" if facts else ""
+
+
+def _fact(part: _Part, key: str, text: str) -> str:
+    if key == "until_generation":  # A start's number says nothing to people.
+        return f"until {part.facts.get('node', 'its node')} is lost or stops"
+    return f"{key} {_shown(key, text)}"
 
 
 def _changed(name: str, old: dict[str, str], new: dict[str, str]) -> Iterable[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ha_core import commands
 from ha_core.config.difference import diff
 from ha_core.config.model import Configuration
-from ha_core.config.units import unit
+from ha_core.config.units import plain, unit
 from ha_core.errors import RefusedError
 from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.policy.aim import aimed
@@ -35,12 +35,25 @@ _AGENT_ACTION = {ActionKind.PROBE: "monitor"}
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A primitive whose node changes; None means that it runs nowhere, or is not configured."""
+    """A primitive whose nodes change; none mean that it runs nowhere, or is not configured."""
 
     resource: ResourceId
-    before: NodeName | None
-    after: NodeName | None
+    before: tuple[NodeName, ...]
+    """Where it runs now: of a clone several nodes, by name."""
+    after: tuple[NodeName, ...]
     blocked: str = ""
+
+    @property
+    def source(self) -> NodeName | None:
+        """The first node that it leaves; where it leaves none, the first one that has it."""
+        return next(iter([n for n in self.before if n not in self.after] or self.before), None)
+
+    @property
+    def target(self) -> NodeName | None:
+        """The first node that it comes to; of what leaves one of several without another, none."""
+        come = [n for n in self.after if n not in self.before]
+        stays = self.after if len(self.after) >= len(self.before) else ()
+        return next(iter(come or stays), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +174,15 @@ def _moves(
         decision = found.transition.decision(name)
         blocked = decision.blocked if decision is not None else ""
         if before.get(name) != after.get(name) or blocked:
-            moves.append(Move(name, before.get(name), after.get(name), blocked))
+            moves.append(Move(name, before.get(name, ()), after.get(name, ()), blocked))
     return tuple(moves)
 
 
-def _places(status: ClusterStatus) -> dict[ResourceId, NodeName]:
-    return dict(reversed(running(status)))
+def _places(status: ClusterStatus) -> dict[ResourceId, tuple[NodeName, ...]]:
+    found: dict[ResourceId, list[NodeName]] = {}
+    for resource, node in running(status):
+        found.setdefault(plain(resource), []).append(node)
+    return {resource: tuple(sorted(nodes)) for resource, nodes in found.items()}
 
 
 def _assumed(

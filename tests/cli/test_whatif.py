@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from ha_core.cli.plan import preview_text, preview_value
 from ha_core.cli.timeline import ROWS_MAX, drawn, duration
 from ha_core.config.model import Configuration
 from ha_core.config.render import render
@@ -205,3 +206,20 @@ def test_names_are_escaped_and_lanes_are_bounded() -> None:
 )
 def test_times_are_told_as_people_say_them(span_ms: int, text: str) -> None:
     assert duration(span_ms) == text
+
+
+def test_preview_names_all_nodes_of_a_clone() -> None:
+    text = "nodes n1 n2 n3\nprimitive a\nclone A a\n"
+    text += "".join(f"on {node} a started\n" for node in ("n1", "n2", "n3"))
+    found = foresee(snapshot_of(case.read(text)), NodeLost(NodeName("n1")), 0)
+    assert "  a: n1, n2, n3 -> n2, n3" in preview_text(found).splitlines()
+    assert preview_value(found)["moves"] == [
+        {
+            "resource": "a",
+            "from": "n1",
+            "to": None,
+            "from_nodes": ["n1", "n2", "n3"],
+            "to_nodes": ["n2", "n3"],
+            "blocked": "",
+        }
+    ]

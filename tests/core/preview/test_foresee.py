@@ -77,7 +77,7 @@ def times(preview: Preview) -> dict[str, int | None]:
 
 
 def places(preview: Preview) -> dict[str, tuple[str | None, str | None]]:
-    return {move.resource: (move.before, move.after) for move in preview.moves}
+    return {move.resource: (move.source, move.target) for move in preview.moves}
 
 
 def done(preview: Preview) -> list[str]:
@@ -94,6 +94,14 @@ def test_what_a_lost_node_ran_is_away_for_dead_after_and_its_starts() -> None:
     assert times(preview) == {"shop": 1000 + 20_000 + 20_000}
     assert preview.moments == ((1000, "n1 counts as lost"),)
     assert "n1 does not come back" in preview.assumed
+
+
+def test_a_lost_copy_of_a_clone_goes_nowhere_and_the_others_stay_where_they_are() -> None:
+    text = "nodes n1 n2 n3\nprimitive a\nclone A a\n"
+    snapshot = picture(text + "".join(f"on n{number} a started\n" for number in (1, 2, 3)))
+    (move,) = ask(NodeLost(N1), snapshot).moves
+    assert (move.before, move.after) == ((N1, N2, N3), (N2, N3))
+    assert (move.source, move.target) == (N1, None)
 
 
 def test_the_loss_of_the_coordinator_costs_an_election_more() -> None:
