@@ -48,6 +48,8 @@ class Move:
     node: NodeName | None = None
     expires_wall_ms: Millis | None = None
     reason: str = ""
+    promoted: bool = False
+    """Its promotion alone: what runs there is promoted. The resource is wanted promoted then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,17 @@ class Ban:
     resource: ResourceId
     node: NodeName
     expires_wall_ms: Millis | None = None
+    reason: str = ""
+    promoted: bool = False
+    """Its promotion alone: it may run there unpromoted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Take a resource that runs as failed on `node` (None: everywhere), whatever its agent says."""
+
+    resource: ResourceId
+    node: NodeName | None = None
     reason: str = ""
 
 
@@ -85,10 +98,11 @@ class SetManaged:
 
 @dataclass(frozen=True, slots=True)
 class SetStandby:
-    """Node may not run resources (true) or may again."""
+    """Node may not run resources (true) or may again; until `until_wall_ms`, if that is given."""
 
     node: NodeName
     standby: bool
+    until_wall_ms: Millis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +142,14 @@ class FenceNode:
     """None: as its devices are configured."""
     generation: Generation = 0
     """As in `ConfirmDown`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchOn:
+    """Switch a node on by its fence devices that is off; done once it is accepted."""
+
+    node: NodeName
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +212,7 @@ Command: TypeAlias = (
     | Restart
     | Move
     | Ban
+    | Fail
     | Clear
     | Cleanup
     | SetManaged
@@ -198,6 +221,7 @@ Command: TypeAlias = (
     | ConfirmDown
     | ReleaseQuorum
     | FenceNode
+    | SwitchOn
     | TestFence
     | AddNode
     | RemoveNode

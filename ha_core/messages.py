@@ -196,6 +196,8 @@ class Order:
     """Of a live migration: the other node."""
     notice: tuple[tuple[str, str], ...] = ()
     """Of a notification: what the agent is told."""
+    fail: bool = False
+    """Of a probe: take what runs as failed, whatever the agent says (an operator's word)."""
 
 
 @dataclass(frozen=True, slots=True)

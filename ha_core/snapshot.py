@@ -33,6 +33,8 @@ class NodeSummary:
     """
     gates: Gates = Gates()
     """What ends its resources with the lease, by its own word."""
+    standby_until_wall_ms: Millis | None = None
+    """When its standby ends by itself; None: there is none, or a command ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ class Commanded:
     expires_wall_ms: Millis | None = None
     ends_with_node: bool = False
     """It is over when the node is lost or stops."""
+    promoted: bool = False
+    """It is about the promotion alone."""
 
 
 @dataclass(frozen=True, slots=True)

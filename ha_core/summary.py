@@ -148,6 +148,7 @@ def _commanded(facts: Facts) -> tuple[Commanded, ...]:
             item.score > 0,
             item.expires_wall_ms,
             item.until_generation > 0,
+            item.role is Role.PROMOTED,
         )
         for item in facts.configuration.locations
         if item.origin is not Origin.ADMINISTRATOR
@@ -191,6 +192,7 @@ def _node(name: NodeName, facts: Facts) -> NodeSummary:
         reach,
         devices,
         facts.gates.get(name, Gates()),
+        desired.standby_until_wall_ms,
     )
 
 

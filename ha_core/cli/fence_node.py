@@ -15,6 +15,7 @@ from ha_core.ids import NodeName
 @node_argument
 @click.option("--off", "wanted", flag_value="off", help="Leave it off.")
 @click.option("--reboot", "wanted", flag_value="reboot", help="Switch it on again.")
+@click.option("--on", "wanted", flag_value="on", help="Cut nothing off: switch on what is off.")
 @click.option("--reason", required=True, help="Why; kept with the verdict in the log.")
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
 @verb
@@ -27,6 +28,10 @@ def fence(
     What runs there ends without being stopped, and starts elsewhere. Without --off or --reboot
     its devices decide, as they are configured.
     """
+    if wanted == "on":
+        on = commands.SwitchOn(NodeName(node), reason)
+        give(options, waiting, on, lambda before: goals.back(before, node))
+        return
     if not yes:
         question = f"{node} will lose power now, with all that runs there. Type its name"
         answer = click.prompt(question, err=True, default="", show_default=False)

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from ha_core.cli.amounts import amount
 from ha_core.config.model import Origin
+from ha_core.config.units import plain
 from ha_core.ids import NodeName, ResourceId
 from ha_core.snapshot import ClusterSnapshot, ResourceSummary
 
@@ -91,6 +92,42 @@ def promoted(resource: str, wanted: bool) -> Goal:
         lambda item: item.state == "started" and bool(item.promoted) is wanted,
         explain=True,
     )
+
+
+def promoted_on(resource: str, node: str, wanted: bool) -> Goal:
+    """The resource is promoted on the node, or it is not, and where it runs it is settled."""
+    return _all(
+        resource,
+        lambda item: item.state == "started" and (node in item.promoted) is wanted,
+        explain=True,
+    )
+
+
+def failed_since(before: ClusterSnapshot, resource: str, node: str | None) -> Goal:
+    """A failure more than before is counted of what ran (on `node`), and the cluster has acted."""
+    earlier = _fail_counts(before, resource, node)
+
+    def goal(snapshot: ClusterSnapshot) -> Progress:
+        items = members(snapshot, resource)
+        now = _fail_counts(snapshot, resource, node)
+        is_counted = any(count > earlier.get(key, 0) for key, count in now.items())
+        settled = all(_is_placed(snapshot, item) for item in items) and not snapshot.pending
+        return Progress(is_counted and settled, where(items), is_counted and not snapshot.pending)
+
+    return goal
+
+
+def _fail_counts(
+    snapshot: ClusterSnapshot, resource: str, node: str | None
+) -> dict[tuple[str, str], int]:
+    wanted = {item.id for item in members(snapshot, resource)}
+    return {
+        (status.name, item.resource): item.fail_count
+        for status in snapshot.instances
+        if node in (None, status.name)
+        for item in status.instances
+        if plain(item.resource) in wanted
+    }
 
 
 def left(resource: str, node: str | None, target: str | None = None) -> Goal:
@@ -243,6 +280,24 @@ def cut_off(before: ClusterSnapshot, name: str) -> Goal:
             return Progress(False, f"{name} is being cut off{through}")
         text = f"{name} could not be cut off" if begun else f"{name} is to be cut off"
         return Progress(False, f"{text}; see 'ha fence history {name}'", bool(begun))
+
+    return goal
+
+
+def back(before: ClusterSnapshot, name: str) -> Goal:
+    """The node, which was off, has started again."""
+    earlier = next((item.generation for item in before.nodes if item.name == name), 0)
+
+    def goal(snapshot: ClusterSnapshot) -> Progress:
+        node = next((item for item in snapshot.nodes if item.name == name), None)
+        if node is None:
+            return Progress(False, f"{name} is {GONE}")
+        is_back = node.generation > earlier and node.state not in ("lost", "left")
+        under_way = next((item for item in snapshot.fencing if item.node == name), None)
+        text = f"{name} is {in_words(node.state)}"
+        if under_way is not None:
+            text += f": {under_way.device or 'a device'} is to switch it on"
+        return Progress(is_back, text)
 
     return goal
 

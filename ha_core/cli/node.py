@@ -6,6 +6,7 @@ from ha_core import commands
 from ha_core.cli import goals
 from ha_core.cli.change import give, give_from
 from ha_core.cli.fence_node import fence
+from ha_core.cli.lasting import expiry, for_time
 from ha_core.cli.names import complete_nodes, node_argument
 from ha_core.cli.options import Options, Waiting, verb, waits
 from ha_core.cli.plan import Trial, can_be_tried, show_preview
@@ -21,12 +22,18 @@ def node() -> None:
 
 @node.command()
 @node_argument
+@for_time
 @can_be_tried
 @verb
 @waits
-def standby(options: Options, waiting: Waiting, trial: Trial, node: str) -> None:
-    """Move everything away from NODE and keep it free."""
-    command = commands.SetStandby(NodeName(node), True)
+def standby(
+    options: Options, waiting: Waiting, trial: Trial, node: str, lifetime_ms: int | None
+) -> None:
+    """Move everything away from NODE and keep it free.
+
+    It is free until 'ha node online NODE', or for --for TIME.
+    """
+    command = commands.SetStandby(NodeName(node), True, expiry(lifetime_ms))
     if trial.wanted:
         show_preview(options, trial, lambda _: command)
         return

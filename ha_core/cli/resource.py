@@ -1,14 +1,15 @@
 """`ha resource`: start, stop, move and mend resources."""
 
-import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, TypeVar
 
 import click
 
 from ha_core import commands
 from ha_core.cli import goals
 from ha_core.cli.change import give, give_from
+from ha_core.cli.lasting import expiry, for_time, now_ms
 from ha_core.cli.names import complete_nodes, resource_argument
 from ha_core.cli.options import Options, Waiting, verb, waits
 from ha_core.cli.plan import Trial, can_be_tried, show_preview
@@ -18,44 +19,15 @@ from ha_core.errors import RefusedError
 from ha_core.ids import NodeName, ResourceId
 from ha_core.snapshot import ClusterSnapshot, Commanded
 
-_UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-
+FC = TypeVar("FC", bound=Callable[..., Any])  # as click has it: what a decorator gets and gives
 _reason = click.option("--reason", default="", help="Why; kept in the history.")
 
 
-class _Duration(click.ParamType[int]):
-    """A time such as 30s, 10m, 2h, 1d; a bare number is seconds."""
-
-    name = "duration"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Return milliseconds."""
-        text = str(value)
-        number = text.rstrip("msdh")
-        factor = _UNITS.get(text[len(number) :] or "s")
-        if factor is None or not number.isdecimal() or not int(number):
-            self.fail(f"{text!r} is no time; write it as 30s, 10m, 2h or 1d", param, ctx)
-        return int(number) * factor
-
-
-_for = click.option(
-    "--for",
-    "--lifetime",
-    "lifetime_ms",
-    metavar="TIME",
-    type=_Duration(),
-    help="How long it holds: 30s, 10m, 2h, 1d.",
-)
-
-
-def _expiry(lifetime_ms: int | None) -> int | None:
-    return None if lifetime_ms is None else _now_ms() + lifetime_ms
-
-
-def _now_ms() -> int:
-    return round(time.time() * 1000)
+def _on(told: str) -> Callable[[FC], FC]:
+    """Return the option that names a node; what it means here is told."""
+    return click.option(
+        "--node", "--on", "node", metavar="NODE", shell_complete=complete_nodes, help=told
+    )
 
 
 def _with_end(resource: str, goal: goals.Goal) -> goals.Goal:
@@ -63,7 +35,7 @@ def _with_end(resource: str, goal: goals.Goal) -> goals.Goal:
 
     def told(snapshot: ClusterSnapshot) -> goals.Progress:
         progress = goal(snapshot)
-        ends = [end_of(item, _now_ms()) for item in _commanded(snapshot, resource)]
+        ends = [end_of(item, now_ms()) for item in _commanded(snapshot, resource)]
         if not progress.reached or not ends:
             return progress
         return replace(progress, text=f"{progress.text}; this holds {ends[-1]}")
@@ -85,7 +57,7 @@ def _give(
     options: Options,
     waiting: Waiting,
     trial: Trial,
-    command: commands.SetTargetRole,
+    command: commands.SetTargetRole | commands.Move | commands.Ban,
     goal: goals.Goal,
 ) -> None:
     if trial.wanted:
@@ -125,26 +97,76 @@ def stop(options: Options, waiting: Waiting, trial: Trial, resource: str, reason
 
 @resource.command()
 @resource_argument
+@_on("Where it is to be promoted; without it, where the cluster finds best.")
+@for_time
 @_reason
 @can_be_tried
 @verb
 @waits
-def promote(options: Options, waiting: Waiting, trial: Trial, resource: str, reason: str) -> None:
-    """Want RESOURCE promoted where the cluster finds best, and wait until it is."""
-    command = commands.SetTargetRole(ResourceId(resource), TargetRole.PROMOTED, reason)
-    _give(options, waiting, trial, command, goals.promoted(resource, True))
+def promote(
+    options: Options,
+    waiting: Waiting,
+    trial: Trial,
+    resource: str,
+    node: str | None,
+    lifetime_ms: int | None,
+    reason: str,
+) -> None:
+    """Want RESOURCE promoted, and wait until it is.
+
+    On a node that is named it is until that is lost or stops, after --for TIME, or with 'ha
+    resource clear'.
+    """
+    name = ResourceId(resource)
+    if node is None:
+        _refuse_lifetime(lifetime_ms)
+        role = commands.SetTargetRole(name, TargetRole.PROMOTED, reason)
+        _give(options, waiting, trial, role, goals.promoted(resource, True))
+        return
+    end_ms = expiry(lifetime_ms)
+    move = commands.Move(name, NodeName(node), end_ms, reason, promoted=True)
+    _give(
+        options, waiting, trial, move, _with_end(resource, goals.promoted_on(resource, node, True))
+    )
 
 
 @resource.command()
 @resource_argument
+@_on("Where it may not be promoted; without it, nowhere.")
+@for_time
 @_reason
 @can_be_tried
 @verb
 @waits
-def demote(options: Options, waiting: Waiting, trial: Trial, resource: str, reason: str) -> None:
-    """Want RESOURCE to run, but nowhere promoted, and wait until it is so."""
-    command = commands.SetTargetRole(ResourceId(resource), TargetRole.UNPROMOTED, reason)
-    _give(options, waiting, trial, command, goals.promoted(resource, False))
+def demote(
+    options: Options,
+    waiting: Waiting,
+    trial: Trial,
+    resource: str,
+    node: str | None,
+    lifetime_ms: int | None,
+    reason: str,
+) -> None:
+    """Want RESOURCE to run, but not promoted, and wait until it is so.
+
+    On a node that is named this holds until that is lost or stops, with 'ha resource clear', or,
+    with --for TIME, only then.
+    """
+    name = ResourceId(resource)
+    if node is None:
+        _refuse_lifetime(lifetime_ms)
+        role = commands.SetTargetRole(name, TargetRole.UNPROMOTED, reason)
+        _give(options, waiting, trial, role, goals.promoted(resource, False))
+        return
+    end_ms = expiry(lifetime_ms)
+    ban = commands.Ban(name, NodeName(node), end_ms, reason, promoted=True)
+    goal = goals.promoted_on(resource, node, False)
+    _give(options, waiting, trial, ban, _with_end(resource, goal))
+
+
+def _refuse_lifetime(lifetime_ms: int | None) -> None:
+    if lifetime_ms is not None:
+        raise click.UsageError("--for needs a node: say --on NODE, too")
 
 
 @resource.command()
@@ -191,7 +213,7 @@ def _restart(snapshot: ClusterSnapshot, name: str) -> commands.Restart:
     shell_complete=complete_nodes,
     help="Where to; without it, where it would run if not where it is.",
 )
-@_for
+@for_time
 @_reason
 @can_be_tried
 @verb
@@ -210,7 +232,7 @@ def move(
     The move is over when that node is lost or stops, after --for TIME, or with 'ha resource clear'.
     """
     target = None if node is None else NodeName(node)
-    command = commands.Move(ResourceId(resource), target, _expiry(lifetime_ms), reason)
+    command = commands.Move(ResourceId(resource), target, expiry(lifetime_ms), reason)
     if trial.wanted:
         show_preview(options, trial, lambda _: command)
         return
@@ -235,7 +257,7 @@ def move(
     required=True,
     help="Where it may not run.",
 )
-@_for
+@for_time
 @_reason
 @can_be_tried
 @verb
@@ -254,7 +276,7 @@ def ban(
     The ban is over when that node is lost or stops, with 'ha resource clear', or, with --for TIME,
     only then. What is to hold for good stands in the configuration: 'never_on'.
     """
-    command = commands.Ban(ResourceId(resource), NodeName(node), _expiry(lifetime_ms), reason)
+    command = commands.Ban(ResourceId(resource), NodeName(node), expiry(lifetime_ms), reason)
     if trial.wanted:
         show_preview(options, trial, lambda _: command)
         return
@@ -285,14 +307,23 @@ def clear(options: Options, waiting: Waiting, resource: str) -> None:
 
 @resource.command()
 @resource_argument
-@click.option(
-    "--node",
-    "--on",
-    "node",
-    metavar="NODE",
-    shell_complete=complete_nodes,
-    help="Only there; everywhere without it.",
-)
+@_on("Only there; wherever it runs without it.")
+@_reason
+@verb
+@waits
+def fail(options: Options, waiting: Waiting, resource: str, node: str | None, reason: str) -> None:
+    """Take RESOURCE as failed, as if its monitor had said so, and wait until that is mended.
+
+    To try what the cluster does; 'ha whatif resource RESOURCE fails' only tells it.
+    """
+    target = None if node is None else NodeName(node)
+    command = commands.Fail(ResourceId(resource), target, reason)
+    give(options, waiting, command, lambda before: goals.failed_since(before, resource, node))
+
+
+@resource.command()
+@resource_argument
+@_on("Only there; everywhere without it.")
 @verb
 @waits
 def cleanup(options: Options, waiting: Waiting, resource: str, node: str | None) -> None:

@@ -92,6 +92,7 @@ def _node_value(node: NodeSummary) -> dict[str, object]:
         "unclean": node.unclean,
         "fenced_by": node.fenced_by,
         "generation": node.generation,
+        "standby_until_wall_ms": node.standby_until_wall_ms,
         "connectivity": _connectivity_value(node.connectivity),
         "gates": {
             "kernel": node.gates.kernel,
@@ -172,6 +173,7 @@ def _move_value(item: Commanded) -> dict[str, object]:
         "allowed": item.is_allowed,
         "expires_wall_ms": item.expires_wall_ms,
         "ends_with_node": item.ends_with_node,
+        "promoted": item.promoted,
     }
 
 
@@ -219,7 +221,7 @@ def status_text(snapshot: ClusterSnapshot, at_wall_ms: int) -> str:
     """Return what `ha status` prints for people, of a snapshot of that moment."""
     sections = [
         list(_heading(snapshot)),
-        _section("nodes", _node_rows(snapshot)),
+        _section("nodes", _node_rows(snapshot, at_wall_ms)),
         _section("resources", _resource_rows(snapshot)),
         _section("tickets", ([ticket_text(item)] for item in snapshot.tickets)),
         _section("moves and bans", _move_rows(snapshot, at_wall_ms)),
@@ -251,9 +253,11 @@ def _heading(snapshot: ClusterSnapshot) -> Iterable[str]:
     yield change
 
 
-def _node_rows(snapshot: ClusterSnapshot) -> Iterable[Sequence[str]]:
+def _node_rows(snapshot: ClusterSnapshot, at_wall_ms: int) -> Iterable[Sequence[str]]:
     for node in snapshot.nodes:
+        end_ms = node.standby_until_wall_ms
         notes = [
+            *([] if end_ms is None else [f"standby until {_moment(end_ms, at_wall_ms)}"]),
             *(["coordinator"] if node.name == snapshot.coordinator else []),
             *(["witness"] if node.witness else []),
             *([] if node.voter else ["no vote"]),
@@ -321,6 +325,8 @@ def _move_rows(snapshot: ClusterSnapshot, at_wall_ms: int) -> Iterable[Sequence[
     for item in snapshot.commanded:
         if item.expires_wall_ms is None or item.expires_wall_ms > at_wall_ms:
             where = f"{'to' if item.is_allowed else 'not on'} {item.node}"
+            if item.promoted:
+                where = f"{'' if item.is_allowed else 'not '}promoted on {item.node}"
             yield [item.resource, where, end_of(item, at_wall_ms)]
 
 

@@ -61,7 +61,10 @@ _PING: Final[_Names] = {
     "multiplier": "multiplier",
     **{name: f"{name}_ms" for name in ("interval", "timeout", "dampen")},
 }
-_NODE: Final[_Names] = {name: name for name in ("voter", "witness", "standby", "maintenance")}
+_NODE: Final[_Names] = {
+    "standby_until": "standby_until_wall_ms",
+    **{name: name for name in ("voter", "witness", "standby", "maintenance")},
+}
 _DEVICE: Final[_Names] = {
     **{name: name for name in ("action", "unfence")},
     **{name: f"{name}_ms" for name in ("delay", "random_delay", "settle")},

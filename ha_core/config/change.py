@@ -22,6 +22,8 @@ from ha_core.config.model import (
     Node,
     Origin,
     Primitive,
+    Role,
+    TargetRole,
 )
 from ha_core.config.words import Ids, without_node
 from ha_core.errors import RefusedError
@@ -54,7 +56,7 @@ def apply_command(
         case commands.Clear():
             return _cleared(configuration, command.resource)
         case commands.SetStandby():
-            return _with_node(configuration, command.node, standby=command.standby)
+            return _with_standby(configuration, command)
         case commands.SetMaintenance():
             return _with_maintenance(configuration, command)
         case commands.AddNode():
@@ -140,6 +142,8 @@ def _moved(
     configuration: Configuration, command: commands.Move, starts: Mapping[NodeName, Generation]
 ) -> Configuration:
     name, node = _whole(configuration, command.resource), command.node
+    if command.promoted:
+        configuration = _wanted_promoted(configuration, name)
     if node is None:
         raise RefusedError("invalid", f"nobody said where {name} is to move: name the node")
     if _node(configuration, node).witness:
@@ -148,7 +152,24 @@ def _moved(
         cure = "'ha export' shows the configuration, 'ha apply' takes one without it"
         text = f"{name} may not run on {node}: {words}; {cure}"
         raise RefusedError("invalid", text)
-    return with_move(configuration, name, node, command.expires_wall_ms, starts.get(node, 0))
+    expires_wall_ms, start = command.expires_wall_ms, starts.get(node, 0)
+    if not command.promoted:
+        return with_move(configuration, name, node, expires_wall_ms, start)
+    move = _move(name, node, expires_wall_ms, start)
+    promotion = replace(move, id=ConstraintId(f"promote-{name}"), role=Role.PROMOTED)
+    return _with_location(_cleared(configuration, name, promotions_only=True), promotion)
+
+
+def _wanted_promoted(configuration: Configuration, name: ResourceId) -> Configuration:
+    _refuse_roleless(configuration, name)
+    return _with_meta(configuration, name, target_role=TargetRole.PROMOTED)
+
+
+def _refuse_roleless(configuration: Configuration, name: ResourceId) -> None:
+    clone = configuration.clone(name)
+    if clone is None or not clone.promotable:
+        text = f"{name} has no roles: only what is in a promotable clone can be promoted"
+        raise RefusedError("invalid", text)
 
 
 def with_move(
@@ -160,16 +181,15 @@ def with_move(
 ) -> Configuration:
     """Return it with the move, whatever speaks against that; earlier moves and bans of it end."""
     name = _whole(configuration, resource)
-    location = Location(
-        ConstraintId(f"move-{name}"),
-        name,
-        node,
-        INFINITY,
-        Origin.MOVE,
-        expires_wall_ms,
-        generation,
-    )
-    return _with_location(_cleared(configuration, name), location)
+    move = _move(name, node, expires_wall_ms, generation)
+    return _with_location(_cleared(configuration, name), move)
+
+
+def _move(
+    name: ResourceId, node: NodeName, expires_wall_ms: Millis | None, start: Generation
+) -> Location:
+    named = ConstraintId(f"move-{name}")
+    return Location(named, name, node, INFINITY, Origin.MOVE, expires_wall_ms, start)
 
 
 def _banned(
@@ -177,26 +197,34 @@ def _banned(
 ) -> Configuration:
     """Return it with the ban, which with a time of its own outlives its node."""
     name = _whole(configuration, command.resource)
+    if command.promoted:
+        _refuse_roleless(configuration, name)
     _node(configuration, command.node)
     has_time = command.expires_wall_ms is not None
+    word = "demote" if command.promoted else "ban"
     location = Location(
-        ConstraintId(f"ban-{name}-{command.node}"),
+        ConstraintId(f"{word}-{name}-{command.node}"),
         name,
         command.node,
         -INFINITY,
         Origin.BAN,
         command.expires_wall_ms,
         0 if has_time else starts.get(command.node, 0),
+        role=Role.PROMOTED if command.promoted else None,
     )
     return _with_location(configuration, location)
 
 
-def _cleared(configuration: Configuration, name: ResourceId) -> Configuration:
+def _cleared(
+    configuration: Configuration, name: ResourceId, *, promotions_only: bool = False
+) -> Configuration:
     name = _whole(configuration, name)
     kept = tuple(
         item
         for item in configuration.locations
-        if item.resource != name or item.origin is Origin.ADMINISTRATOR
+        if item.resource != name
+        or item.origin is Origin.ADMINISTRATOR
+        or (promotions_only and item.role is not Role.PROMOTED)
     )
     return replace(configuration, locations=kept)
 
@@ -207,11 +235,11 @@ def _with_location(configuration: Configuration, new: Location) -> Configuration
     Names of resources and nodes hold dashes too, and administrators may name
     theirs alike: whatever else has the id of the new one keeps it.
     """
-    place = (new.resource, new.node)
+    place = (new.resource, new.node, new.role)
     kept = tuple(
         item
         for item in configuration.locations
-        if item.origin is Origin.ADMINISTRATOR or (item.resource, item.node) != place
+        if item.origin is Origin.ADMINISTRATOR or (item.resource, item.node, item.role) != place
     )
     ids = Ids(item.id for item in replace(configuration, locations=kept).constraints())
     return replace(configuration, locations=(*kept, replace(new, id=ids.take(new.id))))
@@ -227,7 +255,19 @@ def _node(configuration: Configuration, name: NodeName) -> Node:
     return found
 
 
-def _with_node(configuration: Configuration, name: NodeName, **changes: bool) -> Configuration:
+def _with_standby(configuration: Configuration, command: commands.SetStandby) -> Configuration:
+    until_wall_ms = command.until_wall_ms if command.standby else None
+    return _with_node(
+        configuration,
+        command.node,
+        standby=command.standby,
+        standby_until_wall_ms=until_wall_ms,
+    )
+
+
+def _with_node(
+    configuration: Configuration, name: NodeName, **changes: bool | Millis | None
+) -> Configuration:
     changed = replace(_node(configuration, name), **changes)  # type: ignore[arg-type]  # by name
     nodes = tuple(changed if node.name == name else node for node in configuration.nodes)
     return replace(configuration, nodes=nodes)

@@ -109,6 +109,11 @@ def _node(configuration: Configuration, node: Node) -> Iterable[Fault]:
     if media == {Medium.SERIAL}:
         text = "has serial links alone, over which nothing large can go"
         yield Fault(f"{path}.addresses", f"{text}; allowed: with an address on another link, too")
+    if node.standby_until_wall_ms is not None:
+        moment, place = node.standby_until_wall_ms, f"{path}.standby_until"
+        yield from out_of_range(place, moment, 0, limits.MOMENT_MS_MAX, " ms")
+        if not node.standby:
+            yield Fault(place, "ends no standby; allowed: with 'standby: true' alone")
     if node.witness and not node.voter:
         yield Fault(f"{path}.witness", "is true, but the node does not vote; allowed: one of both")
     rules = (limits.NODE_ATTRIBUTE, limits.NODE_ATTRIBUTE_ALLOWED)

@@ -19,6 +19,7 @@ from ha_core.config.model import (
     Defaults,
     FenceDevice,
     Location,
+    Node,
     Operation,
     Ordering,
     Primitive,
@@ -36,6 +37,7 @@ _SCORES = (
 _RENAMED = {
     (Location, "resource"): "location",
     (Location, "expires_wall_ms"): "expires",
+    (Node, "standby_until_wall_ms"): "standby_until",
     (Rule, "resource"): "rule",
     (Colocation, "resource"): "colocation",
     (Colocation, "with_resource"): "with",

@@ -239,6 +239,11 @@ NODE = Object(
         "standby": Key(
             kinds.FLAG, "With true its resources move away; 'ha node standby' sets it.", "false"
         ),
+        "standby_until": Key(
+            kinds.MOMENT,
+            "The standby ends then; 'ha node standby --for TIME' sets it.",
+            "'ha node online' ends it",
+        ),
         "maintenance": Key(kinds.FLAG, "With true everything on it is left as it is.", "false"),
         "attributes": Key(
             MapOf(kinds.named(limits.NODE_ATTRIBUTE, limits.NODE_ATTRIBUTE_ALLOWED), kinds.VALUE),

@@ -310,6 +310,8 @@ class Node:
     """Fence devices to try in turn, all devices of a level together; none: each one alone."""
     capacity: tuple[tuple[str, int], ...] = ()
     """What resources with a utilization can take of it."""
+    standby_until_wall_ms: Millis | None = None
+    """When the standby ends by itself; None: with a command."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,6 +212,8 @@ def _node(node: Node) -> Plain:
     if not node.voter:
         found["voter"] = False
     found |= {flag: True for flag in ("witness", "standby", "maintenance") if getattr(node, flag)}
+    if node.standby_until_wall_ms is not None:
+        found["standby_until"] = show_moment(node.standby_until_wall_ms)
     parts = {
         "attributes": dict(node.attributes),
         "capacity": dict(node.capacity),

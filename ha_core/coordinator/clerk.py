@@ -15,7 +15,7 @@ from ha_core.config.change import no_resource, no_ticket
 from ha_core.config.limits import VOTERS_MAX
 from ha_core.config.model import Configuration
 from ha_core.config.units import unit, units_of
-from ha_core.coordinator import cleanup, desk as desks, ends
+from ha_core.coordinator import cleanup, desk as desks, ends, injection
 from ha_core.coordinator.desk import Desk
 from ha_core.coordinator.fencer import Fencer
 from ha_core.coordinator.last_man import LastMan
@@ -226,19 +226,23 @@ class Clerk:
         return list(self._raft.propose(change, None, now_ms))
 
     def end_commanded(self, now_ms: Millis, wall_ms: Millis) -> list[Output]:
-        """Remove moves and bans that are over."""
+        """Remove moves and bans that are over, and end standbys whose time is up."""
         if not self._raft.revisions or self._raft.is_changing:
             return []
         found = ends.over(self._configuration, self._roster.records, wall_ms)
-        if not found:
+        rested = ends.rested(self._configuration, wall_ms)
+        if not found and not rested:
             return []
         newest = self._raft.revisions[-1]
+        kept = ends.without(self._configuration, (item for item, _ in found))
+        told = [ends.told(item, why) for item, why in found]
+        told += [f"{name}: standby is over, as its time is up" for name in rested]
         change = replace(
             newest,
             revision=newest.revision + 1,
-            configuration=ends.without(self._configuration, (item for item, _ in found)),
+            configuration=ends.awake(kept, rested),
             author="cluster",
-            reason="; ".join(ends.told(item, why) for item, why in found),
+            reason="; ".join(told),
             at_wall_ms=wall_ms,
             request_id="",
         )
@@ -259,9 +263,14 @@ class Clerk:
                 return self._settle(request_id, Outcome(text=f"{command.resource} will restart"))
             case commands.Cleanup():
                 return self._cleanup(request_id, command, now_ms)
+            case commands.Fail():
+                return self._fail(request_id, author, command, now_ms)
             case commands.FenceNode():
                 told = self._fencer.ask(command, author)
                 return self._settle(request_id, Outcome(text=told)) if told else []
+            case commands.SwitchOn():
+                told = self._fencer.switch_on(command, author)
+                return self._settle(request_id, Outcome(text=told))
             case commands.TestFence():
                 return self._settle(request_id, Outcome(text=self._fencer.rehearse(command)))
             case commands.ReleaseQuorum():
@@ -342,6 +351,21 @@ class Clerk:
         )
         return [*map(self.order, asked.orders), *self._settle(request_id, Outcome(text=asked.text))]
 
+    def _fail(
+        self, request_id: str, author: str, command: commands.Fail, now_ms: Millis
+    ) -> list[Output]:
+        orders = injection.ask(
+            command,
+            author,
+            self._configuration,
+            self._roster.records,
+            self._planner.executor,
+            now_ms,
+        )
+        text = ", ".join(f"{order.resource} on {order.node}" for order in orders)
+        done = Outcome(text=f"taken as failed: {text}")
+        return [*map(self.order, orders), *self._settle(request_id, done)]
+
     def _confirm(
         self,
         request_id: str,
@@ -399,6 +423,7 @@ class Clerk:
             order.handover,
             order.peer,
             order.notice,
+            order.fail,
         )
         return Send(order.node, message)
 

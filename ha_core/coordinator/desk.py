@@ -13,6 +13,7 @@ from ha_core import commands
 from ha_core.commands import Command, Outcome
 from ha_core.config.change import apply_command, listening
 from ha_core.config.check import check
+from ha_core.config.kinds import show_moment
 from ha_core.config.model import Address, Configuration
 from ha_core.effects import CommandAnswered
 from ha_core.errors import RefusedError
@@ -206,15 +207,19 @@ def reason_of(command: Command) -> str:
         case commands.SetTargetRole():
             return f"{command.resource}: target role {command.role or 'default'}"
         case commands.Move():
-            return f"{command.resource}: move to {command.node or 'another node'}"
+            word = "promotion on" if command.promoted else "move to"
+            return f"{command.resource}: {word} {command.node or 'another node'}"
         case commands.Ban():
-            return f"{command.resource}: ban from {command.node}"
+            word = "demotion on" if command.promoted else "ban from"
+            return f"{command.resource}: {word} {command.node}"
         case commands.Clear():
             return f"{command.resource}: moves and bans cleared"
         case commands.SetManaged():
             return f"{command.resource}: {'managed' if command.managed else 'unmanaged'}"
         case commands.SetStandby():
-            return f"{command.node}: {'standby' if command.standby else 'online'}"
+            is_timed = command.standby and command.until_wall_ms is not None
+            end = f" until {show_moment(command.until_wall_ms or 0)}" if is_timed else ""
+            return f"{command.node}: {'standby' if command.standby else 'online'}{end}"
         case commands.SetMaintenance():
             word = "maintenance" if command.maintenance else "maintenance ended"
             return f"{command.node or 'cluster'}: {word}"

@@ -1,16 +1,16 @@
-"""When a move or a ban by hand is over.
+"""When a move, a ban or a standby by hand is over.
 
 Owns: with which start of its node it ends, and what has ended. A move ends when its node is lost
 or stops, or at its time; a ban with a time outlives its node, which may be restarted meanwhile.
-None is endless: on a node that is down it needs a time. What the administrator wrote in a file
-never ends so. Pure.
+None is endless: on a node that is down it needs a time. Moves and bans that the
+administrator wrote in a file never end so. A standby ends at its time alone. Pure.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from ha_core.commands import Ban, Command, Move
-from ha_core.config.model import Configuration, Location, Origin
+from ha_core.config.model import Configuration, Location, Origin, Role
 from ha_core.coordinator.record import GONE, Record
 from ha_core.errors import RefusedError
 from ha_core.ids import Generation, Millis, NodeName
@@ -55,9 +55,29 @@ def without(configuration: Configuration, items: Iterable[Location]) -> Configur
     return replace(configuration, locations=kept)
 
 
+def rested(configuration: Configuration, wall_ms: Millis) -> tuple[NodeName, ...]:
+    """Return the nodes whose standby is over."""
+    return tuple(
+        node.name
+        for node in configuration.nodes
+        if node.standby_until_wall_ms is not None and node.standby_until_wall_ms <= wall_ms
+    )
+
+
+def awake(configuration: Configuration, names: Collection[NodeName]) -> Configuration:
+    """Return it with these nodes out of standby."""
+    nodes = tuple(
+        replace(node, standby=False, standby_until_wall_ms=None) if node.name in names else node
+        for node in configuration.nodes
+    )
+    return replace(configuration, nodes=nodes) if names else configuration
+
+
 def told(item: Location, why: str) -> str:
     """Return in a few words that it is over, for the history."""
     what = f"move to {item.node}" if item.score > 0 else f"ban from {item.node}"
+    if item.role is Role.PROMOTED:
+        what = f"promotion on {item.node}" if item.score > 0 else f"demotion on {item.node}"
     return f"{item.resource}: {what} is over, as {why}"
 
 

@@ -14,11 +14,12 @@ from ha_core import commands
 from ha_core.agents.registry import exclusivity_of
 from ha_core.config.model import Configuration, Exclusivity, FenceDevice, OnFail
 from ha_core.config.units import unit
+from ha_core.coordinator import power
 from ha_core.coordinator.cause import Cause
 from ha_core.coordinator.lapses import Lapses
 from ha_core.coordinator.record import Record
 from ha_core.coordinator.roster import Roster
-from ha_core.coordinator.told import Told
+from ha_core.coordinator.told import Told, tested
 from ha_core.effects import Send
 from ha_core.errors import RefusedError
 from ha_core.fencing import machine, rules
@@ -163,7 +164,7 @@ class Fencer:
         record = self._roster.records.get(command.node)
         if record is None:
             raise RefusedError("not-found", f"node '{command.node}' is not in the cluster")
-        self._refuse_fencing(command.node)
+        power.refuse_fencing(self._configuration, command.node)
         if command.generation not in (0, record.generation):
             text = f"node '{command.node}' has started again since: look again, then repeat it"
             raise RefusedError("unsafe", text)
@@ -183,16 +184,20 @@ class Fencer:
             return ""  # whoever asked asks our successor again
         return f"{command.node} is to be cut off"
 
-    def _refuse_fencing(self, node: NodeName) -> None:
-        if not self._configuration.options.fencing:
-            text = "fencing is off: set 'options: {fencing: true}' first"
-            raise RefusedError("unsafe", text)
-        if not rules.can_fence(self._configuration, node, power=True):
-            text = (
-                f"no fence device ends node '{node}': give one 'targets: [{node}]' under"
-                " fence_devices (unfence: false)"
-            )
-            raise RefusedError("invalid", text)
+    def switch_on(self, command: commands.SwitchOn, author: str) -> str:
+        """Begin to switch a node on; return the answer.
+
+        Raises:
+            RefusedError: it is not known to be off, nothing can, or it is under way.
+        """
+        name, verdict = command.node, self._roster.verdict_on(command.node)
+        record = power.off(self._configuration, self._roster.records, name)
+        devices = power.devices_for(self._configuration, record, verdict)
+        incident = f"{name}-on-{self._term}-{self._next()}"
+        wish = Wish(name, record.generation, command.reason, incident, author)
+        if not self._machine.switch_on(wish, devices):
+            raise RefusedError("busy", f"its devices are at work on {name}: wait for their end")
+        return f"{name} is to be switched on by {' and '.join(devices)}"
 
     def rehearse(self, command: commands.TestFence) -> str:
         """Begin a rehearsal; return its incident, which its events carry.
@@ -402,9 +407,9 @@ class Fencer:
         if parts is None:
             return []
         parts[order.errand_id] = ended.ok
-        output: list[Output] = [_tested(ended, *self._plausible(*i)) for i in ended.tested]
+        output: list[Output] = [tested(ended, *self._plausible(*i)) for i in ended.tested]
         if not ended.tested:
-            output.append(_tested(ended, order.target, False, ended.text))
+            output.append(tested(ended, order.target, False, ended.text))
         if None not in parts.values():
             del self._drills[order.incident]
             good = sum(bool(ok) for ok in parts.values())
@@ -487,12 +492,3 @@ class Fencer:
         record.unfenced = record.generation
         text = f"{name} has its storage: {device} is switched on for it"
         return [Told("node-unfenced", name, text, "it has joined")]
-
-
-def _tested(ended: Ended, target: NodeName, ok: bool, text: str) -> Told:
-    """Return the event of one rehearsal: a device, a node it can cut off, a node that uses it."""
-    device, through = ended.order.device, ended.executor
-    can = "can" if ok else "cannot"
-    told = f"rehearsal: {device} {can} cut off {target or 'anything'} through {through}: {text}"
-    kind = "fence-tested" if ok else "fence-test-failed"
-    return Told(kind, f"{device}:{target}:{through}", told, text, ended.order.incident)

@@ -125,9 +125,10 @@ class Planner:
 
     def has_time_limits(self, configuration: Configuration, roster: Roster) -> bool:
         """Return whether something expires by time alone, so that planning again may differ."""
-        for location in configuration.locations:
-            if location.expires_wall_ms is not None:
-                return True
+        if any(item.expires_wall_ms is not None for item in configuration.locations):
+            return True
+        if any(node.standby_until_wall_ms is not None for node in configuration.nodes):
+            return True
         if any(rule.condition and has_times(rule.condition) for rule in configuration.rules):
             return True
         for record in roster.records.values():

@@ -246,6 +246,13 @@ class Fencing:
             self._cases[wish.node] = _Case(wish, Stage.RESTORING, until_ms, to_restore=to_restore)
         return False
 
+    def switch_on(self, wish: Wish, devices: tuple[str, ...]) -> bool:
+        """Switch a node on as a person wants; return false if something is under way with it."""
+        if wish.node in self._cases:
+            return False
+        self._cases[wish.node] = _Case(wish, Stage.RESTORING, 0, to_restore=devices)
+        return True
+
     def drop(self, node: NodeName) -> list[Output]:
         """Leave what is to be done for a node to somebody else."""
         case = self._cases.pop(node, None)

@@ -34,11 +34,13 @@ def title_of(command: Given) -> str:
         case commands.SetTargetRole():
             return f"{command.resource} is wanted {command.role or 'as configured'}"
         case commands.Ban():
-            return f"{command.resource} is banned from {command.node}"
+            word = "not to be promoted on" if command.promoted else "banned from"
+            return f"{command.resource} is {word} {command.node}"
         case commands.Restart():
             return f"{command.resource} restarts"
         case commands.Move():
-            return f"{command.resource} is moved to {command.node}"
+            word = "promoted on" if command.promoted else "moved to"
+            return f"{command.resource} is {word} {command.node}"
         case commands.SetTicket(granted=None):
             return f"ticket {command.ticket} {'goes into' if command.standby else 'leaves'} standby"
         case commands.SetTicket():

@@ -46,6 +46,7 @@ class OpenOrder:
     handover: bool = False
     peer: NodeName | None = None
     notice: tuple[tuple[str, str], ...] = ()
+    fail: bool = False
 
 
 class Executor:
@@ -148,6 +149,15 @@ class Executor:
         reason = "failures were cleaned up"
         order = OpenOrder(
             self._next_id, node, resource, ActionKind.PROBE, reason, incident, True, now_ms
+        )
+        self.open[(resource, node)] = order
+        return order
+
+    def fail(self, resource: ResourceId, node: NodeName, reason: str, now_ms: Millis) -> OpenOrder:
+        """Open an order to take what runs as failed."""
+        self._next_id += 1
+        order = OpenOrder(
+            self._next_id, node, resource, ActionKind.PROBE, reason, sent_ms=now_ms, fail=True
         )
         self.open[(resource, node)] = order
         return order

@@ -71,6 +71,11 @@ def resolved(configuration: Configuration, primitive: Primitive) -> tuple[bool, 
     return acts, next(iter(timeouts), 0)
 
 
+def is_watched(configuration: Configuration, local: Local) -> bool:
+    """Return whether the cluster may not act on it: what ends then has not failed."""
+    return local.primitive is not None and not resolved(configuration, local.primitive)[0]
+
+
 def count_so_far(configuration: Configuration, local: Local, wall_ms: Millis) -> int:
     """Return the fail count, which an expired failure time-out has brought to 0."""
     failure, primitive = local.instance.failure, local.primitive

@@ -16,7 +16,7 @@ from ha_core.transition.under_way import Local
 def kept(items: Mapping[ResourceId, Local], configuration: Configuration) -> LocalState:
     """Return failures, and what runs or may run without being configured any more."""
     failures = tuple(
-        Instance(i.resource, InstanceState.UNKNOWN, fail_count=i.fail_count, failure=i.failure)
+        remembered(i)
         for i in (items[key].instance for key in sorted(items))
         if i.fail_count or i.failure
     )
@@ -28,6 +28,13 @@ def kept(items: Mapping[ResourceId, Local], configuration: Configuration) -> Loc
         and (local.instance.state is not InstanceState.STOPPED or local.instance.pending)
     )
     return LocalState(failures, orphans)
+
+
+def remembered(item: Instance) -> Instance:
+    """Return what of an instance outlives the daemon: its failures."""
+    return Instance(
+        item.resource, InstanceState.UNKNOWN, fail_count=item.fail_count, failure=item.failure
+    )
 
 
 def stop_sequence(configuration: Configuration, known: Collection[ResourceId]) -> list[ResourceId]:

@@ -17,7 +17,7 @@ from ha_core.messages import Order
 from ha_core.policy.transition import ActionKind
 from ha_core.status import Instance, InstanceState
 from ha_core.transition import failure as codes, telling
-from ha_core.transition.keeping import kept, stop_sequence
+from ha_core.transition.keeping import kept, remembered, stop_sequence
 from ha_core.transition.recurring import Recurring
 from ha_core.transition.roles import (
     NEEDS_LEASE,
@@ -39,16 +39,7 @@ class LocalResources:
 
     def __init__(self, kept: LocalState) -> None:
         self._items: dict[ResourceId, Local] = {
-            item.resource: Local(
-                Instance(
-                    item.resource,
-                    InstanceState.UNKNOWN,
-                    fail_count=item.fail_count,
-                    failure=item.failure,
-                ),
-                None,
-            )
-            for item in kept.instances
+            item.resource: Local(remembered(item), None) for item in kept.instances
         }
         for orphan in kept.orphans:
             unknown = Local(Instance(orphan.id, InstanceState.UNKNOWN), orphan)
@@ -174,7 +165,7 @@ class LocalResources:
         if not lease_held:
             self._update(local, state=InstanceState.STOPPED)
             return [Happened("resource-stopped", resource, f"{resource} was ended: {reason}")]
-        if self._is_watched(local):
+        if codes.is_watched(self._configuration, local):
             self._update(local, state=InstanceState.STOPPED)
             return [Happened("resource-stopped", resource, telling.watched(resource, reason))]
         text = telling.ended(resource, reason)
@@ -230,7 +221,7 @@ class LocalResources:
             case "promote" | "demote" | "migrate_to" | "migrate_from" | "reload":
                 return self._carried_on(local, running, event, wall_ms, now_ms)
             case _ if running.order is not None:
-                return self._probed(local, event, wall_ms, now_ms)
+                return self._probed(local, running.order, event, wall_ms, now_ms)
             case _:
                 return self._monitored(local, running, event, wall_ms)
 
@@ -274,10 +265,14 @@ class LocalResources:
         return self._fail(local, "stop", event.exit_code, codes.reason_of(event), on_fail, wall_ms)
 
     def _probed(
-        self, local: Local, event: OperationDone, wall_ms: Millis, now_ms: Millis
+        self, local: Local, order: Order, event: OperationDone, wall_ms: Millis, now_ms: Millis
     ) -> list[Effect | Happened]:
-        resource = local.instance.resource
+        resource, was = local.instance.resource, local.instance.state
         role = role_found(local.primitive, event.exit_code)
+        if order.fail and was is InstanceState.STARTED and runs(local.primitive, event.exit_code):
+            on_fail = self._watch(local, now_ms)
+            text = telling.taken_as_failed(resource, order.reason)
+            return self._fail(local, "monitor", 1, order.reason, on_fail, wall_ms, text)
         if runs(local.primitive, event.exit_code):
             self._update(local, state=InstanceState.STARTED, started_wall_ms=wall_ms, role=role)
             self._watch(local, now_ms)
@@ -313,7 +308,9 @@ class LocalResources:
             return [Happened("resource-found", resource, f"{resource} was started by somebody")]
         if state is not InstanceState.STARTED:
             return []
-        if event.exit_code == codes.OCF_NOT_RUNNING and self._is_watched(local):
+        if event.exit_code == codes.OCF_NOT_RUNNING and codes.is_watched(
+            self._configuration, local
+        ):
             # Its monitors go on: whoever stopped it by hand may start it again.
             self._update(local, state=InstanceState.STOPPED)
             text = f"{resource} was stopped by somebody, and the cluster only watches it"
@@ -366,11 +363,6 @@ class LocalResources:
         is_own = was is InstanceState.STARTED and action == "monitor"  # it has run since its order
         return [Happened(word, resource, text, "", "" if is_own else local.incident)]
 
-    def _is_watched(self, local: Local) -> bool:
-        """Return whether the cluster may not act on it: what ends then has not failed."""
-        primitive = local.primitive
-        return primitive is not None and not codes.resolved(self._configuration, primitive)[0]
-
     # --- mechanics -----------------------------------------------------------------------
 
     def _begin(self, local: Local, order: Order, lease_until_ms: Millis) -> list[Effect | Happened]:
@@ -414,7 +406,8 @@ class LocalResources:
             notice=order.notice if order is not None else (),
         )
 
-    def _watch(self, local: Local, now_ms: Millis) -> None:
+    def _watch(self, local: Local, now_ms: Millis) -> OnFail | None:
+        """Begin its monitors; return what the failure of one leads to."""
         assert local.primitive is not None
         defaults = self._configuration.defaults
         monitors = codes.monitors_of(
@@ -424,6 +417,7 @@ class LocalResources:
             defaults.operation_timeout_ms,
         )
         self._recurring.begin(local.instance.resource, monitors, now_ms)
+        return next((item.on_fail for item in monitors), None)
 
     def _redefine(self, local: Local, primitive: Primitive, now_ms: Millis) -> None:
         old = local.primitive

@@ -44,6 +44,11 @@ def ended(resource: ResourceId, reason: str) -> str:
     return f"{resource} ended unexpectedly: {reason}"
 
 
+def taken_as_failed(resource: ResourceId, reason: str) -> str:
+    """Say that something runs, and is taken as failed all the same."""
+    return f"{resource} is taken as failed: {reason}"
+
+
 def watched(resource: ResourceId, reason: str) -> str:
     """Say that something ended that the cluster leaves alone."""
     return f"{resource} ended, and the cluster only watches it: {reason}"

@@ -15,6 +15,7 @@ from ha_core.config.model import (
     Address,
     AgentClass,
     AgentRef,
+    Clone,
     Configuration,
     Defaults,
     Group,
@@ -26,6 +27,7 @@ from ha_core.config.model import (
     Operation,
     Origin,
     Primitive,
+    Role,
     TargetRole,
 )
 from ha_core.config.parse import parse_text
@@ -417,3 +419,55 @@ def test_new_password_of_a_fence_device_shows_in_no_difference() -> None:
         "fence device pdu: parameters.password (hidden) -> (hidden)",
         "fence device pdu: parameters.password_file /a -> /b",
     )
+
+
+PAIR = replace(
+    BASE,
+    primitives=tuple(
+        replace(each, agent=AgentRef(AgentClass.OCF, "heartbeat", "Stateful"))
+        for each in BASE.primitives
+    ),
+    clones=(
+        Clone(ResourceId("dbs"), DB, promotable=True, meta=Meta(target_role=TargetRole.STOPPED)),
+    ),
+)
+
+
+def test_promotion_on_a_node_is_a_location_of_that_role_and_leaves_moves_alone() -> None:
+    moved = apply_command(PAIR, commands.Move(DB, N1), STARTS)
+    first = apply_command(moved, commands.Move(DB, N1, promoted=True), STARTS)
+    found = apply_command(first, commands.Move(DB, N2, promoted=True), STARTS)
+    assert check(found) == ()
+    assert [(e.id, e.node, e.role) for e in found.locations if e.origin is Origin.MOVE] == [
+        ("move-dbs", N1, None),
+        ("promote-dbs", N2, Role.PROMOTED),
+    ]
+    assert found.clones[0].meta.target_role is TargetRole.PROMOTED
+    cleared = apply_command(found, commands.Clear(DB), STARTS)
+    assert [e for e in cleared.locations if e.origin is not Origin.ADMINISTRATOR] == []
+
+
+def test_demotion_on_a_node_forbids_that_role_alone() -> None:
+    found = apply_command(PAIR, commands.Ban(DB, N1, promoted=True), STARTS)
+    found = apply_command(found, commands.Ban(DB, N1), STARTS)
+    assert check(found) == ()
+    assert [(e.id, e.role, e.until_generation) for e in found.locations if e.score < 0] == [
+        ("demote-dbs-n1", Role.PROMOTED, 4),
+        ("ban-dbs-n1", None, 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    "command", [commands.Move(SHOP, N1, promoted=True), commands.Ban(IP, N1, promoted=True)]
+)
+def test_what_has_no_roles_cannot_be_promoted(command: commands.Command) -> None:
+    with pytest.raises(RefusedError, match="has no roles"):
+        apply_command(PAIR, command, STARTS)
+
+
+def test_end_of_a_standby_is_told_as_the_file_has_it() -> None:
+    found = apply_command(BASE, commands.SetStandby(N1, True, 1_800_000_000_000), STARTS)
+    assert check(found) == ()
+    assert "node n1: standby_until none -> 2027-01-15T08:00:00.000Z" in diff(BASE, found)
+    ended = apply_command(found, commands.SetStandby(N1, False), STARTS)
+    assert ended == BASE

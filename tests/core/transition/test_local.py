@@ -553,3 +553,25 @@ def test_a_failure_of_what_ran_belongs_to_no_earlier_incident() -> None:
     bench.order(ActionKind.STOP, incident="web-failed-1-1")
     bench.done(1)
     assert [e.incident for e in bench.out if isinstance(e, Happened)] == ["web-failed-1-1"]
+
+
+def test_what_is_told_to_fail_has_failed_whatever_its_agent_says() -> None:
+    bench = Bench(primitive(WEB, Operation("monitor", 1000, on_fail=OnFail.BLOCK)))
+    bench.start()
+    bench.order(ActionKind.PROBE, fail=True, reason="root says so")
+    assert bench.last().action == "monitor"
+    bench.done(0)
+    item = bench.instance()
+    assert (item.state, item.fail_count) == (InstanceState.BLOCKED, 1), "as its monitor has it"
+    assert bench.events() == ["web is taken as failed: root says so"]
+
+
+def test_what_does_not_run_is_not_told_to_fail() -> None:
+    bench = Bench()
+    bench.order(ActionKind.PROBE, fail=True)
+    bench.done(7)
+    assert bench.instance().state is InstanceState.STOPPED
+    bench.start()
+    bench.order(ActionKind.PROBE, fail=True)
+    bench.done(7)
+    assert bench.instance().fail_count == 0, "it had ended before"
