@@ -23,10 +23,13 @@ def status(lab: dict[str, Any], asked: str) -> dict[str, Any]:
     return found
 
 
-def events(lab: dict[str, Any], asked: str) -> list[dict[str, Any]]:
-    """Return the journal as a node has it."""
+def events(lab: dict[str, Any], asked: str, since: int = 0) -> list[dict[str, Any]]:
+    """Return the journal as a node has it, above that number."""
     root = lab["nodes"][asked]["root"]
     done = subprocess.run(
-        [*HA, "--root", root, "events", "--json"], capture_output=True, text=True, check=True
+        [*HA, "--root", root, "events", "--since", str(since), "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return [json.loads(line) for line in done.stdout.splitlines()]

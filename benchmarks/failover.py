@@ -184,7 +184,7 @@ def measure_steady(seconds: float, load: int, dead_after_ms: int) -> dict[str, o
         first = max((event["seq"] for event in events(lab, "n1")), default=0)
         with loaded(load):
             time.sleep(seconds)
-        happened = [event for event in events(lab, "n1") if event["seq"] > first]
+        happened = events(lab, "n1", first)
         same = prober.serving() == process
     kinds = [event["kind"] for event in happened]
     lost, moved = kinds.count("node-lost"), kinds.count("resource-started")

@@ -48,7 +48,7 @@ def kill_one(lab: dict[str, Any], name: str, every_s: float) -> dict[str, Any]:
     ha("lab", "restart", name, "--dir", lab["dir"])
     wait_until_whole(lab, asked)
     time.sleep(max(every_s - (time.monotonic() - begun), 0))
-    fresh = [event for event in events(lab, asked) if event["seq"] > first]
+    fresh = events(lab, asked, first)
     lost = {event["subject"]: event["time"] for event in fresh if event["kind"] == "node-lost"}
     told_s = lost.pop(name, None)
     others = sorted(lost) + [e["node"] for e in fresh if e["kind"] == "lease-lost"]
