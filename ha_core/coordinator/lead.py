@@ -12,6 +12,7 @@ from ha_core.commands import Command
 from ha_core.coordinator.clerk import Clerk
 from ha_core.coordinator.fencer import Fencer, Output as FencerOutput
 from ha_core.coordinator.handover import Handover
+from ha_core.coordinator.outdated import Outdated
 from ha_core.coordinator.planner import REPLAN_MS, Planner
 from ha_core.coordinator.race import Race
 from ha_core.coordinator.reach import Reach
@@ -19,12 +20,12 @@ from ha_core.coordinator.record import Lost
 from ha_core.coordinator.register import Register
 from ha_core.coordinator.roster import Roster
 from ha_core.coordinator.stillness import NOT_STILL, still_until_ms
-from ha_core.coordinator.told import Told, outdated
+from ha_core.coordinator.told import Told
 from ha_core.effects import Effect, Send
 from ha_core.fencing.rules import is_fencing, words_of
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, NodeName
-from ha_core.messages import FenceReport, Hello, LeaseGrant, LeaseRequest, Report, View
+from ha_core.messages import FenceReport, LeaseGrant, LeaseRequest, Report, View
 from ha_core.quorum.muster import Muster
 from ha_core.replication import tickets
 from ha_core.replication.entries import ADMITTED, LEFT, Entry, Verdict
@@ -80,8 +81,7 @@ class Lead:
         self._viewed: tuple[object, ...] = ()
         self._in_charge: tuple[NodeStatus, ...] = ()
         self._race = Race(name)
-        self._outdated: dict[tuple[NodeName, Generation], Millis | None] = {}
-        """Earlier starts that still speak, and since when; None once that was told."""
+        self._outdated = Outdated()
 
     def set_timers(self, timers: RaftTimers) -> None:
         """Grant leases and judge silence by other intervals from now on."""
@@ -93,8 +93,8 @@ class Lead:
 
     def deadline_ms(self) -> Millis | None:
         """Return when the roster or the plan must be looked at again."""
-        due = [self.roster.deadline_ms(), self._reach.deadline_ms(), self.fencer.deadline_ms()]
-        due.append(self.planner.ahead.deadline_ms())
+        parts = (self.roster, self._reach, self.fencer, self.planner.ahead)
+        due = [part.deadline_ms() for part in parts]
         if self.planner.has_time_limits(self._raft.configuration, self.roster):
             due.append(self._replan_ms + REPLAN_MS)
         return min([at for at in due if at is not None], default=None)
@@ -198,18 +198,9 @@ class Lead:
     def outdated(
         self, sender: NodeName, generation: Generation, known: Generation, now_ms: Millis
     ) -> list[LeadOutput]:
-        """A node speaks as an earlier start than one that was here: say so, if that goes on.
-
-        What was under way when a node started again goes on for a moment only.
-        """
-        since_ms = self._outdated.setdefault((sender, generation), now_ms)
-        hello = Send(sender, Hello(now_ms, 0, known=known))
-        if since_ms is None:
-            return [hello]
-        if now_ms - since_ms < self._timers.dead_after_ms:
-            return []
-        self._outdated[(sender, generation)] = None
-        return [hello, outdated(sender, generation, known)]
+        """A node speaks as an earlier start than one that was here: say so, if that goes on."""
+        dead_ms = self._timers.dead_after_ms
+        return list(self._outdated.heard(sender, generation, known, now_ms, dead_ms))
 
     def goodbye(
         self, sender: NodeName, generation: Generation, now_ms: Millis, wall_ms: Millis
@@ -220,10 +211,7 @@ class Lead:
         self._dirty = True
         self.planner.executor.void(sender)
         told = Told("node-left", sender, f"{sender} has left the cluster", "it was stopped")
-        return [
-            told,
-            *self._judge(sender, generation, LEFT, now_ms, wall_ms),
-        ]
+        return [told, *self._judge(sender, generation, LEFT, now_ms, wall_ms)]
 
     def fence_report(
         self, sender: NodeName, report: FenceReport, now_ms: Millis, wall_ms: Millis
@@ -288,25 +276,14 @@ class Lead:
         self._is_still = False
         if not self.may_act(now_ms):
             return []
-        output: list[LeadOutput] = []
-        executor = self.planner.executor
-        lost, changed = self.roster.check(
-            silent, executor.starting(), now_ms, wall_ms, executor.promoting(), executor.arriving()
-        )
-        self._dirty = self._dirty or changed
-        for item in lost:
-            output += self._lose(item)
-        for item in self.roster.release(now_ms):
-            self._dirty = True
-            output.append(_released(item))
-        better = self._handover.look(
-            self.roster.records, self._raft.configuration, self._raft.complete(), now_ms
-        )
+        output = self._judge_silence(silent, now_ms, wall_ms)
+        configuration, records = self._raft.configuration, self.roster.records
+        self._fit = self._raft.complete()
+        better = self._handover.look(records, configuration, self._fit, now_ms)
         if better is not None:
-            told_ = Told("coordinator-hands-over", self.name, better.told(self.name))
-            return [*output, told_, *self._raft.hand_over(better.voter, now_ms)]
+            return [*output, *self._hand_over(better.voter, better.told(self.name), "", now_ms)]
         output += self._see_muster()
-        told, changed = self._reach.tick(self.roster.records, self._raft.configuration, now_ms)
+        told, changed = self._reach.tick(records, configuration, now_ms)
         self._dirty = self._dirty or changed
         output += told
         output += self._clerk.work(now_ms, wall_ms)
@@ -314,8 +291,8 @@ class Lead:
         successor = self.fencer.makes_way_for(self._fit)
         if successor is not None:
             text = f"{self.name} hands the coordination over to {successor}"
-            told_ = Told("coordinator-hands-over", self.name, text, "it is to be cut off itself")
-            return [*output, told_, *self._raft.hand_over(successor, now_ms)]
+            why = "it is to be cut off itself"
+            return [*output, *self._hand_over(successor, text, why, now_ms)]
         output += self._clerk.promote(now_ms, wall_ms)
         output += self._clerk.shrink(now_ms, wall_ms)
         output += self._clerk.end_commanded(now_ms, wall_ms)
@@ -330,6 +307,27 @@ class Lead:
             output += self._clerk.plan(now_ms, wall_ms)
         self._is_still, self._still_until_ms = self._is_idle(), NOT_STILL
         return output
+
+    def _judge_silence(
+        self, silent: Mapping[NodeName, Millis], now_ms: Millis, wall_ms: Millis
+    ) -> list[LeadOutput]:
+        executor = self.planner.executor
+        lost, changed = self.roster.check(
+            silent, executor.starting(), now_ms, wall_ms, executor.promoting(), executor.arriving()
+        )
+        output: list[LeadOutput] = []
+        for item in lost:
+            output += self._lose(item)
+        released = self.roster.release(now_ms)
+        output += map(_released, released)
+        self._dirty = self._dirty or changed or bool(released)
+        return output
+
+    def _hand_over(
+        self, successor: NodeName, text: str, why: str, now_ms: Millis
+    ) -> list[LeadOutput]:
+        told = Told("coordinator-hands-over", self.name, text, why)
+        return [told, *self._raft.hand_over(successor, now_ms)]
 
     def share(self, now_ms: Millis) -> list[LeadOutput]:
         """Send the view to every node that is there, if it differs from the last one."""

@@ -5,9 +5,6 @@ Owns: the value. Numbers and times are given where it is journaled.
 
 from dataclasses import dataclass
 
-from ha_core.fencing.dispatch import Ended
-from ha_core.ids import Generation, NodeName
-
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -18,21 +15,3 @@ class Told:
     text: str
     why: str = ""
     incident: str = ""
-
-
-def outdated(node: NodeName, generation: Generation, known: Generation) -> Told:
-    """Say that a node speaks as an earlier start than one that was here."""
-    text = (
-        f"{node} has come back with an older copy of its disk: it says that this is its"
-        f" start {generation}, but start {known} was here before; nothing it says is taken"
-    )
-    return Told("node-outdated", node, text)
-
-
-def tested(ended: Ended, target: NodeName, ok: bool, text: str) -> Told:
-    """Return the event of one rehearsal: a device, a node it can cut off, a node that uses it."""
-    device, through = ended.order.device, ended.executor
-    can = "can" if ok else "cannot"
-    told = f"rehearsal: {device} {can} cut off {target or 'anything'} through {through}: {text}"
-    kind = "fence-tested" if ok else "fence-test-failed"
-    return Told(kind, f"{device}:{target}:{through}", told, text, ended.order.incident)

@@ -24,7 +24,7 @@ from typing import Final
 from ha_core.errors import ConfigError, HaError, StoreError
 from ha_core.events import Declared, Event, Noticed, ResourceDied
 from ha_core.gates import Gates
-from ha_core.ids import Millis
+from ha_core.ids import Generation, Millis
 from ha_core.keyring import KeyRing
 from ha_core.layout import Layout
 from ha_core.node import Node
@@ -95,20 +95,16 @@ class Daemon:
         self._store = store
         recovered = store.recover()
         self._places = newest_places(recovered, node_file)
+        self._watchdog = node_file.watchdog
+        self._broken: HaError | None = None
+        self._is_wanted_again = False
+        self._cutting: set[asyncio.Task[None]] = set()
         self._node = Node(node_file.name, recovered, random.SystemRandom(), monotonic_ms())
         self._loop = Loop(self._node, store)
         self._codec = Codec(node_file.name, recovered.generation, ring)
         self._transport = Transport(self._codec, self._deliver)
-        self._transport.door = Door(
-            layout.invitations,
-            layout.keyring_file.read_text,
-            self._loop.command,
-            lambda: self._node.configuration,
-        )
         self._guardian = Guardian(layout)
         self._gate = gate_of(layout.run, node_file.name)
-        self._gate.on_lost = self._loop.fail
-        self._gate.on_restored = self._gate_was_restored
         self._operations = Operations(
             layout,
             self._guardian,
@@ -117,43 +113,53 @@ class Daemon:
             node=node_file.name,
             gate=self._gate,
         )
+        self._pinger = Pinger(self._loop.post)
+        self._fence_agents = FenceAgents(self._operations.scratch, self._loop.post)
         self._agents = Agents()
-        self._figures = FiguresDesk(
-            node_file.name,
-            Measured(
-                node_file.name,
-                recovered.generation,
-                self._transport,
-                self._operations,
-                self._guardian,
-                self._agents.names,
-            ).figures,
+        self._figures = self._make_figures(recovered.generation)
+        self._control = self._make_control(access)
+        self._connect()
+
+    def _make_figures(self, generation: Generation) -> FiguresDesk:
+        name = self._node.name
+        sources = (self._transport, self._operations, self._guardian, self._agents.names)
+        return FiguresDesk(
+            name,
+            Measured(name, generation, *sources).figures,
             self._transport.send,
             lambda: (node.name for node in self._node.configuration.nodes),
         )
-        self._watchdog = node_file.watchdog
-        self._broken: HaError | None = None
-        self._guardian.on_broken = self._watchdog_broke
-        self._guardian.on_paused = self._guardian_paused
-        self._loop.transport = self._transport
-        self._pinger = self._loop.pinger = Pinger(self._loop.post)
-        self._loop.operations = self._operations
-        self._loop.on_link_up = self._operations.announce_again
-        self._fence_agents = FenceAgents(self._operations.scratch, self._loop.post)
-        self._loop.fence_agents = self._fence_agents
-        self._loop.guardian = Keepers((self._gate, self._guardian))
-        self._control = ControlServer(
-            layout.control_socket,
+
+    def _make_control(self, access: Access) -> ControlServer:
+        return ControlServer(
+            self._layout.control_socket,
             self._loop,
             access=access,
             product=product(),
-            sign=Authority(layout.keyring_file).sign,
+            sign=Authority(self._layout.keyring_file).sign,
             figures=self._figures.figures,
             describe=self._agents.describe,
             errands=self._errands(),
         )
-        self._is_wanted_again = False
-        self._cutting: set[asyncio.Task[None]] = set()
+
+    def _connect(self) -> None:
+        """Tell the parts of those that were made after them."""
+        self._transport.door = Door(
+            self._layout.invitations,
+            self._layout.keyring_file.read_text,
+            self._loop.command,
+            lambda: self._node.configuration,
+        )
+        self._gate.on_lost = self._loop.fail
+        self._gate.on_restored = self._gate_was_restored
+        self._guardian.on_broken = self._watchdog_broke
+        self._guardian.on_paused = self._guardian_paused
+        self._loop.transport = self._transport
+        self._loop.pinger = self._pinger
+        self._loop.operations = self._operations
+        self._loop.on_link_up = self._operations.announce_again
+        self._loop.fence_agents = self._fence_agents
+        self._loop.guardian = Keepers((self._gate, self._guardian))
 
     def _errands(self) -> Errands:
         return Errands(
