@@ -6,11 +6,12 @@ does goes through here, and programs that embed the cluster use it the same way:
     async with Client() as cluster:
         snapshot = await cluster.snapshot()
 
-A lost connection raises ConnectError; the next call connects again.
+A connection that is lost during a call raises ConnectError; the next call connects again.
 """
 
 import asyncio
 import os
+import select
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
@@ -87,6 +88,10 @@ class _Channel:
             return  # it was broken before; it is closed now
 
     async def _exchange(self, request: protocol.AnyRequest) -> protocol.AnyReply:
+        if self._streams is not None and _is_over(self._streams[1]):
+            # The daemon has ended since the last request. This one has not been sent: a new
+            # daemon may have it.
+            self._drop()
         if self._streams is None:
             self._streams = await self._connect()
             greeting = await self._line(protocol.Hello())
@@ -114,6 +119,15 @@ class _Channel:
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None
+
+
+def _is_over(writer: asyncio.StreamWriter) -> bool:
+    """Return whether the other end has closed a connection, seen by the loop or not yet."""
+    if writer.is_closing():
+        return True
+    poll = select.poll()
+    poll.register(writer.get_extra_info("socket"), select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 class Client:

@@ -189,12 +189,29 @@ def test_client_connects_again_after_the_daemon_came_back(root: Path) -> None:
         async with Client(root) as client:
             with served(root, FakeCluster()):
                 await client.snapshot()
-            with pytest.raises(ConnectError, match="closed the connection"):
+            with pytest.raises(ConnectError, match="is no node of a cluster yet"):
                 await client.snapshot()
             with served(root, FakeCluster()):
                 assert (await client.snapshot()).local == "n1"
 
     asyncio.run(work())
+
+
+def test_first_request_after_a_restart_reaches_the_new_daemon(root: Path) -> None:
+    old, new = FakeCluster(), FakeCluster()
+    new.obey = lambda _: Outcome("done", "so be it", 9)
+
+    async def work() -> None:
+        async with Client(root) as client:
+            with served(root, old):
+                await client.snapshot()
+            with served(root, new):
+                command = commands.Cleanup(ResourceId("web"))
+                assert (await client.command(command)).text == "so be it"
+
+    asyncio.run(work())
+    assert not old.given
+    assert len(new.given) == 1
 
 
 def test_path_beyond_the_kernels_limit_works(tmp_path: Path) -> None:
