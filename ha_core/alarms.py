@@ -33,6 +33,7 @@ def faults(
         *_store(facts),
         *_quorum(facts, is_electing=is_electing),
         *_awaited(facts),
+        *(f"{facts.local} {text}" for text in facts.unbound),
         *_ignored(facts),
         *_lost(nodes),
         *(_fencing(item) for item in facts.fencing if facts.quorate),

@@ -166,6 +166,13 @@ class StrangersHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class Unbound:
+    """Where this node should listen and cannot, a sentence each; told whenever that changes."""
+
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """The service manager wants the daemon to end: drain, then say so by `Stopped`."""
 
@@ -185,5 +192,6 @@ Event: TypeAlias = (
     | Declared
     | Noticed
     | StrangersHeard
+    | Unbound
     | StopAsked
 )

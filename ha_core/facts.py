@@ -45,6 +45,8 @@ class Facts:
     """This node ends: it stops what it runs."""
     strangers: tuple[tuple[Stranger, Millis], ...] = ()
     """Whose frames this node refuses, and since when by the wall clock."""
+    unbound: tuple[str, ...] = ()
+    """Where this node should listen and cannot, a sentence each."""
     tickets: tuple[TicketWord, ...] = ()
     """Every ticket of which the log knows anything."""
     alone_fault: str = ""

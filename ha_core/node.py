@@ -89,7 +89,7 @@ class Node(NodeParts):
         match event:
             case ev.Tick() | ev.PingAnswered() | ev.PingRefused():
                 self._reachability.take(event, now_ms)
-            case ev.WallClock() | ev.Declared() | ev.StrangersHeard():
+            case ev.WallClock() | ev.Declared() | ev.StrangersHeard() | ev.Unbound():
                 self._know(event)
             case ev.Received(sender=self.name):
                 pass  # our own echo; what we tell ourselves does not pass the network

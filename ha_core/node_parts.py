@@ -56,6 +56,7 @@ class NodeParts:
         self._linkbook = LinkBook(self._timers.election_ms)
         self._gates = Gates()
         self._strangers: tuple[ev.Stranger, ...] = ()
+        self._unbound: tuple[str, ...] = ()
         self._stay = Stay(self.generation, self._timers)
         self._lease = self._stay.lease
         self._local = LocalResources(recovered.local)
@@ -233,6 +234,7 @@ class NodeParts:
             leaving=self._is_leaving,
             alone_fault=self._alone_fault(now_ms) if not connected else "",
             strangers=tuple((item, self._wall(item.since_ms)) for item in self._strangers),
+            unbound=self._unbound,
         )
         return summarize(facts)
 
@@ -265,7 +267,7 @@ class NodeParts:
         self._local.report_id += self._readiness.names() != before
         return undone
 
-    def _know(self, event: ev.WallClock | ev.Declared | ev.StrangersHeard) -> None:
+    def _know(self, event: ev.WallClock | ev.Declared | ev.StrangersHeard | ev.Unbound) -> None:
         """Keep what the shell says of this machine."""
         match event:
             case ev.WallClock(offset_ms=offset_ms):
@@ -274,6 +276,9 @@ class NodeParts:
                 self._gates = gates
             case ev.StrangersHeard(strangers=strangers):
                 self._strangers = strangers
+                self._touched += 1
+            case ev.Unbound(faults=faults):
+                self._unbound = faults
                 self._touched += 1
 
     def _lease_request(self, now_ms: Millis) -> msg.LeaseRequest:

@@ -17,7 +17,7 @@ from typing import Final
 
 from ha_core.config.model import Configuration, Link
 from ha_core.effects import Send
-from ha_core.events import Event, LinkHeard, Outdated, Received, StrangersHeard
+from ha_core.events import Event, LinkHeard, Outdated, Received, StrangersHeard, Unbound
 from ha_core.figures import LinkFigures
 from ha_core.ids import LinkName, Millis, NodeName
 from ha_core.messages import SIGNS_OF_LIFE
@@ -127,6 +127,7 @@ class Transport:
         self._answered: dict[NodeName, Millis] = {}
         self._changing = asyncio.Lock()
         self._binding: asyncio.Task[None] | None = None
+        self._unbound: tuple[str, ...] = ()
         self._is_isolated = False
         self._renewing: set[asyncio.Task[None]] = set()
         self.deaf_ms: Millis = DEAF_MS
@@ -158,7 +159,7 @@ class Transport:
     async def listen(self, own: tuple[Endpoint, ...]) -> None:
         """Listen on these endpoints, and once all of them are bound on no others.
 
-        One that cannot be bound is logged and tried again: the other links carry on, and so
+        One that cannot be bound is told and tried again: the other links carry on, and so
         does an address that it was to replace.
         """
         async with self._changing:
@@ -367,22 +368,21 @@ class Transport:
 
     async def _bind_all(self) -> bool:
         """Bind what is not bound; return whether everything is."""
-        done = True
+        faults = []
         for endpoint in self._own:
             try:
                 await self._bind(endpoint)
             except OSError as fault:
-                done = False
-                text = f"cannot listen on {endpoint.host} port {endpoint.port}"
-                if is_device(endpoint):
-                    text = f"cannot use the serial device {endpoint.host}"
-                text += f" ({fault.strerror or fault})"
-                self._refused(
-                    Rejected("unbound", f"{text}; the other links carry on"), endpoint.link
-                )
-        if done:
+                self.counters[f"{endpoint.link}.unbound"] += 1
+                faults.append(_unbound(endpoint, fault))
+        if not faults:
             await self._unbind_others()
-        return done
+        if tuple(faults) != self._unbound:
+            for text in faults:
+                log.warning("this node %s", text)
+            self._unbound = tuple(faults)
+            self._deliver(Unbound(self._unbound))
+        return not faults
 
     async def _unbind_others(self) -> None:
         wanted = {(endpoint, self._spec(endpoint)) for endpoint in self._own}
@@ -479,3 +479,15 @@ class Transport:
             medium.close()
         else:
             await medium.close()
+
+
+def _unbound(endpoint: Endpoint, fault: OSError) -> str:
+    """Say where a node cannot listen, why, and what helps."""
+    # What asyncio says of its own is long; a name that is not known has a number below 0.
+    why = os.strerror(fault.errno) if (fault.errno or 0) > 0 else fault.strerror or str(fault)
+    if is_device(endpoint):
+        what, cure = f"use the serial device {endpoint.host}", "see whether it is there and free"
+    else:
+        what = f"listen on {endpoint.host} port {endpoint.port}"
+        cure = "bring the address up, or end what uses the port: a copy of this node, perhaps"
+    return f"cannot {what} ({why}), and is deaf on link {endpoint.link}: {cure}; it is tried again"

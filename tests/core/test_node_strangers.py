@@ -2,7 +2,7 @@
 
 from random import Random
 
-from ha_core.events import Stranger, StrangersHeard, WallClock
+from ha_core.events import Stranger, StrangersHeard, Unbound, WallClock
 from ha_core.ids import LinkName, NodeName
 from ha_core.node import Node
 from ha_core.recovered import Recovered
@@ -21,3 +21,14 @@ def test_picture_names_a_stranger_as_long_as_the_shell_does_and_watchers_see_bot
     versions.append(node.version)
     assert node.snapshot(30_000).notices == ()
     assert len(set(versions)) == 3
+
+
+def test_node_that_cannot_listen_says_so_among_its_faults_until_it_can() -> None:
+    node = Node(NodeName("n1"), Recovered(1), Random(1), 0)
+    version = node.version
+    text = "cannot listen on 192.0.2.1 port 6940 (Address already in use)"
+    node.handle(Unbound((text,)), 8000)
+    assert f"n1 {text}" in node.snapshot(8000).faults
+    assert node.version != version, "who waits for changes is told"
+    node.handle(Unbound(()), 9000)
+    assert not [fault for fault in node.snapshot(9000).faults if "cannot listen" in fault]

@@ -223,6 +223,7 @@ def test_port_taken_after_init_is_logged_and_taken_again_when_free(fleet: Fleet)
         second.start()
         second.logs(f"cannot listen on {second.host} port {PORT} (Address already in use)")
         assert second.status()["quorate"] is False
+        assert f"cannot listen on {second.host} port {PORT}" in " ".join(second.status()["faults"])
     second.logs("every link of this node listens now")
     eventually("n2 is back", lambda: first.status()["nodes"]["n2"]["state"] == "online")
 

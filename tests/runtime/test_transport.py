@@ -14,7 +14,7 @@ import pytest
 
 from ha_core.config.model import Address, Configuration, Link, Node
 from ha_core.effects import Send
-from ha_core.events import Event, LinkHeard, Outdated, Received, StrangersHeard
+from ha_core.events import Event, LinkHeard, Outdated, Received, StrangersHeard, Unbound
 from ha_core.ids import Generation, LinkName, NodeName
 from ha_core.keyring import KeyRing, first_ring
 from ha_core.messages import Hello, InstallSnapshot, Message
@@ -419,8 +419,10 @@ def test_link_that_cannot_be_bound_does_not_stop_the_other_and_comes_back(
 ) -> None:
     monkeypatch.setattr(transport, "BIND_AGAIN_S", 0.02)
 
+    a, b = Peer(A), Peer(B)
+
     async def body() -> None:
-        config, a, b = configuration(A, B), Peer(A), Peer(B)
+        config = configuration(A, B)
         with socket.socket() as other:
             other.bind(place(config, B))
             other.listen()
@@ -431,6 +433,9 @@ def test_link_that_cannot_be_bound_does_not_stop_the_other_and_comes_back(
 
     scenario(body())
     assert "cannot listen on 127.0.0.1" in sentences(caplog)[0]
+    told = [event.faults for event in b.events if isinstance(event, Unbound)]
+    assert [len(faults) for faults in told] == [1, 0], "told once, and that it is over"
+    assert "(Address already in use), and is deaf on link ring" in told[0][0]
 
 
 def test_new_addresses_replace_the_old_ones() -> None:
