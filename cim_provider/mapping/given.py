@@ -9,7 +9,7 @@ Source: DSP0004 3.0, "Embedded instances"; DSP0200 1.4, section 5.3 (INVALID_PAR
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pywbem
@@ -20,9 +20,11 @@ from cim_provider.mapping.world import CLUSTER_NAME, World
 from cim_provider.schema import NamespaceSchema
 from cim_provider.wbem import parse_objects, parse_values
 from cim_provider.wbem.errors import Status
+from cim_provider.wbem.operations import CalledText
 from cim_provider.wbem.parse_values import BadValueError
 
 RESOURCE_CLASS: Final = "HA_ClusterResource"
+_TEXTS: Final = ("string", "char16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +61,19 @@ def _one(declared: pywbem.CIMProperty | pywbem.CIMParameter, value: object, plac
         return _reference(declared, value, place)
     if expected == "string" and _embeds(declared):
         return _embedded(declared, value, place)
-    if isinstance(value, str) and expected not in ("string", "char16"):
+    if isinstance(value, CalledText) and expected not in _TEXTS:
+        refuse(place.wrong_type, f"{place.label} is {expected}, and a string was given")
+    if isinstance(value, str) and expected not in _TEXTS:
         try:
             return parse_values.scalar(value, expected)
         except BadValueError as fault:
             refuse(place.wrong_type, f"{place.label}: {fault}")
     if isinstance(value, str) and expected == "char16" and len(value) == 1:
-        return value
+        return str(value)
     given = kind_of(value)
     if given != expected:
         refuse(place.wrong_type, f"{place.label} is {expected}, and {given} was given")
-    return value
+    return str(value) if isinstance(value, CalledText) else value
 
 
 def _reference(
@@ -138,7 +142,24 @@ def _embedded(
         name = value.classname[:NAME_CHARS_MAX]
         text = f"{place.label} embeds {qualifier.value}, and {name!r} was given"
         refuse(Status.INVALID_PARAMETER, text)
+    if qualifier is not None:
+        _check_embedded(value, place)
     return value
+
+
+def _check_embedded(instance: pywbem.CIMInstance, place: Place) -> None:
+    """Refuse properties that the class of an embedded instance does not have, or not so."""
+    info = place.catalog.declared(place.namespace, instance.classname, Status.INVALID_PARAMETER)
+    for each in instance.properties.values():
+        declared = info.declaration.properties.get(each.name)
+        label = f"{place.label}: {info.name}.{each.name[:NAME_CHARS_MAX]}"
+        if declared is None:
+            refuse(Status.INVALID_PARAMETER, f"{label}: the class has no such property")
+        if (each.type, bool(each.is_array)) != (declared.type, bool(declared.is_array)):
+            brackets = "[]" if declared.is_array else ""
+            refuse(Status.INVALID_PARAMETER, f"{label} is {declared.type}{brackets}")
+        if _embeds(declared) and each.value is not None:
+            fitted(declared, each.value, replace(place, label=label))
 
 
 def plain(value: object) -> object:

@@ -2,9 +2,10 @@
 
 Owns: how keys are compared. An object is found by the keys that tell it apart;
 scripts for Linux-HA 2.1 leave the others out or give them values of their own,
-so those are checked for nothing but their names. Names ignore case, values do
-not. A key that was written as a number is the text of a string key, as it was
-written. References are compared without host.
+so those are checked for nothing but their names. Blanks around a key count if
+an object has them. Names ignore case, values do not. A key that was written as
+a number is the text of a string key, as it was written. References are compared
+without host.
 Source: DSP0200 1.4, section 5.3.2.2 (errors); Linux-HA 2.1's provider.
 """
 
@@ -113,7 +114,8 @@ def locate(
     links = catalog.association(namespace, info.name)
     found: Record | None = None
     if row is not None:
-        found = row.find(world, _identity(info, row, keys))
+        identity = _identity(info, row, keys)
+        found = row.find(world, identity) or _trimmed(row, identity, world)
     elif links is not None:
         found = _linked(catalog, namespace, links, keys, world)
     if found is None:
@@ -141,12 +143,18 @@ def _identity(info: ClassInfo, row: ClassRow, keys: dict[str, object]) -> tuple[
     return tuple(_string(info, name, keys.get(name)) for name in row.identity)
 
 
+def _trimmed(row: ClassRow, identity: tuple[str, ...], world: World) -> Record | None:
+    """Return the object whose keys are those without the blanks around that old scripts write."""
+    trimmed = tuple(value.strip() for value in identity)
+    return None if trimmed == identity else row.find(world, trimmed)
+
+
 def _string(info: ClassInfo, name: str, value: object) -> str:
     """Return the value of a string key."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return value.strip()
+        return value
     given = "missing" if value is None else f"given as {kind_of(value)}, expected a string"
     refuse(Status.INVALID_PARAMETER, f"{info.name}: key {name} is {given}")
 

@@ -272,14 +272,14 @@ class Framing:
         self._target.append(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """See httptools; trailers come here, too, and mean nothing."""
-        if self.head is not None:
-            return
+        """See httptools; trailers come here, too, and mean nothing, but for the bounds."""
         bounds = self._bounds
         if len(name) + len(value) > bounds.line_bytes:
             self._fault = FramingError(431, f"a header is longer than {bounds.line_bytes} bytes")
         elif len(self._headers) >= bounds.headers:
             self._fault = FramingError(431, f"more than {bounds.headers} headers")
+        elif self.head is not None:
+            self._headers.append((name, value))
         elif len(name) == 14 and name.lower() == b"content-length":
             self._length(value)
         elif len(name) == 13 and name.lower() == b"authorization":

@@ -23,6 +23,12 @@ class WrittenNumber(str):
     __slots__ = ()
 
 
+class CalledText(str):
+    """A value of a method's parameter of which the client said that it is a string."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What of each instance or class is wanted; `properties` None means all, () means none."""

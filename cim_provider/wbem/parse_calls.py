@@ -233,5 +233,13 @@ def _argument_value(parameter: Element, value: Element) -> object:
             cim_type = parameter.attributes.get("PARAMTYPE", default)
             found = parse_values.typed_value(value, cim_type)
             mark = parse_objects.embedded_mark(parameter)
-            return found if mark is None else parse_objects.embedded(found, mark)
+            if mark is not None:
+                return parse_objects.embedded(found, mark)
+            return _called_text(found) if "PARAMTYPE" in parameter.attributes else found
     raise BadValueError(f"given as {value.name}, which is no value")
+
+
+def _called_text(value: object) -> object:
+    if isinstance(value, list):
+        return [_called_text(item) for item in value]
+    return operations.CalledText(value) if isinstance(value, str) else value

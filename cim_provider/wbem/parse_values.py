@@ -32,6 +32,8 @@ _NAME = re.compile(r"[A-Za-z_\x80-\U0010ffff][0-9A-Za-z_\x80-\U0010ffff]*")
 _INTEGER = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|[0-9]+)")
 _REAL = re.compile(r"[+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?")
 _DATETIME = re.compile(r"(?:[0-9*]{14}\.[0-9*]{6}[+-][0-9]{3}|[0-9*]{14}\.[0-9*]{6}:000)")
+_INTERVAL = re.compile(r"[0-9*]{8}(?:[01*][0-9*]|2[0-3*])(?:[0-5*][0-9*]){2}\.[0-9*]{6}:000")
+"""Hours, minutes and seconds of an interval end where a day, an hour and a minute do."""
 _KEY_TYPES: Final = {"string": "string", "char16": "string", "datetime": "string"}
 
 _INTEGERS: Final[dict[str, Callable[[int], pywbem.CIMInt]]] = {
@@ -128,6 +130,8 @@ def _datetime(text: str) -> pywbem.CIMDateTime:
             f"datetime value {text[:32]!r}, expected yyyymmddhhmmss.mmmmmm+ooo"
             " or ddddddddhhmmss.mmmmmm:000"
         )
+    if text.endswith(":000") and not _INTERVAL.fullmatch(text):
+        raise BadValueError(f"datetime value {text}: hours beyond 23, minutes or seconds beyond 59")
     try:
         return pywbem.CIMDateTime(text)
     except (ValueError, OverflowError) as error:

@@ -261,6 +261,21 @@ def test_values_without_a_type_are_read_in_the_declared_one(site: ThingSite) -> 
     )
 
 
+@pytest.mark.parametrize("kind", ["uint8", "sint64", "real32", "boolean", "datetime"])
+def test_what_a_client_calls_a_string_is_none_of_another_type(site: ThingSite, kind: str) -> None:
+    text = "00000001000000.000000:000" if kind == "datetime" else "TRUE"
+    value = f"<VALUE>{text if kind in ('datetime', 'boolean') else 1}</VALUE>"
+    for name, content in (
+        (f"a_{kind}", value),
+        (f"l_{kind}", f"<VALUE.ARRAY>{value}</VALUE.ARRAY>"),
+    ):
+        untyped = f'<PARAMVALUE NAME="{name}">{content}</PARAMVALUE>'
+        assert b"ERROR" not in raw(site, "Echo", untyped)
+        answer = raw(site, "Echo", untyped.replace(">", ' PARAMTYPE="string">', 1))
+        assert b'<ERROR CODE="4"' in answer
+        assert f"is {kind}, and a string was given".encode() in answer
+
+
 def test_the_namespace_is_looked_at_before_the_parameters(
     client: pywbem.WBEMConnection,
 ) -> None:

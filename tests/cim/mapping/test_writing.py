@@ -132,6 +132,43 @@ def test_embedded_instances_come_back_however_deep_they_are(
         assert status(client.CreateInstance, wrong) == 4
 
 
+@pytest.mark.parametrize(
+    "property_",
+    [
+        pywbem.CIMProperty("Sizzle", "5"),
+        pywbem.CIMProperty("Size", "5"),
+        pywbem.CIMProperty("Tags", "a"),
+        pywbem.CIMProperty(
+            "Inner",
+            pywbem.CIMInstance("TST_Part", {"Sizzle": "5"}),
+            embedded_object="instance",
+        ),
+    ],
+    ids=["unknown", "type", "one for many", "unknown inside"],
+)
+def test_embedded_instances_have_the_properties_of_their_class(
+    client: pywbem.WBEMConnection, property_: pywbem.CIMProperty
+) -> None:
+    part = pywbem.CIMInstance("TST_Part", [property_])
+    new = thing()
+    new.properties["Part"] = pywbem.CIMProperty("Part", part, embedded_object="instance")
+    code, text = fault(client.CreateInstance, new)
+    assert code == 4
+    assert f"TST_Part.{'Sizzle' if property_.name == 'Inner' else property_.name}" in text
+
+
+@pytest.mark.parametrize("name", [" ", " a ", "a\tb", 'a\\b"c', "%41", "Zürich 🂡"])
+def test_a_key_is_found_with_the_very_text_that_it_was_made_with(
+    client: pywbem.WBEMConnection, name: str
+) -> None:
+    path = client.CreateInstance(thing(name))
+    assert path["Id"] == name
+    client.CreateInstance(thing("a", a_string="without blanks"))
+    assert client.GetInstance(path)["Id"] == name
+    client.DeleteInstance(path)
+    assert client.EnumerateInstanceNames("TST_Thing") == [thing_path("a")]
+
+
 def test_the_path_of_a_new_instance_is_told_and_names_it(client: pywbem.WBEMConnection) -> None:
     path = client.CreateInstance(thing(None, a_string="x"))
     assert path.classname == "TST_Thing"

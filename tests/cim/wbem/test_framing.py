@@ -109,6 +109,8 @@ def test_what_has_two_meanings_is_refused(data: bytes, status: int) -> None:
         (SIZED.replace(b" 3\r\n", b" 33\r\n") + b" " * 30, 413),
         (CHUNKED + b"b\r\n" + b" " * 11 + b"\r\n" + b"b\r\n" + b" " * 11 + b"\r\n", 413),
         (CHUNKED + b"1;" + b"x" * 400, 413),
+        (CHUNKED + b"0\r\nX: " + b"y" * 120 + b"\r\n\r\n", 431),
+        (CHUNKED + b"0\r\n" + b"X: y\r\n" * 9 + b"\r\n", 431),
     ],
 )
 def test_each_bound_holds(data: bytes, status: int) -> None:
