@@ -112,8 +112,8 @@ class Own:
         if location.origin == "administrator":
             what = f"location constraint {location.id}"
         words = f"{what} gives {location.node} {text(location.score)}"
-        if location.score <= -INFINITY:
-            words = f"{what} forbids {location.node}"
+        if abs(location.score) >= INFINITY:
+            words = f"{what} {'wants' if location.score > 0 else 'forbids'} {location.node}"
         seat.count(Reason("location", words, location.node, location.score))
 
     def _stick(self, seat: Seat, item: Resolved) -> None:

@@ -360,13 +360,25 @@ class Seats:
                 words = f"{node} is as good as others (score {text(score)}) and {more}"
                 return Reason("most-room", words, node, score)
             words = f"{node} is as good as others (score {text(score)}) and has less to do"
+            words += self._instead(seat, node, able)
             return Reason("least-loaded", words, node, score)
         wished = _wished(seat, node, able)
         if wished is not None:
             return Reason("best-score", wished.text, node, score)
         counts = ", ".join(f"{n} {text(seat.scores[n])}" for n in able if n != node)
         words = f"{node} has the highest score, {text(score)} ({counts})"
-        return Reason("best-score", words, node, score)
+        return Reason("best-score", words + self._instead(seat, node, able), node, score)
+
+    def _instead(self, seat: Seat, node: NodeName, able: list[NodeName]) -> str:
+        """Say what keeps it from nodes for which more speaks; empty if there are none."""
+        if len(able) == len(self._picture.nodes):
+            return ""
+        sums = dict.fromkeys(self._picture.nodes, 0)
+        for reason in seat.reasons:
+            if reason.node in sums:
+                sums[reason.node] += max(reason.score or 0, 0)
+        better = [name for name in sums if name not in able and sums[name] > sums[node]]
+        return f"; {self._against(seat, better)[0]}" if better else ""
 
     def _nowhere(self, item: Resolved, seat: Seat) -> Reason:
         if not item.is_wanted:
@@ -465,9 +477,14 @@ def _worst(seat: Seat, node: NodeName) -> Reason | None:
 
 def _wished(seat: Seat, node: NodeName, able: list[NodeName]) -> Reason | None:
     """Return the wish that decides for the node: no other one is wished for so much, and
-    nothing else says more for this one.
+    nothing else says more for this one. A move by hand is one, as is any location that must be.
     """
-    wishes = [item for item in seat.reasons if item.code in ("prefers", "avoids")]
+    wishes = [
+        item
+        for item in seat.reasons
+        if item.code in ("prefers", "avoids")
+        or (item.code == "location" and (item.score or 0) >= INFINITY)
+    ]
     sums = {name: sum(w.score or 0 for w in wishes if w.node == name) for name in able}
     rest = max(sums[name] for name in able if name != node)
     mine = [item for item in seat.reasons if item.node == node and (item.score or 0) > 0]
