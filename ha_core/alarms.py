@@ -51,7 +51,6 @@ def notices(facts: Facts, seen: Outlook) -> tuple[str, ...]:
     return (
         *tight,
         *_votes_to_come(facts),
-        *_policy(facts),
         *_without_device(facts),
         *_clear_secrets(facts),
         *_strangers(facts),
@@ -65,12 +64,6 @@ def _votes_to_come(facts: Facts) -> tuple[str, ...]:
     there = (NodeState.ONLINE, NodeState.PENDING)
     present = {node.name for node in facts.nodes if node.state in there}
     return waiting(facts.configuration, newest.will_vote, present, none_alone=newest.none_alone)
-
-
-def _policy(facts: Facts) -> tuple[str, ...]:
-    if facts.configuration.options.no_quorum_policy is not NoQuorumPolicy.DEMOTE:
-        return ()
-    return ("'no_quorum_policy: demote' acts as stop: no resource can be promoted yet",)
 
 
 def _without_device(facts: Facts) -> Iterable[str]:

@@ -13,7 +13,7 @@ from random import Random
 from typing import Final
 
 from ha_core import events as ev, messages as msg
-from ha_core.config.model import Configuration
+from ha_core.config.model import Configuration, NoQuorumPolicy
 from ha_core.coordinator.lead import Lead, LeadOutput
 from ha_core.coordinator.lone import GoAlone
 from ha_core.coordinator.told import Told
@@ -292,10 +292,9 @@ class Node(NodeParts):
         text = lost_contact(self.name, self._lease.dead_after_ms)
         why = "the coordinator could not be reached"
         self._tell("lease-lost", self.name, text, why, "", now_ms)
-        policy = self.configuration.options.no_quorum_policy
-        if not policy.keeps or self._is_leaving:
-            why = "this node has lost the cluster"
-            self._happened(self._local.stop_all(why), now_ms)
+        asked = self.configuration.options.no_quorum_policy
+        policy = NoQuorumPolicy.STOP if self._is_leaving else asked
+        self._happened(self._local.stop_all("this node has lost the cluster", policy), now_ms)
 
     # --- time ----------------------------------------------------------------------------
 

@@ -125,7 +125,7 @@ class NoQuorumPolicy(StrEnum):
     STOP = "stop"
     FREEZE = "freeze"
     DEMOTE = "demote"
-    """Stop what is promoted; nothing can be promoted yet, so it acts as `stop`."""
+    """Demote what is promoted, whose copies go on so, and stop all else."""
     IGNORE = "ignore"
     """Keep what runs, by the words of an administrator; a lease ends all the same."""
 

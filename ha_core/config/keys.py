@@ -375,7 +375,8 @@ OPTIONS = Object(
         ),
         "no_quorum_policy": Key(
             kinds.words(NoQuorumPolicy),
-            "What nodes without a majority do with their resources; demote acts as stop.",
+            "What nodes without a majority do with their resources; demote: copies of a promotable"
+            " clone go on unpromoted, all else stops.",
             "stop",
         ),
         "no_quorum_acknowledgement": Key(

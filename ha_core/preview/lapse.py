@@ -10,7 +10,14 @@ from dataclasses import replace
 from typing import Final
 
 from ha_core.agents.registry import exclusivity_of, guard_of, may_run_twice
-from ha_core.config.model import Configuration, Exclusivity, FenceDevice, TwoNode
+from ha_core.config.model import (
+    Configuration,
+    Exclusivity,
+    FenceDevice,
+    NoQuorumPolicy,
+    Role,
+    TwoNode,
+)
 from ha_core.config.units import has_right, unit, units
 from ha_core.coordinator.race import OPEN_D, RACE_D
 from ha_core.coordinator.record import MAY_BE_ACTIVE
@@ -22,6 +29,7 @@ from ha_core.quorum.votes import votes_needed
 from ha_core.snapshot import ClusterSnapshot
 from ha_core.status import ClusterStatus, Instance, InstanceState, NodeState, NodeStatus
 from ha_core.timers import timers, with_drift
+from ha_core.transition.without_quorum import is_demoted
 
 ALONE_D: Final = max(RACE_D, *OPEN_D)
 """One of two voters waits for so many times `dead_after_ms` at most before it shoots the other."""
@@ -184,19 +192,19 @@ def _is_quorate_without(snapshot: ClusterSnapshot, node: NodeName) -> bool:
 def _no_quorum(snapshot: ClusterSnapshot, node: NodeName) -> Moment:
     """Return what the nodes that are left do without a majority of the voters."""
     configuration = snapshot.configuration
-    keeps = configuration.options.no_quorum_policy.keeps
+    policy = configuration.options.no_quorum_policy
 
-    def ends(resource: ResourceId) -> bool:
-        primitive = unit(configuration, resource)
-        if primitive is None or not keeps:
+    def ends(item: Instance) -> bool:
+        primitive = unit(configuration, item.resource)
+        if primitive is None:
             return True
-        return guard_of(primitive).bounded and not may_run_twice(primitive)
+        if policy.keeps:
+            return guard_of(primitive).bounded and not may_run_twice(primitive)
+        return not is_demoted(policy, primitive)
 
     def change(status: ClusterStatus) -> ClusterStatus:
         nodes = tuple(
-            item
-            if item.state in GONE
-            else _with_stopped(item, lambda instance: ends(instance.resource))
+            item if item.state in GONE else _unpromoted(_with_stopped(item, ends), policy)
             for item in status.nodes
         )
         return replace(status, nodes=nodes, quorate=False)
@@ -260,6 +268,16 @@ def _cut(
         return replace(status, nodes=nodes, quorate=status.quorate or is_alone)
 
     return change
+
+
+def _unpromoted(node: NodeStatus, policy: NoQuorumPolicy) -> NodeStatus:
+    if policy is not NoQuorumPolicy.DEMOTE:
+        return node
+    instances = tuple(
+        replace(item, role=Role.UNPROMOTED) if item.role is Role.PROMOTED else item
+        for item in node.instances
+    )
+    return replace(node, instances=instances)
 
 
 def _with_stopped(node: NodeStatus, which: Callable[[Instance], bool]) -> NodeStatus:

@@ -7,7 +7,7 @@ is exactly `instances()`. Knows nothing of other nodes or of placement.
 
 from dataclasses import replace
 
-from ha_core.config.choices import OnFail
+from ha_core.config.choices import NoQuorumPolicy, OnFail
 from ha_core.config.model import Configuration, Operation, Primitive
 from ha_core.config.units import unit, units
 from ha_core.effects import CancelOperation, Effect, LocalState, Persist, RunOperation
@@ -30,6 +30,7 @@ from ha_core.transition.roles import (
 )
 from ha_core.transition.telling import Happened
 from ha_core.transition.under_way import Death, Local, Running
+from ha_core.transition.without_quorum import end_of
 
 _ACTIVE = (InstanceState.STARTED, InstanceState.FAILED, InstanceState.BLOCKED)
 
@@ -172,20 +173,18 @@ class LocalResources:
         output = self._fail(local, "monitor", codes.OCF_NOT_RUNNING, reason, None, wall_ms, text)
         return [*output, *self._persist()]
 
-    def stop_all(self, why: str) -> list[Effect | Happened]:
+    def stop_all(
+        self, why: str, policy: NoQuorumPolicy = NoQuorumPolicy.STOP
+    ) -> list[Effect | Happened]:
         """Stop whatever is active, in reverse order of groups, because the lease is gone for
-        good.
+        good; or only demote it, if the policy says so.
         """
         output: list[Effect | Happened] = []
         for resource in stop_sequence(self._configuration, self._items):
             local = self._items[resource]
-            if local.primitive is None or local.instance.pending == "stop":
-                continue
-            if local.instance.state not in (InstanceState.STARTED, InstanceState.FAILED) and (
-                local.instance.pending != "start"
-            ):
-                continue
-            output += self._act(local, ActionKind.STOP, why)
+            kind = local.primitive and end_of(policy, local.primitive, local.instance)
+            if kind is not None:
+                output += self._act(local, kind, why)
         return output
 
     def tick(self, now_ms: Millis) -> list[Effect]:
@@ -329,10 +328,11 @@ class LocalResources:
     ) -> list[Effect | Happened]:
         """A change of role, half of a live migration, or a reload has ended."""
         if not codes.is_success(event.exit_code):
-            reason = codes.reason_of(event)
-            return self._fail(
-                local, running.action, event.exit_code, reason, running.on_fail, wall_ms
-            )
+            reason, on_fail = codes.reason_of(event), running.on_fail
+            failed = self._fail(local, running.action, event.exit_code, reason, on_fail, wall_ms)
+            if running.order is None or running.order.term:
+                return failed
+            return [*failed, *self._act(local, ActionKind.STOP, running.why)]  # nobody orders it
         after, happened = carried_on(local, running, event, wall_ms)
         self._become(local, after)
         if running.action == "reload":
