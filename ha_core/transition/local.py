@@ -182,7 +182,9 @@ class LocalResources:
         output: list[Effect | Happened] = []
         for resource in stop_sequence(self._configuration, self._items):
             local = self._items[resource]
-            kind = local.primitive and end_of(policy, local.primitive, local.instance)
+            if local.primitive is None:
+                continue
+            kind = end_of(policy, local.primitive, local.instance)
             if kind is not None:
                 output += self._act(local, kind, why)
         return output
