@@ -58,10 +58,30 @@ class CleanupResource:
 
 @dataclass(frozen=True, slots=True)
 class PromoteResource:
-    """Want a resource promoted, or running and nowhere promoted."""
+    """Want a resource promoted, or running and not promoted: on a node, or (empty) anywhere."""
 
     resource: str
     promoted: bool
+    reason: str = ""
+    node: str = ""
+    lifetime_ms: int = 0
+    """Of a node that is named; 0: until the node is lost or stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailResource:
+    """Take a resource that runs as failed on a node (empty: everywhere)."""
+
+    resource: str
+    node: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchNodeOn:
+    """Switch a node on by its fence devices that is off."""
+
+    node: str
     reason: str = ""
 
 
@@ -168,6 +188,8 @@ Control: TypeAlias = (
     | UnbanResource
     | CleanupResource
     | PromoteResource
+    | FailResource
+    | SwitchNodeOn
     | SetClusterMaintenance
     | ConfirmNodeDown
     | RemoveNode

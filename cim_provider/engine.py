@@ -48,6 +48,8 @@ class NodeView:
     """A fence device can end it."""
     fenced_by: str = ""
     """The devices that have cut it off, in words; empty once it is back."""
+    standby_until_wall_ms: int = 0
+    """When its standby ends by itself; 0: there is none, or it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +242,8 @@ class SetNodeStandby:
 
     node: str
     standby: bool
+    lifetime_ms: int = 0
+    """After which the standby ends by itself; 0: it does not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from cim_provider.commands import (
     ClearResource,
     ConfirmNodeDown,
     Control,
+    FailResource,
     MoveResource,
     PromoteResource,
     RehearseFencing,
@@ -24,6 +25,7 @@ from cim_provider.commands import (
     RemoveNode,
     SetClusterMaintenance,
     SetTicket,
+    SwitchNodeOn,
     UnbanResource,
     UndoRevision,
 )
@@ -69,8 +71,8 @@ def translated(
             return commands.SetTargetRole(ResourceId(name), TargetRole.STOPPED, reason)
         case RestartResource(resource=name):
             return commands.Restart(ResourceId(name))
-        case SetNodeStandby(node=where, standby=standby):
-            return commands.SetStandby(NodeName(where), standby)
+        case SetNodeStandby(node=where, standby=standby, lifetime_ms=bound_ms):
+            return commands.SetStandby(NodeName(where), standby, _end(bound_ms))
         case SetNodeMaintenance(node=where, maintenance=wanted):
             return commands.SetMaintenance(NodeName(where), wanted)
         case SetResourceManaged(resource=name, managed=managed):
@@ -95,13 +97,26 @@ def _controlled(
             return commands.Clear(ResourceId(name))
         case CleanupResource(resource=name, node=where):
             return commands.Cleanup(ResourceId(name), NodeName(where) if where else None)
-        case PromoteResource(resource=name, promoted=promoted, reason=reason):
-            role = TargetRole.PROMOTED if promoted else TargetRole.UNPROMOTED
-            return commands.SetTargetRole(ResourceId(name), role, reason)
+        case PromoteResource():
+            return _promoted(command)
+        case FailResource(resource=name, node=where, reason=reason):
+            return commands.Fail(ResourceId(name), NodeName(where) if where else None, reason)
         case UnbanResource(resource=name, node=where, reason=reason):
             return _unbanned(before, name, where, reason)
         case _:
             return _on_the_whole(command, before, revisions)
+
+
+def _promoted(command: PromoteResource) -> commands.Command:
+    """Return the wish for a role, or what holds it on a node or keeps it away from there."""
+    name, reason = ResourceId(command.resource), command.reason
+    if not command.node:
+        role = TargetRole.PROMOTED if command.promoted else TargetRole.UNPROMOTED
+        return commands.SetTargetRole(name, role, reason)
+    where, end_ms = NodeName(command.node), _end(command.lifetime_ms)
+    if command.promoted:
+        return commands.Move(name, where, end_ms, reason, promoted=True)
+    return commands.Ban(name, where, end_ms, reason, promoted=True)
 
 
 def _on_the_whole(
@@ -112,6 +127,8 @@ def _on_the_whole(
             return commands.SetMaintenance(None, wanted)
         case ConfirmNodeDown(node=where, reason=reason):
             return commands.ConfirmDown(NodeName(where), reason)
+        case SwitchNodeOn(node=where, reason=reason):
+            return commands.SwitchOn(NodeName(where), reason or ASKED)
         case RemoveNode(node=where, is_drained=is_drained):
             return (
                 commands.RemoveNode(NodeName(where)) if is_drained else node.removal(before, where)
@@ -189,8 +206,12 @@ def _controlled_goal(
             return _at_once
         case CleanupResource(resource=name, node=where):
             return goals.cleaned(name, where or None)
+        case PromoteResource(resource=name, promoted=promoted, node=where) if where:
+            return goals.promoted_on(name, where, promoted)
         case PromoteResource(resource=name, promoted=promoted):
             return goals.promoted(name, promoted)
+        case FailResource(resource=name, node=where):
+            return goals.failed_since(before, name, where or None)
         case _:
             return _whole_goal(command, given, before)
 
@@ -201,6 +222,8 @@ def _whole_goal(command: Control, given: commands.Command, before: ClusterSnapsh
             return goals.maintenance(wanted)
         case ConfirmNodeDown(node=where):
             return goals.clean(where)
+        case SwitchNodeOn(node=where):
+            return goals.back(before, where)
         case RemoveNode(node=where):
             return goals.node_is(where, goals.GONE)
         case ReleaseQuorum():

@@ -185,7 +185,7 @@ def _resources(
     is_off = configuration.options.maintenance
     banned: dict[str, list[str]] = {}
     for item in snapshot.commanded:
-        if not item.is_allowed:
+        if not item.is_allowed and not item.promoted:
             banned.setdefault(item.resource, []).append(item.node)
 
     def made(

@@ -246,6 +246,7 @@ def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeView:
         ),
         can_fence=can_fence(snapshot.configuration, item.name, power=True),
         fenced_by=item.fenced_by,
+        standby_until_wall_ms=item.standby_until_wall_ms or 0,
     )
 
 

@@ -227,8 +227,10 @@ class MemoryEngine:
             case RestartResource(resource=name):
                 for member in self._members(name):
                     self._start(member, member.nodes)
-            case SetNodeStandby(node=name, standby=standby):
-                self.change_node(name, state="standby" if standby else "online")
+            case SetNodeStandby(node=name, standby=standby, lifetime_ms=bound_ms):
+                end_ms = self._view.last_change_wall_ms + bound_ms if bound_ms else 0
+                state = "standby" if standby else "online"
+                self.change_node(name, state=state, standby_until_wall_ms=end_ms)
             case SetNodeMaintenance(node=name, maintenance=maintenance):
                 self.change_node(name, state="maintenance" if maintenance else "online")
             case SetResourceManaged(resource=name, managed=managed):

@@ -19,6 +19,7 @@ from cim_provider.commands import (
     ConfirmNodeDown,
     Control,
     Export,
+    FailResource,
     IfApplied,
     Invite,
     MoveResource,
@@ -31,6 +32,7 @@ from cim_provider.commands import (
     ServiceAction,
     SetClusterMaintenance,
     SetTicket,
+    SwitchNodeOn,
     Told,
     UnbanResource,
     UndoRevision,
@@ -68,6 +70,10 @@ def refusal_of(view: ClusterView, command: Control) -> Refused | None:
             return Refused("unsafe", f"{node} is {found.state}: stop the cluster on it first")
         case ConfirmNodeDown() if found is not None and not found.unclean:
             return Refused("invalid", f"nothing on {node} is in doubt")
+        case SwitchNodeOn() if found is not None and found.state not in ("lost", "left"):
+            return Refused("invalid", f"{node} is {found.state}: only a node that is off is")
+        case FailResource() if not _running(view, resource, node):
+            return Refused("invalid", f"{resource} does not run there, so it cannot fail")
         case ApplyConfiguration(text=text, base=base):
             if not text.strip():
                 return Refused("invalid", "the text holds no configuration")
@@ -100,8 +106,12 @@ def after(view: ClusterView, command: Control) -> ClusterView:
             return _placed(view, name, _elsewhere(view, name)) if is_there else view
         case CleanupResource(resource=name):
             return _with(view, (_cleaned(each) for each in members_of(view, name)))
-        case PromoteResource(resource=name, promoted=promoted):
-            return _with(view, (_promoted(each, promoted) for each in members_of(view, name)))
+        case PromoteResource(resource=name):
+            return _with(view, (_promoted(each, command) for each in members_of(view, name)))
+        case FailResource(resource=name, node=where):
+            return _with(view, (_failed(view, each, where) for each in members_of(view, name)))
+        case SwitchNodeOn(node=where):
+            return _with_node(view, where, state="online", fenced_by="")
         case SetClusterMaintenance(maintenance=wanted):
             return replace(view, maintenance=wanted)
         case ConfirmNodeDown(node=where):
@@ -188,8 +198,32 @@ def _cleaned(primitive: PrimitiveView) -> PrimitiveView:
     return replace(primitive, instances=instances, state=state)
 
 
-def _promoted(primitive: PrimitiveView, promoted: bool) -> PrimitiveView:
-    return replace(primitive, promoted=primitive.nodes[:1] if promoted else ())
+def _promoted(primitive: PrimitiveView, command: PromoteResource) -> PrimitiveView:
+    if not command.promoted:
+        kept = tuple(each for each in primitive.promoted if command.node not in ("", each))
+        return replace(primitive, promoted=kept)
+    nodes = (command.node,) if command.node else primitive.nodes[:1]
+    return replace(primitive, promoted=nodes)
+
+
+def _running(view: ClusterView, name: str, node: str) -> tuple[str, ...]:
+    return tuple(
+        each.id for each in members_of(view, name) if each.nodes and node in ("", *each.nodes)
+    )
+
+
+def _failed(view: ClusterView, primitive: PrimitiveView, node: str) -> PrimitiveView:
+    """Return it started anew where it was, with a failure more."""
+    wall_ms = view.last_change_wall_ms
+    instances = tuple(
+        replace(
+            each, fail_count=each.fail_count + 1, failed_wall_ms=wall_ms, started_wall_ms=wall_ms
+        )
+        if node in ("", each.node)
+        else each
+        for each in primitive.instances
+    )
+    return replace(primitive, instances=instances)
 
 
 def _with(view: ClusterView, changed: Iterable[PrimitiveView]) -> ClusterView:
@@ -197,8 +231,10 @@ def _with(view: ClusterView, changed: Iterable[PrimitiveView]) -> ClusterView:
     return replace(view, primitives=tuple(new.get(each.id, each) for each in view.primitives))
 
 
-def _with_node(view: ClusterView, name: str, *, unclean: bool) -> ClusterView:
+def _with_node(view: ClusterView, name: str, **changes: object) -> ClusterView:
     def changed(node: NodeView) -> NodeView:
-        return replace(node, unclean=unclean) if node.name == name else node
+        if node.name != name:
+            return node
+        return replace(node, **changes)  # type: ignore[arg-type]  # fields by their names
 
     return replace(view, nodes=tuple(changed(node) for node in view.nodes))

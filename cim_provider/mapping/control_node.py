@@ -15,10 +15,11 @@ from cim_provider.commands import (
     RunService,
     ServiceAction,
     SetClusterMaintenance,
+    SwitchNodeOn,
 )
 from cim_provider.engine import Command, FenceNode, NodeView, SetNodeMaintenance, SetNodeStandby
 from cim_provider.mapping.codes import Code
-from cim_provider.mapping.control_resource import MISSING
+from cim_provider.mapping.control_resource import MISSING, lifetime_given
 from cim_provider.mapping.job_records import Job
 from cim_provider.mapping.node import LOCAL_STATES, NODE_CLASS, states_of
 from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Verb
@@ -76,12 +77,12 @@ def _node(asked: Asked) -> NodeView:
     return asked.world.nodes.get(name) or NodeView(name, "", is_witness=True)
 
 
-def _standby(node: NodeView, *, wanted: bool) -> Plan:
+def _standby(node: NodeView, *, wanted: bool, lifetime_ms: int = 0) -> Plan:
     begin: tuple[Command, ...] = ()
     if not wanted and node.state == "maintenance":
         begin = (SetNodeMaintenance(node.name, False),)
     job = Job("standby" if wanted else "online", node.name)
-    return Plan((*begin, SetNodeStandby(node.name, wanted)), job)
+    return Plan((*begin, SetNodeStandby(node.name, wanted, lifetime_ms)), job)
 
 
 def _flag(asked: Asked, *names: str) -> bool | Denial:
@@ -98,10 +99,17 @@ def _witness(asked: Asked) -> Denial | None:
 
 
 def _set_standby(asked: Asked) -> Meaning:
-    wanted = _flag(asked, "Enable")
-    if isinstance(wanted, Denial):
-        return wanted
-    return _witness(asked) or _standby(_node(asked), wanted=wanted)
+    wanted, lifetime_ms = _flag(asked, "Enable"), lifetime_given(asked)
+    for each in (wanted, lifetime_ms):
+        if isinstance(each, Denial):
+            return each
+    assert isinstance(wanted, bool)
+    assert isinstance(lifetime_ms, int)
+    if lifetime_ms and not wanted:
+        text = "Lifetime is given with Enable false: expected with true alone"
+        return Denial(Code.INVALID_PARAMETER, text)
+    node = _node(asked)
+    return _witness(asked) or _standby(node, wanted=wanted, lifetime_ms=lifetime_ms)
 
 
 def _set_maintenance(asked: Asked) -> Meaning:
@@ -113,11 +121,17 @@ def _set_maintenance(asked: Asked) -> Meaning:
 
 def _fence(asked: Asked) -> Meaning:
     node, action = _node(asked), asked.text("Action").lower() or "reboot"
-    if action not in ("off", "reboot"):
-        text = f"Action is {action[:64]!r}: expected off or reboot"
+    if action not in ("off", "reboot", "on"):
+        text = f"Action is {action[:64]!r}: expected off, reboot or on"
         return Denial(Code.INVALID_PARAMETER, text)
     if not node.can_fence:
         return Denial(Code.NOT_SUPPORTED, f"no fence device can end {node.name}")
+    if action == "on" and asked.world.running and node.state not in ("lost", "left"):
+        text = f"{node.name} is {node.state}: only a node that is off is switched on"
+        return Denial(Code.INVALID_TRANSITION, text)
+    if action == "on":
+        job = Job("on", node.name, node.generation)
+        return Plan((SwitchNodeOn(node.name, asked.text("Reason")),), job)
     is_off = action == "off"
     job = Job("off", node.name) if is_off else Job("reset", node.name, node.generation)
     return Plan((FenceNode(node.name, is_off, asked.text("Reason")),), job)

@@ -12,6 +12,7 @@ from cim_provider.commands import (
     BanResource,
     CleanupResource,
     ClearResource,
+    FailResource,
     MoveResource,
     PromoteResource,
     UnbanResource,
@@ -28,7 +29,7 @@ from cim_provider.engine import (
     StopResource,
 )
 from cim_provider.mapping.codes import Code
-from cim_provider.mapping.job_progress import started_ms
+from cim_provider.mapping.job_progress import failures, started_ms
 from cim_provider.mapping.job_records import Job
 from cim_provider.mapping.resource import STATES
 from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Query, Verb
@@ -130,7 +131,8 @@ def node_given(asked: Asked, parameter: str, *, needed: bool) -> str | Denial:
     return name
 
 
-def _lifetime_ms(asked: Asked) -> int | Denial:
+def lifetime_given(asked: Asked) -> int | Denial:
+    """Return how many ms something is to hold; 0 where no end is given."""
     seconds = asked.number("Lifetime")
     if asked.given.get("Lifetime") is not None and seconds < 1:
         text = f"Lifetime is {seconds} s: expected 1 or more, or NULL for no end"
@@ -147,7 +149,7 @@ def _move(asked: Asked) -> Meaning:
         known = ", ".join(asked.world.nodes)
         text = f"TargetNode is empty: expected one of {known}, or NULL for the next best one"
         return Denial(Code.INVALID_PARAMETER, text)
-    lifetime = _lifetime_ms(asked)
+    lifetime = lifetime_given(asked)
     for each in (_unmanaged(asked), to, lifetime):
         if isinstance(each, Denial):
             return each
@@ -193,7 +195,7 @@ def _left_nowhere(world: World, name: str, banned: str) -> str:
 
 def _ban(asked: Asked) -> Meaning:
     name, node = _name(asked), node_given(asked, "NodeName", needed=True)
-    lifetime = _lifetime_ms(asked)
+    lifetime = lifetime_given(asked)
     for each in (_unmanaged(asked), node, lifetime):
         if isinstance(each, Denial):
             return each
@@ -230,11 +232,34 @@ def _role(verb: str, promoted: bool) -> Verb:
         clone = view if isinstance(view, CloneView) else asked.world.clones.get(view.clone)
         if clone is None or not clone.is_promotable:
             return Denial(Code.NOT_SUPPORTED, f"{name} has no roles: it is in no promotable clone")
-        if (denied := _unmanaged(asked)) is not None:
-            return denied
-        return Plan((PromoteResource(name, promoted, asked.text("Reason")),), Job(verb, name))
+        node, lifetime_ms = node_given(asked, "NodeName", needed=False), lifetime_given(asked)
+        for each in (_unmanaged(asked), node, lifetime_ms):
+            if isinstance(each, Denial):
+                return each
+        assert isinstance(node, str)
+        assert isinstance(lifetime_ms, int)
+        if lifetime_ms and not node:
+            text = "Lifetime is given without NodeName: only a promotion on a node has an end"
+            return Denial(Code.INVALID_PARAMETER, text)
+        reason = asked.text("Reason")
+        command = PromoteResource(name, promoted, reason, node, lifetime_ms)
+        return Plan((command,), Job(verb, name, node=node))
 
     return meaning
+
+
+def _fail(asked: Asked) -> Meaning:
+    name, node = _name(asked), node_given(asked, "NodeName", needed=False)
+    for each in (_unmanaged(asked), node):
+        if isinstance(each, Denial):
+            return each
+    assert isinstance(node, str)
+    where = _where(asked.world, name)
+    if asked.world.running and (node not in where if node else not where):
+        text = f"{name} runs {f'not on {node}' if node else 'nowhere'}, so it cannot fail"
+        return Denial(Code.INVALID_TRANSITION, text)
+    job = Job("fail", name, failures(asked.world, name, node), node)
+    return Plan((FailResource(name, node, asked.text("Reason")),), job)
 
 
 def _managed(managed: bool) -> Verb:
@@ -268,6 +293,7 @@ VERBS: Final[Mapping[tuple[str, str], Verb]] = MappingProxyType(
             "Unban": _unban,
             "Promote": _role("promote", True),
             "Demote": _role("demote", False),
+            "Fail": _fail,
             "Cleanup": _cleanup,
             "Refresh": _cleanup,
             "Manage": _managed(True),

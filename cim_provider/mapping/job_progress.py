@@ -13,7 +13,7 @@ from cim_provider.mapping.states import outside
 from cim_provider.mapping.world import REACHED, World
 
 _SERVICE: Final = ("service-stop", "service-restart")
-ON_NODES: Final = ("standby", "online", "off", "reset", "probe", "moveall", *_SERVICE)
+ON_NODES: Final = ("standby", "online", "off", "reset", "on", "probe", "moveall", *_SERVICE)
 ON_TICKETS: Final = ("grant", "revoke", "activate", "ticket-standby")
 ON_CLUSTER: Final = ("apply", "undo")
 RESTING: Final = ("started", "stopped", "failed", "blocked")
@@ -55,6 +55,16 @@ def started_ms(world: World, resource: str) -> int:
     )
 
 
+def failures(world: World, resource: str, node: str) -> int:
+    """Return how many failures of a resource are counted on a node (empty: everywhere)."""
+    return sum(
+        instance.fail_count
+        for member in members(world, resource)
+        for instance in member.instances
+        if node in ("", instance.node)
+    )
+
+
 def members(world: World, resource: str) -> tuple[PrimitiveView, ...]:
     """Return the primitives of a primitive, group or clone."""
     clone = world.clones.get(resource)
@@ -78,6 +88,8 @@ def _of_resource(world: World, job: Job) -> Progress:
     if not found:
         return Progress(TERMINATED, 0, f"{job.subject} is not in the configuration any more")
     done = [_is_done(job, each) for each in found]
+    if job.verb == "fail" and failures(world, job.subject, job.node) <= job.since:
+        done = [False for _ in found]
     percent = 100 * sum(done) // len(done)
     if all(done):
         return Progress(COMPLETED, 100, "completed")
@@ -117,9 +129,9 @@ def _is_done(job: Job, member: PrimitiveView) -> bool:
         case "ban":
             return job.node not in member.nodes and member.state in ("started", "stopped")
         case "promote":
-            return is_up and bool(member.promoted)
+            return is_up and (job.node in member.promoted if job.node else bool(member.promoted))
         case "demote":
-            return is_up and not member.promoted
+            return is_up and (job.node not in member.promoted if job.node else not member.promoted)
         case "cleanup":
             here = [each for each in member.instances if job.node in ("", each.node)]
             is_clean = not any(each.fail_count for each in here)
@@ -148,6 +160,9 @@ def _node_state(
         case "off" | "reset":
             is_back = job.verb == "reset" and node.generation > job.since
             return (COMPLETED, 100) if node.fenced_by or is_back else (RUNNING, 0)
+        case "on":
+            is_back = node.generation > job.since and node.state in REACHED
+            return (COMPLETED, 100) if is_back else (RUNNING, 0)
         case "service-stop":
             return (RUNNING, 0) if node.state in REACHED else (COMPLETED, 100)
         case "service-restart":

@@ -97,6 +97,11 @@ COLUMNS: Final[tuple[Column[Noded], ...]] = (
         "when it was heard last, over any link; NULL while it is heard",
         lambda _, facts: cim_datetime(facts.last_heard_wall_ms),
     ),
+    Column(
+        "StandbyUntil",
+        "when its standby ends by itself",
+        lambda n: cim_datetime(n.node.standby_until_wall_ms),
+    ),
     Column("SoftwareVersion", "told by the node", lambda n: _told(n, lambda f: f.product or None)),
     Column(
         "ProtocolVersion",

@@ -122,6 +122,7 @@ _OPERATING: Final = (
     "Cleanup",
     "ClearMove",
     "Demote",
+    "Fail",
     "Failover",
     "Manage",
     "Move",
@@ -137,7 +138,9 @@ _OPERATING: Final = (
     "SetMaintenance",
     "SetStandby",
     "Start",
+    "StartService",
     "Stop",
+    "StopService",
     "TestFencing",
     "Unban",
     "Unmanage",
@@ -160,8 +163,6 @@ _ADMINISTERING: Final = (
     "Reorder",
     "Revoke",
     "SetClusterProperty",
-    "StartService",
-    "StopService",
     "UndoRevision",
 )
 """Methods that change the configuration, end a node, or state in writing what nobody can check."""
@@ -175,13 +176,13 @@ METHODS: Final[Mapping[str, Role]] = MappingProxyType(
 )
 """The least role of each extrinsic method, by name: a name means the same in every class."""
 
-_CHANGE: Final = "requeststatechange"
 _STATE: Final = "requestedstate"
+_CHANGES: Final[Mapping[str, tuple[str, ...] | None]] = MappingProxyType(
+    {"requeststatechange": None, "startservice": ("2",), "stopservice": ("3",)}
+)
+"""Methods that change a state, and to which; None: as a parameter says."""
 _HARMLESS: Final = frozenset({"2", "3", "4", "6", "7", "8", "9", "10"})
 """States that no node is cut off by, as one writes them: 11 can also be written 0xB or +11."""
-_OF_SERVICES: Final = ("startservice", "stopservice")
-_RESOURCE_SERVICE: Final = "ha_resourceservice"
-"""Whose methods are those of the resource; other services are of this server itself."""
 _METHODS_LOWER: Final = {name.lower(): role for name, role in METHODS.items()}
 _SPELLING: Final = {name.lower(): name for name in METHODS}
 
@@ -189,10 +190,10 @@ _SPELLING: Final = {name.lower(): name for name in METHODS}
 def least_role(operation: object) -> Role:
     """Return the least role that may carry out an operation value."""
     if isinstance(operation, InvokeMethod):
-        least = _METHODS_LOWER.get(operation.method.lower(), Role.ADMINISTER)
-        if operation.method.lower() in _OF_SERVICES and _target(operation) == _RESOURCE_SERVICE:
-            return Role.OPERATE
-        return _of_state_change(operation) if operation.method.lower() == _CHANGE else least
+        method = operation.method.lower()
+        if method in _CHANGES:
+            return _of_state_change(operation, _CHANGES[method])
+        return _METHODS_LOWER.get(method, Role.ADMINISTER)
     name = type(operation).__name__
     least = OPERATIONS.get(name) or VALUES.get(name, Role.ADMINISTER)
     if name in _INSTANCE_WRITES:
@@ -207,14 +208,21 @@ def _target(operation: InvokeMethod) -> str:
     return (target if isinstance(target, str) else str(target.classname)).lower()
 
 
-def _of_state_change(operation: InvokeMethod) -> Role:
-    """Return the least role of RequestStateChange, which fences nodes and grants tickets, too."""
+def _of_state_change(operation: InvokeMethod, states: tuple[str, ...] | None) -> Role:
+    """Return the least role of a change of state, by what is done and not by the method's name.
+
+    What is done in good order, and undone by the same role, is *operate*: to stop a resource, or
+    the cluster service of a node, whose resources move away before. A ticket's owner and a node's
+    power are for *administer*: nobody can check the one, and what runs there loses the other.
+    """
     name = _target(operation)
-    # Names are compared as declarations compare them, which know more of case than `lower`.
-    given = [value for key, value in operation.parameters if key.casefold() == _STATE]
-    may_reset = any(str(value) not in _HARMLESS for value in given)
+    if states is None:
+        # Names are compared as declarations compare them, which know more of case than `lower`.
+        given = (value for key, value in operation.parameters if key.casefold() == _STATE)
+        states = tuple(str(value) for value in given)
     is_of_node = name in ("ha_clusternode", "cim_computersystem", "cim_system")
-    return Role.ADMINISTER if "ticket" in name or (is_of_node and may_reset) else Role.OPERATE
+    may_reset = is_of_node and not _HARMLESS.issuperset(states)
+    return Role.ADMINISTER if "ticket" in name or may_reset else Role.OPERATE
 
 
 def _classes_of(operation: object) -> set[str]:

@@ -73,6 +73,7 @@ VERBS: dict[str, Methods | Read | Without] = {
     "resource cleanup": methods(f"{_RESOURCE}.Cleanup", f"{_RESOURCE}.Refresh"),
     "resource clear": methods(f"{_RESOURCE}.ClearMove", f"{_RESOURCE}.Unban"),
     "resource demote": methods(f"{_RESOURCE}.Demote"),
+    "resource fail": methods(f"{_RESOURCE}.Fail"),
     "resource manage": methods(f"{_RESOURCE}.Manage"),
     "resource move": methods(f"{_RESOURCE}.Move", f"{_SERVICE}.MoveAllFrom"),
     "resource promote": methods(f"{_RESOURCE}.Promote"),

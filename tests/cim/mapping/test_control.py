@@ -12,6 +12,7 @@ from cim_provider.engine import (
     Command,
     Done,
     EngineState,
+    InstanceView,
     NodeView,
     Outcome,
     Pending,
@@ -25,8 +26,11 @@ from cim_provider.engine import (
 )
 from cim_provider.engines.memory import MemoryEngine
 from cim_provider.mapping.control_service import TEXT_CHARS_MAX
+from cim_provider.mapping.job_progress import progress
+from cim_provider.mapping.job_records import COMPLETED, Job
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.verbs import PATIENCE_S
+from cim_provider.mapping.world import World
 from cim_provider.views.redundancy import MayRun, Redundancy
 from cim_provider.wbem.operations import EnumerateInstances, Instances, InvokeMethod, MethodResult
 from tests.cim.mapping.views import (
@@ -87,6 +91,14 @@ def provider() -> Provider:
         (DB, "Unmanage", {}, SetResourceManaged("db", False)),
         (node_path("n1"), "SetStandby", {"Enable": "true"}, SetNodeStandby("n1", True)),
         (node_path("n1"), "SetStandby", {"Enable": "false"}, SetNodeStandby("n1", False)),
+        (
+            node_path("n1"),
+            "SetStandby",
+            {"Enable": "true", "Lifetime": "60"},
+            SetNodeStandby("n1", True, 60_000),
+        ),
+        (DB, "Fail", {"Reason": "r"}, commands.FailResource("db", "", "r")),
+        (DB, "Fail", {"NodeName": "n2"}, commands.FailResource("db", "n2")),
         (node_path("n1"), "SetMaintenance", {"Enable": "true"}, SetNodeMaintenance("n1", True)),
         (cluster_path(), "SetMaintenance", {"Enable": True}, commands.SetClusterMaintenance(True)),
         (SERVICE, "Apply", {"Text": "x", "Base": "7"}, commands.ApplyConfiguration("x", "", 7)),
@@ -130,6 +142,11 @@ def test_verb_becomes_a_command_in_the_name_of_the_user(
         (node_path("w"), "Probe", {}, 1, "witness"),
         (node_path("n1"), "Fence", {}, 1, "no fence device"),
         (node_path("n2"), "Fence", {"Action": "melt"}, 5, "melt"),
+        (node_path("n2"), "Fence", {"Action": "on"}, 4097, "n2 is online: only a node that is off"),
+        (node_path("n1"), "SetStandby", {"Enable": True, "Lifetime": "0"}, 5, "Lifetime is 0 s"),
+        (node_path("n1"), "SetStandby", {"Enable": False, "Lifetime": "9"}, 5, "with true alone"),
+        (DB, "Fail", {"NodeName": "n9"}, 32772, "n9"),
+        (DB, "Fail", {"NodeName": "n1"}, 4097, "db runs not on n1, so it cannot fail"),
         (node_path("n2"), "ConfirmDown", {"Reason": " "}, 5, "Reason"),
         (SERVICE, "Apply", {"Text": ""}, 5, "Text"),
         (SERVICE, "Verify", {"Text": "x" * (TEXT_CHARS_MAX + 1)}, 5, "at most 1000000"),
@@ -190,10 +207,53 @@ def test_clone_is_promoted_as_its_group_of_methods_says() -> None:
     target = resource_path(clone.id, "HA_MasterSlaveResource")
     assert call(provider, target, "Promote")[0] == 0
     assert call(provider, target, "Demote")[0] == 0
+    assert call(provider, target, "Promote", {"NodeName": "n2", "Lifetime": "9"})[0] == 0
+    assert call(provider, target, "Demote", {"NodeName": "n2"})[0] == 0
+    code, outputs = call(provider, target, "Promote", {"Lifetime": "9"})
+    assert (code, outputs["Message"]) == (
+        5,
+        "Lifetime is given without NodeName: only a promotion on a node has an end",
+    )
+    assert call(provider, target, "Demote", {"NodeName": "n9"})[0] == 32772
     assert [each for each, _ in provider.engine.given] == [
         commands.PromoteResource(clone.id, True),
         commands.PromoteResource(clone.id, False),
+        commands.PromoteResource(clone.id, True, "", "n2", 9000),
+        commands.PromoteResource(clone.id, False, "", "n2"),
     ]
+
+
+def test_node_that_is_off_is_switched_on_and_its_job_ends_when_it_is_back() -> None:
+    provider = Provider()
+    provider.engine.change_node("n2", state="lost", fenced_by="switch")
+    assert call(provider, node_path("n2"), "Fence", {"Action": "on", "Reason": "r"})[0] == 0
+    assert [each for each, _ in provider.engine.given] == [commands.SwitchNodeOn("n2", "r")]
+
+
+def test_end_of_a_standby_is_shown() -> None:
+    provider = Provider()
+    for given, has_end in (({"Enable": True}, False), ({"Enable": True, "Lifetime": "60"}, True)):
+        call(provider, node_path("n1"), "SetStandby", given)
+        answer = provider.ask(EnumerateInstances(MODEL, "HA_ClusterNode"))
+        assert isinstance(answer, Instances)
+        (node,) = (each for each in answer.items if each["Name"] == "n1")
+        assert (node["StandbyUntil"] is not None) is has_end
+
+
+@pytest.mark.parametrize(
+    ("fails", "state", "ended"),
+    [(3, "started", True), (2, "started", False), (3, "failed", False), (3, "stopped", True)],
+)
+def test_job_of_a_failure_is_done_once_it_counts_and_is_mended(
+    fails: int, state: str, ended: bool
+) -> None:
+    view = cluster()
+    known = next(each for each in view.primitives if each.id == "db")
+    instance = InstanceView("n2", state, fails, id="db")
+    db = replace(known, state=state, instances=(instance,))
+    others = tuple(each for each in view.primitives if each.id != "db")
+    world = World(replace(view, primitives=(*others, db), pending_actions=1), IDENTITY)
+    assert (progress(world, Job("fail", "db", 2)).state == COMPLETED) is ended
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_whoever_reads_needs_no_more_than_to_view() -> None:
     [
         ("RequestStateChange", Role.OPERATE),
         ("requeststatechange", Role.OPERATE),
-        ("StopService", Role.ADMINISTER),
+        ("StopService", Role.OPERATE),
         ("NobodyHasThoughtAboutIt", Role.ADMINISTER),
     ],
 )
