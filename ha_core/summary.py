@@ -4,9 +4,11 @@ Owns: the states of `ha status` in one word each. Pure; recomputes the plan from
 replica, so that every node can say why. Knows nothing of sockets or screens.
 """
 
+from dataclasses import dataclass
+
 from ha_core import alarms
 from ha_core.config.choices import Origin, Role, TargetRole
-from ha_core.config.model import Clone, Primitive
+from ha_core.config.model import Clone, Configuration, Primitive
 from ha_core.config.units import copies, plain
 from ha_core.facts import Facts
 from ha_core.fencing.rules import device_names, is_fencing
@@ -16,8 +18,9 @@ from ha_core.policy.picture import Picture
 from ha_core.policy.schedule import schedule
 from ha_core.policy.transition import Decision
 from ha_core.protection import protection_of
-from ha_core.quorum.outlook import outlook
+from ha_core.quorum.outlook import Outlook, outlook
 from ha_core.quorum.votes import votes_needed
+from ha_core.replication.entries import ConfigurationChange
 from ha_core.replication.tickets import TicketWord
 from ha_core.snapshot import (
     ClusterSnapshot,
@@ -35,7 +38,9 @@ from ha_core.status import (
     NodeStatus,
     Ticket,
 )
+from ha_core.timers import RaftTimers
 
+_NONE = ConfigurationChange(0, Configuration(), "", "", 0)
 _CHANGING = (
     ("start", "starting"),
     ("migrate_from", "starting"),
@@ -45,31 +50,30 @@ _CHANGING = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Votes:
+    """How the voters stand, as far as this node knows."""
+
+    count: int
+    expected: int
+    needed: int
+    is_electing: bool
+    seen: Outlook
+
+
 def summarize(facts: Facts) -> ClusterSnapshot:
     """Return the snapshot that these facts amount to."""
-    status = ClusterStatus(
-        facts.nodes,
-        facts.quorate,
-        facts.restarts,
-        awaited=facts.awaited,
-        tickets=tuple(word.ticket for word in facts.tickets),
-    )
-    transition = schedule(facts.configuration, status, facts.wall_ms)
-    picture = Picture(facts.configuration, status, facts.wall_ms)
+    configuration = facts.configuration
+    status = _status(facts)
+    transition = schedule(configuration, status, facts.wall_ms)
+    picture = Picture(configuration, status, facts.wall_ms)
     resources = tuple(
         _resource(primitive, facts, picture, transition.decision(primitive.id))
-        for primitive in sorted(facts.configuration.primitives, key=lambda item: item.id)
+        for primitive in sorted(configuration.primitives, key=lambda item: item.id)
     )
-    nodes = tuple(
-        _node(name, facts) for name in sorted(node.name for node in facts.configuration.nodes)
-    )
-    newest = facts.revisions[-1] if facts.revisions else None
-    voters = facts.configuration.voters()
-    present = _present(facts)
-    votes = len(present & set(voters))
-    seen = outlook(facts.configuration, present, quorate=facts.quorate)
-    needed = votes_needed(len(voters)) if voters else 0
-    is_electing = not facts.quorate and 0 < needed <= votes and not facts.superseded_by
+    nodes = tuple(_node(name, facts) for name in sorted(node.name for node in configuration.nodes))
+    newest = facts.revisions[-1] if facts.revisions else _NONE
+    votes = _votes(facts)
     return ClusterSnapshot(
         local=facts.local,
         version=facts.version,
@@ -77,39 +81,54 @@ def summarize(facts: Facts) -> ClusterSnapshot:
         coordinator=facts.coordinator,
         term=facts.term,
         quorate=facts.quorate,
-        revision=newest.revision if newest else 0,
-        last_author=newest.author if newest else "",
-        last_reason=newest.reason if newest else "",
-        last_change_wall_ms=newest.at_wall_ms if newest else 0,
-        configuration=facts.configuration,
+        revision=newest.revision,
+        last_author=newest.author,
+        last_reason=newest.reason,
+        last_change_wall_ms=newest.at_wall_ms,
+        configuration=configuration,
         nodes=nodes,
         resources=resources,
         instances=facts.nodes,
         decisions=transition.decisions,
         pending=facts.pending or _pending(facts.nodes),
-        faults=alarms.faults(facts, nodes, resources, is_electing=is_electing),
-        notices=alarms.notices(facts, seen),
-        refused_hosts=tuple(
-            (item.host, f"link {item.link}: {item.text}") for item, _ in facts.strangers
-        ),
+        faults=alarms.faults(facts, nodes, resources, is_electing=votes.is_electing),
+        notices=alarms.notices(facts, votes.seen),
+        refused_hosts=tuple((i.host, f"link {i.link}: {i.text}") for i, _ in facts.strangers),
         links=facts.links,
-        timers=Timers(
-            facts.timers.dead_after_ms,
-            facts.timers.beat_ms,
-            facts.timers.coordinator_lease_ms,
-            facts.timers.run_lease_ms,
-        ),
-        votes=votes,
-        votes_expected=len(voters),
-        votes_needed=needed,
-        electing=is_electing,
-        votes_missing=seen.missing,
-        outlook=seen.text,
+        timers=_timers(facts.timers),
+        votes=votes.count,
+        votes_expected=votes.expected,
+        votes_needed=votes.needed,
+        electing=votes.is_electing,
+        votes_missing=votes.seen.missing,
+        outlook=votes.seen.text,
         awaited=facts.awaited if facts.quorate else (),
         fencing=facts.fencing if facts.quorate else (),
         commanded=_commanded(facts),
         tickets=_tickets(facts),
         leaving=facts.leaving,
+    )
+
+
+def _status(facts: Facts) -> ClusterStatus:
+    tickets = tuple(word.ticket for word in facts.tickets)
+    return ClusterStatus(
+        facts.nodes, facts.quorate, facts.restarts, awaited=facts.awaited, tickets=tickets
+    )
+
+
+def _votes(facts: Facts) -> _Votes:
+    voters, present = facts.configuration.voters(), _present(facts)
+    count = len(present & set(voters))
+    needed = votes_needed(len(voters)) if voters else 0
+    is_electing = not facts.quorate and 0 < needed <= count and not facts.superseded_by
+    seen = outlook(facts.configuration, present, quorate=facts.quorate)
+    return _Votes(count, len(voters), needed, is_electing, seen)
+
+
+def _timers(timers: RaftTimers) -> Timers:
+    return Timers(
+        timers.dead_after_ms, timers.beat_ms, timers.coordinator_lease_ms, timers.run_lease_ms
     )
 
 
