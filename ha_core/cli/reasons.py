@@ -5,18 +5,18 @@ snapshot, and invents none; what would change it has been tried (`ha_core.policy
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from ha_core.cli import former_names
 from ha_core.cli.goals import in_words, members, watched, where
+from ha_core.cli.offer import offers
 from ha_core.config.change import no_node, no_resource
-from ha_core.config.model import OrderedAction, Origin, Placement, Role
+from ha_core.config.model import OrderedAction, Origin, Role
 from ha_core.config.units import plain, units_of
 from ha_core.fencing.tickets import is_open, lost, without_device
 from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
 from ha_core.policy.counterfactual import WayOut, sentences, way_out
-from ha_core.policy.schedule import schedule
 from ha_core.policy.scores import text as score_text
 from ha_core.policy.transition import Decision, Reason
 from ha_core.policy.wording import together
@@ -112,6 +112,7 @@ def _explain_one(
             *together(_about(decision, node)),
             *_of_primaries(snapshot, item, node),
             *_of_lost_tickets(snapshot, item),
+            *_of_fencing(snapshot, item),
         )
         if reason.text not in sentence
     )
@@ -269,6 +270,26 @@ def _of_lost_tickets(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterab
                 yield Reason("ticket", f"{case.node} is to be cut off: {case.reason}")
 
 
+def _of_fencing(snapshot: ClusterSnapshot, item: ResourceSummary) -> Iterable[Reason]:
+    """Yield how far the fence devices are with the nodes on which it may still run."""
+    unsure = {
+        node.name
+        for node in snapshot.instances
+        for found in node.instances
+        if found.resource == item.id and found.state is InstanceState.UNCERTAIN
+    }
+    for case in snapshot.fencing:
+        if case.node not in unsure:
+            continue
+        if case.stage == "resting":
+            text = f"{case.node} could not be cut off ({case.fault}), and is tried again"
+            yield Reason("fencing", text, case.node)
+        elif case.stage == "cutting":
+            failed = f"; before that, {case.fault}" if case.fault else ""
+            text = f"{case.device} is cutting off {case.node} through {case.executor}{failed}"
+            yield Reason("fencing", text, case.node)
+
+
 def _primaries(snapshot: ClusterSnapshot, resource: ResourceId) -> Iterable[ResourceId]:
     configuration = snapshot.configuration
     group = configuration.group_of(resource)
@@ -342,20 +363,6 @@ def _changes(
         whole = "all of this together: " if len(parts) > 1 else ""
         yield f"{whole}{'; and '.join(parts)}{ends}"
     if node is None and not item.nodes:
-        yield from _offered(snapshot, item, at_wall_ms)
+        yield from (str(one) for one in offers(snapshot, at_wall_ms) if one.resource == item.id)
     if not way.is_complete:
         yield "there was too much to try everything, so that this may not be all"
-
-
-def _offered(snapshot: ClusterSnapshot, item: ResourceSummary, at_wall_ms: Millis) -> Iterable[str]:
-    """Yield what an exact search would do, if it finds a node in a short look."""
-    configuration = snapshot.configuration
-    decision = _decision(snapshot, item.id)
-    is_placed = decision is not None and decision.node is not None
-    if is_placed or item.target == "stopped" or configuration.options.placement is Placement.EXACT:
-        return
-    options = replace(configuration.options, placement=Placement.EXACT)
-    found = schedule(replace(configuration, options=options), observed(snapshot), at_wall_ms)
-    for better in found.decisions:
-        if better.resource == item.id and better.node is not None and not better.blocked:
-            yield f"'options.placement: exact' would run it on {better.node}"

@@ -3,10 +3,11 @@
 import os
 import time
 from collections import deque
+from dataclasses import replace
 
 import click
 
-from ha_core.cli import reasons, view
+from ha_core.cli import offer, reasons, view
 from ha_core.cli.change import current
 from ha_core.cli.names import complete_nodes, resource_argument
 from ha_core.cli.options import Options, run, run_until_interrupted, to_json, verb
@@ -38,8 +39,9 @@ async def _watch(options: Options) -> None:
 
 
 def _show(options: Options, snapshot: ClusterSnapshot) -> None:
-    text = view.status_text(snapshot, round(time.time() * 1000))
-    options.show(view.status_value(snapshot), text)
+    at_wall_ms = round(time.time() * 1000)
+    told = replace(snapshot, notices=(*snapshot.notices, *offer.notices(snapshot, at_wall_ms)))
+    options.show(view.status_value(told), view.status_text(told, at_wall_ms))
 
 
 @click.command()

@@ -95,6 +95,8 @@ def candidates(world: World, kin: frozenset[ResourceId]) -> tuple[Blocker, ...]:
         *_of_nodes(configuration, status),
         *_of_resources(configuration, kin),
         *_of_failures(configuration, status, kin),
+        *_of_commands(configuration, tops),
+        *_of_commands(configuration, _rivals(configuration, kin), is_other=True),
         *_of_tops(configuration, tops),
         *_of_tickets(configuration, status, {*kin, *tops, *inner}),
         *_of_constraints(configuration, {*kin, *tops, *inner}),
@@ -224,7 +226,9 @@ def _failure(resource: ResourceId, found: list[tuple[NodeName, Instance]]) -> Bl
     return Blocker(BlockerKind.FAILURE, resource, f"{text} against {resource}", cure)
 
 
-def _of_tops(configuration: Configuration, tops: tuple[ResourceId, ...]) -> Iterable[Blocker]:
+def _of_commands(
+    configuration: Configuration, tops: tuple[ResourceId, ...], *, is_other: bool = False
+) -> Iterable[Blocker]:
     for top in tops:
         inner = {c.member for c in configuration.clones if c.id == top}
         own = {top, *inner, *_members(configuration, top)}
@@ -234,11 +238,33 @@ def _of_tops(configuration: Configuration, tops: tuple[ResourceId, ...]) -> Iter
             if location.resource in own and location.origin is not Origin.ADMINISTRATOR
         ]
         if commanded:
-            wishes = ", ".join(map(_wish, commanded))
+            wishes = ", ".join(map(_wish, commanded)) + (f" for {top}" if is_other else "")
             cure = f"'ha resource clear {top}' ends it"
             yield Blocker(BlockerKind.COMMANDED, top, wishes, cure)
-        if configuration.options.symmetric:
-            continue
+
+
+def _rivals(configuration: Configuration, kin: frozenset[ResourceId]) -> tuple[ResourceId, ...]:
+    """Return what else wants room, if that counts, any of these needs some, and any was moved."""
+    is_moved = any(item.origin is not Origin.ADMINISTRATOR for item in configuration.locations)
+    if not is_moved or not _needs_room(configuration, kin):
+        return ()
+    others = [
+        item.id for item in configuration.primitives if item.utilization and item.id not in kin
+    ]
+    return tuple(dict.fromkeys(_top(configuration, name) for name in others))
+
+
+def _needs_room(configuration: Configuration, kin: frozenset[ResourceId]) -> bool:
+    """Whether capacity counts, and any of these needs some."""
+    if configuration.options.strategy is Strategy.DEFAULT:
+        return False
+    return any(item.utilization for item in configuration.primitives if item.id in kin)
+
+
+def _of_tops(configuration: Configuration, tops: tuple[ResourceId, ...]) -> Iterable[Blocker]:
+    if configuration.options.symmetric:
+        return
+    for top in tops:
         for node in configuration.nodes:
             if not node.witness:
                 text = f"'options.symmetric' is false, and nothing allows {top} on {node.name}"
@@ -292,9 +318,7 @@ def _of_tickets(
 
 
 def _of_capacity(configuration: Configuration, kin: frozenset[ResourceId]) -> Iterable[Blocker]:
-    if configuration.options.strategy is Strategy.DEFAULT:
-        return
-    if not any(item.utilization for item in configuration.primitives if item.id in kin):
+    if not _needs_room(configuration, kin):
         return
     for node in sorted(configuration.nodes, key=lambda item: item.name):
         if not node.witness:

@@ -11,13 +11,16 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
-from ha_core.cli import view
+from ha_core.cli import offer, view
 from ha_core.cli.main import ha as ha_command
 from ha_core.config.model import Origin
 from ha_core.ids import INFINITY, ResourceId
 from ha_core.policy.transition import Decision, Reason
 from ha_core.snapshot import Commanded
 from tests.cli.conftest import Ha, value
+from tests.cli.picture import snapshot_of
+from tests.core.policy import case
+from tests.core.policy.case import Case
 from tests.fake_cluster import NODES, WALL_MS, FakeCluster, event, snapshot
 
 
@@ -341,3 +344,34 @@ def test_shell_completes_nothing_without_a_daemon(
     monkeypatch.setenv("BEATKEEPER_ROOT", str(root))
     complete = ShellComplete(ha_command, {}, "ha", "_HA_COMPLETE")
     assert complete.get_completions(["resource", "stop"], "") == []
+
+
+def crowded(placement: str) -> Case:
+    """Return a cluster in which the small one has the room that the large one needs."""
+    return case.read(
+        f"node n1\nnode n2\noptions strategy=utilization placement={placement}\n"
+        "capacity n1 cpu=4\ncapacity n2 cpu=8\n"
+        "primitive a\nprimitive b\ntakes a cpu=3\ntakes b cpu=6\nlocation a n2 100\n"
+        "on n2 a started\n"
+    )
+
+
+def test_status_offers_the_exact_search_where_it_would_run_more() -> None:
+    sentence = (
+        "b is stopped, though there is a placement in which it runs: "
+        "'options.placement: exact' would run it on n2, with a on n1"
+    )
+    now = snapshot_of(crowded("greedy"))
+    assert offer.notices(now, WALL_MS) == (sentence,)
+    assert offer.notices(replace(now, quorate=False), WALL_MS) == ()
+    stopped = tuple(replace(item, target="stopped") for item in now.resources)
+    assert offer.notices(replace(now, resources=stopped), WALL_MS) == ()
+    assert offer.notices(snapshot_of(crowded("exact")), WALL_MS) == ()
+
+
+def test_status_has_the_offer_among_its_notices(ha: Ha, cluster: FakeCluster) -> None:
+    cluster.now = snapshot_of(crowded("greedy"))
+    found = value(ha("status", "--json"))
+    assert isinstance(found, dict)
+    assert [text for text in found["notices"] if "'options.placement: exact'" in text]
+    assert "'options.placement: exact' would run it on n2" in ha("status").stdout

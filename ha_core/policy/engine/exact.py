@@ -49,6 +49,8 @@ class Box:
 class Worth:
     """How good a result is; the larger one is the better."""
 
+    bound: int
+    """How many are where they count INFINITY by themselves: a move by hand is never undone."""
     runs: tuple[int, ...]
     """How many primitives run, by priority, the highest first."""
     promoted: int = 0
@@ -58,7 +60,7 @@ class Worth:
     """The number of moves and stops, negated."""
 
 
-_NOTHING: Final = Worth(())
+_NOTHING: Final = Worth(-1, ())
 _STEADY: Final = "with the exact search nothing moves only to spread"
 
 
@@ -198,7 +200,8 @@ def _worth(levels: tuple[int, ...], plan: Plan, made: list[Made]) -> Worth:
             promoted += roles[item.node] is Role.PROMOTED
         moves += any(node != item.node for node in item.roles)
     score = sum(one.score for one in made)
-    return Worth(tuple(found.values()), promoted, score, -moves)
+    bound = sum(one.is_bound for one in made)
+    return Worth(bound, tuple(found.values()), promoted, score, -moves)
 
 
 def _begin(problem: Problem, box: Box, pins: Mapping[Key, Choice]) -> _Search:

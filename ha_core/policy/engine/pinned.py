@@ -33,6 +33,8 @@ class Made:
     """What the chosen node counts, the wishes of dependents aside; 0 if there is none."""
     others: tuple[Choice, ...]
     """The other nodes, the best first; nowhere last."""
+    is_bound: bool = False
+    """It counts INFINITY there by itself: a move by hand, or such a location or stickiness."""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,8 +63,10 @@ class Pinned:
         others: list[Choice] = [other for other in open_ if other != node]
         if node is not None:
             others.append(None)
-        score = 0 if node is None else desk.unwished[item][1][node]
-        self.made.append(Made(key, node, score, tuple(others)))
+        own, after = desk.unwished[item]
+        score = 0 if node is None else after[node]
+        is_bound = node is not None and own[node] >= INFINITY
+        self.made.append(Made(key, node, score, tuple(others), is_bound))
         return node
 
     def may_stay(self, instance: Item) -> bool:
@@ -75,7 +79,8 @@ class Pinned:
             if item.node is not None:
                 key = (item.id, False)
                 others = (LEAVES,) if item is _first(instance) else ()
-                self.made.append(Made(key, item.node, item.scores[item.node], others))
+                score = item.scores[item.node]
+                self.made.append(Made(key, item.node, score, others, score >= INFINITY))
 
 
 def _is_as_good(item: Item, node: int, other: int, open_: list[int]) -> bool:

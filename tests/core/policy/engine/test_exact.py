@@ -198,6 +198,28 @@ def test_a_resource_that_has_no_node_at_all_is_not_searched_for() -> None:
     assert made.exact.is_complete
 
 
+def test_what_a_move_by_hand_leads_to_stays_there_whatever_else_could_run() -> None:
+    moved = problem(
+        roomy(4, 8), *(primitive(name, demand=need) for name, need in (("a", 3), ("b", 6))),
+        locations=[prefers("a", "n2", INFINITY)], observed=(*at("a", "n1"), *at("b", "n2")),
+        options=TIGHT,
+    )  # fmt: skip
+    made = plan(moved)
+    assert places(made) == {"a": "n2"}
+    assert made.exact is not None
+    assert not made.exact.is_better
+    unbound = replace(moved, locations=(prefers("a", "n2", 100),))
+    assert places(plan(unbound)) == {"a": "n1", "b": "n2"}
+
+
+def test_what_is_never_to_move_makes_no_room() -> None:
+    question = problem(
+        roomy(4, 8), primitive("a", demand=3, stickiness=INFINITY), primitive("b", demand=6),
+        observed=at("a", "n2"), options=TIGHT,
+    )  # fmt: skip
+    assert places(plan(question)) == {"a": "n2"}
+
+
 # --- against brute force --------------------------------------------------------------------------
 
 
