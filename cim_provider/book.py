@@ -34,7 +34,8 @@ from cim_provider.mapping.states import (
     State,
 )
 from cim_provider.schema import MODEL, ClassInfo, NamespaceSchema, Schema, load_schema
-from cim_provider.server.roles import SUBSCRIBING, Role, least_role
+from cim_provider.server.role import Role
+from cim_provider.server.roles import SUBSCRIBING, least_role
 from cim_provider.server.service import schema_texts
 from cim_provider.wbem.operations import InvokeMethod
 

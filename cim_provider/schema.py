@@ -28,6 +28,8 @@ ROOT: Final = "root"
 NAMESPACE_CLASS: Final = "__Namespace"
 NAMESPACES: Final = (*INTEROP_NAMES, ROOT, MODEL)
 """The names of all namespaces."""
+_ENDINGS: Final = ("", ".cimv2.mof", ".interop.mof")
+"""Of the names of texts: for both namespaces, for the model's alone, for the interop one alone."""
 MAX_TEXT: Final = 4_000_000
 """Largest sum of MOF texts, in characters."""
 
@@ -106,8 +108,11 @@ def load_schema(texts: Mapping[str, str]) -> Schema:
         raise SchemaError("no MOF text was given, expected the files *.mof of the schema")
     if sum(map(len, texts.values())) > MAX_TEXT:
         raise SchemaError(f"MOF texts have more than {MAX_TEXT} characters together")
-    model = _compile(MODEL, _chosen(texts, ".interop.mof"))
-    interop = _compile(INTEROP, _chosen(texts, ".cimv2.mof"))
+    both, model_alone, interop_alone = (_chosen(texts, ending) for ending in _ENDINGS)
+    # What both declare is compiled once, and held once.
+    interop, model = _compile(both, model_alone)
+    if interop_alone:
+        (interop,) = _compile([*both, *interop_alone])
     interops = (replace(interop, name=name) for name in INTEROP_NAMES)
     found = {each.name.lower(): each for each in (model, *interops, *_root(model))}
     return Schema(MappingProxyType(found))
@@ -124,31 +129,43 @@ def _root(model: NamespaceSchema) -> Iterator[NamespaceSchema]:
         )
 
 
-def _chosen(texts: Mapping[str, str], unwanted: str) -> list[tuple[str, str]]:
+def _chosen(texts: Mapping[str, str], ending: str) -> list[tuple[str, str]]:
+    """Return names and texts of one ending, in order; without any, those for both namespaces."""
     named = sorted((name.rsplit("/", 1)[-1], text) for name, text in texts.items())
-    return [(name, text) for name, text in named if not name.endswith(unwanted)]
+    if ending:
+        return [(name, text) for name, text in named if name.endswith(ending)]
+    return [(name, text) for name, text in named if not name.endswith(_ENDINGS[1:])]
 
 
-def _compile(namespace: str, texts: Iterable[tuple[str, str]]) -> NamespaceSchema:
-    """Compile into one namespace; the compiler's store is thrown away afterwards."""
+def _compile(*steps: Iterable[tuple[str, str]]) -> list[NamespaceSchema]:
+    """Compile one step after the other; return what is there after each of them.
+
+    Of the compiler's store nothing is left afterwards but what is returned.
+    """
     store = pywbem.MOFWBEMConnection()
     compiler = pywbem.MOFCompiler(store, log_func=None)
-    for name, text in texts:
-        try:
-            compiler.compile_string(text, namespace, filename=name)
-        except pywbem.MOFCompileError as fault:
-            raise SchemaError(f"{name}: {fault.get_err_msg().strip()}") from fault
     classes: dict[str, ClassInfo] = {}
-    for declared in store.classes[namespace].values():
-        parent = classes.get(declared.superclass.lower()) if declared.superclass else None
-        classes[declared.classname.lower()] = _resolve(declared, parent)
-    qualifiers = {name.lower(): value for name, value in store.qualifiers[namespace].items()}
-    return NamespaceSchema(
-        namespace,
-        MappingProxyType(classes),
-        MappingProxyType(dict(sorted(qualifiers.items()))),
-        MappingProxyType(_children(classes.values())),
-    )
+    found = []
+    for texts in steps:
+        for name, text in texts:
+            try:
+                compiler.compile_string(text, MODEL, filename=name)
+            except pywbem.MOFCompileError as fault:
+                raise SchemaError(f"{name}: {fault.get_err_msg().strip()}") from fault
+        for declared in store.classes[MODEL].values():
+            if declared.classname.lower() not in classes:
+                parent = classes.get(declared.superclass.lower()) if declared.superclass else None
+                classes[declared.classname.lower()] = _resolve(declared, parent)
+        qualifiers = {name.lower(): value for name, value in store.qualifiers[MODEL].items()}
+        schema = NamespaceSchema(
+            MODEL,
+            MappingProxyType(dict(classes)),
+            MappingProxyType(dict(sorted(qualifiers.items()))),
+            MappingProxyType(_children(classes.values())),
+        )
+        found.append(schema)
+    store.classes.clear()  # the parser's library holds it for ever
+    return found
 
 
 def _children(classes: Iterable[ClassInfo]) -> dict[str, tuple[str, ...]]:

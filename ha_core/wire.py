@@ -26,6 +26,7 @@ from ha_core.errors import WireError
 from ha_core.ids import Generation, NodeName
 from ha_core.keyring import KeyRing
 from ha_core.messages import Message
+from ha_core.versions import SPOKEN, Versions
 
 MAGIC: Final = b"BKHA"
 FEATURES: Final = 0
@@ -105,20 +106,6 @@ class StaleGenerationError(Rejected):
         self.sender = sender
         self.generation = generation
         self.known = known
-
-
-@dataclass(frozen=True, slots=True)
-class Versions:
-    """Protocol versions that a node speaks; it writes frames that `oldest` can read."""
-
-    oldest: int
-    newest: int
-
-    def __str__(self) -> str:
-        return f"{self.oldest} to {self.newest}"
-
-
-SPOKEN: Final = Versions(1, 1)
 
 
 @dataclass(frozen=True, slots=True)

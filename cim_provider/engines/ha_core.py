@@ -33,7 +33,6 @@ from cim_provider.engine import (
     Pending,
     Refused,
 )
-from cim_provider.engines.ha_core_answers import told
 from cim_provider.engines.ha_core_control import goal_of, translated
 from cim_provider.engines.ha_core_editing import give
 from cim_provider.engines.ha_core_events import JournalFollower
@@ -222,7 +221,7 @@ class HaCoreEngine:
             return Refused("away", self._away)
         try:
             # What is foreseen may take a while with many resources: others are served meanwhile.
-            return await asyncio.to_thread(told, question, snapshot)
+            return await asyncio.to_thread(_told, question, snapshot)
         except RefusedError as fault:
             return Refused(fault.code, str(fault))
         except ConfigError as fault:
@@ -344,6 +343,14 @@ async def _in_turns(making: Generator[None, None, Parts]) -> Parts:
             parts: Parts = done.value
             return parts
         await asyncio.sleep(0)
+
+
+def _told(question: Question, snapshot: ClusterSnapshot) -> Told:
+    """See `ha_core_answers.told`; to be called in a thread."""
+    # What foresees is as large as all else here, and few ask: it is loaded with the first question.
+    from cim_provider.engines.ha_core_answers import told
+
+    return told(question, snapshot)
 
 
 async def _bounded(question: Coroutine[object, object, _T], seconds: float) -> _T:

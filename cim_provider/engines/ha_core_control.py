@@ -42,7 +42,7 @@ from cim_provider.engine import (
 from cim_provider.engines.ha_core_history import CLEARED_KEY
 from cim_provider.engines.ha_core_secrets import unmasked
 from ha_core import commands
-from ha_core.cli import goals, history, node, quorum, ticket
+from ha_core.cli import asked, goals
 from ha_core.config.model import FenceAction, Origin, TargetRole
 from ha_core.config.parse import parse_text
 from ha_core.errors import RefusedError
@@ -131,7 +131,7 @@ def _on_the_whole(
             return commands.SwitchOn(NodeName(where), reason or ASKED)
         case RemoveNode(node=where, is_drained=is_drained):
             return (
-                commands.RemoveNode(NodeName(where)) if is_drained else node.removal(before, where)
+                commands.RemoveNode(NodeName(where)) if is_drained else asked.removal(before, where)
             )
         case RehearseFencing(subject=subject):
             return commands.TestFence(subject)
@@ -144,7 +144,7 @@ def _on_the_whole(
             configuration = unmasked(parse_text(text, SOURCE), before.configuration)
             return commands.Apply(configuration, reason, base)
         case UndoRevision(revision=revision, reason=reason):
-            return history.return_to(revisions, revision, reason)
+            return asked.return_to(revisions, revision, reason)
         case ClearEventLog(through=through):
             return commands.Shelve((ShelfPut(CLEARED_KEY, str(through)),))
         case _:
@@ -227,10 +227,10 @@ def _whole_goal(command: Control, given: commands.Command, before: ClusterSnapsh
         case RemoveNode(node=where):
             return goals.node_is(where, goals.GONE)
         case ReleaseQuorum():
-            return quorum.starts
+            return asked.starts
         case SetTicket():
             assert isinstance(given, commands.SetTicket)
-            return ticket.settled(given)
+            return asked.settled(given)
         case ClearEventLog() | RehearseFencing():
             return _at_once  # what comes of it is seen elsewhere
         case ApplyConfiguration() | UndoRevision():

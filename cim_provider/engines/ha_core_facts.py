@@ -33,7 +33,7 @@ from ha_core.fencing.rules import levels_of
 from ha_core.ids import INFINITY, Millis, NodeName
 from ha_core.snapshot import ClusterSnapshot, LinkSummary, NodeSummary
 from ha_core.status import NodeState, NodeStatus
-from ha_core.wire import SPOKEN
+from ha_core.versions import SPOKEN
 
 _HEALTH: Final = ("red", "yellow", "green")
 _HEALTH_PREFIX: Final = "#health"

@@ -22,7 +22,7 @@ from typing import Final, Protocol, TypeAlias
 
 from cim_provider.server.client_certificate import PeerCertificate as PeerCertificate
 from cim_provider.server.lockout import LockOut
-from cim_provider.server.roles import Role
+from cim_provider.server.role import Role
 from cim_provider.server.users import (
     HASH_BYTES,
     PASSWORD_BYTES_MAX,

@@ -16,7 +16,7 @@ from typing import Final, NoReturn, ParamSpec
 import click
 
 from cim_provider.server.layout import ServerLayout
-from cim_provider.server.roles import Role
+from cim_provider.server.role import Role
 from cim_provider.server.settings import SettingsError, override, read_settings
 from cim_provider.server.users import (
     Proof,
@@ -107,6 +107,9 @@ def run(
         clear_text=clear_text,
     )
     # Loading what CIM needs takes a while: those who only set a password need not wait for it.
+    from cim_provider.server.lean import load_pywbem
+
+    load_pywbem()
     from cim_provider.server.service import START_ERRORS, serve
 
     try:

@@ -10,26 +10,14 @@ Knows nothing of how a user was authenticated.
 # mypy: allow-untyped-calls
 
 from collections.abc import Mapping
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 import pywbem
 
+from cim_provider.server.role import Role
 from cim_provider.wbem.errors import Status
 from cim_provider.wbem.operations import ChangeSchema, InvokeMethod
-
-
-class Role(StrEnum):
-    """What a user may do; each role may also do what the one before it may."""
-
-    VIEW = "view"
-    """Read everything."""
-    OPERATE = "operate"
-    """Call the methods that run the cluster, and subscribe to indications."""
-    ADMINISTER = "administer"
-    """Everything."""
-
 
 _RANK: Final = {role: rank for rank, role in enumerate(Role)}
 

@@ -25,7 +25,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from cim_provider.server.roles import Role
+from cim_provider.server.role import Role
 
 USERS_MAX: Final = 1_000
 FILE_BYTES_MAX: Final = 1_048_576

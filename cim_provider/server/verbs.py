@@ -17,10 +17,9 @@ from typing import Final
 
 import click
 
-from cim_provider.server.audit import read_lines
 from cim_provider.server.client_certificate import FingerprintError, fingerprint
 from cim_provider.server.layout import ServerLayout
-from cim_provider.server.roles import Role
+from cim_provider.server.role import Role
 from cim_provider.server.settings import SettingsError, read_settings
 from cim_provider.server.tls import CertificateError
 from cim_provider.server.users import (
@@ -242,6 +241,9 @@ def list_users(place: Place) -> None:
 @verb
 def audit(place: Place, lines: int) -> None:
     """Show who changed what over WBEM, the latest last; with --json the lines as they are."""
+    # Only here: it draws in what all other verbs do without.
+    from cim_provider.server.audit import read_lines
+
     found = list(read_lines(place.layout.audit_file))[-lines:]
     for line in found:
         click.echo(line if place.as_json else _sentence(line))

@@ -6,14 +6,13 @@ from itertools import pairwise
 
 import click
 
-from ha_core import commands
 from ha_core.cli import goals
+from ha_core.cli.asked import return_to
 from ha_core.cli.change import give
 from ha_core.cli.options import Options, Waiting, run, verb, waits
 from ha_core.cli.plan import Trial, can_be_tried, show_preview
 from ha_core.client import Client
 from ha_core.config.difference import diff
-from ha_core.errors import RefusedError
 from ha_core.replication.entries import ConfigurationChange
 
 
@@ -55,31 +54,6 @@ def undo(
 async def _revisions(options: Options) -> tuple[ConfigurationChange, ...]:
     async with Client(options.root) as cluster:
         return await cluster.history()
-
-
-def return_to(
-    revisions: Sequence[ConfigurationChange], revision: int | None, reason: str
-) -> commands.Apply:
-    """Return the command that makes an earlier revision (None: the one before) the newest.
-
-    Raises RefusedError: it is not kept, or in force already.
-    """
-    target = _target(revisions, revision)
-    why = reason or f"back to revision {target.revision}"
-    return commands.Apply(target.configuration, why, revisions[-1].revision)
-
-
-def _target(revisions: Sequence[ConfigurationChange], revision: int | None) -> ConfigurationChange:
-    kept = ", ".join(str(change.revision) for change in revisions[:-1]) or "none"
-    if revision is None:
-        if len(revisions) < 2:
-            raise RefusedError("not-found", "there is no earlier revision to return to")
-        return revisions[-2]
-    found = next((change for change in revisions if change.revision == revision), None)
-    if found is None or found is revisions[-1]:
-        what = "is not kept" if found is None else "is in force already"
-        raise RefusedError("not-found", f"revision {revision} {what}; earlier ones: {kept}")
-    return found
 
 
 def _changes(revisions: Sequence[ConfigurationChange]) -> Iterable[tuple[str, ...]]:

@@ -4,15 +4,14 @@ import click
 
 from ha_core import commands
 from ha_core.cli import goals
+from ha_core.cli.asked import removal
 from ha_core.cli.change import give, give_from
 from ha_core.cli.fence_node import fence
 from ha_core.cli.lasting import expiry, for_time
 from ha_core.cli.names import complete_nodes, node_argument
 from ha_core.cli.options import Options, Waiting, verb, waits
 from ha_core.cli.plan import Trial, can_be_tried, show_preview
-from ha_core.errors import RefusedError
 from ha_core.ids import NodeName
-from ha_core.snapshot import ClusterSnapshot
 
 
 @click.group()
@@ -87,20 +86,6 @@ def remove(options: Options, waiting: Waiting, node: str) -> None:
         lambda before: removal(before, node),
         lambda _: goals.node_is(node, goals.GONE),
     )
-
-
-def removal(snapshot: ClusterSnapshot, name: str) -> commands.RemoveNode:
-    """Return the command. Raises RefusedError where the node runs, or may still run something."""
-    found = next((item for item in snapshot.nodes if item.name == name), None)
-    if found is not None and found.state not in ("lost", "left"):
-        raise RefusedError(
-            "unsafe", f"{name} is {goals.in_words(found.state)}: run 'ha leave' on it"
-        )
-    if found is not None and found.unclean:
-        cure = f"if it is down for sure, 'ha node confirm-down {name} --reason TEXT' first"
-        text = f"{name} is lost and may still run something: start it, or {cure}"
-        raise RefusedError("unsafe", text)
-    return commands.RemoveNode(NodeName(name))
 
 
 @node.command("confirm-down")

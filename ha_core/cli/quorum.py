@@ -3,8 +3,8 @@
 import click
 
 from ha_core import commands
+from ha_core.cli.asked import starts
 from ha_core.cli.change import current, give
-from ha_core.cli.goals import Progress
 from ha_core.cli.options import Options, Waiting, run, verb, waits
 from ha_core.snapshot import ClusterSnapshot
 
@@ -46,12 +46,6 @@ def release(options: Options, waiting: Waiting, reason: str, yes: bool) -> None:
         question = "Are the voters that were not seen yet certainly off?"
         click.confirm(question, abort=True, err=True)
     give(options, waiting, commands.ReleaseQuorum(reason), lambda _: starts)
-
-
-def starts(snapshot: ClusterSnapshot) -> Progress:
-    """The cluster waits for no voter any more."""
-    names = ", ".join(snapshot.awaited)
-    return Progress(not names, f"the cluster waits for {names}" if names else "it starts")
 
 
 def _lines(snapshot: ClusterSnapshot) -> list[str]:

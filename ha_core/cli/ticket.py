@@ -1,17 +1,14 @@
 """`ha ticket`: which tickets this site holds, and the words that grant and revoke them."""
 
-from dataclasses import replace
-
 import click
 
 from ha_core import commands
+from ha_core.cli.asked import settled
 from ha_core.cli.change import current, give
-from ha_core.cli.goals import Goal, Progress
 from ha_core.cli.names import ticket_argument
 from ha_core.cli.options import Options, Waiting, run, verb, waits
 from ha_core.cli.plan import Trial, can_be_tried, show_preview
 from ha_core.cli.view import ticket_text, ticket_value
-from ha_core.snapshot import ClusterSnapshot
 
 _reason = click.option("--reason", default="", help="Why; kept with the ticket.")
 
@@ -84,23 +81,3 @@ def _give(options: Options, waiting: Waiting, trial: Trial, command: commands.Se
         show_preview(options, trial, lambda _: command)
         return
     give(options, waiting, command, lambda _: settled(command))
-
-
-def settled(command: commands.SetTicket) -> Goal:
-    """Return the goal that the ticket is as wanted, and nothing is under way any more."""
-
-    def goal(snapshot: ClusterSnapshot) -> Progress:
-        found = next((item for item in snapshot.tickets if item.name == command.ticket), None)
-        if found is None:
-            return Progress(False, f"ticket {command.ticket} is not there yet")
-        wanted = replace(
-            found,
-            granted=found.granted if command.granted is None else command.granted,
-            standby=found.standby if command.standby is None else command.standby,
-        )
-        text = f"ticket {ticket_text(found)}"
-        if snapshot.pending:
-            text = f"{text}; under way: {', '.join(snapshot.pending[:3])}"
-        return Progress(found == wanted and not snapshot.pending, text)
-
-    return goal

@@ -16,7 +16,7 @@ from ha_core.runtime.meter import Meter, with_processes
 from ha_core.runtime.operations import Operations
 from ha_core.runtime.service import product
 from ha_core.runtime.transport import BEATS_RECEIVED, BEATS_SENT, Transport
-from ha_core.wire import SPOKEN
+from ha_core.versions import SPOKEN
 
 LOOK_MS: Final = 500
 """A guardian that answers later than that shows no more processes this time."""

@@ -19,7 +19,8 @@ from ha_core.observed import LinkStanding, OperationResult
 from ha_core.policy.transition import ActionKind
 from ha_core.replication.entries import ConfigurationChange, Entry, Snapshot, Verdict
 from ha_core.status import Instance, InstanceState
-from ha_core.wire import Codec, Rejected, ReplayWindow, Versions
+from ha_core.versions import SPOKEN, Versions
+from ha_core.wire import Codec, Rejected, ReplayWindow
 
 A, B = NodeName("a"), NodeName("b")
 RING = first_ring(bytes(range(16)), b"k" * 32)
@@ -65,7 +66,7 @@ def codec(
     *,
     ring: KeyRing = RING,
     generation: Generation = 1,
-    speaks: Versions = wire.SPOKEN,
+    speaks: Versions = SPOKEN,
     salt: bytes = b"saltsalt",
 ) -> Codec:
     """Return a codec of a node."""

@@ -15,7 +15,8 @@ from ha_core.ids import NodeName
 from ha_core.keyring import parse_ring
 from ha_core.messages import Hello
 from ha_core.runtime.invitation import parse_token, render_token
-from ha_core.wire import Codec, Rejected, Versions
+from ha_core.versions import Versions
+from ha_core.wire import Codec, Rejected
 from tests.daemon.fleet import PORT, Fleet, NodeUnderTest, eventually, sees_voters
 
 pytestmark = pytest.mark.slow

@@ -23,7 +23,8 @@ from ha_core.runtime import streams, transport
 from ha_core.runtime.invitation import KNOCK
 from ha_core.runtime.strangers import Strangers
 from ha_core.runtime.transport import DATAGRAM_BYTES_MAX, Transport
-from ha_core.wire import FRAME_BYTES_MAX, SPOKEN, Codec, Versions
+from ha_core.versions import SPOKEN, Versions
+from ha_core.wire import FRAME_BYTES_MAX, Codec
 
 CLUSTER = bytes(range(16))
 RING = first_ring(CLUSTER, b"k" * 32)
