@@ -142,7 +142,7 @@ class FilterWriter:
     async def modify(self, ref: Ref, changes: Given, author: str) -> None:
         """See `Writer`."""
         name = _key(ref, "Name")
-        _refuse_built_in(name, Status.NOT_SUPPORTED)
+        _refuse_built_in(name)
         known = _existing(self.editor.registry.filter(name), name)
         query, language, namespaces = known.query, known.language, known.namespaces
         if "Query" in changes:
@@ -171,7 +171,7 @@ class FilterWriter:
     async def delete(self, ref: Ref, author: str) -> None:
         """See `Writer`."""
         name = _key(ref, "Name")
-        _refuse_built_in(name, Status.FAILED)
+        _refuse_built_in(name)
         await self.editor.edit(lambda known: known.without_filter(name))
 
 
@@ -330,9 +330,9 @@ def _named(class_name: str, given: Given, world: World) -> Ref:
     return Ref(class_name, keys)
 
 
-def _refuse_built_in(name: str, status: Status) -> None:
+def _refuse_built_in(name: str) -> None:
     if any(each.names.name == name for each in registries.BUILT_IN):
-        refuse(status, f"filter {name} is part of the server: make one of your own")
+        refuse(Status.NOT_SUPPORTED, f"filter {name} is part of the server: make one of your own")
 
 
 def _names(ref: Ref, given: Given) -> Names:
