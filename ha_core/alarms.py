@@ -31,9 +31,9 @@ def faults(
     """Return what is wrong now, one sentence each, with the cure."""
     return (
         *_store(facts),
+        *(f"{facts.local} {text}" for text in facts.unbound),
         *_quorum(facts, is_electing=is_electing),
         *_awaited(facts),
-        *(f"{facts.local} {text}" for text in facts.unbound),
         *_ignored(facts),
         *_lost(nodes),
         *(_fencing(item) for item in facts.fencing if facts.quorate),

@@ -3,11 +3,13 @@
 import click
 
 from ha_core import commands
-from ha_core.cli import goals
-from ha_core.cli.change import give
+from ha_core.cli import confirm, goals
+from ha_core.cli.change import current_configuration, give
 from ha_core.cli.names import node_argument
 from ha_core.cli.options import Options, Waiting, verb, waits
+from ha_core.config.change import no_node
 from ha_core.config.model import FenceAction
+from ha_core.coordinator.power import refuse_fencing
 from ha_core.ids import NodeName
 
 
@@ -33,10 +35,12 @@ def fence(
         give(options, waiting, on, lambda before: goals.back(before, node))
         return
     if not yes:
+        configuration = current_configuration(options)
+        if configuration.node(NodeName(node)) is None:
+            raise no_node(configuration, node)
+        refuse_fencing(configuration, NodeName(node))
         question = f"{node} will lose power now, with all that runs there. Type its name"
-        answer = click.prompt(question, err=True, default="", show_default=False)
-        if answer != node:
-            raise click.Abort
+        confirm.repeated(question, node)
     action = FenceAction(wanted) if wanted else None
     command = commands.FenceNode(NodeName(node), reason, action)
     give(options, waiting, command, lambda before: goals.cut_off(before, node))

@@ -3,15 +3,18 @@
 import click
 
 from ha_core import commands
-from ha_core.cli import goals
+from ha_core.cli import confirm, goals
 from ha_core.cli.asked import removal
-from ha_core.cli.change import give, give_from
+from ha_core.cli.change import current, give, give_from
 from ha_core.cli.fence_node import fence
 from ha_core.cli.lasting import expiry, for_time
 from ha_core.cli.names import complete_nodes, node_argument
-from ha_core.cli.options import Options, Waiting, verb, waits
+from ha_core.cli.options import Options, Waiting, run, verb, waits
 from ha_core.cli.plan import Trial, can_be_tried, show_preview
+from ha_core.config.change import no_node
+from ha_core.errors import RefusedError
 from ha_core.ids import NodeName
+from ha_core.snapshot import ClusterSnapshot
 
 
 @click.group()
@@ -90,7 +93,7 @@ def remove(options: Options, waiting: Waiting, node: str) -> None:
 
 @node.command("confirm-down")
 @node_argument
-@click.option("--reason", required=True, help="How you know; kept in the history.")
+@click.option("--reason", required=True, help="How you know; kept in the cluster's events.")
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
 @verb
 @waits
@@ -100,10 +103,20 @@ def confirm_down(options: Options, waiting: Waiting, node: str, reason: str, yes
     If it is not down, data can be destroyed: look at the machine first.
     """
     if not yes:
-        question = f"Is {node} certainly powered off, or cut off from network and storage?"
-        click.confirm(question, abort=True, err=True)
+        _must_be_lost(run(current(options)), node)
+        confirm.sure(f"Is {node} certainly powered off, or cut off from network and storage?")
     command = commands.ConfirmDown(NodeName(node), reason)
     give(options, waiting, command, lambda _: goals.clean(node))
+
+
+def _must_be_lost(snapshot: ClusterSnapshot, name: str) -> None:
+    """Refuse before anything is asked what the cluster would refuse."""
+    found = next((item for item in snapshot.nodes if item.name == name), None)
+    if found is None:
+        raise no_node(snapshot.configuration, name)
+    if found.state != "lost":
+        text = f"{name} is {goals.in_words(found.state)}: only a lost node can be confirmed down"
+        raise RefusedError("unsafe", text)
 
 
 node.add_command(fence)

@@ -3,6 +3,7 @@
 import click
 
 from ha_core import commands
+from ha_core.cli import confirm
 from ha_core.cli.asked import starts
 from ha_core.cli.change import current, give
 from ha_core.cli.options import Options, Waiting, run, verb, waits
@@ -44,7 +45,7 @@ def release(options: Options, waiting: Waiting, reason: str, yes: bool) -> None:
     """
     if not yes:
         question = "Are the voters that were not seen yet certainly off?"
-        click.confirm(question, abort=True, err=True)
+        confirm.sure(question)
     give(options, waiting, commands.ReleaseQuorum(reason), lambda _: starts)
 
 

@@ -175,8 +175,39 @@ def test_end_that_is_no_time_is_a_usage_error(ha: Ha, cluster: FakeCluster, text
     assert not cluster.given
 
 
-def test_confirming_a_node_down_asks_first(ha: Ha, cluster: FakeCluster) -> None:
-    assert ha("node", "confirm-down", "n3", "--reason", "seen", stdin="n\n").exit_code == 1
+@pytest.mark.parametrize(
+    ("typed", "code", "text"),
+    [
+        ("y\n", 0, "certainly powered off"),
+        ("n\n", 1, "ha: nothing was done, as the answer was not yes; scripts say --yes"),
+        ("", 1, "ha: nothing was done, as the answer was not yes; scripts say --yes"),
+    ],
+)
+def test_confirming_a_node_down_asks_first(
+    ha: Ha, cluster: FakeCluster, typed: str, code: int, text: str
+) -> None:
+    cluster.change_node("n3", state="lost")
+    result = ha("node", "confirm-down", "n3", "--reason", "seen", stdin=typed)
+    assert (result.exit_code, bool(cluster.given)) == (code, code == 0)
+    assert text in result.stderr
+    assert "Aborted" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("node confirm-down n3 --reason seen", "ha: n3 is online: only a lost node can be"),
+        ("node confirm-down n4 --reason seen", "ha: there is no node 'n4'"),
+        ("node fence n3 --reason smoke", "ha: no fence device ends node 'n3'"),
+        ("node fence n4 --reason smoke", "ha: there is no node 'n4'"),
+    ],
+)
+def test_nothing_is_asked_of_people_that_would_be_refused(
+    ha: Ha, cluster: FakeCluster, words: str, text: str
+) -> None:
+    result = ha(*words.split(), stdin="y\n")
+    assert result.exit_code != 0
+    assert result.stderr.startswith(text)
     assert not cluster.given
 
 

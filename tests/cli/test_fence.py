@@ -1,10 +1,12 @@
 """`ha fence` and `ha node fence`: what they ask first, what they wait for, and how they end."""
 
+from dataclasses import replace
+
 import pytest
 
 from ha_core import commands
 from ha_core.commands import Outcome
-from ha_core.config.model import FenceAction
+from ha_core.config.model import FenceAction, FenceDevice
 from ha_core.ids import NodeName
 from ha_core.journal import JournalEvent
 from ha_core.status import FencingStatus
@@ -57,8 +59,11 @@ def test_nobody_cuts_off_a_node_without_typing_its_name(
     ha: Ha, cluster: FakeCluster, typed: str, code: int
 ) -> None:
     obedient(cluster, state="lost", fenced_by="pdu")
+    pdu = FenceDevice("pdu", "fence:x", targets=(N2,))
+    cluster.become(configuration=replace(cluster.now.configuration, fence_devices=(pdu,)))
     done = ha("node", "fence", "n2", "--reason", "it smokes", stdin=typed)
     assert done.exit_code == code
+    assert ("ha: nothing was done, as the answer was not n2" in done.stderr) is (code == 1)
     assert bool(cluster.given) is (code == 0)
 
 
