@@ -69,6 +69,7 @@ def _property(name: str, element: Element, depth: int) -> pywbem.CIMProperty:
     if cim_type not in parse_values.TYPES:
         known = ", ".join(sorted(parse_values.TYPES))
         raise BadValueError(f"type {cim_type[:32]!r}, expected one of {known}")
+    _check_origin(element)
     mark = embedded_mark(element)
     values = [child for child in element.children if child.name != "QUALIFIER"]
     if len(values) > 1:
@@ -79,6 +80,15 @@ def _property(name: str, element: Element, depth: int) -> pywbem.CIMProperty:
     if mark is not None:
         value = embedded(value, mark, depth)
     return pywbem.CIMProperty(name, value, type=cim_type, is_array=is_array, embedded_object=mark)
+
+
+def _check_origin(element: Element) -> None:
+    """Refuse what cannot be the origin of a property, though nothing here depends on it."""
+    if "CLASSORIGIN" in element.attributes:
+        parse_values.name_of(element, "CLASSORIGIN")
+    propagated = element.attributes.get("PROPAGATED", "false")
+    if propagated.lower() not in ("true", "false"):
+        raise BadValueError(f"PROPAGATED is {propagated[:32]!r}, expected true or false")
 
 
 def embedded_mark(element: Element) -> str | None:

@@ -83,6 +83,8 @@ def test_properties_are_read_in_every_form() -> None:
         ),
         ('<PROPERTY NAME="1bad" TYPE="uint8"/>', "is not a CIM name"),
         ('<PROPERTY NAME="" TYPE="uint8"/>', "is not a CIM name"),
+        ('<PROPERTY NAME="P" TYPE="uint8" CLASSORIGIN="1 x"/>', "CLASSORIGIN '1 x' is not"),
+        ('<PROPERTY NAME="P" TYPE="uint8" PROPAGATED="maybe"/>', "PROPAGATED is 'maybe'"),
         (
             '<PROPERTY NAME="P" TYPE="string" EmbeddedObject="instance"><VALUE>red</VALUE>'
             "</PROPERTY>",
