@@ -48,6 +48,9 @@ def serve_bare(files: list[str], *, in_turn: bool = False) -> None:
 
 def serve_wbem(directory: Path, resources: int, changes_per_s: float) -> None:
     """Serve a cluster of so many resources."""
+    from cim_provider.server.lean import load_pywbem
+
+    load_pywbem()
     from cim_provider.engines.memory import MemoryEngine
     from cim_provider.server.layout import ServerLayout
     from cim_provider.server.roles import Role

@@ -130,10 +130,11 @@ class Connection(asyncio.Protocol):
         """See asyncio."""
         assert isinstance(transport, asyncio.Transport), "a stream"
         self._transport = transport
-        self._outlet.begin(transport)
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if peer else "unknown"
         self._has_tls = transport.get_extra_info("ssl_object") is not None
+        opened = None if self._has_tls else transport.get_extra_info("socket")
+        self._outlet.begin(transport, None if opened is None else opened.fileno())
         self._certificate = (
             None if self._certificate_of is None else self._certificate_of(transport)
         )

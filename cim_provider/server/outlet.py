@@ -1,16 +1,22 @@
-"""What is left to send on one connection, handed to the transport in small pieces.
+"""What is left to send on one connection, handed to the network in small pieces.
 
-Owns: the pieces and their order. A long answer is shared by all who ask for it;
-the transport copies what the network does not take at once, so it is given no
-more than one piece beyond that. Knows nothing of HTTP.
+Owns: the pieces and their order. A long answer is shared by all who ask for it: it goes from
+where it is to the socket, and a transport, which copies what the network does not take at once,
+is given no more than one piece beyond that. Knows nothing of HTTP.
 """
 
 import asyncio
+import os
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
-PIECE_BYTES: Final = 131_072
+PIECE_BYTES: Final = 65_536
 """What a connection may cost whose client takes nothing: what is larger costs few calls more."""
+AT_ONCE_BYTES: Final = 524_288
+"""So much is offered to a socket in one call."""
+_REST_BYTES: Final = 4_096
+"""What its transport keeps of a piece that the socket does not take, and waits with."""
 
 
 class Outlet:
@@ -18,11 +24,16 @@ class Outlet:
 
     def __init__(self) -> None:
         self._waiting: deque[memoryview] = deque()
+        self._descriptor: int | None = None
         self.is_blocked = False
 
-    def begin(self, transport: asyncio.WriteTransport) -> None:
-        """Write to this transport from now on."""
+    def begin(self, transport: asyncio.WriteTransport, descriptor: int | None = None) -> None:
+        """Write to this transport from now on; `descriptor` is its socket's, if that takes all.
+
+        Who enciphers what it is given has none.
+        """
         self._transport = transport
+        self._descriptor = descriptor
         # Any byte that the network did not take blocks: it is the transport that keeps it.
         transport.set_write_buffer_limits(high=1, low=0)
 
@@ -49,9 +60,9 @@ class Outlet:
         # To a client that has gone, all would be taken and nothing sent.
         while self._waiting and not self.is_blocked and not self._transport.is_closing():
             first = self._waiting[0]
-            self._transport.write(first[:PIECE_BYTES])
-            if len(first) > PIECE_BYTES:
-                self._waiting[0] = first[PIECE_BYTES:]
+            taken = self._hand_over(first)
+            if taken < len(first):
+                self._waiting[0] = first[taken:]
             else:
                 self._waiting.popleft()
         return not self._waiting and not self.is_blocked
@@ -59,3 +70,14 @@ class Outlet:
     def clear(self) -> None:
         """Forget what waits: nobody will take it."""
         self._waiting.clear()
+
+    def _hand_over(self, data: memoryview) -> int:
+        """Return how much of the data has been taken: at least some of it."""
+        if self._descriptor is None:
+            self._transport.write(data[:PIECE_BYTES])
+            return min(len(data), PIECE_BYTES)
+        # What is wrong with the connection, the transport will find, and tell.
+        with suppress(OSError):
+            return os.write(self._descriptor, data[:AT_ONCE_BYTES])
+        self._transport.write(data[:_REST_BYTES])
+        return min(len(data), _REST_BYTES)

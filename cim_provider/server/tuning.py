@@ -13,6 +13,7 @@ SWITCH_S: Final = 0.001
 """A thread that parses a long request hands over after so long; the usual 5 ms add up."""
 _M_TRIM_THRESHOLD: Final = -1  # mallopt(3)
 _M_MMAP_THRESHOLD: Final = -3
+_M_ARENA_MAX: Final = -8
 _LARGE_BLOCK_BYTES: Final = 1_048_576
 _KEPT_BLOCK_BYTES: Final = 4_194_304
 
@@ -22,6 +23,8 @@ def give_back_large_blocks() -> None:
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
         libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
+        # The interpreter runs one thread at a time: heaps for each would stay half empty.
+        libc.mallopt(_M_ARENA_MAX, 1)
         # What each answer needs for a moment is not given back and fetched again for the next.
         libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BLOCK_BYTES)
 

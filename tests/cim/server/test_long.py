@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -128,6 +129,37 @@ def test_long_answer_is_handed_over_piece_by_piece() -> None:
         is_sent = outlet.flush()
     assert pipe.taken == b"".join(parts)
     assert pipe.kept_max <= PIECE_BYTES + len(b"head") + 100
+
+
+@dataclass
+class SocketPipe(Pipe):
+    """Takes what a socket takes."""
+
+    near: socket.socket = field(kw_only=True)
+
+    def move(self) -> None:
+        with suppress(BlockingIOError):
+            self.kept = self.kept[self.near.send(self.kept) :]
+
+
+def test_long_answer_goes_to_the_socket_itself_and_next_to_nothing_is_copied() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        near.setblocking(False)
+        outlet = Outlet()
+        pipe = SocketPipe(outlet, room=0, near=near)
+        outlet.begin(pipe, near.fileno())
+        parts = (b"head", bytes(range(256)) * 8_000, b"tail")
+        wanted, got = b"".join(parts), bytearray()
+        is_sent = outlet.write(parts)
+        assert not is_sent, "more than the socket takes"
+        while len(got) < len(wanted):
+            got += far.recv(1_000_000)
+            pipe.move()
+            outlet.is_blocked = bool(pipe.kept)
+            is_sent = is_sent or outlet.flush()
+        assert got == wanted
+        assert 0 < pipe.kept_max <= 4_096
 
 
 def test_short_answer_is_one_piece() -> None:
