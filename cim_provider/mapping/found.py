@@ -149,7 +149,10 @@ def _made(declared: pywbem.CIMProperty, value: object) -> pywbem.CIMProperty:
 def _typed(declared: pywbem.CIMProperty, value: object) -> pywbem.CIMProperty:
     # Only where there is a value: wbemcli does not know the mark on an array.
     first = next(iter(value), None) if isinstance(value, tuple) else value
-    embedded = "instance" if isinstance(first, pywbem.CIMInstance) else None
+    embedded = None
+    if isinstance(first, pywbem.CIMInstance):
+        # Of any class, or of the declared one: DSP0201, EmbeddedObject.
+        embedded = "object" if "EmbeddedObject" in declared.qualifiers else "instance"
     return pywbem.CIMProperty(
         declared.name,
         list(value) if isinstance(value, tuple) else value,

@@ -167,3 +167,10 @@ def plain(value: object) -> object:
     if isinstance(value, list):
         return tuple(plain(item) for item in value)
     return str(value) if isinstance(value, pywbem.CIMDateTime) else value
+
+
+def is_time(value: object) -> bool:
+    """Return whether a period was given: NULL and zero mean that the client has no wish."""
+    if not isinstance(value, pywbem.CIMDateTime):
+        return False
+    return not value.is_interval or bool(value.timedelta)

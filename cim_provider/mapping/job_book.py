@@ -180,9 +180,20 @@ class JobBook:
             ),
         )
 
-    async def keep(self, name: str, kept_s: int) -> bool:
-        """Change how long a job can be read after its end; False if it is gone. Raises JobError."""
-        return await self._change(name, lambda known: replace(known, kept_s=kept_s))
+    async def keep(self, name: str, kept_s: int | None, goes: bool | None) -> bool:
+        """Change how long a job can be read after its end, and whether it goes by itself then.
+
+        None leaves that as it is. Returns False if the job is gone. Raises JobError.
+        """
+
+        def edit(known: JobRecord) -> JobRecord:
+            return replace(
+                known,
+                kept_s=known.kept_s if kept_s is None else kept_s,
+                goes=known.goes if goes is None else goes,
+            )
+
+        return await self._change(name, edit)
 
     async def forget(self, name: str) -> None:
         """Remove a job; nothing if it is gone. Raises JobError."""

@@ -47,6 +47,25 @@ def before(record: JobRecord) -> pywbem.CIMInstance | None:
     return _call(record, given, is_before=True)
 
 
+def inputs(record: JobRecord) -> pywbem.CIMInstance | None:
+    """Return the parameters of the call; None where none were given, or none were kept."""
+    given = {name: _value(text, kind) for name, kind, text in record.call.given}
+    return pywbem.CIMInstance(PARAMETERS_CLASS, given) if given else None
+
+
+def outputs(record: JobRecord, state: int, text: str) -> pywbem.CIMInstance | None:
+    """Return what the call gives back once its job is over; None before, and without an end.
+
+    The reference to the job is known to whoever reads this.
+    """
+    if state not in _RETURNED:
+        return None
+    told: dict[str, object] = {"ReturnValue": pywbem.Uint32(_RETURNED[state])}
+    if record.call.has_words:
+        told["Message"] = text
+    return pywbem.CIMInstance(PARAMETERS_CLASS, told)
+
+
 def _value(text: str, kind: str) -> object:
     # To pywbem, every text that is not empty is true.
     return text == str(True) if kind == "boolean" else pywbem.cimvalue(text, kind)

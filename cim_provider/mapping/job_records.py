@@ -18,7 +18,7 @@ NEW, RUNNING, COMPLETED, TERMINATED, KILLED, EXCEPTION = 2, 4, 7, 8, 9, 10
 """Values of JobState."""
 ENDED: Final = frozenset({COMPLETED, TERMINATED, KILLED, EXCEPTION})
 KEPT_S: Final = 600
-"""How long a job that has ended can still be read."""
+"""How long a job that has ended, and is to go away by itself, can still be read."""
 LIMIT_S: Final = 600
 """A job that takes longer has failed."""
 JOBS_MAX: Final = 100
@@ -69,6 +69,10 @@ class JobRecord:
     kept_s: int = KEPT_S
     limit_s: int = LIMIT_S
     call: Call = Call()
+    goes: bool = False
+    """It is removed once it has been kept for so long; else somebody removes it, or its room is
+    needed.
+    """
 
     @property
     def has_ended(self) -> bool:

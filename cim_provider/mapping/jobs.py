@@ -20,8 +20,9 @@ from cim_provider.mapping.catalog import refuse
 from cim_provider.mapping.cluster import cluster_ref
 from cim_provider.mapping.codes import Code
 from cim_provider.mapping.control_service import service_ref
+from cim_provider.mapping.given import is_time
 from cim_provider.mapping.job_book import JobBook, JobError
-from cim_provider.mapping.job_calls import after, before
+from cim_provider.mapping.job_calls import after, before, inputs, outputs
 from cim_provider.mapping.job_progress import ON_CLUSTER, ON_NODES, ON_TICKETS, progress
 from cim_provider.mapping.job_records import (
     COMPLETED,
@@ -66,6 +67,8 @@ _STATES: Final = {
 _ENDS: Final = {4: (TERMINATED, "terminated"), 5: (KILLED, "killed")}
 """JobState and word of what RequestStateChange carries out."""
 _OTHER_STATES: Final = (2, 3, 6)
+_KILL_FAILED: Final = 4
+"""KillJob of what has ended; it has no code of its own for that."""
 _FAILED: Final = 4
 """ErrorType: Software Error."""
 _MINOR: Final = 4
@@ -92,6 +95,11 @@ class _Shown:
 def job_ref(name: str) -> Ref:
     """Return the name of a job's object."""
     return Ref(JOB_CLASS, (("InstanceID", f"{JOB_PREFIX}{name}"),))
+
+
+def job_refs(world: World) -> tuple[Ref, ...]:
+    """Return the names of all jobs that are kept."""
+    return tuple(job_ref(name) for name in _records(world).records)
 
 
 def _result_ref(name: str) -> Ref:
@@ -208,9 +216,19 @@ _COLUMNS: Final[tuple[Column[_Shown], ...]] = (
         lambda s: cim_datetime(s.record.changed_wall_ms),
     ),
     Column("ElapsedTime", "from call to end; NULL before", _elapsed),
-    constant("DeleteOnCompletion", False),
+    Column("DeleteOnCompletion", "false, or what a client wrote", lambda s: s.record.goes),
     constant("JobRunTimes", 1),
-    *unfilled("JobInParameters", "JobOutParameters", "LocalOrUtcTime", "Notify", "Priority"),
+    Column(
+        "JobInParameters",
+        "the parameters of the call; long texts and configurations by their length",
+        lambda s: cast(Value, inputs(s.record)),
+    ),
+    Column(
+        "JobOutParameters",
+        "once the job has completed or failed: ReturnValue 0 or 4, and JobStatus as Message",
+        lambda s: cast(Value, outputs(s.record, s.job_state, s.text)),
+    ),
+    *unfilled("LocalOrUtcTime", "Notify", "Priority"),
     *unfilled("OtherRecoveryAction", "RecoveryAction", "RunDay", "RunDayOfWeek", "RunMonth"),
     *unfilled("RunStartInterval", "ScheduledStartTime", "UntilTime"),
     Column(
@@ -292,14 +310,20 @@ class JobWriter:
 
     async def modify(self, ref: Ref, changes: Given, author: str) -> None:
         """See `Writer`."""
-        seconds = _seconds(changes.get("TimeBeforeRemoval"))
-        if "TimeBeforeRemoval" not in changes:
-            return
-        if seconds is None or not 0 < seconds <= KEPT_MAX_S:
+        seconds, wanted = _seconds(changes.get("TimeBeforeRemoval")), None
+        is_bad = seconds is None or not 0 < seconds <= KEPT_MAX_S
+        if "TimeBeforeRemoval" in changes and is_bad:
             text = f"TimeBeforeRemoval: expected an interval of at most {KEPT_MAX_S // 86400} days"
             refuse(Status.INVALID_PARAMETER, text)
+        if "DeleteOnCompletion" in changes:
+            wanted = changes["DeleteOnCompletion"]
+            if not isinstance(wanted, bool):
+                refuse(Status.INVALID_PARAMETER, "DeleteOnCompletion: expected true or false")
+        goes = wanted if isinstance(wanted, bool) else None
+        if seconds is None and goes is None:
+            return
         try:
-            if not await self.book.keep(_id(ref), seconds):
+            if not await self.book.keep(_id(ref), seconds, goes):
                 refuse(Status.NOT_FOUND, "the job is not kept any more")
         except JobError as fault:
             refuse(Status.FAILED, str(fault))
@@ -346,21 +370,38 @@ def jobs_area(book: JobBook) -> Area:
 
     async def change(call: MethodCall) -> MethodResult:
         state = call.given.get("RequestedState")
+        if is_time(call.given.get("TimeoutPeriod")):
+            return _returned(Code.NO_TIMEOUT)
         end = _ENDS.get(state) if isinstance(state, int) else None
         if end is None:
             is_known = state in _OTHER_STATES
             return _returned(Code.NOT_SUPPORTED if is_known else Code.INVALID_PARAMETER)
-        assert call.record is not None, "the method is not static"
+        is_first = await ended(call, *end)
+        return _returned(Code.COMPLETED if is_first else Code.INVALID_TRANSITION)
+
+    async def ended(call: MethodCall, state: int, word: str) -> bool:
+        """Write an end down; return whether the job had none."""
+        assert call.record is not None, "the methods are not static"
         record = _records(call.world).records[_id(call.record.ref)]
         shown = _shown(call.world, record)
         if record.has_ended:
-            return _returned(Code.INVALID_TRANSITION)
-        text = f"{end[1]} by {call.author}; what was asked for stays: {shown.text}"
+            return False
+        text = f"{word} by {call.author}; what was asked for stays: {shown.text}"
         try:
-            is_first = await book.end(record.id, end[0], text, shown.percent)
+            return await book.end(record.id, state, text, shown.percent)
         except JobError as fault:
             refuse(Status.FAILED, str(fault))
-        return _returned(Code.COMPLETED if is_first else Code.INVALID_TRANSITION)
+
+    async def kill(call: MethodCall) -> MethodResult:
+        """As RequestStateChange 5; with DeleteOnKill the job goes at once."""
+        if not await ended(call, *_ENDS[5]):
+            return _returned(_KILL_FAILED)
+        if call.given.get("DeleteOnKill") and call.record is not None:
+            try:
+                await book.forget(_id(call.record.ref))
+            except JobError as fault:
+                refuse(Status.FAILED, str(fault))
+        return _returned(Code.COMPLETED)
 
     async def error(call: MethodCall) -> MethodResult:
         return _errors(call, "Error", is_list=False)
@@ -373,6 +414,7 @@ def jobs_area(book: JobBook) -> Area:
         holders=(book,),
         methods={
             (JOB_CLASS, "RequestStateChange"): change,
+            (JOB_CLASS, "KillJob"): kill,
             (JOB_CLASS, "GetError"): error,
             (JOB_CLASS, "GetErrors"): errors,
         },

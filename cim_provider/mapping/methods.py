@@ -30,7 +30,7 @@ from cim_provider.mapping.area import Method, MethodCall
 from cim_provider.mapping.catalog import NAME_CHARS_MAX, Catalog, refuse
 from cim_provider.mapping.codes import Code
 from cim_provider.mapping.drafted import RESOURCES
-from cim_provider.mapping.given import Place, fitted
+from cim_provider.mapping.given import Place, fitted, is_time
 from cim_provider.mapping.job_book import JobBook
 from cim_provider.mapping.job_calls import call_of
 from cim_provider.mapping.node import NODE_CLASS
@@ -145,16 +145,9 @@ def _change(asked: Asked, info: ClassInfo) -> Meaning:
         return Denial(Code.INVALID_PARAMETER)
     if change is None:
         return Denial(Code.NOT_SUPPORTED)
-    if _is_time(asked.given.get("TimeoutPeriod")) and info.name != CLUSTER_CLASS:
+    if is_time(asked.given.get("TimeoutPeriod")) and info.name != CLUSTER_CLASS:
         return Denial(Code.NO_TIMEOUT)
     return change(asked, state)
-
-
-def _is_time(value: object) -> bool:
-    """Return whether a period was given: NULL and zero mean that the client has no wish."""
-    if not isinstance(value, pywbem.CIMDateTime):
-        return False
-    return not value.is_interval or bool(value.timedelta)
 
 
 _T = TypeVar("_T")

@@ -17,9 +17,11 @@ import pywbem
 
 from cim_provider.mapping.area import Area, MethodCall
 from cim_provider.mapping.cluster import cluster_ref
+from cim_provider.mapping.control_service import service_ref
 from cim_provider.mapping.figures_metrics import definition_refs
 from cim_provider.mapping.history_log import log_ref
 from cim_provider.mapping.interop import INDICATIONS, indication_service_ref, manager_ref
+from cim_provider.mapping.jobs import job_refs
 from cim_provider.mapping.paths import cim_path
 from cim_provider.mapping.rows import (
     IN_INTEROP,
@@ -84,6 +86,12 @@ def _log(_: World) -> tuple[Ref, ...]:
     return (log_ref(MODEL),)
 
 
+def _jobs(world: World) -> tuple[Ref, ...]:
+    """Return the service that owns the jobs, which is there before the first of them, and these."""
+    owner = replace(service_ref(), namespace=MODEL)
+    return (owner, *(replace(each, namespace=MODEL) for each in job_refs(world)))
+
+
 def _metrics(world: World) -> tuple[Ref, ...]:
     return tuple(replace(each, namespace=MODEL) for each in definition_refs(world))
 
@@ -100,6 +108,7 @@ PROFILES: Final = (
     _Profile(_DMTF, "Indications", "1.2.0", _indications, _HA_CLUSTER),
     _Profile(_DMTF, "Record Log", "2.0.0", _log, _HA_CLUSTER),
     _Profile(_SNIA, "Multiple Computer System", "1.2.0", _cluster, _HA_CLUSTER),
+    _Profile(_DMTF, "Job Control", "1.0.0", _jobs, _HA_CLUSTER),
     _Profile(_DMTF, "Base Metrics", "1.0.1", _metrics, _HA_CLUSTER),
     _Profile(_DMTF, "Software Inventory", "1.0.1", _software, _HA_CLUSTER),
     _Profile(_SNIA, "Server", "1.1.0", _manager),

@@ -94,7 +94,8 @@ class JobKeeper:
         for record in records:
             if record.has_ended:
                 self._resting_since_s.pop(record.id, None)
-                if now_ms >= record.changed_wall_ms + record.kept_s * 1000:
+                is_over = now_ms >= record.changed_wall_ms + record.kept_s * 1000
+                if record.goes and is_over:
                     await self._book.forget(record.id)
             else:
                 await self._look_at(record, progress(world, record.job), now_ms, world)

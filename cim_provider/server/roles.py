@@ -112,6 +112,7 @@ _OPERATING: Final = (
     "Demote",
     "Fail",
     "Failover",
+    "KillJob",
     "Manage",
     "Move",
     "MoveAllFrom",

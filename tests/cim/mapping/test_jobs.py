@@ -13,15 +13,17 @@ import pywbem
 
 from cim_provider.engine import ClusterView, EngineState, InstanceView, Pending
 from cim_provider.mapping.job_book import RECENT_MS, JobBook, JobError, MemoryShelf
-from cim_provider.mapping.job_calls import before, call_of
+from cim_provider.mapping.job_calls import before, call_of, outputs
 from cim_provider.mapping.job_progress import progress
 from cim_provider.mapping.job_records import (
     COMPLETED,
     EXCEPTION,
     JOBS_MAX,
     KEPT_S,
+    KILLED,
     RUNNING,
     TERMINATED,
+    Call,
     Job,
     JobRecord,
     parse,
@@ -328,33 +330,93 @@ def test_wait_for_a_job_can_be_ended_once(
         assert pair.first.call(name, "RequestStateChange", RequestedState=given)[0] == code
 
 
-def test_job_is_removed_by_hand_once_it_has_ended_or_when_its_time_is_up(pair: Pair) -> None:
+def changed(name: pywbem.CIMInstanceName, **values: object) -> Operation:
+    """Return the write of these properties of a job."""
+    instance = pywbem.CIMInstance("HA_ConcreteJob", values, path=name)
+    return ModifyInstance(MODEL, instance, tuple(values))
+
+
+def test_job_is_removed_by_hand_once_it_has_ended(pair: Pair) -> None:
     name = begun(pair)
     assert pair.first.refused(DeleteInstance(MODEL, name)) == 1
     pair.first.call(name, "RequestStateChange", RequestedState=pywbem.Uint16(4))
+    pair.now_ms += 10 * KEPT_S * 1000
+    pair.first.step()
+    job = pair.second.job(name)
+    assert (job["JobState"], job["DeleteOnCompletion"]) == (8, False), "it stays by itself"
     pair.first.ask(DeleteInstance(MODEL, name))
     assert pair.second.refused(GetInstance(MODEL, name)) == 6
-    other = begun(pair)
-    pair.first.call(other, "RequestStateChange", RequestedState=pywbem.Uint16(4))
+
+
+def test_job_that_is_to_go_by_itself_goes_when_its_time_is_up(pair: Pair) -> None:
+    name = begun(pair)
+    pair.first.ask(changed(name, DeleteOnCompletion=True))
+    assert pair.second.job(name)["DeleteOnCompletion"] is True
+    pair.first.call(name, "RequestStateChange", RequestedState=pywbem.Uint16(4))
     pair.now_ms += KEPT_S * 1000 - 1
     pair.first.step()
-    assert pair.first.job(other)["JobState"] == 8
+    assert pair.first.job(name)["JobState"] == 8
     pair.now_ms += 1
     pair.second.step()
-    assert pair.first.refused(GetInstance(MODEL, other)) == 6
+    assert pair.first.refused(GetInstance(MODEL, name)) == 6
 
 
 def test_time_that_a_job_is_kept_can_be_changed_within_bounds(pair: Pair) -> None:
     name = begun(pair)
+    hour = pywbem.CIMDateTime("00000000010000.000000:000")
+    pair.first.ask(changed(name, TimeBeforeRemoval=hour, DeleteOnCompletion=True))
+    job = pair.second.job(name)
+    assert job["TimeBeforeRemoval"].timedelta.seconds == 3600
+    days = pywbem.CIMDateTime("00000008000000.000000:000")
+    assert pair.first.refused(changed(name, TimeBeforeRemoval=days, DeleteOnCompletion=False)) == 4
+    assert pair.second.job(name)["DeleteOnCompletion"] is True, "all of it or nothing"
 
-    def change(interval: str) -> Operation:
-        value = pywbem.CIMDateTime(interval)
-        changed = pywbem.CIMInstance("HA_ConcreteJob", {"TimeBeforeRemoval": value}, path=name)
-        return ModifyInstance(MODEL, changed, ("TimeBeforeRemoval",))
 
-    pair.first.ask(change("00000000010000.000000:000"))
-    assert pair.second.job(name)["TimeBeforeRemoval"].timedelta.seconds == 3600
-    assert pair.first.refused(change("00000008000000.000000:000")) == 4
+@pytest.mark.parametrize("is_deleted", [True, False, None])
+def test_killed_job_has_ended_and_goes_with_it_where_that_is_asked_for(
+    pair: Pair, is_deleted: bool | None
+) -> None:
+    name = begun(pair)
+    given = {} if is_deleted is None else {"DeleteOnKill": is_deleted}
+    assert pair.first.call(name, "KillJob", **given)[0] == 0
+    if is_deleted:
+        assert pair.second.refused(GetInstance(MODEL, name)) == 6
+        return
+    job = pair.second.job(name)
+    assert (job["JobState"], job["OperationalStatus"]) == (9, [14])
+    assert str(job["JobStatus"]).startswith("killed by ann")
+    assert pair.second.call(name, "KillJob")[0] == 4, "it has ended"
+
+
+def test_end_of_a_job_has_no_time_limit(pair: Pair) -> None:
+    name = begun(pair)
+    soon = pywbem.CIMDateTime("00000000000001.000000:000")
+    given = {"RequestedState": pywbem.Uint16(4), "TimeoutPeriod": soon}
+    assert pair.first.call(name, "RequestStateChange", **given)[0] == 4098
+    assert pair.second.job(name)["JobState"] == 4
+
+
+def test_job_says_what_went_in_and_once_it_is_over_what_came_out(pair: Pair) -> None:
+    pair.engine.answer = Pending("accepted, but db is stopping")
+    _, found = pair.first.call(resource_path("db"), "Stop", Reason="r")
+    name = found["Job"]
+    assert isinstance(name, pywbem.CIMInstanceName)
+    job = pair.second.job(name)
+    assert job["JobInParameters"].classname == "__MethodParameters"
+    assert (job["JobInParameters"]["Reason"], job["JobOutParameters"]) == ("r", None)
+    assert job.properties["JobInParameters"].embedded_object == "object"
+    pair.second.engine.change_primitive("db", state="stopped", nodes=())
+    pair.second.step()
+    given_back = pair.first.job(name)["JobOutParameters"]
+    assert (given_back["ReturnValue"], given_back["Message"]) == (0, "completed")
+
+
+def test_job_that_fails_gives_back_that_it_failed() -> None:
+    record = JobRecord("1", Job("stop", "db"), call=Call("HA_PrimitiveResource"))
+    failed = outputs(record, EXCEPTION, "db is blocked")
+    assert failed is not None
+    assert dict(failed) == {"ReturnValue": 4}, "a method without words has none here either"
+    assert outputs(record, KILLED, "killed by ann") is None
 
 
 def test_job_leads_to_its_owner_to_what_it_changes_and_to_its_result(pair: Pair) -> None:

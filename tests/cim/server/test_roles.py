@@ -34,7 +34,6 @@ def test_each_operation_stands_in_the_table() -> None:
 
 NOT_OURS = {
     "CloseConformantInstances",
-    "KillJob",
     "OpenConformantInstances",
     "PullConformantInstances",
     "SetPowerState",
