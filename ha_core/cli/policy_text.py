@@ -43,7 +43,7 @@ def plan_lines(plan: Plan, offer: Plan | None = None) -> Iterator[str]:
     if hindered:
         yield "cannot be done"
         yield from (f"  {line}" for line in hindered)
-    left_out = [*plan.board.problem.left_out, *plan.graph.dropped]
+    left_out = plan.left_out()
     if left_out:
         yield "left out"
         yield from (f"  {line}" for line in left_out)

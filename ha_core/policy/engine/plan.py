@@ -13,6 +13,7 @@ from ha_core.policy.engine.items import Board
 from ha_core.policy.engine.outcome import Outcome, make_json, outcome
 from ha_core.policy.engine.placement import place
 from ha_core.policy.engine.problem import Problem, Role
+from ha_core.policy.engine.unkept import unkept
 from ha_core.policy.engine.unpack import unpack
 
 
@@ -42,10 +43,14 @@ class Plan:
     exact: Exact | None = None
     """If there was an exact search: what came of it."""
 
+    def left_out(self) -> list[str]:
+        """Return what of the question has no part in the plan, one sentence each."""
+        return [*self.board.problem.left_out, *self.graph.dropped, *unkept(self.board)]
+
     def as_value(self) -> dict[str, object]:
         """Return the plan in plain lists and mappings, with what was left out."""
         value = make_json(self.board, self.graph, self.outcome)
-        value["left_out"] = [*self.board.problem.left_out, *self.graph.dropped]
+        value["left_out"] = self.left_out()
         if self.exact is not None:
             value["exact"] = asdict(self.exact)
         return value
