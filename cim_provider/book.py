@@ -136,6 +136,7 @@ CHANGES: Final[Mapping[str, str]] = {
         ),
         _ALL,
     ),
+    "HA_Cluster": "change",
     "HA_ConcreteJob": "change, delete",
     "HA_OperationResult": "delete",
     "CIM_ObjectManager": "change",

@@ -19,7 +19,7 @@ from cim_provider.edits import (
     SetOption,
     Words,
 )
-from cim_provider.engines.ha_core_edits_texts import Names, read
+from cim_provider.engines.ha_core_edits_texts import Names, read, value
 from ha_core.config import keys, keys_constraints
 from ha_core.config.faults import shown
 from ha_core.config.model import (
@@ -117,6 +117,11 @@ _META: Final[Names] = {name: name for name in keys.META} | {"failure_timeout": "
 _OPERATION: Final[Names] = {
     "timeout": "operation_timeout_ms",
     "monitor_interval": "monitor_interval_ms",
+}
+_PING: Final[Names] = {
+    name: name if name == "multiplier" else f"{name}_ms"
+    for name in keys.PING.keys
+    if name != "targets"
 }
 
 
@@ -309,6 +314,10 @@ def with_option(configuration: Configuration, change: SetOption) -> Configuratio
     blank = Configuration()
     options, defaults = configuration.options, configuration.defaults
     match whole:
+        case "" if part == "cluster":
+            kind = keys.CONFIGURATION.keys[part]
+            name = blank.name if change.value is None else value(kind, change.value, part)
+            return replace(configuration, name=name)
         case "":
             found = _one(part, change.value, keys.OPTIONS.keys, _OPTIONS, blank.options, "options")
             return replace(configuration, options=replace(options, **found))
@@ -317,6 +326,9 @@ def with_option(configuration: Configuration, change: SetOption) -> Configuratio
             found = _one(part, change.value, keys.HEALTH.keys, _HEALTH, usual, "options.health")
             changed = replace(options, health=replace(options.health, **found))
             return replace(configuration, options=changed)
+        case "ping":
+            found = _one(part, change.value, keys.PING.keys, _PING, blank.ping, whole)
+            return replace(configuration, ping=replace(configuration.ping, **found))
         case "defaults.resource":
             found = _one(part, change.value, keys.META, _META, blank.defaults.meta, whole)
             meta: Meta = replace(defaults.meta, **found)

@@ -183,12 +183,28 @@ def revision_views(revisions: Sequence[ConfigurationChange]) -> tuple[RevisionVi
     found = []
     before: Configuration | None = None
     for change in revisions:
-        changes = None if before is None else diff(before, change.configuration)
+        after = change.configuration
+        changes = None if before is None else diff(before, after)
+        turned = () if before is None else _turned(before, after)
         found.append(
-            RevisionView(change.revision, change.author, change.reason, change.at_wall_ms, changes)
+            RevisionView(
+                change.revision, change.author, change.reason, change.at_wall_ms, changes, turned
+            )
         )
-        before = change.configuration
+        before = after
     return tuple(found)
+
+
+def _turned(before: Configuration, after: Configuration) -> tuple[str, ...]:
+    """Return whose standby or maintenance begins or ends; the empty name is the cluster."""
+    known = {node.name: (node.standby, node.maintenance) for node in before.nodes}
+    nodes = (
+        str(node.name)
+        for node in after.nodes
+        if known.get(node.name, (False, False)) != (node.standby, node.maintenance)
+    )
+    is_whole = before.options.maintenance != after.options.maintenance
+    return (*nodes, *("",) * is_whole)
 
 
 def history_of(

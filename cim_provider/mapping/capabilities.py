@@ -10,7 +10,7 @@ from typing import Final
 from cim_provider.engine import NodeView
 from cim_provider.mapping import node, resource, settings_tickets
 from cim_provider.mapping.cluster import cluster_ref
-from cim_provider.mapping.control_node import CLUSTER_STATES
+from cim_provider.mapping.cluster_typed import CLUSTER_STATES
 from cim_provider.mapping.rows import (
     UNFILLED,
     AssociationRow,
@@ -19,7 +19,6 @@ from cim_provider.mapping.rows import (
     Pair,
     Ref,
     class_row,
-    constant,
     unfilled,
 )
 from cim_provider.mapping.services import service_ref
@@ -27,6 +26,8 @@ from cim_provider.mapping.tops import tops
 from cim_provider.mapping.world import World
 
 CAPABILITIES_CLASS: Final = "HA_EnabledLogicalElementCapabilities"
+_NAMES: Final = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$"
+"""Names that a cluster may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,10 @@ _COLUMNS: Final[tuple[Column[_Kind], ...]] = (
     Column("ElementName", "kind of element", lambda k: f"State changes of a {k.name}"),
     Column("Caption", "kind of element", lambda k: f"Capabilities.{k.name}"),
     Column("RequestedStatesSupported", "what this server carries out", lambda k: k.states),
-    constant("ElementNameEditSupported", False),
-    *unfilled("Description", "ElementNameMask", "MaxElementNameLen"),
+    Column("ElementNameEditSupported", "true for the cluster alone", lambda k: k is _CLUSTER),
+    Column("MaxElementNameLen", "of the cluster", lambda k: 64 if k is _CLUSTER else None),
+    Column("ElementNameMask", "of the cluster", lambda k: _NAMES if k is _CLUSTER else None),
+    *unfilled("Description"),
 )
 
 ROWS: Final[tuple[ClassRow, ...]] = (

@@ -24,7 +24,6 @@ from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, REACHED, Wor
 
 HIDDEN: Final = "hidden"
 """What is told instead of a secret."""
-_POLICIES: Final = {"stop": 2, "freeze": 3, "ignore": 4, "demote": 5}
 _BAD: Final = ("failed", "blocked")
 
 
@@ -74,8 +73,37 @@ def _known(name: str, source: str, read: Callable[[ClusterView], Value]) -> Colu
     return Column(name, source, lambda c: read(c.view) if c.view.product_version else None)
 
 
+def _available(cluster: _Cluster) -> tuple[int, ...]:
+    if cluster.world.running:
+        return cluster_typed.CLUSTER_STATES
+    return (2,) if cluster.world.answering else ()
+
+
+def _changed(cluster: _Cluster) -> str | None:
+    """Return when maintenance of all began or ended, or a coordinator was elected."""
+    if not cluster.world.running:
+        return None
+    events = cluster.view.history.events
+    elected = (each.at_wall_ms for each in events if each.kind == "coordinator-elected")
+    turned = cluster.world.turned_ms.get("", 0)
+    return cim_datetime(max(turned, *elected, 0))
+
+
+def _installed(cluster: _Cluster) -> str | None:
+    """Return when the cluster was made, as long as its first revision is kept."""
+    kept = cluster.view.history.revisions
+    return cim_datetime(kept[0].wall_ms) if kept and kept[0].revision == 1 else None
+
+
+_REPLACED: Final = ("TimeOfLastStateChange", "InstallDate")
 _ELEMENT: Final[tuple[Column[_Cluster], ...]] = (
-    *ENABLED_COLUMNS,
+    *(each for each in ENABLED_COLUMNS if each.name not in _REPLACED),
+    Column(
+        "TimeOfLastStateChange",
+        "when maintenance of all began or ended, or a coordinator was elected; NULL: not known",
+        _changed,
+    ),
+    Column("InstallDate", "first revision; NULL once that is not kept any more", _installed),
     constant("Caption", "LinuxHA Cluster"),
     constant("Description", "High-availability cluster"),
     Column("ElementName", "name of the cluster, else its Name", lambda c: c.name),
@@ -87,7 +115,11 @@ _ELEMENT: Final[tuple[Column[_Cluster], ...]] = (
     constant("ResetCapability", 5),
     constant("RequestedState", 5),
     constant("EnabledDefault", 2),
-    constant("AvailableRequestedStates", ()),
+    Column(
+        "AvailableRequestedStates",
+        "all that it supports; 2 if the cluster service is stopped, none if it does not answer",
+        _available,
+    ),
     Column(
         "Types",
         "2, and 3 if a clone is active on more than one node",
@@ -96,6 +128,7 @@ _ELEMENT: Final[tuple[Column[_Cluster], ...]] = (
     Column("ClusterState", "table of states", lambda c: c.state.of_cluster),
     *unfilled(
         "InstanceID",
+        "BaseRevision",
         "OtherDedicatedDescriptions",
         "PowerManagementCapabilities",
         "PrimaryOwnerContact",
@@ -175,7 +208,11 @@ _TYPED: Final[tuple[Column[_Cluster], ...]] = (
     _known("DeadTimeMilliseconds", "option dead_after", lambda v: v.dead_after_ms),
     _known("SymmetricPlacement", "option symmetric", lambda v: v.symmetric),
     _known("MaintenanceMode", "option maintenance", lambda v: v.maintenance),
-    _known("QuorumPolicy", "NoQuorumPolicy", lambda v: _POLICIES.get(v.no_quorum_policy, 0)),
+    _known(
+        "QuorumPolicy",
+        "NoQuorumPolicy",
+        lambda v: cluster_typed.POLICIES.get(v.no_quorum_policy, 0),
+    ),
     _known("DefaultStickiness", "default stickiness", lambda v: v.default_stickiness),
     _known("VotesExpected", "votes there are", lambda v: v.votes_expected),
     _known("VotesNeededForQuorum", "votes that quorum takes", lambda v: v.votes_needed),

@@ -10,9 +10,13 @@ from cim_provider.mapping.rows import Column, Value
 from cim_provider.mapping.world import World
 from cim_provider.views.facts import ClusterFacts
 
+CLUSTER_STATES: Final = (2, 3, 4, 9, 10, 11)
+"""What RequestStateChange of the cluster carries out."""
 _STAYS: Final = 2
 _GOES_BACK: Final = 3
 INTERCONNECT_MAX: Final = 256
+POLICIES: Final = {"stop": 2, "freeze": 3, "ignore": 4, "demote": 5}
+"""QuorumPolicy by the word of the option."""
 
 
 class InWorld(Protocol):

@@ -18,6 +18,7 @@ from cim_provider.commands import (
     SwitchNodeOn,
 )
 from cim_provider.engine import Command, FenceNode, NodeView, SetNodeMaintenance, SetNodeStandby
+from cim_provider.mapping.cluster_typed import CLUSTER_STATES
 from cim_provider.mapping.codes import Code
 from cim_provider.mapping.control_resource import MISSING, lifetime_given
 from cim_provider.mapping.job_records import Job
@@ -25,8 +26,6 @@ from cim_provider.mapping.node import LOCAL_STATES, NODE_CLASS, states_of
 from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Verb
 from cim_provider.mapping.world import CLUSTER_CLASS, World
 
-CLUSTER_STATES: Final = (2, 3, 4, 9, 10, 11)
-"""What RequestStateChange of the cluster carries out."""
 _SERVICE: Final = {
     3: ServiceAction.STOP,
     4: ServiceAction.STOP,

@@ -109,7 +109,11 @@ _COLUMNS: Final[tuple[Column[_Copy], ...]] = (
     Column("Description", "sentence of the state", lambda c: c.state.text),
     constant("RequestedState", 5),
     constant("EnabledDefault", 2),
-    constant("AvailableRequestedStates", ()),
+    Column(
+        "AvailableRequestedStates",
+        "3 and 11 where it is active and managed; none if the cluster does not run",
+        lambda c: (3, 11) if c.world.running and c.is_active and c.primitive.managed else (),
+    ),
     Column("ResourceId", "id of the resource", lambda c: c.primitive.id),
     Column("NodeName", "name of the node", lambda c: c.instance.node),
     Column("CloneIndex", "number within a unique clone, -1 if it has none", _number),

@@ -24,6 +24,7 @@ from cim_provider.mapping.rows import (
     Values,
     Wanted,
 )
+from cim_provider.mapping.states import State
 from cim_provider.mapping.world import ServerIdentity, World
 from cim_provider.mapping.write_words import SECRET, score, shown_time, time
 from cim_provider.views.settings import AttributeView, LocationView, OperationView, Settings
@@ -71,11 +72,17 @@ _LINKS: Final = frozenset(
     }
 )
 _RENAMED_LINKS: Final = _LINKS | {"HA_RuleOfLocationConstraint"}
+_DRAFT: Final = State((15,), 5, 3, "a draft, not in the configuration yet")
 _STATE: Final[Values] = {
-    "OperationalStatus": (15,),
-    "StatusDescriptions": ("a draft, not in the configuration yet",),
-    "HealthState": 5,
-    "EnabledState": 3,
+    "OperationalStatus": _DRAFT.operational,
+    "StatusDescriptions": (_DRAFT.text,),
+    "Status": _DRAFT.word,
+    "HealthState": _DRAFT.health,
+    "PrimaryStatus": _DRAFT.primary,
+    "OperatingStatus": _DRAFT.operating,
+    "CommunicationStatus": _DRAFT.communication,
+    "EnabledState": _DRAFT.enabled,
+    "TransitioningToState": _DRAFT.transitioning_to,
     "ResourceStatus": None,
     "Enabled": "false",
     "InConfiguration": False,
@@ -240,7 +247,7 @@ def _find(
         if of == kind and name == identity[1]:
             known = _known_id(kind, identity[0], content, world)
             found = None if known is None else row.find(world, (identity[0], known))
-            return None if found is None else _called(found, name)
+            return None if found is None else _renamed(kind, found, names)
     return None
 
 

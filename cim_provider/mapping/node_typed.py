@@ -72,11 +72,18 @@ def _fenced(subject: Noded) -> str | None:
     return cim_datetime(held.tally.fenced.get(subject.node.name, 0)) if held is not None else None
 
 
+def _changed(subject: Noded, facts: NodeFacts) -> str | None:
+    """Return when it came or went, or its standby or maintenance, or that of all, turned."""
+    turned = subject.world.turned_ms
+    moments = (facts.since_wall_ms, turned.get(subject.node.name, 0), turned.get("", 0))
+    return cim_datetime(max(moments))
+
+
 COLUMNS: Final[tuple[Column[Noded], ...]] = (
     _live(
         "TimeOfLastStateChange",
-        "since when it is in its state, as the coordinator says",
-        lambda _, facts: cim_datetime(facts.since_wall_ms),
+        "since when it is in its state, as the coordinator and the kept revisions say",
+        _changed,
     ),
     _live(
         "JoinedTime",

@@ -29,7 +29,14 @@ _WORDS: Final = (
 _CUTTING: Final = ("cutting", "proved", "restoring")
 """Stages of fencing while something is being done."""
 _STATUS_WORDS: Final = {2: "OK", 3: "Degraded", 6: "Error", 8: "Starting", 9: "Stopping"}
-_STATUS_WORDS_MORE: Final = {10: "Stopped", 12: "No Contact", 13: "Lost Comm", 15: "Stopped"}
+_STATUS_WORDS_MORE: Final = {
+    10: "Stopped",
+    12: "No Contact",
+    13: "Lost Comm",
+    15: "Stopped",
+    17: "OK",
+    19: "OK",
+}
 
 _FURTHER: Final = {
     2: "as it should be",

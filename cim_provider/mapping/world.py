@@ -178,6 +178,15 @@ class World:
         return found
 
     @cached_property
+    def turned_ms(self) -> Mapping[str, int]:
+        """Return when standby or maintenance of each node began or ended last; "": of all."""
+        return {
+            name: revision.wall_ms
+            for revision in self.view.history.revisions
+            for name in revision.turned
+        }
+
+    @cached_property
     def node_facts(self) -> Mapping[str, NodeFacts]:
         """Return more of the nodes, by name."""
         return {item.name: item for item in self.view.facts.nodes}

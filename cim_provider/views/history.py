@@ -23,6 +23,8 @@ class RevisionView:
     wall_ms: int = 0
     changes: tuple[str, ...] | None = None
     """What it changed, one line each; None: what was before is not kept."""
+    turned: tuple[str, ...] = ()
+    """Nodes whose standby or maintenance it began or ended; empty name: maintenance of all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from cim_provider.edits import (
     Words,
 )
 from cim_provider.engines.ha_core_edits import edited
+from cim_provider.engines.ha_core_options import options_of
 from ha_core.config.check import check
 from ha_core.config.model import (
     Address,
@@ -296,6 +297,27 @@ def test_options_nodes_and_levels_take_what_they_are_given() -> None:
         SetFenceLevel("n2", 1, ()),
     ]
     assert edited(found, back) == BASE
+
+
+def test_every_option_that_is_shown_can_be_set_and_unset() -> None:
+    shown = {each.name: each.value for each in options_of(BASE)}
+    assert {"cluster", "ping.interval", "ping.multiplier", "health.base"} <= set(shown)
+    for name, value in shown.items():
+        unset = edited(BASE, [SetOption(name, None)])
+        if value:
+            again = {
+                each.name: each.value
+                for each in options_of(edited(unset, [SetOption(name, value)]))
+            }
+            assert again[name] == value or (again[name], value) == ("0ms", "0")
+    named = edited(BASE, [SetOption("cluster", "shop"), SetOption("ping.interval", "250ms")])
+    assert (named.name, named.ping.interval_ms) == ("shop", 250)
+
+
+@pytest.mark.parametrize(("name", "value"), [("cluster", "two words"), ("ping.interval", "often")])
+def test_a_value_that_an_option_cannot_have_is_refused(name: str, value: str) -> None:
+    code, text = refusal(BASE, SetOption(name, value))
+    assert (code, f"{name}: is '{value}'" in text) == ("invalid", True)
 
 
 @MANY

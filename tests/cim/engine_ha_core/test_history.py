@@ -227,6 +227,17 @@ def test_revisions_have_the_lines_of_the_history_but_for_the_oldest() -> None:
     assert (second.author, second.reason, second.wall_ms) == ("ann", "because", WALL_MS + 2)
 
 
+def test_a_revision_names_the_nodes_whose_standby_or_maintenance_it_turns() -> None:
+    base = NOW.configuration
+    resting = replace(base.nodes[1], standby=True)
+    standby = replace(base, nodes=(base.nodes[0], resting, *base.nodes[2:]))
+    whole = replace(standby, options=replace(base.options, maintenance=True))
+    steps = [base, standby, standby, whole, base]
+    found = revision_views([replace(change(n), configuration=c) for n, c in enumerate(steps, 1)])
+    second = str(base.nodes[1].name)
+    assert [each.turned for each in found] == [(), (second,), (), ("",), (second, "")]
+
+
 def test_mark_of_a_cleared_log_is_a_number_on_the_shelf() -> None:
     given = translated(ClearEventLog(77), NOW)
     assert given == commands.Shelve((ShelfPut(CLEARED_KEY, "77"),))

@@ -1,0 +1,88 @@
+"""When the cluster and its nodes changed their state, and which states can be asked for now."""
+
+from dataclasses import replace
+
+import pywbem
+
+from cim_provider.engine import ClusterView, EngineState
+from cim_provider.views.history import HistoryView, RevisionView
+from cim_provider.views.journal import CoreEvent
+from tests.cim.mapping.test_states import read
+from tests.cim.mapping.views import MODEL, cluster, cluster_path, node_path
+
+SINCE = 1_699_999_000_000
+"""Since when the nodes of the view are in their states."""
+
+
+def with_past(*revisions: RevisionView, events: tuple[CoreEvent, ...] = ()) -> ClusterView:
+    return replace(cluster(), history=HistoryView(events=events, revisions=revisions))
+
+
+def moment(found: pywbem.CIMInstance, name: str = "TimeOfLastStateChange") -> int:
+    """Return a moment in seconds; 0: NULL."""
+    value = found[name]
+    return 0 if value is None else int(value.datetime.timestamp())
+
+
+def test_standby_and_maintenance_change_the_state_of_a_node() -> None:
+    view = with_past(
+        RevisionView(3, wall_ms=SINCE + 5_000, turned=("n2",)),
+        RevisionView(4, wall_ms=SINCE + 9_000, turned=("n2",)),
+        RevisionView(5, wall_ms=SINCE + 20_000),
+    )
+    base = SINCE // 1000
+    assert moment(read(view, node_path("n1"))) == base
+    assert moment(read(view, node_path("n2"))) == base + 9
+
+
+def test_maintenance_of_all_changes_the_state_of_every_node_and_of_the_cluster() -> None:
+    view = with_past(RevisionView(3, wall_ms=SINCE + 7_000, turned=("",)))
+    for path in (node_path("n1"), node_path("n2"), cluster_path()):
+        assert moment(read(view, path)) == SINCE // 1000 + 7
+
+
+def test_an_older_turn_does_not_hide_that_a_node_came_back_since() -> None:
+    view = with_past(RevisionView(3, wall_ms=SINCE - 7_000, turned=("n2",)))
+    assert moment(read(view, node_path("n2"))) == SINCE // 1000
+
+
+def test_a_cluster_changes_with_its_coordinator_and_tells_nothing_that_is_not_known() -> None:
+    elected = CoreEvent(
+        4, "n2", SINCE + 3_000, "coordinator-elected", "n2", "n2 is the coordinator"
+    )
+    assert moment(read(with_past(events=(elected,)), cluster_path())) == SINCE // 1000 + 3
+    assert moment(read(with_past(), cluster_path())) == 0
+    stopped = replace(with_past(events=(elected,)), engine=EngineState.STOPPED)
+    assert moment(read(stopped, cluster_path())) == 0
+
+
+def test_a_cluster_was_made_with_its_first_revision_as_long_as_that_is_kept() -> None:
+    first, later = RevisionView(1, wall_ms=SINCE), RevisionView(2, wall_ms=SINCE + 1_000)
+    assert moment(read(with_past(first, later), cluster_path()), "InstallDate") == SINCE // 1000
+    assert moment(read(with_past(later), cluster_path()), "InstallDate") == 0
+
+
+def test_a_cluster_says_what_can_be_asked_of_it_now() -> None:
+    found = {
+        state: read(replace(cluster(), engine=state), cluster_path())["AvailableRequestedStates"]
+        for state in (EngineState.RUNNING, EngineState.STOPPED, EngineState.NOT_ANSWERING)
+    }
+    assert list(found.values()) == [[2, 3, 4, 9, 10, 11], [2], []]
+
+
+def test_only_the_clusters_own_name_can_be_edited() -> None:
+    names = ("cluster", "node", "resource", "service", "ticket")
+    found = {
+        name: read(
+            cluster(),
+            pywbem.CIMInstanceName(
+                "HA_EnabledLogicalElementCapabilities",
+                {"InstanceID": f"LinuxHA:cap:{name}"},
+                namespace=MODEL,
+            ),
+        )
+        for name in names
+    }
+    assert [found[name]["ElementNameEditSupported"] for name in names] == [True, *[False] * 4]
+    assert found["cluster"]["MaxElementNameLen"] == 64
+    assert found["ticket"]["MaxElementNameLen"] is None
