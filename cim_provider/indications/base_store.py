@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
-from cim_provider.indications.picture import Picture, from_lines, object_lines
+from cim_provider.indications.picture import Picture, from_lines, object_lines, unequal
 
 _TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS object (name TEXT PRIMARY KEY, text TEXT NOT NULL)",
@@ -85,7 +85,8 @@ def _changed(known: Picture | None, picture: Picture) -> tuple[list[str], dict[s
     """Return the lines that go, and those that are new or other."""
     if known is None:
         return [], object_lines(picture)
-    left = {ref: v for ref, v in known.objects.items() if ref not in picture.objects}
-    gone = list(object_lines(Picture(objects=left)))
-    new = {ref: v for ref, v in picture.objects.items() if known.objects.get(ref) != v}
-    return gone, object_lines(Picture(objects=new))
+    changes = list(unequal(known, picture))
+    left = {each.ref: each.before for each in changes if each.before is not None}
+    new = {each.ref: each.after for each in changes if each.after is not None}
+    gone = {ref: values for ref, values in left.items() if ref not in new}
+    return list(object_lines(Picture(objects=gone))), object_lines(Picture(objects=new))

@@ -280,7 +280,7 @@ class Holder:
             return seen
         wait_s = self._status.told_s + STATUS_GAP_S - now_s
         asyncio.get_running_loop().call_later(wait_s, self._around.wake)
-        return Picture(seen.watched, {**seen.objects, STATUS: before})
+        return seen.holding(STATUS, before)
 
     async def _write_ready(self, registry: Registry) -> None:
         """Say that what happens from now on is told to all that this registry names."""

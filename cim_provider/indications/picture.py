@@ -10,6 +10,7 @@ down, and how two of them differ. Pure.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Final, TypeAlias, cast
 
 from cim_provider.indications.events import Embedded, Event
@@ -22,7 +23,8 @@ from cim_provider.mapping.world import World
 from cim_provider.query.tree import All, AnyOf, Condition, IsA, Select
 from cim_provider.schema import INTEROP, INTEROP_NAMES, Schema
 
-Objects: TypeAlias = Mapping[Ref, Mapping[str, Value]]
+Table: TypeAlias = Mapping[Ref, Mapping[str, Value]]
+"""The objects of one class in one namespace."""
 Watched: TypeAlias = frozenset[tuple[str, str]]
 """Namespace and class, as declared."""
 
@@ -33,12 +35,70 @@ LIFECYCLE: Final = (CREATION, MODIFICATION, DELETION)
 _SOURCE: Final = "sourceinstance"
 
 
+class Objects(Mapping[Ref, Mapping[str, Value]]):
+    """Objects by their names, in tables by namespace and class.
+
+    Two pictures share the tables, and the objects, that are the same in both, so that only what
+    has changed is looked at.
+    """
+
+    __slots__ = ("tables",)
+
+    def __init__(self, tables: Mapping[tuple[str, str], Table]) -> None:
+        self.tables = {name: table for name, table in tables.items() if table}
+
+    @classmethod
+    def of(cls, found: Mapping[Ref, Mapping[str, Value]]) -> "Objects":
+        """Return the same objects in tables."""
+        if isinstance(found, Objects):
+            return found
+        tables: dict[tuple[str, str], dict[Ref, Mapping[str, Value]]] = {}
+        for ref, values in found.items():
+            tables.setdefault(table_of(ref), {})[ref] = values
+        return cls(tables)
+
+    def __getitem__(self, ref: Ref) -> Mapping[str, Value]:
+        return self.tables[table_of(ref)][ref]
+
+    def __iter__(self) -> Iterator[Ref]:
+        return (ref for table in self.tables.values() for ref in table)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.tables.values()))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Objects):
+            return self.tables == other.tables
+        return dict(self) == other
+
+    __hash__ = None  # type: ignore[assignment]  # as of any mapping
+
+
+def table_of(ref: Ref) -> tuple[str, str]:
+    """Return the table that an object stands in."""
+    return (ref.namespace, ref.class_name)
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """The objects of the watched classes at one moment."""
 
     watched: Watched = frozenset()
-    objects: Objects = field(default_factory=dict)
+    objects: Mapping[Ref, Mapping[str, Value]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "objects", Objects.of(self.objects))
+
+    @property
+    def tables(self) -> Mapping[tuple[str, str], Table]:
+        """Return the objects by namespace and class."""
+        return Objects.of(self.objects).tables
+
+    def holding(self, ref: Ref, values: Mapping[str, Value]) -> "Picture":
+        """Return the picture with one object as it is given here."""
+        tables = dict(self.tables)
+        tables[table_of(ref)] = {**tables.get(table_of(ref), {}), ref: values}
+        return Picture(self.watched, Objects(tables))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +179,46 @@ def objects(
             yield located(record.ref, namespace), record.fill(None)
 
 
+def unequal(before: Picture, after: Picture) -> Iterator[Difference]:
+    """Yield all that is not equal in two pictures: deletions first, the rest in order."""
+    older, newer = before.tables, after.tables
+    pairs = [(older.get(name, {}), newer.get(name, {})) for name in {**older, **newer}]
+    pairs = [(one, other) for one, other in pairs if one is not other]
+    for one, other in pairs:
+        if one.keys() - other.keys():
+            yield from (Difference(ref, v, None) for ref, v in one.items() if ref not in other)
+    for one, other in pairs:
+        yield from _newer(one, other)
+
+
+def _newer(before: Table, after: Table) -> Iterator[Difference]:
+    """Yield what came or changed."""
+    for ref, known, values in _side_by_side(before, after):
+        if known is not values and known != values:
+            yield Difference(ref, known, values)
+
+
+def _side_by_side(
+    before: Table, after: Table
+) -> Iterable[tuple[Ref, Mapping[str, Value] | None, Mapping[str, Value]]]:
+    """Return the newer objects, each with the older one of its name.
+
+    Mostly both tables name the very same objects in the same order: then no name is looked up.
+    """
+    is_alike = len(before) == len(after) and all(map(is_, before, after))
+    older = before.values() if is_alike else map(before.get, after)
+    return zip(after, older, after.values(), strict=True)
+
+
 def differences(before: Picture, after: Picture) -> Iterator[Difference]:
     """Yield what differs, of classes that both pictures show: deletions, the rest in order."""
     both = before.watched & after.watched
-    for ref, values in before.objects.items():
-        if ref not in after.objects and (ref.namespace, ref.class_name) in both:
-            yield Difference(ref, values, None)
-    for ref, values in after.objects.items():
-        if (ref.namespace, ref.class_name) in both:
-            known = before.objects.get(ref)
-            if known is None or differs(ref.class_name, known, values):
-                yield Difference(ref, known, values)
+    for change in unequal(before, after):
+        known, values = change.before, change.after
+        if table_of(change.ref) in both and (
+            known is None or values is None or differs(change.ref.class_name, known, values)
+        ):
+            yield change
 
 
 def settled(before: Picture, after: Picture) -> Picture:
@@ -137,25 +226,31 @@ def settled(before: Picture, after: Picture) -> Picture:
 
     So small steps add up until they are told.
     """
-    objects = {
-        ref: known
-        if (known := before.objects.get(ref)) is not None
-        and not differs(ref.class_name, known, values)
-        else values
-        for ref, values in after.objects.items()
-    }
-    return Picture(after.watched, objects)
+    tables: dict[tuple[str, str], dict[Ref, Mapping[str, Value]]] = {}
+    for change in unequal(before, after):
+        ref, known, values = change.ref, change.before, change.after
+        if known is None or values is None or differs(ref.class_name, known, values):
+            continue
+        name = table_of(ref)
+        if name not in tables:
+            tables[name] = dict(after.tables[name])
+        tables[name][ref] = known
+    return Picture(after.watched, Objects({**after.tables, **tables})) if tables else after
 
 
 def laid_over(base: Picture, changes: Iterable[Difference]) -> Picture:
     """Return the picture after changes that are known to have been told."""
-    objects = dict(base.objects)
+    tables: dict[tuple[str, str], dict[Ref, Mapping[str, Value]]] = {}
     for change in changes:
+        name = table_of(change.ref)
+        table = tables.get(name)
+        if table is None:
+            table = tables[name] = dict(base.tables.get(name, {}))
         if change.after is None:
-            objects.pop(change.ref, None)
+            table.pop(change.ref, None)
         else:
-            objects[change.ref] = change.after
-    return Picture(base.watched, objects)
+            table[change.ref] = change.after
+    return Picture(base.watched, Objects({**base.tables, **tables})) if tables else base
 
 
 def event_of(change: Difference) -> Event:

@@ -4,11 +4,12 @@ Owns: the value, and taking a picture without keeping others waiting.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from cim_provider.engine import ClusterEngine
 from cim_provider.indications import picture as pictures
+from cim_provider.indications.album import Album
 from cim_provider.indications.base_store import BaseStore
 from cim_provider.indications.direct import Direct
 from cim_provider.indications.keeping import RegistryReader
@@ -16,7 +17,6 @@ from cim_provider.indications.picture import Picture
 from cim_provider.indications.sending import Sender
 from cim_provider.indications.shelf import Shelf
 from cim_provider.mapping.catalog import Catalog
-from cim_provider.mapping.rows import Ref, Value
 from cim_provider.mapping.world import World
 
 
@@ -66,22 +66,25 @@ class Surroundings:
     """Tells what cannot wait for the shelf."""
     limits: Limits = Limits()
     reader: RegistryReader = field(default_factory=RegistryReader)
+    album: Album = field(init=False, compare=False)
+    """Takes pictures."""
 
     def now_s(self) -> float:
         """Return the time of the loop, in seconds."""
         return asyncio.get_running_loop().time()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "album", Album(self.catalog, _hand_over))
+
     async def picture(self, watched: pictures.Watched) -> Picture:
-        """Take a picture of now; others have their turn meanwhile."""
-        world = await self.world()
-        objects: dict[Ref, Mapping[str, Value]] = {}
-        for ref, values in pictures.objects(self.catalog, watched, world):
-            objects[ref] = values
-            if len(objects) % 100 == 0:
-                await asyncio.sleep(0)
-        return Picture(watched, objects)
+        """Take a picture of now, after any other; others have their turn meanwhile."""
+        return await self.album.take(watched, await self.world())
 
     async def save(self, picture: Picture, position: int) -> None:
         """Keep the base on the disk; others have their turn while it is written."""
         if self.store is not None:
             await asyncio.to_thread(self.store.save, picture, position)
+
+
+async def _hand_over() -> None:
+    await asyncio.sleep(0)

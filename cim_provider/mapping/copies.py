@@ -16,6 +16,7 @@ from cim_provider.mapping.rows import (
     AssociationRow,
     ClassRow,
     Column,
+    Keyed,
     Pair,
     Ref,
     class_row,
@@ -65,10 +66,18 @@ def _made(world: World, primitive: PrimitiveView, instance: InstanceView) -> _Co
     return _Copy(world, primitive, instance, instance_state(world, primitive, instance))
 
 
-def _copies(world: World) -> Iterator[_Copy]:
-    for primitive in world.view.primitives:
+def _ids(world: World) -> Iterator[str]:
+    return (primitive.id for primitive in world.view.primitives)
+
+
+def _copies_of(world: World, name: str) -> Iterator[_Copy]:
+    primitive = world.primitives.get(name)
+    if primitive is not None:
         for instance in primitive.instances:
             yield _made(world, primitive, instance)
+
+
+_copies: Final = Keyed(_ids, _copies_of)
 
 
 def _found(world: World, identity: tuple[str, ...]) -> _Copy | None:

@@ -18,6 +18,7 @@ from cim_provider.mapping.rows import (
     AssociationRow,
     ClassRow,
     Pair,
+    Parts,
     Record,
     Ref,
     Value,
@@ -145,7 +146,20 @@ def drafted(row: ClassRow) -> ClassRow:
         found = _find(row, kind, beside, identity)
         return None if found is None else _shown(row, kind, found, kept_of(beside).names)
 
-    return replace(row, records=records, find=find)
+    return replace(row, records=records, find=find, parts=_parts_without_drafts(row.parts))
+
+
+def _parts_without_drafts(parts: Parts | None) -> Parts | None:
+    """Return the parts of a row; while there are drafts or names, it has none."""
+    if parts is None:
+        return None
+    keys = parts.keys
+
+    def known(world: World) -> Iterable[str] | None:
+        kept = kept_of(world)
+        return None if kept.drafts or kept.names else keys(world)
+
+    return Parts(known, parts.of)
 
 
 def drafted_links(row: AssociationRow) -> AssociationRow:

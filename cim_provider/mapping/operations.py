@@ -103,7 +103,11 @@ class Mapping:
         if last is None or last.view is not view or versions != self._last_versions:
             holdings = {each.name: each.held() for each in self._holders}
             last = self._last = World(
-                view, self._identity, holdings, "/".join((view.version, *versions))
+                view,
+                self._identity,
+                holdings,
+                "/".join((view.version, *versions)),
+                dict(zip(holdings, versions, strict=True)),
             )
             self._last_versions = versions
         return last

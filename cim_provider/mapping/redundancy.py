@@ -15,6 +15,7 @@ from cim_provider.mapping.resource import Resource
 from cim_provider.mapping.rows import (
     AssociationRow,
     Column,
+    Keyed,
     Pair,
     Ref,
     class_row,
@@ -22,7 +23,7 @@ from cim_provider.mapping.rows import (
     unfilled,
 )
 from cim_provider.mapping.states import instances_running, outside, plain
-from cim_provider.mapping.tops import top, tops
+from cim_provider.mapping.tops import top, top_ids, tops
 from cim_provider.mapping.world import REACHED, World
 
 NODES_CLASS: Final = "HA_NodeRedundancySet"
@@ -223,8 +224,9 @@ def _cluster_set(world: World) -> Iterator[_Nodes]:
     yield _Nodes(world, level_of_nodes(world))
 
 
-def _sets(world: World) -> Iterator[_Set]:
-    return (_Set(each, level_of(each)) for each in tops(world))
+def _set_of(world: World, resource: str) -> Iterator[_Set]:
+    found = top(world, resource)
+    return iter(() if found is None else (_Set(found, level_of(found)),))
 
 
 def _find(world: World, identity: tuple[str, ...]) -> _Set | None:
@@ -326,7 +328,12 @@ def _identity(_: World) -> Iterator[Pair]:
 ROWS: Final = (
     class_row(NODES_CLASS, ("InstanceID",), _cluster_set, lambda _: nodes_ref(), _OF_NODES),
     class_row(
-        RESOURCE_CLASS, ("InstanceID",), _sets, lambda s: set_ref(s.id), _OF_RESOURCE, find=_find
+        RESOURCE_CLASS,
+        ("InstanceID",),
+        Keyed(top_ids, _set_of),
+        lambda s: set_ref(s.id),
+        _OF_RESOURCE,
+        find=_find,
     ),
 )
 """The classes of this module."""

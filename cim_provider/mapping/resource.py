@@ -18,6 +18,7 @@ from cim_provider.mapping.rows import (
     AssociationRow,
     ClassRow,
     Column,
+    Keyed,
     Pair,
     Ref,
     class_row,
@@ -152,13 +153,23 @@ def _as_group(world: World, view: GroupView) -> Resource:
     return Resource(world, view, members, group_state(world, members))
 
 
-def _primitives(world: World) -> Iterator[_Primitive]:
-    yield from (_as_primitive(world, view) for view in world.view.primitives)
-    yield from (_as_device(world, device) for device in world.devices.values())
+def _ids(world: World) -> Iterator[str]:
+    yield from (view.id for view in world.view.primitives)
+    yield from world.devices
 
 
-def _groups(world: World) -> Iterator[Resource]:
-    return (_as_group(world, view) for view in world.view.groups)
+def _of_id(world: World, name: str) -> Iterator[_Primitive]:
+    found = _primitive(world, (name,))
+    return iter(() if found is None else (found,))
+
+
+def _group_ids(world: World) -> Iterator[str]:
+    return (view.id for view in world.view.groups)
+
+
+def _group_of_id(world: World, name: str) -> Iterator[Resource]:
+    found = _group(world, (name,))
+    return iter(() if found is None else (found,))
 
 
 def _primitive(world: World, identity: tuple[str, ...]) -> _Primitive | None:
@@ -401,12 +412,19 @@ ROWS: Final[tuple[ClassRow, ...]] = (
     class_row(
         PRIMITIVE_CLASS,
         ("Id",),
-        _primitives,
+        Keyed(_ids, _of_id),
         lambda r: primitive_ref(r.view.id),
         _PRIMITIVE,
         find=_primitive,
     ),
-    class_row(GROUP_CLASS, ("Id",), _groups, lambda r: group_ref(r.view.id), _GROUP, find=_group),
+    class_row(
+        GROUP_CLASS,
+        ("Id",),
+        Keyed(_group_ids, _group_of_id),
+        lambda r: group_ref(r.view.id),
+        _GROUP,
+        find=_group,
+    ),
 )
 """The classes of this module."""
 ASSOCIATIONS: Final = (

@@ -58,6 +58,16 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """The objects of a class in parts, each of which can be made by itself."""
+
+    keys: Callable[[World], Iterable[str] | None]
+    """Names the parts, in order; None: now they cannot be told apart."""
+    of: Callable[[World, str], Iterable[Record]]
+    """Returns the objects of one part."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClassRow:
     """The objects of one class; made by `class_row`."""
 
@@ -74,6 +84,8 @@ class ClassRow:
     """Whether its objects change without a new version of the world: no answer is kept."""
     is_quiet: bool = False
     """Whether there are too many of them, or too many changes, to tell of each."""
+    parts: Parts | None = None
+    """The same objects as `records` in parts; None: they are made together only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +113,20 @@ class AssociationRow:
 S = TypeVar("S")
 
 
+@dataclass(frozen=True, slots=True)
+class Keyed(Generic[S]):
+    """Subjects by name, so that those of one name can be made without the others."""
+
+    keys: Callable[[World], Iterable[str]]
+    """The names, in order."""
+    of: Callable[[World, str], Iterable[S]]
+    """What has a name."""
+
+    def __call__(self, world: World) -> Iterator[S]:
+        """Return the subjects of a world."""
+        return (subject for key in self.keys(world) for subject in self.of(world, key))
+
+
 def class_row(
     class_name: str,
     identity: tuple[str, ...],
@@ -118,7 +144,8 @@ def class_row(
     Args:
         class_name: the class that its objects are made of.
         identity: the keys that tell its objects apart.
-        subjects: what the objects are made from, in the order in which they are shown.
+        subjects: what the objects are made from, in the order in which they are shown; `Keyed`
+            where there may be thousands, of which few change at a time.
         ref: how the object of a subject is named.
         columns: its properties other than keys.
         find: the subject of an identity, where that is quicker or reaches further than looking
@@ -143,6 +170,10 @@ def class_row(
         wanted = set(zip(identity, values, strict=True))
         return next((each for each in records(world) if wanted <= set(each.ref.keys)), None)
 
+    parts: Parts | None = None
+    if isinstance(subjects, Keyed):
+        of = subjects.of
+        parts = Parts(subjects.keys, lambda world, key: map(record, of(world, key)))
     return ClassRow(
         class_name,
         identity,
@@ -152,6 +183,7 @@ def class_row(
         namespaces,
         is_volatile,
         is_quiet,
+        parts,
     )
 
 

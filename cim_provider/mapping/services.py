@@ -20,13 +20,14 @@ from cim_provider.mapping.rows import (
     UNFILLED,
     AssociationRow,
     Column,
+    Keyed,
     Pair,
     Ref,
     class_row,
     unfilled,
 )
 from cim_provider.mapping.states import ENABLED_COLUMNS
-from cim_provider.mapping.tops import top, top_of, top_ref, tops
+from cim_provider.mapping.tops import top, top_ids, top_of, top_ref, tops
 from cim_provider.mapping.verbs import Asked, Meaning, Plan, Together, Verb
 from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
 
@@ -85,6 +86,11 @@ VERBS: Final[Mapping[tuple[str, str], Verb]] = MappingProxyType(
 
 def _find(world: World, identity: tuple[str, ...]) -> Resource | None:
     return top(world, identity[0])
+
+
+def _of_id(world: World, name: str) -> Iterator[Resource]:
+    found = top(world, name)
+    return iter(() if found is None else (found,))
 
 
 def _started(resource: Resource) -> bool | None:
@@ -148,7 +154,12 @@ def _affected(world: World) -> Iterator[Pair]:
 
 ROWS: Final = (
     class_row(
-        SERVICE_CLASS, ("Name",), tops, lambda r: service_ref(r.view.id), _COLUMNS, find=_find
+        SERVICE_CLASS,
+        ("Name",),
+        Keyed(top_ids, _of_id),
+        lambda r: service_ref(r.view.id),
+        _COLUMNS,
+        find=_find,
     ),
 )
 """The class of this module."""

@@ -12,14 +12,19 @@ from cim_provider.mapping.states import clone_state, group_state, primitive_stat
 from cim_provider.mapping.world import World
 
 
-def tops(world: World) -> Iterator[Resource]:
-    """Yield them: clones, groups, primitives."""
+def top_ids(world: World) -> Iterator[str]:
+    """Yield the ids of all of them: clones, groups, primitives."""
     views: tuple[CloneView | GroupView | PrimitiveView, ...] = (
         *world.view.clones,
         *world.view.groups,
         *world.view.primitives,
     )
-    return (_made(world, view) for view in views if _is_top(view))
+    return (view.id for view in views if _is_top(view))
+
+
+def tops(world: World) -> Iterator[Resource]:
+    """Yield them, in that order."""
+    return (found for name in top_ids(world) if (found := top(world, name)) is not None)
 
 
 def top(world: World, name: str) -> Resource | None:

@@ -85,6 +85,8 @@ class World:
     """What each holder holds, by its name."""
     version: str = ""
     """Differs from those of all other worlds that a read would tell apart."""
+    held_versions: Mapping[str, str] = field(default_factory=dict)
+    """Version of what each holder holds, by its name."""
 
     @cached_property
     def links(self) -> dict[tuple[str, str], Any]:
