@@ -270,7 +270,7 @@ class HaCoreEngine:
         client, clock = self._follower_client, asyncio.get_running_loop().time
         self._product = version_of((await _bounded(client.hello(), ANSWER_S)).product)
         self._connections += 1
-        reader = Reader(client)
+        reader = Reader(client, self._journal)
         while True:
             fetched_s = clock()
             snapshot = await _bounded(client.snapshot(), ANSWER_S + WATCH_MS / 1000)

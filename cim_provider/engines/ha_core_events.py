@@ -1,24 +1,30 @@
 """The cluster's journal, followed: the newest events in memory, older ones asked for.
 
-Owns: the connection over which the journal is followed. Knows nothing of CIM.
+Owns: the connection over which the journal is followed, and the one copy of it here, which views,
+counts and alerts share. Knows nothing of CIM.
 """
 
 import asyncio
 import logging
-from collections import deque
+from bisect import bisect_right
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
+from cim_provider.views.history import EVENTS_KEPT
 from cim_provider.views.journal import CoreEvent
 from ha_core.client import Client
 from ha_core.errors import HaError
 from ha_core.journal import JournalEvent
 
-AT_HAND: Final = 2000
-"""Newest events in memory."""
 PAGE: Final = 1000
 """Events of one answer."""
+SPARE: Final = 1000
+"""So many more are kept than are shown before the oldest go."""
 RETRY_S: Final = 0.5
+
+Ask: TypeAlias = Callable[[int], Awaitable[tuple[JournalEvent, ...]]]
+"""Asks the daemon for events numbered above a number, oldest first, at most `PAGE`."""
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +36,10 @@ class JournalFollower:
         self._follower = Client(root)
         self._reader = Client(root)
         self._newest = -1
-        self._at_hand: deque[CoreEvent] = deque(maxlen=AT_HAND)
+        self._events: list[CoreEvent] = []
+        """The newest that are known, in order; replaced or grown at its end, never changed."""
+        self._shown: tuple[CoreEvent, ...] | None = ()
+        self._reading = asyncio.Lock()
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -56,13 +65,19 @@ class JournalFollower:
         """Number of the newest event that is known here; -1: the journal was not read yet."""
         return self._newest
 
+    @property
+    def events(self) -> tuple[CoreEvent, ...]:
+        """The newest events that are known here, as many as a node keeps; the same till others."""
+        if self._shown is None:
+            self._shown = tuple(self._events[-EVENTS_KEPT:])
+        return self._shown
+
     async def since(self, seq: int) -> tuple[CoreEvent, ...]:
         """Return events numbered above `seq`, oldest first, at most 1,000; none if it fails."""
         if seq >= self._newest:
             return ()
-        oldest = self._at_hand[0].seq if self._at_hand else self._newest + 1
-        if seq + 1 >= oldest or len(self._at_hand) < AT_HAND:
-            return tuple(each for each in self._at_hand if each.seq > seq)[:PAGE]
+        if len(self._events) < EVENTS_KEPT or seq + 1 >= self._events[0].seq:
+            return self._above(seq)[:PAGE]
         try:
             page = await self._reader.recent_events(seq)
         except HaError as fault:
@@ -75,6 +90,31 @@ class JournalFollower:
         while self._newest <= seq:
             await self._arrived.wait()
 
+    async def catch_up(self, ask: Ask) -> None:
+        """Read all events that the daemon has by now. Raises what `ask` does."""
+        async with self._reading:
+            await self._read(ask)
+
+    def _above(self, seq: int) -> tuple[CoreEvent, ...]:
+        begin = bisect_right(self._events, seq, key=lambda each: each.seq)
+        return tuple(self._events[begin : begin + PAGE])
+
+    async def _read(self, ask: Ask) -> None:
+        """Read what is newer than what is known, or all if the daemon has another journal."""
+        known = self._events[-1] if self._events else None
+        page = await ask(known.seq - 1 if known is not None else 0)
+        if known is not None and (not page or core_event(page[0]) != known):
+            log.info("the journal is another one: it is read from its beginning")
+            self._events, self._newest, self._shown = [], -1, None
+            page = await ask(0)
+        self._take(page)
+        while len(page) == PAGE:
+            page = await ask(page[-1].seq)
+            self._take(page)
+        if self._newest < 0:
+            self._newest = 0
+            self._tell()
+
     async def _run(self) -> None:
         while True:
             try:
@@ -84,22 +124,21 @@ class JournalFollower:
             await asyncio.sleep(RETRY_S)
 
     async def _follow(self) -> None:
-        """Read all there is, then what comes; a daemon with another store begins anew."""
-        page = await self._follower.recent_events(max(self._newest, 0))
-        while len(page) == PAGE:
-            self._take(page)
-            page = await self._follower.recent_events(page[-1].seq)
-        self._take(page)
-        self._newest = max(self._newest, 0)
-        self._tell()
+        """Read all there is, then what comes."""
+        await self.catch_up(self._follower.recent_events)
         async for event in self._follower.events(self._newest, follow=True):
             self._take((event,))
-            self._tell()
 
-    def _take(self, page: tuple[JournalEvent, ...]) -> None:
-        self._at_hand.extend(map(core_event, page))
-        if page:
-            self._newest = page[-1].seq
+    def _take(self, page: Iterable[JournalEvent]) -> None:
+        """Add what is new, whichever way it came first."""
+        found = [core_event(each) for each in page if each.seq > self._newest]
+        if not found:
+            return
+        self._events += found
+        if len(self._events) > EVENTS_KEPT + SPARE:
+            del self._events[:-EVENTS_KEPT]
+        self._newest, self._shown = found[-1].seq, None
+        self._tell()
 
     def _tell(self) -> None:
         arrived, self._arrived = self._arrived, asyncio.Event()

@@ -1,23 +1,24 @@
-"""Keeps the figures of all nodes and the counts of the journal up to date, from the daemon.
+"""Keeps the figures of all nodes and the counts of the journal up to date.
 
-Owns: when the daemon is asked. It asks the other nodes, and measures only then. Knows no CIM.
+Owns: when the daemon is asked. It asks the other nodes, and measures only then. The journal is
+followed elsewhere. Knows no CIM.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
 
 from cim_provider.views.figures import AgentView, LinkCounts, NodeFigures, ResourceCounts
+from cim_provider.views.journal import CoreEvent
 from cim_provider.views.tally import Happening
 from ha_core.client import Client
 from ha_core.errors import HaError, RefusedError
 from ha_core.figures import NodeFigures as Told
 
 PERIOD_S: Final = 5.0
-EVENTS_PER_ANSWER: Final = 1000
 AGENTS_A_TURN: Final = 50
 """Agents that are asked between two questions for figures; each starts a program."""
 
@@ -40,19 +41,34 @@ class Keeps(Protocol):
         ...
 
 
+class Journal(Protocol):
+    """Whoever follows the journal."""
+
+    async def events(self, since: int) -> Sequence[CoreEvent]:
+        """Return some events numbered above `since`, oldest first; none: there are no more."""
+        ...
+
+
 class HaCoreFigures:
     """Asks the daemon of a node every few seconds; use as an asynchronous context manager.
 
     Args:
         keeper: who is given what was told.
+        journal: who has the events.
         root: directory that holds the node's etc, lib and run; None for the system's.
         period_s: how long it waits between two questions, in seconds.
     """
 
     def __init__(
-        self, keeper: Keeps, root: Path | None = None, *, period_s: float = PERIOD_S
+        self,
+        keeper: Keeps,
+        journal: Journal,
+        root: Path | None = None,
+        *,
+        period_s: float = PERIOD_S,
     ) -> None:
         self._keeper = keeper
+        self._journal = journal
         self._client = Client(root)
         self._describing = Client(root)
         """Another connection: an agent may take long to answer."""
@@ -99,17 +115,12 @@ class HaCoreFigures:
             await asyncio.sleep(self._period_s)
 
     async def once(self) -> None:
-        """Ask once for figures and for all new events. Raises: HaError."""
+        """Ask once for figures, and take all new events. Raises: HaError."""
         self._told = told = await self._client.figures(round(self._period_s * 500))
         self._keeper.become(translated(each) for each in told)
-        while True:
-            events = await self._client.recent_events(self._seq)
-            fresh = [each for each in events if each.seq > self._seq]
-            if fresh:
-                self._seq = fresh[-1].seq
-                self._keeper.count(fresh)
-            if len(events) < EVENTS_PER_ANSWER:
-                return
+        while events := await self._journal.events(self._seq):
+            self._seq = events[-1].seq
+            self._keeper.count(events)
 
     async def describe(self) -> None:
         """Ask each agent of this node once what it says of itself. Raises: HaError."""

@@ -8,12 +8,13 @@ import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from typing import Final, TypeVar
 
-from cim_provider.engines.ha_core_events import core_event
+from cim_provider.engines.ha_core_events import JournalFollower
 from cim_provider.engines.ha_core_memo import Memo
+from cim_provider.engines.ha_core_observed import Observed
 from cim_provider.views.history import (
-    EVENTS_KEPT,
     FencingView,
     HistoryView,
     LinkView,
@@ -25,7 +26,6 @@ from cim_provider.views.journal import CoreEvent
 from ha_core.client import Client
 from ha_core.config.difference import diff
 from ha_core.config.model import Address, Configuration, Link, Medium
-from ha_core.control_protocol import EVENTS_PER_REPLY_MAX
 from ha_core.diary import standing_of
 from ha_core.errors import RefusedError
 from ha_core.fencing.rules import devices_told, levels_of
@@ -72,15 +72,20 @@ NOTHING_KEPT: Final = Kept()
 
 
 class Reader:
-    """Reads of a daemon what is new; one for each connection."""
+    """Reads of a daemon what is new; one for each connection.
 
-    def __init__(self, client: Client) -> None:
+    Args:
+        client: over which it reads.
+        journal: who keeps the events.
+    """
+
+    def __init__(self, client: Client, journal: JournalFollower) -> None:
         self._client = client
+        self._journal = journal
         self._newest: ConfigurationChange | None = None
         self._seen = ""
         """Version of the snapshot with which all of it was read last."""
-        self._results: dict[tuple[str, str, str, int], ResultView] = {}
-        self._links: dict[tuple[str, str, str], LinkStanding] = {}
+        self._observed = Observed()
         self._through = 0
         self._is_old = False
         """The daemon is of an earlier version that tells no results."""
@@ -93,7 +98,7 @@ class Reader:
         """
         before = self.kept
         await self._read_events()
-        await self._read_observed()
+        await self._read_observed(snapshot)
         if self._seen != snapshot.version:
             await self._read_revisions(snapshot.revision)
             await self._read_start()
@@ -101,22 +106,16 @@ class Reader:
         return self.kept is not before
 
     async def _read_events(self) -> None:
-        found: list[CoreEvent] = []
-        while True:
-            since = found[-1].seq if found else self._last_seq
-            page = await _soon(self._client.recent_events(since))
-            found += map(core_event, page)
-            if len(page) < EVENTS_PER_REPLY_MAX:
-                break
-        if not found:
+        await self._journal.catch_up(lambda since: _soon(self._client.recent_events(since)))
+        events, known = self._journal.events, self.kept.events
+        if events is known:
             return
-        events = (*self.kept.events, *found)[-EVENTS_KEPT:]
         fencing = self.kept.fencing
-        if any(event.kind in FENCING_KINDS for event in found):
+        if any(each.kind in FENCING_KINDS for each in _fresh(events, known)):
             fencing = fencing_of(events)
         self.kept = replace(self.kept, events=events, fencing=fencing)
 
-    async def _read_observed(self) -> None:
+    async def _read_observed(self, snapshot: ClusterSnapshot) -> None:
         """Read results and links; a daemon that does not know the question tells none."""
         number = -1
         while not self._is_old and number != self._through:
@@ -127,21 +126,13 @@ class Reader:
                 self._is_old = True
                 return
             if given.through < number:
-                self._results.clear()
-                self._links.clear()
-            views = map(result_view, given.results)
-            self._results |= {order_of(each): each for each in views}
-            self._links |= {(each.node, each.link, each.peer): each for each in given.links}
+                self._observed.clear()
+            self._observed.take(map(result_view, given.results), given.links)
             self._through = given.through
-            if given.results:
-                results = tuple(sorted(self._results.values(), key=order_of))
-                self.kept = replace(self.kept, results=results)
-            if given.links:
-                self.kept = replace(self.kept, links=tuple(self._links.values()))
-
-    @property
-    def _last_seq(self) -> int:
-        return self.kept.events[-1].seq if self.kept.events else 0
+        self._observed.forget(snapshot)
+        results, links = self._observed.results, self._observed.links
+        if results is not self.kept.results or links is not self.kept.links:
+            self.kept = replace(self.kept, results=results, links=links)
 
     async def _read_revisions(self, newest: Revision) -> None:
         """Read the revisions that are not known here, some at a time."""
@@ -165,6 +156,13 @@ class Reader:
         cleared = cleared_of(given.items)
         if cleared != self.kept.cleared:
             self.kept = replace(self.kept, cleared=cleared)
+
+
+def _fresh(events: Sequence[CoreEvent], known: Sequence[CoreEvent]) -> Iterable[CoreEvent]:
+    """Return the events that are not known; all of them if they are those of another journal."""
+    if not (events and known) or events[0].seq > known[-1].seq or known[-1].seq > events[-1].seq:
+        return events
+    return takewhile(lambda each: each.seq > known[-1].seq, reversed(events))
 
 
 async def _soon(question: Coroutine[object, object, _T]) -> _T:

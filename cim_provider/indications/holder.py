@@ -74,6 +74,8 @@ class Holder:
         self._limits = around.limits
         self._shelf = around.shelf
         self.revision = revision
+        self._claim = revision
+        """Tells this time as the holder from any other: a server may hold again."""
         self.base = base
         self.lost = ""
         """Why it holds no more; empty while it does."""
@@ -316,7 +318,7 @@ class Holder:
 
     def _next_name(self) -> str:
         self._serial += 1
-        return f"{self._around.host}:{self._around.start}:{self._serial}"
+        return f"{self._around.host}:{self._around.start}:{self._claim}.{self._serial}"
 
     def _match(self, named: Named, matcher: Matcher) -> list[Unnumbered]:
         around, event = self._around, named.event

@@ -235,7 +235,7 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
     async with (
         HaCoreEngine(layout.root) as engine,
         HaCoreShelf(layout.root) as shelf,
-        HaCoreFigures(figures, layout.root) as measuring,
+        HaCoreFigures(figures, engine, layout.root) as measuring,
     ):
         vital.watch((*engine.background, *shelf.background, *measuring.background))
         indications = Indications(

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from cim_provider.engines.ha_core_events import core_event
 from cim_provider.engines.ha_core_figures import HaCoreFigures
 from cim_provider.mapping.figures_held import Figures
+from cim_provider.views.journal import CoreEvent
 from ha_core.errors import RefusedError
 from ha_core.figures import AgentTold, LinkFigures, NodeFigures, ResourceFigures
 from ha_core.ids import Millis
@@ -51,6 +53,16 @@ class Daemon:
         return AgentTold(name, "does nothing", "1.0", ("state",), "<resource-agent/>")
 
 
+class Events:
+    """Has the journal of a cluster."""
+
+    def __init__(self, cluster: FakeCluster) -> None:
+        self._cluster = cluster
+
+    async def events(self, since: int) -> tuple[CoreEvent, ...]:
+        return tuple(core_event(each) for each in self._cluster.journal if each.seq > since)
+
+
 @asynccontextmanager
 async def asking(root: Path, daemon: Daemon) -> AsyncIterator[tuple[HaCoreFigures, Figures]]:
     layout = Layout(root)
@@ -66,7 +78,8 @@ async def asking(root: Path, daemon: Daemon) -> AsyncIterator[tuple[HaCoreFigure
     await server.start()
     held = Figures()
     # Nothing is asked by itself within this time: the test asks.
-    figures = HaCoreFigures(held, root, period_s=60)
+    journal = Events(daemon.cluster)
+    figures = HaCoreFigures(held, journal, root, period_s=60)
     try:
         yield figures, held
     finally:

@@ -6,9 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from cim_provider.commands import ClearEventLog
-from cim_provider.engines import ha_core_history
 from cim_provider.engines.ha_core_control import translated
-from cim_provider.engines.ha_core_events import core_event
+from cim_provider.engines.ha_core_events import JournalFollower, core_event
 from cim_provider.engines.ha_core_history import (
     CLEARED_KEY,
     Kept,
@@ -21,6 +20,8 @@ from cim_provider.engines.ha_core_history import (
     results_of,
     revision_views,
 )
+from cim_provider.engines.ha_core_observed import REVISIONS_STRANGE, Observed
+from cim_provider.views.history import EVENTS_KEPT
 from cim_provider.views.journal import CoreEvent
 from ha_core import commands
 from ha_core.client import Client
@@ -248,7 +249,7 @@ def test_mark_of_a_cleared_log_is_a_number_on_the_shelf() -> None:
 def reading(root: Path, cluster: FakeCluster, test: Callable[[Reader], Awaitable[None]]) -> None:
     async def run() -> None:
         async with asyncio.timeout(BOUND_S), Client(root) as client:
-            await test(Reader(client))
+            await test(Reader(client, JournalFollower()))
 
     with served(root, cluster):
         asyncio.run(run())
@@ -288,7 +289,7 @@ def test_reader_reads_all_and_then_only_what_is_new(tmp_path: Path) -> None:
 
 def test_reader_keeps_no_more_events_than_a_node(tmp_path: Path) -> None:
     cluster = FakeCluster()
-    many = ha_core_history.EVENTS_KEPT + 5
+    many = EVENTS_KEPT + 5
     cluster.journal = [event(number) for number in range(1, many + 1)]
 
     async def test(reader: Reader) -> None:
@@ -296,3 +297,83 @@ def test_reader_keeps_no_more_events_than_a_node(tmp_path: Path) -> None:
         assert [each.seq for each in reader.kept.events] == list(range(6, many + 1))
 
     reading(tmp_path, cluster, test)
+
+
+def test_events_that_come_both_ways_are_kept_once(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    cluster.journal = [event(number) for number in range(1, 1_502)]
+
+    async def run() -> None:
+        journal = JournalFollower(tmp_path)
+        journal.start()
+        async with asyncio.timeout(BOUND_S), Client(tmp_path) as client:
+            await journal.catch_up(client.recent_events)
+            await journal.after(1_500)
+            cluster.journal.append(event(1_502))
+            await journal.catch_up(client.recent_events)
+            await journal.after(1_501)
+            assert [each.seq for each in journal.events] == list(range(1, 1_503))
+            assert [each.seq for each in await journal.since(1_490)] == list(range(1_491, 1_503))
+            assert journal.events is journal.events
+        await journal.stop()
+
+    with served(tmp_path, cluster):
+        asyncio.run(run())
+
+
+def test_journal_of_another_store_is_read_from_its_beginning(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    cluster.journal = [event(number) for number in range(1, 30)]
+
+    async def run() -> None:
+        journal = JournalFollower(tmp_path)
+        async with asyncio.timeout(BOUND_S), Client(tmp_path) as client:
+            await journal.catch_up(client.recent_events)
+            assert journal.newest == 29
+            cluster.journal = [replace(event(number), text="anew") for number in range(1, 4)]
+            await journal.catch_up(client.recent_events)
+            assert [each.text for each in journal.events] == ["anew"] * 3
+            assert journal.newest == 3
+        await journal.stop()
+
+    with served(tmp_path, cluster):
+        asyncio.run(run())
+
+
+def test_thousand_resources_that_were_made_and_deleted_leave_nothing() -> None:
+    observed, usual = Observed(), NOW.configuration.primitives
+    for number in range(1_000):
+        new = replace(usual[0], id=ResourceId(f"r{number}"))
+        there = replace(NOW.configuration, primitives=(*usual, new))
+        observed.take([result_view(result(new.id)), result_view(result(usual[0].id))], ())
+        observed.forget(replace(NOW, revision=2 * number, configuration=there))
+        assert any(each.resource == new.id for each in observed.results)
+        observed.forget(replace(NOW, revision=2 * number + 1))
+        # Its stop is told after it has gone.
+        observed.take([result_view(result(new.id))], ())
+        observed.forget(replace(NOW, revision=2 * number + 1))
+    assert len(observed.results) <= 2 * REVISIONS_STRANGE
+    assert any(each.resource == usual[0].id for each in observed.results)
+
+
+def test_result_of_what_is_configured_only_later_is_kept_until_then() -> None:
+    observed, usual = Observed(), NOW.configuration.primitives
+    observed.take([result_view(result("early"))], ())
+    observed.forget(replace(NOW, revision=7))
+    observed.forget(replace(NOW, revision=8))
+    assert [each.resource for each in observed.results] == ["early"]
+    later = replace(NOW.configuration, primitives=(replace(usual[0], id=ResourceId("early")),))
+    observed.forget(replace(NOW, revision=9, configuration=later))
+    observed.forget(replace(NOW, revision=99, configuration=later))
+    assert [each.resource for each in observed.results] == ["early"]
+
+
+def test_links_of_a_node_that_was_removed_are_forgotten() -> None:
+    observed = Observed()
+    one, other = (node.name for node in NOW.configuration.nodes[:2])
+    observed.take((), [LinkStanding(one, other, LinkName("ring0"), True)])
+    observed.forget(NOW)
+    assert len(observed.links) == 1
+    alone = replace(NOW.configuration, nodes=NOW.configuration.nodes[:1])
+    observed.forget(replace(NOW, configuration=alone))
+    assert not observed.links

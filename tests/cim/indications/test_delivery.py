@@ -8,7 +8,9 @@ import pywbem
 from cim_provider.engines.memory import MemoryEngine
 from cim_provider.indications import keeper
 from cim_provider.indications.export import Delivery, Exporter, Policy
+from cim_provider.indications.outbox import Holding, write
 from cim_provider.indications.sending import Sender
+from cim_provider.indications.shelf import HOLDER, revision_of
 from cim_provider.wbem import operations
 from tests.cim.indications.rig import (
     ALERTS,
@@ -189,6 +191,27 @@ def test_another_server_takes_over_from_one_whose_node_is_lost(tmp_path: Path) -
         assert told == ["n3", "n1", "n3"]
         assert [int(each["SequenceNumber"]) for each in listener.distinct()] == [0, 1, 2]
         await first.stop()
+
+    run(work)
+
+
+def test_a_server_that_holds_again_gives_no_identifier_twice(tmp_path: Path) -> None:
+    async def work() -> None:
+        engine = MemoryEngine(cluster())
+        node = Node(engine, tmp_path)
+        with listening() as listener:
+            await node.subscribe(listener.url, ALERTS)
+            await node.alert("one", "two")
+            await listener.wait(2)
+            # Another one has held for a while, and has let go.
+            written = await node.shelf.write({HOLDER: write(Holding("", "other"))}, {})
+            assert written.ok
+            await until(lambda: revision_of(node.shelf.items, HOLDER) > written.revision)
+            await node.alert("three", "four")
+            await listener.wait(4)
+        await node.stop()
+        names = [each["IndicationIdentifier"] for each in listener.distinct()]
+        assert len(set(names)) == 4
 
     run(work)
 
