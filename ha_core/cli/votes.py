@@ -1,6 +1,6 @@
 """What the end of one node means for the votes of the rest, in one sentence.
 
-Owns: the warnings of `ha stop`, `leave` and `join`. Pure.
+Owns: the warnings of `ha stop`, `leave`, `join` and `witness add`. Pure.
 """
 
 from ha_core.quorum.votes import votes_needed
@@ -46,6 +46,11 @@ def when_two(snapshot: ClusterSnapshot) -> str:
     """Return what a cluster of two nodes cannot do; empty if it has more, or one."""
     if len(snapshot.configuration.nodes) != 2:
         return ""
+    if any(node.witness for node in snapshot.configuration.nodes):
+        return (
+            "beside a single node a witness is one more vote that must not be lost: let a second"
+            " node join ('ha token' on the first, 'ha join TOKEN' there)"
+        )
     return (
         "with two votes the loss of either node stops both: let a third node join, or a small"
         " machine that only votes ('ha witness add TOKEN' there)"

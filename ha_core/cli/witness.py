@@ -136,7 +136,10 @@ def add(
         text = f"cluster {chosen} has taken {node_name} in, but its vote does not count yet"
         text += ": see 'ha witness list'"
     value = {"code": "done", "cluster": chosen, "node": node_name, "places": places}
-    options.show({**value, "votes": seen is not None}, text)
+    warning = votes.when_two(seen) if seen is not None else ""
+    options.show({**value, "votes": seen is not None, "warning": warning}, text)
+    if warning and not options.as_json:
+        click.echo(f"warning: {warning}", err=True)
 
 
 @witness.command("list")

@@ -94,6 +94,11 @@ def _tight(
     expected: int,
     needed: int,
 ) -> str:
+    if expected == 2 and _witness(configuration, set(configuration.voters())):
+        return (
+            "one node and a witness: the loss of either stops the node; let a second node join"
+            " ('ha token' here, 'ha join TOKEN' there)"
+        )
     if expected == 2 and configuration.options.two_node is TwoNode.FENCING:
         return (
             "two nodes with fencing: if one is lost, the other goes on once a fence device has"

@@ -59,6 +59,13 @@ def test_two_nodes_hear_of_their_cure_and_of_what_fencing_does() -> None:
     assert "once a fence device has proved that it is off" in fenced.text
 
 
+def test_one_node_and_a_witness_are_no_two_nodes() -> None:
+    found = outlook(cluster("a w", witness="w"), there("a w"), quorate=True)
+    assert found.is_tight
+    assert found.text.startswith("one node and a witness: the loss of either stops the node")
+    assert "ha witness add" not in found.text
+
+
 def test_one_voter_of_two_nodes_is_worth_a_notice() -> None:
     config = cluster("a b")
     alone = replace(config, nodes=(config.nodes[0], replace(config.nodes[1], voter=False)))
