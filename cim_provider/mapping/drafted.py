@@ -14,6 +14,7 @@ from typing import Any, Final
 from cim_provider.drafts import HOLDER, Draft, DraftParameter, Kept, Named
 from cim_provider.edits import Words
 from cim_provider.engine import CloneView, ClusterView, EngineState, GroupView, PrimitiveView
+from cim_provider.mapping.cluster import HIDDEN
 from cim_provider.mapping.rows import (
     AssociationRow,
     ClassRow,
@@ -27,7 +28,8 @@ from cim_provider.mapping.rows import (
 )
 from cim_provider.mapping.states import State
 from cim_provider.mapping.world import ServerIdentity, World
-from cim_provider.mapping.write_words import SECRET, score, shown_time, time
+from cim_provider.mapping.write_words import score, shown_time, time
+from cim_provider.secrecy import is_secret
 from cim_provider.views.settings import AttributeView, LocationView, OperationView, Settings
 
 PARAMETER: Final = "parameter"
@@ -368,7 +370,9 @@ def _primitive(draft: Draft, group: Draft | None, clones: Mapping[str, str]) -> 
         group=group.id if group else "",
         position=group.members.index(draft.id) + 1 if group else 0,
         clone=clones.get(group.id if group else draft.id, ""),
-        parameters=tuple((each.name, each.value) for each in draft.parameters),
+        parameters=tuple(
+            (each.name, HIDDEN if is_secret(each.name) else each.value) for each in draft.parameters
+        ),
         **_fields(draft.words),
     )
 
@@ -427,7 +431,7 @@ def _settings(drafts: list[Draft]) -> Settings:
 
 
 def _parameter(owner: str, pair: DraftParameter) -> AttributeView:
-    hides = SECRET.search(pair.name) is not None
+    hides = is_secret(pair.name)
     return AttributeView(owner, PARAMETER, pair.name, "" if hides else pair.value, hides)
 
 

@@ -12,13 +12,15 @@ from typing import Final
 
 import pywbem
 
+from cim_provider.mapping.cluster import HIDDEN
 from cim_provider.mapping.job_records import COMPLETED, EXCEPTION, Call, JobRecord
 from cim_provider.mapping.rows import Ref
+from cim_provider.secrecy import is_secret
 
 CALL_CLASS: Final = "CIM_InstMethodCall"
 PARAMETERS_CLASS: Final = "__MethodParameters"
 KEPT_CHARACTERS: Final = 200
-_HIDDEN: Final = ("Text",)
+_LONG: Final = ("Text",)
 """Configurations, which may hold secrets anywhere."""
 _RETURNED: Final = {COMPLETED: "0", EXCEPTION: "4"}
 
@@ -34,7 +36,9 @@ def _kept(given: Mapping[str, object]) -> Iterable[tuple[str, str, str]]:
         if value is None or isinstance(value, list | tuple | Ref | pywbem.CIMInstance):
             continue
         text = str(int(value)) if isinstance(value, pywbem.CIMInt) else str(value)
-        if name in _HIDDEN or len(text) > KEPT_CHARACTERS:
+        if is_secret(name):
+            text, value = HIDDEN, HIDDEN
+        elif name in _LONG or len(text) > KEPT_CHARACTERS:
             text = f"({len(text)} characters)"
         yield name, str(pywbem.cimtype(value)), text
 

@@ -29,7 +29,6 @@ from cim_provider.mapping.world import World
 from cim_provider.mapping.write_desk import Desk, kept, key, required
 from cim_provider.mapping.write_resources import merged, operation_content
 from cim_provider.mapping.write_words import (
-    SECRET,
     Twin,
     flag,
     milliseconds,
@@ -42,6 +41,7 @@ from cim_provider.mapping.write_words import (
     words_of,
 )
 from cim_provider.mapping.writing import Given
+from cim_provider.secrecy import is_secret
 from cim_provider.views.settings import AttributeView, OperationView
 from cim_provider.wbem.errors import Status
 
@@ -135,7 +135,7 @@ class AttributeWriter:
         """See `Writer`."""
         owner = key(ref, "ResourceId")
         name = _parameter_of(self.desk, ref)
-        if "Value" not in changes or (changes["Value"] is None and SECRET.search(name)):
+        if "Value" not in changes or (changes["Value"] is None and is_secret(name)):
             return
         value = value_of(changes, ATTRIBUTE_CLASS)
         if await self.desk.draft(owner) is not None:

@@ -17,7 +17,6 @@ from cim_provider.wbem.errors import Status
 
 INFINITY: Final = 1_000_000
 SHOWN_MAX: Final = 60
-SECRET: Final = re.compile(r"passw|passphrase|secret|token|community", re.IGNORECASE)
 _TIME: Final = re.compile(r"(\d{1,12})\s*([a-z]*)", re.IGNORECASE)
 _UNITS: Final = {
     **dict.fromkeys(("", "s", "sec"), 1000),

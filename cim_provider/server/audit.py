@@ -24,6 +24,7 @@ from typing import Final, Protocol
 
 import pywbem
 
+from cim_provider.secrecy import is_secret
 from cim_provider.server.auth import Identity
 from cim_provider.server.roles import authorize, is_write, name_of
 from cim_provider.wbem.operations import (
@@ -51,9 +52,6 @@ _REVERSED: Final = ("addresource", "addprimitiveresource", "addoperation")
 """Methods of Linux-HA 2.1: 1 is success, and 0 is failure."""
 _NOT_REVERSED: Final = ("ha_clustercontrolservice",)
 
-_SECRET = re.compile(
-    r"passw|passphrase|secret|token|auth|credential|key$|^community$", re.IGNORECASE
-)
 _NAMED: Final = frozenset({"ha_instanceattributes", "ha_nodeattributes"})
 """Parameters of resources and attributes of nodes: their Name alone says what their Value is."""
 _CREDENTIALS = re.compile(r"(?<=//)[^/@\s\"]*@")
@@ -251,7 +249,7 @@ def _says_by_name(named: pywbem.CIMInstance | pywbem.CIMInstanceName) -> bool:
 def _hides_value(pairs: Iterable[tuple[str, object]]) -> bool:
     """Return whether a Name says that the Value beside it is secret."""
     return any(
-        name.lower() == "name" and isinstance(value, str) and _SECRET.search(value)
+        name.lower() == "name" and isinstance(value, str) and is_secret(value)
         for name, value in pairs
     )
 
@@ -262,7 +260,7 @@ def _given(values: Iterable[tuple[str, object]], *, hides: bool = False) -> dict
     hides_value = hides or _hides_value(pairs)
     return {
         _cut(name): HIDDEN
-        if _SECRET.search(name) or (hides_value and name.lower() == "value")
+        if is_secret(name) or (hides_value and name.lower() == "value")
         else _sized(value)
         if name.lower() in _LONG
         else _shown(value)

@@ -18,6 +18,7 @@ from ha_core.config.faults import (
     out_of_range,
     repeated,
     shown,
+    shown_at,
     too_many,
 )
 from ha_core.config.model import Configuration, FenceCall, FenceDevice, Node, OnFail
@@ -62,7 +63,7 @@ def _device(device: FenceDevice, names: list[NodeName]) -> Iterable[Fault]:
             cure = "plugs" if name in ("port", "plug") else "none, the cluster gives it"
             yield Fault(place, f"is given by the cluster for each call; allowed: {cure}")
         if is_secret_file(name) and not value.startswith("/"):
-            yield Fault(place, f"is {shown(value)}; allowed: the whole path of a file")
+            yield Fault(place, f"is {shown_at(place, value)}; allowed: the whole path of a file")
     yield from repeated(f"{path}.targets", device.targets)
     for key, nodes in (("targets", device.targets), ("reached_from", device.reached_from)):
         for number, node in enumerate(nodes):

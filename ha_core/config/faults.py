@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ha_core.config import limits
+from ha_core.config.secrets import HIDDEN, is_secret, is_secret_file
 from ha_core.ids import Millis
 
 _NAMES_SHOWN_MAX = 20
@@ -53,7 +54,7 @@ def bad_text(path: str, value: str) -> Iterable[Fault]:
     """Yield a fault if no program could be given the text."""
     if not limits.is_text(value):
         allowed = f"a text of at most {limits.TEXT_MAX} characters, without null"
-        yield Fault(path, f"is {shown(value)}; allowed: {allowed}")
+        yield Fault(path, f"is {shown_at(path, value)}; allowed: {allowed}")
 
 
 def bad_name(path: str, name: str, is_good: bool, allowed: str) -> Iterable[Fault]:
@@ -72,6 +73,11 @@ def listed(names: Iterable[str]) -> str:
 def shown(value: str) -> str:
     """Return the value in quotes, its beginning if it is long."""
     return repr(value if len(value) <= 60 else value[:57] + "...")
+
+
+def shown_at(path: str, value: str) -> str:
+    """Return the value as `shown`, unless it is a secret, or the place of one."""
+    return HIDDEN if is_secret(path) or is_secret_file(path) else shown(value)
 
 
 def printable(text: str) -> str:

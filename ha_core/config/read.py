@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ha_core.config import keys, shapes
-from ha_core.config.faults import printable, shown
+from ha_core.config.faults import printable, shown, shown_at
 from ha_core.config.kinds import Kind
 from ha_core.config.limits import RESOURCES_MAX
 from ha_core.config.tree import Mapping, Scalar, Sequence, Tree
@@ -90,7 +90,7 @@ class Reader:
                 return kind.read(tree.text)
             except ValueError:
                 pass
-        self._break(tree.line, path, f"is {_what(tree)}; allowed: {kind.allowed}")
+        self._break(tree.line, path, f"is {_what(path, tree)}; allowed: {kind.allowed}")
         return None
 
     def _either(self, tree: Tree, shape: shapes.Either, path: str) -> Value:
@@ -101,7 +101,7 @@ class Reader:
                 return shape.short.read(tree.text)
             except ValueError:
                 pass
-        self._break(tree.line, path, f"is {_what(tree)}; allowed: {shape.allowed}")
+        self._break(tree.line, path, f"is {_what(path, tree)}; allowed: {shape.allowed}")
         return None
 
     def _object(self, tree: Tree, shape: shapes.Object, path: str) -> Plain | None:
@@ -166,7 +166,7 @@ class Reader:
             items = self._items(tree, path, "") or []
             pairs = [(Scalar(name, line), value, line) for name, value, line in items]
         elif isinstance(tree, Mapping) or tree.is_null:
-            self._break(tree.line, path, f"is {_what(tree)}; allowed: {shape.allowed()}")
+            self._break(tree.line, path, f"is {_what(path, tree)}; allowed: {shape.allowed()}")
             return None
         if len(pairs) > RESOURCES_MAX:
             text = f"names {len(pairs)} {shape.what}s; allowed: {RESOURCES_MAX} at most"
@@ -193,7 +193,7 @@ class Reader:
         names = ", ".join(f"'{name}'" for name in shape.choices)
         allowed = f"a mapping with one of {names}"
         if not isinstance(tree, Mapping):
-            self._break(tree.line, path, f"is {_what(tree)}; allowed: {allowed}")
+            self._break(tree.line, path, f"is {_what(path, tree)}; allowed: {allowed}")
             return None
         given = [name for name in shape.choices if any(key == name for key, _, _ in tree.items)]
         if len(given) == 1:
@@ -207,7 +207,7 @@ class Reader:
         if isinstance(tree, Scalar) and tree.is_null:
             return []
         if not isinstance(tree, Mapping):
-            self._break(tree.line, path, f"is {_what(tree)}; allowed: {allowed}")
+            self._break(tree.line, path, f"is {_what(path, tree)}; allowed: {allowed}")
             return None
         first: dict[str, int] = {}
         items = []
@@ -249,12 +249,12 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
-def _what(tree: Tree) -> str:
+def _what(path: str, tree: Tree) -> str:
     match tree:
         case Scalar(is_null=True):
             return "empty"
         case Scalar(text=text):
-            return shown(text)
+            return shown_at(path, text)
         case Sequence():
             return "a list"
         case Mapping():

@@ -1,19 +1,24 @@
 """Which parameters hold a secret, and which name the file that holds one.
 
-Owns: these names. What is secret stands in no list of differences, log line or event.
+Owns: these names, for the cluster and for whoever shows something of it. What is secret stands in
+no list of differences, answer, log line, event or fault.
 """
 
 import re
 from typing import Final
 
-_SECRET: Final = r"(?:.*passw(?:or)?d|.*passphrase|.*secret|.*token|community)"
-_NAME: Final = re.compile(_SECRET, re.IGNORECASE)
-_FILE: Final = re.compile(rf"{_SECRET}_file", re.IGNORECASE)
+_WORD: Final = r".*passw(?:or)?d|.*passphrase|.*secret|.*token|(?:.*\W)?community"
+_KEY: Final = r".*(?:auth|api|access|private|shared|session|encryption)[-_.]?key"
+_NAME: Final = re.compile(rf"(?:{_WORD}|.*credentials?|{_KEY})\d*", re.IGNORECASE | re.DOTALL)
+_FILE: Final = re.compile(rf"(?:{_WORD})_file", re.IGNORECASE)
 HIDDEN: Final = "(hidden)"
 
 
 def is_secret(name: str) -> bool:
-    """Return whether a parameter of that name holds a secret itself."""
+    """Return whether a parameter of that name holds a secret itself.
+
+    The name may be a path that ends with it, such as `resources.db.parameters.password`.
+    """
     return bool(_NAME.fullmatch(name))
 
 

@@ -246,7 +246,7 @@ PLAIN = "NAME with letters, digits and . _ + -"
         ),
         (
             "fence_devices: {d: {agent: 'fence:x', parameters: {password_file: secret}}}",
-            "1: fence_devices.d.parameters.password_file: is 'secret'; allowed: the whole path of "
+            "1: fence_devices.d.parameters.password_file: is (hidden); allowed: the whole path of "
             "a file",
         ),
         (
