@@ -176,6 +176,8 @@ class ClusterView:
     votes_missing: tuple[str, ...] = ()
     outlook: str = ""
     """What the votes mean: what one more loss would do, or who must come back."""
+    fencing_decides: bool = False
+    """Two vote, and whoever is left goes on once a fence device has cut the other one off."""
     awaited: tuple[str, ...] = ()
     """Voters without which nothing is started after a start of the whole cluster."""
     maintenance: bool = False

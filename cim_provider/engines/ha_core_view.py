@@ -34,6 +34,7 @@ from ha_core.config.model import (
     Medium,
     Meta,
     Primitive,
+    TwoNode,
 )
 from ha_core.config.units import hosts, plain
 from ha_core.fencing.rules import can_fence
@@ -184,6 +185,7 @@ def view_of(
         votes_needed=snapshot.votes_needed,
         votes_missing=tuple(snapshot.votes_missing),
         outlook=snapshot.outlook,
+        fencing_decides=_fencing_decides(snapshot.configuration),
         awaited=tuple(snapshot.awaited),
         maintenance=options.maintenance,
         symmetric=options.symmetric,
@@ -226,6 +228,13 @@ def _all_parts(snapshot: ClusterSnapshot, known: Kept) -> Parts:
         except StopIteration as done:
             parts: Parts = done.value
             return parts
+
+
+def _fencing_decides(configuration: Configuration) -> bool:
+    """Return whether of two voters whoever is left goes on once the other is proved to be off."""
+    voters = configuration.voters()
+    is_wanted = configuration.options.two_node is TwoNode.FENCING and len(voters) == 2
+    return is_wanted and all(can_fence(configuration, name, power=True) for name in voters)
 
 
 def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeView:

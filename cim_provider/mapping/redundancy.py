@@ -102,11 +102,13 @@ def level_of_nodes(world: World) -> Level:
     missing = [node.name for node in view.nodes if node.state not in REACHED]
     missing += [name for name in view.votes_missing if name not in missing]
     lack = f"{', '.join(missing)} missing, and " if missing else ""
-    if view.votes - 1 < view.votes_needed:
+    is_decided = view.fencing_decides and view.votes == view.votes_expected
+    if view.votes - 1 < view.votes_needed and not is_decided:
         return Level(LOST, f"{lack}the next loss of a vote would stop the cluster")
     if missing:
         return Level(DEGRADED, f"{lack}there is quorum without")
-    return Level(FULL, "all nodes are there, and one more may be lost")
+    proof = ": the other goes on once it is proved to be off" if is_decided else ""
+    return Level(FULL, f"all nodes are there, and one more may be lost{proof}")
 
 
 def level_of(resource: Resource) -> Level:
@@ -217,7 +219,7 @@ def _needed_nodes(world: World) -> int:
     """Return how many nodes must be there; a witness that is there gives its vote beside them."""
     nodes = world.view.nodes
     helping = sum(n.is_witness and n.is_voter and n.state in REACHED for n in nodes)
-    return max(1, world.view.votes_needed - helping)
+    return 1 if world.view.fencing_decides else max(1, world.view.votes_needed - helping)
 
 
 def _cluster_set(world: World) -> Iterator[_Nodes]:

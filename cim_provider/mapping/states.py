@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from cim_provider.engine import CloneView, InstanceView, NodeView, PrimitiveView
+from cim_provider.engine import CloneView, ClusterView, InstanceView, NodeView, PrimitiveView
 from cim_provider.mapping.rows import Column, constant, unfilled
 from cim_provider.mapping.world import REACHED, World
 from cim_provider.views.facts import NodeFacts, PingFacts, ResourceFacts
@@ -447,8 +447,7 @@ def cluster_state(world: World) -> State:
         "a link is down": [node.name for node in view.nodes if node.links_down],
         "a clone is partial": [each.id for each in view.clones if _is_partial(world, each)],
     }
-    has_reserve = not 1 < view.votes_needed == view.votes
-    warning = "" if has_reserve else CLUSTER_STATES["no reserve"].text
+    warning = "" if has_reserve(view) else CLUSTER_STATES["no reserve"].text
     for situation, names in found.items():
         if names:
             told = _saying(CLUSTER_STATES[situation], ", ".join(names))
@@ -456,6 +455,15 @@ def cluster_state(world: World) -> State:
     if warning:
         return CLUSTER_STATES["no reserve"]
     return CLUSTER_STATES["maintenance" if view.maintenance else "all is well"]
+
+
+def has_reserve(view: ClusterView) -> bool:
+    """Return whether the loss of a vote that is there would leave the cluster going.
+
+    A cluster of one node has nothing to lose; of two, fencing may decide who goes on.
+    """
+    is_tight = 1 < view.votes_needed == view.votes
+    return not is_tight or view.fencing_decides
 
 
 def _is_partial(world: World, clone: CloneView) -> bool:

@@ -35,10 +35,11 @@ from cim_provider.commands import (
 )
 from cim_provider.engines.ha_core_answers import told
 from cim_provider.engines.ha_core_control import goal_of, translated
+from cim_provider.engines.ha_core_view import view_of
 from ha_core import commands
 from ha_core.cli import reasons
 from ha_core.config.alerts import Alert, Recipient
-from ha_core.config.model import Configuration, Location, Origin, TargetRole
+from ha_core.config.model import Configuration, FenceDevice, Location, Origin, TargetRole, TwoNode
 from ha_core.config.render import render
 from ha_core.errors import ConfigError, RefusedError
 from ha_core.ids import INFINITY, ConstraintId, NodeName, ResourceId
@@ -233,3 +234,27 @@ def test_preview_is_told_as_text_and_as_json(question: WhatIf | IfApplied) -> No
     assert "placement:" in answer.text
     assert "interrupted:" in answer.text
     assert {"changes", "moves", "actions", "interruptions"} <= set(json.loads(answer.json))
+
+
+@pytest.mark.parametrize(
+    ("word", "devices", "expected"),
+    [
+        (TwoNode.FENCING, ("n1", "n2"), True),
+        (TwoNode.FENCING, ("n1",), False),
+        (TwoNode.WAIT, ("n1", "n2"), False),
+    ],
+)
+def test_fencing_decides_between_two_where_it_is_said_and_can_end_both(
+    word: TwoNode, devices: tuple[str, ...], expected: bool
+) -> None:
+    targets = tuple(NodeName(each) for each in devices)
+    two = replace(
+        WANTED,
+        nodes=WANTED.nodes[:2],
+        options=replace(WANTED.options, two_node=word, fencing=True),
+        fence_devices=(FenceDevice("pdu", "fence:fence_x", targets=targets),),
+    )
+    now = replace(NOW, configuration=two, nodes=NOW.nodes[:2])
+    assert view_of(now, "1", "0").fencing_decides is expected
+    three = replace(two, nodes=WANTED.nodes)
+    assert view_of(replace(NOW, configuration=three), "1", "0").fencing_decides is False

@@ -6,7 +6,9 @@ import pytest
 import pywbem
 
 from cim_provider.engine import ClusterView, EngineState, GroupView, InstanceView
+from cim_provider.mapping.redundancy import level_of_nodes
 from cim_provider.mapping.states import cim_datetime, plain
+from cim_provider.mapping.world import World
 from cim_provider.wbem.operations import (
     EnumerateInstances,
     Filters,
@@ -15,6 +17,7 @@ from cim_provider.wbem.operations import (
     References,
 )
 from tests.cim.mapping.views import (
+    IDENTITY,
     MODEL,
     Provider,
     cluster,
@@ -215,6 +218,21 @@ def test_server_of_a_stopped_node_knows_nothing_of_what_goes_on_elsewhere(
 def test_cluster_says_when_the_next_loss_would_stop_it() -> None:
     assert "next loss" in read(cluster(votes=3), cluster_path())["StatusDescriptions"][0]
     assert "next loss" not in read(cluster(), cluster_path())["StatusDescriptions"][0]
+
+
+@pytest.mark.parametrize(("decides", "state"), [(False, 4), (True, 2)])
+def test_two_nodes_are_degraded_where_nothing_decides_between_them(
+    decides: bool, state: int
+) -> None:
+    nodes = tuple(each for each in cluster().nodes if each.name in ("n1", "n2"))
+    two = cluster(nodes=nodes, votes=2, votes_expected=2, votes_needed=2, fencing_decides=decides)
+    found = read(two, cluster_path())
+    assert (found["ClusterState"], found["HealthState"]) == (state, 5 if decides else 10)
+    level = level_of_nodes(World(two, IDENTITY))
+    assert level.status == (2 if decides else 4)
+    assert ("the other goes on once it is proved to be off" in level.text) is decides
+    lone = level_of_nodes(World(replace(two, votes=1), IDENTITY))
+    assert lone.status == 4, "the one that is left is the last one"
 
 
 @pytest.mark.parametrize(
