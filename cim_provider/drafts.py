@@ -208,6 +208,10 @@ class DraftStore:
 
         await self._change(NAMES + owner, changed)
 
+    async def forget_names(self, owner: str) -> None:
+        """Forget what parts of a resource or constraint are called. Raises DraftError."""
+        await self._change(NAMES + owner, lambda _: None)
+
     async def _change(self, key: str, edit: Callable[[str | None], str | None]) -> None:
         if not self._shelf.is_reached:
             raise DraftError("the cluster on this node cannot be asked: start it, then try again")

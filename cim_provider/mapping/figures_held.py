@@ -4,7 +4,7 @@ Owns: that holder. Its version changes with what does not change all the time: v
 identities and processes; load and counters are volatile and make none.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set as AbstractSet
 from typing import Final
 
 from cim_provider.mapping.world import World
@@ -55,6 +55,21 @@ class Figures:
             by_name.setdefault(own.partition(":")[0], []).append(each)
         self._copies = by_name
         self._notice()
+
+    @property
+    def names(self) -> AbstractSet[str]:
+        """Return the names of the nodes and resources of which something is kept."""
+        return {*self._nodes, *self.tally.resources, *self.tally.fenced}
+
+    def forget(self, names: AbstractSet[str]) -> None:
+        """Keep nothing of these nodes and resources any more."""
+        if not names:
+            return
+        nodes = {name: each for name, each in self._nodes.items() if name not in names}
+        self.tally.forget(names)
+        if len(nodes) < len(self._nodes):
+            self._nodes = nodes
+            self.become(())
 
     def install(self, agents: Iterable[AgentView]) -> None:
         """Take what installed agents say of themselves."""

@@ -47,6 +47,7 @@ from cim_provider.server.audit import Audit, AuditFile
 from cim_provider.server.auth import Authenticator
 from cim_provider.server.client_certificate import peer_certificate
 from cim_provider.server.connection import Connection, Limits
+from cim_provider.server.forgetter import Forgetter
 from cim_provider.server.job_keeper import JobKeeper, look
 from cim_provider.server.keeper import Authority, Keeper, keep_certificate
 from cim_provider.server.layout import ServerLayout
@@ -252,7 +253,7 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
             service.statistics,
             indications,
             has_slp=has_slp,
-            drafts=DraftStore(shelf),
+            drafts=(drafts := DraftStore(shelf)),
             jobs=(jobs := JobBook(shelf, wall_ms, look=look)),
             figures=figures,
         )
@@ -265,6 +266,7 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
         beside = [
             asyncio.create_task(indications.run(performer, engine, host), name="tell"),
             asyncio.create_task(keeper.run(engine), name="keep jobs"),
+            asyncio.create_task(Forgetter(engine, drafts, figures).run(), name="forget"),
         ]
         vital.watch(beside)
         try:

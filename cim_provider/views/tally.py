@@ -4,6 +4,7 @@ Owns: how an event changes the counts. Pure: an event is taken once, in order. E
 counts alike, since all read the same journal; the counts begin with its oldest event.
 """
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -125,6 +126,11 @@ class Tally:
                 self.fenced[event.subject] = wall_ms
             case "coordinator-elected":
                 self.leader_changes += 1
+
+    def forget(self, names: AbstractSet[str]) -> None:
+        """Count nothing any more of resources and nodes that are gone."""
+        self.resources = {n: each for n, each in self.resources.items() if n not in names}
+        self.fenced = {name: each for name, each in self.fenced.items() if name not in names}
 
     def _of(self, event: Happening) -> ResourceTally:
         name = event.subject.partition(":")[0]
