@@ -51,6 +51,8 @@ class Reading:
     entries: list[Entry] = field(default_factory=list)
     expired: set[int] = field(default_factory=set)
     """Positions of recurring entries whose failure was forgotten: they run no more."""
+    timeout_s: int = 0
+    """After how many seconds a failure is forgotten; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +115,16 @@ def _compared(one: Entry, other: Entry) -> int:
 
 
 def apply(
-    reading: Reading,
-    entries: list[Entry],
-    terms: Terms,
-    fail_count: FailCount | None,
-    timeout_s: int,
+    reading: Reading, entries: list[Entry], terms: Terms, fail_count: FailCount | None
 ) -> None:
     """Judge all entries in their order."""
     reading.entries = entries
+    is_counted = fail_count is not None and fail_count.count > 0
+    operations = reading.definition.resource.operations
     for position, entry in enumerate(reading.entries):
-        expired = _is_expired(reading, entry, terms, fail_count, timeout_s)
+        if is_counted and reading.timeout_s and _blocks(operations, entry):
+            reading.timeout_s = 0  # somebody has to clean up
+        expired = _is_expired(reading, entry, terms, fail_count)
         if expired and not entry.is_as_expected:
             if entry.interval_ms > 0:
                 reading.expired.add(position)
@@ -132,9 +134,8 @@ def apply(
         _apply_one(reading, entry, terms)
 
 
-def _is_expired(
-    reading: Reading, entry: Entry, terms: Terms, fail_count: FailCount | None, timeout_s: int
-) -> bool:
+def _is_expired(reading: Reading, entry: Entry, terms: Terms, fail_count: FailCount | None) -> bool:
+    timeout_s = reading.timeout_s
     if entry.status == outcomes.Status.NOT_INSTALLED:
         return False
     if timeout_s <= 0 or entry.changed_s is None:
@@ -318,8 +319,8 @@ def _activity(entries: list[Entry]) -> tuple[int, int]:
     return start, stop
 
 
-def is_blocking_failure(operations: Iterable[Operation], entry: Entry) -> bool:
-    """Return whether the entry is a failure that blocks the resource until somebody cleans up."""
+def _blocks(operations: Iterable[Operation], entry: Entry) -> bool:
+    """Whether the entry is a failure that blocks the resource until somebody cleans up."""
     return not entry.is_as_expected and any(
         item.on_fail is OnFail.BLOCK
         and (item.name, item.interval_ms) == (entry.task, entry.interval_ms)

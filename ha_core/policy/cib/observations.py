@@ -14,7 +14,6 @@ from ha_core.policy.cib.history import (
     Terms,
     apply,
     in_sequence,
-    is_blocking_failure,
     since_start,
 )
 from ha_core.policy.cib.migrations import Migrations
@@ -75,6 +74,8 @@ class Observations:
     _active: set[str] = field(default_factory=set)
     """What was found active so far."""
     _left_alone: set[str] = field(default_factory=set)
+    _never_forgotten: set[str] = field(default_factory=set)
+    """Resources that a failure blocks until somebody cleans up: no time ends any of theirs."""
     _told: dict[tuple[str, str], Observed] = field(default_factory=dict)
     """What was found of resources that have migrated, by name and node."""
 
@@ -197,11 +198,11 @@ class Observations:
         reading = Reading(definition, name, node.name, can_fence, name in self._left_alone)
         known = terms.migrations.histories.get(name)
         entries = known[node.name] if known is not None else in_sequence(history)
-        operations = definition.resource.operations
-        timeout_s = definition.resource.meta.failure_timeout_s
-        if timeout_s and any(is_blocking_failure(operations, entry) for entry in entries):
-            timeout_s = 0  # somebody has to clean up
-        apply(reading, entries, terms, count, timeout_s)
+        if name not in self._never_forgotten:
+            reading.timeout_s = definition.resource.meta.failure_timeout_s
+        apply(reading, entries, terms, count)
+        if not reading.timeout_s and not definition.is_cloned:
+            self._never_forgotten.add(name)
         running, changed = self._running(history, definition, reading)
         observed = Observed(
             name,
@@ -215,7 +216,7 @@ class Observations:
             bans_all=reading.bans_all,
             is_not_promoted_again=reading.is_not_promoted_again,
             pending=_TASKS.get(reading.pending),
-            fail_count=_unexpired(count, timeout_s, terms.now_s),
+            fail_count=_unexpired(count, reading.timeout_s, terms.now_s),
             clears_fail_count=reading.clears_fail_count,
             is_threshold_ignored=reading.is_threshold_ignored,
             promotion_score=score,

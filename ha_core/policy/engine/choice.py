@@ -41,11 +41,12 @@ def best(desk: Desk, item: Item, preferred: int | None) -> int | None:
     return node
 
 
-def by_preference(desk: Desk, item: Item) -> list[int]:
-    """Return all nodes, the best for the item first."""
-    scores, is_usable = item.scores, desk.is_usable
+def by_preference(desk: Desk, item: Item | None = None) -> list[int]:
+    """Return all nodes, the best first: for the item, or by what the nodes count themselves."""
+    spots, is_usable = desk.board.nodes, desk.is_usable
+    scores = [spot.node.score for spot in spots] if item is None else item.scores
     buckets: dict[int, list[int]] = {}
-    names = sorted(range(len(scores)), key=lambda node: desk.board.nodes[node].node.name.encode())
+    names = sorted(range(len(scores)), key=lambda node: spots[node].node.name.encode())
     for node in names:
         buckets.setdefault(scores[node] if is_usable[node] else -INFINITY, []).append(node)
     order: list[int] = []

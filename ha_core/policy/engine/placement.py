@@ -51,7 +51,7 @@ def place(board: Board, chooser: Chooser | None = None) -> None:
     with _room_for(len(board.items)):
         if board.problem.options.strategy is not Strategy.DEFAULT:
             utilization.fill(desk)
-            tops = utilization.order(desk)
+            tops = utilization.order(desk, choice.by_preference(desk))
         for top in tops:
             _assign(desk, top, None, False)
     for top in tops:

@@ -139,12 +139,13 @@ def _add_need_of_clone(clone: Item, items: Together, total: dict[str, int]) -> N
         _add_need(clone.children[0], items, total)
 
 
-def order(desk: Desk) -> list[Item]:
-    """Return the top-level items in the order in which they get their room."""
-    nodes = sorted(
-        range(len(desk.board.nodes)),
-        key=lambda node: (not desk.is_usable[node], desk.board.nodes[node].node.name.encode()),
-    )
+def order(desk: Desk, nodes: list[int]) -> list[Item]:
+    """Return the top-level items in the order in which they get their room.
+
+    Args:
+        desk: with nothing placed yet.
+        nodes: all of them, the best first for what has no wish of its own.
+    """
 
     def key(item: Item) -> tuple[int, int, list[int]]:
         scores = _with_primaries(desk, item)

@@ -51,6 +51,15 @@ def test_what_runs_gets_room_before_what_is_new() -> None:
     assert places(question) == {"b": "n1"}
 
 
+def test_what_the_emptiest_node_likes_better_gets_room_first_where_it_is_balanced() -> None:
+    two = [primitive(name, demand=3) for name in ("a", "b")]
+    likes = [prefers("a", "n2", -INFINITY), prefers("a", "n1", 20), prefers("b", "n1", 10)]
+    balanced = problem(room(4, 8), *two, locations=likes, options=by(Strategy.BALANCED))
+    assert places(balanced) == {"b": "n1"}
+    by_name = problem(room(4, 8), *two, locations=likes, options=by(Strategy.UTILIZATION))
+    assert places(by_name) == {"a": "n1", "b": "n2"}
+
+
 def test_a_higher_priority_gets_room_first() -> None:
     both = primitive("a", demand=4), primitive("b", demand=4, priority=5)
     assert places(problem(room(6, 0), *both, options=by(Strategy.UTILIZATION))) == {"b": "n1"}

@@ -191,10 +191,19 @@ def test_a_fail_count_of_just_the_timeout_still_counts() -> None:
     assert found.failed is OnFail.RESTART
 
 
-def test_a_failure_that_blocks_never_expires() -> None:
+def test_a_counted_failure_that_blocks_never_expires() -> None:
     inner = meta(failure_timeout="10min") + policy("monitor", "block", "10s")
     found = counted(START, FAILED, inner=inner)
     assert (found.fail_count, found.failed) == (3, OnFail.BLOCK)
+
+
+def test_an_old_failure_that_nothing_counts_is_forgotten_even_if_it_would_block() -> None:
+    inner = meta(failure_timeout="10min") + policy("monitor", "block", "10s")
+    found = after(START, FAILED, inner=inner)
+    assert (found.fail_count, found.failed, found.role) == (0, None, Role.STARTED)
+    begun = operation("a", "start", rc=193, expected=0, status=-1, changed=NOW - 700)
+    inner = meta(failure_timeout="10min") + policy("start", "block")
+    assert after(begun, inner=inner).is_known is False
 
 
 def test_a_fail_count_without_any_history_is_told() -> None:
