@@ -186,6 +186,8 @@ def _part(name: str, value: object, facts: dict[str, str] | None = None) -> _Par
 
 def _place(address: Address, link_port: int) -> str:
     """Return where it listens: with the port, whether that is its own or the link's."""
+    if address.host.startswith("/"):
+        return address.host  # a serial device has none
     return show_place(address.host, address.port or link_port)
 
 

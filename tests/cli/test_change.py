@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ha_core import commands
+from ha_core.cli.lasting import Duration
 from ha_core.commands import Outcome
 from ha_core.config.model import TargetRole
 from ha_core.ids import NodeName, ResourceId
@@ -167,7 +168,22 @@ def test_time_that_is_given_ends_a_move(ha: Ha, cluster: FakeCluster, option: st
     assert command.expires_wall_ms > 1_700_000_600_000
 
 
-@pytest.mark.parametrize("text", ["ten", "10x", "0", "-5s", ""])
+@pytest.mark.parametrize(
+    ("text", "span_ms"),
+    [("250ms", 250), ("9", 9_000), ("10m", 600_000), ("10min", 600_000), ("1d", 86_400_000)],
+)
+def test_times_have_the_units_of_the_file(text: str, span_ms: int) -> None:
+    assert Duration().convert(text, None, None) == span_ms
+
+
+def test_end_beyond_all_bounds_is_refused(ha: Ha, cluster: FakeCluster) -> None:
+    result = ha("resource", "move", "web", "--for", "99999999999d")
+    assert result.exit_code == 2
+    assert "allowed: up to 3650d" in result.stderr
+    assert not cluster.given
+
+
+@pytest.mark.parametrize("text", ["ten", "10x", "0", "-5s", "", "m", "1 d", "9" * 40])
 def test_end_that_is_no_time_is_a_usage_error(ha: Ha, cluster: FakeCluster, text: str) -> None:
     result = ha("resource", "move", "web", "--for", text)
     assert result.exit_code == 2

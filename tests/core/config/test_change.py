@@ -471,3 +471,10 @@ def test_end_of_a_standby_is_told_as_the_file_has_it() -> None:
     assert "node n1: standby_until none -> 2027-01-15T08:00:00.000Z" in diff(BASE, found)
     ended = apply_command(found, commands.SetStandby(N1, False), STARTS)
     assert ended == BASE
+
+
+def test_serial_device_is_told_without_a_port() -> None:
+    (n1, *others) = BASE.nodes
+    cabled = replace(n1, addresses=(*n1.addresses, Address(LinkName("cable"), "/dev/ttyS0")))
+    (line,) = diff(BASE, replace(BASE, nodes=(cabled, *others)))
+    assert line == "node n1: addresses.cable none -> /dev/ttyS0"
