@@ -9,6 +9,7 @@ is told in one line. Never writes to a cluster.
 
 import argparse
 import os
+import re
 import signal
 import socket
 import stat
@@ -41,6 +42,10 @@ PORT: Final = 5989
 TIMEOUT_S: Final = 10
 TIMEOUT_S_MAX: Final = 600
 PASSWORD_BYTES_MAX: Final = 4096
+_UNTRUSTED: Final = re.compile(
+    r"CERTIFICATE_VERIFY_FAILED\]? ?(?:certificate verify failed: )?([^(\"']*)"
+)
+"""What OpenSSL says of a certificate, within the text of pywbem's exception."""
 _AWAY: Final = {10: "the cluster service is stopped", 13: "the cluster service does not answer"}
 
 
@@ -124,6 +129,10 @@ def _refusal(server: str, fault: pywbem.Error) -> CheckError:
         return CheckError(f"{server}: {fault.status_code_name}: {fault.status_description}")
     if isinstance(fault, pywbem.TimeoutError):
         return CheckError(f"{server}: no answer in time", State.CRITICAL)
+    if untrusted := _UNTRUSTED.search(str(fault)):
+        cure = "give --ca FILE with what 'ha wbem certificate --authority' prints"
+        text = f"{server}: its certificate is not trusted ({untrusted[1].strip()}): {cure}"
+        return CheckError(text, State.CRITICAL)
     return CheckError(f"{server}: {fault}", State.CRITICAL)
 
 

@@ -68,8 +68,26 @@ def _uuid(machine_id: str) -> str | None:
 
 
 def _fenced(subject: Noded) -> str | None:
-    held = figures_in(subject.world)
-    return cim_datetime(held.tally.fenced.get(subject.node.name, 0)) if held is not None else None
+    """Return when it was cut off last: the newest is in the past that is shown at once."""
+    name, world = subject.node.name, subject.world
+    shown = (
+        each.ended_wall_ms
+        for each in world.view.history.fencing
+        if each.node == name and each.state == "succeeded" and not each.is_confirmed
+    )
+    held = figures_in(world)
+    counted = held.tally.fenced.get(name, 0) if held is not None else 0
+    return cim_datetime(max(counted, *shown, 0))
+
+
+def _taken(subject: Noded) -> tuple[str, ...]:
+    """Return what the resources that are active on it take of its capacity."""
+    world, found = subject.world, dict[str, int]()
+    active = world.active.get(subject.node.name, ())
+    for each in world.view.settings.attributes if active else ():
+        if each.kind == "utilization" and each.resource in active and each.value.isdigit():
+            found[each.name] = found.get(each.name, 0) + int(each.value)
+    return tuple(f"{name}={amount}" for name, amount in sorted(found.items()))
 
 
 def _changed(subject: Noded, facts: NodeFacts) -> str | None:
@@ -140,6 +158,11 @@ COLUMNS: Final[tuple[Column[Noded], ...]] = (
         "Capacity",
         "capacity of the node, as name=number",
         lambda n: tuple(f"{name}={value}" for name, value in _facts(n).capacity),
+    ),
+    Column(
+        "Utilization",
+        "utilization of what is active on it, added up; NULL if the cluster does not run",
+        lambda n: _taken(n) if n.world.running else None,
     ),
     Column("HealthAttribute", "worst of its health attributes", lambda n: _facts(n).health or None),
     Column("FencingDevices", "devices that can end it", lambda n: _facts(n).devices),

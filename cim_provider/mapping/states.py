@@ -163,6 +163,7 @@ CLUSTER_STATES: Final = {
     "a node is unclean": State((6,), 20, 2, "not proved to be gone", of_cluster=4),
     "fencing fails": State((6,), 20, 2, "a node cannot be cut off", of_cluster=4),
     "a primitive is failed or blocked": State((3, 16), 20, 2, "failed or blocked", of_cluster=4),
+    "a primitive has no place": State((3, 16), 20, 2, "can run nowhere", of_cluster=4),
     "a node is not reached": State((3,), 10, 2, "not there", of_cluster=4),
     "a link is down": State((3,), 10, 2, "a link is down", of_cluster=4),
     "a clone is partial": State((3,), 10, 2, "fewer instances run than are wanted", of_cluster=4),
@@ -443,6 +444,7 @@ def cluster_state(world: World) -> State:
         "a primitive is failed or blocked": [
             each.id for each in view.primitives if each.state in ("failed", "blocked")
         ],
+        "a primitive has no place": _without_place(world),
         "a node is not reached": [node.name for node in view.nodes if node.state not in REACHED],
         "a link is down": [node.name for node in view.nodes if node.links_down],
         "a clone is partial": [each.id for each in view.clones if _is_partial(world, each)],
@@ -464,6 +466,19 @@ def has_reserve(view: ClusterView) -> bool:
     """
     is_tight = 1 < view.votes_needed == view.votes
     return not is_tight or view.fencing_decides
+
+
+def _without_place(world: World) -> list[str]:
+    """Return the primitives that no node may run; those whose ticket is elsewhere run there."""
+    settings = world.view.settings
+    granted = {each.name for each in settings.tickets if each.is_granted and not each.is_standby}
+    waiting = {each.resource for each in settings.ticket_constraints if each.ticket not in granted}
+    known = (world.primitives.get(name) for name, _ in world.view.unplaced)
+    return [
+        each.id
+        for each in known
+        if each is not None and not waiting & {each.id, each.group, each.clone}
+    ]
 
 
 def _is_partial(world: World, clone: CloneView) -> bool:

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pywbem
 
 from cim_provider.engine import ClusterView, EngineState
-from cim_provider.views.history import HistoryView, RevisionView
+from cim_provider.views.history import FencingView, HistoryView, RevisionView
 from cim_provider.views.journal import CoreEvent
+from cim_provider.views.settings import AttributeView, Settings
 from tests.cim.mapping.test_states import read
 from tests.cim.mapping.views import MODEL, cluster, cluster_path, node_path
 
@@ -86,3 +87,30 @@ def test_only_the_clusters_own_name_can_be_edited() -> None:
     assert [found[name]["ElementNameEditSupported"] for name in names] == [True, *[False] * 4]
     assert found["cluster"]["MaxElementNameLen"] == 64
     assert found["ticket"]["MaxElementNameLen"] is None
+
+
+def test_a_node_says_at_once_when_it_was_cut_off_and_not_when_somebody_said_so() -> None:
+    past = (
+        FencingView("4", "n2", "succeeded", "off", ended_wall_ms=SINCE + 4_000),
+        FencingView("5", "n2", "failed", "off", ended_wall_ms=SINCE + 5_000),
+        FencingView("6", "n2", "succeeded", ended_wall_ms=SINCE + 6_000, is_confirmed=True),
+        FencingView("7", "n2", "pending", "off"),
+    )
+    view = replace(cluster(), history=HistoryView(fencing=past))
+    assert moment(read(view, node_path("n2")), "LastFenced") == SINCE // 1000 + 4
+    assert moment(read(view, node_path("n1")), "LastFenced") == 0
+
+
+def test_a_node_says_what_its_resources_take_of_it() -> None:
+    view = cluster()
+    node = "n1"
+    here = [each.id for each in view.primitives if node in each.nodes]
+    away = [each.id for each in view.primitives if node not in each.nodes]
+    wanted = [*((name, "memory", "4") for name in (*here, *away)), (here[0], "cpu", "2")]
+    attributes = tuple(AttributeView(name, "utilization", of, much) for name, of, much in wanted)
+    others = (AttributeView(here[0], "parameter", "memory", "9"),)
+    view = replace(view, settings=Settings(attributes=(*attributes, *others)))
+    found = read(view, node_path(node))["Utilization"]
+    assert found == ["cpu=2", f"memory={4 * len(here)}"]
+    stopped = replace(view, engine=EngineState.STOPPED)
+    assert read(stopped, node_path(node))["Utilization"] is None

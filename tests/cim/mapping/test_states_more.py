@@ -7,6 +7,7 @@ import pywbem
 
 from cim_provider.engine import CloneView, ClusterView, EngineState
 from cim_provider.views.facts import Facts, NodeFacts, PingFacts, ResourceFacts
+from cim_provider.views.settings import Settings, TicketConstraintView, TicketView
 from cim_provider.wbem.operations import (
     EnumerateInstances,
     Filters,
@@ -216,3 +217,28 @@ def test_resource_is_in_maintenance_by_its_option_or_with_the_cluster(
     view = replace(with_db(), facts=more, maintenance=all_)
     assert read(view, resource_path("db"))["InMaintenance"] is expected
     assert read(with_db(), resource_path("db"))["InMaintenance"] is False
+
+
+@pytest.mark.parametrize(
+    ("ticket", "needing", "expected"),
+    [
+        (None, "", ([3, 16], 20, 2)),
+        (TicketView("t", is_granted=True), "db", ([3, 16], 20, 2)),
+        (TicketView("t"), "db", ([2], 5, 2)),
+        (TicketView("t", is_granted=True, is_standby=True), "db", ([2], 5, 2)),
+        (TicketView("t"), "other", ([3, 16], 20, 2)),
+    ],
+)
+def test_what_can_run_nowhere_is_trouble_of_the_cluster_unless_its_ticket_is_elsewhere(
+    ticket: TicketView | None, needing: str, expected: tuple[list[int], int, int]
+) -> None:
+    bound = (TicketConstraintView("c", "t", needing),) if needing else ()
+    settings = Settings(tickets=(ticket,) if ticket else (), ticket_constraints=bound)
+    view = replace(
+        with_db(state="stopped"), unplaced=(("db", "no node may run it"),), settings=settings
+    )
+    found = read(view, cluster_path())
+    assert summary(found) == expected
+    if expected[1] == 20:
+        assert found["StatusDescriptions"][0] == "can run nowhere: db"
+        assert found["ClusterState"] == 4
