@@ -4,11 +4,12 @@ Owns: the mapping from a primitive, and the gates that its node has declared, to
 long after the end of the lease it may still run, and what would shorten that. Pure.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ha_core.agents import address
-from ha_core.config.model import AgentClass, Exclusivity, Primitive
+from ha_core.config.model import AgentClass, Exclusivity, Primitive, Role
+from ha_core.config.units import has_right
 from ha_core.errors import ConfigError
 from ha_core.gates import Gates
 from ha_core.ids import Millis
@@ -61,6 +62,21 @@ def exclusivity_of(primitive: Primitive) -> Exclusivity:
 def may_run_twice(primitive: Primitive) -> bool:
     """Return whether the configuration says that two of it do no harm."""
     return exclusivity_of(primitive) is Exclusivity.NONE
+
+
+def does_no_harm(primitive: Primitive, role: Role | None) -> bool:
+    """Return whether a second one in this role would do no harm, as it is configured now."""
+    return may_run_twice(primitive) or not has_right(primitive, role)
+
+
+def as_exclusive(primitive: Primitive) -> Primitive:
+    """Return the primitive as it would be if a second one did harm."""
+    return replace(primitive, meta=replace(primitive.meta, exclusivity=None), copy=None)
+
+
+def is_held(primitive: Primitive) -> bool:
+    """Return whether the guardian or the kernel ends it with the lease, may it run twice or not."""
+    return guard_of(as_exclusive(primitive)).bounded
 
 
 def can_be_prepared(primitive: Primitive) -> bool:

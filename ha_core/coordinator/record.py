@@ -3,7 +3,7 @@
 Owns: these values, and what follows from one of them alone. `roster` has the rules.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from ha_core.config.choices import Role
@@ -60,6 +60,8 @@ class Record:
     """The other nodes with which it said last that it can talk."""
     ready: tuple[ResourceId, ...] | None = None
     """What it said last that it is ready for; None if it does not know of that."""
+    harmless: frozenset[ResourceId] = frozenset()
+    """What may run on there although the node is lost, and does no harm as it is configured."""
     doubts: dict[ResourceId, int] = field(default_factory=dict)
     """What a node that was lost may have handed to this one alive, and the newest order that this
     one had accepted for it then: until it has looked anew, nobody knows.
@@ -150,6 +152,25 @@ def is_just_off(verdict: Verdict, known: NodeStatus | None) -> bool:
     if known is None or not verdict.method.startswith(rules.FENCED):
         return False
     return known.generation == verdict.generation and known.state not in GONE
+
+
+def with_omitted(
+    record: Record, reported: tuple[Instance, ...], configured: Callable[[ResourceId], bool]
+) -> tuple[Instance, ...]:
+    """Return a report with what may run there and the report does not know.
+
+    A daemon that has just started may report by an old configuration: what its last start
+    left running by a newer one would otherwise count as gone.
+    """
+    known = {item.resource for item in reported}
+    omitted = [
+        replace(item, state=InstanceState.UNKNOWN, pending="")
+        for item in record.instances
+        if item.resource not in known
+        and (item.state in MAY_BE_ACTIVE or item.pending)
+        and configured(item.resource)
+    ]
+    return tuple(sorted((*reported, *omitted), key=lambda item: item.resource))
 
 
 def handed_to(name: NodeName, records: Iterable[Record]) -> set[ResourceId]:

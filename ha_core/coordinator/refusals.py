@@ -6,8 +6,9 @@ run where. Each raises RefusedError with the cure.
 
 from collections.abc import Iterable
 
-from ha_core.agents.registry import guard_of, may_run_twice
-from ha_core.config.model import Configuration, Node
+from ha_core.agents.registry import does_no_harm, is_held
+from ha_core.config.model import Configuration, Node, Primitive, Role
+from ha_core.config.units import copies, may_be_promoted, plain
 from ha_core.coordinator.record import MAY_BE_ACTIVE, Record
 from ha_core.errors import RefusedError
 from ha_core.ids import NodeName, ResourceId
@@ -62,6 +63,8 @@ def _refuse_removal(
 def _is_idle(node: Node, record: Record, orders: tuple[OpenOrder, ...]) -> bool:
     if any(order.node == node.name for order in orders):
         return False
+    if record.harmless:
+        return False  # should what it may run be made exclusive, nobody else would know of it
     if record.state in (NodeState.LEFT, NodeState.LOST) or node.standby or node.witness:
         stopped = InstanceState.STOPPED
         return not any(item.pending or item.state is not stopped for item in record.instances)
@@ -80,7 +83,7 @@ def _refuse_new_guards(
     """
     for primitive in changed.primitives:
         old = current.primitive(primitive.id)
-        if not guard_of(primitive).bounded or (old is not None and guard_of(old).bounded):
+        if not is_held(primitive) or (old is not None and is_held(old)):
             continue
         where = _where_it_may_run(primitive.id, records, orders)
         if where:
@@ -98,19 +101,45 @@ def _refuse_new_exclusivity(
     records: tuple[Record, ...],
     orders: tuple[OpenOrder, ...],
 ) -> None:
-    """What runs twice in the middle of a move must not be forbidden that very moment."""
+    """What may run twice must not be forbidden that very moment while it does, or while it runs
+    where no guard was needed for it, or where it was left running when its node was lost.
+    """
     for primitive in changed.primitives:
         old = current.primitive(primitive.id)
-        if old is None or not may_run_twice(old) or may_run_twice(primitive):
+        if (old is not None and not _is_shared(current, old)) or _is_shared(changed, primitive):
             continue
+        lost = [r.name for r in records if any(plain(i) == primitive.id for i in r.harmless)]
+        if lost:
+            raise RefusedError("unsafe", _left_running(primitive.id, lost))
+        clone = changed.clone_of(primitive.id)
+        if old is None or (clone is not None and clone.unique):
+            continue  # nothing of it begins before that has ended (`former`)
         where = _where_it_may_run(primitive.id, records, orders)
-        if len(where) > 1:
-            text = (
-                f"resource '{primitive.id}' cannot become exclusive while it may run on"
-                f" {' and '.join(where)}: wait until it runs on one node, or stop it first"
-                f" ('ha resource stop {primitive.id}')"
-            )
-            raise RefusedError("unsafe", text)
+        if not where or (len(where) == 1 and is_held(primitive)):
+            continue
+        raise RefusedError("unsafe", _running(primitive, where))
+
+
+def _is_shared(configuration: Configuration, primitive: Primitive) -> bool:
+    """Return whether several of it do no harm, as long as none is promoted."""
+    return all(
+        does_no_harm(part, Role.UNPROMOTED if may_be_promoted(part) else None)
+        for part in copies(configuration, primitive)
+    )
+
+
+def _left_running(resource: ResourceId, lost: list[NodeName]) -> str:
+    return (
+        f"resource '{resource}' cannot become exclusive while it may still run on"
+        f" {' and '.join(lost)}, where nobody has seen it end: if {lost[0]} is down for sure:"
+        f" 'ha node confirm-down {lost[0]} --reason TEXT'"
+    )
+
+
+def _running(primitive: Primitive, where: list[NodeName]) -> str:
+    text = f"resource '{primitive.id}' cannot become exclusive while it may run on"
+    wait = "wait until it runs on one node, or " if is_held(primitive) else ""
+    return f"{text} {' and '.join(where)}: {wait}stop it first ('ha resource stop {primitive.id}')"
 
 
 def _where_it_may_run(

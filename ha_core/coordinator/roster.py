@@ -10,9 +10,9 @@ Knows nothing of placement.
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
-from ha_core.agents.registry import exclusivity_of, guard_of
 from ha_core.config import units
-from ha_core.config.model import Configuration, Exclusivity, Primitive
+from ha_core.config.model import Configuration
+from ha_core.coordinator.definitions import Definitions
 from ha_core.coordinator.record import (
     GONE,
     MAY_BE_ACTIVE,
@@ -25,6 +25,7 @@ from ha_core.coordinator.record import (
     is_just_off,
     release_times,
     unseen,
+    with_omitted,
     without_active,
 )
 from ha_core.fencing import rules
@@ -33,7 +34,7 @@ from ha_core.ids import Generation, Millis, NodeName, ResourceId
 from ha_core.messages import LeaseRequest, Report
 from ha_core.replication.entries import ADMITTED, LEFT, Verdict
 from ha_core.status import Instance, InstanceState, NodeState, NodeStatus
-from ha_core.timers import RaftTimers, with_drift
+from ha_core.timers import RaftTimers
 
 
 class Roster:
@@ -58,8 +59,7 @@ class Roster:
         self._verdicts = {item.node: item for item in verdicts}
         self._known = {item.name: item for item in known}
         self._configuration = Configuration()
-        self._former: dict[ResourceId, Primitive] = {}
-        """Resources that were removed in this term, as they were: they may run for a while."""
+        self._definitions = Definitions()
         self._admissions: dict[NodeName, int] = {}
         """Newest admission of each name in this term, also of nodes that were removed since: a
         number that is used again would be ignored by its node, or make old orders good.
@@ -95,7 +95,7 @@ class Roster:
 
     def configure(self, configuration: Configuration, wall_ms: Millis) -> None:
         """Follow the configuration: new nodes are known at once, removed ones forgotten."""
-        self._former.update({item.id: item for item in units.units(self._configuration)})
+        self._definitions.configure(configuration)
         self._configuration = configuration
         names = {node.name for node in configuration.nodes}
         for name in sorted(names - set(self.records)):
@@ -119,6 +119,7 @@ class Roster:
             only = self.on_storage() if verdict.method.startswith(rules.CUT) else None
             record.unfenced = 0
             record.instances = without_active(record.instances, only)
+            record.harmless = record.harmless if only is not None else frozenset()
             if verdict.method == LEFT:
                 record.state = NodeState.LEFT
 
@@ -224,7 +225,13 @@ class Roster:
         if message.admission != record.admission or message.report_id <= record.report_id:
             return False
         record.report_id = message.report_id
-        record.instances = doubted(record, self._with_omitted(record, message.instances))
+        hosts, known = not self._is_witness(sender), self._configuration
+        record.instances = doubted(
+            record,
+            with_omitted(
+                record, message.instances, lambda r: hosts and units.unit(known, r) is not None
+            ),
+        )
         record.is_leaving = message.leaving
         record.measured = message.connectivity
         record.hears = message.hears
@@ -356,11 +363,12 @@ class Roster:
         record.since_wall_ms = verdict.at_wall_ms
         record.gates = verdict.gates
         record.lost_ms = self._elected_ms  # it was before, or nobody would have cut it off
-        harmless = self.on_storage()
-        found = []
-        for item in self._may_run(verdict.node, ()):
-            is_harmless = item.resource in harmless
-            extra_ms = 0 if is_harmless else self._extra_ms(item, record.gates)
+        on_storage = self.on_storage()
+        found, unseen_ = [], self._may_run(verdict.node, ())
+        record.harmless = self._definitions.harmless(unseen_)
+        for item in unseen_:
+            is_off = item.resource in on_storage
+            extra_ms = 0 if is_off else self._definitions.extra_ms(item, record.gates)
             state = InstanceState.STOPPED if extra_ms == 0 else InstanceState.UNCERTAIN
             found.append(replace(item, state=state, free_after_ms=extra_ms or 0))
         record.instances = tuple(found)
@@ -374,39 +382,9 @@ class Roster:
                 last.setdefault(primitive.id, Instance(primitive.id, InstanceState.UNKNOWN))
         return tuple(unseen(item) for _, item in sorted(last.items()))
 
-    def _with_omitted(self, record: Record, reported: tuple[Instance, ...]) -> tuple[Instance, ...]:
-        """Add what may run there and the report does not know.
-
-        A daemon that has just started may report by an old configuration: what its last start
-        left running by a newer one would otherwise count as gone.
-        """
-        known = {item.resource for item in reported}
-        omitted = [
-            replace(item, state=InstanceState.UNKNOWN, pending="")
-            for item in record.instances
-            if item.resource not in known
-            and (item.state in MAY_BE_ACTIVE or item.pending)
-            and units.unit(self._configuration, item.resource) is not None
-            and not self._is_witness(record.name)
-        ]
-        return tuple(sorted((*reported, *omitted), key=lambda item: item.resource))
-
     def _is_witness(self, name: NodeName) -> bool:
         node = self._configuration.node(name)
         return node is not None and node.witness
-
-    def _extra_ms(self, item: Instance, gates: Gates) -> Millis | None:
-        """Return how long after the lease a guard has ended the instance at the latest; None if
-        none does, as of a stranger nobody knows.
-        """
-        found = units.unit(self._configuration, item.resource)
-        primitive = found or self._former.get(item.resource)
-        if primitive is not None and not units.has_right(primitive, item.role):
-            return 0
-        guard = guard_of(primitive, gates) if primitive is not None else None
-        if guard is None or not guard.bounded:
-            return None
-        return with_drift(guard.extra_ms) if guard.extra_ms else 0
 
     def _admit(
         self, record: Record, generation: Generation, wall_ms: Millis, *, may_hold_lease: bool
@@ -419,6 +397,7 @@ class Roster:
         record.may_hold_lease = may_hold_lease
         record.state = NodeState.PENDING
         record.lost_ms = 0
+        record.harmless = frozenset()
         record.incident = ""
         record.since_wall_ms = wall_ms
 
@@ -444,11 +423,7 @@ class Roster:
 
     def on_storage(self) -> frozenset[ResourceId]:
         """Return what can do no harm once its node is cut off from its storage."""
-        return frozenset(
-            item.id
-            for item in (*self._former.values(), *units.units(self._configuration))
-            if exclusivity_of(item) is Exclusivity.DEVICE
-        )
+        return self._definitions.on_storage()
 
     def _leave(self, record: Record, state: NodeState, wall_ms: Millis) -> None:
         record.state = state
@@ -473,7 +448,7 @@ class Roster:
         `ordered`, `promoted`: what the node was told to start or to promote, and may have before
         it was cut off. `alive`: what may have come to it alive, where nothing guards it yet.
         """
-        kept, affected = [], []
+        kept, affected, on = [], [], []
         named = {item.resource for item in record.instances}
         new = [Instance(name, InstanceState.STOPPED) for name in sorted({*ordered, *alive} - named)]
         for item in sorted((*record.instances, *new), key=lambda item: item.resource):
@@ -482,7 +457,8 @@ class Roster:
             if may_run and (started or item.state is not InstanceState.UNKNOWN):
                 affected.append(item.resource)
             item = in_role(item, started, item.resource in promoted)
-            extra_ms = self._extra_ms(item, record.gates) if may_run else 0
+            on += [item] if may_run else []
+            extra_ms = self._definitions.extra_ms(item, record.gates) if may_run else 0
             if extra_ms and item.resource in alive:
                 extra_ms = None
             state = InstanceState.STOPPED if extra_ms == 0 else InstanceState.UNCERTAIN
@@ -491,6 +467,7 @@ class Roster:
             gone = replace(item, state=state, pending="", migrated_to=None)
             kept.append(replace(gone, free_after_ms=extra_ms or 0))
         record.instances = tuple(kept)
+        record.harmless = self._definitions.harmless(on)
         record.lost_ms = now_ms
         self._leave(record, NodeState.LOST, wall_ms)
         open_ = [item for item in kept if item.state is InstanceState.UNCERTAIN]
