@@ -73,7 +73,7 @@ def disturb(
                 time.sleep(wanted_s)
             finally:
                 os.kill(pid, signal.SIGCONT)
-        stood.append((time.monotonic() - begin) * 1000)
+                stood.append((time.monotonic() - begin) * 1000)
         time.sleep(chance.uniform(0, BETWEEN_S))
     return stood
 

@@ -184,7 +184,8 @@ class Node(NodeParts):
 
     def _grant(self, sender: NodeName, message: msg.LeaseGrant, now_ms: Millis) -> None:
         self._mutual.shown(sender, message.request_ms, now_ms)
-        granted = self._stay.granted(self._leader(), sender, message, now_ms)
+        is_clear = self._local.is_clear
+        granted = self._stay.granted(self._leader(), sender, message, now_ms, is_clear)
         if granted is None:
             return
         if granted.is_longer:

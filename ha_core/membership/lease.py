@@ -33,6 +33,8 @@ class RunLease:
         self.until_ms: Millis = 0
         self.stop_at_ms: Millis | None = None
         self.admission: Admission | None = None
+        self.granted_by: Admission | None = None
+        """By which admission it was held last."""
 
     def admit(self, admission: Admission) -> bool:
         """Adopt a newer admission; return whether it was newer."""
@@ -51,7 +53,14 @@ class RunLease:
             return False
         self.until_ms = until_ms
         self.stop_at_ms = anchor_ms + self.dead_after_ms
+        self.granted_by = self.admission
         return True
+
+    def has_lapsed_before(self, now_ms: Millis) -> bool:
+        """Return whether it ran out under another admission than the present one: what ran under it
+        may have a new owner.
+        """
+        return self.granted_by not in (None, self.admission) and not self.is_held(now_ms)
 
     def limit(self, run_lease_ms: Millis, dead_after_ms: Millis, now_ms: Millis) -> bool:
         """Count in other intervals; return whether the lease, if it runs, is shorter now.

@@ -4,6 +4,7 @@ Owns: which grants and orders count here. One stay at a time; a newer admission
 replaces the one before. Knows nothing of resources but what is to be reported.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ha_core.effects import StateChanged
@@ -57,9 +58,18 @@ class Stay:
         return self.lease.limit(timers.run_lease_ms, timers.dead_after_ms, now_ms)
 
     def granted(
-        self, leader: Leader | None, sender: NodeName, message: LeaseGrant, now_ms: Millis
+        self,
+        leader: Leader | None,
+        sender: NodeName,
+        message: LeaseGrant,
+        now_ms: Millis,
+        is_clear: Callable[[], bool] = lambda: True,
     ) -> Granted | None:
-        """Take a grant; None if it is not for this node as it is now."""
+        """Take a grant; None if it is not for this node as it is now.
+
+        `is_clear`: whether all has ended that an earlier lease bounded. Before, no lease of a later
+        admission is taken: it would let an address answer that has a new owner.
+        """
         if leader != Leader(sender, message.term):
             return None
         if message.generation != self._generation:
@@ -71,6 +81,8 @@ class Stay:
         if admission != self.lease.admission:
             return None
         asked_ms = message.request_ms
+        if asked_ms > 0 and self.lease.has_lapsed_before(now_ms) and not is_clear():
+            asked_ms = 0
         is_longer = asked_ms > 0 and self.lease.granted(asked_ms, message.age_ms, now_ms)
         return Granted(is_longer, is_new or message.wanted_report_id < self._reported[1])
 

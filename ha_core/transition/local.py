@@ -30,7 +30,7 @@ from ha_core.transition.roles import (
 )
 from ha_core.transition.telling import Happened
 from ha_core.transition.under_way import Death, Local, Running
-from ha_core.transition.without_quorum import end_of
+from ha_core.transition.without_quorum import end_of, ends_with_lease
 
 _ACTIVE = (InstanceState.STARTED, InstanceState.FAILED, InstanceState.BLOCKED)
 
@@ -63,6 +63,10 @@ class LocalResources:
             item.instance.state in _ACTIVE or item.instance.pending in ("start", "stop")
             for item in self._items.values()
         )
+
+    def is_clear(self) -> bool:
+        """Return whether nothing is left that has to end with the lease."""
+        return not any(ends_with_lease(i.primitive, i.instance) for i in self._items.values())
 
     def is_all_stopped(self) -> bool:
         """Return whether every instance is known to be stopped: then this node may say goodbye."""

@@ -5,6 +5,7 @@ twice, so that it may go on where `no_quorum_policy: demote` says so. Source: Pa
 "Cluster Options", no-quorum-policy.
 """
 
+from ha_core.agents.registry import is_held, may_run_twice
 from ha_core.config.choices import NoQuorumPolicy, Role
 from ha_core.config.model import Primitive
 from ha_core.config.units import may_be_promoted, may_share
@@ -19,12 +20,22 @@ def is_demoted(policy: NoQuorumPolicy, primitive: Primitive) -> bool:
     return policy is NoQuorumPolicy.DEMOTE and may_be_promoted(primitive) and may_share(primitive)
 
 
+def ends_with_lease(primitive: Primitive | None, item: Instance) -> bool:
+    """Return whether it must have ended with the lease, and has not been seen to.
+
+    The guardian ends it; but whoever has killed the guardian may have left an address behind.
+    """
+    if primitive is None or may_run_twice(primitive) or not is_held(primitive):
+        return False
+    return item.state in (*_RUNS, InstanceState.BLOCKED) or item.pending in ("start", "stop")
+
+
 def end_of(policy: NoQuorumPolicy, primitive: Primitive, item: Instance) -> ActionKind | None:
     """Return the action that is due; None: it is left as it is, or is on its way already."""
-    if policy.keeps or item.pending == "stop":
+    if item.pending == "stop" or (item.state not in _RUNS and item.pending != "start"):
         return None
-    if item.state not in _RUNS and item.pending != "start":
-        return None
+    if policy.keeps:
+        return ActionKind.STOP if ends_with_lease(primitive, item) else None
     if item.state is InstanceState.FAILED or not is_demoted(policy, primitive):
         return ActionKind.STOP
     if item.pending in ("start", "demote"):

@@ -1,5 +1,6 @@
 """The kernel gate around real daemons: who is stopped, killed or cut off is silent in time."""
 
+import contextlib
 import json
 import os
 import select
@@ -324,6 +325,33 @@ def test_killed_daemon_and_guardian_leave_an_address_that_is_silent_and_will_go(
         lab.becomes(owner, all_run)
         assert asker.newest(before) < since + DEAD_AFTER_S
     assert behind_the_gate(lab, owner) == set()
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("is_killed", [True, False], ids=["guardian killed", "guardian stopped"])
+def test_daemon_that_thaws_without_its_guardian_does_not_answer_again(
+    lab: Laboratory, version: int, is_killed: bool
+) -> None:
+    """It is admitted anew, and has a lease, before anybody has taken its old address away."""
+    owner = owner_of(lab)
+    address = next(item for item in addresses(lab) if item.version == version)
+    before = lab.hardware(owner)
+    daemon = pids(lab, owner, "had")
+    others = [pid for pid in pids(lab, owner) if pid not in daemon]
+    with asking(lab, address) as asker:
+        asker.waits_for(before, 0)
+        with contextlib.ExitStack() as undo:
+            with stopped(daemon) as since:
+                if is_killed:
+                    kill(others)
+                else:
+                    undo.enter_context(stopped(others))
+                heir = heir_of(lab, owner)
+                asker.waits_for(lab.hardware(heir), since)
+            lab.becomes(heir, lambda seen: states(seen)[owner] in ("online", "pending"))
+        lab.becomes(owner, all_run)
+        assert asker.newest(before) < since + DEAD_AFTER_S
+        assert owner_of(lab) == heir
 
 
 def test_daemon_that_is_started_at_once_cleans_up_what_was_left(lab: Laboratory) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from ha_core.ids import NodeName, ResourceId
 from ha_core.membership.farewell import Farewell
 from ha_core.membership.stay import Granted, Leader, Stay
@@ -56,6 +58,43 @@ def test_late_grant_never_shortens_the_lease() -> None:
     late = replace(GRANT, request_ms=NOW_MS - 500)
     assert stay.granted(LEADER, N1, late, NOW_MS) == Granted(False, False)
     assert stay.lease.until_ms == until_ms
+
+
+@pytest.mark.parametrize("term", [4, 5], ids=["the same coordinator", "the next one"])
+def test_lapsed_lease_gives_way_to_no_other_stay_before_all_has_ended_that_it_bounded(
+    term: int,
+) -> None:
+    """An address that nothing has taken away would answer again, beside its new owner."""
+    stay = taken(GRANT)
+    assert stay is not None
+    until_ms, later_ms = stay.lease.until_ms, NOW_MS + 2000
+    leader = Leader(N1, term)
+    other = replace(GRANT, term=term, admission=2, request_ms=later_ms - 10)
+    found = stay.granted(leader, N1, other, later_ms, is_clear=lambda: False)
+    assert found is not None
+    assert (found.is_longer, stay.lease.until_ms) == (False, until_ms)
+    found = stay.granted(leader, N1, other, later_ms, is_clear=lambda: False)
+    assert found == Granted(False, False), "and it is asked again each time"
+    found = stay.granted(leader, N1, other, later_ms, is_clear=lambda: True)
+    assert found == Granted(True, False)
+    assert stay.lease.is_held(later_ms)
+
+
+def test_lapsed_lease_of_the_same_stay_goes_on() -> None:
+    stay = taken(GRANT)
+    assert stay is not None
+    later = replace(GRANT, request_ms=NOW_MS + 1990)
+    assert stay.granted(LEADER, N1, later, NOW_MS + 2000, is_clear=lambda: False) == Granted(
+        True, False
+    )
+
+
+def test_lease_that_runs_goes_on_in_the_next_stay() -> None:
+    stay = taken(GRANT)
+    assert stay is not None
+    other = replace(GRANT, admission=2, request_ms=NOW_MS + 90)
+    found = stay.granted(LEADER, N1, other, NOW_MS + 100, is_clear=lambda: False)
+    assert found == Granted(True, True)
 
 
 def test_orders_of_an_earlier_admission_are_void() -> None:

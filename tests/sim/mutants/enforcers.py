@@ -4,10 +4,11 @@ import pytest
 
 from ha_core.agents import registry
 from ha_core.config.model import Primitive
-from ha_core.coordinator import roster
+from ha_core.coordinator import definitions
 from ha_core.sim.gate import KernelGate
 from ha_core.sim.guardian import Guardian
 from ha_core.sim.machine import Machine
+from ha_core.transition.local import LocalResources
 
 
 def guardian_forgets_the_lease(patch: pytest.MonkeyPatch) -> None:
@@ -34,6 +35,11 @@ def gate_stays_open(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(KernelGate, "is_open", lambda self: True)
 
 
+def lapsed_addresses_answer_in_another_stay(patch: pytest.MonkeyPatch) -> None:
+    """A lease of a later admission lets answer what nobody has taken away since the last one."""
+    patch.setattr(LocalResources, "is_clear", lambda self: True)
+
+
 def prepared_addresses_answer(patch: pytest.MonkeyPatch) -> None:
     """A node that gets ready for an address puts it on its interface already."""
     prepare = Machine.prepare
@@ -48,7 +54,7 @@ def prepared_addresses_answer(patch: pytest.MonkeyPatch) -> None:
 def unguarded_counts_as_guarded(patch: pytest.MonkeyPatch) -> None:
     """A takeover without proof: nothing ends an unguarded service of a lost node."""
     guard = registry.Guard("guardian", "", True)
-    patch.setattr(roster, "guard_of", lambda primitive, gates=None, **rest: guard)
+    patch.setattr(definitions, "guard_of", lambda primitive, gates=None, **rest: guard)
 
 
 def watchdog_is_fed_without_a_lease(patch: pytest.MonkeyPatch) -> None:

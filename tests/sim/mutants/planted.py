@@ -35,6 +35,11 @@ def _gated(plan: Draw) -> bool:
     return has_gates and _has(plan, AgentClass.ADDRESS, "stall")
 
 
+def _unguards(plan: Draw) -> bool:
+    has_gates = all(kit.gates.kernel for kit in plan.kits)
+    return has_gates and _has(plan, AgentClass.ADDRESS, "stall", "guardian-death")
+
+
 def _watched(plan: Draw) -> bool:
     """A machine must stand still for longer than a takeover waits for its watchdog: only with the
     longest D it does. Every seventh such run or so shows it.
@@ -75,6 +80,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(enforcers.guardian_sleeps_on_after_the_machine, "S1", 11),
     Planted(enforcers.guardian_outlives_its_daemon, "S1", 1),
     Planted(enforcers.prepared_addresses_answer, "S1", 10),
+    Planted(enforcers.lapsed_addresses_answer_in_another_stay, "S1", 3014, _unguards),
     Planted(enforcers.unguarded_counts_as_guarded, "S4", 23),
     Planted(fences.failed_agents_have_done_it, "S4", 369, _fenced),
     Planted(stays.nobody_is_admitted_by_the_log, "S4", 7),
