@@ -13,7 +13,7 @@ Source: DSP0004 3.0, "CIM schema" (inheritance and propagation of qualifiers).
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import pywbem
 
@@ -145,6 +145,7 @@ def _compile(*steps: Iterable[tuple[str, str]]) -> list[NamespaceSchema]:
     store = pywbem.MOFWBEMConnection()
     compiler = pywbem.MOFCompiler(store, log_func=None)
     classes: dict[str, ClassInfo] = {}
+    made: _Made = {}
     found = []
     for texts in steps:
         for name, text in texts:
@@ -155,7 +156,7 @@ def _compile(*steps: Iterable[tuple[str, str]]) -> list[NamespaceSchema]:
         for declared in store.classes[MODEL].values():
             if declared.classname.lower() not in classes:
                 parent = classes.get(declared.superclass.lower()) if declared.superclass else None
-                classes[declared.classname.lower()] = _resolve(declared, parent)
+                classes[declared.classname.lower()] = _resolve(declared, parent, made)
         qualifiers = {name.lower(): value for name, value in store.qualifiers[MODEL].items()}
         schema = NamespaceSchema(
             MODEL,
@@ -175,7 +176,12 @@ def _children(classes: Iterable[ClassInfo]) -> dict[str, tuple[str, ...]]:
     return {parent: tuple(sorted(names)) for parent, names in found.items()}
 
 
-def _resolve(declared: pywbem.CIMClass, parent: ClassInfo | None) -> ClassInfo:
+_Element = pywbem.CIMProperty | pywbem.CIMMethod
+_Made: TypeAlias = dict[int, tuple[object, Any]]
+"""What heirs of one thing share, by its identity, with it: most of a schema is inherited."""
+
+
+def _resolve(declared: pywbem.CIMClass, parent: ClassInfo | None, made: _Made) -> ClassInfo:
     """Return the class with what it inherits.
 
     The compiler leaves inherited elements in some classes and not in others;
@@ -188,9 +194,9 @@ def _resolve(declared: pywbem.CIMClass, parent: ClassInfo | None) -> ClassInfo:
     full = pywbem.CIMClass(
         name,
         superclass=parent.name if parent else None,
-        properties=_merged(above.properties.values() if above else (), own_properties),
-        methods=_merged(above.methods.values() if above else (), own_methods),
-        qualifiers=_qualifiers(above.qualifiers.values() if above else (), declared),
+        properties=_merged(above.properties.values() if above else (), own_properties, made),
+        methods=_merged(above.methods.values() if above else (), own_methods, made),
+        qualifiers=_qualifiers(above.qualifiers.values() if above else (), declared, made),
     )
     return ClassInfo(
         name=name,
@@ -207,9 +213,6 @@ def _resolve(declared: pywbem.CIMClass, parent: ClassInfo | None) -> ClassInfo:
     )
 
 
-_Element = pywbem.CIMProperty | pywbem.CIMMethod
-
-
 def _own(elements: Iterable[_Element], class_name: str) -> list[_Element]:
     return [each for each in elements if each.class_origin == class_name]
 
@@ -219,36 +222,41 @@ def _is(element: _Element | pywbem.CIMClass, qualifier: str) -> bool:
     return found is not None and bool(found.value)
 
 
-def _merged(above: Iterable[_Element], own: list[_Element]) -> list[_Element]:
+def _merged(above: Iterable[_Element], own: list[_Element], made: _Made) -> list[_Element]:
     """Return inherited elements first, each replaced in its place where the class overrides it."""
     mine = {each.name.lower(): each for each in own}
     found = []
     for inherited in above:
         override = mine.pop(inherited.name.lower(), None)
-        found.append(_inherited(inherited) if override is None else _over(inherited, override))
+        heir = _inherited(inherited, made) if override is None else _over(inherited, override, made)
+        found.append(heir)
     for each in mine.values():
         each.propagated = False
         found.append(each)
     return found
 
 
-def _inherited(element: _Element) -> _Element:
-    """Return the element as a subclass sees it; one that is inherited already is shared."""
+def _inherited(element: _Element, made: _Made) -> _Element:
+    """Return the element as all subclasses see it that do not override it."""
     if element.propagated:
         return element
-    copy: _Element = element.copy()
-    copy.propagated = True
-    copy.qualifiers = _passed_on(element.qualifiers.values())
-    return copy
+    known = made.get(id(element))
+    if known is None:
+        copy: _Element = element.copy()
+        copy.propagated = True
+        copy.qualifiers = _passed_on(element.qualifiers.values(), made)
+        known = made[id(element)] = (element, copy)
+    found: _Element = known[1]
+    return found
 
 
-def _over(inherited: _Element, override: _Element) -> _Element:
+def _over(inherited: _Element, override: _Element, made: _Made) -> _Element:
     copy: _Element = override.copy()
     copy.propagated = False
     copy.qualifiers = [
         *(
             each
-            for each in _passed_on(inherited.qualifiers.values())
+            for each in _passed_on(inherited.qualifiers.values(), made)
             if each.name not in override.qualifiers
         ),
         *override.qualifiers.values(),
@@ -256,20 +264,24 @@ def _over(inherited: _Element, override: _Element) -> _Element:
     return copy
 
 
-def _passed_on(qualifiers: Iterable[pywbem.CIMQualifier]) -> list[pywbem.CIMQualifier]:
+def _passed_on(qualifiers: Iterable[pywbem.CIMQualifier], made: _Made) -> list[pywbem.CIMQualifier]:
     """Return the qualifiers that a subclass inherits, marked as propagated."""
     found = []
     for qualifier in qualifiers:
         if qualifier.tosubclass is not False:
-            copy = qualifier.copy()
-            copy.propagated = True
-            found.append(copy)
+            known = made.get(id(qualifier))
+            if known is None:
+                copy = qualifier.copy()
+                copy.propagated = True
+                known = made[id(qualifier)] = (qualifier, copy)
+                made[id(copy)] = (copy, copy)
+            found.append(known[1])
     return found
 
 
 def _qualifiers(
-    above: Iterable[pywbem.CIMQualifier], declared: pywbem.CIMClass
+    above: Iterable[pywbem.CIMQualifier], declared: pywbem.CIMClass, made: _Made
 ) -> list[pywbem.CIMQualifier]:
     own = declared.qualifiers
-    kept = [each for each in _passed_on(above) if each.name not in own]
+    kept = [each for each in _passed_on(above, made) if each.name not in own]
     return [*kept, *own.values()]

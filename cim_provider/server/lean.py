@@ -1,15 +1,17 @@
-"""Loads pywbem without what its client alone needs.
+"""What the server needs of large libraries, without what it does not need of them.
 
-Owns: that one import. pywbem is a library for clients first: it draws in requests, urllib3 and
-what stands behind them, nine megabytes that this server would hold for ever and never use.
-While it is loaded, stand-ins bear these names, which fetch what is asked of them later from the
-real modules. Whoever imports these by name, then or later, gets the real ones.
+Owns: how pywbem is loaded, and which version of ours is installed. pywbem is a library for
+clients first: it draws in requests, urllib3 and what stands behind them, nine megabytes that
+this server would hold for ever and never use. While it is loaded, stand-ins bear these names,
+which fetch what is asked of them later from the real modules. Whoever imports these by name,
+then or later, gets the real ones.
 """
 
 import sys
 from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Final
 
@@ -47,6 +49,18 @@ def load_pywbem() -> None:
     if version is not None and version.startswith(_MAJOR):
         _load_with_stand_ins(version)
     import_module("pywbem")
+
+
+def installed_version(distribution: str) -> str:
+    """Return the version under which a distribution is installed; empty for a mere checkout.
+
+    Its directory tells; `importlib.metadata` reads the same there, and needs zip archives, CSV
+    and mail for other cases. Source: "Recording installed projects" of the packaging guide.
+    """
+    for place in sys.path:
+        for found in Path(place).glob(f"{distribution}-*.dist-info"):
+            return found.name.removesuffix(".dist-info").partition("-")[2]
+    return ""
 
 
 def _load_with_stand_ins(version: str) -> None:

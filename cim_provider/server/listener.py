@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 from weakref import WeakSet
 
 from cim_provider.server.connection import Connection
-from cim_provider.server.secure import SecureLayer
+from cim_provider.server.secure import SecureTransport, secured
 
 CONNECTIONS_MAX: Final = 256
 CONNECTIONS_PER_ADDRESS_MAX: Final = 128
@@ -117,7 +117,7 @@ class Listener:
         self._handshake_s = handshake_s
         self._accepting: list[asyncio.Task[None]] = []
         self._greeting: set[asyncio.Task[None]] = set()
-        self._layers: WeakSet[SecureLayer] = WeakSet()
+        self._secure: WeakSet[SecureTransport] = WeakSet()
         self._connections: set[Connection] = set()
         self._by_address: Counter[str] = Counter()
         self._bound: list[Bound] = []
@@ -151,9 +151,9 @@ class Listener:
                 listening.close()
         for connection in tuple(self._connections):
             connection.stop()
-        for layer in self._layers:
-            if layer.is_shaking:
-                layer.abort()
+        for transport in self._secure:
+            if transport.is_shaking:
+                transport.abort()
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 await self._until_all_have_ended()
@@ -181,7 +181,10 @@ class Listener:
                 continue
             self._was_full = False
             self._by_address[address] += 1
-            task = asyncio.create_task(self._greet(client, address, context), name="greet")
+            if context is not None:
+                self._secure_client(client, peer, context)
+                continue
+            task = asyncio.create_task(self._greet(client, address), name="greet")
             self._greeting.add(task)
             task.add_done_callback(self._greeting.discard)
 
@@ -205,35 +208,46 @@ class Listener:
             if not has_tls:
                 client.send(_BUSY)
 
-    async def _greet(
-        self, client: socket.socket, address: str, context: ssl.SSLContext | None
-    ) -> None:
-        """Make a connection of a client, after the handshake where there is one."""
+    async def _greet(self, client: socket.socket, address: str) -> None:
+        """Make a connection of a client."""
+        try:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as fault:
+            self._has_gone(client, address, fault)
+            return
+        loop = asyncio.get_running_loop()
+        await loop.connect_accepted_socket(lambda: self._make(address), client)
 
+    def _secure_client(
+        self, client: socket.socket, peer: tuple[object, ...], context: ssl.SSLContext
+    ) -> None:
+        """Make a connection of a client after the handshake."""
+        address = str(peer[0])
+        try:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            stream = secured(client, context)
+        except OSError as fault:
+            self._has_gone(client, address, fault)
+            return
+        transport = SecureTransport(
+            stream, peer, lambda: self._make(address), lambda: self._leave(address)
+        )
+        self._secure.add(transport)
+        transport.begin(self._handshake_s)
+
+    def _make(self, address: str) -> Connection:
         def end(connection: Connection) -> None:
             self._connections.discard(connection)
             self._leave(address)
 
-        def make() -> Connection:
-            connection = self._make_connection(end)
-            self._connections.add(connection)
-            return connection
+        connection = self._make_connection(end)
+        self._connections.add(connection)
+        return connection
 
-        def begin() -> asyncio.Protocol:
-            if context is None:
-                return make()
-            layer = SecureLayer(context, make, self._handshake_s, lambda: self._leave(address))
-            self._layers.add(layer)
-            return layer
-
-        try:
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as fault:
-            log.info("a client has gone at once: %s", fault)
-            client.close()
-            self._leave(address)
-            return
-        await asyncio.get_running_loop().connect_accepted_socket(begin, client)
+    def _has_gone(self, client: socket.socket, address: str, fault: OSError) -> None:
+        log.info("a client has gone at once: %s", fault)
+        client.close()
+        self._leave(address)
 
     def _leave(self, address: str) -> None:
         self._by_address[address] -= 1

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Mapping as Table
 from contextlib import suppress
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Final
@@ -51,6 +50,7 @@ from cim_provider.server.forgetter import Forgetter
 from cim_provider.server.job_keeper import JobKeeper, look
 from cim_provider.server.keeper import Authority, Keeper, keep_certificate
 from cim_provider.server.layout import ServerLayout
+from cim_provider.server.lean import installed_version
 from cim_provider.server.listener import BindError, Bound, Listener, bind
 from cim_provider.server.listeners import base_store, listener_policy
 from cim_provider.server.pam import SaslAuthd
@@ -111,11 +111,7 @@ def make_performer(
 
 def identity_of(host: str, *, has_slp: bool = False) -> ServerIdentity:
     """Return who answers on this host."""
-    try:
-        installed = version(DISTRIBUTION)
-    except PackageNotFoundError:
-        installed = ""  # run from a checkout
-    return ServerIdentity(host, version=installed, has_slp=has_slp)
+    return ServerIdentity(host, version=installed_version(DISTRIBUTION), has_slp=has_slp)
 
 
 def wall_ms() -> int:

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from cim_provider.server.lean import installed_version
 from tests.cim.server.test_daemon import FREE_PORTS, cli
 
 WATCHED = (sys.executable, "-X", "importtime", "-m", "cim_provider.server.daemon")
@@ -15,6 +17,7 @@ UNUSED = {
     "urllib3": "pywbem's client",
     "charset_normalizer": "pywbem's client",
     "idna": "pywbem's client",
+    "importlib.metadata": "for a version that a directory's name tells",
     "cryptography": "certificates are made in a child",
     "pyroute2": "for the daemon alone",
     "psutil": "for the daemon alone",
@@ -73,6 +76,11 @@ def test_pywbem_without_its_client_loads_it_when_it_is_used() -> None:
         [sys.executable, "-c", CHECK], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.splitlines() == ["", "pywbem._exceptions True", "Session Retry True"]
+
+
+def test_installed_version_is_the_one_that_the_library_reads() -> None:
+    assert installed_version("msgspec") == version("msgspec")
+    assert installed_version("no-such-thing") == ""
 
 
 def test_managing_users_loads_nothing_of_cim(tmp_path: Path) -> None:
