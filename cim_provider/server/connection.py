@@ -10,6 +10,7 @@ Source: RFC 9110 and 9112; DSP0200 1.4, section 6.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import IntEnum
@@ -20,7 +21,7 @@ from cim_provider.server.outlet import Outlet
 from cim_provider.server.responder import Responder
 from cim_provider.wbem.errors import ProtocolError
 from cim_provider.wbem.framing import Bounds, Framing, FramingError, Head
-from cim_provider.wbem.http import Judgement, answer_head, error_headers, judge
+from cim_provider.wbem.http import Judgement, answer_head, error_headers, http_date, judge
 
 INPUT_BYTES_MAX: Final = 65_536
 """So much of what a client sends ahead of its turn is taken before it has to wait."""
@@ -33,9 +34,9 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _END: Final = b"\r\n\r\n"
 _CLOSE: Final = ("Connection", "close")
 _CLOSING: Final = b"\r\nConnection: close\r\n\r\n"
-_MEASURES: Final = b"%d\r\nWBEMServerResponseTime: %08d"
-"""How long the answer is, and how long it took in microseconds, which clients show; of the same
-width always, so that equal answers are equally long."""
+_MEASURES: Final = b"%d\r\nWBEMServerResponseTime: %08d\r\nDate: %b"
+"""How long the answer is, how long it took in microseconds, which clients show, and the time; of
+the same width always, so that equal answers are equally long."""
 
 Certificate = Callable[[asyncio.Transport], PeerCertificate | None]
 
@@ -353,7 +354,8 @@ class Connection(asyncio.Protocol):
         log.info("%s: status %d: %s", self._peer, refusal.status, refusal.text)
         self._phase = _Phase.LINGERING
         self._input = b""
-        head = answer_head(refusal.status, (*refusal.headers, _CLOSE))
+        date = ("Date", http_date(int(time.time())).decode())
+        head = answer_head(refusal.status, (*refusal.headers, _CLOSE, date))
         self._transport.write(head + b"0" + _END)
         if self._is_ended:
             self._transport.close()
@@ -372,7 +374,8 @@ class Connection(asyncio.Protocol):
         took_us = (self._loop.time() - self._began_s) * 1e6
         end = _CLOSING if is_last else _END
         self._is_last = is_last
-        if self._outlet.write((head, _MEASURES % (size, took_us), end, *parts)):
+        measures = _MEASURES % (size, took_us, http_date(int(time.time())))
+        if self._outlet.write((head, measures, end, *parts)):
             self._sent()
         else:
             self._phase = _Phase.SENDING

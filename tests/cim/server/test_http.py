@@ -2,8 +2,10 @@
 
 import socket
 import ssl
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,27 @@ def test_keep_alive_answers_requests_one_after_the_other(server: Served) -> None
             assert f'ID="{message_id}"'.encode() in reply.body
             assert reply.headers["cimoperation"] == "MethodResponse"
             assert reply.headers["content-type"] == 'application/xml; charset="utf-8"'
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (request(), 200),
+        (request().replace(b"CIMOperation: MethodCall", b"CIMOperation: Nothing"), 400),
+        (request().replace(b"Authorization", b"X-Authorization"), 401),
+        (request().replace(b"POST", b"PUT"), 405),
+        (b"no HTTP\r\n\r\n", 400),
+    ],
+)
+def test_every_answer_says_when_it_was_given(server: Served, data: bytes, status: int) -> None:
+    before = int(time.time())
+    with server.connect() as stream:
+        stream.sendall(data)
+        reply = read_reply(stream)
+    assert reply.status == status
+    assert reply.headers["date"].endswith(" GMT")
+    said = parsedate_to_datetime(reply.headers["date"]).timestamp()
+    assert before <= said <= time.time()
 
 
 def test_pipelined_requests_are_answered_in_order(server: Served) -> None:
