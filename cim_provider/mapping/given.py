@@ -132,12 +132,17 @@ def _embedded(
 ) -> object:
     if isinstance(value, str):
         try:
-            value = parse_objects.embedded(value, "instance")
+            mark = "instance" if "EmbeddedInstance" in declared.qualifiers else "object"
+            value = parse_objects.embedded(value, mark)
         except BadValueError as fault:
             refuse(place.wrong_type, f"{place.label}: {fault}")
-    if not isinstance(value, pywbem.CIMInstance):
-        refuse(place.wrong_type, f"{place.label} is an embedded instance")
     qualifier = declared.qualifiers.get("EmbeddedInstance")
+    if isinstance(value, pywbem.CIMClass) and qualifier is None:
+        place.catalog.declared(place.namespace, value.classname, Status.INVALID_PARAMETER)
+        return value
+    if not isinstance(value, pywbem.CIMInstance):
+        given = "a class" if isinstance(value, pywbem.CIMClass) else kind_of(value)
+        refuse(place.wrong_type, f"{place.label} is an embedded instance, and {given} was given")
     if qualifier is not None and not place.namespace.is_a(value.classname, str(qualifier.value)):
         name = value.classname[:NAME_CHARS_MAX]
         text = f"{place.label} embeds {qualifier.value}, and {name!r} was given"

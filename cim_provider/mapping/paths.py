@@ -204,6 +204,8 @@ def kind_of(value: object) -> str:
         return "reference"
     if isinstance(value, pywbem.CIMClassName):
         return "reference to a class"
+    if isinstance(value, pywbem.CIMInstance | pywbem.CIMClass):
+        return "embedded object"
     return str(pywbem.cimtype(value)) if isinstance(value, _TYPED) else "number"
 
 

@@ -125,6 +125,19 @@ def embedded(value: object, mark: str, depth: int = 0) -> object:
         check_shape(element)
         if element.name == "INSTANCE":
             return instance(element, depth + 1)
+        if element.name == "CLASS" and mark == "object":
+            return _class(element)
     except ProtocolError as error:
         raise BadValueError(f"embedded object: {error.text}") from error
-    raise BadValueError(f"embedded {element.name} where an INSTANCE is expected")
+    expected = "an INSTANCE" if mark == "instance" else "an INSTANCE or a CLASS"
+    raise BadValueError(f"embedded {element.name} where {expected} is expected")
+
+
+def _class(element: Element) -> pywbem.CIMClass:
+    """Return a class by its names; what it declares is not read, since nothing here needs that.
+
+    Source: DSP0201, "EmbeddedObject": with `object` it is an INSTANCE or a CLASS.
+    """
+    above = element.attributes.get("SUPERCLASS")
+    superclass = parse_values.name_of(element, "SUPERCLASS") if above else None
+    return pywbem.CIMClass(parse_values.name_of(element), superclass=superclass)

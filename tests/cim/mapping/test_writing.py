@@ -132,6 +132,24 @@ def test_embedded_instances_come_back_however_deep_they_are(
         assert status(client.CreateInstance, wrong) == 4
 
 
+def test_class_is_embedded_where_any_object_may_be_and_nowhere_else(
+    client: pywbem.WBEMConnection,
+) -> None:
+    described = pywbem.CIMClass("TST_Thing")
+    new = thing()
+    new.properties["Anything"] = pywbem.CIMProperty("Anything", described, embedded_object="object")
+    found = client.GetInstance(client.CreateInstance(new))["Anything"]
+    assert (type(found), found.classname) == (pywbem.CIMClass, "TST_Thing")
+    for name, value, mark in (
+        ("Part", described, "object"),
+        ("Anything", pywbem.CIMClass("TST_Nothing"), "object"),
+        ("a_string", described, "object"),
+    ):
+        wrong = thing("2")
+        wrong.properties[name] = pywbem.CIMProperty(name, value, embedded_object=mark)
+        assert status(client.CreateInstance, wrong) in (4, 13)
+
+
 @pytest.mark.parametrize(
     "property_",
     [

@@ -64,6 +64,16 @@ def test_properties_are_read_in_every_form() -> None:
     assert found.properties["Nulls"].is_array
 
 
+def test_class_is_read_by_its_names_where_an_object_is_embedded() -> None:
+    found = created(
+        '<PROPERTY NAME="P" TYPE="string" EmbeddedObject="object">'
+        "<VALUE>&lt;CLASS NAME=&quot;B&quot; SUPERCLASS=&quot;A&quot;&gt;"
+        "&lt;PROPERTY NAME=&quot;X&quot; TYPE=&quot;uint8&quot;/&gt;&lt;/CLASS&gt;</VALUE>"
+        "</PROPERTY>"
+    )
+    assert found["P"] == pywbem.CIMClass("B", superclass="A")
+
+
 @pytest.mark.parametrize(
     ("inside", "named"),
     [
@@ -95,9 +105,19 @@ def test_properties_are_read_in_every_form() -> None:
             "expected instance or object",
         ),
         (
-            '<PROPERTY NAME="P" TYPE="string" EmbeddedObject="object">'
+            '<PROPERTY NAME="P" TYPE="string" EmbeddedObject="instance">'
             "<VALUE>&lt;CLASS NAME=&quot;A&quot;/&gt;</VALUE></PROPERTY>",
             "embedded CLASS where an INSTANCE is expected",
+        ),
+        (
+            '<PROPERTY NAME="P" TYPE="string" EmbeddedObject="object">'
+            "<VALUE>&lt;CLASS NAME=&quot;1 A&quot;/&gt;</VALUE></PROPERTY>",
+            "is not a CIM name",
+        ),
+        (
+            '<PROPERTY NAME="P" TYPE="string" EmbeddedObject="object">'
+            "<VALUE>&lt;VALUE&gt;x&lt;/VALUE&gt;</VALUE></PROPERTY>",
+            "the root element is VALUE, expected INSTANCE or CLASS",
         ),
         (
             '<PROPERTY NAME="P" TYPE="string" EmbeddedObject="instance">'
