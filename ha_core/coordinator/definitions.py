@@ -1,16 +1,25 @@
 """What the configuration, as it is and as it was in this term, says of an instance on a lost node.
 
-Owns: how long it may run on there, whether that does harm, and whether it can without storage.
+Owns: how long it may run on there, whether that does harm, whether it can without storage, and
+whether the administrator minds.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from ha_core.agents.registry import as_exclusive, does_no_harm, exclusivity_of, guard_of, is_held
+from ha_core.agents.registry import (
+    as_exclusive,
+    does_no_harm,
+    exclusivity_of,
+    guard_of,
+    is_held,
+    may_run_twice,
+)
 from ha_core.config.model import Configuration, Exclusivity, Primitive
 from ha_core.config.units import plain, unit, units
 from ha_core.gates import Gates
 from ha_core.ids import Millis, ResourceId
-from ha_core.status import Instance
+from ha_core.status import Instance, InstanceState, NodeStatus
 from ha_core.timers import with_drift
 
 
@@ -66,3 +75,25 @@ class Definitions:
     def _is_renamed(self, name: ResourceId) -> bool:
         is_known = unit(self._configuration, name) is not None
         return not is_known and self._configuration.primitive(plain(name)) is not None
+
+
+def accepting(configuration: Configuration, node: NodeStatus) -> NodeStatus:
+    """Return what is uncertain as stopped where the administrator has accepted that in words, or
+    has said that it may run twice.
+    """
+    if all(item.state is not InstanceState.UNCERTAIN for item in node.instances):
+        return node
+    return replace(
+        node,
+        instances=tuple(
+            replace(item, state=InstanceState.STOPPED)
+            if item.state is InstanceState.UNCERTAIN and _is_accepted(configuration, item.resource)
+            else item
+            for item in node.instances
+        ),
+    )
+
+
+def _is_accepted(configuration: Configuration, name: ResourceId) -> bool:
+    found = unit(configuration, name)
+    return found is not None and (bool(found.meta.accept_risk) or may_run_twice(found))

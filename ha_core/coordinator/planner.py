@@ -11,6 +11,7 @@ from ha_core.config.model import Configuration, Exclusivity
 from ha_core.config.units import may_share, plain, unit, units, units_of
 from ha_core.coordinator import ends
 from ha_core.coordinator.ahead import Ahead
+from ha_core.coordinator.definitions import accepting
 from ha_core.coordinator.former import Former
 from ha_core.coordinator.record import Lost
 from ha_core.coordinator.roster import Roster
@@ -57,8 +58,7 @@ class Planner:
     def status(self, roster: Roster, configuration: Configuration) -> ClusterStatus:
         """Return the policy engine's input: reports, overlaid with orders that are out."""
         nodes = tuple(
-            self._accepting(self.executor.overlay(node), configuration)
-            for node in roster.statuses()
+            accepting(configuration, self.executor.overlay(node)) for node in roster.statuses()
         )
         restarts = self._restarts(nodes)
         return ClusterStatus(nodes, True, restarts, awaited=self.awaited, tickets=self.tickets)
@@ -192,20 +192,6 @@ class Planner:
             is_well = InstanceState.STARTED in states and not set(states) & set(failing)
             if is_well or not states:
                 del self.incidents[resource]
-
-    @staticmethod
-    def _accepting(node: NodeStatus, configuration: Configuration) -> NodeStatus:
-        """Take what is uncertain as stopped where the administrator accepted that in writing."""
-        if all(item.state is not InstanceState.UNCERTAIN for item in node.instances):
-            return node
-        instances = []
-        for item in node.instances:
-            primitive = unit(configuration, item.resource)
-            accepted = primitive is not None and bool(primitive.meta.accept_risk)
-            if item.state is InstanceState.UNCERTAIN and accepted:
-                item = replace(item, state=InstanceState.STOPPED)
-            instances.append(item)
-        return replace(node, instances=tuple(instances))
 
 
 def with_storage(

@@ -10,6 +10,7 @@ from ha_core import commands
 from ha_core.config.difference import diff
 from ha_core.config.model import Configuration
 from ha_core.config.units import plain, unit
+from ha_core.coordinator.definitions import accepting
 from ha_core.errors import RefusedError
 from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.policy.aim import aimed
@@ -27,7 +28,7 @@ from ha_core.preview.suppose import (
 )
 from ha_core.preview.tickets import lapsed_moments
 from ha_core.snapshot import ClusterSnapshot
-from ha_core.status import ClusterStatus, InstanceState, NodeStatus, Ticket
+from ha_core.status import ClusterStatus, Ticket
 from ha_core.transition.failure import find_operation
 
 _AGENT_ACTION = {ActionKind.PROBE: "monitor"}
@@ -143,25 +144,13 @@ def limit_ms(configurations: tuple[Configuration, ...], key: ActionKey) -> Milli
 
 def observed(snapshot: ClusterSnapshot) -> ClusterStatus:
     """Return what is observed, once what is under way has ended well."""
-    nodes = tuple(_accepting(snapshot.configuration, node) for node in snapshot.instances)
+    nodes = tuple(accepting(snapshot.configuration, node) for node in snapshot.instances)
     tickets = tuple(
         Ticket(item.name, item.granted, item.standby, item.changed_wall_ms)
         for item in snapshot.tickets
     )
     status = ClusterStatus(nodes, snapshot.quorate, awaited=snapshot.awaited, tickets=tickets)
     return settled(status)
-
-
-def _accepting(configuration: Configuration, node: NodeStatus) -> NodeStatus:
-    """Take what is uncertain as stopped where the administrator accepted that in writing."""
-    instances = []
-    for item in node.instances:
-        primitive = unit(configuration, item.resource)
-        is_accepted = primitive is not None and bool(primitive.meta.accept_risk)
-        if is_accepted and item.state is InstanceState.UNCERTAIN:
-            item = replace(item, state=InstanceState.STOPPED)
-        instances.append(item)
-    return replace(node, instances=tuple(instances))
 
 
 def _moves(

@@ -15,11 +15,13 @@ from ha_core.config.model import (
     Node as Member,
     Primitive,
 )
+from ha_core.coordinator.planner import Planner
 from ha_core.coordinator.refusals import refuse_unsafe
 from ha_core.coordinator.roster import Roster
 from ha_core.errors import RefusedError
 from ha_core.ids import NodeName, ResourceId
 from ha_core.messages import LeaseRequest, Report
+from ha_core.policy.transition import ActionKind
 from ha_core.replication.entries import ADMITTED, OPERATOR, Verdict
 from ha_core.status import Instance, InstanceState, NodeState
 from ha_core.timers import timers
@@ -123,6 +125,21 @@ def test_clone_that_becomes_unique_waits_for_a_lost_node() -> None:
     made.check({N2: LATE_MS}, set(), LATE_MS, 0)
     states = {item.resource: item.state for item in made.records[N2].instances}
     assert states[JOB] is InstanceState.UNCERTAIN, "nor if its node is lost on the way"
+
+
+def test_what_a_lost_node_may_run_is_started_elsewhere_once_it_may_run_twice() -> None:
+    made = running(EXCLUSIVE, lost=True)
+    assert made.records[N2].instances[0].state is InstanceState.UNCERTAIN
+    assert refusal(made, EXCLUSIVE, FREE) == ""
+    made.configure(FREE, 0)
+    (order,) = Planner(1).plan(made, FREE, LATE_MS, 0)
+    assert (order.kind, order.node) == (ActionKind.START, N1)
+    assert "n1 and n2" in refusal(with_started(made), FREE, EXCLUSIVE), "and not back again"
+
+
+def with_started(made: Roster) -> Roster:
+    made.records[N1].instances = (Instance(JOB, InstanceState.STARTED),)
+    return made
 
 
 def test_node_that_comes_back_has_its_say() -> None:
