@@ -484,7 +484,8 @@ class Transport:
 def _unbound(endpoint: Endpoint, fault: OSError) -> str:
     """Say where a node cannot listen, why, and what helps."""
     # What asyncio says of its own is long; a name that is not known has a number below 0.
-    why = os.strerror(fault.errno) if (fault.errno or 0) > 0 else fault.strerror or str(fault)
+    number = fault.errno or 0
+    why = os.strerror(number) if number > 0 else fault.strerror or str(fault)
     if is_device(endpoint):
         what, cure = f"use the serial device {endpoint.host}", "see whether it is there and free"
     else:
