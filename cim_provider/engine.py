@@ -166,6 +166,8 @@ class ClusterView:
     name: str
     product_version: str
     local_node: str
+    cluster_id: str = ""
+    """32 hexadecimal digits, the same on all nodes as long as the cluster lives; empty: unknown."""
     revision: int = 0
     coordinator: str = ""
     term: int = 0

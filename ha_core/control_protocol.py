@@ -141,6 +141,8 @@ class Greeting(Reply, frozen=True, tag="hello"):
     protocol: int
     product: str
     node: NodeName
+    cluster: str = ""
+    """Id of the cluster in hexadecimal digits, the same on all nodes; empty: not told."""
 
 
 class SnapshotGiven(Reply, frozen=True, tag="snapshot"):

@@ -310,6 +310,10 @@ class FakeCluster:
         )
 
 
+CLUSTER_ID = "0123456789abcdef0123456789abcdef"
+"""Id of the cluster, as its daemons tell it."""
+
+
 @contextmanager
 def served(root: Path, cluster: FakeCluster, access: Access | None = None) -> Iterator[None]:
     """Serve the cluster on the control socket below `root`, from a thread of its own."""
@@ -321,7 +325,9 @@ def served(root: Path, cluster: FakeCluster, access: Access | None = None) -> It
 
     async def serve() -> None:
         ending.append(asyncio.Event())
-        server = ControlServer(layout.control_socket, cluster, access=access, product="0.1.0")
+        server = ControlServer(
+            layout.control_socket, cluster, access=access, product="0.1.0", cluster=CLUSTER_ID
+        )
         await server.start()
         ready.set()
         await ending[0].wait()

@@ -84,6 +84,7 @@ class HaCoreEngine:
         self._journal = JournalFollower(root)
         self._effect_s = effect_s
         self._product = ""
+        self._cluster_id = ""
         self._snapshot: ClusterSnapshot | None = None
         self._view = _never_seen()
         self._translator = Translator()
@@ -268,7 +269,8 @@ class HaCoreEngine:
     async def _follow_connection(self) -> None:
         """Keep the view up to date until the daemon is lost."""
         client, clock = self._follower_client, asyncio.get_running_loop().time
-        self._product = version_of((await _bounded(client.hello(), ANSWER_S)).product)
+        greeting = await _bounded(client.hello(), ANSWER_S)
+        self._product, self._cluster_id = version_of(greeting.product), greeting.cluster
         self._connections += 1
         reader = Reader(client, self._journal)
         while True:
@@ -291,6 +293,7 @@ class HaCoreEngine:
             log.info("the daemon of node %s answers", snapshot.local)
         self._snapshot, self._kept = snapshot, kept
         view = view_of(snapshot, self._view.version, self._product, kept, parts)
+        view = replace(view, cluster_id=self._cluster_id)
         if view != self._view:
             # A daemon that was started anew may count its versions from the beginning.
             self._views += 1

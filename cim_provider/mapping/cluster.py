@@ -12,6 +12,7 @@ from typing import Final
 
 from cim_provider.engine import ClusterView
 from cim_provider.mapping import cluster_typed
+from cim_provider.mapping.cluster_typed import uuid_of
 from cim_provider.mapping.rows import ClassRow, Column, Ref, Value, class_row, constant, unfilled
 from cim_provider.mapping.states import (
     ENABLED_COLUMNS,
@@ -89,6 +90,11 @@ def _changed(cluster: _Cluster) -> str | None:
     return cim_datetime(max(turned, *elected, 0))
 
 
+def _uuid(cluster: _Cluster) -> tuple[str, ...]:
+    found = uuid_of(cluster.view.cluster_id)
+    return () if found is None else (str(found),)
+
+
 def _installed(cluster: _Cluster) -> str | None:
     """Return when the cluster was made, as long as its first revision is kept."""
     kept = cluster.view.history.revisions
@@ -108,8 +114,16 @@ _ELEMENT: Final[tuple[Column[_Cluster], ...]] = (
     constant("Description", "High-availability cluster"),
     Column("ElementName", "name of the cluster, else its Name", lambda c: c.name),
     constant("NameFormat", "Other"),
-    Column("OtherIdentifyingInfo", "name of the cluster", lambda c: (c.name,)),
-    constant("IdentifyingDescriptions", ("Linux-HA:ClusterName",)),
+    Column(
+        "OtherIdentifyingInfo",
+        "id of the cluster as a UUID, if it is known, and its name",
+        lambda c: (*_uuid(c), c.name),
+    ),
+    Column(
+        "IdentifyingDescriptions",
+        "as often as OtherIdentifyingInfo has entries",
+        lambda c: (*("Linux-HA:ClusterUUID" for _ in _uuid(c)), "Linux-HA:ClusterName"),
+    ),
     constant("Roles", ("HA cluster",)),
     constant("Dedicated", (0,)),
     constant("ResetCapability", 5),

@@ -5,6 +5,7 @@ Owns: those columns. What is not known is NULL.
 
 from collections.abc import Callable
 from typing import Final, Protocol
+from uuid import UUID
 
 from cim_provider.mapping.rows import Column, Value
 from cim_provider.mapping.world import World
@@ -26,6 +27,14 @@ class InWorld(Protocol):
     def world(self) -> World:
         """Return what the request sees."""
         ...
+
+
+def uuid_of(text: str) -> UUID | None:
+    """Return 32 hexadecimal digits as a UUID; None if they are none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _told(name: str, source: str, read: Callable[[ClusterFacts], Value]) -> Column[InWorld]:

@@ -5,9 +5,10 @@ Owns: those columns. What is not known is NULL.
 
 from collections.abc import Callable
 from typing import Final, Protocol
-from uuid import UUID
+from uuid import uuid5
 
 from cim_provider.engine import NodeView
+from cim_provider.mapping.cluster_typed import uuid_of
 from cim_provider.mapping.figures_held import figures_in, node_figures
 from cim_provider.mapping.rows import Column, Value
 from cim_provider.mapping.states import cim_datetime
@@ -59,12 +60,21 @@ def _machine(subject: Noded) -> tuple[str, ...]:
     return (known.machine_id,) if known is not None and known.machine_id else ()
 
 
-def _uuid(machine_id: str) -> str | None:
-    """Return a machine's id as a UUID; None if it is none. Source: machine-id(5)."""
-    try:
-        return str(UUID(machine_id))
-    except ValueError:
-        return None
+def _uuid(subject: Noded) -> str | None:
+    """Return what names the node in the whole world, the same for as long as it has its name."""
+    cluster, name = uuid_of(subject.world.view.cluster_id), subject.node.name
+    is_node = name in subject.world.nodes  # and no host that is pinged
+    return str(uuid5(cluster, name)) if cluster is not None and is_node else None
+
+
+def _identities(subject: Noded) -> tuple[tuple[str, str], ...]:
+    """Return by which other names the node is known, each with its kind."""
+    uuid = _uuid(subject)
+    return (
+        *((("Linux-HA:NodeUUID", uuid),) if uuid else ()),
+        *(("Linux-HA:MachineId", each) for each in _machine(subject)),
+        ("Linux-HA:NodeName", subject.node.name),
+    )
 
 
 def _fenced(subject: Noded) -> str | None:
@@ -140,19 +150,15 @@ COLUMNS: Final[tuple[Column[Noded], ...]] = (
     ),
     Column(
         "OtherIdentifyingInfo",
-        "name of the node, and /etc/machine-id as the node has told it",
-        lambda n: (n.node.name, *_machine(n)),
+        "Uuid, /etc/machine-id as the node has told it, and its name; what is known of them",
+        lambda n: tuple(each for _, each in _identities(n)),
     ),
     Column(
         "IdentifyingDescriptions",
         "as often as OtherIdentifyingInfo has entries",
-        lambda n: ("Linux-HA:NodeName", *("Linux-HA:MachineId" for _ in _machine(n))),
+        lambda n: tuple(kind for kind, _ in _identities(n)),
     ),
-    Column(
-        "Uuid",
-        "/etc/machine-id as the node has told it, written as a UUID",
-        lambda n: next(map(_uuid, _machine(n)), None),
-    ),
+    Column("Uuid", "made of the id of the cluster and the node's name", _uuid),
     Column("NodeId", "name of the node", lambda n: n.node.name),
     Column(
         "Capacity",

@@ -166,7 +166,9 @@ class ControlServer:
         figures: Measure | None = None,
         describe: Describe | None = None,
         errands: Errands | None = None,
+        cluster: str = "",
     ) -> None:
+        self._cluster = cluster
         self._describe = describe
         self._errands = errands
         self._sign = sign
@@ -347,7 +349,7 @@ class ControlServer:
             )
             return protocol.Fault("version", text)
         local = self._port.snapshot().local
-        return protocol.Greeting(protocol.PROTOCOL, self._product, local)
+        return protocol.Greeting(protocol.PROTOCOL, self._product, local, self._cluster)
 
     async def _command(
         self, request: protocol.AskCommand, peer: Peer, trust: Trust

@@ -140,6 +140,7 @@ class Daemon:
             figures=self._figures.figures,
             describe=self._agents.describe,
             errands=self._errands(),
+            cluster=self._codec.ring.cluster_id.hex(),
         )
 
     def _connect(self) -> None:

@@ -20,7 +20,7 @@ from ha_core.layout import Layout
 from ha_core.replication.shelf import ShelfCondition, ShelfPut
 from ha_core.runtime.control import Access, ControlServer, Peer, Trust
 from ha_core.runtime.errands import Errands, is_of_systemd
-from tests.fake_cluster import FakeCluster, event, served, snapshot
+from tests.fake_cluster import CLUSTER_ID, FakeCluster, event, served, snapshot
 
 T = TypeVar("T")
 
@@ -53,6 +53,7 @@ def test_snapshot_arrives_as_it_was_served(root: Path, cluster: FakeCluster) -> 
 def test_greeting_names_node_and_product(root: Path, cluster: FakeCluster) -> None:
     greeting = asking(root, Client.hello)
     assert (greeting.node, greeting.product, greeting.protocol) == ("n1", "0.1.0", 1)
+    assert greeting.cluster == CLUSTER_ID
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from ha_core.commands import Outcome
 from ha_core.config.model import FenceAction, OnFail, Operation, Ping, PingTarget, TargetRole
 from ha_core.snapshot import ClusterSnapshot, TicketSummary
 from ha_core.status import Connectivity, Failure, FailureKind, Instance, InstanceState
-from tests.fake_cluster import NODES, WALL_MS, FakeCluster, served
+from tests.fake_cluster import CLUSTER_ID, NODES, WALL_MS, FakeCluster, served
 
 BOUND_S = 10.0
 
@@ -65,6 +65,7 @@ def test_view_says_what_the_snapshot_says(tmp_path: Path) -> None:
         assert view.engine is EngineState.RUNNING
         assert (view.name, view.local_node, view.coordinator) == ("demo", "n1", "n1")
         assert view.product_version == "0.1.0"
+        assert view.cluster_id == CLUSTER_ID
         assert [node.name for node in view.nodes] == ["n1", "n2", "n3"]
         assert [node.is_local for node in view.nodes] == [True, False, False]
         assert view.nodes[1].addresses == ("127.0.1.2",)

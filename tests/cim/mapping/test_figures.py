@@ -183,12 +183,12 @@ def test_process_of_an_instance_is_told() -> None:
 def test_node_tells_version_protocol_machine_and_when_it_was_cut_off() -> None:
     found = Measuring().get(node_path("n2"))
     assert (found["SoftwareVersion"], found["ProtocolVersion"]) == ("0.1.0", "1")
-    assert found["OtherIdentifyingInfo"] == ["n2", "no UUID"]
+    assert found["OtherIdentifyingInfo"] == ["no UUID", "n2"]
     assert found["Uuid"] is None
-    assert found["IdentifyingDescriptions"] == ["Linux-HA:NodeName", "Linux-HA:MachineId"]
+    assert found["IdentifyingDescriptions"] == ["Linux-HA:MachineId", "Linux-HA:NodeName"]
     assert str(found["LastFenced"]) == "20231114221331.000000+000"
     first = Measuring().get(node_path("n1"))
-    assert first["Uuid"] == "3d1219c7-c4c5-404a-aa1f-6d2a48adfda4"
+    assert first["OtherIdentifyingInfo"][0].startswith("3d1219c7")
     unheard = Measuring().get(node_path("n3"))
     assert unheard["SoftwareVersion"] is None
     assert unheard["OtherIdentifyingInfo"] == ["n3"]

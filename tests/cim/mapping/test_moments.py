@@ -101,6 +101,26 @@ def test_a_node_says_at_once_when_it_was_cut_off_and_not_when_somebody_said_so()
     assert moment(read(view, node_path("n1")), "LastFenced") == 0
 
 
+def test_cluster_and_nodes_have_names_that_no_other_cluster_has() -> None:
+    view = replace(cluster(), cluster_id="0123456789abcdef0123456789abcdef")
+    whole = read(view, cluster_path())
+    assert whole["OtherIdentifyingInfo"] == ["01234567-89ab-cdef-0123-456789abcdef", "shop"]
+    assert whole["IdentifyingDescriptions"] == ["Linux-HA:ClusterUUID", "Linux-HA:ClusterName"]
+    other = replace(view, cluster_id="1123456789abcdef0123456789abcdef")
+    found = [read(each, node_path(name)) for each in (view, other) for name in ("n1", "n2")]
+    assert len({each["Uuid"] for each in found}) == 4
+    for each in found:
+        assert each["OtherIdentifyingInfo"] == [each["Uuid"], each["Name"]]
+        assert each["IdentifyingDescriptions"] == ["Linux-HA:NodeUUID", "Linux-HA:NodeName"]
+    assert read(view, node_path("n1"))["Uuid"] == found[0]["Uuid"]
+
+
+def test_what_is_not_known_of_names_is_left_out() -> None:
+    assert read(cluster(), cluster_path())["OtherIdentifyingInfo"] == ["shop"]
+    found = read(replace(cluster(), cluster_id="strange"), node_path("n1"))
+    assert (found["Uuid"], found["OtherIdentifyingInfo"]) == (None, ["n1"])
+
+
 def test_a_node_says_what_its_resources_take_of_it() -> None:
     view = cluster()
     node = "n1"
