@@ -319,10 +319,15 @@ class Replication(Standing):
             progress.rejected(message.match)
             self._send_append(sender, now_ms)
             return
+        known, is_late = self._commit, progress.match < self._commit
         progress.succeeded(message.match)
         self._maybe_commit(now_ms)
         if progress.next <= self._log.last_index:
             self._send_append(sender, now_ms)
+        elif is_late and known == self._commit and self.role is Role.LEADER:
+            # The others were told that it is final when a majority had it; who reads there now
+            # would not find what was acknowledged here, up to the next round.
+            self._send_beat(sender, progress, now_ms)
 
     def _count_round(self) -> None:
         """Date the lease by the newest round that a majority, ourselves included, answered."""
@@ -352,12 +357,15 @@ class Replication(Standing):
         self._beat_due_ms = now_ms + self._timers.beat_ms
         self._track_peers()
         for peer, progress in sorted(self._progress.items()):
-            commit = min(self._commit, progress.match)
-            self._out.append(Send(peer, Beat(self.term, now_ms, commit, progress.start)))
+            self._send_beat(peer, progress, now_ms)
             if progress.match < self._log.last_index and self._is_quiet(progress, now_ms):
                 progress.next = progress.match + 1
                 self._send_append(peer, now_ms)
         self._count_round()
+
+    def _send_beat(self, peer: NodeName, progress: Progress, now_ms: Millis) -> None:
+        commit = min(self._commit, progress.match)
+        self._out.append(Send(peer, Beat(self.term, now_ms, commit, progress.start)))
 
     def _track_peers(self) -> None:
         peers = {node.name for node in self._log.members.nodes} - {self.name}

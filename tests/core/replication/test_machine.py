@@ -218,6 +218,14 @@ def test_change_reaches_everyone_and_survives_restarts() -> None:
     assert {bench[number].configuration.name for number in (1, 2, 3)} == {"second"}
 
 
+def test_late_follower_learns_what_is_final_with_its_own_answer_not_with_the_next_round() -> None:
+    bench = elected()
+    bench.propose(bench.leader(), named(THREE, "second"))
+    # The first follower's answer makes it final before the other one has it at all.
+    bench.settle()
+    assert {bench[number].configuration.name for number in (1, 2, 3)} == {"second"}
+
+
 def test_nothing_is_final_without_a_majority() -> None:
     bench = elected()
     leader = bench.leader()
