@@ -94,6 +94,7 @@ def test_status_shows_every_move_and_ban_with_its_end() -> None:
             "allowed": True,
             "expires_wall_ms": None,
             "ends_with_node": True,
+            "promoted": False,
         },
         {
             "resource": "db",
@@ -102,8 +103,27 @@ def test_status_shows_every_move_and_ban_with_its_end() -> None:
             "allowed": False,
             "expires_wall_ms": WALL_MS + 5000,
             "ends_with_node": False,
+            "promoted": False,
         },
     ]
+
+
+def test_status_shows_promotions_by_hand_and_when_a_standby_ends() -> None:
+    commanded = (
+        Commanded(ResourceId("shop"), NODES[1], Origin.MOVE, True, WALL_MS + 5000, promoted=True),
+        Commanded(ResourceId("shop"), NODES[0], Origin.BAN, False, WALL_MS + 5000, promoted=True),
+    )
+    known = snapshot()
+    first = replace(known.nodes[0], state="standby", standby_until_wall_ms=WALL_MS + 5000)
+    now = replace(known, commanded=commanded, nodes=(first, *known.nodes[1:]))
+    text = click.unstyle(view.status_text(now, WALL_MS))
+    clock = time.strftime("%H:%M:%S", time.localtime((WALL_MS + 5000) / 1000))
+    assert f"shop  promoted on {NODES[1]}" in text
+    assert f"shop  not promoted on {NODES[0]}  until {clock}" in text
+    assert f"standby until {clock}" in text
+    nodes = view.status_value(now)["nodes"]
+    assert isinstance(nodes, dict)
+    assert nodes[NODES[0]]["standby_until_wall_ms"] == WALL_MS + 5000
 
 
 @pytest.mark.parametrize(

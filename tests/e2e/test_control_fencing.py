@@ -127,6 +127,32 @@ def test_clone_is_demoted_and_promoted(lab: Laboratory) -> None:
         wait(partial(are_promoted, client, count))
 
 
+def test_clone_is_promoted_on_the_node_that_is_named_for_as_long_as_is_said(
+    lab: Laboratory,
+) -> None:
+    client, dbs = connection(lab, "n1"), named("HA_MasterSlaveResource", "dbs")
+    wait(lambda: promoted(client) == 1)
+    (home,) = client.GetInstance(dbs)["PromotedNodes"]
+    target = next(each for each in ("n1", "n2", "n3") if each != home)
+    for method, where, wanted in (("Promote", target, True), ("Demote", target, False)):
+        code, outputs = client.InvokeMethod(
+            method, dbs, NodeName=where, Lifetime=pywbem.Uint32(600)
+        )
+        if code == 4096:
+            assert ended(connection(lab, "n2"), outputs["Job"])["JobState"] == 7
+            code = 0
+        assert code == 0, outputs
+        wait(partial(is_promoted_on, client, where, wanted))
+    held = client.EnumerateInstances("HA_LocationConstraint", LocalOnly=False)
+    assert [(e["NodeName"], e["Expires"] is not None) for e in held] == [(target, True)]
+    assert client.InvokeMethod("ClearMove", dbs)[0] in (0, 4096)
+
+
+def is_promoted_on(client: pywbem.WBEMConnection, where: str, wanted: bool) -> bool:
+    found = client.GetInstance(named("HA_MasterSlaveResource", "dbs"))["PromotedNodes"] or []
+    return (where in found) is wanted and (wanted or len(found) == 1)
+
+
 def test_node_is_cut_off_for_good_or_comes_back_and_devices_are_rehearsed(lab: Laboratory) -> None:
     client = connection(lab, "n1")
     code, outputs = client.InvokeMethod("TestFencing", service(client))
@@ -135,7 +161,10 @@ def test_node_is_cut_off_for_good_or_comes_back_and_devices_are_rehearsed(lab: L
     assert (code, outputs["Message"]) == (5, "'n9' is neither a node nor a fence device")
     assert switched(lab) == []
     code, outputs = client.InvokeMethod("Fence", node("n3"), Action="on")
-    assert (code, outputs["Message"]) == (5, "Action is 'on': expected off or reboot")
+    assert (code, outputs["Message"]) == (
+        4097,
+        "n3 is online: only a node that is off is switched on",
+    )
     fenced(client, "n3", "reboot")
     assert switched(lab)[0] == "off n3"
     wait(lambda: client.GetInstance(node("n3"))["Status"] == "OK")
@@ -146,6 +175,12 @@ def test_node_is_cut_off_for_good_or_comes_back_and_devices_are_rehearsed(lab: L
     assert (code, "Reason is not given" in outputs["Message"]) == (5, True)
     code, outputs = client.InvokeMethod("ConfirmDown", node("n1"), Reason="I see it")
     assert code != 0, outputs
+    code, outputs = client.InvokeMethod("Fence", node("n2"), Action="on", Reason="it is mended")
+    if code == 4096:
+        assert ended(client, outputs["Job"])["JobState"] == 7
+        code = 0
+    assert (code, switched(lab)[-1]) == (0, "on n2")
+    wait(lambda: client.GetInstance(node("n2"))["Status"] == "OK")
 
 
 def fenced(client: pywbem.WBEMConnection, name: str, action: str) -> None:
