@@ -251,6 +251,13 @@ class FakeCluster:
                 return Outcome(result.code or "done", result.text, result.revision)
             case commands.Restart(resource=name):
                 self._start_anew(name)
+            case commands.Move(resource=name, node=node, promoted=True):
+                assert node is not None
+                self.change_resource(name, nodes=(node,), promoted=(node,))
+                self._locate(name, node, Origin.MOVE)
+            case commands.Ban(resource=name, node=node, promoted=True):
+                self.change_resource(name, promoted=())
+                self._locate(name, node, Origin.BAN)
             case commands.Move(resource=name, node=node):
                 self.change_resource(name, nodes=(node or NODES[2],))
                 self._locate(name, node or NODES[2], Origin.MOVE)
@@ -283,6 +290,10 @@ class FakeCluster:
                 self.change_node(node, unclean=False)
             case commands.Cleanup(resource=name):
                 self.change_resource(name, fail_count=0, state="started")
+            case commands.SwitchOn(node=node):
+                self.change_node(node, state="online", generation=2)
+            case commands.Fail(resource=name):
+                self.become(instances=tuple(_failed(each, name) for each in self.now.instances))
             case _:
                 raise AssertionError(f"the fake does not know {command}")
 
@@ -308,6 +319,15 @@ class FakeCluster:
                 for status in self.now.instances
             )
         )
+
+
+def _failed(status: NodeStatus, name: ResourceId) -> NodeStatus:
+    """Return a node with one failure more of a resource, which runs again."""
+    instances = tuple(
+        replace(item, fail_count=item.fail_count + 1) if item.resource == name else item
+        for item in status.instances
+    )
+    return replace(status, instances=instances)
 
 
 CLUSTER_ID = "0123456789abcdef0123456789abcdef"

@@ -50,6 +50,22 @@ VERBS = [
         commands.Clear(WEB),
         "web has no move and no ban that could be ended; web is started on n1",
     ),
+    (
+        "resource promote web --on n2",
+        commands.Move(WEB, N2, promoted=True),
+        "web is started on n2 (promoted); this holds until n2 is lost or stops",
+    ),
+    (
+        "resource demote web --on n1 --reason why",
+        commands.Ban(WEB, N1, None, "why", promoted=True),
+        "web is started on n1; this holds until n1 is lost or stops",
+    ),
+    ("resource fail web --on n1", commands.Fail(WEB, N1), "web is started on n1"),
+    (
+        "node fence n2 --on --reason mended",
+        commands.SwitchOn(N2, "mended"),
+        "n2 is online",
+    ),
     ("resource cleanup web", commands.Cleanup(WEB), "web is started on n1"),
     (
         "resource unmanage web",
@@ -166,6 +182,23 @@ def test_time_that_is_given_ends_a_move(ha: Ha, cluster: FakeCluster, option: st
     assert isinstance(command, commands.Move)
     assert command.expires_wall_ms is not None
     assert command.expires_wall_ms > 1_700_000_600_000
+
+
+def test_time_that_is_given_ends_a_standby(ha: Ha, cluster: FakeCluster) -> None:
+    ha("node", "standby", "n1", "--for", "10m")
+    command = cluster.given[0][0]
+    assert isinstance(command, commands.SetStandby)
+    assert command.until_wall_ms is not None
+    assert command.until_wall_ms > 1_700_000_600_000
+
+
+@pytest.mark.parametrize("verb", ["promote", "demote"])
+def test_role_has_an_end_only_on_a_node_that_is_named(
+    ha: Ha, cluster: FakeCluster, verb: str
+) -> None:
+    result = ha("resource", verb, "web", "--for", "10m")
+    assert (result.exit_code, "--for needs a node" in result.stderr) == (2, True)
+    assert not cluster.given
 
 
 @pytest.mark.parametrize(
