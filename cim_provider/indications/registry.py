@@ -144,6 +144,8 @@ class Subscription:
     repeat_gap_s: int | None = None
     repeat_count: int | None = None
     failure_trigger_s: int | None = None
+    info: str | None = None
+    """What the client wants to keep with it."""
 
     @property
     def key(self) -> tuple[str, tuple[str, str]]:

@@ -204,7 +204,7 @@ def subscription_values(item: Subscription) -> tuple[tuple[str, Value], ...]:
         ("OtherOnFatalErrorPolicy", None),
         ("OtherSubscriptionState", None),
         ("OtherRepeatNotificationPolicy", None),
-        ("SubscriptionInfo", None),
+        ("SubscriptionInfo", item.info),
         ("SubscriptionTimeRemaining", None),
     )
 

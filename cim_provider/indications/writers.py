@@ -437,6 +437,7 @@ def _subscribed(known: Subscription, given: Given, now_ms: int) -> Subscription:
         repeat_gap_s=_optional(given, "RepeatNotificationGap", known.repeat_gap_s),
         repeat_count=_optional(given, "RepeatNotificationCount", known.repeat_count),
         failure_trigger_s=_optional(given, "FailureTriggerTimeInterval", known.failure_trigger_s),
+        info=_info(given) if "SubscriptionInfo" in given else known.info,
     )
     if new.repeat != registries.NONE and not (new.repeat_interval_s and new.repeat_count):
         text = "RepeatNotificationPolicy needs RepeatNotificationInterval and …Count, both above 0"
@@ -445,6 +446,13 @@ def _subscribed(known: Subscription, given: Given, now_ms: int) -> Subscription:
         text = "RepeatNotificationPolicy 4 (delay) needs RepeatNotificationGap"
         refuse(Status.INVALID_PARAMETER, text)
     return new
+
+
+def _info(given: Given) -> str | None:
+    """Return the client's own words on a subscription, every blank of them."""
+    _text(given, "SubscriptionInfo")
+    value = given["SubscriptionInfo"]
+    return None if value is None else str(value)
 
 
 def _existing(found: _T | None, name: str) -> _T:

@@ -203,6 +203,23 @@ def test_a_subscription_needs_both_ends(tmp_path: Path) -> None:
     with_node(tmp_path, work)
 
 
+@pytest.mark.parametrize("words", ["for the night shift", " ü\r\n<&> ", None])
+def test_what_a_client_notes_on_a_subscription_is_kept(tmp_path: Path, words: str | None) -> None:
+    async def work(node: Node) -> None:
+        note = pywbem.CIMProperty("SubscriptionInfo", words, type="string")
+        paths = await node.subscribe(URL, NODES_CHANGE, SubscriptionInfo=note)
+        assert (await read(node, paths.subscription))["SubscriptionInfo"] == words
+        await modify(node, paths.subscription, OnFatalErrorPolicy=pywbem.Uint16(4))
+        assert (await read(node, paths.subscription))["SubscriptionInfo"] == words
+        await node.delete(paths.subscription)
+        too_long = subscription_of(paths.filter, paths.destination, SubscriptionInfo="x" * 257)
+        code, text = await refused(node.create(too_long))
+        assert code == INVALID_PARAMETER
+        assert "SubscriptionInfo has 257 characters" in text
+
+    with_node(tmp_path, work)
+
+
 def test_policies_states_and_durations_can_be_changed(tmp_path: Path) -> None:
     async def work(node: Node) -> None:
         path = (await node.subscribe(URL, NODES_CHANGE)).subscription
