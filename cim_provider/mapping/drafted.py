@@ -14,6 +14,7 @@ from typing import Any, Final
 from cim_provider.drafts import HOLDER, Draft, DraftParameter, Kept, Named
 from cim_provider.edits import Words
 from cim_provider.engine import CloneView, ClusterView, EngineState, GroupView, PrimitiveView
+from cim_provider.engines.ha_core_secrecy import is_secret
 from cim_provider.mapping.cluster import HIDDEN
 from cim_provider.mapping.rows import (
     AssociationRow,
@@ -29,7 +30,6 @@ from cim_provider.mapping.rows import (
 from cim_provider.mapping.states import State
 from cim_provider.mapping.world import ServerIdentity, World
 from cim_provider.mapping.write_words import score, shown_time, time
-from cim_provider.secrecy import is_secret
 from cim_provider.views.settings import AttributeView, LocationView, OperationView, Settings
 
 PARAMETER: Final = "parameter"

@@ -12,10 +12,10 @@ from typing import Final
 
 import pywbem
 
+from cim_provider.engines.ha_core_secrecy import is_secret
 from cim_provider.mapping.cluster import HIDDEN
 from cim_provider.mapping.job_records import COMPLETED, EXCEPTION, Call, JobRecord
 from cim_provider.mapping.rows import Ref
-from cim_provider.secrecy import is_secret
 
 CALL_CLASS: Final = "CIM_InstMethodCall"
 PARAMETERS_CLASS: Final = "__MethodParameters"

@@ -17,6 +17,7 @@ from cim_provider.edits import (
     SetParameter,
     Words,
 )
+from cim_provider.engines.ha_core_secrecy import is_secret
 from cim_provider.mapping.catalog import refuse
 from cim_provider.mapping.drafted import OPERATION, PARAMETER, interval_ms, kept_of, named_content
 from cim_provider.mapping.rows import Ref
@@ -41,7 +42,6 @@ from cim_provider.mapping.write_words import (
     words_of,
 )
 from cim_provider.mapping.writing import Given
-from cim_provider.secrecy import is_secret
 from cim_provider.views.settings import AttributeView, OperationView
 from cim_provider.wbem.errors import Status
 

@@ -24,7 +24,7 @@ from typing import Final, Protocol
 
 import pywbem
 
-from cim_provider.secrecy import is_secret
+from cim_provider.engines.ha_core_secrecy import is_secret
 from cim_provider.server.auth import Identity
 from cim_provider.server.roles import authorize, is_write, name_of
 from cim_provider.wbem.operations import (
