@@ -28,6 +28,7 @@ from ha_core.runtime.guardian_deputy import Page
 from ha_core.runtime.guardian_main import PACKET_BYTES_MAX
 
 NO_GUARDIAN: Final = "the guardian died"
+LATE_GUARDIAN: Final = "the lease ran out; the guardian was late, and its deputy ended this"
 TOO_LATE: Final = "the guardian did not answer in time and was replaced"
 SLOW: Final = "it took too long"
 LATE: Final = (TOO_LATE, SLOW)
@@ -214,8 +215,10 @@ class Guardian:
         else:
             loop.call_later(RESTART_PAUSE_S, self._spawn)
         self._fail_pending()
+        # Behind the lease's end its deputy has ended it and all that it held, as it was late.
+        why = LATE_GUARDIAN if boottime_ms() >= self._until_ms else NO_GUARDIAN
         for resource in held:
-            self.on_died(resource, NO_GUARDIAN)
+            self.on_died(resource, why)
 
     def _drop_channel(self) -> None:
         self._backlog.clear()
