@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from cim_provider.wbem.http import Expected
+from cim_provider.wbem.render import Rest
 
 KEPT_MAX: Final = 4_096
 KEPT_BYTES_MAX: Final = 12 * 1024 * 1024
@@ -33,7 +34,7 @@ class Kept:
     """An answer from behind its message id on, and what the headers of its request promised."""
 
     expected: Expected
-    rest: bytes
+    rest: Rest
 
 
 def take_apart(body: bytes) -> tuple[Question, str] | None:
@@ -57,7 +58,7 @@ class KeptAnswers:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def find(self, version: str, question: Question, expected: Expected) -> bytes | None:
+    def find(self, version: str, question: Question, expected: Expected) -> Rest | None:
         """Return the answer to a question under these headers; forget those of other versions."""
         if version != self._version:
             self._kept.clear()
@@ -83,4 +84,4 @@ class KeptAnswers:
 
 
 def _size(question: Question, answer: Kept) -> int:
-    return len(question[0]) + len(question[1]) + len(answer.rest)
+    return len(question[0]) + len(question[1]) + sum(map(len, answer.rest))

@@ -35,6 +35,7 @@ from cim_provider.wbem.operations import (
 )
 from cim_provider.wbem.parse import Batch, Message, parse_message
 from cim_provider.wbem.render import (
+    Rest,
     error_pieces,
     render_pieces,
     response,
@@ -80,7 +81,7 @@ class Responder:
         self._kept = KeptAnswers()
         self._fragments = Fragments()
         self._going_on = asyncio.Lock()
-        self._under_way: dict[tuple[str, Question], asyncio.Future[bytes]] = {}
+        self._under_way: dict[tuple[str, Question], asyncio.Future[Rest]] = {}
         """What several clients ask at once is made once."""
 
     def recall(self, expected: Expected, body: bytes) -> tuple[bytes, ...] | None:
@@ -162,7 +163,7 @@ class Responder:
         expected: Expected,
         message: Message,
         identity: Identity,
-    ) -> bytes:
+    ) -> Rest:
         """Return an answer that is made now, or is being made for another client."""
         key = (version, question)
         while (shared := self._under_way.get(key)) is not None:
@@ -188,7 +189,7 @@ class Responder:
         expected: Expected,
         message: Message,
         identity: Identity,
-    ) -> bytes:
+    ) -> Rest:
         simple = await self._simple(message, identity, expected)
         rest = rest_of_message(simple.pieces)
         # What changed meanwhile may be in the answer or not: it is good for once.
@@ -248,6 +249,9 @@ class Responder:
                 break
         else:
             return pieces
+        # What each turn made is put together in it: all of it at the end would be a long turn.
+        done = [b"".join(pieces)]
+        pieces.clear()
         # Of those that are long, one goes on at a time: who has something short to ask waits for
         # one turn of one of them, however many there are.
         async with self._going_on:
@@ -256,9 +260,11 @@ class Responder:
             for piece in rest:
                 pieces.append(piece)
                 if clock() > until_s:
+                    done.append(b"".join(pieces))
+                    pieces.clear()
                     await asyncio.sleep(0)
                     until_s = clock() + TURN_S
-        return pieces
+        return [*done, b"".join(pieces)]
 
 
 def _counted_as(expected: Expected) -> str:

@@ -10,7 +10,7 @@ Source: DSP0201 2.4, sections 7.5 and 7.6; DSP0200 1.4, section 5.3.
 # pywbem has no annotations: its calls would be untyped.
 # mypy: allow-untyped-calls
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 import pywbem
@@ -24,6 +24,12 @@ from cim_provider.wbem.render_values import attribute
 
 DESCRIPTION_CHARS_MAX: Final = 4096
 DEFAULT_HOST: Final = "localhost"
+LONG_BYTES: Final = 262_144
+"""Putting together what is longer would take its time, and its memory twice."""
+PIECE_BYTES_MIN: Final = 8_192
+"""Pieces are sent one by one if they are as long as this on average."""
+Rest: TypeAlias = tuple[bytes, ...]
+"""A message from behind its ID on, in pieces."""
 
 _Unwritten: TypeAlias = (
     operations.Paths
@@ -56,20 +62,23 @@ def render_error(
     return b"".join(response(message_id, rest_of_message(simple)))
 
 
-def response(message_id: str, rest: bytes) -> tuple[bytes, ...]:
+def response(message_id: str, rest: Rest) -> tuple[bytes, ...]:
     """Return a whole response, in parts to be sent one after the other."""
-    return (_BEFORE_ID, attribute(message_id).encode(), rest)
+    return (_BEFORE_ID, attribute(message_id).encode(), *rest)
 
 
-def rest_of_message(simple: Iterable[bytes]) -> bytes:
-    """Return a message with one answer, from behind its ID on."""
-    return b"".join((_AFTER_ID, *simple, _END))
+def rest_of_message(simple: Sequence[bytes]) -> Rest:
+    """Return a message with one answer, from behind its ID on; a long one stays in its pieces."""
+    size = sum(map(len, simple))
+    if size > LONG_BYTES and size > len(simple) * PIECE_BYTES_MIN:
+        return (_AFTER_ID, *simple, _END)
+    return (b"".join((_AFTER_ID, *simple, _END)),)
 
 
-def rest_of_batch(simples: Iterable[Iterable[bytes]]) -> bytes:
+def rest_of_batch(simples: Iterable[Iterable[bytes]]) -> Rest:
     """Return a message with the answers to a batch, from behind its ID on."""
     pieces = (piece for simple in simples for piece in simple)
-    return b"".join((_AFTER_ID, b"<MULTIRSP>", *pieces, b"</MULTIRSP>", _END))
+    return (b"".join((_AFTER_ID, b"<MULTIRSP>", *pieces, b"</MULTIRSP>", _END)),)
 
 
 def simple_response(method: str, is_intrinsic: bool, pieces: Iterable[bytes]) -> list[bytes]:

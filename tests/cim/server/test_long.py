@@ -69,6 +69,19 @@ def test_others_have_their_turn_while_a_long_answer_is_made() -> None:
         assert runner.run(run()) >= COUNT / 20
 
 
+def test_long_answer_is_never_put_together_as_a_whole() -> None:
+    async def run() -> None:
+        responder = Responder(Long(), "localhost")
+        expected = Expected("", "EnumerateInstances", "root/cimv2")
+        parts = await responder.respond(expected, body(), Identity("ann", Role.VIEW))
+        size = sum(map(len, parts))
+        assert max(map(len, parts)) < size / 10
+        assert b"".join(parts).count(b"<INSTANCE ") == COUNT
+
+    with asyncio.Runner(loop_factory=HastyLoop) as runner:
+        runner.run(run())
+
+
 def test_long_answers_are_made_one_after_the_other_and_short_ones_between() -> None:
     async def run() -> list[str]:
         responder, ended = Responder(Long(), "localhost"), []

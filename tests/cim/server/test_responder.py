@@ -115,18 +115,18 @@ def test_memory_is_bounded_and_keeps_what_was_used_last() -> None:
     for answers in (KeptAnswers(kept_max=3), KeptAnswers(bytes_max=3 * 22)):
         answers.find("1", (b"", b""), EXPECTED)
         for number in range(3):
-            answers.keep("1", (b"%d" % number, b"x"), Kept(EXPECTED, b"a" * 20))
+            answers.keep("1", (b"%d" % number, b"x"), Kept(EXPECTED, (b"a" * 20,)))
         answers.find("1", (b"0", b"x"), EXPECTED)
-        answers.keep("1", (b"3", b"x"), Kept(EXPECTED, b"b" * 20))
+        answers.keep("1", (b"3", b"x"), Kept(EXPECTED, (b"b" * 20,)))
         there = [answers.find("1", (b"%d" % number, b"x"), EXPECTED) for number in range(4)]
-        assert there == [b"a" * 20, None, b"a" * 20, b"b" * 20]
+        assert there == [(b"a" * 20,), None, (b"a" * 20,), (b"b" * 20,)]
 
 
 def test_one_answer_that_is_very_long_is_not_kept() -> None:
     answers = KeptAnswers()
     answers.find("1", (b"", b""), EXPECTED)
-    answers.keep("1", (b"", b""), Kept(EXPECTED, b"a" * KEPT_ONE_BYTES_MAX))
-    answers.keep("1", (b"", b"x"), Kept(EXPECTED, b"a" * KEPT_ONE_BYTES_MAX))
+    answers.keep("1", (b"", b""), Kept(EXPECTED, (b"a" * KEPT_ONE_BYTES_MAX,)))
+    answers.keep("1", (b"", b"x"), Kept(EXPECTED, (b"a" * KEPT_ONE_BYTES_MAX,)))
     assert answers.find("1", (b"", b""), EXPECTED) is not None
     assert answers.find("1", (b"", b"x"), EXPECTED) is None
 
@@ -135,7 +135,7 @@ def test_other_version_forgets_everything_and_takes_nothing_late() -> None:
     answers = KeptAnswers()
     answers.find("1", (b"", b""), EXPECTED)
     answers.find("2", (b"", b""), EXPECTED)
-    answers.keep("1", (b"", b""), Kept(EXPECTED, b"old"))
+    answers.keep("1", (b"", b""), Kept(EXPECTED, (b"old",)))
     assert answers.find("2", (b"", b""), EXPECTED) is None
     assert len(answers) == 0
 
