@@ -17,6 +17,8 @@ DEPTH_MAX: Final = 64
 """A CIB nests some 10 deep; only nested rules go deeper."""
 VALUE_MAX: Final = 65_536
 """Characters in one attribute's value."""
+_TOLD_MAX: Final = 80
+"""Characters of a name in a message."""
 
 _Value = TypeVar("_Value", str, tuple[str, str, str])
 
@@ -90,8 +92,12 @@ class Element:
     @property
     def place(self) -> str:
         """Where it is, for messages."""
-        name = f' id="{self.id}"' if self.id else ""
-        return f"<{self.tag}{name}> in line {self.line}"
+        name = f' id="{_short(self.id)}"' if self.id else ""
+        return f"<{_short(self.tag)}{name}> in line {self.line}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _TOLD_MAX else f"{text[:_TOLD_MAX]}…"
 
 
 def parse(text: bytes) -> Element:
@@ -159,7 +165,7 @@ class _Reader:
         for name, value in attributes.items():
             if len(value) > VALUE_MAX:
                 raise ConfigError(
-                    f"{element.place}: {name} has {len(value)} characters,"
+                    f"{element.place}: {_short(name)} has {len(value)} characters,"
                     f" allowed: {VALUE_MAX} at most"
                 )
         stack.append(element)

@@ -191,7 +191,7 @@ def _rank(role: Role) -> int:
 def _stop(graph: Graph, course: Course, *, is_needed: bool) -> None:
     item = course.item
     for node in item.active:
-        if course.skips == node:
+        if course.skips == node and not _has_failed(item, node):
             continue
         needed = is_needed
         if course.partial is not None:
@@ -204,6 +204,12 @@ def _stop(graph: Graph, course: Course, *, is_needed: bool) -> None:
         if not item.is_managed:
             stop.can_run = False
             stop.hindrance = f"{item.id} is not managed"
+
+
+def _has_failed(item: Item, node: int) -> bool:
+    """Whether it has failed on this node: there it cannot just go on."""
+    seen = item.observed.get(node)
+    return seen is not None and seen.failed is not None
 
 
 def _demote(graph: Graph, course: Course, *, is_needed: bool) -> None:

@@ -112,6 +112,18 @@ def test_what_is_active_twice_follows_its_policy(
     assert got.does() == expected
 
 
+def test_an_expected_instance_that_has_failed_is_stopped_with_the_unexpected_one() -> None:
+    got = answer(
+        question(
+            nodes(2),
+            primitive("a", multiple_active=MultipleActive.STOP_UNEXPECTED),
+            observed=(active("a", "n1", failed=OnFail.RESTART), active("a", "n2")),
+            locations=(prefers("a", "n1"),),
+        )
+    )
+    assert got.does() == ["stop a on n1", "stop a on n2"]
+
+
 # --- recurring monitors ------------------------------------------------------------------------
 
 

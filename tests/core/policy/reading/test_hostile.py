@@ -50,6 +50,14 @@ def test_a_value_is_bounded() -> None:
         read_cib(f'<cib name="{"x" * (VALUE_MAX + 1)}"/>'.encode())
 
 
+@pytest.mark.parametrize("text", ['<cib id="{}"/>', '<cib {}=""  id="{}"/>', '<{} id="{}"/>'])
+def test_what_is_too_long_is_not_repeated_in_the_message(text: str) -> None:
+    name = "x" * (VALUE_MAX + 1)
+    with pytest.raises(ConfigError) as caught:
+        read_cib(text.format(name, name).encode())
+    assert len(str(caught.value)) < 400
+
+
 def test_another_root_is_told() -> None:
     with pytest.raises(ConfigError, match="root is <cluster>, expected: <cib>"):
         read_cib(b"<cluster/>")
