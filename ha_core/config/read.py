@@ -225,7 +225,9 @@ def _follows(path: str, broken: str) -> bool:
     """Return whether a fault at the path may follow from what is broken: it, a part, its owner."""
     is_part = path.startswith((f"{broken}.", f"{broken}["))
     is_around = path == _owner(broken) or broken.startswith(f"{path}[")
-    return path == broken or is_part or is_around
+    # Which values are allowed is a matter of the operation beside it.
+    is_beside = broken.endswith(".operation") and path == f"{_owner(broken)}.value"
+    return path == broken or is_part or is_around or is_beside
 
 
 def _owner(path: str) -> str:

@@ -594,6 +594,8 @@ def test_faults_of_shape_and_of_rules_come_together_in_the_order_of_the_file() -
         "resources: {r: {agent: lsb:x}, g: {group: [{}]}}",
         "resources: {r: {agent: lsb:x}}\nconstraints: {c: {order: r, then: [r]}}",
         "resources: {r: {agent: lsb:x, operations: {monitor: [{interval: x}]}}}",
+        "constraints: {r: {rule: a, attribute: x, operation: like, value: v}}\n"
+        "resources: {a: {agent: lsb:a}}",
     ],
 )
 def test_one_mistake_is_told_once_and_not_again_by_what_follows_from_it(text: str) -> None:
