@@ -7,11 +7,11 @@ which fetch what is asked of them later from the real modules. Whoever imports t
 then or later, gets the real ones.
 """
 
+import os
 import sys
 from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
-from pathlib import Path
 from types import ModuleType
 from typing import Final
 
@@ -57,9 +57,15 @@ def installed_version(distribution: str) -> str:
     Its directory tells; `importlib.metadata` reads the same there, and needs zip archives, CSV
     and mail for other cases. Source: "Recording installed projects" of the packaging guide.
     """
+    begin, end = f"{distribution}-", ".dist-info"
     for place in sys.path:
-        for found in Path(place).glob(f"{distribution}-*.dist-info"):
-            return found.name.removesuffix(".dist-info").partition("-")[2]
+        try:
+            names = os.listdir(place or ".")
+        except OSError:
+            continue  # an archive, nothing at all, or closed to this user
+        for name in names:
+            if name.startswith(begin) and name.endswith(end):
+                return name[len(begin) : -len(end)]
     return ""
 
 

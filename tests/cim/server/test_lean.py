@@ -83,6 +83,16 @@ def test_installed_version_is_the_one_that_the_library_reads() -> None:
     assert installed_version("no-such-thing") == ""
 
 
+def test_place_of_modules_that_cannot_be_read_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "python.zip"
+    file.write_bytes(b"")
+    (tmp_path / "thing-2.1.dist-info").mkdir()
+    monkeypatch.setattr("sys.path", [str(file), str(tmp_path / "nothing"), str(tmp_path)])
+    assert installed_version("thing") == "2.1"
+
+
 def test_managing_users_loads_nothing_of_cim(tmp_path: Path) -> None:
     done = subprocess.run(
         [*WATCHED, "user", "list", "--root", str(tmp_path)],
