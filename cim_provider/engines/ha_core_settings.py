@@ -4,9 +4,10 @@ Owns: that translation, pure functions. What an object of the configuration is c
 is said in `cim_provider.views.settings`. It is made anew only when the configuration changes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
+from typing import TypeVar
 
 from cim_provider.engines.ha_core_options import options_of
 from cim_provider.engines.ha_core_rules import expressions_of
@@ -38,6 +39,9 @@ from ha_core.snapshot import ClusterSnapshot, NodeSummary, TicketSummary
 
 HIDDEN = "hidden"
 """What stands for a secret where a value must stand."""
+A_TURN = 500
+"""Values that are made in one turn."""
+T = TypeVar("T")
 _DEVICE_HEAD = ("agent", "parameters")
 """What of a fence device is told as that of any other resource."""
 
@@ -53,6 +57,11 @@ class _Configured:
 def settings_of(snapshot: ClusterSnapshot) -> Settings:
     """Return what is configured, with the tickets and what is measured of nodes."""
     configured = _configured(_Configured(snapshot.revision, snapshot.configuration))
+    return with_measured(configured, snapshot)
+
+
+def with_measured(configured: Settings, snapshot: ClusterSnapshot) -> Settings:
+    """Return what is configured with the tickets and what is measured of nodes."""
     tickets = tuple(_ticket(item) for item in snapshot.tickets)
     measured = tuple(
         NodeAttributeView(item.name, name, value, is_transient=True)
@@ -91,11 +100,24 @@ def _configured(configured: _Configured) -> Settings:
 
 def configured_settings(configuration: Configuration) -> Settings:
     """Return what a configuration says by itself."""
+    making = settings_in_turns(configuration)
+    while True:
+        try:
+            next(making)
+        except StopIteration as done:
+            found: Settings = done.value
+            return found
+
+
+def settings_in_turns(configuration: Configuration) -> Generator[None, None, Settings]:
+    """Return what a configuration says, yielding now and then: others may have their turn."""
+    attributes = yield from _in_turns(_attributes(configuration))
+    operations = yield from _in_turns(
+        each for item in configuration.primitives for each in _operations(item, configuration)
+    )
     return Settings(
-        attributes=tuple(_attributes(configuration)),
-        operations=tuple(
-            each for item in configuration.primitives for each in _operations(item, configuration)
-        ),
+        attributes=attributes,
+        operations=operations,
         locations=tuple(
             sorted(
                 (
@@ -122,6 +144,15 @@ def configured_settings(configuration: Configuration) -> Settings:
             for number, devices in enumerate(node.fence_levels, 1)
         ),
     )
+
+
+def _in_turns(items: Iterable[T]) -> Generator[None, None, tuple[T, ...]]:
+    found = []
+    for count, item in enumerate(items, 1):
+        found.append(item)
+        if count % A_TURN == 0:
+            yield
+    return tuple(found)
 
 
 # --- attributes and operations ---------------------------------------------------------------

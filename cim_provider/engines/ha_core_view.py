@@ -21,7 +21,13 @@ from cim_provider.engines.ha_core_facts import FactsMaker
 from cim_provider.engines.ha_core_history import NOTHING_KEPT, Kept, ResultsMaker, history_of
 from cim_provider.engines.ha_core_memo import Memo, kept
 from cim_provider.engines.ha_core_redundancy import RedundancyMaker
-from cim_provider.engines.ha_core_settings import reach, settings_inputs, settings_of, shown
+from cim_provider.engines.ha_core_settings import (
+    reach,
+    settings_in_turns,
+    settings_inputs,
+    shown,
+    with_measured,
+)
 from cim_provider.views.facts import Facts
 from cim_provider.views.history import HistoryView
 from cim_provider.views.redundancy import Redundancy
@@ -86,6 +92,7 @@ class Translator:
         self._shown: Memo[tuple[Instance, ...]] = Memo()
         self._scores: Memo[_Scores] = Memo()
         self._settings: Memo[Settings] = Memo()
+        self._configured: tuple[Configuration, Settings] | None = None
         self._facts = FactsMaker()
         self._redundancy = RedundancyMaker()
         self._results = ResultsMaker()
@@ -94,8 +101,8 @@ class Translator:
     def parts(self, snapshot: ClusterSnapshot, known: Kept) -> Generator[None, None, Parts]:
         """Return the parts, yielding now and then: a good moment for others to have their turn."""
         primitives = yield from self._made(snapshot)
-        settings = self._settings.get("", settings_inputs(snapshot), lambda: settings_of(snapshot))
-        self._settings.end()
+        yield
+        settings = yield from self._settings_of(snapshot)
         yield
         redundancy = self._redundancy.of(snapshot)
         yield
@@ -108,6 +115,16 @@ class Translator:
             facts, history = kept(last.facts, facts), kept(last.history, history)
         self._last = Parts(primitives, settings, redundancy, facts, history)
         return self._last
+
+    def _settings_of(self, snapshot: ClusterSnapshot) -> Generator[None, None, Settings]:
+        configuration = snapshot.configuration
+        if self._configured is None or self._configured[0] != configuration:
+            made = yield from settings_in_turns(configuration)
+            self._configured = (configuration, made)
+        configured, inputs = self._configured[1], settings_inputs(snapshot)
+        found = self._settings.get("", inputs, lambda: with_measured(configured, snapshot))
+        self._settings.end()
+        return found
 
     def _made(self, snapshot: ClusterSnapshot) -> Generator[None, None, tuple[PrimitiveView, ...]]:
         instances = self._instances(snapshot)

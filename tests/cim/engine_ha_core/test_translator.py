@@ -7,6 +7,11 @@ import pytest
 
 from cim_provider.engines.ha_core_history import Kept, result_view
 from cim_provider.engines.ha_core_memo import Memo
+from cim_provider.engines.ha_core_settings import (
+    A_TURN,
+    configured_settings,
+    settings_in_turns,
+)
 from cim_provider.engines.ha_core_view import Parts, Translator, parts_of
 from ha_core.ids import NodeName, ResourceId
 from ha_core.observed import OperationResult
@@ -132,3 +137,16 @@ def test_a_value_made_anew_that_is_equal_is_the_one_before() -> None:
     memo.end()
     assert memo.get("a", (2,), lambda: (int("1000"), 2)) is first
     assert memo.made == 2
+
+
+def test_settings_of_many_resources_are_made_in_turns() -> None:
+    made = picture(text())
+    usual = made.configuration.primitives[0]
+    many = tuple(
+        replace(usual, id=ResourceId(f"r{number}"), parameters=(("state", "x"), ("delay", "1")))
+        for number in range(2_000)
+    )
+    configuration = replace(made.configuration, primitives=many)
+    turns = sum(1 for _ in settings_in_turns(configuration))
+    assert turns >= 2 * len(many) // A_TURN
+    assert len(configured_settings(configuration).attributes) >= 2 * len(many)
