@@ -172,6 +172,9 @@ _CHANGES: Final[Mapping[str, tuple[str, ...] | None]] = MappingProxyType(
 """Methods that change a state, and to which; None: as a parameter says."""
 _HARMLESS: Final = frozenset({"2", "3", "4", "6", "7", "8", "9", "10"})
 """States that no node is cut off by, as one writes them: 11 can also be written 0xB or +11."""
+_OWN_SERVICES: Final = ("service", "objectmanager")
+_RESOURCE_SERVICE: Final = "ha_resourceservice"
+"""Whose state is that of the resource; other services are of this server itself."""
 _METHODS_LOWER: Final = {name.lower(): role for name, role in METHODS.items()}
 _SPELLING: Final = {name.lower(): name for name in METHODS}
 
@@ -202,7 +205,8 @@ def _of_state_change(operation: InvokeMethod, states: tuple[str, ...] | None) ->
 
     What is done in good order, and undone by the same role, is *operate*: to stop a resource, or
     the cluster service of a node, whose resources move away before. A ticket's owner and a node's
-    power are for *administer*: nobody can check the one, and what runs there loses the other.
+    power are for *administer*: nobody can check the one, and what runs there loses the other. So
+    are the services of this server: without them nobody is told of anything.
     """
     name = _target(operation)
     if states is None:
@@ -211,7 +215,8 @@ def _of_state_change(operation: InvokeMethod, states: tuple[str, ...] | None) ->
         states = tuple(str(value) for value in given)
     is_of_node = name in ("ha_clusternode", "cim_computersystem", "cim_system")
     may_reset = is_of_node and not _HARMLESS.issuperset(states)
-    return Role.ADMINISTER if "ticket" in name or may_reset else Role.OPERATE
+    is_own = name.endswith(_OWN_SERVICES) and name != _RESOURCE_SERVICE
+    return Role.ADMINISTER if "ticket" in name or may_reset or is_own else Role.OPERATE
 
 
 def _classes_of(operation: object) -> set[str]:

@@ -229,6 +229,9 @@ def test_who_operates_may_fail_over_and_start_what_the_cluster_runs() -> None:
         assert least_role(InvokeMethod(MODEL, wanted, method, ())) is Role.OPERATE
     own = path("CIM_IndicationService", "interop")
     assert least_role(InvokeMethod("interop", own, "StopService", ())) is Role.ADMINISTER
+    state = (("RequestedState", pywbem.Uint16(3)),)
+    change = InvokeMethod("interop", own, "RequestStateChange", state)
+    assert least_role(change) is Role.ADMINISTER, "what is done decides, not the method"
 
 
 @pytest.mark.parametrize("view", [cluster(), cloned()])
