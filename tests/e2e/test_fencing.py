@@ -200,6 +200,8 @@ def test_agent_that_cannot_be_trusted_gives_nothing_away(
         assert not hung_children()
         words = ("node", "confirm-down", "n2", "--reason", "I pulled the plug", "--yes")
         lab.told("kill", "n2")
+        # A coordinator that has just been elected has not missed it yet.
+        lab.becomes("n1", lambda s: states(s)["n2"] == "lost")
         done = run("--root", str(lab.root("n1")), *words)
         assert done.returncode == 0, done.stderr
         lab.becomes("n1", lambda s: owner(s, "disk") in ("n1", "n3"))
