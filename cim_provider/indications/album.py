@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from cim_provider.indications import facts
-from cim_provider.indications.picture import Objects, Picture, Table, Watched
+from cim_provider.indications.picture import Objects, Picture, Table, Watched, plain_values
 from cim_provider.mapping.catalog import Catalog
 from cim_provider.mapping.paths import located
 from cim_provider.mapping.rows import Ref, Values
@@ -138,7 +138,7 @@ class Album:
                 if parts is None or keys is None
                 else parts.of(world, key)
             )
-            return ((located(each.ref, namespace), each.fill(None)) for each in records)
+            return ((located(each.ref, namespace), plain_values(each)) for each in records)
 
         return (_WHOLE,) if keys is None else keys, objects
 

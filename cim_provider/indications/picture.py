@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from operator import is_
 from typing import Final, TypeAlias, cast
 
+import pywbem
+
 from cim_provider.indications.events import Embedded, Event
 from cim_provider.indications.facts import FACT, facts
 from cim_provider.indications.watching import UNTOLD, differs
 from cim_provider.mapping.catalog import Catalog
 from cim_provider.mapping.paths import cim_path, located
-from cim_provider.mapping.rows import Ref, Value
+from cim_provider.mapping.rows import Record, Ref, Value
 from cim_provider.mapping.world import World
 from cim_provider.query.tree import All, AnyOf, Condition, IsA, Select
 from cim_provider.schema import INTEROP, INTEROP_NAMES, Schema
@@ -176,7 +178,15 @@ def objects(
             continue
         namespace = catalog.namespace(name)
         for record in catalog.records(namespace, class_name, world):
-            yield located(record.ref, namespace), record.fill(None)
+            yield located(record.ref, namespace), plain_values(record)
+
+
+def plain_values(record: Record) -> Mapping[str, Value]:
+    """Return the properties of an object; what is an object itself is not told of, and NULL."""
+    values = record.fill(None)
+    told = cast(Mapping[str, object], values)
+    inner = {name for name, each in told.items() if isinstance(each, pywbem.CIMInstance)}
+    return {n: None if n in inner else v for n, v in values.items()} if inner else values
 
 
 def unequal(before: Picture, after: Picture) -> Iterator[Difference]:

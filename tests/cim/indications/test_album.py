@@ -1,10 +1,12 @@
 """Pictures made from the one before: they are those made anew, and cost what has changed."""
 
 import asyncio
+import json
 import random
 from dataclasses import replace
 
 import pytest
+import pywbem
 
 from cim_provider.engine import ClusterView
 from cim_provider.engines.ha_core_view import view_of
@@ -16,14 +18,16 @@ from cim_provider.indications.picture import (
     Picture,
     Watched,
     laid_over,
+    object_lines,
     objects,
+    plain_values,
     settled,
     unequal,
 )
 from cim_provider.mapping import tables
 from cim_provider.mapping.catalog import Catalog
 from cim_provider.mapping.figures_held import Figures
-from cim_provider.mapping.rows import Ref
+from cim_provider.mapping.rows import Record, Ref
 from cim_provider.mapping.world import ServerIdentity, World
 from cim_provider.schema import MODEL, load_schema
 from cim_provider.server.service import schema_texts
@@ -217,3 +221,12 @@ def test_the_store_writes_what_has_changed() -> None:
     assert (len(gone), len(new)) == (1, 1)
     assert "a" in gone[0]
     assert "b" in next(iter(new))
+
+
+def test_an_object_within_an_object_is_not_told_of_and_the_picture_can_be_written_down() -> None:
+    inner = pywbem.CIMInstance("HA_Inner")
+    record = Record(ref("a"), lambda _: {"Status": "1", "Parameters": inner})  # type: ignore[dict-item]  # as a job has it
+    assert plain_values(record) == {"Status": "1", "Parameters": None}
+    assert json.loads(
+        next(iter(object_lines(Picture(objects={record.ref: plain_values(record)})).values()))
+    )
