@@ -100,18 +100,21 @@ def spread(
 ) -> list[int]:
     """Return the scores with the shares of all that is linked to the source.
 
-    Of the factor so far only the sign counts: the last link alone says how much is passed on, as
-    in the reference's release.
+    What is passed on is the product of the factors so far; of Pacemaker 2.1.5 only their sign
+    counts, and the last link alone says how much.
     """
     if desk.steps >= desk.steps_end:
         return scores
     links = followed(desk, source) if is_upward else following(desk, source)
+    is_old = desk.board.problem.options.is_like_2_1_5
     desk.steps += len(links) >> 3
     for link in links:
         other = link.primary if is_upward else link.dependent
         if other in desk.walking or not (is_upward or has_influence(link)):
             continue
-        share = link.factor if factor > 0 else -link.factor
+        share = single(factor * link.factor)
+        if is_old:
+            share = link.factor if factor > 0 else -link.factor
         scores = gather(desk, other, scores, link, share, is_kind=is_kind, is_upward=is_upward)
     return scores
 

@@ -49,6 +49,23 @@ def as_before(question: Problem) -> Problem:
                 TWO,
                 primitive("a"),
                 primitive("b"),
+                primitive("c"),
+                locations=[
+                    prefers("b", "n2", 200),
+                    prefers("c", "n1", 1000),
+                    prefers("c", "n2", 1),
+                ],
+                colocations=[together("b", "a", 100), together("c", "b", INFINITY)],
+            ),
+            ["a n2", "b n1", "c n1"],
+            ["a n1", "b n1", "c n1"],
+            id="a long chain draws with the product of its parts",
+        ),
+        pytest.param(
+            problem(
+                TWO,
+                primitive("a"),
+                primitive("b"),
                 locations=[prefers("a", "n2", -INFINITY), prefers("b", "n1", 100)],
                 colocations=[together("a", "b", -500)],
             ),
