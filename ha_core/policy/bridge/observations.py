@@ -134,8 +134,12 @@ def _failed(item: Instance, failure: Failure | None, role: Role) -> OnFail | Non
 
 
 def _told(failure: Failure, role: Role) -> OnFail | None:
-    """Return what a failure that counts means beyond the state that it has left behind."""
-    if failure.kind is FailureKind.HARD:
+    """Return what a failure that counts means beyond the state that it has left behind.
+
+    A stop that failed is kept when the daemon starts again: it bans the node then, and all copies
+    of a clone with it, as any of them would be started there.
+    """
+    if failure.kind is FailureKind.HARD or _is_stuck(failure):
         return OnFail.BAN
     if failure.on_fail is model.OnFail.STANDBY:
         return OnFail.STANDBY
@@ -147,8 +151,11 @@ def _told(failure: Failure, role: Role) -> OnFail | None:
 
 
 def _bans_node(failure: Failure) -> bool:
-    is_stuck = failure.action == "stop" and failure.on_fail in BLOCKING
-    return failure.kind is FailureKind.HARD or is_stuck
+    return failure.kind is FailureKind.HARD or _is_stuck(failure)
+
+
+def _is_stuck(failure: Failure) -> bool:
+    return failure.action == "stop" and failure.on_fail in BLOCKING
 
 
 def _bans_all(failure: Failure) -> bool:

@@ -36,11 +36,12 @@ from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.world import ServerIdentity, World
 from cim_provider.schema import Schema, load_schema
 from cim_provider.server.service import schema_texts
+from cim_provider.views.history import HistoryView, RevisionView
 from cim_provider.views.redundancy import MayRun, Redundancy, StartsAfter
 from cim_provider.wbem.operations import Answer, Operation
 from tests.cim.mapping.facts import beyond, facts
 from tests.cim.mapping.figured import figures
-from tests.cim.mapping.pasts import past
+from tests.cim.mapping.pasts import event, past
 from tests.cim.mapping.settings import settings, settings_of_clones
 
 MODEL = "root/cimv2"
@@ -201,22 +202,26 @@ def cloned(**changes: object) -> ClusterView:
     return replace(made, **changes)  # type: ignore[arg-type]  # fields by their names
 
 
+def _begun() -> ClusterView:
+    """Return a cluster whose first revision is kept, with a standby that has an end."""
+    well = cluster()
+    resting = replace(well.nodes[0], state="standby", standby_until_wall_ms=WALL_MS + 9)
+    began = HistoryView(
+        events=(event(1, "coordinator-elected", "n1"),),
+        revisions=(RevisionView(1, "root", "begin", WALL_MS),),
+    )
+    return cluster(
+        cluster_id="0123456789abcdef" * 2, nodes=(resting, *well.nodes[1:]), history=began
+    )
+
+
 def never_seen() -> ClusterView:
     """Return what an engine shows that has never reached its cluster."""
     return ClusterView("0", EngineState.NOT_ANSWERING, "", "", "")
 
 
-def all_views() -> Iterator[tuple[str, ClusterView]]:
-    """Yield clusters in every state that a node, a primitive and the engine can be in."""
-    well = cluster()
-    yield "all well", well
-    yield "never seen", never_seen()
-    for engine in EngineState:
-        yield f"engine {engine}", cluster(engine=engine)
-    yield "no quorum", cluster(quorate=False, coordinator="", votes=1)
-    yield "maintenance", cluster(maintenance=True)
-    yield "empty", cluster(nodes=(), primitives=(), groups=(), links=(), product_version="0.1.0-7")
-    yield "group without members", cluster(primitives=(), groups=(GroupView("web", ()),))
+def _views_of_nodes(well: ClusterView) -> Iterator[tuple[str, ClusterView]]:
+    """Yield clusters with a node in every state, and links of every medium."""
     for state in NODE_STATES:
         for unclean in (False, True):
             changed = replace(well.nodes[0], state=state, unclean=unclean)
@@ -232,6 +237,20 @@ def all_views() -> Iterator[tuple[str, ClusterView]]:
         ),
     )
     yield "link down", cluster(nodes=(well.nodes[0], deaf, *well.nodes[2:]))
+
+
+def all_views() -> Iterator[tuple[str, ClusterView]]:
+    """Yield clusters in every state that a node, a primitive and the engine can be in."""
+    well = cluster()
+    yield "all well", well
+    yield "never seen", never_seen()
+    for engine in EngineState:
+        yield f"engine {engine}", cluster(engine=engine)
+    yield "no quorum", cluster(quorate=False, coordinator="", votes=1)
+    yield "maintenance", cluster(maintenance=True)
+    yield "empty", cluster(nodes=(), primitives=(), groups=(), links=(), product_version="0.1.0-7")
+    yield "group without members", cluster(primitives=(), groups=(GroupView("web", ()),))
+    yield from _views_of_nodes(well)
     for state in PRIMITIVE_STATES:
         for managed in (True, False):
             for target in ("started", "stopped", ""):
@@ -260,6 +279,7 @@ def all_views() -> Iterator[tuple[str, ClusterView]]:
         ),
     )
     yield "with a past", cluster(history=past(), facts=beyond())
+    yield "begun lately", _begun()
     yield "with a past, not asked", cluster(history=past(), engine=EngineState.NOT_ANSWERING)
     yield "clones of every kind", cloned()
     yield "clones not asked", cloned(engine=EngineState.NOT_ANSWERING)

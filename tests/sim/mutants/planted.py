@@ -61,7 +61,7 @@ def _promotes(plan: Draw) -> bool:
 PLANTED: tuple[Planted, ...] = (
     Planted(leases.lease_runs_half_again_as_long, "S4", 1),
     Planted(leases.lease_runs_from_the_arrival_of_the_grant, "S4", 160),
-    Planted(leases.grants_do_not_say_how_old_their_round_is, "S4", 4),
+    Planted(leases.grants_do_not_say_how_old_their_round_is, "S4", 100),
     Planted(leases.inherited_leases_are_not_waited_for, "S4", 1),
     Planted(leases.nodes_count_as_lost_after_half_the_time, "S4", 1),
     Planted(leases.coordinator_acts_for_a_whole_d, "S3", 4),
@@ -80,7 +80,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(enforcers.guardian_sleeps_on_after_the_machine, "S1", 11),
     Planted(enforcers.guardian_outlives_its_daemon, "S1", 1),
     Planted(enforcers.prepared_addresses_answer, "S1", 10),
-    Planted(enforcers.lapsed_addresses_answer_in_another_stay, "S1", 3014, _unguards),
+    Planted(enforcers.lapsed_addresses_answer_in_another_stay, "S1", 4119, _unguards),
     Planted(enforcers.unguarded_counts_as_guarded, "S4", 23),
     Planted(fences.failed_agents_have_done_it, "S4", 369, _fenced),
     Planted(stays.nobody_is_admitted_by_the_log, "S4", 7),
