@@ -341,6 +341,6 @@ def _changed(
     primitives: tuple[PrimitiveView, ...], changes: dict[str, dict[str, object]]
 ) -> tuple[PrimitiveView, ...]:
     return tuple(
-        replace(each, **changes.get(each.id, {}))  # type: ignore[arg-type]  # fields by their names
+        replace(each, **changes[each.id]) if each.id in changes else each  # type: ignore[arg-type]  # fields by their names
         for each in primitives
     )
