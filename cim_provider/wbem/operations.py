@@ -159,7 +159,7 @@ class EnumerateQualifiers:
 
 @dataclass(frozen=True, slots=True)
 class InvokeMethod:
-    """Call a method of an instance, or (a class name given) a static one; names in lower case."""
+    """Call a method of an instance, or (a class name given) a static one; the name as sent."""
 
     namespace: str
     target: pywbem.CIMInstanceName | str

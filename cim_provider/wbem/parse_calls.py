@@ -203,7 +203,7 @@ def method_operation(call: Element) -> operations.InvokeMethod:
     return operations.InvokeMethod(
         target.namespace,
         target.classname if isinstance(target, pywbem.CIMClassName) else target,
-        name.lower(),
+        name,
         tuple((child.attributes["NAME"], _argument(child)) for child in given),
     )
 

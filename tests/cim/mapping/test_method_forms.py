@@ -107,7 +107,7 @@ def test_calls_that_are_wrong_are_refused_with_the_right_status(
 ) -> None:
     call = client.InvokeMethod
     one = pywbem.Uint64(1)
-    assert status(call, "Fly", PATH) == 17
+    assert fault(call, "Fly", PATH) == (17, "class TST_Thing has no method 'Fly'")
     assert status(call, "Fly", "TST_Thing") == 17
     assert fault(call, "Nothing", PATH) == (16, "TST_Thing.Nothing does nothing here")
     assert status(call, "Add", "TST_Unheard", A=one) == 6

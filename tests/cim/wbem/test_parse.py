@@ -83,11 +83,11 @@ TYPED = pywbem.CIMInstanceName(
         (lambda c: c.EnumerateQualifiers(), operations.EnumerateQualifiers("root/ha")),
         (
             lambda c: c.InvokeMethod("SetStandby", NODE, Standby=True),
-            operations.InvokeMethod("root/ha", NODE, "setstandby", (("Standby", True),)),
+            operations.InvokeMethod("root/ha", NODE, "SetStandby", (("Standby", True),)),
         ),
         (
             lambda c: c.InvokeMethod("Refresh", "HA_Node"),
-            operations.InvokeMethod("root/ha", "HA_Node", "refresh"),
+            operations.InvokeMethod("root/ha", "HA_Node", "Refresh"),
         ),
     ],
 )
