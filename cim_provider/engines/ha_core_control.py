@@ -202,8 +202,8 @@ def _controlled_goal(
             return goals.banned(name, where)
         case ClearResource(resource=name):
             return goals.cleared(name)
-        case UnbanResource():
-            return _at_once
+        case UnbanResource(resource=name, node=where):
+            return goals.cleared(name, where)
         case CleanupResource(resource=name, node=where):
             return goals.cleaned(name, where or None)
         case PromoteResource(resource=name, promoted=promoted, node=where) if where:

@@ -210,7 +210,8 @@ def _unban(asked: Asked) -> Meaning:
     node = node_given(asked, "NodeName", needed=True)
     if isinstance(node, Denial):
         return node
-    return Plan((UnbanResource(_name(asked), node, asked.text("Reason")),))
+    name = _name(asked)
+    return Plan((UnbanResource(name, node, asked.text("Reason")),), Job("unban", name, node=node))
 
 
 def _clear(asked: Asked) -> Meaning:

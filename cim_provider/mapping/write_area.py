@@ -1,8 +1,8 @@
 """Writing the configuration, put together: writers, the methods of Linux-HA 2.1, drafts.
 
 Owns: the composition, and HA_ClusteringService with AddResource, AddPrimitiveResource of groups,
-AddResource of clones, RemoveResource and Reorder. The old methods return 1 for success, and say
-what is wrong as a CIM error.
+AddResource of clones, RemoveResource and Reorder of both. The old methods return 1 for success,
+and say what is wrong as a CIM error.
 """
 
 # pywbem has no annotations: its calls would be untyped.
@@ -97,15 +97,16 @@ def writing_area(engine: ClusterEngine, store: DraftStore) -> Area:
         CLUSTER_CLASS: ClusterWriter(desk),
         EXPRESSION_CLASS: ExpressionWriter(desk),
     }
-    methods: Mapping[tuple[str, str], Method] = {
+    methods: dict[tuple[str, str], Method] = {
         (SERVICE_CLASS, "AddResource"): submitting.add_resource,
         (CONTROL_CLASS, "AddResource"): submitting.add_resource_as_dmtf,
         (GROUP_CLASS, "AddPrimitiveResource"): submitting.add_member,
         (CLONE_CLASS, "AddResource"): submitting.add_member,
         (MASTER_CLASS, "AddResource"): submitting.add_member,
-        (GROUP_CLASS, "RemoveResource"): submitting.remove_member,
-        (GROUP_CLASS, "Reorder"): submitting.reorder,
     }
+    for owner in (GROUP_CLASS, CLONE_CLASS, MASTER_CLASS):
+        methods[owner, "RemoveResource"] = submitting.remove_member
+        methods[owner, "Reorder"] = submitting.reorder
     return Area(writers=writers, holders=(store,), methods=methods)
 
 
@@ -170,17 +171,20 @@ class Submitting:
         await submit(self.desk, draft, call.author, also=(change,), reason=what)
 
     async def remove_member(self, call: MethodCall) -> MethodResult:
-        """HA_ResourceGroup.RemoveResource: it stays configured, by itself."""
+        """RemoveResource: it stays configured, by itself; a clone in force keeps its resource."""
         owner, name = _owner(call), str(call.given.get("Id") or "").strip()
-        members = await self._members(owner)
+        members, kind = await self._members(owner), _kind(call)
         if name not in members:
-            refuse(Status.NOT_FOUND, f"{name[:64]!r} is not in group {owner}")
+            refuse(Status.NOT_FOUND, f"{name[:64]!r} is not in {kind} {owner}")
+        if kind == "clone" and await self.desk.draft(owner) is None:
+            text = f"{owner} is nothing without {name}: delete the clone instead"
+            refuse(Status.FAILED, text)
         rest = tuple(each for each in members if each != name)
-        await self._set_members(owner, rest, call.author, f"{name} taken out of group {owner}")
+        await self._set_members(owner, rest, call.author, f"{name} taken out of {kind} {owner}")
         return MethodResult(pywbem.Uint32(0))
 
     async def reorder(self, call: MethodCall) -> MethodResult:
-        """HA_ResourceGroup.Reorder: all members, in their new order."""
+        """Reorder: all members, in their new order; a clone has one, and nothing changes."""
         owner, given = _owner(call), call.given.get("Ids")
         wanted = (
             tuple(str(each).strip() for each in given) if isinstance(given, list | tuple) else ()
@@ -189,15 +193,20 @@ class Submitting:
         if sorted(wanted) != sorted(members):
             text = f"Ids must name each member of {owner} once: {', '.join(members)}"
             refuse(Status.INVALID_PARAMETER, text)
-        await self._set_members(owner, wanted, call.author, f"members of group {owner} reordered")
+        if _kind(call) == "group":
+            what = f"members of group {owner} reordered"
+            await self._set_members(owner, wanted, call.author, what)
         return MethodResult(pywbem.Uint32(0))
 
     async def _members(self, owner: str) -> tuple[str, ...]:
         draft = await self.desk.draft(owner)
         if draft is not None:
             return draft.members
-        groups = (await self.desk.view()).groups
-        return next((each.members for each in groups if each.id == owner), ())
+        view = await self.desk.view()
+        for clone in view.clones:
+            if clone.id == owner:
+                return (clone.member,)
+        return next((each.members for each in view.groups if each.id == owner), ())
 
     async def _set_members(
         self, owner: str, members: tuple[str, ...], author: str, what: str
@@ -227,6 +236,10 @@ def _owner(call: MethodCall) -> str:
 
 def _class(call: MethodCall) -> str:
     return _record(call).ref.class_name
+
+
+def _kind(call: MethodCall) -> str:
+    return "group" if _class(call) == GROUP_CLASS else "clone"
 
 
 def _check_free(draft: Draft, owner: str, drafts: Mapping[str, Draft]) -> None:

@@ -209,14 +209,16 @@ def cleaned(resource: str, node: str | None) -> Goal:
     return goal
 
 
-def cleared(resource: str) -> Goal:
-    """No move and no ban of the resource stands."""
+def cleared(resource: str, node: str = "") -> Goal:
+    """No move and no ban of the resource stands; with `node`, none that names it."""
 
     def goal(snapshot: ClusterSnapshot) -> Progress:
         standing = [
             location.id
             for location in snapshot.configuration.locations
-            if location.resource == resource and location.origin is not Origin.ADMINISTRATOR
+            if location.resource == resource
+            and location.origin is not Origin.ADMINISTRATOR
+            and node in ("", location.node)
         ]
         items = members(snapshot, resource)
         waiting = [item for item in items if not _is_placed(snapshot, item)]

@@ -105,6 +105,77 @@ def test_every_method_that_is_carried_out_is_declared_and_has_a_role(
         assert method in METHODS, method
 
 
+METHODS_OF_OBJECTS = {
+    "HA_ClusterResource": {
+        "Start": (),
+        "Stop": (),
+        "Restart": (),
+        "Move": ("TargetNode", "Lifetime"),
+        "ClearMove": (),
+        "Ban": ("NodeName", "Lifetime"),
+        "Unban": ("NodeName",),
+        "Promote": ("NodeName",),
+        "Demote": ("NodeName",),
+        "Cleanup": ("NodeName",),
+        "Manage": (),
+        "Unmanage": (),
+        "Fail": ("NodeName",),
+        "Explain": ("NodeName", "Reasons"),
+    },
+    "HA_ClusterNode": {
+        "SetStandby": ("Enable", "Lifetime"),
+        "SetMaintenance": ("Enable",),
+        "Fence": ("Action", "Reason"),
+        "ConfirmDown": ("Reason",),
+        "Probe": (),
+    },
+    "HA_Ticket": {"Grant": ("Force",), "Revoke": ("Force",)},
+    "HA_Cluster": {"SetMaintenance": ("Enable",)},
+    "HA_ClusterControlService": {
+        "Invite": ("Token",),
+        "ForceEvictNode": ("NodeName",),
+        "SetClusterProperty": ("Name", "Value"),
+        "Simulate": ("Operation", "Target", "Lines"),
+        "Verify": ("Messages",),
+        "ExportConfiguration": ("Format", "Text"),
+        "UndoRevision": ("Revision",),
+        "MoveAllFrom": ("NodeName",),
+    },
+}
+"""The methods of the model, part 3.7, with their parameters."""
+
+
+def test_methods_of_the_model_have_their_parameters_and_the_output_job(
+    model: NamespaceSchema,
+) -> None:
+    for class_name, methods in METHODS_OF_OBJECTS.items():
+        info = model.get(class_name)
+        assert info is not None, class_name
+        for name, parameters in methods.items():
+            declared = info.declaration.methods[name].parameters
+            assert {*parameters, "Job"} <= set(declared), f"{class_name}.{name}"
+            assert declared["Job"].reference_class == "CIM_ConcreteJob"
+            assert not declared["Job"].qualifiers["In"].value, f"{class_name}.{name}"
+
+
+def test_members_of_every_container_are_taken_out_and_ordered(model: NamespaceSchema) -> None:
+    for class_name in ("HA_ResourceGroup", "HA_ResourceClone", "HA_MasterSlaveResource"):
+        info = model.get(class_name)
+        assert info is not None, class_name
+        assert {"RemoveResource", "Reorder"} <= set(info.declaration.methods)
+
+
+def test_number_of_a_revision_has_the_type_under_which_it_is_read(model: NamespaceSchema) -> None:
+    revision, service = model.get("HA_ConfigurationRevision"), model.get("HA_ClusterControlService")
+    assert revision is not None
+    assert service is not None
+    wanted = revision.declaration.properties["Revision"].type
+    methods = service.declaration.methods
+    assert methods["UndoRevision"].parameters["Revision"].type == wanted
+    for name in ("Apply", "Preview", "SetClusterProperty"):
+        assert methods[name].parameters["Base"].type == wanted, name
+
+
 def test_page_of_control_has_every_verb_with_what_the_table_says() -> None:
     page = (Path(__file__).parents[2] / "docs" / "cim" / "control.md").read_text(encoding="utf-8")
     for verb, form in VERBS.items():

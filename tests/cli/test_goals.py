@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from ha_core.cli import goals
+from ha_core.commands import Ban
+from ha_core.config.change import apply_command
 from ha_core.ids import NodeName, ResourceId
 from ha_core.snapshot import ClusterSnapshot
 from tests.fake_cluster import FakeCluster, snapshot
@@ -174,6 +176,11 @@ def test_ban_that_leaves_no_node_is_reached_when_it_is_stopped() -> None:
 def test_clear_is_reached_when_the_resource_is_where_the_plan_wants_it() -> None:
     assert goals.cleared("db")(snapshot()).reached
     assert not goals.cleared("db")(changed("db", nodes=(NodeName("n3"),))).reached
+    banned = apply_command(snapshot().configuration, Ban(ResourceId("db"), NodeName("n3")))
+    now = replace(snapshot(), configuration=banned)
+    assert not goals.cleared("db")(now).reached
+    assert not goals.cleared("db", "n3")(now).reached
+    assert goals.cleared("db", "n1")(now).reached, "nothing by hand names that node"
 
 
 def test_restart_does_not_look_at_starts_on_other_nodes() -> None:

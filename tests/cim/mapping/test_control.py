@@ -357,6 +357,14 @@ def test_what_waits_for_many_effects_waits_once_and_leaves_the_rest_to_a_job() -
     assert sum(each or 0 for each in engine.patience) <= PATIENCE_S
 
 
+def test_end_of_a_ban_leaves_the_move_back_to_a_job() -> None:
+    provider, engine = answering(Pending("accepted, but db is started on n1"))
+    code, outputs = call(provider, DB, "Unban", {"NodeName": "n2"})
+    assert (code, outputs["Message"]) == (4096, "accepted, but db is started on n1")
+    assert engine.patience == (PATIENCE_S,)
+    assert isinstance(outputs["Job"], pywbem.CIMInstanceName)
+
+
 def test_all_resources_of_a_node_are_moved_and_its_failures_forgotten(provider: Provider) -> None:
     assert call(provider, SERVICE, "MoveAllFrom", {"NodeName": "n1"})[0] == 0
     assert [each for each, _ in provider.engine.given] == [commands.MoveResource("web")]

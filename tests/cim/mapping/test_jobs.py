@@ -87,6 +87,8 @@ def state_of(view: ClusterView, job: Job) -> int:
         ("stop", with_db("started", "", nodes=("n2",)), RUNNING),
         ("cleanup", with_db("started", "", nodes=("n2",)), COMPLETED),
         ("clear", with_db("starting", "", 1), RUNNING),
+        ("unban", with_db("moving", "", 1, ("n2",)), RUNNING),
+        ("unban", with_db("started", "", nodes=("n1",)), COMPLETED),
         ("apply", with_db("starting", "", 1), RUNNING),
         ("apply", with_db("failed", ""), EXCEPTION),
         ("undo", with_db("started", "", nodes=("n2",)), COMPLETED),

@@ -274,10 +274,21 @@ def test_a_clone_has_one_resource(site: Site) -> None:
     clone = site.create("HA_MasterSlaveResource", Id="ms", CloneMax="3", MaxMasters="2")
     assert site.call(clone, "AddResource", Resource=path(PRIMITIVE, "a")) == 1
     assert refusal(lambda: site.call(clone, "AddResource", Resource=path(PRIMITIVE, "b")))[0] == 1
+    assert refusal(lambda: site.call(clone, "RemoveResource", Id="b"))[0] == 6
+    assert site.call(clone, "RemoveResource", Id="a") == 0
+    assert site.call(clone, "AddResource", Resource=path(PRIMITIVE, "b")) == 1
+    assert site.call(clone, "RemoveResource", Id="b") == 0
+    assert site.call(clone, "AddResource", Resource=path(PRIMITIVE, "a")) == 1
     assert site.submit(clone) == 1
     made = site.last.changes[-1]
     assert made == MakeClone("ms", "a", True, words=(("max", "3"), ("promoted_max", "2")))
     assert refusal(lambda: site.call(clone, "AddResource", Resource=path(PRIMITIVE, "b")))[0] == 1
+    given = len(site.engine.edits)
+    code, words = refusal(lambda: site.call(clone, "RemoveResource", Id="a"))
+    assert (code, "delete the clone" in words) == (pywbem.CIM_ERR_FAILED, True)
+    assert site.call(clone, "Reorder", Ids=["a"]) == 0
+    assert refusal(lambda: site.call(clone, "Reorder", Ids=["b"]))[0] == 4
+    assert len(site.engine.edits) == given, "nothing of that is a change"
 
 
 def test_a_draft_that_is_deleted_is_forgotten_with_what_is_in_it(site: Site) -> None:
