@@ -60,7 +60,8 @@ def ban(item: Item, node: int | None = None) -> None:
 
 def _begin(board: Board, item: Item, base: list[int]) -> None:
     item.scores = base[:]
-    if item.resource.is_removed or item.is_surplus:
+    is_going = item.resource.is_removed and item.meta.is_managed
+    if is_going or item.is_surplus:
         item.scores = [-INFINITY] * len(base)
     for child in item.children:
         _begin(board, child, base)

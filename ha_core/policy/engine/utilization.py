@@ -6,10 +6,10 @@ placed when room counts. Source: Pacemaker Explained, "Utilization and Placement
 
 from ha_core.ids import INFINITY
 from ha_core.policy.engine import wishes
-from ha_core.policy.engine.desk import ROOM_STEPS_MAX, Desk, Link, is_running
+from ha_core.policy.engine.desk import ROOM_STEPS_MAX, Desk, Link
 from ha_core.policy.engine.items import Item, Reason, Spot
 from ha_core.policy.engine.links import affects_place, affects_role, followed, following
-from ha_core.policy.engine.problem import Kind, Strategy
+from ha_core.policy.engine.problem import Kind, Requires, Strategy
 
 Together = dict[Item, None]
 """Items in the order in which they were found."""
@@ -147,13 +147,29 @@ def order(desk: Desk, nodes: list[int]) -> list[Item]:
         nodes: all of them, the best first for what has no wish of its own.
     """
 
+    index = desk.board.index
+    told = dict.fromkeys(index.get(seen.node) for seen in desk.board.problem.observed)
+    rank = {node: place for place, node in enumerate(told) if node is not None}
+
     def key(item: Item) -> tuple[int, int, list[int]]:
         scores = _with_primaries(desk, item)
-        node = desk.current(item) if is_running(item) else None
+        node = _own_node(desk, item, rank)
         own = -INFINITY if node is None else scores[node]
         return -item.meta.priority, -own, [-scores[other] for other in nodes]
 
     return sorted(desk.board.tops, key=key)
+
+
+def _own_node(desk: Desk, item: Item, rank: dict[int, int]) -> int | None:
+    """Return the node that counts as the one where it is: of several the one told of first."""
+    if item.kind is Kind.PRIMITIVE:
+        return desk.current(item)
+    spots = desk.board.nodes
+    found = sorted(item.roles, key=rank.__getitem__)
+    if item.meta.requires not in (Requires.FENCING, Requires.UNFENCING):
+        clean = [node for node in found if spots[node].is_online and not spots[node].is_unclean]
+        found = clean or found
+    return found[0] if found else None
 
 
 def _with_primaries(desk: Desk, item: Item) -> list[int]:

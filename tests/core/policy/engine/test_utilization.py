@@ -1,5 +1,6 @@
 """Room on nodes decides where primitives go."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -8,6 +9,7 @@ from ha_core.ids import INFINITY
 from ha_core.policy.engine.problem import Node, Options, Strategy
 from tests.core.policy.engine.placing import (
     at,
+    clone,
     group,
     places,
     prefers,
@@ -58,6 +60,38 @@ def test_what_the_emptiest_node_likes_better_gets_room_first_where_it_is_balance
     assert places(balanced) == {"b": "n1"}
     by_name = problem(room(4, 8), *two, locations=likes, options=by(Strategy.UTILIZATION))
     assert places(by_name) == {"a": "n1", "b": "n2"}
+
+
+def test_of_the_nodes_of_a_clone_the_one_told_of_first_says_whether_it_gets_room_first() -> None:
+    both = clone("c", primitive("a", demand=4), 2, is_unique=True), primitive("b", demand=4)
+    likes = [prefers("c", "n1", -INFINITY), prefers("c", "n2", 10)]
+    seen = [*at("a:1", "n1"), *at("a:0", "n2"), *at("b", "n2")]
+    options = by(Strategy.UTILIZATION)
+    question = problem(room(0, 4), *both, locations=likes, observed=seen, options=options)
+    assert places(question) == {"b": "n2"}
+    other = problem(room(0, 4), *both, locations=likes, observed=seen[1:], options=options)
+    assert places(other) == {"a:0": "n2"}
+
+
+def test_a_node_in_maintenance_may_be_the_one_that_counts_for_a_clone() -> None:
+    nodes = Node("n1", capacity=(("cpu", 4),), is_maintenance=True), room(0, 4)[1]
+    both = clone("c", primitive("a", demand=4), 2), primitive("b", demand=4)
+    likes = [prefers("c", "n1", -INFINITY), prefers("c", "n2", 10), prefers("b", "n2", 20)]
+    options = by(Strategy.UTILIZATION)
+    first = problem(nodes, *both, locations=likes, observed=at("a", "n1", "n2"), options=options)
+    assert places(first) == {"a:0": "n1", "b": "n2"}
+    last = problem(nodes, *both, locations=likes, observed=at("a", "n2", "n1"), options=options)
+    assert "b" not in places(last)
+
+
+def test_what_is_not_managed_takes_its_room_before_what_is_new() -> None:
+    options = by(Strategy.UTILIZATION)
+    old = replace(primitive("old", is_managed=False), is_removed=True)
+    question = problem(room(4, 4), primitive("a"), old, observed=at("old", "n1"), options=options)
+    assert places(question) == {"a": "n2", "old": "n1"}
+    both = primitive("a"), clone("c", primitive("b", is_managed=False), 1)
+    question = problem(room(4, 4), *both, observed=at("b", "n1"), options=options)
+    assert places(question) == {"a": "n2", "b:0": "n1"}
 
 
 def test_a_higher_priority_gets_room_first() -> None:
