@@ -164,6 +164,8 @@ class Invite:
     """Make a token with which one more machine can join; what was done is the token."""
 
     minutes: int = 60
+    node: str = ""
+    """The only name under which it can; empty: any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,9 +185,9 @@ class Client:
         asked = protocol.AskCertificate(request)
         return (await self._channel.ask(asked, protocol.CertificateGiven, COMMAND_MS)).chain
 
-    async def invite(self, valid_s: int, author: str = "") -> str:
-        """Return a token with which one machine can join within so many seconds."""
-        asked = protocol.AskInvitation(valid_s, author)
+    async def invite(self, valid_s: int, author: str = "", node: str = "") -> str:
+        """Return a token with which one machine can join in time, as `node` alone if given."""
+        asked = protocol.AskInvitation(valid_s, author, node)
         return (await self._channel.ask(asked, protocol.InvitationGiven, ANSWER_MS)).token
 
     async def end(self, *, again: bool = False, author: str = "") -> None:

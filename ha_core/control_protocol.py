@@ -122,6 +122,8 @@ class AskInvitation(Request, frozen=True, tag="invitation", omit_defaults=True):
 
     valid_s: Count = 3600
     author: str = ""
+    node: str = ""
+    """Only under this name; empty: under any."""
 
 
 class AskEnd(Request, frozen=True, tag="end", omit_defaults=True):

@@ -166,7 +166,7 @@ class HaCoreEngine:
         client = self._command_client
         try:
             if isinstance(command, Invite):
-                return Done(await client.invite(command.minutes * 60, author))
+                return Done(await client.invite(command.minutes * 60, author, command.node))
             revisions = await client.history() if isinstance(command, UndoRevision) else ()
             if isinstance(command, ApplyConfiguration):
                 # A long text takes seconds to read: others are served meanwhile.

@@ -63,7 +63,7 @@ def refusal_of(view: ClusterView, command: Control) -> Refused | None:
     if resource and not members_of(view, resource):
         return no_resource(resource)
     found = next((each for each in view.nodes if each.name == node), None)
-    if node and found is None:
+    if node and found is None and not isinstance(command, Invite):
         return no_node(node)
     match command:
         case RemoveNode(is_drained=False) if found and found.state not in ("lost", "left"):

@@ -189,7 +189,7 @@ def _invite(asked: Asked) -> Meaning:
     if minutes > MINUTES_MAX:
         words = f"Minutes is {minutes}: expected 1 to {MINUTES_MAX}, a week"
         return Denial(Code.INVALID_PARAMETER, words)
-    return Plan((Invite(minutes),), output="Token")
+    return Plan((Invite(minutes, asked.text("NodeName")),), output="Token")
 
 
 def _system(asked: Asked) -> str | Denial:

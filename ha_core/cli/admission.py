@@ -127,14 +127,15 @@ def init(
     show_default=True,
     help="How long it is good.",
 )
+@click.option("--node", "name", default="", help="Good for a node of this name alone.")
 @verb
-def token(options: Options, minutes: int) -> None:
+def token(options: Options, minutes: int, name: str) -> None:
     """Print a token with which one more machine can join."""
     layout = Layout(options.root)
     snapshot = run(current(options))
     if not snapshot.quorate:
         raise RefusedError("no-quorum", NO_QUORUM.text)
-    word = _invite(layout, snapshot.local, snapshot.configuration, minutes * 60)
+    word = _invite(layout, snapshot.local, snapshot.configuration, minutes * 60, name)
     options.show({"code": "done", "token": word}, word)
 
 
@@ -352,12 +353,14 @@ async def _drained(client: Client, name: NodeName) -> None:
     raise RefusedError("timeout", f"{name} still runs {', '.join(running)}: see 'ha status'")
 
 
-def _invite(layout: Layout, name: str, configuration: Configuration, valid_s: int) -> str:
+def _invite(
+    layout: Layout, name: str, configuration: Configuration, valid_s: int, invited: str = ""
+) -> str:
     places = tuple(
         (str(item.link), show_place(item.host, item.port))
         for item in endpoints(configuration, NodeName(name))
     )
-    return invite(layout.invitations, places, valid_s)
+    return invite(layout.invitations, places, valid_s, invited)
 
 
 def _as_node(name: str, links: dict[str, str]) -> Node:

@@ -14,11 +14,12 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from ha_core import commands
+from ha_core.config import limits
 from ha_core.config.kinds import show_place
 from ha_core.config.model import Address, Configuration, Node
 from ha_core.errors import ConfigError, ConnectError, HaError, RefusedError, WireError
@@ -67,15 +68,36 @@ class Welcome:
 # --- invitations ---------------------------------------------------------------------------
 
 
-def invite(directory: Path, places: tuple[tuple[str, str], ...], valid_s: int = VALID_S) -> str:
-    """Write an invitation for one node; return its token."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is kept of an invitation that is still good."""
+
+    secret: bytes = field(repr=False)
+    node: str = ""
+    """The only name that may join with it; empty: any."""
+
+
+def invite(
+    directory: Path,
+    places: tuple[tuple[str, str], ...],
+    valid_s: int = VALID_S,
+    node: str = "",
+) -> str:
+    """Write an invitation for one node, of that name alone if one is given; return its token.
+
+    Raises RefusedError: no node can be called so.
+    """
+    if node and not limits.NODE.fullmatch(node):
+        text = f"no node can be called {node[:64]!r}: expected {limits.NODE_ALLOWED}"
+        raise RefusedError("invalid", text)
     invitation = Invitation(
         secrets.token_bytes(ID_BYTES), secrets.token_bytes(SECRET_BYTES), places
     )
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     _forget_expired(directory)
     path = directory / invitation.id.hex()
-    text = json.dumps({"secret": invitation.secret.hex(), "until": time.time() + valid_s})
+    until = time.time() + valid_s
+    text = json.dumps({"secret": invitation.secret.hex(), "until": until, "node": node})
     path.touch(mode=0o600, exist_ok=False)
     if os.geteuid() == 0:
         # The daemon may run as another user, whose directory this then is.
@@ -89,21 +111,22 @@ def invite(directory: Path, places: tuple[tuple[str, str], ...], valid_s: int = 
 def _forget_expired(directory: Path) -> None:
     for path in directory.iterdir():
         if len(path.name) == 2 * ID_BYTES:
-            _secret(directory, bytes.fromhex(path.name))
+            _kept(directory, bytes.fromhex(path.name))
 
 
-def _secret(directory: Path, invitation_id: bytes) -> bytes | None:
-    """Return the secret of an invitation that is still good, or None."""
+def _kept(directory: Path, invitation_id: bytes) -> _Kept | None:
+    """Return an invitation that is still good, or None."""
     path = directory / invitation_id.hex()
     try:
         raw = json.loads(path.read_text())
-        secret, until = bytes.fromhex(raw["secret"]), float(raw["until"])
+        found = _Kept(bytes.fromhex(raw["secret"]), str(raw.get("node", "")))
+        until = float(raw["until"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if time.time() > until:
         path.unlink(missing_ok=True)
         return None
-    return secret
+    return found
 
 
 # --- the door ------------------------------------------------------------------------------
@@ -148,8 +171,8 @@ class Door:
         if len(knock) != _KNOCK_BYTES:
             raise WireError(f"a knock of {len(knock)} bytes, expected {_KNOCK_BYTES}")
         invitation_id = knock[len(KNOCK) : len(KNOCK) + ID_BYTES]
-        secret = _secret(self._directory, invitation_id)
-        if secret is None:
+        kept = _kept(self._directory, invitation_id)
+        if kept is None:
             await _send(writer, REFUSAL + UNKNOWN.encode())
             raise WireError("its invitation is unknown here, used or expired")
         if invitation_id in self._in_use:
@@ -157,19 +180,19 @@ class Door:
             raise WireError("its invitation is being used by another node this moment")
         self._in_use.add(invitation_id)
         try:
-            await self._welcome(knock, secret, reader, writer)
+            await self._welcome(knock, kept, reader, writer)
         finally:
             self._in_use.discard(invitation_id)
 
     async def _welcome(
         self,
         knock: bytes,
-        secret: bytes,
+        kept: _Kept,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
         invitation_id = knock[len(KNOCK) : len(KNOCK) + ID_BYTES]
-        handshake = Handshake(invitation_id, secret)
+        handshake = Handshake(invitation_id, kept.secret)
         await _send(writer, KNOCK + handshake.public)
         sealer = handshake.keys(knock[-PUBLIC_BYTES:], is_joiner=False)
         try:
@@ -177,7 +200,7 @@ class Door:
         except WireError:
             await _send(writer, REFUSAL + WRONG_SECRET.encode())
             raise
-        answer = await self._take_in(wish, invitation_id)
+        answer = await self._take_in(wish, invitation_id, kept.node)
         await _send(writer, sealer.seal(answer))
 
     def _log(self, text: str) -> None:
@@ -189,9 +212,14 @@ class Door:
             self._logged[text] = now_s
             log.warning("a node that asked to join was not let in: %s", text)
 
-    async def _take_in(self, wish: dict[str, object], invitation_id: bytes) -> dict[str, object]:
+    async def _take_in(
+        self, wish: dict[str, object], invitation_id: bytes, expected: str
+    ) -> dict[str, object]:
         try:
             command = _command(wish)
+            if expected not in ("", command.node):
+                text = f"the token is for node {expected} and not for {command.node[:64]}"
+                raise RefusedError("denied", f"{text}: join with --node {expected}")
             outcome = await self._submit(command, f"invitation {invitation_id.hex()}")
         except HaError as fault:
             return {"ok": False, "code": fault.code, "text": str(fault)}

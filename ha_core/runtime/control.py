@@ -334,7 +334,7 @@ class ControlServer:
             return protocol.Fault("unsupported", "that is not done here: ask a node's daemon")
         author = request.author[: protocol.AUTHOR_LENGTH_MAX] or peer.name
         if isinstance(request, protocol.AskInvitation):
-            token = self._errands.invite(request.valid_s)
+            token = self._errands.invite(request.valid_s, request.node)
             log.info("%r has an invitation made by %s", author, peer.name)
             return protocol.InvitationGiven(token)
         log.info("%r has the daemon ended by %s, again: %s", author, peer.name, request.again)

@@ -60,14 +60,16 @@ class Errands:
         self._snapshot = snapshot
         self._end = end
 
-    def invite(self, valid_s: int) -> str:
-        """Return a token for one machine, good for so many seconds. Raises RefusedError."""
+    def invite(self, valid_s: int, node: str = "") -> str:
+        """Return a token for one machine (of that name alone if one is given), good for so many
+        seconds. Raises RefusedError.
+        """
         if not 0 < valid_s <= VALID_S_MAX:
             text = f"an invitation of {valid_s} s: allowed: 1 to {VALID_S_MAX}, a week"
             raise RefusedError("invalid", text)
         places = places_of(self._snapshot())
         try:
-            return invite(self._invitations, places, valid_s)
+            return invite(self._invitations, places, valid_s, node)
         except OSError as fault:
             text = f"the invitation cannot be kept in {self._invitations}: {fault.strerror}"
             raise RefusedError("failed", text) from fault

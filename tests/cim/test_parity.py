@@ -132,7 +132,7 @@ METHODS_OF_OBJECTS = {
     "HA_Ticket": {"Grant": ("Force",), "Revoke": ("Force",)},
     "HA_Cluster": {"SetMaintenance": ("Enable",)},
     "HA_ClusterControlService": {
-        "Invite": ("Token",),
+        "Invite": ("NodeName", "Token"),
         "ForceEvictNode": ("NodeName",),
         "SetClusterProperty": ("Name", "Value"),
         "Simulate": ("Operation", "Target", "Lines"),

@@ -1,7 +1,9 @@
 """Verbs that change the cluster: what they ask for, how they wait, how they end."""
 
+import json
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from ha_core.cli.lasting import Duration
 from ha_core.commands import Outcome
 from ha_core.config.model import TargetRole
 from ha_core.ids import NodeName, ResourceId
+from ha_core.layout import Layout
 from tests.cli.conftest import Ha, value
 from tests.fake_cluster import FakeCluster
 
@@ -131,6 +134,18 @@ def test_refusal_ends_with_code_1_and_the_clusters_sentence(ha: Ha, cluster: Fak
     assert result.exit_code == 1
     assert value(result) == {"code": "no-quorum", "text": "only 1 of 3 votes: start another node"}
     assert result.stderr == "ha: only 1 of 3 votes: start another node\n"
+
+
+@pytest.mark.usefixtures("cluster")
+def test_token_for_a_name_is_kept_with_it_and_a_name_of_no_node_is_refused(
+    ha: Ha, root: Path
+) -> None:
+    kept = Layout(root).invitations
+    assert "no node can be called 'N 4'" in ha("token", "--node", "N 4").stderr
+    assert not kept.exists()
+    assert ha("token", "--node", "n4").stdout.startswith("bk1-")
+    (path,) = kept.iterdir()
+    assert json.loads(path.read_text())["node"] == "n4"
 
 
 def test_effect_not_seen_in_time_ends_with_code_4(ha: Ha, cluster: FakeCluster) -> None:

@@ -105,6 +105,7 @@ def provider() -> Provider:
         (SERVICE, "UndoRevision", {"Revision": "3"}, commands.UndoRevision(3)),
         (SERVICE, "UndoRevision", {}, commands.UndoRevision()),
         (SERVICE, "Invite", {}, commands.Invite(60)),
+        (SERVICE, "Invite", {"NodeName": "n4"}, commands.Invite(60, "n4")),
         (SERVICE, "TestFencing", {"Subject": "n2"}, commands.RehearseFencing("n2")),
         (SERVICE, "ReleaseQuorum", {"Reason": "off"}, commands.ReleaseQuorum("off")),
     ],
