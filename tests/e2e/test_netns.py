@@ -188,8 +188,11 @@ def test_frozen_owner_and_its_heir_never_both_serve(lab: Laboratory) -> None:
     with visited(lab.service("site-ip")) as visitor:
         lab.told("freeze", owner)
         roles = lab.told("status")["nodes"][owner]["roles"]
-        frozen = [int(pid) for pid, role in roles.items() if role != "guardian"]
-        assert {psutil.Process(pid).status() for pid in frozen} == {"stopped"}
+        frozen = {int(pid) for pid, role in roles.items() if role != "guardian"}
+        # The guardian, which nobody froze, ends the services with the lease: some may have gone.
+        there = [each.info for each in psutil.process_iter(["pid", "status"])]
+        found = {each["status"] for each in there if each["pid"] in frozen}
+        assert found - {psutil.STATUS_ZOMBIE} == {psutil.STATUS_STOPPED}
         assert visitor.wait_for(lambda: visitor.node != owner)
         heir = visitor.node
         served = list(visitor.owners)
