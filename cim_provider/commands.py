@@ -54,6 +54,8 @@ class CleanupResource:
 
     resource: str
     node: str = ""
+    operation: str = ""
+    """Only where this failed last; empty: whatever failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,18 @@ class Export:
     form: str = "yaml"
 
 
+OPERATIONS: Final = (
+    "monitor",
+    "start",
+    "stop",
+    "promote",
+    "demote",
+    "notify",
+    "reload",
+    "migrate_to",
+    "migrate_from",
+)
+"""What can fail of a resource."""
 Question: TypeAlias = WhyResource | IfApplied | WhatIf | Verify | Export
 FORMS: Final = ("yaml", "json", "cib")
 """How a configuration can be written."""

@@ -72,6 +72,8 @@ class InstanceView:
     """The node's score for it in the plan; None: there is none."""
     failed_wall_ms: int = 0
     """When it failed last; 0 if it has not."""
+    failed_operation: str = ""
+    """What failed last."""
 
 
 @dataclass(frozen=True, slots=True)

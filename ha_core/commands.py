@@ -86,6 +86,8 @@ class Cleanup:
 
     resource: ResourceId
     node: NodeName | None = None
+    operation: str = ""
+    """Only where the last failure was one of this operation; empty: whatever it was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,8 +95,8 @@ def _controlled(
             return commands.Ban(ResourceId(name), NodeName(where), _end(bound_ms), reason)
         case ClearResource(resource=name):
             return commands.Clear(ResourceId(name))
-        case CleanupResource(resource=name, node=where):
-            return commands.Cleanup(ResourceId(name), NodeName(where) if where else None)
+        case CleanupResource(resource=name, node=where, operation=operation):
+            return commands.Cleanup(ResourceId(name), NodeName(where) if where else None, operation)
         case PromoteResource():
             return _promoted(command)
         case FailResource(resource=name, node=where, reason=reason):
@@ -204,8 +204,8 @@ def _controlled_goal(
             return goals.cleared(name)
         case UnbanResource(resource=name, node=where):
             return goals.cleared(name, where)
-        case CleanupResource(resource=name, node=where):
-            return goals.cleaned(name, where or None)
+        case CleanupResource(resource=name, node=where, operation=operation):
+            return goals.cleaned(name, where or None, operation)
         case PromoteResource(resource=name, promoted=promoted, node=where) if where:
             return goals.promoted_on(name, where, promoted)
         case PromoteResource(resource=name, promoted=promoted):

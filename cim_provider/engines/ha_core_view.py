@@ -415,6 +415,7 @@ def _instance(seen: _Seen) -> InstanceView:
         promotion_score=item.promotion_score,
         placement_score=seen.score,
         failed_wall_ms=item.failure.at_wall_ms if item.failure else 0,
+        failed_operation=item.failure.action if item.failure else "",
     )
 
 

@@ -105,7 +105,7 @@ def after(view: ClusterView, command: Control) -> ClusterView:
             is_there = any(where in each.nodes for each in members_of(view, name))
             return _placed(view, name, _elsewhere(view, name)) if is_there else view
         case CleanupResource(resource=name):
-            return _with(view, (_cleaned(each) for each in members_of(view, name)))
+            return _with(view, (_cleaned(each, command) for each in members_of(view, name)))
         case PromoteResource(resource=name):
             return _with(view, (_promoted(each, command) for each in members_of(view, name)))
         case FailResource(resource=name, node=where):
@@ -190,9 +190,18 @@ def _elsewhere(view: ClusterView, name: str) -> str:
     return next(free, here[0] if here else "")
 
 
-def _cleaned(primitive: PrimitiveView) -> PrimitiveView:
+def _cleaned(primitive: PrimitiveView, command: CleanupResource) -> PrimitiveView:
+    def is_meant(each: InstanceView) -> bool:
+        is_there = command.node in ("", each.node)
+        return is_there and command.operation in ("", each.failed_operation)
+
+    if not any(map(is_meant, primitive.instances)) and command.operation:
+        return primitive
     instances = tuple(
-        replace(each, fail_count=0, failure="", failed_wall_ms=0) for each in primitive.instances
+        replace(each, fail_count=0, failure="", failed_wall_ms=0, failed_operation="")
+        if is_meant(each)
+        else each
+        for each in primitive.instances
     )
     state = "stopped" if primitive.state in ("failed", "blocked") else primitive.state
     return replace(primitive, instances=instances, state=state)

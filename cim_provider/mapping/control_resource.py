@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from cim_provider.commands import (
+    OPERATIONS,
     BanResource,
     CleanupResource,
     ClearResource,
@@ -222,8 +223,12 @@ def _cleanup(asked: Asked) -> Meaning:
     node = node_given(asked, "NodeName", needed=False)
     if isinstance(node, Denial):
         return node
-    name = _name(asked)
-    return Plan((CleanupResource(name, node),), Job("cleanup", name, node=node))
+    name, operation = _name(asked), asked.text("Operation")
+    if operation and operation not in OPERATIONS:
+        text = f"Operation is {operation[:64]!r}: expected one of {', '.join(OPERATIONS)}, or NULL"
+        return Denial(Code.INVALID_PARAMETER, text)
+    job = Job("cleanup", name, node=node, operation=operation)
+    return Plan((CleanupResource(name, node, operation),), job)
 
 
 def _role(verb: str, promoted: bool) -> Verb:

@@ -134,7 +134,8 @@ def _is_done(job: Job, member: PrimitiveView) -> bool:
             return is_up and (job.node not in member.promoted if job.node else not member.promoted)
         case "cleanup":
             here = [each for each in member.instances if job.node in ("", each.node)]
-            is_clean = not any(each.fail_count for each in here)
+            meant = [e for e in here if job.operation in ("", e.failed_operation)]
+            is_clean = not any(each.fail_count for each in meant)
             return is_clean and member.state in ("started", "stopped")
         case _:
             return member.state in ("started", "stopped")

@@ -39,6 +39,8 @@ class Job:
     """Where a resource goes, or may not be."""
     excused: tuple[str, ...] = ()
     """Primitives that had failed before: whether they run is no matter of a change of all."""
+    operation: str = ""
+    """Whose failures are to be forgotten; empty: all."""
 
 
 @dataclass(frozen=True, slots=True)

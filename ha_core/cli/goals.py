@@ -189,8 +189,10 @@ def managed(resource: str, wanted: bool) -> Goal:
     return goal
 
 
-def cleaned(resource: str, node: str | None) -> Goal:
-    """No failure of the resource is remembered (on `node`), and it was looked at again."""
+def cleaned(resource: str, node: str | None, operation: str = "") -> Goal:
+    """No failure of the resource (of `operation` alone) is remembered (on `node`), and it was
+    looked at again.
+    """
 
     def goal(snapshot: ClusterSnapshot) -> Progress:
         items = members(snapshot, resource)
@@ -201,6 +203,7 @@ def cleaned(resource: str, node: str | None) -> Goal:
             if node is None or status.name == node
             for instance in status.instances
             if instance.resource in wanted
+            and (not operation or (instance.failure and instance.failure.action == operation))
         )
         settled = all(_is_placed(snapshot, item) for item in items)
         stuck = not snapshot.pending and not settled

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -21,6 +21,20 @@ from ha_core.snapshot import ClusterSnapshot, Commanded
 
 FC = TypeVar("FC", bound=Callable[..., Any])  # as click has it: what a decorator gets and gives
 _reason = click.option("--reason", default="", help="Why; kept in the history.")
+
+
+OPERATIONS: Final = (
+    "monitor",
+    "start",
+    "stop",
+    "promote",
+    "demote",
+    "notify",
+    "reload",
+    "migrate_to",
+    "migrate_from",
+)
+"""What can fail of a resource."""
 
 
 def _on(told: str) -> Callable[[FC], FC]:
@@ -324,13 +338,21 @@ def fail(options: Options, waiting: Waiting, resource: str, node: str | None, re
 @resource.command()
 @resource_argument
 @_on("Only there; everywhere without it.")
+@click.option(
+    "--operation",
+    type=click.Choice(OPERATIONS),
+    default=None,
+    help="Only where that failed last.",
+)
 @verb
 @waits
-def cleanup(options: Options, waiting: Waiting, resource: str, node: str | None) -> None:
+def cleanup(
+    options: Options, waiting: Waiting, resource: str, node: str | None, operation: str | None
+) -> None:
     """Forget the failures of RESOURCE and look at it again."""
     target = None if node is None else NodeName(node)
-    command = commands.Cleanup(ResourceId(resource), target)
-    give(options, waiting, command, lambda _: goals.cleaned(resource, node))
+    command = commands.Cleanup(ResourceId(resource), target, operation or "")
+    give(options, waiting, command, lambda _: goals.cleaned(resource, node, operation or ""))
 
 
 @resource.command()

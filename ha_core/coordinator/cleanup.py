@@ -14,7 +14,7 @@ from ha_core.coordinator.record import Record
 from ha_core.errors import RefusedError
 from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.policy.wording import listed
-from ha_core.status import NodeState
+from ha_core.status import Instance, NodeState
 from ha_core.transition.executor import Executor, OpenOrder
 
 
@@ -48,7 +48,7 @@ def ask(
     for name, record in sorted(records.items()):
         for item in record.instances if command.node in (None, name) else ():
             failed = item.fail_count > 0 or item.failure is not None
-            if item.resource not in members:
+            if item.resource not in members or not _is_meant(command, item):
                 continue
             if record.state is not NodeState.ONLINE:
                 away |= {name} if failed else set()
@@ -57,22 +57,32 @@ def ask(
             else:
                 has_failed |= failed
                 orders.append(executor.cleanup(item.resource, name, "", now_ms))
-    return Asked(tuple(orders), _told(command.resource, bool(orders), has_failed, busy, away))
+    return Asked(tuple(orders), _told(command, bool(orders), has_failed, busy, away))
+
+
+def _is_meant(command: Cleanup, item: Instance) -> bool:
+    """Return whether what failed last there, if that is asked for, was that operation."""
+    if not command.operation:
+        return True
+    return item.failure is not None and item.failure.action == command.operation
 
 
 def _told(
-    resource: ResourceId,
+    command: Cleanup,
     is_looked_at: bool,
     has_failed: bool,
     busy: set[NodeName],
     away: set[NodeName],
 ) -> str:
+    resource = command.resource
     if has_failed:
         text = f"failures of {resource} are forgotten"
     elif is_looked_at:
         text = f"{resource} has no failures to forget: it is looked at again"
     elif busy:
         text = f"{resource} is not looked at again"
+    elif command.operation:
+        text = f"no node that is there remembers that {command.operation} of {resource} failed last"
     else:
         text = f"no node that is there knows {resource}"
     if busy:

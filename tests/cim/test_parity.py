@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
+from cim_provider.commands import OPERATIONS
 from cim_provider.mapping.control_node import CLUSTER_STATES
 from cim_provider.mapping.control_ticket import STATES as TICKET_STATES
 from cim_provider.mapping.methods import VERBS as CARRIED_OUT
@@ -17,6 +18,8 @@ from cim_provider.schema import MODEL, NamespaceSchema, load_schema
 from cim_provider.server.roles import METHODS
 from cim_provider.server.service import schema_texts
 from ha_core.cli.main import ha
+from ha_core.cli.resource import OPERATIONS as typed_operations
+from ha_core.policy.transition import ActionKind
 from tests.cim.verb_table import VERBS, Methods, Read, Without
 
 _STATES = {
@@ -116,7 +119,7 @@ METHODS_OF_OBJECTS = {
         "Unban": ("NodeName",),
         "Promote": ("NodeName",),
         "Demote": ("NodeName",),
-        "Cleanup": ("NodeName",),
+        "Cleanup": ("NodeName", "Operation"),
         "Manage": (),
         "Unmanage": (),
         "Fail": ("NodeName",),
@@ -156,6 +159,15 @@ def test_methods_of_the_model_have_their_parameters_and_the_output_job(
             assert {*parameters, "Job"} <= set(declared), f"{class_name}.{name}"
             assert declared["Job"].reference_class == "CIM_ConcreteJob"
             assert not declared["Job"].qualifiers["In"].value, f"{class_name}.{name}"
+
+
+def test_operations_that_can_be_named_are_the_same_everywhere(model: NamespaceSchema) -> None:
+    resource = model.get("HA_ClusterResource")
+    assert resource is not None
+    declared = resource.declaration.methods["Cleanup"].parameters["Operation"]
+    known = {str(kind) for kind in ActionKind} - {"probe"} | {"monitor"}
+    assert set(declared.qualifiers["ValueMap"].value) == set(OPERATIONS) == known
+    assert typed_operations == OPERATIONS
 
 
 def test_members_of_every_container_are_taken_out_and_ordered(model: NamespaceSchema) -> None:

@@ -71,6 +71,11 @@ VERBS = [
     ),
     ("resource cleanup web", commands.Cleanup(WEB), "web is started on n1"),
     (
+        "resource cleanup web --operation stop",
+        commands.Cleanup(WEB, None, "stop"),
+        "web is started on n1",
+    ),
+    (
         "resource unmanage web",
         commands.SetManaged(WEB, False),
         "web is unmanaged, web is started on n1",

@@ -55,6 +55,7 @@ CASES: list[tuple[Control, commands.Command]] = [
     (ClearResource("db"), commands.Clear("db")),
     (CleanupResource("db"), commands.Cleanup("db")),
     (CleanupResource("db", "n2"), commands.Cleanup("db", "n2")),
+    (CleanupResource("db", operation="stop"), commands.Cleanup("db", operation="stop")),
     (PromoteResource("db", True), commands.SetTargetRole("db", TargetRole.PROMOTED)),
     (PromoteResource("db", False), commands.SetTargetRole("db", TargetRole.UNPROMOTED)),
     (

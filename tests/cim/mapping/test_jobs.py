@@ -174,6 +174,15 @@ def test_progress_tells_what_is_done_now_and_how_much_is() -> None:
     assert (found.state, found.percent, found.text) == (RUNNING, 50, "start server on n1")
 
 
+def test_cleanup_of_one_operation_does_not_wait_for_failures_of_another() -> None:
+    db = with_db("started", "", nodes=("n2",)).primitives[0]
+    failed = InstanceView("n2", "started", 1, "it broke", failed_operation="monitor")
+    view = cluster(primitives=(replace(db, instances=(failed,)),), groups=(), pending_actions=1)
+    assert state_of(view, Job("cleanup", "db", operation="stop")) == COMPLETED
+    assert state_of(view, Job("cleanup", "db", operation="monitor")) == RUNNING
+    assert state_of(view, Job("cleanup", "db")) == RUNNING
+
+
 def test_job_of_what_is_gone_is_over() -> None:
     assert state_of(cluster(), Job("start", "unheard")) == TERMINATED
     assert state_of(cluster(), Job("standby", "n9")) == TERMINATED

@@ -57,6 +57,19 @@ def test_failures_are_forgotten_where_there_are_some() -> None:
     assert answer(Cleanup(WEB, N2), FAILED, WELL) == ([("web", "n2")], none)
 
 
+def test_failure_of_another_operation_than_the_one_named_is_kept() -> None:
+    monitor = replace(FAILED, failure=replace(BROKE, action="monitor"))
+    forgotten = "failures of web are forgotten"
+    assert answer(Cleanup(WEB, None, "start"), FAILED, monitor) == ([("web", "n1")], forgotten)
+    assert answer(Cleanup(WEB, None, "monitor"), FAILED, monitor) == ([("web", "n2")], forgotten)
+    none = "no node that is there remembers that {} of web failed last"
+    assert answer(Cleanup(WEB, None, "stop"), FAILED, monitor) == ([], none.format("stop"))
+    assert answer(Cleanup(WEB, N2, "start"), FAILED, WELL) == ([], none.format("start"))
+    away = "; what failed on n2 is kept there: repeat this when it is back"
+    told = answer(Cleanup(WEB, None, "start"), WELL, FAILED, n2=NodeState.LOST)
+    assert told == ([], none.format("start") + away)
+
+
 def test_what_is_not_done_is_not_claimed() -> None:
     orders, text = answer(Cleanup(WEB), FAILED, FAILED, n2=NodeState.LOST, busy=True)
     assert orders == []
