@@ -119,6 +119,11 @@ class ReleaseQuorum:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanAnew:
+    """Make the plan anew from what is now; what is under way ends first."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetTicket:
     """Grant or revoke a ticket, or let it stand by; None leaves that as it is."""
 
@@ -198,6 +203,7 @@ Control: TypeAlias = (
     | ConfirmNodeDown
     | RemoveNode
     | ReleaseQuorum
+    | PlanAnew
     | SetTicket
     | ApplyConfiguration
     | UndoRevision

@@ -135,6 +135,11 @@ class ReleaseQuorum:
 
 
 @dataclass(frozen=True, slots=True)
+class Replan:
+    """Forget what the plan was made of and make it anew; what is under way ends first."""
+
+
+@dataclass(frozen=True, slots=True)
 class FenceNode:
     """Cut a node off by its fence devices, whatever its state; done once it is accepted."""
 
@@ -222,6 +227,7 @@ Command: TypeAlias = (
     | SetMaintenance
     | ConfirmDown
     | ReleaseQuorum
+    | Replan
     | FenceNode
     | SwitchOn
     | TestFence

@@ -288,6 +288,8 @@ class FakeCluster:
                 self.change_node(str(node), state="maintenance" if wanted else "online")
             case commands.ConfirmDown(node=node):
                 self.change_node(node, unclean=False)
+            case commands.Replan():
+                pass
             case commands.Cleanup(resource=name):
                 self.change_resource(name, fail_count=0, state="started")
             case commands.SwitchOn(node=node):

@@ -19,6 +19,7 @@ from cim_provider.commands import (
     Control,
     FailResource,
     MoveResource,
+    PlanAnew,
     PromoteResource,
     RehearseFencing,
     ReleaseQuorum,
@@ -137,6 +138,8 @@ def _on_the_whole(
             return commands.TestFence(subject)
         case ReleaseQuorum(reason=reason):
             return commands.ReleaseQuorum(reason)
+        case PlanAnew():
+            return commands.Replan()
         case SetTicket(ticket=name, granted=granted, standby=standby, reason=reason):
             return commands.SetTicket(name, granted, standby, reason)
         case ApplyConfiguration(text=text, reason=reason, base=base):
@@ -233,7 +236,7 @@ def _whole_goal(command: Control, given: commands.Command, before: ClusterSnapsh
             return asked.settled(given)
         case ClearEventLog() | RehearseFencing():
             return _at_once  # what comes of it is seen elsewhere
-        case ApplyConfiguration() | UndoRevision():
+        case ApplyConfiguration() | UndoRevision() | PlanAnew():
             return goals.placed_since(before)
         case _:
             raise AssertionError(f"{command} is no command of the cluster: see `ha_core_node`")

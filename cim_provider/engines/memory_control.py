@@ -23,6 +23,7 @@ from cim_provider.commands import (
     IfApplied,
     Invite,
     MoveResource,
+    PlanAnew,
     PromoteResource,
     Question,
     RehearseFencing,
@@ -127,7 +128,7 @@ def after(view: ClusterView, command: Control) -> ClusterView:
             return replace(view, engine=EngineState.STOPPED if is_down else EngineState.RUNNING)
         case ClearResource() | UnbanResource() | SetTicket() | ApplyConfiguration():
             return view
-        case UndoRevision() | Invite() | RehearseFencing():
+        case UndoRevision() | Invite() | RehearseFencing() | PlanAnew():
             return view
         case _:
             assert_never(command)

@@ -12,6 +12,7 @@ from typing import Final
 from cim_provider.commands import (
     CleanupResource,
     ConfirmNodeDown,
+    PlanAnew,
     RunService,
     ServiceAction,
     SetClusterMaintenance,
@@ -24,7 +25,7 @@ from cim_provider.mapping.control_resource import MISSING, lifetime_given
 from cim_provider.mapping.job_records import Job
 from cim_provider.mapping.node import LOCAL_STATES, NODE_CLASS, states_of
 from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Verb
-from cim_provider.mapping.world import CLUSTER_CLASS, World
+from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
 
 _SERVICE: Final = {
     3: ServiceAction.STOP,
@@ -157,6 +158,17 @@ def _set_cluster_maintenance(asked: Asked) -> Meaning:
     return wanted if isinstance(wanted, Denial) else Plan((SetClusterMaintenance(wanted),))
 
 
+def job_of_all(asked: Asked, verb: str) -> Job:
+    """Return the job of a change of all; what has failed before is none of its faults."""
+    known = asked.world.view.primitives
+    bad = tuple(each.id for each in known if each.state in ("failed", "blocked"))
+    return Job(verb, CLUSTER_NAME, excused=bad)
+
+
+def _restart_transition(asked: Asked) -> Meaning:
+    return Plan((PlanAnew(),), job_of_all(asked, "replan"))
+
+
 VERBS: Final[Mapping[tuple[str, str], Verb]] = MappingProxyType(
     {
         (NODE_CLASS, "SetStandby"): _set_standby,
@@ -165,6 +177,7 @@ VERBS: Final[Mapping[tuple[str, str], Verb]] = MappingProxyType(
         (NODE_CLASS, "ConfirmDown"): _confirm_down,
         (NODE_CLASS, "Probe"): _probe,
         (CLUSTER_CLASS, "SetMaintenance"): _set_cluster_maintenance,
+        (CLUSTER_CLASS, "RestartTransition"): _restart_transition,
     }
 )
 """What each method of a node and of the cluster means."""

@@ -30,6 +30,7 @@ from cim_provider.edits import Edit, SetOption
 from cim_provider.engine import Command, SetNodeStandby
 from cim_provider.mapping.cluster import cluster_ref
 from cim_provider.mapping.codes import Code
+from cim_provider.mapping.control_node import job_of_all
 from cim_provider.mapping.control_resource import MISSING, node_given
 from cim_provider.mapping.job_records import Job
 from cim_provider.mapping.rows import (
@@ -112,7 +113,7 @@ def _apply(asked: Asked) -> Meaning:
     if isinstance(text, Denial):
         return text
     command = ApplyConfiguration(text, asked.text("Reason"), _base(asked))
-    return Plan((command,), _of_all(asked, "apply"))
+    return Plan((command,), job_of_all(asked, "apply"))
 
 
 def _preview(asked: Asked) -> Meaning:
@@ -122,14 +123,7 @@ def _preview(asked: Asked) -> Meaning:
 
 def _undo(asked: Asked) -> Meaning:
     revision = asked.number("Revision") or None
-    return Plan((UndoRevision(revision, asked.text("Reason")),), _of_all(asked, "undo"))
-
-
-def _of_all(asked: Asked, verb: str) -> Job:
-    """Return the job of a change of all; what has failed before is none of its faults."""
-    known = asked.world.view.primitives
-    bad = tuple(each.id for each in known if each.state in ("failed", "blocked"))
-    return Job(verb, CLUSTER_NAME, excused=bad)
+    return Plan((UndoRevision(revision, asked.text("Reason")),), job_of_all(asked, "undo"))
 
 
 def _verify(asked: Asked) -> Meaning:

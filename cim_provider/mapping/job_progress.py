@@ -15,7 +15,7 @@ from cim_provider.mapping.world import REACHED, World
 _SERVICE: Final = ("service-stop", "service-restart")
 ON_NODES: Final = ("standby", "online", "off", "reset", "on", "probe", "moveall", *_SERVICE)
 ON_TICKETS: Final = ("grant", "revoke", "activate", "ticket-standby")
-ON_CLUSTER: Final = ("apply", "undo")
+ON_CLUSTER: Final = ("apply", "undo", "replan")
 RESTING: Final = ("started", "stopped", "failed", "blocked")
 TOLD_MAX: Final = 3
 """So many actions or resources one sentence names."""

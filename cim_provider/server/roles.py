@@ -122,6 +122,7 @@ _OPERATING: Final = (
     "RequestStateChange",
     "ResetSelectedStats",
     "Restart",
+    "RestartTransition",
     "SendTestIndications",
     "SetManaged",
     "SetMaintenance",

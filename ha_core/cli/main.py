@@ -36,6 +36,7 @@ _VERBS: Final = {
     "history": ("history:history", "Show who changed the configuration when, why and how."),
     "undo": ("history:undo", "Return to the configuration of an earlier revision."),
     "verify": ("edit:verify", "Check FILE and name every fault; no cluster is needed."),
+    "replan": ("replan:replan", "Let everything be planned anew from what is now."),
     "resource": ("resource:resource", "Start, stop, move and mend resources and groups."),
     "node": ("node:node", "Take nodes out of service and bring them back."),
     "fence": ("fence:fence", "Rehearse fencing, and see what was cut off and why."),

@@ -261,6 +261,9 @@ class Clerk:
                 clone = self._configuration.clone(command.resource)
                 self._planner.restarts.add(clone.member if clone else command.resource)
                 return self._settle(request_id, Outcome(text=f"{command.resource} will restart"))
+            case commands.Replan():
+                self._planner.anew()
+                return self._settle(request_id, Outcome(text="everything is planned anew"))
             case commands.Cleanup():
                 return self._cleanup(request_id, command, now_ms)
             case commands.Fail():

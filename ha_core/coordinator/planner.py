@@ -110,6 +110,13 @@ class Planner:
         self._intend(status, orders)
         return orders
 
+    def anew(self) -> None:
+        """Let the next plan be made of nothing that an earlier one has left, as a new coordinator's
+        would be; which orders are out, and what must not be handed over, is not forgotten.
+        """
+        self._scheduler = Scheduler()
+        self._asked = None
+
     def failed(self, resource: ResourceId, incident: str, was: InstanceState | None) -> None:
         """A resource has failed: of what ran until then, that is an incident of its own."""
         if was is InstanceState.STARTED:

@@ -133,7 +133,7 @@ METHODS_OF_OBJECTS = {
         "Probe": (),
     },
     "HA_Ticket": {"Grant": ("Force",), "Revoke": ("Force",)},
-    "HA_Cluster": {"SetMaintenance": ("Enable",)},
+    "HA_Cluster": {"SetMaintenance": ("Enable",), "RestartTransition": ()},
     "HA_ClusterControlService": {
         "Invite": ("NodeName", "Token"),
         "ForceEvictNode": ("NodeName",),

@@ -69,6 +69,7 @@ VERBS: dict[str, Methods | Read | Without] = {
     "history": read("HA_ConfigurationRevision"),
     "undo": methods(f"{_SERVICE}.UndoRevision"),
     "verify": methods(f"{_SERVICE}.Verify"),
+    "replan": methods("HA_Cluster.RestartTransition"),
     "resource ban": methods(f"{_RESOURCE}.Ban"),
     "resource cleanup": methods(f"{_RESOURCE}.Cleanup", f"{_RESOURCE}.Refresh"),
     "resource clear": methods(f"{_RESOURCE}.ClearMove", f"{_RESOURCE}.Unban"),

@@ -69,6 +69,7 @@ VERBS = [
         commands.SwitchOn(N2, "mended"),
         "n2 is online",
     ),
+    ("replan", commands.Replan(), "3 of 3 resources started"),
     ("resource cleanup web", commands.Cleanup(WEB), "web is started on n1"),
     (
         "resource cleanup web --operation stop",

@@ -8,7 +8,7 @@ Explained, "Clones".
 from ha_core.ids import INFINITY
 from ha_core.policy.engine import promotion, utilization, wishes
 from ha_core.policy.engine.claims import by_claim
-from ha_core.policy.engine.desk import Desk, is_any_failed, is_running
+from ha_core.policy.engine.desk import Desk, is_running
 from ha_core.policy.engine.items import Item, Reason
 from ha_core.policy.engine.links import followed, following
 
@@ -70,7 +70,7 @@ def _leave_out(instance: Item) -> None:
 
 def _preferred(desk: Desk, instance: Item, fair: int) -> int | None:
     """Return the node where an instance may stay before the others choose."""
-    if not is_running(instance) or is_any_failed(instance):
+    if not is_running(instance) or any(p.is_failed for p in instance.primitives()):
         return None
     node = desk.current(instance)
     if node is None or not desk.is_usable[node] or desk.board.nodes[node].node.score < 0:

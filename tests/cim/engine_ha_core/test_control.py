@@ -19,6 +19,7 @@ from cim_provider.commands import (
     IfApplied,
     Invite,
     MoveResource,
+    PlanAnew,
     PromoteResource,
     RehearseFencing,
     ReleaseQuorum,
@@ -69,6 +70,7 @@ CASES: list[tuple[Control, commands.Command]] = [
     (SetClusterMaintenance(True), commands.SetMaintenance(None, True)),
     (ConfirmNodeDown("n2", "seen"), commands.ConfirmDown("n2", "seen")),
     (RehearseFencing("n2"), commands.TestFence("n2")),
+    (PlanAnew(), commands.Replan()),
     (ReleaseQuorum("all off"), commands.ReleaseQuorum("all off")),
     (SetTicket("t", granted=True, reason="r"), commands.SetTicket("t", True, None, "r")),
     (

@@ -102,6 +102,7 @@ def provider() -> Provider:
         (DB, "Fail", {"NodeName": "n2"}, commands.FailResource("db", "n2")),
         (node_path("n1"), "SetMaintenance", {"Enable": "true"}, SetNodeMaintenance("n1", True)),
         (cluster_path(), "SetMaintenance", {"Enable": True}, commands.SetClusterMaintenance(True)),
+        (cluster_path(), "RestartTransition", {}, commands.PlanAnew()),
         (SERVICE, "Apply", {"Text": "x", "Base": "7"}, commands.ApplyConfiguration("x", "", 7)),
         (SERVICE, "UndoRevision", {"Revision": "3"}, commands.UndoRevision(3)),
         (SERVICE, "UndoRevision", {}, commands.UndoRevision()),

@@ -90,6 +90,7 @@ def state_of(view: ClusterView, job: Job) -> int:
         ("unban", with_db("moving", "", 1, ("n2",)), RUNNING),
         ("unban", with_db("started", "", nodes=("n1",)), COMPLETED),
         ("apply", with_db("starting", "", 1), RUNNING),
+        ("replan", with_db("starting", "", 1), RUNNING),
         ("apply", with_db("failed", ""), EXCEPTION),
         ("undo", with_db("started", "", nodes=("n2",)), COMPLETED),
         ("grant", with_db("started", "", nodes=("n2",)), COMPLETED),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ha_core.commands import AddNode, Apply, Cleanup, Command, Outcome, RemoveNode
+from ha_core.commands import AddNode, Apply, Cleanup, Command, Outcome, RemoveNode, Replan
 from ha_core.config.model import (
     AgentClass,
     AgentRef,
@@ -142,6 +142,13 @@ def test_cleanup_while_a_node_is_at_work_on_it_says_that_it_was_not_done() -> No
     (said,) = answers(cluster, "a", Cleanup(DISK), "again")
     words = "disk is not looked at again; a is at work on it: repeat this when that is over"
     assert said.text == words
+
+
+def test_plan_is_made_anew_where_that_is_asked_for() -> None:
+    cluster = Cluster("a")
+    cluster.run(1000)
+    (said,) = answers(cluster, "a", Replan())
+    assert (said.ok, said.text) == (True, "everything is planned anew")
 
 
 def test_one_voter_applies_a_second_one_that_is_not_there_and_goes_on() -> None:

@@ -51,6 +51,15 @@ def test_the_same_question_is_asked_once() -> None:
     assert planner.transition is not first
 
 
+def test_the_same_question_is_asked_again_where_that_is_wanted_and_answered_alike() -> None:
+    planner, known = Planner(1), roster(Instance(WEB, InstanceState.STARTED))
+    first = plan(planner, known)
+    planner.anew()
+    planner.plan(known, BOTH, 1000, 0)
+    assert planner.transition is not first
+    assert planner.transition == first
+
+
 def test_what_may_change_with_time_is_asked_again() -> None:
     failure = Failure("monitor", 7, FailureKind.SOFT, "gone", 0, OnFail.RESTART)
     failed = Instance(WEB, InstanceState.STARTED, fail_count=1, failure=failure)

@@ -161,3 +161,16 @@ def test_where_every_node_may_have_an_instance_a_follower_draws_none() -> None:
             colocations=[together("x", "c")],
         )  # fmt: skip
         assert spread(question) == where
+
+
+def test_instances_of_a_group_do_not_change_places_because_members_failed() -> None:
+    question = problem(
+        nodes("n1", "n2"), clone("c", group("g", primitive("a"), primitive("b")), 2),
+        locations=[prefers("c", "n2", 9999)],
+        observed=[
+            *at("a", "n1"),
+            Observed("b", "n1", Role.STARTED, failed=OnFail.RESTART),
+            Observed("a", "n2", Role.STARTED, failed=OnFail.RESTART),
+        ],
+    )  # fmt: skip
+    assert places(question) == {"a:0": "n1", "b:0": "n1", "a:1": "n2", "b:1": "n2"}
