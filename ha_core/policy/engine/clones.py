@@ -70,7 +70,7 @@ def _leave_out(instance: Item) -> None:
 
 def _preferred(desk: Desk, instance: Item, fair: int) -> int | None:
     """Return the node where an instance may stay before the others choose."""
-    if not is_running(instance) or any(p.is_failed for p in instance.primitives()):
+    if not is_running(instance) or instance.is_failed:
         return None
     node = desk.current(instance)
     if node is None or not desk.is_usable[node] or desk.board.nodes[node].node.score < 0:
