@@ -44,6 +44,7 @@ from cim_provider.engines.ha_core_history import CLEARED_KEY
 from cim_provider.engines.ha_core_secrets import unmasked
 from ha_core import commands
 from ha_core.cli import asked, goals
+from ha_core.config.change import whole
 from ha_core.config.model import FenceAction, Origin, TargetRole
 from ha_core.config.parse import parse_text
 from ha_core.errors import RefusedError
@@ -156,10 +157,11 @@ def _on_the_whole(
 
 def _unbanned(before: ClusterSnapshot, name: str, where: str, reason: str) -> commands.Apply:
     known = before.configuration
+    owner = whole(known, ResourceId(name))
     left = tuple(
         each
         for each in known.locations
-        if (each.resource, each.node) != (name, where) or each.origin is Origin.ADMINISTRATOR
+        if (each.resource, each.node) != (owner, where) or each.origin is Origin.ADMINISTRATOR
     )
     if len(left) == len(known.locations):
         raise RefusedError("not-found", f"no move or ban by hand of '{name}' names {where}")

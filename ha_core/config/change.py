@@ -129,8 +129,11 @@ def _with_meta(configuration: Configuration, name: ResourceId, **changes: object
     )
 
 
-def _whole(configuration: Configuration, name: ResourceId) -> ResourceId:
-    """Return what is moved when `name` is: members of a group go with it, copies with the clone."""
+def whole(configuration: Configuration, name: ResourceId) -> ResourceId:
+    """Return what is moved when `name` is: members of a group go with it, copies with the clone.
+
+    Raises RefusedError: there is no such resource.
+    """
     _resource(configuration, name)
     clone, group = configuration.clone_of(name), configuration.group_of(name)
     if clone is not None:
@@ -141,7 +144,7 @@ def _whole(configuration: Configuration, name: ResourceId) -> ResourceId:
 def _moved(
     configuration: Configuration, command: commands.Move, starts: Mapping[NodeName, Generation]
 ) -> Configuration:
-    name, node = _whole(configuration, command.resource), command.node
+    name, node = whole(configuration, command.resource), command.node
     if command.promoted:
         configuration = _wanted_promoted(configuration, name)
     if node is None:
@@ -180,7 +183,7 @@ def with_move(
     generation: Generation = 0,
 ) -> Configuration:
     """Return it with the move, whatever speaks against that; earlier moves and bans of it end."""
-    name = _whole(configuration, resource)
+    name = whole(configuration, resource)
     move = _move(name, node, expires_wall_ms, generation)
     return _with_location(_cleared(configuration, name), move)
 
@@ -196,7 +199,7 @@ def _banned(
     configuration: Configuration, command: commands.Ban, starts: Mapping[NodeName, Generation]
 ) -> Configuration:
     """Return it with the ban, which with a time of its own outlives its node."""
-    name = _whole(configuration, command.resource)
+    name = whole(configuration, command.resource)
     if command.promoted:
         _refuse_roleless(configuration, name)
     _node(configuration, command.node)
@@ -218,7 +221,7 @@ def _banned(
 def _cleared(
     configuration: Configuration, name: ResourceId, *, promotions_only: bool = False
 ) -> Configuration:
-    name = _whole(configuration, name)
+    name = whole(configuration, name)
     kept = tuple(
         item
         for item in configuration.locations

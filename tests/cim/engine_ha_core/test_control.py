@@ -109,6 +109,17 @@ def test_one_ban_goes_and_what_else_is_configured_stays() -> None:
         translated(UnbanResource("db", "n1"), NOW)
 
 
+def test_ban_of_a_member_which_its_group_has_goes_by_the_members_name() -> None:
+    group = next(iter(WANTED.groups))
+    ban = Location(ConstraintId("c"), group.id, NodeName("n2"), -INFINITY, Origin.BAN)
+    now = replace(NOW, configuration=replace(WANTED, locations=(ban,)))
+    found = translated(UnbanResource(group.members[0], "n2"), now)
+    assert isinstance(found, commands.Apply)
+    assert found.configuration.locations == ()
+    with pytest.raises(RefusedError, match="unheard"):
+        translated(UnbanResource("unheard", "n2"), now)
+
+
 def test_secret_that_is_exported_is_masked_and_comes_back_as_it_was() -> None:
     command = WANTED.primitives[0].parameters
     secret = replace(WANTED.primitives[0], parameters=(*command, ("env.DB_PASSWORD", "geheim")))
