@@ -24,6 +24,7 @@ from ha_core.policy.engine import (
 from ha_core.policy.engine.desk import STEPS_FREE, Chooser, Desk, Link
 from ha_core.policy.engine.items import Board, Item, Reason
 from ha_core.policy.engine.problem import Kind, Options, Role, Strategy
+from ha_core.policy.scores import add
 
 _DEPTH_BASE: Final = 1000
 _DEPTH_PER_ITEM: Final = 8
@@ -136,16 +137,42 @@ def _assign_primitive(desk: Desk, item: Item, preferred: int | None, is_trial: b
 
 
 def _colocate(desk: Desk, item: Item) -> None:
-    """Let its colocations count: first where it follows, then what its followers would like."""
+    """Let its colocations count: first where it follows, then what its followers would like.
+
+    Mandatory ones count before all others, so that as many as can be are kept. Pacemaker 2.1.5
+    makes no such difference.
+    """
     before = item.scores
     followed, wished = links.placing(desk, item)
-    for link in followed:
+    mandatory = [link for link in followed if link.is_mandatory]
+    is_old = desk.board.problem.options.is_like_2_1_5
+    for link in followed if is_old else mandatory:
         following.follow(desk, item, link)
+    after = item.scores
+    _heed_all(desk, item, [link for link in wished if is_old or link.is_mandatory])
+    if not is_old:
+        for link in followed:
+            if not link.is_mandatory:
+                was = item.scores
+                following.follow(desk, item, link)
+                after = _shifted(after, was, item.scores)
+        _heed_all(desk, item, [link for link in wished if not link.is_mandatory])
     if desk.chooser is not None:
-        desk.unwished[item] = before, item.scores
-    if desk.steps > STEPS_FREE and desk.is_bound(item.scores):
-        return  # a chain of thousands would be walked from each of its links
+        desk.unwished[item] = before, after
+
+
+def _shifted(scores: list[int], before: list[int], after: list[int]) -> list[int]:
+    """Return scores with what came between two others added."""
+    if before is after:
+        return scores
+    three = zip(scores, before, after, strict=True)
+    return [own if old == new else add(own, new - old) for own, old, new in three]
+
+
+def _heed_all(desk: Desk, item: Item, wished: list[Link]) -> None:
     for link in wished:
+        if desk.steps > STEPS_FREE and desk.is_bound(item.scores):
+            return  # a chain of thousands would be walked from each of its links
         _heed(desk, item, link)
 
 

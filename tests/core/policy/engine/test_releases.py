@@ -50,6 +50,19 @@ def as_before(question: Problem) -> Problem:
                 primitive("a"),
                 primitive("b"),
                 primitive("c"),
+                locations=[prefers("a", "n1", 10), prefers("b", "n1", 10)],
+                colocations=[together("c", "a", -1), together("c", "b")],
+            ),
+            ["a n1", "b n1", "c n1"],
+            ["a n1", "b n1"],
+            id="a mandatory colocation beside one that would rather not",
+        ),
+        pytest.param(
+            problem(
+                TWO,
+                primitive("a"),
+                primitive("b"),
+                primitive("c"),
                 locations=[
                     prefers("b", "n2", 200),
                     prefers("c", "n1", 1000),
