@@ -123,7 +123,13 @@ def _in_order(entries: list[NodeEntry], states: list[Element]) -> list[NodeEntry
 
 
 def _read_constraints(source: Source, constraints: Constraints, locations: Locations) -> None:
+    ids: set[str] = set()
     for element in source.configuration("constraints"):
+        name = element.get("id") or ""
+        if name in ids:
+            source.leave_out(element, f"another constraint has the id {name!r}, too: both count")
+        elif name:
+            ids.add(name)
         if element.tag == "rsc_location":
             locations.read(element)
         else:

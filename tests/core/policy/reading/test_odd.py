@@ -235,3 +235,14 @@ def test_of_a_clone_without_end_a_thousand_instances_are_planned() -> None:
     problem = read(f'<clone id="k">{meta("km", clone_max="INFINITY")}{primitive("a")}</clone>')
     assert problem.left_out == ('<clone id="k"> in line 1: instances beyond 1000 are not planned',)
     assert sorted(placed(problem).values()) == ["n1", "n2"]
+
+
+def test_two_constraints_with_one_id_both_count_and_are_told() -> None:
+    written = [
+        f'<rsc_location id="l" rsc="a" node="{name}" score="{score}"/>'
+        for name, score in (("n1", 5), ("n2", 50))
+    ]
+    problem = read(primitive("a"), "".join(written))
+    assert placed(problem) == {"a": "n2"}
+    told = "<rsc_location id=\"l\"> in line 1: another constraint has the id 'l', too: both count"
+    assert problem.left_out == (told,)
