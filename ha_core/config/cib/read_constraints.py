@@ -90,10 +90,13 @@ class Constraints:
 
     def _add(self, element: Element, part: Plain, name: str = "") -> None:
         number, key = 1, name or element.id or element.tag
-        stem = key
+        stem, above = key, element
         while key in self.found:
+            above = self.names.places[f"constraints.{key}"]
             number += 1
             key = f"{stem}-{number}"
+        if above is not element:
+            self.ledger.note(element, f"{stem} is called {key}; another constraint has that name")
         self.found[key] = part
         self.names.places[f"constraints.{key}"] = element
 

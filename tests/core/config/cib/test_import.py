@@ -372,3 +372,10 @@ def test_thousands_of_orderings_in_circles_end_in_a_configuration() -> None:
     )
     imported = import_cib(cib(lines).encode(), "cib.xml")
     assert len(imported.notes) <= 1_010
+
+
+def test_the_second_of_two_constraints_with_one_id_is_told_with_its_name() -> None:
+    written = "".join(
+        f"<rsc_location id='l' rsc='a' node='{name}' score='5'/>" for name in ("n1", "n2")
+    )
+    assert "l is called l-2; another constraint has that name" in told(cib(written))
