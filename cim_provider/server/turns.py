@@ -7,7 +7,7 @@ import asyncio
 from time import monotonic
 from typing import Final
 
-TURN_S: Final = 0.002
+TURN_S: Final = 0.004
 """A request that comes meanwhile waits for one turn of each long answer."""
 
 

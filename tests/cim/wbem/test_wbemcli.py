@@ -145,7 +145,7 @@ def test_method_is_called_and_its_result_read():
 
     out, err, asked = run(perform, "cm", f":{NODE}", "SetStandby.Standby=true")
     assert not err
-    assert asked[-1].method == "setstandby"
+    assert asked[-1].method == "SetStandby"
     assert "SetStandby: 0\n" in out
     assert "Note (string): done\n" in out
     assert "Job (reference): root/ha:HA_Group.Id=" in out
