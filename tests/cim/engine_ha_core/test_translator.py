@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -126,7 +127,7 @@ def test_views_made_one_after_the_other_are_those_made_anew(seed: int) -> None:
 def test_a_memo_forgets_what_a_round_does_not_ask_for() -> None:
     memo: Memo[str] = Memo()
     for number in range(1000):
-        assert memo.get(number, (number,), lambda number=number: str(number)) == str(number)  # type: ignore[misc]
+        assert memo.get(number, (number,), partial(str, number)) == str(number)
         memo.end()
     assert len(memo) == 1
 

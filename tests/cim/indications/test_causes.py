@@ -6,6 +6,7 @@ grants a ticket. What the journal of the core then says is told as it would be t
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import count, islice
 from random import Random
 from typing import cast
@@ -142,12 +143,17 @@ def test_a_node_that_dies_is_cut_off_and_another_coordinates(place: Place) -> No
     place.until_told("LHA005")
 
 
+def has_ended(place: Place) -> bool:
+    """Return whether the attempt to cut a node off has come to an end."""
+    return bool(ENDS & place.kinds())
+
+
 def test_a_node_that_cannot_be_cut_off_is_told() -> None:
     for seed in islice(filter(is_fit, count(1)), TRIES_MAX):
         place = Place(seed)
         place.run.outlets.manner = Manner.FAILS
         place.run.operator.give(commands.FenceNode(place.other().name, "it does not answer me"))
-        place.until(lambda place=place: bool(ENDS & place.kinds()))  # type: ignore[misc]  # of this turn
+        place.until(partial(has_ended, place))
         # Now and then an agent does its work all the same: then the next cluster is tried.
         if "fence-gave-up" in place.kinds():
             place.until_told("LHA006")
