@@ -312,9 +312,12 @@ class Fire:
         return self.watch.answering()
 
     def judge(self, since_ns: int = 0) -> list[Answer]:
-        """Fail if two nodes were ever active at once; return the answers since then."""
+        """Fail if two nodes were ever active at once; return the answers since then.
+
+        What a test did may take less time than a question and its answer: it waits for one.
+        """
+        assert self.answers_after(since_ns), f"the prober hears nobody\n{self.account()}"
         answers = [item for item in self.watch.answers() if item.sent_ns >= since_ns]
-        assert answers, "the prober heard nobody"
         known = {"udp", "arp", *(f"udp-of-{name}" for name in self.names_taken)}
         strangers = {item.kind for item in answers} - known
         assert not strangers, f"a node answers in another's name: {strangers}"

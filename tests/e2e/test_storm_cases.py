@@ -135,7 +135,7 @@ def test_one_of_two_links_may_go(lab: Fire) -> None:
     lab.cuts.carrier(others(owner)[0], 1, is_up=False)
     for node in NODES:
         lab.becomes(node, lambda seen: seen.quorate)
-    assert lab.watch.wait_for(lambda now: now == owner)
+    lab.is_served()
     assert {item.node for item in lab.judge(begin_ns)} == {owner}
 
 
