@@ -34,8 +34,9 @@ class Outlet:
         """
         self._transport = transport
         self._descriptor = descriptor
-        # Any byte that the network did not take blocks: it is the transport that keeps it.
-        transport.set_write_buffer_limits(high=1, low=0)
+        # Any byte that the network did not take blocks, were it one: it is the transport that keeps
+        # it, and what went to the socket beside that would overtake it.
+        transport.set_write_buffer_limits(high=0, low=0)
 
     def write(self, parts: tuple[bytes, ...]) -> bool:
         """Send parts one after the other; return whether all have been handed over."""

@@ -85,7 +85,7 @@ def between(pair: tuple[Path, Path], work: Work) -> Heard:
         heard = Heard()
         stream = secured(near, server_context(*pair))
         transport = SecureTransport(stream, PEER, lambda: heard, pytest.fail)
-        transport.set_write_buffer_limits(high=1, low=0)
+        transport.set_write_buffer_limits(high=0, low=0)
         transport.begin(20)
         client = await asyncio.to_thread(
             client_context.wrap_socket,
