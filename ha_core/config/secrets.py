@@ -8,8 +8,13 @@ import re
 from typing import Final
 
 _WORD: Final = r".*passw(?:or)?d|.*passphrase|.*secret|.*token|(?:.*\W)?community"
-_KEY: Final = r".*(?:auth|api|access|private|shared|session|encryption)[-_.]?key"
-_NAME: Final = re.compile(rf"(?:{_WORD}|.*credentials?|{_KEY})\d*", re.IGNORECASE | re.DOTALL)
+_SHORT: Final = r"(?:.*[-_.])?(?:pass|passcode|pwd|psk)"
+_KEY: Final = (
+    r".*(?:auth|api|access|private|shared|secret|session|encryption|hmac|master|signing)[-_.]?key"
+)
+_NAME: Final = re.compile(
+    rf"(?:{_WORD}|.*credentials?|{_SHORT}|{_KEY})\d*", re.IGNORECASE | re.DOTALL
+)
 _FILE: Final = re.compile(rf"(?:{_WORD})_file", re.IGNORECASE)
 HIDDEN: Final = "(hidden)"
 

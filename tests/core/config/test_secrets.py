@@ -11,6 +11,15 @@ from ha_core.config.secrets import HIDDEN, is_secret, is_secret_file
     [
         *("password", "Passwd", "env.DB_PASSWORD", "bmc_passwd", "passwd2", "ssl_passphrase"),
         *("client_secret", "api_token", "credentials", "auth_key", "AuthKey", "private-key"),
+        *(
+            "secret_key",
+            "env.MYSQL_PWD",
+            "db_pass",
+            "RABBITMQ_PASS",
+            "hmac-key",
+            "wifi.psk",
+            "pass",
+        ),
         *("community", "resources.db.parameters.community", "nodes.n1.attributes.bmc_password"),
     ],
 )
@@ -23,6 +32,7 @@ def test_name_of_a_secret_is_known(name: str) -> None:
     "name",
     [
         *("passwd_script", "password_file", "snmp_auth_prot", "key", "community_name"),
+        *("bypass", "compass", "pass_through", "pwd_check", "keyfile", "passive"),
         *("monkey", "AuthMethod", "tokens_kept", "login", ""),
     ],
 )
