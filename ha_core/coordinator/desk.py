@@ -14,6 +14,7 @@ from ha_core.commands import Command, Outcome
 from ha_core.config.change import apply_command, listening
 from ha_core.config.check import check
 from ha_core.config.kinds import show_moment
+from ha_core.config.limits import is_text
 from ha_core.config.model import Address, Configuration
 from ha_core.effects import CommandAnswered
 from ha_core.errors import RefusedError
@@ -42,6 +43,8 @@ REMEMBERED = 256
 """Answers kept for commands that are repeated because the answer was lost."""
 OPEN_MAX = 256
 """Commands that one node forwards at a time."""
+REASON_MAX = 4_096
+"""Characters of a reason: it stands in the log, in each snapshot of it, and in events."""
 
 
 @dataclass(slots=True)
@@ -76,10 +79,12 @@ class Inbox:
         dead_after_ms: Millis,
         now_ms: Millis,
     ) -> list[CommandAnswered]:
-        """Accept a command; return its answer at once if too many are open.
+        """Accept a command; return its answer at once if too many are open, or its reason is none.
 
         `nodes` as seen from here: a person's word is on the incarnation that he sees.
         """
+        if fault := _unfit(given.command):
+            return [CommandAnswered(given.request_id, Outcome("invalid", fault))]
         if len(self._asked) >= OPEN_MAX:
             text = "too many commands are under way on this node: try again"
             return [CommandAnswered(given.request_id, Outcome("busy", text))]
@@ -117,6 +122,15 @@ class Inbox:
         """Return when the next command is given up."""
         due = [asked.due_ms() for asked in self._asked.values()]
         return min(due) if due else None
+
+
+def _unfit(command: Command) -> str:
+    """Say what is wrong with the reason of a command; empty if nothing is."""
+    reason: str = getattr(command, "reason", "")
+    if len(reason) <= REASON_MAX and is_text(reason):
+        return ""
+    allowed = f"at most {REASON_MAX}, without null"
+    return f"the reason has {len(reason)} characters; allowed: {allowed}"
 
 
 class Desk:
