@@ -262,7 +262,7 @@ def _fail(asked: Asked) -> Meaning:
     assert isinstance(node, str)
     where = _where(asked.world, name)
     if asked.world.running and (node not in where if node else not where):
-        text = f"{name} runs {f'not on {node}' if node else 'nowhere'}, so it cannot fail"
+        text = f"{name} does not run {f'on {node}' if node else 'anywhere'}, so it cannot fail"
         return Denial(Code.INVALID_TRANSITION, text)
     job = Job("fail", name, failures(asked.world, name, node), node)
     return Plan((FailResource(name, node, asked.text("Reason")),), job)

@@ -52,7 +52,7 @@ def ask(
         and (item.resource, name) not in executor.open
     ]
     if not orders:
-        where = "nowhere" if command.node is None else f"not on {command.node}"
-        text = f"{command.resource} runs {where} in peace, so it cannot fail"
+        where = "anywhere" if command.node is None else f"on {command.node}"
+        text = f"{command.resource} does not run {where}, or is busy there, so it cannot fail"
         raise RefusedError("invalid", f"{text}; 'ha why {command.resource}' says why")
     return orders

@@ -75,7 +75,7 @@ def test_failure_that_nobody_would_mend_is_refused() -> None:
     town = Town()
     (home,) = town.running
     town.ask(Fail(WEB, elsewhere(home)))
-    assert town.answers[-1].startswith(f"invalid: web runs not on {elsewhere(home)} in peace")
+    assert town.answers[-1].startswith(f"invalid: web does not run on {elsewhere(home)}, or is")
     town.ask(Fail(ResourceId("wbe")))
     assert town.answers[-1].startswith("not-found: there is no resource 'wbe'")
     town.ask(Fail(WEB, NodeName("z")))

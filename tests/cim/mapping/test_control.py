@@ -149,7 +149,7 @@ def test_verb_becomes_a_command_in_the_name_of_the_user(
         (node_path("n1"), "SetStandby", {"Enable": True, "Lifetime": "0"}, 5, "Lifetime is 0 s"),
         (node_path("n1"), "SetStandby", {"Enable": False, "Lifetime": "9"}, 5, "with true alone"),
         (DB, "Fail", {"NodeName": "n9"}, 32772, "n9"),
-        (DB, "Fail", {"NodeName": "n1"}, 4097, "db runs not on n1, so it cannot fail"),
+        (DB, "Fail", {"NodeName": "n1"}, 4097, "db does not run on n1, so it cannot fail"),
         (node_path("n2"), "ConfirmDown", {"Reason": " "}, 5, "Reason"),
         (SERVICE, "Apply", {"Text": ""}, 5, "Text"),
         (SERVICE, "Verify", {"Text": "x" * (TEXT_CHARS_MAX + 1)}, 5, "at most 1000000"),
