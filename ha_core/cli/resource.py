@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import click
 
@@ -20,8 +20,8 @@ from ha_core.ids import NodeName, ResourceId
 from ha_core.snapshot import ClusterSnapshot, Commanded
 
 FC = TypeVar("FC", bound=Callable[..., Any])  # as click has it: what a decorator gets and gives
+_Given: TypeAlias = commands.SetTargetRole | commands.Move | commands.Ban
 _reason = click.option("--reason", default="", help="Why; kept in the history.")
-
 
 OPERATIONS: Final = (
     "monitor",
@@ -37,10 +37,15 @@ OPERATIONS: Final = (
 """What can fail of a resource."""
 
 
-def _on(told: str) -> Callable[[FC], FC]:
+def _on(told: str, *words: str, required: bool = False) -> Callable[[FC], FC]:
     """Return the option that names a node; what it means here is told."""
     return click.option(
-        "--node", "--on", "node", metavar="NODE", shell_complete=complete_nodes, help=told
+        *(words or ("--node", "--on")),
+        "node",
+        metavar="NODE",
+        shell_complete=complete_nodes,
+        required=required,
+        help=told,
     )
 
 
@@ -71,7 +76,7 @@ def _give(
     options: Options,
     waiting: Waiting,
     trial: Trial,
-    command: commands.SetTargetRole | commands.Move | commands.Ban,
+    command: _Given,
     goal: goals.Goal,
 ) -> None:
     if trial.wanted:
@@ -131,17 +136,7 @@ def promote(
     On a node that is named it is until that is lost or stops, after --for TIME, or with 'ha
     resource clear'.
     """
-    name = ResourceId(resource)
-    if node is None:
-        _refuse_lifetime(lifetime_ms)
-        role = commands.SetTargetRole(name, TargetRole.PROMOTED, reason)
-        _give(options, waiting, trial, role, goals.promoted(resource, True))
-        return
-    end_ms = expiry(lifetime_ms)
-    move = commands.Move(name, NodeName(node), end_ms, reason, promoted=True)
-    _give(
-        options, waiting, trial, move, _with_end(resource, goals.promoted_on(resource, node, True))
-    )
+    _give(options, waiting, trial, *_in_role(resource, True, node, lifetime_ms, reason))
 
 
 @resource.command()
@@ -166,21 +161,22 @@ def demote(
     On a node that is named this holds until that is lost or stops, with 'ha resource clear', or,
     with --for TIME, only then.
     """
+    _give(options, waiting, trial, *_in_role(resource, False, node, lifetime_ms, reason))
+
+
+def _in_role(
+    resource: str, promoted: bool, node: str | None, lifetime_ms: int | None, reason: str
+) -> tuple[_Given, goals.Goal]:
+    """Return what wants it promoted or not, anywhere or on a node, and when that is so."""
     name = ResourceId(resource)
     if node is None:
-        _refuse_lifetime(lifetime_ms)
-        role = commands.SetTargetRole(name, TargetRole.UNPROMOTED, reason)
-        _give(options, waiting, trial, role, goals.promoted(resource, False))
-        return
-    end_ms = expiry(lifetime_ms)
-    ban = commands.Ban(name, NodeName(node), end_ms, reason, promoted=True)
-    goal = goals.promoted_on(resource, node, False)
-    _give(options, waiting, trial, ban, _with_end(resource, goal))
-
-
-def _refuse_lifetime(lifetime_ms: int | None) -> None:
-    if lifetime_ms is not None:
-        raise click.UsageError("--for needs a node: say --on NODE, too")
+        if lifetime_ms is not None:
+            raise click.UsageError("--for needs a node: say --on NODE, too")
+        role = TargetRole.PROMOTED if promoted else TargetRole.UNPROMOTED
+        return commands.SetTargetRole(name, role, reason), goals.promoted(resource, promoted)
+    held = commands.Move if promoted else commands.Ban
+    command = held(name, NodeName(node), expiry(lifetime_ms), reason, promoted=True)
+    return command, _with_end(resource, goals.promoted_on(resource, node, promoted))
 
 
 @resource.command()
@@ -219,13 +215,9 @@ def _restart(snapshot: ClusterSnapshot, name: str) -> commands.Restart:
 
 @resource.command()
 @resource_argument
+@_on("Where to; without it, where it would run if not where it is.", "--to", "--on")
 @click.option(
-    "--to",
-    "--on",
-    "node",
-    metavar="NODE",
-    shell_complete=complete_nodes,
-    help="Where to; without it, where it would run if not where it is.",
+    "--no-live", is_flag=True, help="Stop and start it, though 'allow_migrate' lets it go live."
 )
 @for_time
 @_reason
@@ -238,6 +230,7 @@ def move(
     trial: Trial,
     resource: str,
     node: str | None,
+    no_live: bool,
     lifetime_ms: int | None,
     reason: str,
 ) -> None:
@@ -246,7 +239,8 @@ def move(
     The move is over when that node is lost or stops, after --for TIME, or with 'ha resource clear'.
     """
     target = None if node is None else NodeName(node)
-    command = commands.Move(ResourceId(resource), target, expiry(lifetime_ms), reason)
+    end_ms = expiry(lifetime_ms)
+    command = commands.Move(ResourceId(resource), target, end_ms, reason, live=not no_live)
     if trial.wanted:
         show_preview(options, trial, lambda _: command)
         return
@@ -262,15 +256,7 @@ def move(
 
 @resource.command()
 @resource_argument
-@click.option(
-    "--node",
-    "--on",
-    "node",
-    metavar="NODE",
-    shell_complete=complete_nodes,
-    required=True,
-    help="Where it may not run.",
-)
+@_on("Where it may not run.", required=True)
 @for_time
 @_reason
 @can_be_tried
@@ -291,10 +277,7 @@ def ban(
     only then. What is to hold for good stands in the configuration: 'never_on'.
     """
     command = commands.Ban(ResourceId(resource), NodeName(node), expiry(lifetime_ms), reason)
-    if trial.wanted:
-        show_preview(options, trial, lambda _: command)
-        return
-    give(options, waiting, command, lambda _: _with_end(resource, goals.banned(resource, node)))
+    _give(options, waiting, trial, command, _with_end(resource, goals.banned(resource, node)))
 
 
 @resource.command()
