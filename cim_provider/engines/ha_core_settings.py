@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from cim_provider.engines.ha_core_options import options_of
 from cim_provider.engines.ha_core_rules import expressions_of
+from cim_provider.engines.ha_core_secrecy import HIDDEN, is_secret
 from cim_provider.views.settings import (
     AttributeView,
     ColocationView,
@@ -33,12 +34,9 @@ from ha_core.config.model import (
     Rule,
 )
 from ha_core.config.render import plain
-from ha_core.config.secrets import is_secret
 from ha_core.ids import ResourceId
 from ha_core.snapshot import ClusterSnapshot, NodeSummary, TicketSummary
 
-HIDDEN = "hidden"
-"""What stands for a secret where a value must stand."""
 A_TURN = 500
 """Values that are made in one turn."""
 T = TypeVar("T")

@@ -20,12 +20,13 @@ from xml.parsers import expat
 
 import h11
 
+from cim_provider.engines.ha_core_secrecy import HIDDEN
+
 CONNECT_S: Final = 5.0
 ANSWER_S: Final = 20.0
 """A listener that has not answered by then has not taken it."""
 ANSWER_BYTES_MAX: Final = 64 * 1024
 URL_CHARACTERS_MAX: Final = 1024
-HIDDEN: Final = "hidden"
 PORTS: Final = {"http": 5988, "https": 5990}
 """Ports where the URL names none."""
 _HEAD: Final = (

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cim_provider.engine import ClusterView
+from cim_provider.engines.ha_core_secrecy import HIDDEN
 from cim_provider.mapping import cluster_typed
 from cim_provider.mapping.cluster_typed import uuid_of
 from cim_provider.mapping.rows import ClassRow, Column, Ref, Value, class_row, constant, unfilled
@@ -23,8 +24,6 @@ from cim_provider.mapping.states import (
 )
 from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, REACHED, World
 
-HIDDEN: Final = "hidden"
-"""What is told instead of a secret."""
 _BAD: Final = ("failed", "blocked")
 
 

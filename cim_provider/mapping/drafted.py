@@ -14,8 +14,7 @@ from typing import Any, Final
 from cim_provider.drafts import HOLDER, Draft, DraftParameter, Kept, Named
 from cim_provider.edits import Words
 from cim_provider.engine import CloneView, ClusterView, EngineState, GroupView, PrimitiveView
-from cim_provider.engines.ha_core_secrecy import is_secret
-from cim_provider.mapping.cluster import HIDDEN
+from cim_provider.engines.ha_core_secrecy import HIDDEN, is_secret
 from cim_provider.mapping.rows import (
     AssociationRow,
     ClassRow,

@@ -12,8 +12,7 @@ from typing import Final
 
 import pywbem
 
-from cim_provider.engines.ha_core_secrecy import is_secret
-from cim_provider.mapping.cluster import HIDDEN
+from cim_provider.engines.ha_core_secrecy import HIDDEN, is_secret
 from cim_provider.mapping.job_records import COMPLETED, EXCEPTION, Call, JobRecord
 from cim_provider.mapping.rows import Ref
 

@@ -10,7 +10,7 @@ Source: Linux-HA 2.1's provider for HA_InstanceAttributes.
 from collections.abc import Iterator
 from typing import Final
 
-from cim_provider.mapping.cluster import HIDDEN
+from cim_provider.engines.ha_core_secrecy import HIDDEN
 from cim_provider.mapping.resource import resource_ref
 from cim_provider.mapping.rows import (
     AssociationRow,

@@ -24,7 +24,7 @@ from typing import Final, Protocol
 
 import pywbem
 
-from cim_provider.engines.ha_core_secrecy import is_secret
+from cim_provider.engines.ha_core_secrecy import HIDDEN, is_secret
 from cim_provider.server.auth import Identity
 from cim_provider.server.roles import authorize, is_write, name_of
 from cim_provider.wbem.operations import (
@@ -45,7 +45,6 @@ TEXT_CHARS_MAX: Final = 256
 """So much is kept of each value and of each reason."""
 GIVEN_MAX: Final = 64
 """So many properties or parameters are named in a line."""
-HIDDEN: Final = "hidden"
 _LONG: Final = ("text",)
 _JOB_STARTED: Final = 4096
 _REVERSED: Final = ("addresource", "addprimitiveresource", "addoperation")

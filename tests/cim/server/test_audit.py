@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import pywbem
 
-from cim_provider.server.audit import HIDDEN, AuditFile, guarded, older, read_lines
+from cim_provider.engines.ha_core_secrecy import HIDDEN
+from cim_provider.server.audit import AuditFile, guarded, older, read_lines
 from cim_provider.server.auth import Identity
 from cim_provider.server.roles import Role
 from cim_provider.wbem import operations
