@@ -35,7 +35,8 @@ from cim_provider.mapping.rows import (
     constant,
     unfilled,
 )
-from cim_provider.mapping.states import ENABLED_COLUMNS, FINE, State, cim_datetime
+from cim_provider.mapping.states import ENABLED_COLUMNS, FINE, State
+from cim_provider.mapping.times import cim_datetime
 from cim_provider.mapping.world import ServerIdentity, World
 
 FILTER_CLASS: Final = "CIM_IndicationFilter"

@@ -15,13 +15,8 @@ from cim_provider.engines.ha_core_secrecy import HIDDEN
 from cim_provider.mapping import cluster_typed
 from cim_provider.mapping.cluster_typed import uuid_of
 from cim_provider.mapping.rows import ClassRow, Column, Ref, Value, class_row, constant, unfilled
-from cim_provider.mapping.states import (
-    ENABLED_COLUMNS,
-    State,
-    cim_datetime,
-    cluster_state,
-    plain,
-)
+from cim_provider.mapping.states import ENABLED_COLUMNS, State, cluster_state, plain
+from cim_provider.mapping.times import cim_datetime
 from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, REACHED, World
 
 _BAD: Final = ("failed", "blocked")

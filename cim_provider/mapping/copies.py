@@ -22,13 +22,8 @@ from cim_provider.mapping.rows import (
     class_row,
     constant,
 )
-from cim_provider.mapping.states import (
-    ENABLED_COLUMNS,
-    State,
-    cim_datetime,
-    instance_state,
-    plain,
-)
+from cim_provider.mapping.states import ENABLED_COLUMNS, State, instance_state, plain
+from cim_provider.mapping.times import cim_datetime
 from cim_provider.mapping.world import World
 
 INSTANCE_CLASS: Final = "HA_ResourceInstance"

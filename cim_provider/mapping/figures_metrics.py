@@ -23,7 +23,7 @@ from cim_provider.mapping.rows import (
     constant,
     unfilled,
 )
-from cim_provider.mapping.states import cim_datetime
+from cim_provider.mapping.times import cim_datetime
 from cim_provider.mapping.world import CLUSTER_NAME, World
 from cim_provider.views.figures import NodeFigures, ResourceCounts
 

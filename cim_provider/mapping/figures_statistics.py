@@ -30,8 +30,7 @@ from cim_provider.mapping.rows import (
     constant,
     unfilled,
 )
-from cim_provider.mapping.states import cim_datetime
-from cim_provider.mapping.statistics import interval
+from cim_provider.mapping.times import cim_datetime, cim_interval
 from cim_provider.mapping.world import World
 from cim_provider.views.figures import LinkCounts, NodeFigures
 from cim_provider.views.tally import ResourceTally
@@ -220,7 +219,7 @@ def _common(description: str) -> tuple[Column[Counted], ...]:
         constant("Description", description),
         Column("StartStatisticTime", "since when it is counted, or was set back", _started),
         Column("StatisticTime", "time of the newest figures", _taken),
-        constant("SampleInterval", interval(SAMPLE_US)),
+        constant("SampleInterval", cim_interval(SAMPLE_US)),
     )
 
 

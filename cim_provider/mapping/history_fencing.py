@@ -9,7 +9,8 @@ from typing import Final
 from cim_provider.mapping.node import node_ref
 from cim_provider.mapping.resource import primitive_ref
 from cim_provider.mapping.rows import AssociationRow, ClassRow, Column, Pair, Ref, class_row
-from cim_provider.mapping.states import cim_datetime, plain
+from cim_provider.mapping.states import plain
+from cim_provider.mapping.times import cim_datetime
 from cim_provider.mapping.world import World
 from cim_provider.views.history import FencingView
 
@@ -41,7 +42,7 @@ _COLUMNS: Final[tuple[Column[FencingView], ...]] = (
     Column("Target", "the node", lambda e: e.node),
     Column("Action", "off, or on while it is switched on", lambda e: e.action or None),
     Column("Origin", "node that tells it", lambda e: e.origin or None),
-    Column("Delegate", "node that carries it out", lambda e: e.executor or None),
+    Column("Delegate", "node that uses the device, or used it last", lambda e: e.executor or None),
     Column("Device", "device at work, or devices that have proved it", lambda e: e.device or None),
     Column("State", "how far it is", lambda e: _STATES.get(e.state, 0)),
     Column("StartTime", "when it was decided on", lambda e: cim_datetime(e.started_wall_ms)),

@@ -18,14 +18,8 @@ from cim_provider.mapping.rows import (
     constant,
     unfilled,
 )
-from cim_provider.mapping.states import (
-    ENABLED_COLUMNS,
-    State,
-    cim_datetime,
-    elsewhere,
-    outside,
-    plain,
-)
+from cim_provider.mapping.states import ENABLED_COLUMNS, State, elsewhere, outside, plain
+from cim_provider.mapping.times import cim_datetime
 from cim_provider.mapping.world import World
 from cim_provider.views.history import LinkView
 

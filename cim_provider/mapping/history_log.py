@@ -25,14 +25,8 @@ from cim_provider.mapping.rows import (
     class_row,
     constant,
 )
-from cim_provider.mapping.states import (
-    ENABLED_COLUMNS,
-    FINE,
-    State,
-    cim_datetime,
-    outside,
-    plain,
-)
+from cim_provider.mapping.states import ENABLED_COLUMNS, FINE, State, outside, plain
+from cim_provider.mapping.times import cim_datetime
 from cim_provider.mapping.verbs import Asked, Meaning, Plan, Verb
 from cim_provider.mapping.world import World
 from cim_provider.messages import OWNER, message_of

@@ -24,7 +24,7 @@ from cim_provider.mapping.rows import (
     class_row,
     unfilled,
 )
-from cim_provider.mapping.states import cim_datetime
+from cim_provider.mapping.times import cim_datetime
 from cim_provider.mapping.world import World
 from cim_provider.mapping.writing import Given
 from cim_provider.views.history import ResultView, order_of

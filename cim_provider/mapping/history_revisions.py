@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from cim_provider.mapping.rows import ClassRow, Column, Ref, class_row
-from cim_provider.mapping.states import cim_datetime, plain
+from cim_provider.mapping.states import plain
+from cim_provider.mapping.times import cim_datetime
 from cim_provider.mapping.world import World
 from cim_provider.views.history import RevisionView
 

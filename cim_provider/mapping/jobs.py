@@ -48,7 +48,8 @@ from cim_provider.mapping.rows import (
     unfilled,
 )
 from cim_provider.mapping.settings_tickets import ticket_ref
-from cim_provider.mapping.states import STATE_COLUMNS, State, cim_datetime, outside, plain
+from cim_provider.mapping.states import STATE_COLUMNS, State, outside, plain
+from cim_provider.mapping.times import cim_datetime, cim_interval
 from cim_provider.mapping.verbs import JOB_CLASS, JOB_PREFIX
 from cim_provider.mapping.world import World
 from cim_provider.mapping.writing import Given
@@ -175,18 +176,11 @@ def _results(world: World) -> Iterator[Pair]:
         yield Pair(job_ref(name), _result_ref(name))
 
 
-def interval(seconds: int) -> str:
-    """Return a time span as CIM says it."""
-    days, rest = divmod(max(seconds, 0), 86_400)
-    hours, rest = divmod(rest, 3600)
-    return f"{days:08d}{hours:02d}{rest // 60:02d}{rest % 60:02d}.000000:000"
-
-
 def _elapsed(shown: _Shown) -> str | None:
     record = shown.record
     if not record.has_ended:
         return None
-    return interval((record.changed_wall_ms - record.submitted_wall_ms) // 1000)
+    return cim_interval((record.changed_wall_ms - record.submitted_wall_ms) * 1000)
 
 
 _SUBMITTED: Final = "when the method was called"
@@ -234,7 +228,7 @@ _COLUMNS: Final[tuple[Column[_Shown], ...]] = (
     Column(
         "TimeBeforeRemoval",
         "ten minutes, or what a client wrote",
-        lambda s: interval(s.record.kept_s),
+        lambda s: cim_interval(s.record.kept_s * 1_000_000),
     ),
 )
 _RESULT_COLUMNS: Final[tuple[Column[_Shown], ...]] = (

@@ -11,7 +11,7 @@ from cim_provider.engine import NodeView
 from cim_provider.mapping.cluster_typed import uuid_of
 from cim_provider.mapping.figures_held import figures_in, node_figures
 from cim_provider.mapping.rows import Column, Value
-from cim_provider.mapping.states import cim_datetime
+from cim_provider.mapping.times import cim_datetime
 from cim_provider.mapping.world import REACHED, World
 from cim_provider.views.facts import NodeFacts
 from cim_provider.views.figures import NodeFigures

@@ -28,7 +28,6 @@ from cim_provider.mapping.rows import (
 from cim_provider.mapping.states import (
     ENABLED_COLUMNS,
     State,
-    cim_datetime,
     device_state,
     fail_count,
     group_state,
@@ -36,6 +35,7 @@ from cim_provider.mapping.states import (
     primitive_state,
     resource_status,
 )
+from cim_provider.mapping.times import cim_datetime
 from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
 from cim_provider.views.facts import DeviceFacts
 

@@ -8,7 +8,7 @@ from typing import Final, Protocol, TypeVar
 
 from cim_provider.engine import CloneView, GroupView, PrimitiveView
 from cim_provider.mapping.rows import Column, Value
-from cim_provider.mapping.states import cim_datetime
+from cim_provider.mapping.times import cim_datetime
 from cim_provider.mapping.world import World
 from cim_provider.views.facts import ResourceFacts
 

@@ -30,7 +30,7 @@ from cim_provider.mapping.settings_texts import (
     order_text,
     ticket_text,
 )
-from cim_provider.mapping.states import cim_datetime
+from cim_provider.mapping.times import cim_datetime
 from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
 from cim_provider.views.settings import (
     ColocationView,

@@ -10,7 +10,8 @@ from typing import Final
 
 from cim_provider.mapping.rows import ClassRow, Column, Ref, Value, class_row, unfilled
 from cim_provider.mapping.settings_texts import caption
-from cim_provider.mapping.states import ENABLED_COLUMNS, State, cim_datetime, elsewhere, plain
+from cim_provider.mapping.states import ENABLED_COLUMNS, State, elsewhere, plain
+from cim_provider.mapping.times import cim_datetime
 from cim_provider.mapping.world import World
 from cim_provider.views.settings import TicketView
 

@@ -9,7 +9,6 @@ CIM_EnabledLogicalElement, CIM_Cluster and CIM_ParticipatingCS.
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from cim_provider.engine import CloneView, ClusterView, InstanceView, NodeView, PrimitiveView
@@ -17,8 +16,6 @@ from cim_provider.mapping.rows import Column, constant, unfilled
 from cim_provider.mapping.world import REACHED, World
 from cim_provider.views.facts import NodeFacts, PingFacts, ResourceFacts
 
-MAX_WALL_MS: Final = 253_402_300_799_999
-"""Last millisecond of the year 9999, the last that a CIM datetime can say."""
 _WORDS: Final = (
     ("error", "fault"),
     ("FAILED", "failed"),
@@ -131,14 +128,6 @@ def plain(text: str) -> str:
     for word, instead in _WORDS:
         text = text.replace(word, instead)
     return text
-
-
-def cim_datetime(wall_ms: int) -> str | None:
-    """Return a time as CIM says it, in UTC; None if it is unknown or out of range."""
-    if not 0 < wall_ms <= MAX_WALL_MS:
-        return None
-    moment = datetime.fromtimestamp(wall_ms // 1000, tz=UTC)
-    return f"{moment:%Y%m%d%H%M%S}.{wall_ms % 1000:03d}000+000"
 
 
 FINE: Final = State((2,), 5, 2, "as it should be")
@@ -449,7 +438,7 @@ def cluster_state(world: World) -> State:
         "a link is down": [node.name for node in view.nodes if node.links_down],
         "a clone is partial": [each.id for each in view.clones if _is_partial(world, each)],
     }
-    warning = "" if has_reserve(view) else CLUSTER_STATES["no reserve"].text
+    warning = "" if _has_reserve(view) else CLUSTER_STATES["no reserve"].text
     for situation, names in found.items():
         if names:
             told = _saying(CLUSTER_STATES[situation], ", ".join(names))
@@ -459,7 +448,7 @@ def cluster_state(world: World) -> State:
     return CLUSTER_STATES["maintenance" if view.maintenance else "all is well"]
 
 
-def has_reserve(view: ClusterView) -> bool:
+def _has_reserve(view: ClusterView) -> bool:
     """Return whether the loss of a vote that is there would leave the cluster going.
 
     A cluster of one node has nothing to lose; of two, fencing may decide who goes on.

@@ -22,15 +22,13 @@ from cim_provider.mapping.rows import (
     class_row,
     constant,
 )
-from cim_provider.mapping.states import cim_datetime
+from cim_provider.mapping.times import cim_datetime, cim_interval
 from cim_provider.mapping.world import World
 from cim_provider.mapping.writing import Given
 from cim_provider.wbem.errors import Status
 
 CLASS: Final = "CIM_CIMOMStatisticalData"
 ASSOCIATION_CLASS: Final = "CIM_ElementStatisticalData"
-SPAN_MAX_US: Final = (99_999_999 * 86_400 + 86_399) * 1_000_000 + 999_999
-"""The longest span that a CIM datetime can say."""
 _PREFIX: Final = "CIM:beatkeeper"
 
 
@@ -54,14 +52,6 @@ def _pairs(world: World) -> Iterator[Pair]:
         yield Pair(manager_ref(world.server), _counts_ref(counts))
 
 
-def interval(microseconds: int) -> str:
-    """Return a span of time as CIM says it; one that is too long as the longest."""
-    seconds, fraction = divmod(min(microseconds, SPAN_MAX_US), 1_000_000)
-    days, rest = divmod(seconds, 86_400)
-    text = f"{days:08d}{rest // 3_600:02d}{rest // 60 % 60:02d}{rest % 60:02d}"
-    return f"{text}.{fraction:06d}:000"
-
-
 _COLUMNS: Final[tuple[Column[Counts], ...]] = (
     Column("Caption", "name of the operation", lambda c: c.name),
     constant("Description", "How often the operation was carried out, and what that took"),
@@ -76,14 +66,14 @@ _COLUMNS: Final[tuple[Column[Counts], ...]] = (
     Column(
         "CimomElapsedTime",
         "measured by the server",
-        lambda c: interval(max(0, c.total_us - c.provider_us)),
+        lambda c: cim_interval(c.total_us - c.provider_us),
     ),
-    Column("ProviderElapsedTime", "measured by the server", lambda c: interval(c.provider_us)),
+    Column("ProviderElapsedTime", "measured by the server", lambda c: cim_interval(c.provider_us)),
     Column("RequestSize", "bodies of the requests", lambda c: c.request_bytes),
     Column("ResponseSize", "bodies of the answers", lambda c: c.response_bytes),
     Column("StartStatisticTime", "since when it is counted", lambda c: cim_datetime(c.started_ms)),
     Column("StatisticTime", "when the last one was answered", lambda c: cim_datetime(c.last_ms)),
-    constant("SampleInterval", interval(0)),
+    constant("SampleInterval", cim_interval(0)),
 )
 
 

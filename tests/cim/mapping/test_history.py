@@ -14,7 +14,7 @@ from cim_provider.mapping.history_log import ENTRY_CLASS, LOG_CLASS, LOG_ID
 from cim_provider.mapping.history_results import results_area
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.pulls import Pulls
-from cim_provider.mapping.states import cim_datetime
+from cim_provider.mapping.times import cim_datetime
 from cim_provider.messages import KINDS, MESSAGES, TIME_LIMIT, message_of
 from cim_provider.query.parser import parse_select
 from cim_provider.query.tree import Language

@@ -7,7 +7,8 @@ import pywbem
 
 from cim_provider.engine import ClusterView, EngineState, GroupView, InstanceView
 from cim_provider.mapping.redundancy import level_of_nodes
-from cim_provider.mapping.states import cim_datetime, plain
+from cim_provider.mapping.states import plain
+from cim_provider.mapping.times import cim_datetime
 from cim_provider.mapping.world import World
 from cim_provider.wbem.operations import (
     EnumerateInstances,

@@ -8,7 +8,8 @@ import pywbem
 from cim_provider.engines.memory import MemoryEngine
 from cim_provider.mapping.counters import OTHER, TYPES, UNKNOWN_NAME, Statistics
 from cim_provider.mapping.operations import Mapping
-from cim_provider.mapping.statistics import CLASS, SPAN_MAX_US, interval, statistics_area
+from cim_provider.mapping.statistics import CLASS, statistics_area
+from cim_provider.mapping.times import SPAN_MAX_US, cim_interval
 from cim_provider.schema import INTEROP
 from cim_provider.wbem import operations
 from cim_provider.wbem.operations import Instances
@@ -138,5 +139,5 @@ def test_server_that_counts_nothing_has_no_counters() -> None:
     ],
 )
 def test_span_is_told_in_cims_form(microseconds: int, text: str) -> None:
-    assert interval(microseconds) == text
+    assert cim_interval(microseconds) == text
     assert pywbem.CIMDateTime(text).is_interval
