@@ -216,9 +216,6 @@ def _restart(snapshot: ClusterSnapshot, name: str) -> commands.Restart:
 @resource.command()
 @resource_argument
 @_on("Where to; without it, where it would run if not where it is.", "--to", "--on")
-@click.option(
-    "--no-live", is_flag=True, help="Stop and start it, though 'allow_migrate' lets it go live."
-)
 @for_time
 @_reason
 @can_be_tried
@@ -230,7 +227,6 @@ def move(
     trial: Trial,
     resource: str,
     node: str | None,
-    no_live: bool,
     lifetime_ms: int | None,
     reason: str,
 ) -> None:
@@ -239,8 +235,7 @@ def move(
     The move is over when that node is lost or stops, after --for TIME, or with 'ha resource clear'.
     """
     target = None if node is None else NodeName(node)
-    end_ms = expiry(lifetime_ms)
-    command = commands.Move(ResourceId(resource), target, end_ms, reason, live=not no_live)
+    command = commands.Move(ResourceId(resource), target, expiry(lifetime_ms), reason)
     if trial.wanted:
         show_preview(options, trial, lambda _: command)
         return
