@@ -28,6 +28,7 @@ from cim_provider.engines.ha_core import HaCoreEngine
 from cim_provider.engines.ha_core_authority import HaCoreAuthority
 from cim_provider.engines.ha_core_figures import HaCoreFigures
 from cim_provider.engines.ha_core_shelf import HaCoreShelf
+from cim_provider.engines.ha_core_users import HaCoreUsers
 from cim_provider.indications.service import Indications
 from cim_provider.mapping.counters import Statistics
 from cim_provider.mapping.figures_held import Figures
@@ -56,6 +57,7 @@ from cim_provider.server.listeners import base_store, listener_policy
 from cim_provider.server.pam import SaslAuthd
 from cim_provider.server.responder import Responder
 from cim_provider.server.settings import Settings
+from cim_provider.server.shared_users import SharedUsers, UserKeeper, take
 from cim_provider.server.tls import CertificateError
 from cim_provider.server.tuning import give_back_large_blocks, keep_turns_short
 from cim_provider.server.turns import Turns
@@ -152,6 +154,7 @@ class Service:
         """
         pam = SaslAuthd(Path(settings.pam_socket), settings.pam_service)
         users = UserFile(layout.users_file)
+        await _take_users(users, layout)
         authenticator = Authenticator(users, pam=pam if settings.pam_service else None)
         if not authenticator.load():
             raise UsersError(f"{layout.users_file} holds no user: add one with {_cure(layout)}")
@@ -262,6 +265,9 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
         beside = [
             asyncio.create_task(indications.run(performer, engine, host), name="tell"),
             asyncio.create_task(keeper.run(engine), name="keep jobs"),
+            asyncio.create_task(
+                UserKeeper(UserFile(layout.users_file), shelf).run(), name="keep users"
+            ),
             asyncio.create_task(Forgetter(engine, drafts, figures).run(), name="forget"),
         ]
         vital.watch(beside)
@@ -277,6 +283,16 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
                 layout.state_file.unlink(missing_ok=True)
     vital.check()
     log.info("ended as asked")
+
+
+async def _take_users(file: UserFile, layout: ServerLayout) -> None:
+    """Take the users of all nodes, if this node's daemon answers: on a new one there are no others.
+
+    Raises: UsersError: they cannot be taken.
+    """
+    table = await HaCoreUsers(layout.root).known()
+    if isinstance(table, SharedUsers):
+        await asyncio.to_thread(take, file, table)
 
 
 def record(path: Path, state: Table[str, str | int]) -> None:

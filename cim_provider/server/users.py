@@ -4,7 +4,9 @@ Owns: the format of the file, its permissions, its changes, and how a password
 is hashed and compared. Knows nothing of HTTP. One user a line, sorted:
 `name:proof:role[:fingerprint,...]`. The proof is `scrypt$n$r$p$salt$hash` with
 salt and hash in base64, or `pam` where PAM knows the password, or `none` where
-only a certificate will do; a fingerprint is the SHA-256 of a certificate.
+only a certificate will do; a fingerprint is the SHA-256 of a certificate. A line
+`# cluster ID NUMBER` says up to which change the users of all nodes are in it
+(`shared_users`).
 Source: RFC 7914 (scrypt); the cost is one of OWASP's equivalent choices, the
 one that needs least memory at a time.
 """
@@ -18,7 +20,7 @@ import secrets
 import stat
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -43,6 +45,7 @@ _HASH = re.compile(
     r"scrypt\$([0-9]{1,7})\$([0-9]{1,3})\$([0-9]{1,2})\$([A-Za-z0-9+/=]{1,256})\$([A-Za-z0-9+/=]{1,256})"
 )
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+_MARK = re.compile(r"^# cluster ([0-9a-f]{1,32}) ([0-9]{1,15})$", re.MULTILINE)
 _FORMER: Final = {"": Role.OPERATE, "operator": Role.OPERATE, "observer": Role.VIEW}
 """Roles as files of the first releases have them."""
 
@@ -98,6 +101,14 @@ class User:
     with none, any will do that the trusted authority gave to this name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Up to which change a file has those that were made for all nodes; `id` is whose they are."""
+
+    id: str = ""
+    number: int = 0
+
+
 def hash_password(password: bytes, cost: Cost | None = None) -> PasswordHash:
     """Return what to keep of a password, under a fresh salt.
 
@@ -143,17 +154,17 @@ def parse_users(text: str, place: str) -> dict[str, User]:
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
-        user = _parse_line(line, f"{place}:{number}")
+        user = parse_line(line, f"{place}:{number}")
         if user.name in users:
             raise UsersError(f"{place}:{number}: user {user.name!r} stands here twice: remove one")
         users[user.name] = user
     if len(users) > USERS_MAX:
         raise UsersError(f"{place} holds {len(users)} users, expected at most {USERS_MAX}")
-    _check_certificates(users, place)
+    check_certificates(users, place)
     return users
 
 
-def _check_certificates(users: dict[str, User], place: str) -> None:
+def check_certificates(users: Mapping[str, User], place: str) -> None:
     """Raise UsersError if a certificate is on record for two users."""
     owners: dict[str, str] = {}
     for user in users.values():
@@ -164,7 +175,8 @@ def _check_certificates(users: dict[str, User], place: str) -> None:
                 raise UsersError(f"{place}: {text}: it can stand for one of them")
 
 
-def _parse_line(line: str, place: str) -> User:
+def parse_line(line: str, place: str) -> User:
+    """Return the user of a line. Raises UsersError: it is none; the text has its place."""
     # The line itself is never shown: it is a secret.
     name, kept, role, listed = (*line.strip().split(":", 3), "", "", "")[:4]
     certificates = tuple(listed.split(",")) if listed else ()
@@ -225,12 +237,15 @@ class UserFile:
 
         Raises: UsersError: the file cannot be read, or others may read it.
         """
+        return parse_users(self._text(), str(self._path))
+
+    def _text(self) -> str:
         try:
             with open(self._path, encoding="utf-8") as file:
                 found = os.fstat(file.fileno())
                 text = file.read(FILE_BYTES_MAX + 1)
         except FileNotFoundError:
-            return {}
+            return ""
         except (OSError, UnicodeDecodeError) as fault:
             raise UsersError(f"{self._path} cannot be read: {fault}") from fault
         mode = stat.S_IMODE(found.st_mode)
@@ -240,58 +255,65 @@ class UserFile:
             )
         if len(text) > FILE_BYTES_MAX:
             raise UsersError(f"{self._path} is longer than {FILE_BYTES_MAX} bytes: shorten it")
-        return parse_users(text, str(self._path))
+        return text
+
+    def mark(self) -> Mark:
+        """Return up to which change it has those of all nodes. Raises UsersError: as `read`."""
+        return _mark(self._text())
 
     def put(self, user: User) -> None:
         """Add the user or replace the one of that name. Raises UsersError: it cannot be kept."""
-        with self._changing() as users:
-            users[check_name(user.name)] = user
-
-    def add(self, user: User) -> None:
-        """Add a user. Raises UsersError: one of that name is there already."""
-        with self._changing() as users:
-            if user.name in users:
-                cure = f"change it with 'ha wbem user role', 'password' or remove it: {user.name}"
-                raise UsersError(f"there is a user {user.name!r} already: {cure}")
+        with self._changing() as (users, _):
             users[check_name(user.name)] = user
 
     def change(self, name: str, change: Callable[[User], User]) -> User:
         """Replace a user by what becomes of it. Raises UsersError: there is no such user."""
-        with self._changing() as users:
-            users[name] = change(_known(users, name))
+        with self._changing() as (users, _):
+            users[name] = change(known_user(users, name))
             return users[name]
 
     def remove(self, name: str) -> None:
         """Remove a user. Raises UsersError: there is no such user."""
-        with self._changing() as users:
-            del users[_known(users, name).name]
+        with self._changing() as (users, _):
+            del users[known_user(users, name).name]
+
+    def take(self, change: Callable[[dict[str, User], Mark], Mark]) -> None:
+        """Let changes that were made for all nodes change the users, and keep the new mark.
+
+        Raises: UsersError: what becomes of them cannot be kept; nothing is changed then.
+        """
+        with self._changing() as (users, marks):
+            marks.append(change(users, marks[-1]))
 
     @contextmanager
-    def _changing(self) -> Iterator[dict[str, User]]:
-        """Yield the users for a change, alone, and keep what became of them."""
+    def _changing(self) -> Iterator[tuple[dict[str, User], list[Mark]]]:
+        """Yield users and mark for a change, alone, and keep what became of them, the last mark."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            users = self.read()
-            yield users
+            text = self._text()
+            users, marks = parse_users(text, str(self._path)), [_mark(text)]
+            yield users, marks
             if len(users) > USERS_MAX:
                 raise UsersError(f"there are {USERS_MAX} users already: remove one first")
-            _check_certificates(users, str(self._path))
-            self._write(users)
+            check_certificates(users, str(self._path))
+            self._write(users, marks[-1])
             os.fsync(lock)
         except OSError as fault:
             raise UsersError(f"{self._path} cannot be written: {fault}") from fault
         finally:
             os.close(lock)
 
-    def _write(self, users: dict[str, User]) -> None:
+    def _write(self, users: dict[str, User], mark: Mark) -> None:
         temporary = self._path.with_name(f".{self._path.name}.new")
         temporary.unlink(missing_ok=True)
         owner = os.stat(self._path if self._path.exists() else self._path.parent)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as file:
-            file.writelines(f"{_line(users[name])}\n" for name in sorted(users))
+            if mark.id:
+                file.write(f"# cluster {mark.id} {mark.number}\n")
+            file.writelines(f"{line_of(users[name])}\n" for name in sorted(users))
             file.flush()
             if os.geteuid() == 0:
                 # Root sets passwords for a server that runs as somebody else.
@@ -300,13 +322,20 @@ class UserFile:
         os.replace(temporary, self._path)
 
 
-def _known(users: dict[str, User], name: str) -> User:
+def known_user(users: Mapping[str, User], name: str) -> User:
+    """Return the user of a name. Raises UsersError: there is none; the text has those known."""
     if name not in users:
         known = ", ".join(sorted(users)) or "none"
         raise UsersError(f"there is no user {name[:80]!r}; known are: {known}")
     return users[name]
 
 
-def _line(user: User) -> str:
+def _mark(text: str) -> Mark:
+    found = _MARK.search(text)
+    return Mark() if found is None else Mark(found[1], int(found[2]))
+
+
+def line_of(user: User) -> str:
+    """Return the line of a user: a secret."""
     certificates = f":{','.join(user.certificates)}" if user.certificates else ""
     return f"{user.name}:{user.password}:{user.role}{certificates}"

@@ -1,15 +1,16 @@
 """What administrators do with the WBEM server: `ha wbem …`, and `ha-cimd user …`.
 
 Owns: the verbs that manage users and show the audit log. They work on files,
-whether the server runs or not, and it takes notice at once. A password is asked
-for on the terminal or read from a file or standard input, and never stands in a
-command line, which everybody on the machine can read.
+whether the server runs or not, and it takes notice at once; other nodes learn of
+users over the cluster (`shared_users`). A password is asked for on the terminal
+or read from a file or standard input, and never stands in a command line, which
+everybody on the machine can read.
 """
 
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
@@ -31,6 +32,7 @@ from cim_provider.server.users import (
     UsersError,
     check_name,
     hash_password,
+    known_user,
 )
 
 ROOT_VARIABLE: Final = "BEATKEEPER_ROOT"
@@ -73,6 +75,42 @@ class Place:
         """The file of users."""
         return UserFile(self.layout.users_file)
 
+    def set(
+        self, name: str, make: Callable[[Mapping[str, User]], User | None], *, here: bool
+    ) -> tuple[dict[str, object], str]:
+        """Change a user on all nodes, or on this one alone if `here` or if it cannot be otherwise.
+
+        Returns where it counts, as values and as the end of a sentence.
+        Raises: UsersError: it cannot be kept; nothing has changed then.
+        """
+        # Here: what only looks at files need not wait for what talks to the cluster.
+        from cim_provider.engines.ha_core_users import HaCoreUsers
+        from cim_provider.server.shared_users import set_user
+
+        cluster = HaCoreUsers(self.layout.root)
+        if here or not cluster.is_expected():
+            set_user(self.users, name, make, None)
+            return {"everywhere": False}, " (on this node alone)" if here else ""
+        why = set_user(self.users, name, make, cluster)
+        if not why:
+            return {"everywhere": True}, ", on all nodes"
+        cure = "repeat it there, or here later"
+        return {"everywhere": False, "why": why}, f", on this node alone ({why}): {cure}"
+
+    def change(self, name: str, becomes: Callable[[User], User], text: str, *, here: bool) -> None:
+        """Replace a user by what becomes of it, and say so.
+
+        Raises: UsersError: there is no such user, or `becomes` does.
+        """
+        changed: list[User] = []
+
+        def make(users: Mapping[str, User]) -> User:
+            changed.append(becomes(known_user(users, name)))
+            return changed[-1]
+
+        where, told = self.set(name, make, here=here)
+        self.say({**_shown(changed[-1]), **where}, f"{text}{told}")
+
     def say(self, value: object, text: str) -> None:
         """Print the value as one line of JSON, or the text, as wanted."""
         click.echo(json.dumps(value, ensure_ascii=False) if self.as_json else text)
@@ -110,6 +148,7 @@ def _of_environment() -> Path | None:
 
 _role = click.Choice([role.value for role in Role])
 _name = click.argument("name", metavar="NAME")
+_here = click.option("--here", is_flag=True, help="On this node alone, not on all nodes.")
 _password_file = click.option(
     "--password-file",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
@@ -119,7 +158,7 @@ _password_file = click.option(
 
 @click.group("user")
 def user() -> None:
-    """Add, change and remove the users of the WBEM server.
+    """Add, change and remove the users of the WBEM servers of all nodes.
 
     A user may view (read everything), operate (call the methods that run the cluster, and
     subscribe to indications as well) or administer (everything).
@@ -137,6 +176,7 @@ def user() -> None:
     help="PEM file of the client certificate by which the user is known.",
 )
 @click.option("--no-password", is_flag=True, help="Let the user in with a certificate alone.")
+@_here
 @verb
 def add(
     place: Place,
@@ -146,13 +186,14 @@ def add(
     pam: bool,
     certificate: Path | None,
     no_password: bool,
+    here: bool,
 ) -> None:
     """Add the user NAME; the password is asked for unless another option says where it is."""
     if sum((password_file is not None, pam, no_password)) > 1:
         raise click.UsageError("--password-file, --pam and --no-password: give one of them")
     check_name(name)
     if name in place.users.read():
-        raise UsersError(f"there is a user {name!r} already: change it, or remove it first")
+        raise _is_there(name)
     prints = () if certificate is None else (fingerprint(certificate),)
     proof: PasswordHash | Proof
     if pam or no_password:
@@ -160,48 +201,62 @@ def add(
     else:
         proof = hash_password(read_password(name, password_file))
     made = User(name, proof, Role(role), prints)
-    place.users.add(made)
-    place.say(_shown(made), f"user {name} added: may {role}")
+
+    def make(users: Mapping[str, User]) -> User:
+        if name in users:
+            raise _is_there(name)
+        return made
+
+    where, told = place.set(name, make, here=here)
+    place.say({**_shown(made), **where}, f"user {name} added: may {role}{told}")
 
 
 @user.command()
 @_name
+@_here
 @verb
-def remove(place: Place, name: str) -> None:
+def remove(place: Place, name: str, here: bool) -> None:
     """Remove the user NAME; what it has open ends with its next request."""
-    place.users.remove(name)
-    place.say({"name": name, "removed": True}, f"user {name} removed")
+
+    def make(users: Mapping[str, User]) -> None:
+        known_user(users, name)
+
+    where, told = place.set(name, make, here=here)
+    place.say({"name": name, "removed": True, **where}, f"user {name} removed{told}")
 
 
 @user.command("role")
 @_name
 @click.argument("role", type=_role)
+@_here
 @verb
-def set_role(place: Place, name: str, role: str) -> None:
+def set_role(place: Place, name: str, role: str, here: bool) -> None:
     """Let the user NAME view, operate or administer, from its next request on."""
-    changed = place.users.change(name, lambda known: replace(known, role=Role(role)))
-    place.say(_shown(changed), f"user {name} may {role}")
+    text = f"user {name} may {role}"
+    place.change(name, lambda known: replace(known, role=Role(role)), text, here=here)
 
 
 @user.command()
 @_name
 @_password_file
+@_here
 @verb
-def password(place: Place, name: str, password_file: Path | None) -> None:
+def password(place: Place, name: str, password_file: Path | None, here: bool) -> None:
     """Set the password of the user NAME; the old one ends at once."""
     if name not in place.users.read():
         raise UsersError(f"there is no user {name!r}: add it with 'user add {name}'")
     kept = hash_password(read_password(name, password_file))
-    changed = place.users.change(name, lambda known: replace(known, password=kept))
-    place.say(_shown(changed), f"password of {name} set")
+    text = f"password of {name} set"
+    place.change(name, lambda known: replace(known, password=kept), text, here=here)
 
 
 @user.command("certificate")
 @_name
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--remove", "is_removed", is_flag=True, help="Take it off the record instead.")
+@_here
 @verb
-def set_certificate(place: Place, name: str, file: Path, is_removed: bool) -> None:
+def set_certificate(place: Place, name: str, file: Path, is_removed: bool, here: bool) -> None:
     """Put the client certificate in the PEM FILE on record for the user NAME.
 
     A user with certificates on record is known by them alone, and by no other one, whoever
@@ -209,15 +264,14 @@ def set_certificate(place: Place, name: str, file: Path, is_removed: bool) -> No
     """
     found = fingerprint(file)
 
-    def change(known: User) -> User:
+    def becomes(known: User) -> User:
         kept = tuple(each for each in known.certificates if each != found)
         if is_removed and kept == known.certificates:
             raise UsersError(f"{file} is not on record for {name}")
         return replace(known, certificates=kept if is_removed else (*kept, found))
 
-    changed = place.users.change(name, change)
     what = "taken off the record" if is_removed else "on record"
-    place.say(_shown(changed), f"certificate of {name} {what}: sha256 {found}")
+    place.change(name, becomes, f"certificate of {name} {what}: sha256 {found}", here=here)
 
 
 @user.command("list")
@@ -271,7 +325,7 @@ def show_certificate(place: Place, authority: bool) -> None:
 
 @click.group("wbem")
 def wbem() -> None:
-    """Manage the users of this node's WBEM server, see what they changed and what it shows."""
+    """Manage the users of the WBEM servers; see what they changed on this one and what it shows."""
 
 
 wbem.add_command(user)
@@ -295,6 +349,10 @@ def read_password(name: str, file: Path | None) -> bytes:
     else:
         first = sys.stdin.readline(PASSWORD_BYTES_MAX + 2).encode()
     return first.rstrip(b"\r\n")
+
+
+def _is_there(name: str) -> UsersError:
+    return UsersError(f"there is a user {name!r} already: change it, or remove it first")
 
 
 def _proof(user: User) -> str:

@@ -106,3 +106,39 @@ def test_users_of_a_node_are_managed_while_its_server_runs(lab: Laboratory, tmp_
     run("--root", root, "wbem", "user", "remove", "ann")
     with pytest.raises(pywbem.AuthError):
         same.EnumerateClassNames()
+
+
+def test_user_added_on_one_node_comes_in_on_all_and_is_removed_on_all(
+    lab: Laboratory, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("open sesame\n")
+    words = ("wbem", "user", "add", "bea", "--password-file", str(secret))
+    done = run("--root", str(lab.root("n2")), *words)
+    assert "on all nodes" in done.stdout, done.stderr
+    for server in lab.value["wbem"]:
+        bea = client({**server, "user": "bea", "password": "open sesame"}, Path(server["ca"]))
+        lets_in(bea, is_wanted=True)
+    done = run("--root", str(lab.root("n3")), "wbem", "user", "remove", "bea", "--json")
+    assert json.loads(done.stdout) == {"name": "bea", "removed": True, "everywhere": True}
+    for server in lab.value["wbem"]:
+        bea = client({**server, "user": "bea", "password": "open sesame"}, Path(server["ca"]))
+        lets_in(bea, is_wanted=False)
+
+
+def lets_in(asked: pywbem.WBEMConnection, *, is_wanted: bool) -> None:
+    """Ask until the server lets the user in, or no more: other nodes learn of it a moment later."""
+    deadline_s = monotonic() + 60
+    while True:
+        try:
+            assert asked.EnumerateClassNames()
+            is_in = True
+        except pywbem.AuthError:
+            is_in = False
+        except pywbem.HTTPError as fault:
+            if fault.status != 429:  # it has asked too often
+                raise
+            is_in = not is_wanted
+        if is_in == is_wanted:
+            return
+        assert monotonic() < deadline_s, f"user is {'not' if is_wanted else 'still'} let in"
