@@ -144,6 +144,7 @@ KINDS: Final[Mapping[str, str]] = {
     "daemon-paused": "LHA111",
     "gate-restored": "LHA111",
     "guardian-paused": "LHA111",
+    "guardian-ended": "LHA111",
     "watchdog-broken": "LHA111",
 }
 """Numbers by the kind of a journal's event."""

@@ -48,8 +48,8 @@ def when_two(snapshot: ClusterSnapshot) -> str:
         return ""
     if any(node.witness for node in snapshot.configuration.nodes):
         return (
-            "beside a single node a witness is one more vote that must not be lost: let a second"
-            " node join ('ha token' on the first, 'ha join TOKEN' there)"
+            "beside a single node a witness cannot help: its vote counts once a second node votes"
+            " ('ha token' on the first, 'ha join TOKEN' there)"
         )
     return (
         "with two votes the loss of either node stops both: let a third node join, or a small"

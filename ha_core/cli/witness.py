@@ -34,9 +34,10 @@ from ha_core.client import Client
 from ha_core.config.kinds import show_place
 from ha_core.config.model import Address
 from ha_core.errors import ConnectError, HaError, RefusedError
-from ha_core.ids import LinkName
+from ha_core.ids import LinkName, NodeName
 from ha_core.keyring import parse_ring
 from ha_core.layout import Layout
+from ha_core.quorum.held_back import is_held_back
 from ha_core.runtime import launch, witness as process
 from ha_core.runtime.admission import ask_in, wished_places
 from ha_core.runtime.invitation import Invitation, parse_token
@@ -104,10 +105,10 @@ def add(
     label: str | None,
     is_started: bool,
 ) -> None:
-    """Let the witness of this machine vote in the cluster whose 'ha token' printed TOKEN.
+    """Let the witness of this machine vote in one more cluster.
 
-    Everything else happens by itself: the cluster takes it in, and counts its vote once it has
-    all that is final.
+    'ha token' prints TOKEN there. Everything else happens by itself: the cluster takes it in, and
+    counts its vote once it has all that is final, and a second node votes.
     """
     directory, node_name = process.directory_of(options.root), checked_name(name)
     there = process.layouts(directory)
@@ -130,14 +131,18 @@ def add(
         _look_again(options.root, directory)
     seen = run(_votes(layout, node_name)) if is_started else None
     text = f"this witness votes in cluster {chosen} as {node_name}"
-    if not is_started:
+    is_waiting = seen is not None and _is_held_back(seen, node_name)
+    if is_waiting:
+        text = f"this witness will vote in cluster {chosen} as {node_name}, once two nodes do"
+    elif not is_started:
         text = f"this witness will vote in cluster {chosen} as {node_name}: ha witness run"
     elif seen is None:
         text = f"cluster {chosen} has taken {node_name} in, but its vote does not count yet"
         text += ": see 'ha witness list'"
     value = {"code": "done", "cluster": chosen, "node": node_name, "places": places}
     warning = votes.when_two(seen) if seen is not None else ""
-    options.show({**value, "votes": seen is not None, "warning": warning}, text)
+    is_voting = seen is not None and not is_waiting
+    options.show({**value, "votes": is_voting, "warning": warning}, text)
     if warning and not options.as_json:
         click.echo(f"warning: {warning}", err=True)
 
@@ -145,7 +150,7 @@ def add(
 @witness.command("list")
 @verb
 def list_clusters(options: Options) -> None:
-    """Show the clusters of this machine's witness: do they have quorum, does its vote count?"""
+    """Show the clusters of this machine's witness. Do they have quorum, does its vote count?"""
     directory = process.directory_of(options.root)
     pid = launch.holder_of(process.lock_file(directory), launch.WITNESS)
     rows = [run(_row(label, layout)) for label, layout in process.layouts(directory).items()]
@@ -270,19 +275,26 @@ def _look_again(root: Path | None, directory: Path) -> None:
 
 
 async def _votes(layout: Layout, name: str) -> ClusterSnapshot | None:
-    """Wait a while until the vote counts; return how the cluster looks then."""
+    """Wait a while until the vote counts, or would but for a second node; return how the cluster
+    looks then.
+    """
     end = time.monotonic() + VOTES_S
     while time.monotonic() < end:
         with contextlib.suppress(ConnectError):
             async with Client(layout.root) as client:
                 while time.monotonic() < end:
                     snapshot = await client.snapshot()
-                    node = next((n for n in snapshot.nodes if n.name == name), None)
-                    if node is not None and node.voter and node.state == "online":
+                    online = [n for n in snapshot.nodes if n.name == name and n.state == "online"]
+                    if any(n.voter or _is_held_back(snapshot, name) for n in online):
                         return snapshot
                     await client.changed(snapshot.version, 500)
         await asyncio.sleep(POLL_S)  # its socket is not there yet, and nobody says when it will be
     return None
+
+
+def _is_held_back(snapshot: ClusterSnapshot, name: str) -> bool:
+    """Return whether the witness has no vote because no second node votes."""
+    return is_held_back(snapshot.configuration, NodeName(name))
 
 
 # --- showing and removing ------------------------------------------------------------------
@@ -330,6 +342,8 @@ async def _row(label: str, layout: Layout) -> _Row:
     if not snapshot.quorate:
         return _Row(label, name, "no-quorum", snapshot.faults[0] if snapshot.faults else "")
     state = "votes" if own.voter else "learns"
+    if _is_held_back(snapshot, own.name):
+        state = "held-back"  # until a second node votes
     return _Row(label, name, state, "", snapshot.coordinator, votes_seen)
 
 

@@ -209,8 +209,8 @@ def _ping(ping: Ping) -> Plain:
 
 def _node(node: Node) -> Plain:
     found: Plain = {"addresses": {str(a.link): show_place(a.host, a.port) for a in node.addresses}}
-    if not node.voter:
-        found["voter"] = False
+    if not node.voter and not node.witness:
+        found["voter"] = False  # a witness is there to vote, whether it does at the moment or not
     found |= {flag: True for flag in ("witness", "standby", "maintenance") if getattr(node, flag)}
     if node.standby_until_wall_ms is not None:
         found["standby_until"] = show_moment(node.standby_until_wall_ms)

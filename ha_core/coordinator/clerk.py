@@ -1,26 +1,23 @@
 """The clerk: what the coordinator writes into the log, and whom it answers when that is final.
 
-Owns: commands from their arrival to their answer, verdicts under way, and the
-learners that are to vote once they have caught up. Everything lasting goes
-through the log; a successor finds it there.
+Owns: commands from their arrival to their answer, and verdicts under way.
+Everything lasting goes through the log; a successor finds it there.
 """
 
 from collections import deque
 from dataclasses import replace
-from typing import Final
 
 from ha_core import commands
 from ha_core.commands import Command, Outcome
 from ha_core.config.change import no_resource, no_ticket
-from ha_core.config.limits import VOTERS_MAX
 from ha_core.config.model import Configuration
 from ha_core.config.units import unit, units_of
 from ha_core.coordinator import cleanup, desk as desks, ends, injection
+from ha_core.coordinator.ballots import still_taken
 from ha_core.coordinator.desk import Desk
 from ha_core.coordinator.fencer import Fencer
-from ha_core.coordinator.last_man import LastMan
 from ha_core.coordinator.planner import Planner
-from ha_core.coordinator.refusals import refuse_unsafe
+from ha_core.coordinator.refusals import refuse_standstill, refuse_unsafe
 from ha_core.coordinator.roster import Roster
 from ha_core.effects import Send
 from ha_core.errors import RefusedError
@@ -46,10 +43,6 @@ BACKLOG_MAX = 256
 """Commands that wait for the change before them; a person would not wait for more."""
 
 
-LAG_D: Final = 5
-"""Neither of two goes on alone for so many D while a third one is to vote and lags a little."""
-
-
 class Clerk:
     """Commands and verdicts of one coordinator's term."""
 
@@ -59,9 +52,6 @@ class Clerk:
         self._planner = planner
         self._fencer = fencer
         self._desk = Desk()
-        self._last_man = LastMan()
-        self._marked_ms: Millis | None = None
-        """Since when `none_alone` stands."""
         self._proposed: set[tuple[NodeName, Generation, str]] = set()
         self._backlog: deque[tuple[str, str, Command]] = deque()
         self._confirming: dict[tuple[NodeName, Generation], list[str]] = {}
@@ -72,10 +62,8 @@ class Clerk:
 
     @property
     def is_idle(self) -> bool:
-        """Whether neither a command nor a learner nor a stop waits for anything."""
-        newest = self._raft.revisions[-1] if self._raft.revisions else None
-        waits = newest is not None and (bool(newest.will_vote) or newest.none_alone)
-        return not self._backlog and not waits and self._planner.ahead.deadline_ms() is None
+        """Whether neither a command nor a stop waits for anything."""
+        return not self._backlog and self._planner.ahead.deadline_ms() is None
 
     def command(
         self,
@@ -143,87 +131,6 @@ class Clerk:
             return []
         self._proposed.add(key)
         return list(self._raft.propose(None, verdict, now_ms))
-
-    def promote(self, now_ms: Millis, wall_ms: Millis) -> list[Output]:
-        """Make a learner that has caught up a voter, one at a time."""
-        if not self._raft.revisions or self._raft.is_changing:
-            return []
-        newest = self._raft.revisions[-1]
-        if len(newest.configuration.voters()) >= VOTERS_MAX:
-            return []
-        if not newest.none_alone:
-            self._marked_ms = None
-        elif self._marked_ms is None:
-            self._marked_ms = now_ms
-        is_lagging = False
-        for name in newest.will_vote:
-            record = self._roster.records.get(name)
-            if record is None or record.state is not NodeState.ONLINE:
-                continue
-            if self._raft.match_of(name) < self._raft.commit:
-                is_lagging = True
-                continue
-            changed = newest.configuration.with_votes((name,), voter=True)
-            waiting = tuple(other for other in newest.will_vote if other != name)
-            reason = f"{name} has caught up and votes"
-            change = ConfigurationChange(
-                newest.revision + 1, changed, newest.author, reason, wall_ms, "", waiting
-            )
-            change = replace(change, taken=_still(newest.taken, waiting))
-            if self._raft.must_agree_first(change):
-                reason = f"{name} is to vote: neither of two goes on alone before"
-                return self._remark(newest, reason, True, now_ms, wall_ms)
-            if not self._raft.may_propose(change):
-                return list(self._raft.propose(change, None, now_ms))
-        lag_ms = LAG_D * newest.configuration.options.dead_after_ms
-        if is_lagging and self._marked_ms is not None and now_ms - self._marked_ms < lag_ms:
-            return []  # the very revision that makes room for its vote is on its way to it
-        if newest.none_alone:
-            reason = "one of two may go on alone again"
-            return self._remark(newest, reason, False, now_ms, wall_ms)
-        return []
-
-    def _remark(
-        self,
-        newest: ConfigurationChange,
-        reason: str,
-        none_alone: bool,
-        now_ms: Millis,
-        wall_ms: Millis,
-    ) -> list[Output]:
-        """Change nothing but whether one of two voters may go on alone."""
-        change = replace(
-            newest,
-            revision=newest.revision + 1,
-            author="cluster",
-            reason=reason,
-            at_wall_ms=wall_ms,
-            request_id="",
-            none_alone=none_alone,
-        )
-        if self._raft.may_propose(change):
-            return []
-        return list(self._raft.propose(change, None, now_ms))
-
-    def shrink(self, now_ms: Millis, wall_ms: Millis) -> list[Output]:
-        """Take the vote of a voter that is gone for long, if the options say so."""
-        if not self._raft.revisions or self._raft.is_changing:
-            return []
-        newest = self._raft.revisions[-1]
-        states = {name: record.state for name, record in self._roster.records.items()}
-        gone = self._last_man.look(newest.configuration, states, now_ms)
-        if gone is None:
-            return []
-        changed = newest.configuration.with_votes((gone,), voter=False)
-        reason = f"{gone} is gone for long and has no vote until it is back"
-        waiting = tuple(sorted({*newest.will_vote, gone}))
-        change = ConfigurationChange(
-            newest.revision + 1, changed, "cluster", reason, wall_ms, "", waiting
-        )
-        change = replace(change, taken=_still((*newest.taken, gone), waiting))
-        if self._raft.may_propose(change):
-            return []
-        return list(self._raft.propose(change, None, now_ms))
 
     def end_commanded(self, now_ms: Millis, wall_ms: Millis) -> list[Output]:
         """Remove moves and bans that are over, and end standbys whose time is up."""
@@ -338,11 +245,12 @@ class Clerk:
             return self._settle(request_id, Outcome(text="nothing changes", revision=revision))
         orders = self._planner.executor.open.values()
         refuse_unsafe(self._configuration, changed, self._roster.records.values(), orders)
+        refuse_standstill(self._configuration, changed, self._raft.answering(now_ms))
         reason = desks.reason_of(command)
         change = ConfigurationChange(
             revision + 1, changed, author, reason, wall_ms, request_id, will_vote
         )
-        change = replace(change, taken=_still(taken, will_vote))
+        change = replace(change, taken=still_taken(taken, will_vote))
         obstacle = self._raft.may_propose(change)
         if obstacle:
             raise RefusedError("busy", obstacle)
@@ -452,7 +360,3 @@ class Clerk:
     def _settle(self, request_id: str, outcome: Outcome) -> list[Output]:
         askers = self._desk.settle(request_id, outcome)
         return [Send(asker, CommandReply(request_id, outcome)) for asker in askers]
-
-
-def _still(taken: tuple[NodeName, ...], waiting: tuple[NodeName, ...]) -> tuple[NodeName, ...]:
-    return tuple(sorted(set(taken) & set(waiting)))

@@ -174,8 +174,8 @@ def edited(
 
     New voters begin as learners: an empty one that counts for the majority could stop the cluster.
     `waiting` are those whom an earlier command made so; a file that lists them without a vote
-    ends that, except for those whose votes the cluster took (`taken`): the file is then a copy of
-    what stands. Moves and bans end with these `starts` of nodes.
+    ends that, except for witnesses and for those whose votes the cluster took (`taken`): the file
+    is then a copy of what stands. Moves and bans end with these `starts` of nodes.
 
     Raises:
         RefusedError: the result would not be acceptable; code `invalid` or `not-found`.
@@ -193,7 +193,8 @@ def edited(
         command = replace(command, voter=False)
     changed = apply_command(configuration, command, starts)
     is_whole = isinstance(command, commands.Apply)
-    earlier = tuple(name for name in waiting if name in taken or not is_whole)
+    witnesses = {node.name for node in changed.nodes if node.witness}
+    earlier = tuple(name for name in waiting if name in {*taken, *witnesses} or not is_whole)
     # What is judged is what is wanted: a witness that does not vote yet is no fault.
     faults = check(changed.with_votes(earlier, voter=True))
     if faults:

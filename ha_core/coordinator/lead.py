@@ -9,6 +9,7 @@ from dataclasses import replace
 from random import Random
 
 from ha_core.commands import Command
+from ha_core.coordinator.ballots import Ballots
 from ha_core.coordinator.clerk import Clerk
 from ha_core.coordinator.fencer import Fencer, Output as FencerOutput
 from ha_core.coordinator.handover import Handover
@@ -70,6 +71,7 @@ class Lead:
         self.fencer = Fencer(name, self.term, self.roster, timers, random)
         self.planner.tickets = self.fencer.lapses.tickets = raft.tickets
         self._clerk = Clerk(raft, self.roster, self.planner, self.fencer)
+        self._ballots = Ballots(raft, self.roster)
         self._dirty = True
         self._is_still = False
         """Whether the last look found nothing open, and only the same has come since."""
@@ -293,8 +295,7 @@ class Lead:
             text = f"{self.name} hands the coordination over to {successor}"
             why = "it is to be cut off itself"
             return [*output, *self._hand_over(successor, text, why, now_ms)]
-        output += self._clerk.promote(now_ms, wall_ms)
-        output += self._clerk.shrink(now_ms, wall_ms)
+        output += self._ballots.count(now_ms, wall_ms)
         output += self._clerk.end_commanded(now_ms, wall_ms)
         self.fencer.spared = self._handover.spared
         fenced = self.fencer.tick(self._raft.configuration, now_ms, wall_ms)
@@ -381,7 +382,8 @@ class Lead:
     def _is_idle(self) -> bool:
         """Return whether nothing that was looked at goes on by itself."""
         is_mustered = self._muster.is_complete and not self._told_awaited
-        return is_mustered and self._reach.is_idle and self._clerk.is_idle and self.fencer.is_idle
+        parts = (self._reach, self._clerk, self._ballots, self.fencer)
+        return is_mustered and all(part.is_idle for part in parts)
 
     def _see_muster(self) -> list[LeadOutput]:
         """With `wait_for_all` nothing starts before every voter was seen once."""

@@ -4,14 +4,15 @@ Owns: the reasons to refuse a change that is valid in itself, given what may
 run where. Each raises RefusedError with the cure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from ha_core.agents.registry import does_no_harm, is_held
+from ha_core.agents.registry import as_exclusive, does_no_harm, guard_of, is_held
 from ha_core.config.model import Configuration, Node, Primitive, Role
 from ha_core.config.units import copies, may_be_promoted, plain
 from ha_core.coordinator.record import MAY_BE_ACTIVE, Record
 from ha_core.errors import RefusedError
 from ha_core.ids import NodeName, ResourceId
+from ha_core.quorum.votes import has_majority
 from ha_core.status import InstanceState, NodeState
 from ha_core.transition.executor import OpenOrder
 
@@ -29,6 +30,24 @@ def refuse_unsafe(
         _refuse_removal(current, changed, record, given)
     _refuse_new_guards(current, changed, known, given)
     _refuse_new_exclusivity(current, changed, known, given)
+
+
+def refuse_standstill(
+    current: Configuration, changed: Configuration, present: Collection[NodeName]
+) -> None:
+    """Raise RefusedError (code `unsafe`) if those who are there (`present`) would be no majority of
+    the voters that are left: the change itself could not become final.
+    """
+    voters = changed.voters()
+    if voters == current.voters() or has_majority(present, voters):
+        return
+    missing = [name for name in voters if name not in present]
+    text = (
+        f"only {', '.join(voters)} would vote, and without {' and '.join(missing)} they are no"
+        f" majority: everything would stop; bring {missing[0]} back first, or remove it first"
+        f" ('ha node remove {missing[0]}')"
+    )
+    raise RefusedError("unsafe", text)
 
 
 def _refuse_new_timers(current: Configuration, changed: Configuration) -> None:
@@ -83,14 +102,31 @@ def _refuse_new_guards(
     """
     for primitive in changed.primitives:
         old = current.primitive(primitive.id)
+        where = _where_it_may_run(primitive.id, records, orders)
+        if where and old is not None and is_held(primitive) and is_held(old):
+            _refuse_faster_guard(old, primitive, [r for r in records if r.name in where])
+            continue
         if not is_held(primitive) or (old is not None and is_held(old)):
             continue
-        where = _where_it_may_run(primitive.id, records, orders)
         if where:
             text = (
                 f"resource '{primitive.id}' cannot become one that the run lease bounds while it"
                 f" may run unguarded on {', '.join(where)}: stop it first"
                 f" ('ha resource stop {primitive.id}')"
+            )
+            raise RefusedError("unsafe", text)
+
+
+def _refuse_faster_guard(old: Primitive, new: Primitive, where: Iterable[Record]) -> None:
+    """What its guard ends late must end before its name stands for what is gone at once."""
+    for record in where:
+        now_ms = guard_of(as_exclusive(old), record.gates).extra_ms
+        later_ms = guard_of(as_exclusive(new), record.gates).extra_ms
+        if later_ms < now_ms:
+            text = (
+                f"resource '{new.id}' cannot become {new.agent} while {old.agent} may run on"
+                f" {record.name}: should that be lost, a takeover would have to wait for {now_ms}"
+                f" ms and would not know it: stop it first ('ha resource stop {new.id}')"
             )
             raise RefusedError("unsafe", text)
 

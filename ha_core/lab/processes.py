@@ -7,12 +7,13 @@ values of variables that only the lab, `had` and the guardian set, so that a
 shell that merely stands in the lab's directory is never taken for a part of it.
 """
 
+import contextlib
 import os
 import select
 import signal
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,8 @@ MARK: Final = "BEATKEEPER_LAB"
 """Set to the node's root for everything that the lab starts there."""
 _MARKS: Final = ((MARK, ""), (SCOPE_VARIABLE, "/run"), ("HA_RSCTMP", "/run/resource-agents"))
 END_S: Final = 10.0
+_START_TIME: Final = 19
+"""Place of the field `starttime` behind the command's name in /proc/pid/stat."""
 _FACTS: Final = ("pid", "ppid", "environ", "cmdline", "status")
 
 KEEPER: Final = "keeper"
@@ -39,11 +42,14 @@ _ORDER: Final = (HAD, GUARDIAN, CIMD, KEEPER)
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process of a node; `role` is a daemon's name, `resource:ID`, or `agent`."""
+    """A process of a node; `role` is a daemon's name, `resource:ID`, or `agent`; `began` is when
+    it did, in the kernel's ticks: another process may have its number by now (0: not known).
+    """
 
     pid: int
     role: str
     is_stopped: bool = False
+    began: int = 0
 
 
 def scan(directory: Path) -> dict[Path, tuple[Process, ...]]:
@@ -71,7 +77,7 @@ def scan(directory: Path) -> dict[Path, tuple[Process, ...]]:
     for pid, process in facts.items():
         owner = _owner(pid, roots, parents)
         if owner is not None and pid != os.getpid():
-            found_here.setdefault(owner, []).append(process)
+            found_here.setdefault(owner, []).append(replace(process, began=_began(pid)))
     return {root: tuple(sorted(items, key=_rank)) for root, items in sorted(found_here.items())}
 
 
@@ -129,12 +135,24 @@ def has_word(process: Process, word: str) -> bool:
 
 
 def send(processes: Iterable[Process], number: signal.Signals) -> None:
-    """Send a signal to each of them that still lives."""
+    """Send a signal to each of them that still lives, and to no other that has its number now."""
     for process in processes:
-        try:
-            os.kill(process.pid, number)
-        except ProcessLookupError:
-            continue
+        with contextlib.suppress(ProcessLookupError):
+            handle = os.pidfd_open(process.pid)
+            try:
+                if process.began in (0, _began(process.pid)):
+                    signal.pidfd_send_signal(handle, number)
+            finally:
+                os.close(handle)
+
+
+def _began(pid: int) -> int:
+    """Return when a process began, in ticks since the boot; 0 if it has gone. Source: proc(5)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(stat.rpartition(")")[2].split()[_START_TIME])
 
 
 def kill(find: Callable[[], tuple[Process, ...]], within_s: float = END_S) -> tuple[Process, ...]:

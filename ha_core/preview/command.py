@@ -13,8 +13,9 @@ from ha_core.config.units import plain, units_of
 from ha_core.coordinator.desk import NO_QUORUM, edited
 from ha_core.coordinator.ends import starts
 from ha_core.coordinator.record import Record
-from ha_core.coordinator.refusals import refuse_unsafe
+from ha_core.coordinator.refusals import refuse_standstill, refuse_unsafe
 from ha_core.errors import RefusedError
+from ha_core.gates import Gates
 from ha_core.ids import ResourceId
 from ha_core.preview.suppose import Given
 from ha_core.quorum.votes import step_fault
@@ -73,17 +74,23 @@ def refusal_of(snapshot: ClusterSnapshot, command: Given) -> str:
     if isinstance(command, commands.Apply) and command.base not in (None, snapshot.revision):
         return f"the configuration is at revision {snapshot.revision}, not {command.base}"
     current = snapshot.configuration
+    gates = {node.name: node.gates for node in snapshot.nodes}
     records = [
-        Record(item.name, item.state, item.generation, instances=item.instances)
+        Record(
+            item.name,
+            item.state,
+            item.generation,
+            instances=item.instances,
+            gates=gates.get(item.name, Gates()),
+        )
         for item in snapshot.instances
     ]
     try:
         changed, _ = edited(current, (), command, starts(command, snapshot.instances))
         refuse_unsafe(current, changed, records, ())
+        refuse_standstill(current, changed, set(current.voters()) - set(snapshot.votes_missing))
     except RefusedError as refusal:
         return str(refusal)
-    if isinstance(command, commands.Apply):
-        changed = command.configuration
     return step_fault(current.voters(), changed.voters())
 
 

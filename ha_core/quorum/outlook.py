@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ha_core.config.limits import VOTERS_MAX
 from ha_core.config.model import Configuration, TwoNode
 from ha_core.ids import NodeName
+from ha_core.quorum.held_back import is_held_back
 from ha_core.quorum.votes import votes_needed
 
 
@@ -33,6 +34,11 @@ def outlook(configuration: Configuration, present: Set[NodeName], *, quorate: bo
     if expected == 1:
         others = [node for node in configuration.nodes if node.name not in voters]
         text = f"{voters[0]} alone votes: its loss stops the cluster"
+        if all(node.witness for node in others) and others:
+            text += (
+                f"; {others[0].name} only helps once a second node votes ('ha token' here, 'ha join"
+                " TOKEN' there), and until then its loss stops nothing"
+            )
         return Outlook(missing, text, bool(others))
     spare = count - needed
     if spare > 0:
@@ -63,6 +69,8 @@ def _wait(
     voters = configuration.voters()
     if len(voters) >= VOTERS_MAX:
         return f"{name} has no vote: {VOTERS_MAX} vote, which is the most; it is next if one leaves"
+    if is_held_back(configuration, name):
+        return f"{name} has no vote: as a witness it gets it once a second node votes"
     if name not in present:
         return f"{name} has no vote: it gets it when it is back and has caught up"
     if len(voters) != 2 or configuration.options.two_node is not TwoNode.FENCING:
@@ -96,8 +104,8 @@ def _tight(
 ) -> str:
     if expected == 2 and _witness(configuration, set(configuration.voters())):
         return (
-            "one node and a witness: the loss of either stops the node; let a second node join"
-            " ('ha token' here, 'ha join TOKEN' there)"
+            "one node and a witness: the loss of either stops the node, until the witness has given"
+            " its vote back, which happens by itself"
         )
     if expected == 2 and configuration.options.two_node is TwoNode.FENCING:
         return (

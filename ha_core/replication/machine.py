@@ -137,6 +137,12 @@ class Replication(Standing):
             ]
         )
 
+    def answering(self, now_ms: Millis) -> frozenset[NodeName]:
+        """Return, as the leader, itself and who has answered a round within its lease."""
+        since_ms = now_ms - self._timers.coordinator_lease_ms
+        peers = (peer for peer, item in self._progress.items() if item.acked_ms >= since_ms)
+        return frozenset({self.name, *peers})
+
     def hand_over(self, successor: NodeName, now_ms: Millis) -> list[Output]:
         """Stop leading, and let that voter campaign first.
 

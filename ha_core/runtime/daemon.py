@@ -155,6 +155,7 @@ class Daemon:
         self._gate.on_restored = self._gate_was_restored
         self._guardian.on_broken = self._watchdog_broke
         self._guardian.on_paused = self._guardian_paused
+        self._guardian.on_ended = self._guardian_ended
         self._loop.transport = self._transport
         self._loop.pinger = self._pinger
         self._loop.operations = self._operations
@@ -254,6 +255,11 @@ class Daemon:
             text += f": what it held outlived the lease by up to {late_ms} ms"
         why = "it was stopped, or this machine was too busy or asleep"
         self._loop.post(Noticed("guardian-paused", text, why))
+
+    def _guardian_ended(self, pid: int, why: str) -> None:
+        text = f"the guardian of {self._node.name} (process {pid}) has ended; another one starts"
+        log.error("%s: %s", text, why)
+        self._loop.post(Noticed("guardian-ended", text, why))
 
     def _end_as_asked(self, again: bool) -> None:
         self._is_wanted_again = again

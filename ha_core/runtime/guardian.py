@@ -25,16 +25,14 @@ from ha_core.errors import HaError
 from ha_core.ids import Millis
 from ha_core.layout import Layout
 from ha_core.runtime.guardian_deputy import Page
+from ha_core.runtime.guardian_end import LATE_GUARDIAN, NO_GUARDIAN, SHUTDOWN_S, cause_of, end, tell
 from ha_core.runtime.guardian_main import PACKET_BYTES_MAX
 
-NO_GUARDIAN: Final = "the guardian died"
-LATE_GUARDIAN: Final = "the lease ran out; the guardian was late, and its deputy ended this"
 TOO_LATE: Final = "the guardian did not answer in time and was replaced"
 SLOW: Final = "it took too long"
 LATE: Final = (TOO_LATE, SLOW)
 """Faults of a request that was not answered in time."""
 READY_S: Final = 10.0
-SHUTDOWN_S: Final = 5.0
 RESTART_PAUSE_S: Final = 1.0
 """Pause before a guardian that died young is replaced, so that a broken one does not spin."""
 YOUNG_S: Final = 1.0
@@ -115,6 +113,8 @@ class Guardian:
         self.on_paused: Callable[[Millis, Millis], None] = _paused
         """Called when it did not run for so long, and so ended what it held so late (0: it did
         not)."""
+        self.on_ended: Callable[[int, str], None] = tell
+        """Called with process id and reason when it has ended unasked; another one starts."""
         self.on_broken: Callable[[str], None] = log.error
         """Called with a sentence when the watchdog does not do its duty any more."""
         self._watchdog: dict[str, object] = {}
@@ -131,6 +131,8 @@ class Guardian:
         self._held: set[str] = set()
         self._ready: asyncio.Event = asyncio.Event()
         self._is_closed = False
+        self._is_replaced = False
+        """Whether this daemon has killed the guardian that is about to go."""
         self._backlog: list[bytes] = []
         self._unread_since_ms: Millis = 0
         self._overdue: asyncio.TimerHandle | None = None
@@ -161,7 +163,7 @@ class Guardian:
         self._drop_channel()
         self._fail_pending()
         if process is not None:
-            await asyncio.to_thread(_end, process)
+            await asyncio.to_thread(end, process)
             self._page.close()
 
     def _spawn(self) -> None:
@@ -175,6 +177,8 @@ class Guardian:
             return
         self._started_s = time.monotonic()
         self._unread_since_ms = 0
+        self._is_replaced = False
+        self._page.note_strike(0)
         asyncio.get_running_loop().add_reader(self._channel, self._readable)
         for remove in self.leftovers():
             self._send({"do": "release", "resource": "", "remove": remove.hex()})
@@ -204,9 +208,12 @@ class Guardian:
         """The guardian is gone, and with it everything that it held."""
         self._drop_channel()
         self._ready.clear()
+        late_ms = self._page.struck_ms
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            status = self._process.wait()
+            why = cause_of(status, late_ms, is_replaced=self._is_replaced)
+            self.on_ended(self._process.pid, why)
         self._process = None
         held, self._held = sorted(self._held), set()
         loop = asyncio.get_running_loop()
@@ -215,10 +222,8 @@ class Guardian:
         else:
             loop.call_later(RESTART_PAUSE_S, self._spawn)
         self._fail_pending()
-        # Behind the lease's end its deputy has ended it and all that it held, as it was late.
-        why = LATE_GUARDIAN if boottime_ms() >= self._until_ms else NO_GUARDIAN
         for resource in held:
-            self.on_died(resource, why)
+            self.on_died(resource, LATE_GUARDIAN if late_ms else NO_GUARDIAN)
 
     def _drop_channel(self) -> None:
         self._backlog.clear()
@@ -418,6 +423,7 @@ class Guardian:
         """A guardian that does not answer protects nothing: kill it, which kills what it holds."""
         if self._process is not None:
             log.error("the guardian (process %d) does not answer and is killed", self._process.pid)
+            self._is_replaced = True
             self._process.kill()
 
     # --- the channel ---------------------------------------------------------------------
@@ -488,12 +494,3 @@ def _nobody_cares(resource: str, reason: str) -> None:
 
 def _paused(paused_ms: Millis, late_ms: Millis) -> None:
     log.warning("the guardian did not run for %d ms, %d ms of them too late", paused_ms, late_ms)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Wait for a guardian that has closed its end; kill it if it lingers."""
-    try:
-        process.wait(SHUTDOWN_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -23,6 +23,8 @@ LATE_MS: Final = 25
 """How long after the lease's end the deputy strikes: the guardian has had its turn, and nobody
 takes over before this where D is 300 ms or more (`timers`: D less R).
 """
+_STRUCK: Final = 2
+"""Number of the word that says how late the guardian was when its deputy struck."""
 RESTART_PAUSE_MS: Final = 1000
 """A deputy that dies young is not replaced at once, so that a broken one does not spin."""
 _WORD: Final = struct.Struct("q")
@@ -30,7 +32,9 @@ _FILES_MAX: Final = 1 << 20
 
 
 class Page:
-    """What daemon, guardian and deputy share: the lease's end, and whether anything is held."""
+    """What daemon, guardian and deputy share: the lease's end, whether anything is held, and, if
+    the deputy struck, why.
+    """
 
     def __init__(self, memory: int, wake: int) -> None:
         self.descriptors = (memory, wake)
@@ -65,6 +69,17 @@ class Page:
         if is_held != self.is_held:
             _WORD.pack_into(self._words, _WORD.size, is_held)
             self._ring()
+
+    @property
+    def struck_ms(self) -> int:
+        """How long after the lease's end the deputy found the guardian late; 0: it did not."""
+        return int(_WORD.unpack_from(self._words, _STRUCK * _WORD.size)[0])
+
+    def note_strike(self, late_ms: int) -> None:
+        """Say how late the guardian is (`late_ms`), right before it is killed for that; 0: a new
+        guardian begins.
+        """
+        _WORD.pack_into(self._words, _STRUCK * _WORD.size, late_ms)
 
     def _ring(self) -> None:
         os.eventfd_write(self.descriptors[1], 1)
@@ -128,7 +143,10 @@ def _watch(page: Page, guardian: int) -> None:
         timer.take()
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(wake)
-        if handle in ready or (page.is_held and _is_over(page)):
+        if handle in ready:
+            break
+        if page.is_held and _is_over(page):
+            page.note_strike(kernel.now_ms() - page.until_ms)
             break
     # Those that left their group and forgot their marks are known as long as it lives.
     kernel.kill_descendants(guardian, but=os.getpid())

@@ -55,9 +55,9 @@ def test_two_nodes_are_told_to_take_a_third_vote() -> None:
     assert votes.when_two(cluster(3, 3)) == ""
 
 
-def test_witness_beside_a_single_node_is_one_more_vote_to_lose() -> None:
+def test_witness_beside_a_single_node_is_told_that_its_vote_waits_for_a_second_one() -> None:
     pair = cluster(2, 2)
     one, other = pair.configuration.nodes
     nodes = (one, replace(other, witness=True))
     lone = replace(pair, configuration=replace(pair.configuration, nodes=nodes))
-    assert "let a second node join" in votes.when_two(lone)
+    assert "its vote counts once a second node votes" in votes.when_two(lone)

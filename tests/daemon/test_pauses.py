@@ -84,3 +84,15 @@ def test_guardian_that_was_stopped_says_so_and_the_service_goes_on(fleet: Fleet)
     )
     assert "the guardian on n1 did not run for" in told[0]["text"]
     assert services(fleet) == before
+
+
+def test_guardian_that_is_killed_is_told_with_who_may_have_done_it(fleet: Fleet) -> None:
+    node = fleet.init()
+    (guardian,) = (pid for pid in keepers(node) if psutil.Process(pid).ppid() == node.pid)
+    os.kill(guardian, signal.SIGKILL)
+    told = eventually(
+        "it is told", lambda: [e for e in node.events() if e["kind"] == "guardian-ended"]
+    )
+    said = f"the guardian of n1 (process {guardian}) has ended; another one starts"
+    assert told[0]["text"] == said
+    assert told[0]["why"].startswith("somebody else killed it")

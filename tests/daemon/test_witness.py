@@ -56,6 +56,11 @@ class WitnessUnderTest:
         """Wait until its vote counts there."""
         eventually(f"w votes in {cluster}", lambda: self.clusters()[cluster]["state"] == "votes")
 
+    def waits_in(self, cluster: str) -> None:
+        """Wait until it has all that is final of a cluster whose single node alone votes."""
+        state = "held-back"
+        eventually(f"w is in {cluster}", lambda: self.clusters()[cluster]["state"] == state)
+
     def start(self) -> None:
         """Start the process."""
         launch.start_witness(self.root, self.directory)
@@ -139,6 +144,32 @@ def test_loss_and_return_of_the_witness_touch_no_service_and_cost_no_election(
     assert not kinds & {"resource-stopped", "resource-failed", "coordinator-elected", "lease-lost"}
 
 
+def test_witness_beside_a_single_node_waits_for_a_second_one_and_its_loss_touches_nothing(
+    fleet: Fleet, witness: WitnessUnderTest
+) -> None:
+    node = fleet.init()
+    made = witness.add(node)
+    assert made["votes"] is False
+    assert "its vote counts once a second node votes" in made["warning"]
+    node.applied(WEB)
+    node.reaches("web", "started")
+    assert node.status()["votes"] == {"present": 1, "expected": 1, "needed": 1}
+    assert "witness: true\n" in node.done("export")
+    assert "voter: false" not in node.done("export")
+    before, events = term(node), len(node.events())
+    witness.end()
+    eventually("it is missed", lambda: node.status()["nodes"]["w"]["state"] == "lost")
+    stays("web runs", lambda: node.resource("web")["state"] == "started", 2.0)
+    kinds = {item["kind"] for item in node.events()[events:]}
+    assert not kinds & {"resource-stopped", "resource-failed", "coordinator-elected", "lease-lost"}
+    assert term(node) == before
+    witness.start()
+    witness.waits_in("beatkeeper")
+    fleet.join("n2", node)
+    witness.votes_in("beatkeeper")
+    assert node.status()["votes"] == {"present": 3, "expected": 3, "needed": 2}
+
+
 def test_node_goes_on_with_the_vote_of_the_witness_when_the_other_node_dies(
     fleet: Fleet, witness: WitnessUnderTest
 ) -> None:
@@ -186,14 +217,14 @@ def test_broken_store_and_flood_of_one_cluster_stop_no_other(
 
         sender = threading.Thread(target=flood)
         sender.start()
-        stays("beta has its quorum", lambda: beta.status()["quorate"])
+        stays("beta is served", lambda: witness.clusters()["beta"]["state"] == "held-back")
         ended.set()
         sender.join()
     assert term(beta) == began
     witness.end()
     layouts(witness.directory)["alpha"].store.write_bytes(b"x" * 4096)
     witness.start()
-    witness.votes_in("beta")
+    witness.waits_in("beta")
     broken = eventually(
         "alpha is named", lambda: (item := witness.clusters()["alpha"])["state"] == "down" and item
     )
@@ -217,7 +248,7 @@ def test_witness_with_another_clusters_key_does_not_speak_and_says_why(
     )
     assert "is of another cluster than" in down["text"]
     assert "remove the database and 'ha join'" in down["text"]
-    witness.votes_in("beatkeeper")
+    witness.waits_in("beatkeeper")
     assert not alpha.status()["quorate"]
     eventually("alpha misses it", lambda: "w" in alpha.status()["quorum"]["missing"])
 
@@ -247,7 +278,7 @@ def test_clusters_of_one_name_get_different_names_here(
     assert names[1].startswith("beatkeeper-")
     assert places[0] != places[1]
     for name in names:
-        witness.votes_in(name)
+        witness.waits_in(name)
 
 
 def test_cluster_is_removed_by_one_command(fleet: Fleet, witness: WitnessUnderTest) -> None:

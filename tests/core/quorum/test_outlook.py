@@ -92,6 +92,7 @@ def test_notice_stands_exactly_where_nothing_may_be_lost(count: int, lost: int) 
         ("a b", "a c", TwoNode.FENCING, True, "until then neither a nor b goes on without the ot"),
         ("t u v w x y z", "z c", TwoNode.WAIT, False, "7 vote, which is the most; it is next if"),
         ("a", "a c", TwoNode.FENCING, False, "c has no vote yet: it gets it as soon as it has"),
+        ("a w", "a w c", TwoNode.WAIT, False, "c has no vote yet: it gets it as soon as it has"),
     ],
 )
 def test_node_that_waits_for_its_vote_is_told_of_with_what_it_waits_for(
@@ -100,6 +101,16 @@ def test_node_that_waits_for_its_vote_is_told_of_with_what_it_waits_for(
     configuration = cluster(voters, mode=mode)
     (found,) = waiting(configuration, [NodeName("c")], there(present), none_alone=none_alone)
     assert sentence in found
+
+
+def test_witness_beside_a_single_node_is_no_loss_and_told_to_wait_for_a_second_one() -> None:
+    config = cluster("a w", witness="w")
+    lone = replace(config, nodes=(config.nodes[0], replace(config.nodes[1], voter=False)))
+    found = outlook(lone, there("a"), quorate=True)
+    assert found.text.startswith("a alone votes: its loss stops the cluster; w only helps once")
+    assert found.is_tight
+    (told,) = waiting(lone, [NodeName("w")], there("a"), none_alone=False)
+    assert told == "w has no vote: as a witness it gets it once a second node votes"
 
 
 def test_nobody_waits_where_nobody_is_to_vote() -> None:

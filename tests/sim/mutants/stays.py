@@ -3,7 +3,7 @@
 import pytest
 
 from ha_core.coordinator import roster
-from ha_core.coordinator.clerk import Clerk
+from ha_core.coordinator.ballots import Ballots
 from ha_core.status import NodeState
 
 
@@ -18,7 +18,7 @@ def lost_nodes_are_never_admitted_again(patch: pytest.MonkeyPatch) -> None:
 
 def learners_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Nobody makes a learner a voter."""
-    patch.setattr(Clerk, "promote", lambda self, now_ms, wall_ms: [])
+    patch.setattr(Ballots, "_promote", lambda self, now_ms, wall_ms: [])
 
 
 def nobody_is_admitted_by_the_log(patch: pytest.MonkeyPatch) -> None:
