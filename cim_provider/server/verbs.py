@@ -158,10 +158,10 @@ _password_file = click.option(
 
 @click.group("user")
 def user() -> None:
-    """Add, change and remove the users of the WBEM servers of all nodes.
+    """Add, change and remove users of the WBEM servers.
 
-    A user may view (read everything), operate (call the methods that run the cluster, and
-    subscribe to indications as well) or administer (everything).
+    All nodes have the same. A user may view (read everything), operate (call the methods that run
+    the cluster, and subscribe to indications as well) or administer (everything).
     """
 
 
@@ -188,7 +188,7 @@ def add(
     no_password: bool,
     here: bool,
 ) -> None:
-    """Add the user NAME; the password is asked for unless another option says where it is."""
+    """Add the user NAME. The password is asked for unless another option says where it is."""
     if sum((password_file is not None, pam, no_password)) > 1:
         raise click.UsageError("--password-file, --pam and --no-password: give one of them")
     check_name(name)
@@ -216,7 +216,7 @@ def add(
 @_here
 @verb
 def remove(place: Place, name: str, here: bool) -> None:
-    """Remove the user NAME; what it has open ends with its next request."""
+    """Remove the user NAME. What it has open ends with its next request."""
 
     def make(users: Mapping[str, User]) -> None:
         known_user(users, name)
@@ -231,7 +231,7 @@ def remove(place: Place, name: str, here: bool) -> None:
 @_here
 @verb
 def set_role(place: Place, name: str, role: str, here: bool) -> None:
-    """Let the user NAME view, operate or administer, from its next request on."""
+    """Let NAME view, operate or administer. That holds from its next request on."""
     text = f"user {name} may {role}"
     place.change(name, lambda known: replace(known, role=Role(role)), text, here=here)
 
@@ -257,10 +257,10 @@ def password(place: Place, name: str, password_file: Path | None, here: bool) ->
 @_here
 @verb
 def set_certificate(place: Place, name: str, file: Path, is_removed: bool, here: bool) -> None:
-    """Put the client certificate in the PEM FILE on record for the user NAME.
+    """Put a client certificate on record for the user NAME.
 
-    A user with certificates on record is known by them alone, and by no other one, whoever
-    signed it. The server asks clients for certificates if cimd.yaml says client_ca.
+    FILE is PEM. A user with certificates on record is known by them alone, and by no other one,
+    whoever signed it. The server asks clients for certificates if cimd.yaml says client_ca.
     """
     found = fingerprint(file)
 
@@ -294,7 +294,7 @@ def list_users(place: Place) -> None:
 )
 @verb
 def audit(place: Place, lines: int) -> None:
-    """Show who changed what over WBEM, the latest last; with --json the lines as they are."""
+    """Show who changed what over WBEM. The latest comes last; with --json lines are as they are."""
     # Only here: it draws in what all other verbs do without.
     from cim_provider.server.audit import read_lines
 
@@ -307,7 +307,7 @@ def audit(place: Place, lines: int) -> None:
 @click.option("--authority", is_flag=True, help="Print whom clients have to trust, PEM.")
 @verb
 def show_certificate(place: Place, authority: bool) -> None:
-    """Show the server's certificate: who signed it, for which names, until when."""
+    """Show the server's certificate. Who signed it, for which names, until when?"""
     # Here alone the library is needed.
     from cim_provider.server import certificate
 

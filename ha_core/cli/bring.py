@@ -30,9 +30,10 @@ def bring() -> None:
 )
 @verb
 def heartbeat(options: Options, directory: Path) -> None:
-    """Print what Heartbeat's ha.cf and haresources in DIR mean, as our YAML.
+    """Print what Heartbeat's files in DIR mean, as our YAML.
 
-    Remarks go to standard error; check the result with 'ha verify', then 'ha apply' it.
+    These are ha.cf and haresources. Remarks go to standard error; check the result with 'ha
+    verify', then 'ha apply' it.
     """
     imported = import_directory(_files(directory), str(directory))
     _show(options, imported.yaml_text, imported.notes)
@@ -44,10 +45,11 @@ def heartbeat(options: Options, directory: Path) -> None:
 )
 @verb
 def cib(options: Options, file: Path) -> None:
-    """Print what a Pacemaker CIB (XML; - for standard input) means, as our YAML.
+    """Print what a Pacemaker CIB means, as our YAML.
 
-    'cibadmin --query' prints one. Whatever has no place here goes to standard error, each with its
-    line and why; check the result with 'ha verify', then 'ha apply' it.
+    FILE is XML, as 'cibadmin --query' prints it (-: standard input). Whatever has no place here
+    goes to standard error, each with its line and why; check the result with 'ha verify', then
+    'ha apply' it.
     """
     imported = import_cib(_cib(file), "standard input" if str(file) == "-" else str(file))
     _show(options, imported.yaml_text, imported.notes)

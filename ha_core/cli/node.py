@@ -82,7 +82,7 @@ def maintenance(
 @verb
 @waits
 def remove(options: Options, waiting: Waiting, node: str) -> None:
-    """Forget NODE, whose machine is gone; one that runs leaves by 'ha leave' on itself."""
+    """Forget NODE, whose machine is gone. One that runs leaves by 'ha leave' on itself."""
     give_from(
         options,
         waiting,
@@ -98,9 +98,10 @@ def remove(options: Options, waiting: Waiting, node: str) -> None:
 @verb
 @waits
 def confirm_down(options: Options, waiting: Waiting, node: str, reason: str, yes: bool) -> None:
-    """State in writing that the lost NODE is down, so that its resources may start elsewhere.
+    """State in writing that the lost NODE is down.
 
-    If it is not down, data can be destroyed: look at the machine first.
+    Then its resources may start elsewhere. If it is not down, data can be destroyed: look at the
+    machine first.
     """
     if not yes:
         _must_be_lost(run(current(options)), node)

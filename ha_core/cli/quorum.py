@@ -38,10 +38,11 @@ def show(options: Options) -> None:
 @verb
 @waits
 def release(options: Options, waiting: Waiting, reason: str, yes: bool) -> None:
-    """State in writing that the voters not seen yet run nothing: the cluster starts without them.
+    """State in writing that voters not seen yet run nothing.
 
-    With 'wait_for_all' a cluster that was down as a whole waits for every voter. If one of them
-    runs something unseen, it would then run twice: look at the machines first.
+    The cluster starts without them. With 'wait_for_all' a cluster that was down as a whole waits
+    for every voter. If one of them runs something unseen, it would then run twice: look at the
+    machines first.
     """
     if not yes:
         question = "Are the voters that were not seen yet certainly off?"

@@ -185,7 +185,7 @@ def _in_role(
 @verb
 @waits
 def restart(options: Options, waiting: Waiting, trial: Trial, resource: str) -> None:
-    """Stop RESOURCE once and start it again, with all that depends on it."""
+    """Stop RESOURCE once and start it again. What depends on it does so, too."""
     if trial.wanted:
         show_preview(options, trial, lambda before: _restart(before, resource))
         return
@@ -304,9 +304,10 @@ def clear(options: Options, waiting: Waiting, resource: str) -> None:
 @verb
 @waits
 def fail(options: Options, waiting: Waiting, resource: str, node: str | None, reason: str) -> None:
-    """Take RESOURCE as failed, as if its monitor had said so, and wait until that is mended.
+    """Take RESOURCE as failed, and wait until that is mended.
 
-    To try what the cluster does; 'ha whatif resource RESOURCE fails' only tells it.
+    It counts as if its monitor had said so. To try what the cluster does; 'ha whatif resource
+    RESOURCE fails' only tells it.
     """
     target = None if node is None else NodeName(node)
     command = commands.Fail(ResourceId(resource), target, reason)
@@ -320,9 +321,10 @@ def fail(options: Options, waiting: Waiting, resource: str, node: str | None, re
     "--operation",
     type=click.Choice(OPERATIONS),
     default=None,
-    help="Only where that failed last.",
+    help=f"Only where that failed last: {', '.join(OPERATIONS)}.",
 )
 @verb
+    metavar="NAME",
 @waits
 def cleanup(
     options: Options, waiting: Waiting, resource: str, node: str | None, operation: str | None

@@ -23,7 +23,7 @@ def sim() -> None:
 @click.option("--from", "first", type=click.IntRange(0), default=1, help="The first seed.")
 @verb
 def run_verb(options: Options, seeds: int, first: int) -> None:
-    """Run seeds; every violated invariant is named with the command that shows it again.
+    """Run seeds and judge them. A violated invariant is named with the command that shows it.
 
     With --json also `faults`: how often each kind of fault happened, and `states`: what the
     clusters were like and what they went through.

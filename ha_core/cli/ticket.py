@@ -50,7 +50,7 @@ def grant(options: Options, waiting: Waiting, trial: Trial, ticket: str, reason:
 @verb
 @waits
 def revoke(options: Options, waiting: Waiting, trial: Trial, ticket: str, reason: str) -> None:
-    """Take TICKET from this site; what needs it goes as its loss policy says, and is waited for."""
+    """Take TICKET from this site. What needs it goes as its loss policy says, and is waited for."""
     _give(options, waiting, trial, commands.SetTicket(ticket, granted=False, reason=reason))
 
 

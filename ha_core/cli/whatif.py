@@ -60,7 +60,7 @@ def node(options: Options, trial: Trial, node: str, event: str) -> None:
 def resource(
     options: Options, trial: Trial, resource: str, event: str, often: bool, node: str | None
 ) -> None:
-    """RESOURCE fails where it runs, or is stopped, started or moved by hand."""
+    """RESOURCE fails, is stopped, started or moved. It fails where it runs, the rest is by hand."""
     if often and event != "fails":
         raise click.UsageError("--often says how a resource 'fails'")
     if node is not None and event != "moved":

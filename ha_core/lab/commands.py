@@ -109,7 +109,7 @@ def up(
     dead_after_ms: int | None,
     is_watched: bool,
 ) -> None:
-    """Make a lab; done when its cluster is quorate and has placed what can be placed.
+    """Make a lab. Done when its cluster is quorate and has placed what can be placed.
 
     The lab moves a configuration to addresses of its own: where nodes listen, service
     addresses of class 'address', and paths below /srv (see docs/lab.md).
@@ -161,7 +161,7 @@ def _watch_to_the_end(options: Options, raised: cluster.Raised) -> None:
 @lab.command()
 @lab_verb
 def down(options: Options, directory: Path) -> None:
-    """Remove a lab: its processes, directories and namespaces, also after crashes."""
+    """Remove a lab. Its processes, directories and namespaces go, also after crashes."""
     with undisturbed():
         was_there = cluster.down(directory)
     text = f"the lab in {directory} is removed" if was_there else f"no lab in {directory}"
@@ -182,7 +182,7 @@ def status(options: Options, directory: Path) -> None:
 @_only
 @lab_verb
 def kill(options: Options, directory: Path, nodes: tuple[str, ...], only: str | None) -> None:
-    """Kill nodes like a power cut: all that runs on them dies at once, services as well."""
+    """Kill nodes like a power cut. All that runs on them dies at once, services as well."""
     with state.alone(directory):
         known, chosen = _chosen(directory, nodes)
         at_wall = time.time()
@@ -209,7 +209,7 @@ def restart(
     only: str | None,
     is_waiting: bool,
 ) -> None:
-    """Bring nodes back: start what does not run; a node that runs is killed first."""
+    """Bring nodes back. What does not run is started; a node that runs is killed first."""
     with state.alone(directory):
         known, chosen = _chosen(directory, nodes)
         for node in chosen:

@@ -3,6 +3,7 @@
 import os
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -328,6 +329,22 @@ def test_help_lists_verbs_and_exit_codes(ha: Ha) -> None:
     output = " ".join(ha("--help").stdout.split())
     assert "4 accepted, but the effect was not seen in time" in output
     assert "resource" in output
+
+
+def _groups(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield words
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        if isinstance(found, click.Group):
+            yield from _groups(found, (*words, name))
+
+
+@pytest.mark.parametrize("words", list(_groups(ha_command)), ids=" ".join)
+def test_help_says_of_each_verb_in_a_line_what_it_does(ha: Ha, words: tuple[str, ...]) -> None:
+    _, found, listed = ha(*words, "--help").stdout.rpartition("Commands:" if words else "Verbs:")
+    assert found, "each group lists what is in it"
+    assert [line for line in listed.splitlines() if line.endswith("...")] == []
 
 
 def test_completion_script_is_for_the_chosen_shell(ha: Ha) -> None:
