@@ -41,6 +41,8 @@ def refuse_standstill(
     voters = changed.voters()
     if voters == current.voters() or has_majority(present, voters):
         return
+    if not voters:
+        raise RefusedError("invalid", "nobody would vote: let another node join first")
     missing = [name for name in voters if name not in present]
     text = (
         f"only {', '.join(voters)} would vote, and without {' and '.join(missing)} they are no"

@@ -151,6 +151,13 @@ def test_second_node_is_not_removed_while_the_witness_is_away() -> None:
     assert cluster.voters() == (A,)
 
 
+def test_single_node_is_not_removed_from_beside_its_witness() -> None:
+    cluster = with_witness("a")
+    assert cluster.ask(SetStandby(A, True)).ok
+    said = cluster.ask(RemoveNode(A))
+    assert (said.code, said.text) == ("invalid", "nobody would vote: let another node join first")
+
+
 def test_second_node_that_died_can_be_removed_and_the_witness_loses_its_vote_after_that() -> None:
     cluster = with_witness("a", "b")
     cluster.give(B, StopAsked())
