@@ -87,7 +87,7 @@ def _of_resource(world: World, job: Job) -> Progress:
     found = members(world, job.subject)
     if not found:
         return Progress(TERMINATED, 0, f"{job.subject} is not in the configuration any more")
-    done = [_is_done(job, each) for each in found]
+    done = [_is_done(world, job, each) for each in found]
     if job.verb == "fail" and failures(world, job.subject, job.node) <= job.since:
         done = [False for _ in found]
     percent = 100 * sum(done) // len(done)
@@ -100,7 +100,7 @@ def _of_resource(world: World, job: Job) -> Progress:
     is_over = not world.view.pending_actions and all(each.state in RESTING for each in found)
     is_bad = any(each.state in ("failed", "blocked") for each in found)
     if is_over and (is_bad or goal is None):
-        text = ", ".join(_where(e) if _is_done(job, e) else _reason(e) for e in found)
+        text = ", ".join(_where(e) if _is_done(world, job, e) else _reason(e) for e in found)
         return Progress(EXCEPTION, percent, text)
     return Progress(RUNNING, percent, _doing(world, {each.id for each in found}) or where)
 
@@ -108,8 +108,14 @@ def _of_resource(world: World, job: Job) -> Progress:
 _BOTH: Final = {"started": ("promoted", "unpromoted")}
 
 
-def _is_done(job: Job, member: PrimitiveView) -> bool:
+def _is_done(world: World, job: Job, member: PrimitiveView) -> bool:
     """Return whether the job is done with one primitive."""
+
+    def is_there(name: str) -> bool:
+        """Who is not there keeps its failures."""
+        node = world.nodes.get(name)
+        return node is not None and node.state in REACHED
+
     is_up = member.state == "started"
     match job.verb:
         case "stop":
@@ -133,7 +139,7 @@ def _is_done(job: Job, member: PrimitiveView) -> bool:
         case "demote":
             return is_up and (job.node not in member.promoted if job.node else not member.promoted)
         case "cleanup":
-            here = [each for each in member.instances if job.node in ("", each.node)]
+            here = [e for e in member.instances if job.node in ("", e.node) and is_there(e.node)]
             meant = [e for e in here if job.operation in ("", e.failed_operation)]
             is_clean = not any(each.fail_count for each in meant)
             return is_clean and member.state in ("started", "stopped")

@@ -5,12 +5,13 @@ Owns: the waiting. What counts as the effect is a goal of `goals`.
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from ha_core.cli.goals import Goal, Progress
 from ha_core.cli.options import Options, Waiting, run
 from ha_core.client import Client
-from ha_core.commands import Command, Outcome, SetTicket
+from ha_core.commands import Cleanup, Command, Fail, Outcome, SetTicket
 from ha_core.config.model import Configuration
 from ha_core.errors import ConfigError, RefusedError
 from ha_core.snapshot import ClusterSnapshot
@@ -57,9 +58,22 @@ async def _give(
             return
         # What is no edit has no revision of the configuration to wait for.
         revision = 0 if isinstance(given, SetTicket) else outcome.revision
-        progress = await _reach(cluster, goal(before), revision, waiting.timeout_s)
+        wanted = goal(before)
+        if isinstance(given, Cleanup | Fail):
+            wanted = _telling(outcome.text, wanted)
+        progress = await _reach(cluster, wanted, revision, waiting.timeout_s)
         elapsed = asyncio.get_running_loop().time() - begun
         _report(options, outcome, f"{progress.text} ({elapsed:.1f} s)", round(elapsed * 1000))
+
+
+def _telling(answer: str, goal: Goal) -> Goal:
+    """Return the goal of what no configuration shows: the answer alone says what was done."""
+
+    def told(snapshot: ClusterSnapshot) -> Progress:
+        progress = goal(snapshot)
+        return replace(progress, text=f"{answer}; {progress.text}") if answer else progress
+
+    return told
 
 
 def _check(outcome: Outcome) -> None:

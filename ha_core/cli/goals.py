@@ -12,6 +12,7 @@ from ha_core.config.model import Origin
 from ha_core.config.units import plain
 from ha_core.ids import NodeName, ResourceId
 from ha_core.snapshot import ClusterSnapshot, ResourceSummary
+from ha_core.status import NodeState
 
 RESTING: Final = frozenset({"stopped", "failed", "blocked"})
 TOLD_MAX: Final = 3
@@ -191,7 +192,7 @@ def managed(resource: str, wanted: bool) -> Goal:
 
 def cleaned(resource: str, node: str | None, operation: str = "") -> Goal:
     """No failure of the resource (of `operation` alone) is remembered (on `node`), and it was
-    looked at again.
+    looked at again. A node that is not there keeps what failed on it.
     """
 
     def goal(snapshot: ClusterSnapshot) -> Progress:
@@ -200,9 +201,9 @@ def cleaned(resource: str, node: str | None, operation: str = "") -> Goal:
         failures = sum(
             instance.fail_count
             for status in snapshot.instances
-            if node is None or status.name == node
+            if status.state is NodeState.ONLINE and node in (None, status.name)
             for instance in status.instances
-            if instance.resource in wanted
+            if plain(instance.resource) in wanted
             and (not operation or (instance.failure and instance.failure.action == operation))
         )
         settled = all(_is_placed(snapshot, item) for item in items)

@@ -13,6 +13,7 @@ from ha_core.commands import Outcome
 from ha_core.config.model import TargetRole
 from ha_core.ids import NodeName, ResourceId
 from ha_core.layout import Layout
+from ha_core.status import NodeState
 from tests.cli.conftest import Ha, value
 from tests.fake_cluster import FakeCluster
 
@@ -350,4 +351,10 @@ def test_cleanup_is_not_reached_while_failures_are_remembered(ha: Ha, cluster: F
 def test_clear_ends_what_there_is_without_a_word_on_nothing(ha: Ha, cluster: FakeCluster) -> None:
     ha("resource", "ban", "web", "--node", "n1")
     assert "no ban" not in ha("resource", "clear", "web").stdout
+    there = cluster.now.instances
+    cluster.become(instances=(replace(there[0], state=NodeState.LOST), *there[1:]))
+    cluster.obey = lambda _: Outcome("done", "what failed on n1 is kept there", 7)
+    done = ha("resource", "cleanup", "web")
+    assert done.exit_code == 0, "who is not there is not waited for"
+    assert done.stdout.startswith("what failed on n1 is kept there; web is started on n1 (")
     assert "no ban that could be ended" in ha("resource", "clear", "web").stdout

@@ -182,6 +182,8 @@ def test_cleanup_of_one_operation_does_not_wait_for_failures_of_another() -> Non
     assert state_of(view, Job("cleanup", "db", operation="stop")) == COMPLETED
     assert state_of(view, Job("cleanup", "db", operation="monitor")) == RUNNING
     assert state_of(view, Job("cleanup", "db")) == RUNNING
+    nodes = tuple(replace(e, state="lost") if e.name == "n2" else e for e in view.nodes)
+    assert state_of(replace(view, nodes=nodes), Job("cleanup", "db")) == COMPLETED
 
 
 def test_job_of_what_is_gone_is_over() -> None:
