@@ -137,6 +137,7 @@ CHANGES: Final[Mapping[str, str]] = {
         _ALL,
     ),
     "HA_Cluster": "change",
+    "HA_Ticket": "create, delete",
     "HA_ConcreteJob": "change, delete",
     "HA_OperationResult": "delete",
     "CIM_ObjectManager": "change",

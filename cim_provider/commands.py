@@ -19,6 +19,8 @@ class MoveResource:
     lifetime_ms: int = 0
     """0: until the node is lost or stops."""
     reason: str = ""
+    is_live: bool = True
+    """It may go live, if it is configured so; else it stops and starts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,20 @@ class SetFenceLevel:
     devices: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AddTicket:
+    """Let there be a ticket, whether something needs it yet or not."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveTicket:
+    """Forget a ticket that nothing needs."""
+
+    name: str
+
+
 Change: TypeAlias = (
     MakePrimitive
     | MakeGroup
@@ -194,6 +208,8 @@ Change: TypeAlias = (
     | SetOption
     | SetNodeAttribute
     | SetFenceLevel
+    | AddTicket
+    | RemoveTicket
 )
 
 

@@ -50,6 +50,8 @@ class Move:
     reason: str = ""
     promoted: bool = False
     """Its promotion alone: what runs there is promoted. The resource is wanted promoted then."""
+    live: bool = True
+    """Whether it may go live where its `allow_migrate` says so; false: it stops and starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,22 @@ class SetTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class AddTicket:
+    """Let there be a ticket, whether something needs it yet or not; it is not granted by that."""
+
+    ticket: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveTicket:
+    """Forget a ticket that nothing needs; refused while it is granted here."""
+
+    ticket: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Shelve:
     """Write texts of a program beside the cluster into the log, all or none.
 
@@ -235,6 +253,8 @@ Command: TypeAlias = (
     | RemoveNode
     | SetTicket
     | Shelve
+    | AddTicket
+    | RemoveTicket
 )
 
 

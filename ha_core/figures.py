@@ -22,6 +22,12 @@ class LinkFigures:
     bytes_received: int = 0
     refused: int = 0
     """Frames whose authentication failed."""
+    lost: int = -1
+    """Copies of others' messages that came over another link alone; -1: there is no other link."""
+    late: int = -1
+    """How often a node was heard over it after more than half of the dead time; -1: not known."""
+    round_trip_us: int = -1
+    """To the farthest node and back, in microseconds; -1: not measured of late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,10 @@ class NodeFigures:
     daemon_memory_bytes: int = 0
     beats_sent: int = 0
     beats_received: int = 0
+    beats_late: int = -1
+    """How often a node was heard after more than half of the dead time; -1: not known."""
+    transitions: int = -1
+    """How often it began to give orders, as the coordinator; -1: not known."""
     links: tuple[LinkFigures, ...] = ()
     resources: tuple[ResourceFigures, ...] = ()
     agents: tuple[str, ...] = ()

@@ -460,7 +460,7 @@ class Node(NodeParts):
             return
         self._view = self._lead.last_view(self._notebook.register.last_seq)
         self._is_mustered = self._is_mustered or not self._view.awaited
-        self._lead = None
+        self._begun, self._lead = self.transitions, None
         text = f"{self.name} is not the coordinator any more"
         self._tell("coordinator-resigned", self.name, text, "", "", now_ms)
 

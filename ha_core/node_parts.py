@@ -69,6 +69,8 @@ class NodeParts:
         self._notebook = Notebook(name, recovered.generation, recovered.last_event_seq)
         self._inbox = Inbox()
         self._lead: Lead | None = None
+        self._begun = 0
+        """Transitions of terms in which it coordinated that are over."""
         self._view = msg.View(0, 0, (), False)
         self._is_mustered = False
         self._out: list[Effect] = []
@@ -103,6 +105,16 @@ class NodeParts:
     def links(self, now_ms: Millis) -> tuple[LinkSummary, ...]:
         """Return how this node hears its peers, by peer and link."""
         return self._detector.links(now_ms, self._wall_offset_ms)
+
+    @property
+    def late_beats(self) -> int:
+        """How often a peer was heard late since the daemon began."""
+        return self._detector.late
+
+    @property
+    def transitions(self) -> int:
+        """How often this node, as the coordinator, began to give orders since the daemon began."""
+        return self._begun + (self._lead.planner.executor.begun if self._lead else 0)
 
     @property
     def version(self) -> str:

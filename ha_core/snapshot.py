@@ -131,6 +131,10 @@ class LinkSummary:
     """Of the newest frames that came over any link, those that did not come over this one."""
     history: tuple[LinkMoment, ...] = ()
     """Newest changes, oldest first."""
+    lost: int = 0
+    """Frames since this daemon began that came over another link and not over this one."""
+    late: int = 0
+    """How often it was silent for more than half of the dead time, and not for all of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,9 +133,11 @@ def _timers(timers: RaftTimers) -> Timers:
 
 
 def _tickets(facts: Facts) -> tuple[TicketSummary, ...]:
-    """Return what is known of every ticket; one that was never granted is known by its users."""
+    """Return every ticket that is listed, needed or granted, with what is known of it."""
     words = {word.ticket.name: word for word in facts.tickets}
-    users: dict[str, set[ResourceId]] = {name: set() for name in words}
+    held = [name for name, word in words.items() if word.ticket.granted]
+    users: dict[str, set[ResourceId]] = {name: set() for name in held}
+    users |= {name: set() for name in facts.configuration.ticket_names}
     for item in facts.configuration.tickets:
         users.setdefault(item.ticket, set()).add(item.resource)
     found = []

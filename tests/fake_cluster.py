@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ha_core import commands
 from ha_core.commands import Command, Outcome
+from ha_core.config.change import apply_command
 from ha_core.config.model import (
     Address,
     AgentClass,
@@ -290,6 +291,8 @@ class FakeCluster:
                 self.change_node(node, unclean=False)
             case commands.Replan():
                 pass
+            case commands.AddTicket() | commands.RemoveTicket():
+                self.become(configuration=apply_command(self.now.configuration, command))
             case commands.Cleanup(resource=name):
                 self.change_resource(name, fail_count=0, state="started")
             case commands.SwitchOn(node=node):

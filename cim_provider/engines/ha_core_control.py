@@ -91,8 +91,8 @@ def _controlled(
 ) -> commands.Command:
     match command:
         case MoveResource(resource=name, node=to, lifetime_ms=bound_ms, reason=reason):
-            target = NodeName(to) if to else None
-            return commands.Move(ResourceId(name), target, _end(bound_ms), reason)
+            target, end_ms = NodeName(to) if to else None, _end(bound_ms)
+            return commands.Move(ResourceId(name), target, end_ms, reason, live=command.is_live)
         case BanResource(resource=name, node=where, lifetime_ms=bound_ms, reason=reason):
             return commands.Ban(ResourceId(name), NodeName(where), _end(bound_ms), reason)
         case ClearResource(resource=name):

@@ -9,11 +9,13 @@ from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from cim_provider.edits import (
+    AddTicket,
     EditError,
     PutConstraint,
     PutExpression,
     RemoveConstraint,
     RemoveExpression,
+    RemoveTicket,
     SetFenceLevel,
     SetNodeAttribute,
     SetOption,
@@ -21,6 +23,7 @@ from cim_provider.edits import (
 )
 from cim_provider.engines.ha_core_edits_texts import Names, read, value
 from ha_core.config import keys, keys_constraints
+from ha_core.config.change import with_ticket, without_ticket
 from ha_core.config.faults import shown
 from ha_core.config.model import (
     Colocation,
@@ -38,6 +41,7 @@ from ha_core.config.model import (
 )
 from ha_core.config.shapes import Key
 from ha_core.config.words import usual_loss
+from ha_core.errors import RefusedError
 from ha_core.ids import INFINITY, ConstraintId, NodeName, ResourceId
 
 _COLLECTIONS: Final[Mapping[type[Constraint], str]] = {
@@ -133,6 +137,8 @@ Ruling: TypeAlias = (
     | SetOption
     | SetNodeAttribute
     | SetFenceLevel
+    | AddTicket
+    | RemoveTicket
 )
 
 
@@ -153,6 +159,8 @@ def changed(configuration: Configuration, change: Ruling) -> Configuration:
             return with_attribute(configuration, change)
         case SetFenceLevel():
             return with_fence_level(configuration, change)
+        case AddTicket() | RemoveTicket():
+            return with_tickets(configuration, change)
 
 
 def resources_of(item: Constraint) -> set[str]:
@@ -303,6 +311,21 @@ def _joined(rule: Rule, parts: tuple[Condition, ...]) -> Rule:
         condition=whole,
         source="",
     )
+
+
+# --- tickets ---------------------------------------------------------------------------------
+
+
+def with_tickets(configuration: Configuration, change: AddTicket | RemoveTicket) -> Configuration:
+    """Return it with a ticket listed, or not listed any more. Raises EditError."""
+    if isinstance(change, AddTicket) and change.name in configuration.ticket_names:
+        raise EditError("exists", f"there is a ticket {shown(change.name)} already")
+    try:
+        if isinstance(change, AddTicket):
+            return with_ticket(configuration, change.name)
+        return without_ticket(configuration, change.name)
+    except RefusedError as refusal:
+        raise EditError(refusal.code, str(refusal)) from refusal
 
 
 # --- options and nodes -----------------------------------------------------------------------

@@ -163,6 +163,8 @@ def translated(told: Told) -> NodeFigures:
         daemon_memory_bytes=told.daemon_memory_bytes,
         beats_sent=told.beats_sent,
         beats_received=told.beats_received,
+        beats_late=told.beats_late,
+        transitions=told.transitions,
         links=tuple(
             LinkCounts(
                 each.link,
@@ -172,6 +174,9 @@ def translated(told: Told) -> NodeFigures:
                 each.bytes_sent,
                 each.bytes_received,
                 each.refused,
+                each.lost,
+                each.late,
+                each.round_trip_us,
             )
             for each in told.links
         ),

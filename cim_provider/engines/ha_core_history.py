@@ -5,6 +5,7 @@ in bounded parts. The revisions are compared on a thread of their own: that may 
 """
 
 import asyncio
+import re
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -46,8 +47,11 @@ _ENDS: Final = {
     "node-confirmed-down": "succeeded",
     "fence-gave-up": "failed",
 }
+_TRIES: Final = ("fence-proved", "fence-failed")
 FENCING_KINDS: Final = frozenset({"fence-wanted", *_ENDS})
 """Events that tell of fencing as a whole."""
+_THROUGH: Final = re.compile(r" through (\S+): ")
+"""What such a sentence says of the node that has used the device."""
 ANSWER_S: Final = 1.5
 """A daemon that leaves one of these questions unanswered for so long is taken for hung."""
 _UNIMPLEMENTED: Final = 3
@@ -237,10 +241,16 @@ def _under_way(item: FencingStatus) -> FencingView:
 def fencing_of(events: Iterable[CoreEvent]) -> tuple[FencingView, ...]:
     """Return what came of every wish to cut a node off, as the journal tells it, oldest first."""
     wanted: dict[str, CoreEvent] = {}
+    through: dict[str, str] = {}
     found: list[FencingView] = []
     for event in events:
         if event.kind == "fence-wanted":
             wanted[event.subject] = event
+            through.pop(event.subject, None)
+        elif event.kind in _TRIES:
+            told = _THROUGH.search(event.text)
+            if told is not None:
+                through[event.subject] = told[1]
         elif event.kind in _ENDS:
             begin = wanted.pop(event.subject, event)
             is_confirmed = event.kind == "node-confirmed-down"
@@ -251,6 +261,7 @@ def fencing_of(events: Iterable[CoreEvent]) -> tuple[FencingView, ...]:
                     state=_ENDS[event.kind],
                     action="" if is_confirmed else "off",
                     origin=event.node,
+                    executor="" if is_confirmed else through.pop(event.subject, ""),
                     device=devices_told(event.text),
                     started_wall_ms=begin.at_wall_ms,
                     ended_wall_ms=event.at_wall_ms,

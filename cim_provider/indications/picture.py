@@ -17,10 +17,10 @@ import pywbem
 
 from cim_provider.indications.events import Embedded, Event
 from cim_provider.indications.facts import FACT, facts
-from cim_provider.indications.watching import UNTOLD, differs
+from cim_provider.indications.watching import QUIET, UNTOLD, differs
 from cim_provider.mapping.catalog import Catalog
 from cim_provider.mapping.paths import cim_path, located
-from cim_provider.mapping.rows import Record, Ref, Value
+from cim_provider.mapping.rows import ClassRow, Record, Ref, Value
 from cim_provider.mapping.world import World
 from cim_provider.query.tree import All, AnyOf, Condition, IsA, Select
 from cim_provider.schema import INTEROP, INTEROP_NAMES, Schema
@@ -118,6 +118,13 @@ def namespace_of(name: str) -> str:
     return INTEROP if folded in {each.lower() for each in INTEROP_NAMES} else name.strip("/")
 
 
+def is_told(row: ClassRow) -> bool:
+    """Return whether changes of a class can be told: of what changes all the time, only where it
+    is known which properties do.
+    """
+    return not row.is_volatile or row.class_name in QUIET
+
+
 def watched_by(select: Select, namespaces: Iterable[str], catalog: Catalog) -> Watched:
     """Return the classes whose objects a query over lifecycle indications is about."""
     found: set[tuple[str, str]] = set()
@@ -137,7 +144,7 @@ def watched_by(select: Select, namespaces: Iterable[str], catalog: Catalog) -> W
                     infos += [top, *namespace.subclasses(top.name, deep=True)]
         for info in infos:
             row = catalog.row(namespace, info.name)
-            is_steady = row is not None and not row.is_volatile and not row.is_quiet
+            is_steady = row is not None and not row.is_quiet and is_told(row)
             is_link = catalog.association(namespace, info.name) is not None
             if is_steady or (is_link and info.name not in UNTOLD):
                 found.add((where, info.name))

@@ -14,7 +14,9 @@ UNTOLD: Final = frozenset({"HA_ResultOfResource", "HA_EventLogRecord", "HA_UseOf
 """Links of what grows with every event and is quiet itself: alerts tell what is worth telling."""
 QUIET: Final[Mapping[str, frozenset[str]]] = {
     "HA_Cluster": frozenset({"ViewVersion"}),
-    "HA_HeartbeatLink": frozenset({"LossPermille", "LastHeard"}),
+    "HA_HeartbeatLink": frozenset(
+        {"LossPermille", "LastHeard", "LateHeartbeats", "RoundTripMicroseconds"}
+    ),
     "HA_ConcreteJob": frozenset({"ElapsedTime"}),
 }
 """Properties, by class, that are measured all the time."""

@@ -158,7 +158,8 @@ def _move(asked: Asked) -> Meaning:
     assert isinstance(lifetime, int)
     here = next(iter(_where(asked.world, name)), "")
     job = Job("move", name, node=to) if to else Job("leave", name, node=here)
-    command = MoveResource(name, to, lifetime, asked.text("Reason"))
+    is_live = asked.given.get("AllowLiveMigration") is not False
+    command = MoveResource(name, to, lifetime, asked.text("Reason"), is_live)
     return Plan((command,), job, note=_together(asked.world, name))
 
 

@@ -28,7 +28,6 @@ from cim_provider.mapping.rows import (
     Ref,
     class_row,
     constant,
-    unfilled,
 )
 from cim_provider.mapping.times import cim_datetime, cim_interval
 from cim_provider.mapping.world import World
@@ -165,12 +164,30 @@ def _now_ms(subject: Counted) -> int:
     return max(times)
 
 
-def _of_node(read: Callable[[NodeFigures], int]) -> Read:
+def _of_node(read: Callable[[NodeFigures], int | None]) -> Read:
     def value(subject: Counted) -> int | None:
         known = node_figures(subject.world, subject.name)
         return read(known) if known is not None else None
 
     return value
+
+
+def known(count: int) -> int | None:
+    """Return what a node has told, None for what it has not counted."""
+    return count if count >= 0 else None
+
+
+def _lost(node: NodeFigures) -> int | None:
+    """Return what was lost on the links of a node, as far as that can be seen."""
+    found = [each.lost for each in node.links if each.lost >= 0]
+    return sum(found) if found else None
+
+
+def _transitions(subject: Counted) -> int | None:
+    """Return what all nodes have counted; each while it was the coordinator."""
+    nodes = (node_figures(subject.world, each.name) for each in subject.world.view.nodes)
+    found = [each.transitions for each in nodes if each is not None and each.transitions >= 0]
+    return sum(found) if found else None
 
 
 def _of_link(read: Callable[[LinkCounts], int]) -> Read:
@@ -227,6 +244,8 @@ _CLUSTER: Final[tuple[Stat, ...]] = (
     _counter("FailoverCount", "journal of events", _tally(lambda f: f.tally.failovers)),
     _counter("FencingCount", "journal of events", _tally(lambda f: f.tally.fencings)),
     _counter("LeaderChanges", "journal of events", _tally(lambda f: f.tally.leader_changes)),
+    _counter("QuorumLosses", "journal of events", _tally(lambda f: f.tally.quorum_losses)),
+    _counter("Transitions", "told by the nodes, each while it coordinated", _transitions),
     _gauge(
         "LastFailoverMilliseconds",
         "journal of events",
@@ -236,6 +255,8 @@ _CLUSTER: Final[tuple[Stat, ...]] = (
 _NODE: Final[tuple[Stat, ...]] = (
     _counter("HeartbeatsSent", "told by the node", _of_node(lambda n: n.beats_sent)),
     _counter("HeartbeatsReceived", "told by the node", _of_node(lambda n: n.beats_received)),
+    _counter("HeartbeatsLost", "told by the node: of all its links", _of_node(_lost)),
+    _counter("LateHeartbeats", "told by the node", _of_node(lambda n: known(n.beats_late))),
     _gauge(
         "UptimeSeconds",
         "told by the node: since its machine was started",
@@ -298,13 +319,12 @@ class _Kind:
     subjects: Callable[[World], Iterator[Counted]]
     description: str
     stats: tuple[Stat, ...]
-    unfilled: tuple[str, ...] = ()
     find: Callable[[World, tuple[str, ...]], Counted | None] | None = None
     """Finds one of many without looking through all."""
 
     def columns(self) -> tuple[Column[Counted], ...]:
         stats = (each.column() for each in self.stats)
-        return (*_common(self.description), *stats, *unfilled(*self.unfilled))
+        return (*_common(self.description), *stats)
 
 
 _KINDS: Final[Mapping[str, _Kind]] = {
@@ -312,9 +332,8 @@ _KINDS: Final[Mapping[str, _Kind]] = {
         _cluster,
         "Counted from the events that the cluster's journal still holds",
         _CLUSTER,
-        ("Transitions", "QuorumLosses"),
     ),
-    "HA_NodeStatistics": _Kind(_nodes, _DAEMON, _NODE, ("HeartbeatsLost", "LateHeartbeats")),
+    "HA_NodeStatistics": _Kind(_nodes, _DAEMON, _NODE),
     "HA_ResourceStatistics": _Kind(
         _resources,
         "Counted from the cluster's journal; monitors by the daemons since they began",

@@ -3,10 +3,11 @@
 Owns: their paths and properties, and what the state of a link is called in CIM.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from cim_provider.mapping.figures_held import node_figures
 from cim_provider.mapping.node import NODE_CLASS, node_ref
 from cim_provider.mapping.rows import (
     AssociationRow,
@@ -21,6 +22,7 @@ from cim_provider.mapping.rows import (
 from cim_provider.mapping.states import ENABLED_COLUMNS, State, elsewhere, outside, plain
 from cim_provider.mapping.times import cim_datetime
 from cim_provider.mapping.world import World
+from cim_provider.views.figures import LinkCounts
 from cim_provider.views.history import LinkView
 
 LINK_CLASS: Final = "HA_HeartbeatLink"
@@ -98,6 +100,18 @@ def _title(subject: _Link) -> str:
     return f"{link.node} {link.medium} {link.interface or link.link}"
 
 
+def _counted(name: str, source: str, read: Callable[[LinkCounts], int]) -> Column[_Link]:
+    """Return a property that a node counts, or measures, all the time."""
+
+    def value(subject: _Link) -> int | None:
+        told = node_figures(subject.world, subject.link.node)
+        links = told.links if told is not None else ()
+        found = next((read(each) for each in links if each.link == subject.link.link), -1)
+        return found if found >= 0 else None
+
+    return Column(name, source, value)
+
+
 _COLUMNS: Final[tuple[Column[_Link], ...]] = (
     *(each for each in ENABLED_COLUMNS if each.name != "TimeOfLastStateChange"),
     Column(
@@ -137,8 +151,9 @@ _COLUMNS: Final[tuple[Column[_Link], ...]] = (
     Column("LastChangeReason", "newest change", lambda s: plain(s.link.reason) or None),
     Column("LastHeard", "of one that is down", lambda s: cim_datetime(s.link.heard_wall_ms)),
     Column("ReportedBy", "node that says so", lambda s: s.link.seen_by or None),
-    *unfilled("InstanceID", "LateHeartbeats", "OtherTypeDescription", "ProtocolType"),
-    *unfilled("RoundTripMicroseconds"),
+    _counted("LateHeartbeats", "told by the node", lambda c: c.late),
+    _counted("RoundTripMicroseconds", "told by the node", lambda c: c.round_trip_us),
+    *unfilled("InstanceID", "OtherTypeDescription", "ProtocolType"),
 )
 
 
@@ -156,6 +171,7 @@ ROWS: Final[tuple[ClassRow, ...]] = (
         lambda s: link_ref(s.link),
         _COLUMNS,
         find=_found,
+        is_volatile=True,
     ),
 )
 """The class of this module."""

@@ -97,7 +97,7 @@ _COLUMNS: Final[tuple[Column[_Ticket], ...]] = (
     Column("LastChangeAuthor", "who changed it last", lambda t: plain(t.view.author) or None),
     Column("LastChangeReason", "the words for that", lambda t: plain(t.view.reason) or None),
     Column("Resources", "what needs it", lambda t: t.view.resources),
-    *unfilled("InstanceID", "Expires", "Term", "BoothState"),
+    *unfilled("InstanceID", "Expires", "Term", "BoothState", "BaseRevision"),
 )
 
 ROWS: Final[tuple[ClassRow, ...]] = (

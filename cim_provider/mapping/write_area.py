@@ -43,12 +43,14 @@ from cim_provider.mapping.settings_constraints import (
     TICKET_CONSTRAINT_CLASS,
 )
 from cim_provider.mapping.settings_operations import LEVEL_CLASS, OPERATION_CLASS
+from cim_provider.mapping.settings_tickets import TICKET_CLASS
 from cim_provider.mapping.world import CLUSTER_CLASS, World
 from cim_provider.mapping.write_cluster import LevelWriter, NodeAttributeWriter, OptionWriter
 from cim_provider.mapping.write_constraints import ConstraintWriter, ExpressionWriter
 from cim_provider.mapping.write_desk import Desk, kept, key
 from cim_provider.mapping.write_resources import KINDS, ResourceWriter, submit
 from cim_provider.mapping.write_settings import AttributeWriter, MetaWriter, OperationWriter
+from cim_provider.mapping.write_tickets import TicketWriter
 from cim_provider.mapping.write_whole import ClusterWriter
 from cim_provider.mapping.writing import Writer
 from cim_provider.wbem.errors import Status
@@ -94,6 +96,7 @@ def writing_area(engine: ClusterEngine, store: DraftStore) -> Area:
         NODE_ATTRIBUTE_CLASS: NodeAttributeWriter(desk),
         OPTION_CLASS: OptionWriter(desk),
         LEVEL_CLASS: LevelWriter(desk),
+        TICKET_CLASS: TicketWriter(desk),
         CLUSTER_CLASS: ClusterWriter(desk),
         EXPRESSION_CLASS: ExpressionWriter(desk),
     }

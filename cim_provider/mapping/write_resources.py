@@ -22,6 +22,7 @@ from cim_provider.mapping.catalog import refuse
 from cim_provider.mapping.drafted import OPERATION, PARAMETER, draft_of, interval_ms
 from cim_provider.mapping.resource import (
     CLONE_CLASS,
+    FENCE_CLASSES,
     GROUP_CLASS,
     MASTER_CLASS,
     PRIMITIVE_CLASS,
@@ -32,6 +33,7 @@ from cim_provider.mapping.rows import Ref
 from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
 from cim_provider.mapping.write_desk import Desk, content, is_configured, kept, key, required
 from cim_provider.mapping.write_words import (
+    SHOWN_MAX,
     Twin,
     flag,
     milliseconds,
@@ -87,6 +89,11 @@ _MASTER: Final = (
     Twin("promoted_max", {"MaxMasters": number, "MastersMaximum": number}),
     Twin("promoted_per_node", {"MaxNodeMasters": number, "MastersNodeMaximum": number}),
 )
+AGENT_CLASSES: Final = (
+    *("address", "heartbeat", "lsb", "ocf", "process", "service", "systemd"),
+    *FENCE_CLASSES,
+)
+"""What an agent, or a fence device, may be of."""
 TWINS: Final[Mapping[str, tuple[Twin, ...]]] = {
     PRIMITIVE_CLASS: _PRIMITIVE,
     GROUP_CLASS: _COMMON,
@@ -277,7 +284,10 @@ def merged(old: Words, new: Words) -> Words:
 
 
 def agent_of(given: Given, old: tuple[str, str, str] | None = None) -> tuple[str, str, str]:
-    """Return class, provider and type; what is not given is as it was, or as the class has it."""
+    """Return class, provider and type; what is not given is as it was, or as the class has it.
+
+    Raises CIMError: there is no such class of agents.
+    """
     known = old or ("ocf", "", "")
 
     def chosen(name: str, otherwise: str) -> str:
@@ -285,6 +295,9 @@ def agent_of(given: Given, old: tuple[str, str, str] | None = None) -> tuple[str
         return str(value).strip() if value is not None else ""
 
     agent_class = chosen("ResourceClass", known[0])
+    if agent_class not in AGENT_CLASSES:
+        text = f"ResourceClass is {agent_class[:SHOWN_MAX]!r}; allowed: {', '.join(AGENT_CLASSES)}"
+        refuse(Status.INVALID_PARAMETER, text)
     provider = chosen("Provider", known[1])
     if agent_class != "ocf":
         provider = ""  # Linux-HA 2.1 has one for every class; only ocf has any

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from cim_provider.commands import OPERATIONS
 from cim_provider.drafts import Draft, DraftOperation, DraftParameter
 from cim_provider.edits import (
     ChangeResource,
@@ -262,6 +263,9 @@ class OperationWriter:
         """See `Writer`."""
         owner, name = key(ref, "ResourceId"), key(ref, "Id")
         action = required(given, OPERATION_CLASS, "Name")
+        if action not in OPERATIONS:
+            text = f"{OPERATION_CLASS}.Name is {action[:60]!r}; allowed: {', '.join(OPERATIONS)}"
+            refuse(Status.INVALID_PARAMETER, text)
         words = words_of(OPERATION_TWINS, given, is_new=True)
         if action != "monitor":
             words = tuple(pair for pair in words if pair[0] != "interval")

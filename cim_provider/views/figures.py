@@ -19,6 +19,11 @@ class LinkCounts:
     bytes_received: int = 0
     refused: int = 0
     """Frames whose authentication failed."""
+    lost: int = -1
+    """Copies that came over another link alone; -1: there is none to compare with."""
+    late: int = -1
+    """How often a node was heard late over it."""
+    round_trip_us: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,9 @@ class NodeFigures:
     daemon_memory_bytes: int = 0
     beats_sent: int = 0
     beats_received: int = 0
+    beats_late: int = -1
+    transitions: int = -1
+    """How often it began to give orders, as the coordinator."""
     links: tuple[LinkCounts, ...] = ()
     resources: tuple[ResourceCounts, ...] = ()
     agents: tuple[str, ...] = ()

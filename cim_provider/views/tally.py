@@ -8,6 +8,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+QUORUM_MS: Final = 10_000
+"""Nodes that lose the cluster within so long of each other lose it together."""
 INCIDENTS_MAX: Final = 1000
 """Losses of nodes whose consequences are still told apart."""
 
@@ -96,9 +98,12 @@ class Tally:
     fencings: int = 0
     leader_changes: int = 0
     last_failover_ms: int = 0
+    quorum_losses: int = 0
+    """How often nodes had no majority for so long that their leases ran out."""
     resources: dict[str, ResourceTally] = field(default_factory=dict)
     fenced: dict[str, int] = field(default_factory=dict)
     """When each node was cut off last."""
+    _lease_lost_ms: int = -QUORUM_MS
     _losses: dict[str, tuple[int, bool]] = field(default_factory=dict)
     """By incident, when a node was lost and whether something has started elsewhere."""
 
@@ -126,6 +131,10 @@ class Tally:
                 self.fenced[event.subject] = wall_ms
             case "coordinator-elected":
                 self.leader_changes += 1
+            case "lease-lost":
+                # They tell of it once they are back, each at its time.
+                self.quorum_losses += abs(wall_ms - self._lease_lost_ms) >= QUORUM_MS
+                self._lease_lost_ms = wall_ms
 
     def forget(self, names: AbstractSet[str]) -> None:
         """Count nothing any more of resources and nodes that are gone."""

@@ -59,13 +59,26 @@ def starts(snapshot: ClusterSnapshot) -> Progress:
     return Progress(not names, f"the cluster waits for {names}" if names else "it starts")
 
 
+def is_listed(ticket: str, *, there: bool) -> Goal:
+    """Return the goal that the configuration lists a ticket, or no longer does."""
+
+    def goal(snapshot: ClusterSnapshot) -> Progress:
+        is_there = ticket in snapshot.configuration.ticket_names
+        text = f"ticket {ticket} is {'there' if is_there else 'gone'}"
+        return Progress(is_there == there, text)
+
+    return goal
+
+
 def settled(command: commands.SetTicket) -> Goal:
     """Return the goal that the ticket is as wanted, and nothing is under way any more."""
 
     def goal(snapshot: ClusterSnapshot) -> Progress:
         found = next((item for item in snapshot.tickets if item.name == command.ticket), None)
         if found is None:
-            return Progress(False, f"ticket {command.ticket} is not there yet")
+            # Once it is revoked, a ticket that is neither listed nor needed is gone.
+            is_gone = command.granted is False and not snapshot.pending
+            return Progress(is_gone, f"ticket {command.ticket} is not there")
         wanted = replace(
             found,
             granted=found.granted if command.granted is None else command.granted,

@@ -216,6 +216,9 @@ def _restart(snapshot: ClusterSnapshot, name: str) -> commands.Restart:
 @resource.command()
 @resource_argument
 @_on("Where to; without it, where it would run if not where it is.", "--to", "--on")
+@click.option(
+    "--no-live", is_flag=True, help="Stop and start it, though 'allow_migrate' lets it go live."
+)
 @for_time
 @_reason
 @can_be_tried
@@ -227,6 +230,7 @@ def move(
     trial: Trial,
     resource: str,
     node: str | None,
+    no_live: bool,
     lifetime_ms: int | None,
     reason: str,
 ) -> None:
@@ -235,7 +239,8 @@ def move(
     The move is over when that node is lost or stops, after --for TIME, or with 'ha resource clear'.
     """
     target = None if node is None else NodeName(node)
-    command = commands.Move(ResourceId(resource), target, expiry(lifetime_ms), reason)
+    end_ms = expiry(lifetime_ms)
+    command = commands.Move(ResourceId(resource), target, end_ms, reason, live=not no_live)
     if trial.wanted:
         show_preview(options, trial, lambda _: command)
         return
@@ -319,12 +324,12 @@ def fail(options: Options, waiting: Waiting, resource: str, node: str | None, re
 @_on("Only there; everywhere without it.")
 @click.option(
     "--operation",
+    metavar="NAME",
     type=click.Choice(OPERATIONS),
     default=None,
     help=f"Only where that failed last: {', '.join(OPERATIONS)}.",
 )
 @verb
-    metavar="NAME",
 @waits
 def cleanup(
     options: Options, waiting: Waiting, resource: str, node: str | None, operation: str | None

@@ -3,7 +3,7 @@
 import click
 
 from ha_core import commands
-from ha_core.cli.asked import settled
+from ha_core.cli.asked import is_listed, settled
 from ha_core.cli.change import current, give
 from ha_core.cli.names import ticket_argument
 from ha_core.cli.options import Options, Waiting, run, verb, waits
@@ -18,13 +18,43 @@ def ticket() -> None:
     """Grant and revoke the right of this site to run what needs a ticket."""
 
 
+@ticket.command()
+@ticket_argument
+@_reason
+@can_be_tried
+@verb
+@waits
+def add(options: Options, waiting: Waiting, trial: Trial, ticket: str, reason: str) -> None:
+    """Let there be TICKET, though nothing needs it yet. 'grant' grants it."""
+    command = commands.AddTicket(ticket, reason)
+    if trial.wanted:
+        show_preview(options, trial, lambda _: command)
+        return
+    give(options, waiting, command, lambda _: is_listed(ticket, there=True))
+
+
+@ticket.command()
+@ticket_argument
+@_reason
+@can_be_tried
+@verb
+@waits
+def remove(options: Options, waiting: Waiting, trial: Trial, ticket: str, reason: str) -> None:
+    """Forget TICKET. Nothing may need it, and it may not be granted here."""
+    command = commands.RemoveTicket(ticket, reason)
+    if trial.wanted:
+        show_preview(options, trial, lambda _: command)
+        return
+    give(options, waiting, command, lambda _: is_listed(ticket, there=False))
+
+
 @ticket.command("list")
 @verb
 def show(options: Options) -> None:
     """Show every ticket, who changed it last and why, and what needs it."""
     found = run(current(options)).tickets
     value = {item.name: ticket_value(item) for item in found}
-    options.show(value, "\n".join(map(ticket_text, found)) or "no resource needs a ticket")
+    options.show(value, "\n".join(map(ticket_text, found)) or "there are no tickets")
 
 
 @ticket.command()

@@ -82,7 +82,7 @@ _LOCATION: Final[_Names] = {
     "origin": "origin",
     "expires": "expires_wall_ms",
     "until_generation": "until_generation",
-    **{name: name for name in ("role", "discovery")},
+    **{name: name for name in ("role", "discovery", "live")},
 }
 _COLOCATION: Final[_Names] = {
     name: name for name in ("role", "with_role", "node_attribute", "influence")
@@ -135,6 +135,7 @@ def build(raw: Plain) -> Configuration:
         ),
         tickets=tuple(item for item in constraints if isinstance(item, TicketConstraint)),
         alerts=tuple(alert_of(name, part) for name, part in _parts(raw, "alerts")),
+        ticket_names=tuple(raw.get("tickets", ())),
     )
 
 

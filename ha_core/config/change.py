@@ -63,6 +63,10 @@ def apply_command(
             return _with_new_node(configuration, command)
         case commands.RemoveNode():
             return _without_node(configuration, command.node)
+        case commands.AddTicket():
+            return with_ticket(configuration, command.ticket)
+        case commands.RemoveTicket():
+            return without_ticket(configuration, command.ticket)
         case _:
             return configuration
 
@@ -85,8 +89,8 @@ def no_resource(configuration: Configuration, name: str) -> RefusedError:
 
 
 def no_ticket(configuration: Configuration, name: str) -> RefusedError:
-    """Return the refusal of a ticket that nothing needs."""
-    return _not_found("ticket", name, sorted({item.ticket for item in configuration.tickets}))
+    """Return the refusal of a ticket that is neither listed nor needed."""
+    return _not_found("ticket", name, configuration.all_tickets())
 
 
 def no_node(configuration: Configuration, name: str) -> RefusedError:
@@ -157,7 +161,7 @@ def _moved(
         raise RefusedError("invalid", text)
     expires_wall_ms, start = command.expires_wall_ms, starts.get(node, 0)
     if not command.promoted:
-        return with_move(configuration, name, node, expires_wall_ms, start)
+        return with_move(configuration, name, node, expires_wall_ms, start, live=command.live)
     move = _move(name, node, expires_wall_ms, start)
     promotion = replace(move, id=ConstraintId(f"promote-{name}"), role=Role.PROMOTED)
     return _with_location(_cleared(configuration, name, promotions_only=True), promotion)
@@ -181,10 +185,12 @@ def with_move(
     node: NodeName,
     expires_wall_ms: Millis | None = None,
     generation: Generation = 0,
+    *,
+    live: bool = True,
 ) -> Configuration:
     """Return it with the move, whatever speaks against that; earlier moves and bans of it end."""
     name = whole(configuration, resource)
-    move = _move(name, node, expires_wall_ms, generation)
+    move = replace(_move(name, node, expires_wall_ms, generation), live=live)
     return _with_location(_cleared(configuration, name), move)
 
 
@@ -246,6 +252,32 @@ def _with_location(configuration: Configuration, new: Location) -> Configuration
     )
     ids = Ids(item.id for item in replace(configuration, locations=kept).constraints())
     return replace(configuration, locations=(*kept, replace(new, id=ids.take(new.id))))
+
+
+# --- tickets -------------------------------------------------------------------------------
+
+
+def with_ticket(configuration: Configuration, name: str) -> Configuration:
+    """Return it with a ticket that is listed, so that nothing need need it.
+
+    Raises RefusedError: it is listed already.
+    """
+    if name in configuration.ticket_names:
+        raise RefusedError("invalid", f"there is a ticket {name!r} already")
+    return replace(configuration, ticket_names=(*configuration.ticket_names, name))
+
+
+def without_ticket(configuration: Configuration, name: str) -> Configuration:
+    """Return it without a ticket. Raises RefusedError: there is none, or something needs it."""
+    users = [item for item in configuration.tickets if item.ticket == name]
+    if users:
+        told = ", ".join(f"{item.resource} ({item.id})" for item in users[:20])
+        text = f"ticket {name} is needed by {told}: end these constraints first"
+        raise RefusedError("invalid", text)
+    if name not in configuration.ticket_names:
+        raise no_ticket(configuration, name)
+    kept = tuple(each for each in configuration.ticket_names if each != name)
+    return replace(configuration, ticket_names=kept)
 
 
 # --- nodes ---------------------------------------------------------------------------------

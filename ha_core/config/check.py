@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from ha_core.config import limits
 from ha_core.config.check_alerts import alert_faults
-from ha_core.config.check_constraints import constraint_faults
+from ha_core.config.check_constraints import constraint_faults, ticket_faults
 from ha_core.config.check_fence import fence_faults
 from ha_core.config.check_network import (
     address_faults,
@@ -49,6 +49,7 @@ def check(configuration: Configuration) -> tuple[Fault, ...]:
         *_nodes(configuration),
         *resource_faults(configuration),
         *constraint_faults(configuration),
+        *ticket_faults(configuration),
         *quorum_faults(configuration),
         *fence_faults(configuration),
         *ping_faults(configuration),

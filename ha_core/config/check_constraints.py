@@ -132,6 +132,16 @@ def _pairs(configuration: Configuration) -> Iterable[Fault]:
         yield from out_of_range(path, colocation.score, -INFINITY, INFINITY)
 
 
+def ticket_faults(configuration: Configuration) -> Iterable[Fault]:
+    """Yield every fault of the tickets that are listed."""
+    names = configuration.ticket_names
+    yield from repeated("tickets", names)
+    yield from too_many("tickets", len(names), limits.TICKETS_MAX, "tickets")
+    for place_, name in enumerate(names):
+        is_good = bool(limits.ID.fullmatch(name))
+        yield from bad_name(f"tickets[{place_}]", name, is_good, limits.ID_ALLOWED)
+
+
 def _tickets(configuration: Configuration) -> Iterable[Fault]:
     known, names = _resources(configuration)
     for item in configuration.tickets:

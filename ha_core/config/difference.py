@@ -141,6 +141,7 @@ def _parts(configuration: Configuration) -> Iterable[_Part]:
         section, _, name = path.partition(".")
         if section == "constraints":
             yield _Part(f"constraint {name}", facts)
+    yield from (_Part(f"ticket {name}", {}) for name in configuration.ticket_names)
     for device in configuration.fence_devices:
         yield _part(f"fence device {device.id}", device, _device_facts(device))
     targets = {f"targets.{item.name}": ", ".join(item.hosts) for item in configuration.ping.targets}

@@ -466,6 +466,10 @@ CONFIGURATION = Object(
             ),
             "Where resources run, together or apart, and in which order; by name.",
         ),
+        "tickets": Key(
+            ListOf(_ID),
+            "Tickets that are there though nothing needs them yet; 'ha ticket add' adds one.",
+        ),
         "fence_devices": Key(MapOf(_ID, DEVICE), "Devices that cut nodes off, by name."),
         "ping": Key(PING, "Hosts that show whether a node's network works."),
         "defaults": Key(DEFAULTS, "Values for what says nothing itself."),

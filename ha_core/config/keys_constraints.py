@@ -121,6 +121,11 @@ LOCATION = Object(
             "Whether it is looked for there before it starts; exclusive: there alone.",
             "always",
         ),
+        "live": Key(
+            kinds.FLAG,
+            "With false on a move, what is moved stops and starts, though it could go live.",
+            "true",
+        ),
     }
 )
 _RANGE = kinds.named(limits.CALENDAR_RANGE, limits.CALENDAR_ALLOWED)

@@ -15,6 +15,8 @@ VOTERS_MAX: Final = 7
 NODES_MAX: Final = 64
 RESOURCES_MAX: Final = 2_000
 CONSTRAINTS_MAX: Final = 5_000
+TICKETS_MAX: Final = 256
+"""Those that a configuration lists; others are there by what needs them."""
 DEVICES_MAX: Final = 256
 ALERTS_MAX: Final = 64
 RECIPIENTS_MAX: Final = 64

@@ -189,6 +189,8 @@ class Location:
     role: Role | None = None
     """PROMOTED: it counts for the promotion alone."""
     discovery: Discovery = Discovery.ALWAYS
+    live: bool = True
+    """False: a move for which the resource stops and starts, though it could go live."""
 
 
 NODE_NAME: Final = "#uname"
@@ -436,6 +438,8 @@ class Configuration:
     clones: tuple[Clone, ...] = ()
     tickets: tuple[TicketConstraint, ...] = ()
     alerts: tuple[Alert, ...] = ()
+    ticket_names: tuple[str, ...] = ()
+    """Tickets that are there though nothing may need them yet."""
 
     def node(self, name: NodeName) -> Node | None:
         """Return the node of that name, or None."""
@@ -470,6 +474,10 @@ class Configuration:
         yield from self.colocations
         yield from self.orderings
         yield from self.tickets
+
+    def all_tickets(self) -> tuple[str, ...]:
+        """Return the names of all tickets, sorted: those that are listed, and those needed."""
+        return tuple(sorted({*self.ticket_names, *(item.ticket for item in self.tickets)}))
 
     def voters(self) -> tuple[NodeName, ...]:
         """Return the names of all voting nodes, sorted."""

@@ -40,7 +40,7 @@ Plain = dict[str, object]
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """The writer in C, where PyYAML was built with it."""
 _FLAGS = ("strategy", "placement", "stop_all", "start_failure_is_fatal")
-_OF_PLACES = ("role", "discovery")
+_OF_PLACES = ("role", "discovery", "live")
 _SCORES = ("stickiness", "priority", "migration_threshold", "prefers_connectivity")
 
 
@@ -77,6 +77,7 @@ def plain(configuration: Configuration) -> Plain:
         "nodes": {str(node.name): _node(node) for node in configuration.nodes},
         "resources": resources,
         "constraints": constraints,
+        "tickets": list(configuration.ticket_names),
         "fence_devices": {device.id: _device(device) for device in configuration.fence_devices},
         "ping": _ping(configuration.ping),
         "defaults": _defaults(configuration.defaults),

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ha_core import commands
 from ha_core.commands import Command, Outcome
-from ha_core.config.change import no_resource, no_ticket
+from ha_core.config.change import no_node, no_resource, no_ticket
 from ha_core.config.model import Configuration
 from ha_core.config.units import unit, units_of
 from ha_core.coordinator import cleanup, desk as desks, ends, injection
@@ -208,8 +208,8 @@ class Clerk:
         now_ms: Millis,
         wall_ms: Millis,
     ) -> list[Output]:
-        used = {item.ticket for item in self._configuration.tickets}
-        if command.ticket not in used | {item.name for item in self._planner.tickets}:
+        held = {item.name for item in self._planner.tickets if item.granted}
+        if command.ticket not in held.union(self._configuration.all_tickets()):
             raise no_ticket(self._configuration, command.ticket)
         wanted = Ticket(command.ticket, changed_wall_ms=wall_ms)
         word = tickets.TicketWord(wanted, author, command.reason)
@@ -239,6 +239,8 @@ class Clerk:
         if isinstance(command, commands.Move):
             status = self._planner.status(self._roster, self._configuration)
             command = aimed(self._configuration, status, wall_ms, command)
+        if isinstance(command, commands.RemoveTicket):
+            tickets.refuse_granted(command.ticket, self._planner.tickets)
         starts = ends.starts(command, self._roster.records.values())
         changed, will_vote = desks.edited(self._configuration, waiting, command, starts, taken)
         if changed == self._configuration and will_vote == waiting:
@@ -287,7 +289,7 @@ class Clerk:
     ) -> list[Output]:
         record = self._roster.records.get(command.node)
         if record is None:
-            raise RefusedError("not-found", f"node '{command.node}' is not in the cluster")
+            raise no_node(self._configuration, command.node)
         if record.state is not NodeState.LOST:
             text = (
                 f"node '{command.node}' is {record.state}, expected lost: only a lost node can be"

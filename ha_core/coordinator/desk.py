@@ -242,5 +242,9 @@ def reason_of(command: Command) -> str:
             return f"{command.node} joins{' as a witness' if command.witness else ''}"
         case commands.RemoveNode():
             return f"{command.node} is removed"
+        case commands.AddTicket():
+            return f"ticket {command.ticket} is added"
+        case commands.RemoveTicket():
+            return f"ticket {command.ticket} is removed"
         case _:
             return ""

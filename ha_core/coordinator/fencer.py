@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from ha_core import commands
 from ha_core.agents.registry import exclusivity_of
+from ha_core.config.change import no_node
 from ha_core.config.model import Configuration, Exclusivity, FenceDevice, OnFail
 from ha_core.config.units import unit
 from ha_core.coordinator import power
@@ -163,7 +164,7 @@ class Fencer:
         """
         record = self._roster.records.get(command.node)
         if record is None:
-            raise RefusedError("not-found", f"node '{command.node}' is not in the cluster")
+            raise no_node(self._configuration, command.node)
         power.refuse_fencing(self._configuration, command.node)
         if command.generation not in (0, record.generation):
             text = f"node '{command.node}' has started again since: look again, then repeat it"

@@ -43,6 +43,9 @@ class _Path:
     is_up: bool = True
     changes: int = 0
     loss: float = 0.0
+    lost: int = 0
+    """Frames that came over another link and not over this one."""
+    late: int = 0
     frames: int = 0
     """Frames that were measured; those that came while it was new may have missed it."""
     history: deque[tuple[Millis, bool, str]] = field(default_factory=lambda: deque(maxlen=HISTORY))
@@ -71,6 +74,8 @@ class Detector:
 
     def __init__(self, dead_after_ms: Millis, now_ms: Millis) -> None:
         self.dead_after_ms = dead_after_ms
+        self.late = 0
+        """How often a peer was heard when half of the dead time was over, and not all of it."""
         self._started_ms = now_ms
         self._peers: dict[NodeName, Millis] = {}
         self._paths: dict[tuple[NodeName, LinkName], _Path] = {}
@@ -102,10 +107,12 @@ class Detector:
         """
         if peer not in self._peers:
             return []
+        self.late += self._is_late(now_ms - self._peers[peer])
         self._peers[peer] = now_ms
         path = None if link is None else self._paths.get((peer, link))
         if link is None or path is None:
             return []
+        path.late += self._is_late(now_ms - path.heard_ms)
         path.heard_ms = now_ms
         if frame:
             self._count(peer, link, frame)
@@ -114,6 +121,12 @@ class Detector:
         path.become(True, "heard again", now_ms)
         self._next_ms = None
         return [LinkChanged(peer, link, True)]
+
+    def _is_late(self, silent_ms: Millis) -> bool:
+        """Return whether a sign of life after so long a silence is late: greetings are sent each
+        quarter of the dead time.
+        """
+        return self.dead_after_ms // 2 < silent_ms < self.dead_after_ms
 
     def silent_ms(self, peer: NodeName, now_ms: Millis) -> Millis:
         """Return how long the peer has been silent; a stranger has been since our start."""
@@ -163,6 +176,8 @@ class Detector:
                 path.changes,
                 round(path.loss * 1000),
                 tuple(LinkMoment(at + wall_offset_ms, up, why) for at, up, why in path.history),
+                path.lost,
+                path.late,
             )
             for (peer, link), path in sorted(self._paths.items())
         )
@@ -178,4 +193,5 @@ class Detector:
             path.frames += 1
             known = path.frames - FRAMES // 2
             if known > 0:
+                path.lost += other not in came
                 path.loss += ((other not in came) - path.loss) / min(known, FRAMES)

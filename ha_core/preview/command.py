@@ -19,6 +19,7 @@ from ha_core.gates import Gates
 from ha_core.ids import ResourceId
 from ha_core.preview.suppose import Given
 from ha_core.quorum.votes import step_fault
+from ha_core.replication.tickets import refuse_granted
 from ha_core.snapshot import ClusterSnapshot
 from ha_core.status import ClusterStatus, InstanceState, NodeStatus, Ticket
 
@@ -46,6 +47,10 @@ def title_of(command: Given) -> str:
             return f"ticket {command.ticket} {'goes into' if command.standby else 'leaves'} standby"
         case commands.SetTicket():
             return f"ticket {command.ticket} is {'granted' if command.granted else 'revoked'}"
+        case commands.AddTicket():
+            return f"ticket {command.ticket} is added"
+        case commands.RemoveTicket():
+            return f"ticket {command.ticket} is removed"
 
 
 def configured(snapshot: ClusterSnapshot, command: Given) -> Configuration:
@@ -86,6 +91,9 @@ def refusal_of(snapshot: ClusterSnapshot, command: Given) -> str:
         for item in snapshot.instances
     ]
     try:
+        if isinstance(command, commands.RemoveTicket):
+            known = (Ticket(item.name, item.granted) for item in snapshot.tickets)
+            refuse_granted(command.ticket, known)
         changed, _ = edited(current, (), command, starts(command, snapshot.instances))
         refuse_unsafe(current, changed, records, ())
         refuse_standstill(current, changed, set(current.voters()) - set(snapshot.votes_missing))

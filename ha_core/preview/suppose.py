@@ -8,7 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from ha_core.commands import Apply, Ban, Move, Restart, SetStandby, SetTargetRole, SetTicket
+from ha_core.commands import (
+    AddTicket,
+    Apply,
+    Ban,
+    Move,
+    RemoveTicket,
+    Restart,
+    SetStandby,
+    SetTargetRole,
+    SetTicket,
+)
 from ha_core.config.change import no_node, no_resource
 from ha_core.config.model import AgentClass, Configuration, Meta, OnFail, Operation, Primitive
 from ha_core.errors import RefusedError
@@ -45,7 +55,8 @@ class ResourceFails:
     often: bool = False
 
 
-Given: TypeAlias = Apply | Ban | Move | Restart | SetStandby | SetTargetRole | SetTicket
+OfTickets: TypeAlias = SetTicket | AddTicket | RemoveTicket
+Given: TypeAlias = Apply | Ban | Move | Restart | SetStandby | SetTargetRole | OfTickets
 Supposition: TypeAlias = NodeLost | ResourceFails | Given
 
 

@@ -5,6 +5,7 @@ heard of is not granted. Source: Pacemaker Explained, "Multi-Site Clusters and T
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +77,13 @@ def change(
     text = _text(TicketWord(after, wanted.author, wanted.reason, granted_ms))
     condition = ShelfCondition(PREFIX + name, known.revision if known else 0)
     return ShelfChange((ShelfPut(PREFIX + name, text),), (condition,), request_id)
+
+
+def refuse_granted(name: str, known: Iterable[Ticket]) -> None:
+    """Refuse to forget a ticket while it is granted here. Raises RefusedError `unsafe`."""
+    if any(item.name == name and item.granted for item in known):
+        text = f"ticket {name} is granted here: 'ha ticket revoke {name}' first"
+        raise RefusedError("unsafe", text)
 
 
 def news(shelf: Shelf, change: ShelfChange) -> tuple[tuple[str, str, str, str], ...]:

@@ -122,10 +122,10 @@ class Daemon:
 
     def _make_figures(self, generation: Generation) -> FiguresDesk:
         name = self._node.name
-        sources = (self._transport, self._operations, self._guardian, self._agents.names)
+        sources = (self._transport, self._operations, self._guardian, self._node)
         return FiguresDesk(
             name,
-            Measured(name, generation, *sources).figures,
+            Measured(name, generation, *sources, self._agents.names).figures,
             self._transport.send,
             lambda: (node.name for node in self._node.configuration.nodes),
         )

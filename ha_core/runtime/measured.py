@@ -5,17 +5,20 @@ Owns: putting a node's figures together. Knows nothing of who has asked.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from ha_core.figures import NodeFigures
-from ha_core.ids import Generation, NodeName
+from ha_core.figures import LinkFigures, NodeFigures
+from ha_core.ids import Generation, LinkName, NodeName
+from ha_core.node_parts import NodeParts
+from ha_core.runtime.clock import monotonic_ms
 from ha_core.runtime.guardian import LATE, Guardian
 from ha_core.runtime.meter import Meter, with_processes
 from ha_core.runtime.operations import Operations
 from ha_core.runtime.service import product
 from ha_core.runtime.transport import BEATS_RECEIVED, BEATS_SENT, Transport
+from ha_core.snapshot import LinkSummary
 from ha_core.versions import SPOKEN
 
 LOOK_MS: Final = 500
@@ -34,6 +37,7 @@ class Measured:
         transport: Transport,
         operations: Operations,
         guardian: Guardian,
+        core: NodeParts,
         agents: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self._base = NodeFigures(
@@ -46,13 +50,21 @@ class Measured:
         self._transport = transport
         self._operations = operations
         self._guardian = guardian
+        self._core = core
         self._agents = agents
         self._meter = Meter()
 
     async def figures(self) -> NodeFigures:
         """Return the figures as they are now."""
         pids = await self._pids()
-        return await asyncio.to_thread(self._put_together, pids)
+        core = self._core
+        counted = replace(
+            self._base,
+            beats_late=core.late_beats,
+            transitions=core.transitions,
+            links=with_paths(self._transport.figures(), core.links(monotonic_ms())),
+        )
+        return await asyncio.to_thread(self._put_together, counted, pids)
 
     async def _pids(self) -> Mapping[str, int]:
         found = {}
@@ -64,14 +76,34 @@ class Measured:
                 found[resource] = answer.pid
         return found
 
-    def _put_together(self, pids: Mapping[str, int]) -> NodeFigures:
+    def _put_together(self, counted: NodeFigures, pids: Mapping[str, int]) -> NodeFigures:
         counters = self._transport.counters
-        base = self._meter.node(self._base)
+        base = self._meter.node(counted)
         return replace(
             base,
             beats_sent=counters[BEATS_SENT],
             beats_received=counters[BEATS_RECEIVED],
-            links=self._transport.figures(),
             resources=with_processes(dict(self._operations.tally.figures()), pids),
             agents=self._agents(),
         )
+
+
+def with_paths(
+    links: Iterable[LinkFigures], paths: Iterable[LinkSummary]
+) -> tuple[LinkFigures, ...]:
+    """Return the links with what was counted on their ways to all peers.
+
+    What is lost shows only where a message had another link, too.
+    """
+    known: dict[LinkName, list[LinkSummary]] = {}
+    names: dict[NodeName, set[LinkName]] = {}
+    for path in paths:
+        known.setdefault(path.link, []).append(path)
+        names.setdefault(path.peer, set()).add(path.link)
+    found = []
+    for link in links:
+        own = known.get(link.link, [])
+        compared = [path.lost for path in own if len(names[path.peer]) > 1]
+        lost = sum(compared) if compared else -1
+        found.append(replace(link, lost=lost, late=sum(path.late for path in own)))
+    return tuple(found)

@@ -21,10 +21,11 @@ from ha_core.events import Event, LinkHeard, Outdated, Received, StrangersHeard,
 from ha_core.figures import LinkFigures
 from ha_core.ids import LinkName, Millis, NodeName
 from ha_core.messages import SIGNS_OF_LIFE
-from ha_core.runtime.clock import monotonic_ms
+from ha_core.runtime.clock import monotonic_ms, monotonic_us
 from ha_core.runtime.media import SocketAddress, destination, is_shared, open_shared, spec_of
 from ha_core.runtime.names import Names
 from ha_core.runtime.peers import Peers, endpoints, is_device
+from ha_core.runtime.roundtrips import RoundTrips
 from ha_core.runtime.serial import SerialLine
 from ha_core.runtime.strangers import STRANGE, Strangers
 from ha_core.runtime.streams import Doorkeeper, Endpoint, Incoming, Outgoing
@@ -133,6 +134,7 @@ class Transport:
         self.deaf_ms: Millis = DEAF_MS
         """A shared medium that does not even hear this node for so long is opened anew."""
         self.counters: Counter[str] = Counter()
+        self._trips = RoundTrips()
 
     @property
     def door(self) -> Doorkeeper | None:
@@ -184,6 +186,7 @@ class Transport:
         for effect in effects:
             if self._peers.targets(effect.to, now_ms):
                 self.counters[BEATS_SENT] += isinstance(effect.message, SIGNS_OF_LIFE)
+                self._trips.sent(effect.to, effect.message, monotonic_us())
                 parts.setdefault(effect.to, []).append(encode_message(effect.message))
         for peer, encoded in parts.items():
             for batch in batches(encoded, BATCH_BYTES_MAX):
@@ -262,6 +265,7 @@ class Transport:
 
     def _pass_on(self, frame: Frame, link: LinkName, number: int, *, fresh: bool) -> None:
         self.counters[f"{link}.{'fresh' if fresh else 'repeated'}"] += 1
+        self._trips.came(frame.sender, link, frame.messages, monotonic_us())
         if not fresh or not frame.messages:
             self._deliver(LinkHeard(frame.sender, link, number))
             return
@@ -336,6 +340,7 @@ class Transport:
                 counted[f"{link}.bytes-sent"],
                 counted[f"{link}.bytes-received"],
                 sum(counted[f"{link}.{code}"] for code in UNAUTHENTIC),
+                round_trip_us=self._trips.longest_us(link, monotonic_us()),
             )
             for link in sorted(self._specs)
         )

@@ -55,6 +55,8 @@ class Executor:
     def __init__(self, term: int) -> None:
         self._next_id = term * ORDERS_PER_TERM
         self.open: dict[tuple[ResourceId, NodeName], OpenOrder] = {}
+        self.begun = 0
+        """How often orders were given while none was under way."""
 
     def overlay(self, status: NodeStatus) -> NodeStatus:
         """Return the node's report with the orders that are out shown as pending."""
@@ -132,13 +134,14 @@ class Executor:
         promoted at once, by the primitive's plain id. `held`: primitives that
         may run under a name that they had before: nothing of them begins.
         """
-        given = []
+        given, was_at_rest = [], not self.open
         for action in transition.actions:
             if action.key.kind in _BEGINS and plain(action.key.resource) in held:
                 continue
             if not action.after and self._may(action, status, doubles, promotable):
                 incident = incidents.get(action.key.resource, "")
                 given.append(self._open(action, incident, now_ms, ours))
+        self.begun += was_at_rest and bool(given)
         return given
 
     def cleanup(

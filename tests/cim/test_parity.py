@@ -8,19 +8,24 @@ import click
 import pytest
 
 from cim_provider.commands import OPERATIONS
+from cim_provider.drafts import DraftStore
+from cim_provider.engines.memory import MemoryEngine
+from cim_provider.indications.sqlite_shelf import SqliteShelf
 from cim_provider.mapping.control_node import CLUSTER_STATES
 from cim_provider.mapping.control_ticket import STATES as TICKET_STATES
 from cim_provider.mapping.methods import VERBS as CARRIED_OUT
 from cim_provider.mapping.node import FENCED, LOCAL_STATES, STATES as NODE_STATES
 from cim_provider.mapping.resource import STATES as RESOURCE_STATES
 from cim_provider.mapping.tables import ROWS
+from cim_provider.mapping.write_area import writing_area
 from cim_provider.schema import MODEL, NamespaceSchema, load_schema
 from cim_provider.server.roles import METHODS
 from cim_provider.server.service import schema_texts
 from ha_core.cli.main import ha
 from ha_core.cli.resource import OPERATIONS as typed_operations
 from ha_core.policy.transition import ActionKind
-from tests.cim.verb_table import VERBS, Methods, Read, Without
+from tests.cim.mapping.views import cluster
+from tests.cim.verb_table import VERBS, Methods, Read, Without, Written
 
 _STATES = {
     "HA_Cluster": CLUSTER_STATES,
@@ -92,6 +97,19 @@ def test_verb_that_shows_something_has_a_class_with_objects(
         assert family & filled, f"{name} has no objects"
 
 
+@pytest.mark.parametrize(
+    "verb", [verb for verb, form in VERBS.items() if isinstance(form, Written)]
+)
+def test_verb_that_writes_objects_has_a_class_that_clients_may_write(
+    verb: str, tmp_path: Path
+) -> None:
+    form = VERBS[verb]
+    assert isinstance(form, Written)
+    assert form.operation in ("CreateInstance", "ModifyInstance", "DeleteInstance")
+    store = DraftStore(SqliteShelf(tmp_path / "shelf.db"))
+    assert form.class_name in writing_area(MemoryEngine(cluster()), store).writers
+
+
 def test_verb_without_a_form_has_a_reason() -> None:
     for verb, form in VERBS.items():
         if isinstance(form, Without):
@@ -113,7 +131,7 @@ METHODS_OF_OBJECTS = {
         "Start": (),
         "Stop": (),
         "Restart": (),
-        "Move": ("TargetNode", "Lifetime"),
+        "Move": ("TargetNode", "Lifetime", "AllowLiveMigration"),
         "ClearMove": (),
         "Ban": ("NodeName", "Lifetime"),
         "Unban": ("NodeName",),
@@ -196,6 +214,8 @@ def test_page_of_control_has_every_verb_with_what_the_table_says() -> None:
                 line = f"| `ha {verb}` | {', '.join(f'`{name}`' for name in names)} |"
             case Read(classes=names):
                 line = f"| `ha {verb}` | objects of {', '.join(f'`{name}`' for name in names)} |"
+            case Written(operation=operation, class_name=name):
+                line = f"| `ha {verb}` | {operation} of `{name}` |"
             case Without(reason=line):
                 assert f"`{verb}`" in page, verb
         assert line in page, verb

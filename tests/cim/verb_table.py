@@ -22,6 +22,14 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """The verb is this operation on objects of a class."""
+
+    operation: str
+    class_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Without:
     """The verb has no form over WBEM, for this reason."""
 
@@ -49,7 +57,7 @@ _SERVICE = "HA_ClusterControlService"
 _RESOURCE = "HA_ClusterResource"
 _NODE = "HA_ClusterNode"
 
-VERBS: dict[str, Methods | Read | Without] = {
+VERBS: dict[str, Methods | Read | Written | Without] = {
     "init": Without(_MACHINE),
     "token": methods(f"{_SERVICE}.Invite"),
     "join": Without(_MACHINE),
@@ -92,6 +100,8 @@ VERBS: dict[str, Methods | Read | Without] = {
     "fence test": methods(f"{_SERVICE}.TestFencing"),
     "quorum release": methods(f"{_SERVICE}.ReleaseQuorum"),
     "quorum show": read("HA_Cluster"),
+    "ticket add": Written("CreateInstance", "HA_Ticket"),
+    "ticket remove": Written("DeleteInstance", "HA_Ticket"),
     "ticket activate": methods("HA_Ticket.RequestStateChange(2)"),
     "ticket grant": methods("HA_Ticket.Grant"),
     "ticket list": read("HA_Ticket"),

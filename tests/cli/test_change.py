@@ -1,6 +1,7 @@
 """Verbs that change the cluster: what they ask for, how they wait, how they end."""
 
 import json
+import re
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -69,6 +70,11 @@ VERBS = [
         "node fence n2 --on --reason mended",
         commands.SwitchOn(N2, "mended"),
         "n2 is online",
+    ),
+    (
+        "ticket add west --reason soon",
+        commands.AddTicket("west", "soon"),
+        "ticket west is there",
     ),
     ("replan", commands.Replan(), "3 of 3 resources started"),
     ("resource cleanup web", commands.Cleanup(WEB), "web is started on n1"),
@@ -207,7 +213,8 @@ def test_time_that_is_given_ends_a_move(ha: Ha, cluster: FakeCluster, option: st
 
 
 def test_time_that_is_given_ends_a_standby(ha: Ha, cluster: FakeCluster) -> None:
-    ha("node", "standby", "n1", "--for", "10m")
+    done = ha("node", "standby", "n1", "--for", "10m")
+    assert re.match(r"n1 is in standby; this holds until [\d :-]+ \(", done.stdout)
     command = cluster.given[0][0]
     assert isinstance(command, commands.SetStandby)
     assert command.until_wall_ms is not None
@@ -346,15 +353,15 @@ def test_cleanup_is_not_reached_while_failures_are_remembered(ha: Ha, cluster: F
     cluster.obey = lambda _: Outcome("done", "", 7)
     assert ha("resource", "cleanup", "web", "--timeout", "0.1").exit_code == 4
     assert ha("resource", "cleanup", "web", "--node", "n2", "--timeout", "0.1").exit_code == 0
-
-
-def test_clear_ends_what_there_is_without_a_word_on_nothing(ha: Ha, cluster: FakeCluster) -> None:
-    ha("resource", "ban", "web", "--node", "n1")
-    assert "no ban" not in ha("resource", "clear", "web").stdout
     there = cluster.now.instances
     cluster.become(instances=(replace(there[0], state=NodeState.LOST), *there[1:]))
     cluster.obey = lambda _: Outcome("done", "what failed on n1 is kept there", 7)
     done = ha("resource", "cleanup", "web")
     assert done.exit_code == 0, "who is not there is not waited for"
     assert done.stdout.startswith("what failed on n1 is kept there; web is started on n1 (")
+
+
+def test_clear_ends_what_there_is_without_a_word_on_nothing(ha: Ha, cluster: FakeCluster) -> None:
+    ha("resource", "ban", "web", "--node", "n1")
+    assert "no ban" not in ha("resource", "clear", "web").stdout
     assert "no ban that could be ended" in ha("resource", "clear", "web").stdout

@@ -37,7 +37,7 @@ def export_cib(configuration: Configuration) -> str:
     whole, words = bare(configuration)
     written = write(whole)
     want, have = plain(whole), read(written.root, "").plain
-    top = ("cluster", "links")
+    top = ("cluster", "links", "tickets")
     one, other = ({name: part[name] for name in top if name in part} for part in (have, want))
     for key, value in difference(one, other).items():
         written.own(key, value)

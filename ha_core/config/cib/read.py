@@ -65,7 +65,7 @@ def read(root: Element, file: str) -> Reading:
     options = _options(made)
     defaults = _defaults(made)
     made.plain = {"options": options, "defaults": defaults, "links": {}, "ping": {}}
-    _own_of(made, "", made.plain, ("cluster", "links"))
+    _own_of(made, "", made.plain, ("cluster", "links", "tickets"))
     for name, part in (("options", options), ("ping", made.plain["ping"])):
         made.plain[name] = _own_of(made, f"{name}.", part)
     for name, part in list(defaults.items()):

@@ -5,7 +5,7 @@ here depends on what is observed, so that it is made once for each configuration
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from ha_core.agents.registry import may_run_twice
@@ -76,6 +76,7 @@ class _Resources:
         self._primitives = {item.id: item for item in configuration.primitives}
         self._group_of = {m: group for group in configuration.groups for m in group.members}
         self._clone_of = {clone.member: clone for clone in configuration.clones}
+        self._not_live = {item.resource for item in configuration.locations if not item.live}
 
     def all(self) -> tuple[Resource, ...]:
         """Return every top-level resource once, where its first primitive stands."""
@@ -107,11 +108,20 @@ class _Resources:
         return Resource(clone.id, Kind.CLONE, self._meta(above), (inner,), options)
 
     def _primitive(self, item: Primitive, above: tuple[model.Meta, ...]) -> Resource:
-        return Resource(
-            item.id,
-            meta=self._meta((item.meta, *above), is_twice=may_run_twice(item)),
-            demand=item.utilization,
-        )
+        meta = self._meta((item.meta, *above), is_twice=may_run_twice(item))
+        if not self._not_live.isdisjoint(self._owners(item)):
+            meta = replace(meta, allow_migrate=False)
+        return Resource(item.id, meta=meta, demand=item.utilization)
+
+    def _owners(self, item: Primitive) -> Iterable[ResourceId]:
+        """Yield what is moved with a primitive: itself, its group, its clone."""
+        yield item.id
+        group = self._group_of.get(item.id)
+        if group is not None:
+            yield group.id
+        clone = self._clone_of.get(item.id if group is None else group.id)
+        if clone is not None:
+            yield clone.id
 
     def _meta(self, metas: tuple[model.Meta, ...], *, is_twice: bool = False) -> problem.Meta:
         told = _first(reversed((*metas, self._configuration.defaults.meta)))

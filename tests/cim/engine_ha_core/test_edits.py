@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings, strategies as st
 
 from cim_provider.edits import (
+    AddTicket,
     Change,
     ChangeResource,
     EditError,
@@ -20,6 +21,7 @@ from cim_provider.edits import (
     RemoveExpression,
     RemoveOperation,
     RemoveResource,
+    RemoveTicket,
     SetFenceLevel,
     SetNodeAttribute,
     SetOption,
@@ -268,6 +270,22 @@ def test_what_a_word_of_the_file_said_becomes_constraints_of_their_own() -> None
     left = edited(said, [RemoveConstraint(name)])
     assert plain_set(parse_text(render(left), "file")) == plain_set(left)
     assert [item.node for item in left.locations] == ["n2"]
+
+
+def test_a_ticket_is_listed_and_forgotten_unless_something_needs_it() -> None:
+    found = edited(BASE, [AddTicket("west")])
+    assert found.ticket_names == ("west",)
+    assert edited(found, [RemoveTicket("west")]) == BASE
+    needs = PutConstraint("t", "ticket", (("ticket", "west"), ("resource", "d")))
+    for changes, code, words in (
+        ([AddTicket("west")], "exists", "there is a ticket 'west' already"),
+        ([RemoveTicket("east")], "not-found", "no ticket 'east'"),
+        ([needs, RemoveTicket("west")], "invalid", "west is needed by d (t)"),
+    ):
+        with pytest.raises(EditError) as caught:
+            edited(found, changes)
+        assert caught.value.code == code
+        assert words in str(caught.value)
 
 
 def test_options_nodes_and_levels_take_what_they_are_given() -> None:

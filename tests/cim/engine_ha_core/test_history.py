@@ -177,7 +177,8 @@ def test_fencing_is_told_from_the_wish_to_its_end() -> None:
     found = fencing_of(
         [
             told(1, "fence-wanted", why="it was lost"),
-            told(2, "fence-failed"),
+            told(2, "fence-failed", text="pdu could not cut off n3 through n2: no answer"),
+            told(2, "fence-proved", text="pdu has cut off n3 through n1: off"),
             told(3, "node-fenced", text=words_of(verdict)),
             told(4, "node-confirmed-down", "n2", "ann confirmed that n2 is down: I looked"),
             told(5, "fence-gave-up", "n2", "n2 could not be cut off by any device"),
@@ -191,6 +192,7 @@ def test_fencing_is_told_from_the_wish_to_its_end() -> None:
     assert (found[0].started_wall_ms, found[0].ended_wall_ms) == (WALL_MS + 1, WALL_MS + 3)
     assert (found[0].reason, found[0].device) == ("it was lost", "pdu and ipmi")
     assert [each.is_confirmed for each in found] == [False, True, False]
+    assert [each.executor for each in found] == ["n1", "", ""]
 
 
 def test_devices_are_read_out_of_every_sentence_that_names_them() -> None:

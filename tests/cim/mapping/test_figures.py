@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import pywbem
@@ -12,7 +13,7 @@ from cim_provider.mapping.figures_held import Figures
 from cim_provider.mapping.figures_metrics import METRICS, Metric
 from cim_provider.mapping.figures_statistics import figures_area
 from cim_provider.mapping.operations import Mapping
-from cim_provider.views.figures import ResourceCounts
+from cim_provider.views.figures import LinkCounts, ResourceCounts
 from cim_provider.views.tally import ResourceTally, Tally
 from cim_provider.wbem.operations import (
     Answer,
@@ -27,6 +28,7 @@ from cim_provider.wbem.operations import (
     Paths,
 )
 from tests.cim.mapping.figured import AT_MS, BEGAN_MS, Happened, figures, told
+from tests.cim.mapping.pasts import past
 from tests.cim.mapping.views import (
     IDENTITY,
     MODEL,
@@ -75,8 +77,39 @@ def test_cluster_counts_come_from_its_journal() -> None:
     counts = [found[n] for n in ("FailoverCount", "FencingCount", "LeaderChanges")]
     assert counts == [1, 2, 1]
     assert found["LastFailoverMilliseconds"] == 2000
-    assert (found["Transitions"], found["QuorumLosses"]) == (None, None)
+    assert (found["Transitions"], found["QuorumLosses"]) == (None, 0)
     assert str(found["StartStatisticTime"]) == "20231114221320.000000+000"
+
+
+def test_transitions_are_those_of_all_nodes_and_losses_of_quorum_those_at_one_time() -> None:
+    held = figures()
+    held.become([told("n1", transitions=2), told("n2", transitions=3)])
+    lost = ((1000, "n1"), (3000, "n2"), (20_000, "n1"))
+    held.count(Happened("lease-lost", n, n, BEGAN_MS + 60_000 + at) for at, n in lost)
+    found = Measuring(held).stats("Cluster", "cluster:LinuxHACluster")
+    assert (found["Transitions"], found["QuorumLosses"]) == (5, 2)
+
+
+def test_late_and_lost_heartbeats_are_of_the_node_and_of_its_links() -> None:
+    held = figures()
+    links = (
+        LinkCounts("ring0", lost=4, late=2, round_trip_us=230),
+        LinkCounts("wide", lost=5, late=0),
+    )
+    held.become([told("n1", beats_late=1, links=links)])
+    measuring = Measuring(held, replace(cluster(), history=past()))
+    found = measuring.stats("Node", "node:n1")
+    assert (found["HeartbeatsLost"], found["LateHeartbeats"]) == (9, 1)
+    answer = measuring.ask(EnumerateInstances(MODEL, "HA_HeartbeatLink"))
+    assert isinstance(answer, Instances)
+    names = ("LateHeartbeats", "RoundTripMicroseconds")
+    shown = {
+        (each["NodeName"], each["LinkName"]): [each[name] for name in names]
+        for each in answer.items
+    }
+    assert shown["n1", "ring0"] == [2, 230]
+    assert shown["n1", "wide"] == [0, None]
+    assert shown["n3", "cable"] == [None, None]
 
 
 def test_node_counts_are_what_the_node_has_told() -> None:

@@ -242,6 +242,34 @@ def test_each_kind_of_object_is_made_changed_and_ended(lab: Laboratory) -> None:
     assert not {"k1", "k2"} & set(left["resources"])
 
 
+def test_a_ticket_is_made_before_anything_needs_it_and_undone(lab: Laboratory) -> None:
+    c = client(lab)
+    path = make(c, "HA_Ticket", Id="west")
+    made = newest(lab)
+    assert made["reason"] == "ticket west made over WBEM"
+    assert c.GetInstance(path)["Granted"] is False
+    assert exported(lab)["tickets"] == ["west"]
+    needs = make(c, "HA_PrimitiveResource", Id="w1", InConfiguration=True, **DUMMY)
+    bond = make(c, "HA_TicketConstraint", Id="wtic", Resource="w1", Ticket="west")
+    assert "west is needed by w1 (wtic)" in refused(lambda: c.DeleteInstance(path))[1]
+    for each in (bond, needs):
+        c.DeleteInstance(each)
+    root = str(lab.root("n2"))
+    for words, code in (
+        (("grant", "west", "--reason", "it is alone"), 0),
+        (("remove", "west"), 1),
+        (("revoke", "west"), 0),
+        (("remove", "west", "--dry-run"), 0),
+        (("remove", "west"), 0),
+    ):
+        done = run("ticket", *words, "--root", root)
+        assert done.returncode == code, (words, done.stdout, done.stderr)
+    eventually("the ticket is gone", lambda: not there(c, path))
+    assert run("undo", "--root", root).returncode == 0
+    eventually("the ticket is back", lambda: there(c, path))
+    c.DeleteInstance(path)
+
+
 def test_what_is_wrong_is_refused_in_a_sentence_and_changes_nothing(lab: Laboratory) -> None:
     c = client(lab)
     make(c, "HA_PrimitiveResource", Id="w1", InConfiguration=True, **DUMMY)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pywbem
 
 from cim_provider.drafts import DRAFTS_MAX, Draft, DraftError, DraftStore
 from cim_provider.edits import (
+    AddTicket,
     ChangeResource,
     Edit,
     MakeClone,
@@ -23,18 +25,23 @@ from cim_provider.edits import (
     RemoveExpression,
     RemoveOperation,
     RemoveResource,
+    RemoveTicket,
     SetFenceLevel,
     SetNodeAttribute,
     SetOption,
     SetParameter,
 )
 from cim_provider.engine import EngineState, Refused
+from cim_provider.engines.ha_core_edits_devices import CLASSES
 from cim_provider.engines.memory import MemoryEngine
 from cim_provider.indications.sqlite_shelf import SqliteShelf
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.write_area import writing_area
-from cim_provider.views.settings import OperationView
+from cim_provider.mapping.write_resources import AGENT_CLASSES
+from cim_provider.views.settings import OperationView, TicketConstraintView, TicketView
 from cim_provider.wbem import operations as ops
+from cim_provider.wbem.errors import Status
+from ha_core.config.choices import AgentClass
 from tests.cim.mapping.facts import beyond
 from tests.cim.mapping.views import IDENTITY, MODEL, cluster, schema
 
@@ -640,3 +647,45 @@ def test_configured_fence_device_is_no_draft(site: Site) -> None:
     assert site.last.changes == (ChangeResource("switch", (("plugs", "n1=4"),)),)
     site.delete(switch)
     assert site.last.changes == (RemoveResource("switch"),)
+
+
+def test_a_ticket_is_made_without_a_grant_and_only_one_that_nothing_needs_ends(site: Site) -> None:
+    path = site.create("HA_Ticket", Id="west")
+    assert dict(path.keybindings) == {"Id": "west"}
+    assert site.last.changes == (AddTicket("west"),)
+    status, text = refusal(lambda: site.create("HA_Ticket", Id="east", Granted=True))
+    assert (status, text) == (
+        Status.NOT_SUPPORTED,
+        "HA_Ticket.Granted is changed by its method Grant",
+    )
+    settings = replace(
+        site.engine.now.settings,
+        tickets=(TicketView("T"), TicketView("U", is_granted=True), TicketView("west")),
+        ticket_constraints=(TicketConstraintView("t9", "T", "db"),),
+    )
+    site.engine.become(settings=settings)
+    for name, words in (
+        ("T", "ticket T is needed by db (t9): delete these first"),
+        ("U", "ticket U is granted here: Revoke it first"),
+    ):
+        ticket = pywbem.CIMInstanceName("HA_Ticket", {"Id": name}, namespace=MODEL)
+        assert refusal(partial(site.delete, ticket)) == (Status.FAILED, words)
+    site.delete(path)
+    assert site.last.changes == (RemoveTicket("west"),)
+    assert refusal(lambda: site.create("HA_Ticket", Id="T"))[0] == Status.ALREADY_EXISTS
+
+
+def test_a_draft_of_an_unknown_class_or_with_an_unknown_operation_is_refused_at_once(
+    site: Site,
+) -> None:
+    status, text = refusal(lambda: site.create(PRIMITIVE, Id="d1", ResourceClass="oct"))
+    assert (status, text[:31]) == (Status.INVALID_PARAMETER, "ResourceClass is 'oct'; allowed")
+    draft = site.create(PRIMITIVE, Id="d1", ResourceClass="ocf", Type="Dummy")
+    assert refusal(lambda: site.modify(draft, ResourceClass="ocx"))[0] == Status.INVALID_PARAMETER
+    assert site.get(draft)["ResourceClass"] == "ocf"
+    told = refusal(lambda: site.create("HA_Operation", ResourceId="d1", Name="watch"))
+    assert told[1].startswith("HA_Operation.Name is 'watch'; allowed: monitor, start")
+
+
+def test_classes_of_agents_are_those_of_the_cluster_and_of_fence_devices() -> None:
+    assert set(AGENT_CLASSES) == {*AgentClass, *CLASSES}

@@ -221,6 +221,7 @@ def configurations(draw: Callable[[st.SearchStrategy[T]], T]) -> Configuration:
             draw(times_ms),
         ),
         alerts=draw(draw_kinds.alerts(pairs, times_ms)),
+        ticket_names=tuple(draw(st.lists(ids, max_size=2, unique=True))),
     )
     found = draw(draw_kinds.with_clones(found, metas(is_primitive=False)))
     return draw(draw_kinds.with_roles(found))
@@ -384,7 +385,8 @@ def _constraint(
         expires = draw(_maybe(st.integers(0, limits.MOMENT_MS_MAX)))
         origin = draw(st.sampled_from(Origin))
         start = draw(st.integers(0, limits.GENERATION_MAX))
-        return Location(key, resources[one], hosts[0], score, origin, expires, start)
+        is_live = draw(st.booleans())
+        return Location(key, resources[one], hosts[0], score, origin, expires, start, live=is_live)
     if draw(st.booleans()):
         return Colocation(key, resources[one], resources[other], min(score, INFINITY - 1))
     kind, symmetrical = draw(st.sampled_from(OrderKind)), draw(st.booleans())

@@ -29,8 +29,10 @@ from ha_core.config.model import (
     Primitive,
     Role,
     TargetRole,
+    TicketConstraint,
 )
 from ha_core.config.parse import parse_text
+from ha_core.config.render import render
 from ha_core.errors import RefusedError
 from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
 from tests.core.config.draw import configurations
@@ -147,6 +149,7 @@ def test_move_and_ban_have_an_end(command: commands.Command, ends: tuple[int | N
         (commands.RemoveNode(NodeName("n9")), "not-found", "no node 'n9'"),
         (commands.AddNode(N1, ()), "invalid", "there is a node 'n1' already: choose another"),
         (commands.SetManaged(ResourceId("x"), True), "not-found", "no resource 'x'"),
+        (commands.RemoveTicket("west"), "not-found", "no ticket 'west'; configured: none"),
     ],
 )
 def test_command_that_names_nothing_is_refused(
@@ -244,6 +247,36 @@ def test_location_of_an_administrator_is_never_replaced() -> None:
     assert found.locations[1].id == "ban-db-n1-2"
 
 
+def test_a_ticket_is_there_without_anything_that_needs_it_until_it_is_removed() -> None:
+    found = after(commands.AddTicket("west"))
+    assert found.all_tickets() == ("west",)
+    assert check(found) == ()
+    assert parse_text(render(found), "file").ticket_names == ("west",)
+    assert apply_command(found, commands.RemoveTicket("west")) == BASE
+    with pytest.raises(RefusedError, match="there is a ticket 'west' already"):
+        apply_command(found, commands.AddTicket("west"))
+
+
+def test_a_ticket_that_is_needed_is_not_removed() -> None:
+    needed = TicketConstraint(ConstraintId("c"), "west", DB)
+    found = replace(after(commands.AddTicket("west")), tickets=(needed,))
+    with pytest.raises(RefusedError, match=r"west is needed by db \(c\): end these constraints"):
+        apply_command(found, commands.RemoveTicket("west"))
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("a", "a"), "tickets: 'a' stands there 2 times; allowed: once"),
+        (("a b",), "tickets[0]: is the name 'a b'"),
+        (tuple(f"t{n}" for n in range(257)), "tickets: 257 tickets; allowed: 256 at most"),
+    ],
+)
+def test_faults_of_listed_tickets_are_named(names: tuple[str, ...], words: str) -> None:
+    (fault,) = check(replace(BASE, ticket_names=names))
+    assert words in str(fault)
+
+
 def test_node_is_set_to_standby_and_maintenance_alone() -> None:
     found = after(commands.SetStandby(N1, True), commands.SetMaintenance(N2, True))
     assert [(node.standby, node.maintenance) for node in found.nodes] == [
@@ -312,6 +345,7 @@ def test_configuration_does_not_differ_from_itself(found: Configuration) -> None
         ),
         (replace(BASE, fence_devices=()), ["- fence device pdu"]),
         (replace(BASE, colocations=()), ["- constraint near"]),
+        (after(commands.AddTicket("west")), ["+ ticket west"]),
         (
             after(commands.Move(DB, N1, 1_700_000_000_000)),
             [
@@ -345,7 +379,7 @@ def test_configuration_does_not_differ_from_itself(found: Configuration) -> None
             ],
         ),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_difference_names_the_part_and_both_values(
     changed: Configuration, lines: list[str]

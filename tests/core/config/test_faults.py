@@ -26,7 +26,7 @@ PLAIN = "NAME with letters, digits and . _ + -"
         (
             "optoins: {}",
             "1: optoins: is an unknown key (did you mean options?); allowed: cluster, options, "
-            "links, nodes, resources, constraints, fence_devices, ping, defaults, alerts",
+            "links, nodes, resources, constraints, tickets, fence_devices, ping, defaults, alerts",
         ),
         (
             "options: {dead_after: 99ms}",
@@ -309,7 +309,7 @@ NAMES = "a, b, c, d, g"
         (
             "{location: a, node: n1, with: b}",
             "c.with: is an unknown key; allowed: location, node, score, expires, origin, "
-            "until_generation, role, discovery",
+            "until_generation, role, discovery, live",
         ),
         (
             "{colocation: a, with: x}",

@@ -4,7 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from ha_core.commands import AddNode, Apply, Cleanup, Command, Outcome, RemoveNode, Replan
+from ha_core.commands import (
+    AddNode,
+    AddTicket,
+    Apply,
+    Cleanup,
+    Command,
+    Outcome,
+    RemoveNode,
+    RemoveTicket,
+    Replan,
+    SetTicket,
+)
 from ha_core.config.model import (
     AgentClass,
     AgentRef,
@@ -142,6 +153,28 @@ def test_cleanup_while_a_node_is_at_work_on_it_says_that_it_was_not_done() -> No
     (said,) = answers(cluster, "a", Cleanup(DISK), "again")
     words = "disk is not looked at again; a is at work on it: repeat this when that is over"
     assert said.text == words
+
+
+def test_a_ticket_that_nothing_needs_is_granted_and_not_removed_before_it_is_revoked() -> None:
+    cluster = Cluster("a")
+    cluster.run(1000)
+    said = [
+        answers(cluster, "a", command, f"ask {number}")[0]
+        for number, command in enumerate(
+            (
+                SetTicket("west", granted=True, reason="east is off"),
+                AddTicket("west"),
+                SetTicket("west", granted=True, reason="east is off"),
+                RemoveTicket("west"),
+                SetTicket("west", granted=False),
+                RemoveTicket("west"),
+                SetTicket("west", granted=True, reason="east is off"),
+            )
+        )
+    ]
+    codes = [each.code for each in said]
+    assert codes == ["not-found", "done", "done", "unsafe", "done", "done", "not-found"]
+    assert said[3].text == "ticket west is granted here: 'ha ticket revoke west' first"
 
 
 def test_plan_is_made_anew_where_that_is_asked_for() -> None:

@@ -452,7 +452,7 @@ def test_operator_s_wish_is_carried_out_once_and_its_author_is_in_the_verdict() 
 @pytest.mark.parametrize(
     ("command", "configuration", "told"),
     [
-        (commands.FenceNode(NodeName("x"), "y"), BASE, "node 'x' is not in the cluster"),
+        (commands.FenceNode(NodeName("x"), "y"), BASE, "there is no node 'x'"),
         (commands.FenceNode(N2, " "), BASE, "say why: the reason is kept with the verdict"),
         (commands.FenceNode(N2, "y", generation=2), BASE, "has started again since"),
         (

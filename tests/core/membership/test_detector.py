@@ -116,6 +116,27 @@ def test_loss_of_a_link_is_measured_against_the_others() -> None:
     assert 230 <= losses[RING1] <= 270
 
 
+def test_what_came_over_another_link_alone_is_counted() -> None:
+    found = detector()
+    for frame in range(1, 400):
+        found.heard(A, RING0, 10, frame)
+        if frame % 4:
+            found.heard(A, RING1, 10, frame)
+    lost = {item.link: item.lost for item in found.links(10) if item.peer == A}
+    assert lost[RING0] == 0
+    assert 60 <= lost[RING1] <= 75
+
+
+def test_sign_of_life_after_half_of_the_dead_time_is_late_and_after_all_of_it_is_not() -> None:
+    found = detector()
+    for now_ms in (500, 1001, 1501, 2501):
+        found.heard(A, RING0, now_ms)
+    found.heard(A, RING1, 900)
+    late = {item.link: item.late for item in found.links(2501) if item.peer == A}
+    assert late == {RING0: 1, RING1: 1}
+    assert found.late == 1
+
+
 def test_frame_that_came_over_a_stream_is_no_loss_of_the_other_links() -> None:
     found = detector()
     for _ in range(200):

@@ -52,6 +52,18 @@ def test_order_ids_grow_across_terms() -> None:
     assert later > first
 
 
+def test_orders_that_follow_on_others_begin_nothing() -> None:
+    executor = Executor(3)
+    given(executor, ALL_STOPPED, action(ActionKind.START, N1))
+    given(executor, ALL_STOPPED, action(ActionKind.START, N1, of=DB))
+    assert executor.begun == 1
+    executor.void(N1)
+    given(executor, ALL_STOPPED)
+    assert executor.begun == 1
+    given(executor, ALL_STOPPED, action(ActionKind.START, N2))
+    assert executor.begun == 2
+
+
 def test_only_what_may_run_twice_starts_while_it_runs_elsewhere() -> None:
     running = status(node(N1, Instance(WEB, InstanceState.STARTED)), node(N2, stopped()))
     plan, start = Transition((action(ActionKind.START, N2),)), ActionKind.START
