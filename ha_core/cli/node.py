@@ -1,5 +1,7 @@
 """`ha node`: take nodes out of service and bring them back."""
 
+from dataclasses import replace
+
 import click
 
 from ha_core import commands
@@ -7,10 +9,11 @@ from ha_core.cli import confirm, goals
 from ha_core.cli.asked import removal
 from ha_core.cli.change import current, give, give_from
 from ha_core.cli.fence_node import fence
-from ha_core.cli.lasting import expiry, for_time
+from ha_core.cli.lasting import expiry, for_time, now_ms
 from ha_core.cli.names import complete_nodes, node_argument
 from ha_core.cli.options import Options, Waiting, run, verb, waits
 from ha_core.cli.plan import Trial, can_be_tried, show_preview
+from ha_core.cli.view import moment
 from ha_core.config.change import no_node
 from ha_core.errors import RefusedError
 from ha_core.ids import NodeName
@@ -35,11 +38,27 @@ def standby(
 
     It is free until 'ha node online NODE', or for --for TIME.
     """
-    command = commands.SetStandby(NodeName(node), True, expiry(lifetime_ms))
+    end_ms = expiry(lifetime_ms)
+    command = commands.SetStandby(NodeName(node), True, end_ms)
     if trial.wanted:
         show_preview(options, trial, lambda _: command)
         return
-    give(options, waiting, command, lambda _: goals.node_is(node, "standby", empty=True))
+    is_free = goals.node_is(node, "standby", empty=True)
+    give(options, waiting, command, lambda _: _until(is_free, end_ms))
+
+
+def _until(goal: goals.Goal, end_ms: int | None) -> goals.Goal:
+    """Return the goal that, once reached, also tells when that ends by itself."""
+
+    def told(snapshot: ClusterSnapshot) -> goals.Progress:
+        progress = goal(snapshot)
+        if end_ms is None or not progress.reached:
+            return progress
+        return replace(
+            progress, text=f"{progress.text}; this holds until {moment(end_ms, now_ms())}"
+        )
+
+    return told
 
 
 @node.command()

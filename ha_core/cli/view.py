@@ -257,7 +257,7 @@ def _node_rows(snapshot: ClusterSnapshot, at_wall_ms: int) -> Iterable[Sequence[
     for node in snapshot.nodes:
         end_ms = node.standby_until_wall_ms
         notes = [
-            *([] if end_ms is None else [f"standby until {_moment(end_ms, at_wall_ms)}"]),
+            *([] if end_ms is None else [f"standby until {moment(end_ms, at_wall_ms)}"]),
             *(["coordinator"] if node.name == snapshot.coordinator else []),
             *(["witness"] if node.witness else []),
             *([] if node.voter else ["no vote"]),
@@ -334,7 +334,7 @@ def end_of(item: Commanded, at_wall_ms: int) -> str:
     """Return when a move or ban is over, seen from that moment."""
     ends = []
     if item.expires_wall_ms is not None:
-        ends.append(_moment(item.expires_wall_ms, at_wall_ms))
+        ends.append(moment(item.expires_wall_ms, at_wall_ms))
     if item.ends_with_node:
         ends.append(f"{item.node} is lost or stops")
     return "until " + (", or until ".join(ends) or f"'ha resource clear {item.resource}'")
@@ -343,11 +343,11 @@ def end_of(item: Commanded, at_wall_ms: int) -> str:
 def _dead_links(snapshot: ClusterSnapshot, at_wall_ms: int) -> Iterable[Sequence[str]]:
     for link in snapshot.links:
         if not link.up:
-            since = _moment(at_wall_ms - link.silent_ms, at_wall_ms)
+            since = moment(at_wall_ms - link.silent_ms, at_wall_ms)
             yield [f"{link.link} to {link.peer}", f"silent since {since}"]
 
 
-def _moment(wall_ms: int, now_wall_ms: int) -> str:
+def moment(wall_ms: int, now_wall_ms: int) -> str:
     """Return the time of day, with its date if that is another one."""
     then, now = time.localtime(wall_ms / 1000), time.localtime(now_wall_ms / 1000)
     day = "" if then[:3] == now[:3] else "%Y-%m-%d "
