@@ -5,7 +5,7 @@ Owns: these rules, whoever wrote the condition.
 
 from collections.abc import Iterable
 
-from ha_core.config import keys_constraints, limits
+from ha_core.config import calendar_ranges, keys_constraints, limits
 from ha_core.config.faults import Fault, bad_name, bad_text, out_of_range, shown, too_many
 from ha_core.config.model import Comparison, Condition, ValueFrom
 from ha_core.config.said_rules import MOMENTS
@@ -56,9 +56,11 @@ def _condition(path: str, item: Condition) -> Iterable[Fault]:
     if ends[0] is not None and ends[1] is not None and ends[1] < ends[0]:
         yield Fault(f"{path}.to", "is before 'from'; allowed: a moment from then on")
     for key, text in item.calendar:
-        is_good = bool(limits.CALENDAR_RANGE.fullmatch(text))
         if key not in keys_constraints.CALENDAR:
             allowed = ", ".join(keys_constraints.CALENDAR)
             yield Fault(f"{path}.{key}", f"is no part of the calendar; allowed: {allowed}")
-        elif not is_good:
-            yield Fault(f"{path}.{key}", f"is {shown(text)}; allowed: {limits.CALENDAR_ALLOWED}")
+        elif not limits.CALENDAR_RANGE.fullmatch(text) or not calendar_ranges.is_possible(
+            key, text
+        ):
+            cure = calendar_ranges.allowed(key)
+            yield Fault(f"{path}.{key}", f"is {shown(text)}; allowed: {cure}")

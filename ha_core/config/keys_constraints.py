@@ -3,7 +3,7 @@
 Owns: these tables. What each word comes to is `words`'s.
 """
 
-from ha_core.config import kinds, limits
+from ha_core.config import calendar_ranges, kinds, limits
 from ha_core.config.model import (
     Comparison,
     Discovery,
@@ -128,18 +128,23 @@ LOCATION = Object(
         ),
     }
 )
-_RANGE = kinds.named(limits.CALENDAR_RANGE, limits.CALENDAR_ALLOWED)
+
+
+def _range(field: str) -> kinds.Kind:
+    return kinds.named(limits.CALENDAR_RANGE, calendar_ranges.allowed(field))
+
+
 CALENDAR: dict[str, Key] = {
-    "hours": Key(_RANGE, "Hours of the day, in UTC: 9-16 is until 16:59:59."),
-    "minutes": Key(_RANGE, "Minutes of the hour."),
-    "seconds": Key(_RANGE, "Seconds of the minute."),
-    "weekdays": Key(_RANGE, "Days of the week, 1 being Monday."),
-    "monthdays": Key(_RANGE, "Days of the month."),
-    "yeardays": Key(_RANGE, "Days of the year."),
-    "months": Key(_RANGE, "Months of the year."),
-    "weeks": Key(_RANGE, "Weeks of the year, by ISO 8601."),
-    "years": Key(_RANGE, "Years."),
-    "weekyears": Key(_RANGE, "Years of weeks, by ISO 8601."),
+    "hours": Key(_range("hours"), "Hours of the day, in UTC: 9-16 is until 16:59:59."),
+    "minutes": Key(_range("minutes"), "Minutes of the hour."),
+    "seconds": Key(_range("seconds"), "Seconds of the minute."),
+    "weekdays": Key(_range("weekdays"), "Days of the week, 1 being Monday."),
+    "monthdays": Key(_range("monthdays"), "Days of the month."),
+    "yeardays": Key(_range("yeardays"), "Days of the year."),
+    "months": Key(_range("months"), "Months of the year."),
+    "weeks": Key(_range("weeks"), "Weeks of the year, by ISO 8601."),
+    "years": Key(_range("years"), "Years."),
+    "weekyears": Key(_range("weekyears"), "Years of weeks, by ISO 8601."),
 }
 """What can be said of a moment; all that is said must fit."""
 COMPARISON: dict[str, Key] = {

@@ -70,7 +70,6 @@ ATTRIBUTE_ALLOWED: Final = f"{PARAMETER_ALLOWED}; or one with #, as #uname, the 
 NODE_ATTRIBUTE: Final = re.compile(rf"(?:#health-[A-Za-z0-9_.-]{{1,100}}|{PARAMETER.pattern})")
 NODE_ATTRIBUTE_ALLOWED: Final = f"{PARAMETER_ALLOWED}; or one that begins with #health-"
 CALENDAR_RANGE: Final = re.compile(r"(?:[0-9]{1,9}(?:-[0-9]{0,9})?|-[0-9]{1,9})")
-CALENDAR_ALLOWED: Final = "a number or a range, as 9, 9-16, 9- or -16"
 HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 HOST_ALLOWED: Final = "an IPv4 or IPv6 address, or a name of letters, digits, dots and dashes"
 

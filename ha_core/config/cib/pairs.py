@@ -23,12 +23,20 @@ _FIRST = "cib-bootstrap-options"
 class Pairs:
     """The pairs of some elements that hold; those of earlier elements win."""
 
-    def __init__(self, source: Source, ledger: Ledger, tag: str, *elements: Element) -> None:
+    def __init__(
+        self,
+        source: Source,
+        ledger: Ledger,
+        tag: str,
+        *elements: Element,
+        without: Element | None = None,
+    ) -> None:
+        """Read the blocks of that tag, but for one that has been read otherwise."""
         self._ledger = ledger
         self._found: dict[str, Element] = {}
         own: list[tuple[str, str]] = []
         for element in elements:
-            for block in self._blocks(source, element, tag):
+            for block in self._blocks(source, element, tag, without):
                 for child in block.all("nvpair"):
                     pair = source.referred(child)
                     name = child.get("name") or (pair.get("name") if pair else "")
@@ -46,9 +54,13 @@ class Pairs:
         for pair in self._found.values():
             ledger.forget(pair)
 
-    def _blocks(self, source: Source, element: Element, tag: str) -> list[Element]:
+    def _blocks(
+        self, source: Source, element: Element, tag: str, without: Element | None
+    ) -> list[Element]:
         ranked = []
         for position, child in enumerate(element.all(tag)):
+            if child is without:
+                continue
             self._ledger.see(child)
             block = source.referred(child)
             if block is None:

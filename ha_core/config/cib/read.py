@@ -18,10 +18,12 @@ from ha_core.config.cib.pairs import Pairs
 from ha_core.config.cib.ping import is_ping, read_ping
 from ha_core.config.cib.read_alerts import read_alerts
 from ha_core.config.cib.read_clones import STICKINESS
+from ha_core.config.cib.read_conditions import Conditions
 from ha_core.config.cib.read_constraints import Constraints
 from ha_core.config.cib.read_devices import Devices
 from ha_core.config.cib.read_resources import Resources, duration, read_meta, read_sizes
 from ha_core.config.cib.read_rules import Rules
+from ha_core.config.cib.read_standby import timed_standby
 from ha_core.config.cib.read_targets import Targets
 from ha_core.config.cib.write import ALTERNATIVES, NODE_WORDS
 from ha_core.config.cib.write_clones import NAMES
@@ -116,7 +118,9 @@ def _options(made: Reading) -> Plain:
         allowed = ", ".join(NoQuorumPolicy)
         text = f"it is {shown(policy)}, and stop is taken; allowed: {allowed}"
         pairs.drop("no-quorum-policy", text)
-    found |= _further(pairs)
+    scores = _health(pairs)
+    made.source.health.update((word, scores[word]) for word in ("red", "yellow", "green"))
+    found |= _further(pairs, scores)
     fencing = pairs.value(values.boolean, "stonith-enabled", "fencing-enabled")
     made.stonith_off = fencing is False
     action = pairs.value(_action, "stonith-action", "fencing-action")
@@ -124,7 +128,17 @@ def _options(made: Reading) -> Plain:
     return found
 
 
-def _further(pairs: Pairs) -> Plain:
+def _health(pairs: Pairs) -> dict[str, int]:
+    """Return what the words red, yellow and green, and base, mean."""
+    usual = Options().health
+    found: dict[str, int] = {}
+    for colour in ("red", "yellow", "green", "base"):
+        value = pairs.value(values.score, f"node-health-{colour}")
+        found[colour] = getattr(usual, colour) if value is None else value
+    return found
+
+
+def _further(pairs: Pairs, scores: dict[str, int]) -> Plain:
     """Return the options that say how capacities, health and failures count."""
     found = {
         "strategy": pairs.value(_word(Strategy), "placement-strategy"),
@@ -134,8 +148,7 @@ def _further(pairs: Pairs) -> Plain:
     usual = {name: getattr(Options(), name) for name in found}
     found = {key: v for key, v in found.items() if v is not None and v != usual[key]}
     health: Plain = {"strategy": pairs.value(_word(HealthStrategy), "node-health-strategy")}
-    for colour in ("red", "yellow", "green", "base"):
-        health[colour] = pairs.value(values.score, f"node-health-{colour}")
+    health |= scores
     base = Options().health
     health = {
         key: value if key == "strategy" else show_score(value)
@@ -202,11 +215,16 @@ def _nodes(made: Reading) -> dict[str, Plain]:
 
 
 def _node(made: Reading, element: Element) -> Plain:
-    pairs = Pairs(made.source, made.ledger, "instance_attributes", element)
+    conditions = Conditions(made.source, made.ledger, made.names, {}, is_ours=made.is_ours)
+    timed = timed_standby(made.source, made.ledger, conditions, element)
+    without = timed[0] if timed is not None else None
+    pairs = Pairs(made.source, made.ledger, "instance_attributes", element, without=without)
     found: Plain = {"addresses": {}}
     for flag in ("standby", "maintenance"):
         if pairs.value(values.boolean, flag):
             found[flag] = True
+    if timed is not None and "standby" not in pairs.names():
+        found |= {"standby": True, "standby_until": timed[1]}
     attributes = {}
     for name in pairs.names():
         if name in NODE_WORDS:

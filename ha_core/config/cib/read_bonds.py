@@ -13,6 +13,7 @@ from ha_core.config import limits
 from ha_core.config.cib.form import Plain, constraint_name
 from ha_core.config.cib.ledger import Ledger
 from ha_core.config.cib.read_targets import Targets
+from ha_core.config.cib.scores import no_score, read_score
 from ha_core.config.faults import shown
 from ha_core.config.kinds import show_score
 from ha_core.config.model import LossPolicy, OrderedAction, OrderKind
@@ -29,7 +30,6 @@ from ha_core.policy.engine.problem import (
     Task,
 )
 
-SCORE: Final = "its score is no number"
 _OF_SETS: Final = ("role", "action", "require-all", "ordering", "sequential", "score", "kind")
 _ROLES: Final = "allowed: Stopped, Started, Unpromoted, Promoted"
 _ACTIONS: Final = {task.value: task for task in (Task.START, Task.STOP, Task.PROMOTE, Task.DEMOTE)}
@@ -74,10 +74,10 @@ class Bonds:
     # --- together, apart
 
     def _colocations(self, element: Element) -> Iterator[Plain]:
-        score = values.score(self.ledger.take(element, "score", "0"))
+        score = read_score(self.source, self.ledger, element, "0")
         influence = values.boolean(self.ledger.take(element, "influence"))
         if score is None:
-            raise OddError(SCORE)
+            raise OddError(no_score(element))
         groups = list(self._sets(element))
         before: ResourceSet | None = None
         for group in groups:
@@ -236,11 +236,20 @@ class Bonds:
                 values.boolean(members.get("require-all", "true")) is not False,
                 role,
                 task,
-                values.score(members.get("score")) if "score" in members.attributes else None,
+                self._weight(members),
                 members.get("ordering") == "listed",
                 EngineKind(kind.capitalize()) if kind else None,
                 values.boolean(members.get("sequential")) is True,
             )
+
+    def _weight(self, members: Element) -> int | None:
+        """Return the score of a set's own; None if it has none."""
+        if "score" not in members.attributes:
+            return None
+        found = read_score(self.source, self.ledger, members, "")
+        if found is None:
+            self.ledger.note(members, f"{members.id}: {no_score(members)}; it counts as 0")
+        return found or 0
 
 
 def _stands_for_itself(group: ResourceSet) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ha_core.config import limits
+from ha_core.config import calendar_ranges, limits
 from ha_core.config.cib.form import Plain
 from ha_core.config.cib.ledger import Ledger
 from ha_core.config.cib.names import Names
@@ -148,8 +148,12 @@ class Conditions:
         found: Plain = {}
         for key, text in given.items():
             text = "".join(text.split())
-            if key not in FIELDS or not limits.CALENDAR_RANGE.fullmatch(text):
-                raise _OddError(f"{key}={shown(text)} is no time of the calendar here")
+            if key not in FIELDS:
+                allowed = f"allowed: {', '.join(FIELDS)}"
+                raise _OddError(f"{shown(key)} is no part of the calendar; {allowed}")
+            if not calendar_ranges.is_possible(key, text):
+                allowed = f"allowed: {calendar_ranges.allowed(key)}"
+                raise _OddError(f"{key} is {shown(text)}; {allowed}")
             found[key] = text
         if not found:
             raise _OddError("a date_spec says nothing")

@@ -12,10 +12,11 @@ from ha_core.config.cib import reasons
 from ha_core.config.cib.form import Plain
 from ha_core.config.cib.ledger import Ledger
 from ha_core.config.cib.names import Names
-from ha_core.config.cib.read_bonds import SCORE, Bonds
+from ha_core.config.cib.read_bonds import Bonds
 from ha_core.config.cib.read_devices import Devices, score_bans
 from ha_core.config.cib.read_rules import Rules
 from ha_core.config.cib.read_targets import Targets
+from ha_core.config.cib.scores import no_score, read_score
 from ha_core.config.faults import shown
 from ha_core.config.kinds import show_score
 from ha_core.config.model import Discovery, Origin
@@ -119,11 +120,11 @@ class Constraints:
         if "node" not in element.attributes:
             return self._ruled(element, keys, more)
         node = self.names.nodes.get(self.ledger.take(element, "node"), "")
-        score = values.score(self.ledger.take(element, "score", "0"))
+        score = read_score(self.source, self.ledger, element, "0")
         if not node:
             return f"there is no node {shown(element.get('node'))}"
         if score is None:
-            return SCORE
+            return no_score(element)
         for key in keys:
             if key in self.names.resources:
                 part: Plain = {"location": self.names.meant(key), "node": node}

@@ -13,6 +13,7 @@ from ha_core.config.cib.form import Plain, is_number
 from ha_core.config.cib.ledger import Ledger
 from ha_core.config.cib.names import Names
 from ha_core.config.cib.read_conditions import ATTRIBUTES, Conditions
+from ha_core.config.cib.scores import no_score, read_score
 from ha_core.config.faults import shown
 from ha_core.config.kinds import show_moment, show_score
 from ha_core.config.model import NODE_NAME, Comparison
@@ -75,9 +76,9 @@ class Rules:
             if not limits.ATTRIBUTE.fullmatch(name):
                 return {}, f"its score is attribute {shown(name)}; {limits.ATTRIBUTE_ALLOWED}"
             return found | {"score_attribute": self.attributes.get(name, name)}, ""
-        score = values.score(rule.get("score", "0"))
+        score = read_score(self.source, self.ledger, rule, "0")
         if score is None:
-            return {}, "its score is no number"
+            return {}, no_score(rule)
         return found | ({} if score == INFINITY else {"score": show_score(score)}), ""
 
     def _short(self, rule: Element, given: Plain) -> list[tuple[str, Plain]]:

@@ -15,6 +15,7 @@ from ha_core.config.cib.write_alerts import alert_element
 from ha_core.config.cib.write_clones import clone_metas
 from ha_core.config.cib.write_constraints import Constraints, score
 from ha_core.config.cib.write_devices import parameters_of, type_of
+from ha_core.config.cib.write_rules import timed_standby
 from ha_core.config.kinds import show_duration
 from ha_core.config.model import (
     AgentClass,
@@ -175,11 +176,14 @@ class _Writer:
             for name, value in node.attributes
             if name not in NODE_WORDS and not name.startswith(OWN)
         }
-        if node.standby or node.witness:
+        is_timed = node.standby_until_wall_ms is not None and not node.witness
+        if (node.standby and not is_timed) or node.witness:
             values["standby"] = "on"
         if node.maintenance:
             values["maintenance"] = "true"
         self._written.pairs(element, "instance_attributes", f"nodes-{node.name}", values)
+        if is_timed:
+            element.children.append(timed_standby(node, self._written.ids))
         self._sizes(element, node.capacity)
 
     def _sizes(self, element: Element, sizes: tuple[tuple[str, int], ...]) -> None:

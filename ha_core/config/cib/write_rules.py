@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ha_core.config.cib.form import Ids, make
-from ha_core.config.model import NODE_NAME, Comparison, Condition, Join, ValueFrom
+from ha_core.config.model import NODE_NAME, Comparison, Condition, Join, Node, ValueFrom
 from ha_core.ids import Millis
 from ha_core.policy.cib.tree import Element
 
@@ -42,6 +42,17 @@ def fill(rule: Element, condition: Condition, ids: Ids) -> None:
             rule.children.append(_expression(rule, part, str(part.operation), part.value, ids))
         else:
             rule.children.append(_date(rule, part, ids))
+
+
+def timed_standby(node: Node, ids: Ids) -> Element:
+    """Return the attributes of a node whose standby has an end."""
+    stem = ids.take(f"nodes-{node.name}-standby", "block")
+    block = make("instance_attributes", {"id": stem})
+    rule = make("rule", {"id": ids.take(f"{stem}-rule", "rule"), "score": "INFINITY"})
+    fill(rule, Condition(before_wall_ms=node.standby_until_wall_ms), ids)
+    pair = {"id": ids.take(f"{stem}-on", "pair"), "name": "standby", "value": "on"}
+    block.children += [rule, make("nvpair", pair)]
+    return block
 
 
 def _words(rule: Element, part: Condition, ids: Ids) -> None:

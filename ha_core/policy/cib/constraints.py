@@ -202,9 +202,7 @@ class Constraints:
     # --- shared
 
     def _score(self, element: Element, text: str) -> int:
-        found = values.score(text)
-        if found is None:
-            found = self.source.health.get(text)
+        found = self.source.score(text)
         if found is None:
             self.source.leave_out(element, f"score is {text!r}, which is no score")
             return 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
-from ha_core.policy.cib import values
+from ha_core.config import calendar_ranges
 from ha_core.policy.cib.tree import Element
 
 _DATE: Final = re.compile(
@@ -25,7 +25,7 @@ _TIME: Final = re.compile(
     r"\s*(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)?\s*",
     re.ASCII,
 )
-_RANGE: Final = re.compile(r"\s*(\d{1,9})?\s*(-)?\s*(\d{1,9})?\s*", re.ASCII)
+_COUNT: Final = re.compile(r"\s*[+-]?\d{1,10}\s*", re.ASCII)
 _DURATION_FIELDS: Final = ("years", "months", "weeks", "days", "hours", "minutes", "seconds")
 _DURATION_MAX: Final = 1_000_000_000
 _MONTHS: Final = 12
@@ -160,9 +160,10 @@ def end_of(start: datetime, duration: Element) -> datetime:
     counts: dict[str, int] = {}
     for name in _DURATION_FIELDS:
         text = duration.attributes.get(name, "0")
-        count = values.number(text)
+        count = int(text) if _COUNT.fullmatch(text) else None
         if count is None or abs(count) > _DURATION_MAX:
-            raise DateError(f"{name} of the duration is {text!r}, which is no number")
+            what = f"allowed: a whole number, {_DURATION_MAX} at most"
+            raise DateError(f"{name} of the duration is {text!r}, {what}")
         counts[name] = count
     try:
         months = start.month - 1 + counts["months"] + _MONTHS * counts["years"]
@@ -193,11 +194,23 @@ def is_in_range(text: str, value: int, name: str) -> bool:
     Raises:
         DateError: it is no range.
     """
-    found = _RANGE.fullmatch(text)
-    if found is None or not (found[1] or found[3]):
-        raise DateError(f"{name} is {text!r}, allowed: a number or a range such as 9-16")
-    low = int(found[1]) if found[1] else None
-    if not found[2]:
-        return value == low
-    high = int(found[3]) if found[3] else None
+    ends = calendar_ranges.ends_of(text)
+    if ends is None:
+        raise DateError(f"{name} is {text!r}, allowed: {calendar_ranges.allowed(name)}")
+    low, high = ends
     return (low is None or value >= low) and (high is None or value <= high)
+
+
+def odd_fields(element: Element) -> list[str]:
+    """Return a sentence for each field of a `date_spec` that no moment has, or not in that way."""
+    spec = element.child("date_spec")
+    found = []
+    for name, text in spec.attributes.items() if spec is not None else ():
+        if name == "id":
+            continue
+        if name not in calendar_ranges.BOUNDS:
+            names = ", ".join(calendar_ranges.BOUNDS)
+            found.append(f"{name} is no part of the calendar, allowed: {names}; it is not heeded")
+        elif not calendar_ranges.is_possible(name, text):
+            found.append(f"{name} is {text!r}, allowed: {calendar_ranges.allowed(name)}")
+    return found

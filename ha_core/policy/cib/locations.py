@@ -121,16 +121,14 @@ class Locations:
             else:
                 name = rule.get("score-attribute")
                 value = attributes.get(name)
-                score = -INFINITY if value is None else values.score(value)
+                score = -INFINITY if value is None else self.source.score(value)
             if score is not None:
                 scores.append((node.name, score))
         if scores:
             self.found.append(Location(element.id, resource, tuple(scores), role, discovery))
 
     def _score(self, element: Element, text: str) -> int | None:
-        found = values.score(text)
-        if found is None:
-            found = self.source.health.get(text)
+        found = self.source.score(text)
         if found is None:
             self.source.leave_out(element, f"score is {text!r}, which is no score")
         return found

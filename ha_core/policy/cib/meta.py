@@ -56,9 +56,7 @@ class Options:
         text = self.text(name)
         if text is None:
             return default
-        found = values.score(text)
-        if found is None:
-            found = self._source.health.get(text)
+        found = self._source.score(text)
         if found is None:
             self.odd(name, text, "a score")
             return default

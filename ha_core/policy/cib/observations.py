@@ -68,6 +68,9 @@ class Observations:
     stopped: dict[str, list[str]] = field(default_factory=dict)
     """Nodes of which nothing more is known of a resource, by its name."""
     locks: list[tuple[str, str]] = field(default_factory=list)
+    """Resources that wait for a node that has shut down, and that node."""
+    expired_locks: list[tuple[str, str]] = field(default_factory=list)
+    """Those that have waited for long enough."""
     removed: Removed = field(init=False)
     _digests: Digests = field(init=False)
     _terms: Terms = field(init=False)
@@ -270,8 +273,8 @@ class Observations:
         if not since or not self.options.shutdown_lock:
             return
         limit_s = self.options.shutdown_lock_limit_s
-        if not limit_s or self._terms.now_s <= since + limit_s:
-            self.locks.append((history.resource, node.name))
+        is_over = bool(limit_s) and self._terms.now_s > since + limit_s
+        (self.expired_locks if is_over else self.locks).append((history.resource, node.name))
 
     def _add_active(self, name: str, node: str, cause: str) -> None:
         """Note that a migration, by what `cause` tells, left a resource active on a node.

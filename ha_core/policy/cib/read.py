@@ -112,6 +112,7 @@ def _problem(source: Source) -> Problem:
         observed=tuple(observations.found),
         found_stopped=tuple((name, tuple(at)) for name, at in observations.stopped.items()),
         shutdown_locks=tuple(observations.locks),
+        expired_locks=tuple(observations.expired_locks),
         left_out=tuple(source.left_out),
     )
 

@@ -97,7 +97,12 @@ class Rules:
         known = self._dates.get(id(element))
         if known is not None:
             return known
-        from ha_core.policy.cib.dates import DateError, Moment, holds_date  # few have any
+        from ha_core.policy.cib.dates import (
+            DateError,
+            Moment,
+            holds_date,
+            odd_fields,
+        )  # few have any
 
         if self._moment is None:
             self._moment = Moment.of(self._source.now_s, self._source.zone)
@@ -106,6 +111,8 @@ class Rules:
         except DateError as fault:
             self._odd(element, f"{fault}: it does not hold")
             result = False
+        for text in odd_fields(element):
+            self._odd(element, text)
         self._dates[id(element)] = result
         return result
 

@@ -52,7 +52,6 @@ def read_set(source: Source, targets: Targets, element: Element) -> ResourceSet:
     text = element.get("action", Task.START.value).strip().lower()
     if text not in _TASKS:
         source.leave_out(element, f"action is {text!r}, allowed: {', '.join(_TASKS)}")
-    score = element.attributes.get("score")
     kinds = {kind.value.lower(): kind for kind in OrderKind}
     return ResourceSet(
         element.id,
@@ -61,11 +60,21 @@ def read_set(source: Source, targets: Targets, element: Element) -> ResourceSet:
         values.boolean(element.get("require-all", "true")) is not False,
         None if role is Role.STARTED else role,
         _TASKS.get(text, Task.START),
-        values.score(score) if score is not None else None,
+        _score(source, element),
         element.get("ordering") == "listed",
         kinds.get(element.get("kind").strip().lower()),
         values.boolean(element.get("sequential")) is True,
     )
+
+
+def _score(source: Source, element: Element) -> int | None:
+    text = element.attributes.get("score")
+    if text is None:
+        return None
+    found = source.score(text)
+    if found is None:
+        source.leave_out(element, f"score is {text!r}, which is no score; it counts as 0")
+    return found or 0
 
 
 def colocations_within(

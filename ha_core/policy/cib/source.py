@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Final
 
+from ha_core.policy.cib import values
 from ha_core.policy.cib.tree import Element
 
 REMARKS_MAX: Final = 1_000
@@ -41,6 +42,11 @@ class Source:
             self.left_out.append(text)
         elif len(self.left_out) == REMARKS_MAX:
             self.left_out.append("more is left out than is told here")
+
+    def score(self, text: str) -> int | None:
+        """Return a score, also one of the words red, yellow and green; None if it is none."""
+        found = values.score(text)
+        return self.health.get(text.strip().lower()) if found is None else found
 
     def configuration(self, tag: str) -> list[Element]:
         """Return the children of one section of the configuration."""

@@ -6,10 +6,10 @@ chapters 3 (the last point), 6 and 13.
 
 from ha_core.policy.engine import ties
 from ha_core.policy.engine.graph import Action, Graph
-from ha_core.policy.engine.items import Item, is_unique
+from ha_core.policy.engine.items import Board, Item, is_unique
 from ha_core.policy.engine.making import make
 from ha_core.policy.engine.primitives import add_reload
-from ha_core.policy.engine.problem import Changed, Task
+from ha_core.policy.engine.problem import Changed, Kind, Task
 
 
 def add_cleaning(graph: Graph, busy: list[Item]) -> None:
@@ -21,6 +21,7 @@ def add_cleaning(graph: Graph, busy: list[Item]) -> None:
             else:
                 _renew(graph, item)
     _clear_expired(graph)
+    _forget_locks(graph)
 
 
 def _is_tidy(graph: Graph, node: int) -> bool:
@@ -38,9 +39,8 @@ def _delete(graph: Graph, item: Item, node: int) -> None:
             graph.tie(stop, delete, ties.ORDER)
     for start in graph.of(item, Task.START):
         graph.tie(delete, start, ties.ORDER)
-    for probe in graph.of(item, Task.MONITOR):
-        if probe.interval_ms == 0 and node in probe.places:
-            delete.is_needed = False
+    if _is_looked_for(graph, item, node):
+        delete.is_needed = False
 
 
 def _remove(graph: Graph, item: Item) -> None:
@@ -81,9 +81,38 @@ def _clear_expired(graph: Graph) -> None:
     for seen in board.problem.observed:
         if seen.clears_fail_count:
             node = board.index.get(seen.node)
-            item = board.find(seen.resource)
+            item = _filed_under(board, seen.resource)
             if node is not None and item is not None:
                 _clear(graph, item, node, "its fail count has expired")
+
+
+def _filed_under(board: Board, name: str) -> Item | None:
+    """Return the primitive of which a history is filed under the name, of a clone any instance."""
+    item = board.find(name)
+    if item is not None:
+        return item if item.kind is Kind.PRIMITIVE else None
+    names = (name, name.rpartition(":")[0])
+    return next((one for one in board.items.values() if one.resource.id in names), None)
+
+
+def _forget_locks(graph: Graph) -> None:
+    """What has waited for long enough for a node has its history there deleted.
+
+    The coordinator can do that by itself: the node need not be there.
+    """
+    board = graph.board
+    for name, node_name in board.problem.expired_locks:
+        item, node = _filed_under(board, name), board.index.get(node_name)
+        if item is None or node is None or _is_looked_for(graph, item, node):
+            continue
+        reason = f"it has waited long enough for {node_name}"
+        graph.add(Action(Task.DELETE, item, node, is_needed=True, reason=reason))
+
+
+def _is_looked_for(graph: Graph, item: Item, node: int) -> bool:
+    return any(
+        not probe.interval_ms and node in probe.places for probe in graph.of(item, Task.MONITOR)
+    )
 
 
 def clear_after_change(graph: Graph, item: Item, node: int) -> None:

@@ -403,6 +403,8 @@ class Problem:
     """What dependents' wishes do to each item's scores is kept, so that it can be told."""
     shutdown_locks: tuple[tuple[str, str], ...] = ()
     """Resource and the node that it waits for."""
+    expired_locks: tuple[tuple[str, str], ...] = ()
+    """Resource and the node that it waits for no longer: its history there is deleted."""
     keeps_followers: bool = False
     """Where an expected instance goes on while unexpected ones stop, what is ordered after it stays
     as well; the reference restarts it.

@@ -165,7 +165,7 @@ LEFT = {
     "<rsc_location id='x' rsc-pattern='a(' node='n1' score='1'/>": "its pattern",
     "<rsc_location id='x' rsc-pattern='x' node='n1' score='1'/>": "no resource has a name like 'x'",
     "<rsc_location id='x' rsc='a'/>": "it has neither a node nor a rule",
-    "<rsc_colocation id='x' rsc='a' with-rsc='b' score='much'/>": "its score is no number",
+    "<rsc_colocation id='x' rsc='a' with-rsc='b' score='much'/>": "its score is 'much'; allowed",
     "<rsc_colocation id='x' rsc='a' with-rsc='a' score='1'/>": "relates 'a' to itself",
     "<rsc_colocation id='x' rsc='a' with-rsc='b' rsc-instance='1' score='1'/>": "with one instance",
     "<rsc_colocation id='x' rsc='a' with-rsc='b' rsc-role='King' score='1'/>": "its rsc-role",

@@ -260,7 +260,11 @@ ODD_RULES = {
     "<rule id='r' score='5'><rsc_expression id='e' class='lsb'/></rule>": "<rsc_expression>",
     "<rule id='r' score='5'><date_expression id='d' operation='lt' end='soon'/></rule>": "'soon'",
     "<rule id='r' score='5'><date_expression id='d' operation='date_spec'>"
-    "<date_spec id='s' moon='3'/></date_expression></rule>": "moon='3'",
+    "<date_spec id='s' moon='3'/></date_expression></rule>": "'moon' is no part of the calendar; allowed:",
+    "<rule id='r' score='5'><date_expression id='d' operation='date_spec'>"
+    "<date_spec id='s' hours='25-30'/></date_expression></rule>": (
+        "hours is '25-30'; allowed: a number from 0 to 23"
+    ),
     "<rule id='r' score='5' role='Stopped'><expression id='e' attribute='k' operation='defined'/>"
     "</rule>": "its role is 'Stopped'",
     "<rule id='r' score='5'><expression id='e' attribute='k' operation='like' value='x'/></rule>": (

@@ -15,6 +15,7 @@ from ha_core.policy.engine.problem import (
     Options,
     Recurring,
     Requires,
+    Resource,
     Role,
     Task,
 )
@@ -23,6 +24,7 @@ from tests.core.policy.engine.acting import (
     RUNS_10_S,
     active,
     answer,
+    clone,
     nodes,
     prefers,
     primitive,
@@ -241,6 +243,29 @@ def test_an_expired_fail_count_is_cleared() -> None:
     seen = active("a", "n1", clears_fail_count=True)
     got = answer(question(nodes(1), primitive("a"), observed=(seen,)))
     assert got.does() == ["clear_failcount a on n1"]
+
+
+def test_an_expired_fail_count_of_a_clone_is_cleared_too() -> None:
+    seen = active("a", "n1", clears_fail_count=True)
+    got = answer(question(nodes(1), clone("c", primitive("a"), 1), observed=(seen,)))
+    assert got.does() == ["clear_failcount a:0 on n1"]
+
+
+@pytest.mark.parametrize("is_online", [True, False])
+@pytest.mark.parametrize(
+    ("top", "name"), [(primitive("a"), "a"), (clone("c", primitive("a"), 1), "a:0")]
+)
+def test_what_has_waited_long_enough_for_a_node_has_its_history_there_deleted(
+    top: Resource, name: str, is_online: bool
+) -> None:
+    where = nodes(2, n2={"is_online": is_online})
+    got = answer(question(where, top, observed=(active("a", "n1"),), expired_locks=(("a", "n2"),)))
+    assert got.does() == [f"delete {name} on n2"]
+
+
+def test_a_history_is_not_deleted_where_it_is_looked_for_anyway() -> None:
+    asked = question(nodes(1), primitive("a"), is_known=False, expired_locks=(("a", "n1"),))
+    assert "delete a on n1" not in answer(asked).does()
 
 
 def test_without_quorum_a_start_says_what_it_lacks() -> None:

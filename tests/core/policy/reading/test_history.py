@@ -351,3 +351,16 @@ def test_a_lock_holds_until_its_limit() -> None:
     assert locks(shutdown_lock="true") == (("a", "n2"),)
     assert locks(shutdown_lock="true", shutdown_lock_limit="99s") == ()
     assert locks(shutdown_lock="true", shutdown_lock_limit="2min") == (("a", "n2"),)
+
+
+@pytest.mark.parametrize(
+    ("since", "waits"), [(NOW - 100, True), (NOW - 600, True), (NOW - 601, False)]
+)
+def test_a_shutdown_lock_holds_for_its_time_and_is_then_over(since: int, waits: bool) -> None:
+    problem = read(
+        primitive("a"),
+        histories={"n1": history("a", operation("a", "stop"), more=f'shutdown-lock="{since}"')},
+        options={"shutdown-lock": "true", "shutdown-lock-limit": "10min"},
+    )
+    held = (("a", "n1"),)
+    assert (problem.shutdown_locks, problem.expired_locks) == ((held, ()) if waits else ((), held))

@@ -115,6 +115,53 @@ def test_a_pattern_of_dates_holds_if_all_its_fields_do(fields: str, holds: bool)
     assert bool(nodes_of(located(text))) is holds
 
 
+@pytest.mark.parametrize(
+    ("fields", "told", "holds"),
+    [
+        ('hours="25-30"', "hours is '25-30', allowed: a number from 0 to 23", False),
+        ('hours="20-30"', "hours is '20-30', allowed: a number from 0 to 23", True),
+        ('hours="23-6"', "the lower one first", False),
+        ('weekdays="0"', "weekdays is '0', allowed: a number from 1 to 7", False),
+        ('months="13-"', "months is '13-', allowed: a number from 1 to 12", False),
+        ('hour="3"', "hour is no part of the calendar, allowed: hours, minutes", True),
+    ],
+)
+def test_a_field_that_no_moment_has_is_told(fields: str, told: str, holds: bool) -> None:
+    text = '<date_expression id="d" operation="date_spec">'
+    problem = located(text + f'<date_spec id="s" {fields}/></date_expression>')
+    assert bool(nodes_of(problem)) is holds
+    (found,) = problem.left_out
+    assert found.startswith('<date_expression id="d"> in line ')
+    assert told in found
+
+
+@pytest.mark.parametrize("count", ["1x", "", "ten", "9999999999", "1.5"])
+def test_a_duration_that_is_no_whole_number_does_not_hold_and_is_told(count: str) -> None:
+    start = '<date_expression id="d" operation="in_range" start="2023-11-14 22:00:00">'
+    problem = located(f'{start}<duration id="l" hours="{count}"/></date_expression>')
+    assert not nodes_of(problem)
+    (found,) = problem.left_out
+    assert f"hours of the duration is '{count}', allowed: a whole number" in found
+
+
+def test_words_of_health_are_scores_of_sets_and_attributes_too() -> None:
+    problem = located(expression("#uname", "defined"), score="", score_attribute="mood")
+    assert problem.locations[0].scores == (("n1", -INFINITY), ("n2", -INFINITY))
+    attributes = {"n1": pairs("instance_attributes", {"mood": "Green"})}
+    rule = '<rule id="r" score-attribute="mood">' + expression("#uname", "eq", "n1") + "</rule>"
+    text = f'<rsc_location id="l" rsc="a">{rule}</rsc_location>'
+    members = '<resource_ref id="a"/><resource_ref id="b"/>'
+    text += f'<rsc_colocation id="c"><resource_set id="s" score="yellow">{members}</resource_set>'
+    found = read(
+        primitive("a") + primitive("b"),
+        text + "</rsc_colocation>",
+        inside=attributes,
+        options={"node-health-green": "4", "node-health-yellow": "-9"},
+    )
+    assert found.locations[0].scores == (("n1", 4),)
+    assert [item.score for item in found.colocations] == [-9]
+
+
 def test_dates_are_local_time() -> None:
     east = timezone(timedelta(hours=3))
     rule = (
