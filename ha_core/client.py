@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Final, Self, TypeAlias, TypeVar
 
 from ha_core import control_protocol as protocol
-from ha_core.commands import Command, Outcome
+from ha_core.commands import Command, Outcome, Shelve
 from ha_core.errors import ConnectError, RefusedError, WireError
 from ha_core.figures import AgentTold, NodeFigures
 from ha_core.ids import Millis
@@ -240,6 +240,17 @@ class Client:
         """
         request = protocol.AskShelf(prefix, since, timeout_ms)
         return await self._channel.ask(request, protocol.ShelfGiven, timeout_ms + ANSWER_MS)
+
+    async def will(self, will: Shelve | None, silence_ms: Millis = 0) -> None:
+        """Leave what the daemon writes on the shelf should this client vanish; None withdraws it.
+
+        It stands for as long as the connection does, and no longer than `silence_ms` from one
+        request to the next (0: however long): leave it again from time to time.
+        """
+        request = protocol.AskWill()
+        if will is not None:
+            request = protocol.AskWill(will.puts, will.conditions, silence_ms)
+        await self._channel.ask(request, protocol.WillKept, ANSWER_MS)
 
     async def events(self, since: int = 0, *, follow: bool = False) -> AsyncIterator[JournalEvent]:
         """Yield all events numbered above `since`, oldest first; with `follow`, go on for ever."""

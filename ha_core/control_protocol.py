@@ -18,7 +18,7 @@ from ha_core.ids import Millis, NodeName
 from ha_core.journal import JournalEvent
 from ha_core.observed import LinkStanding, OperationResult
 from ha_core.replication.entries import ConfigurationChange
-from ha_core.replication.shelf import ShelfItem
+from ha_core.replication.shelf import ShelfCondition, ShelfItem, ShelfPut
 from ha_core.snapshot import ClusterSnapshot
 
 PROTOCOL: Final = 1
@@ -97,6 +97,16 @@ class AskShelf(Request, frozen=True, tag="shelf"):
     prefix: str = ""
     since: Count = 0
     timeout_ms: Count = 0
+
+
+class AskWill(Request, frozen=True, tag="will", omit_defaults=True):
+    """Client leaves what is to be written on the shelf should this connection end, or bring no
+    request for `silence_ms` (0: however long). It replaces an earlier one; no puts withdraw it.
+    """
+
+    puts: tuple[ShelfPut, ...] = ()
+    conditions: tuple[ShelfCondition, ...] = ()
+    silence_ms: Count = 0
 
 
 class AskFigures(Request, frozen=True, tag="figures"):
@@ -184,6 +194,10 @@ class ShelfGiven(Reply, frozen=True, tag="shelf"):
     items: tuple[ShelfItem, ...]
 
 
+class WillKept(Reply, frozen=True, tag="will"):
+    """The last will stands, or is withdrawn."""
+
+
 class OutcomeGiven(Reply, frozen=True, tag="outcome"):
     """What became of a command."""
 
@@ -240,6 +254,7 @@ AnyRequest: TypeAlias = (
     | AskCommand
     | Watch
     | AskShelf
+    | AskWill
     | AskFigures
     | AskAgent
     | AskCertificate
@@ -255,6 +270,7 @@ AnyReply: TypeAlias = (
     | OutcomeGiven
     | VersionGiven
     | ShelfGiven
+    | WillKept
     | FiguresGiven
     | AgentGiven
     | CertificateGiven

@@ -1,8 +1,8 @@
 """The shelf in the replicated log of Beatkeeper's own cluster.
 
 Owns: the connection over which it is followed, the one over which it is
-written, and the copy of it here. A copy may lag behind; a write is judged by
-the log.
+written, the one whose end has the last will carried out, and the copy of it
+here. A copy may lag behind; a write is judged by the log.
 """
 
 import asyncio
@@ -24,6 +24,10 @@ WATCH_MS: Final[Millis] = 10_000
 RETRY_S: Final = 0.5
 BEHIND_S: Final = 0.1
 WRITE_MS: Final[Millis] = 15_000
+LEFT_S: Final = 1.0
+"""What is to be written after the end of this server is left anew so often, …"""
+SILENCE_MS: Final[Millis] = 3_000
+"""… and a server that does not is taken for dead after so long, though it may only stand still."""
 _CODES: Final = {"done": Code.DONE, "stale": Code.STALE, "full": Code.FULL, "timeout": Code.UNKNOWN}
 
 log = logging.getLogger(__name__)
@@ -39,13 +43,18 @@ class HaCoreShelf:
     def __init__(self, root: Path | None = None) -> None:
         self._follower = Client(root)
         self._writer = Client(root)
+        self._testator = Client(root)
+        self._will: Shelve | None = None
         self._items: dict[str, Item] = {}
         self._revision = -1
         self._changed = asyncio.Event()
-        self._following: asyncio.Task[None] | None = None
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     async def __aenter__(self) -> Self:
-        self._following = asyncio.create_task(self._follow(), name="follow the shelf")
+        self._tasks = (
+            asyncio.create_task(self._follow(), name="follow the shelf"),
+            asyncio.create_task(self._keep_will(), name="keep the last will"),
+        )
         return self
 
     async def __aexit__(
@@ -54,16 +63,16 @@ class HaCoreShelf:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.gather(self._following, return_exceptions=True)
-        await self._follower.close()
-        await self._writer.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for client in (self._follower, self._writer, self._testator):
+            await client.close()
 
     @property
     def background(self) -> tuple[asyncio.Task[None], ...]:
         """The tasks without which nothing is up to date; none before the start."""
-        return () if self._following is None else (self._following,)
+        return self._tasks
 
     @property
     def is_reached(self) -> bool:
@@ -82,11 +91,8 @@ class HaCoreShelf:
 
     async def write(self, puts: Mapping[str, str | None], conditions: Mapping[str, int]) -> Written:
         """See `Shelf`."""
-        command = Shelve(
-            tuple(ShelfPut(key, text) for key, text in puts.items()),
-            tuple(ShelfCondition(key, revision) for key, revision in conditions.items()),
-        )
         try:
+            command = _command(puts, conditions)
             outcome = await self._writer.command(command, timeout_ms=WRITE_MS)
             code = _CODES.get(outcome.code, Code.REFUSED)
             if code in (Code.DONE, Code.STALE):
@@ -114,6 +120,27 @@ class HaCoreShelf:
         """See `Shelf`."""
         while self._revision == since:
             await self._changed.wait()
+
+    async def leave(self, puts: Mapping[str, str | None], conditions: Mapping[str, int]) -> None:
+        """See `Shelf`; the node's daemon has it, and sees when this server's connection ends."""
+        self._will = _command(puts, conditions) if puts else None
+        await self._tell_will()
+        if self._will is None:
+            await self._testator.close()
+
+    async def _keep_will(self) -> None:
+        """Leave the will anew from time to time: this server lives, and the daemon may be new."""
+        while True:
+            await asyncio.sleep(LEFT_S)
+            if self._will is not None:
+                await self._tell_will()
+
+    async def _tell_will(self) -> None:
+        try:
+            async with asyncio.timeout(SILENCE_MS / 1000):
+                await self._testator.will(self._will, SILENCE_MS)
+        except (HaError, TimeoutError) as fault:
+            log.debug("no last will is left: %s", fault)
 
     async def _follow(self) -> None:
         said = ""
@@ -148,3 +175,10 @@ class HaCoreShelf:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
         return True
+
+
+def _command(puts: Mapping[str, str | None], conditions: Mapping[str, int]) -> Shelve:
+    return Shelve(
+        tuple(ShelfPut(key, text) for key, text in puts.items()),
+        tuple(ShelfCondition(key, revision) for key, revision in conditions.items()),
+    )

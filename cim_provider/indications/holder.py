@@ -7,7 +7,7 @@ under the condition that this server still holds.
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from cim_provider.engine import ClusterView, EngineState
@@ -29,12 +29,12 @@ from cim_provider.indications.shelf import (
     FAULTS,
     HOLDER,
     NUMBERS,
-    OUT,
     REGISTRY,
     SENT,
     Code,
     revision_of,
 )
+from cim_provider.indications.stock import Stock
 from cim_provider.indications.surroundings import Surroundings
 from cim_provider.indications.telling import Named, Progress, read_progress, resolved
 
@@ -44,19 +44,8 @@ REMOVED_MAX: Final = 400
 """Batches that one write removes."""
 LOOK_GAP_S: Final = 0.05
 """Pictures are taken no more than 20 times a second."""
-MERGE_FROM: Final = 512
-"""With so many batches on the shelf, small ones are written together."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """A batch on the shelf; `since_s`: since when it is known here."""
-
-    batch: Batch
-    size: int
-    since_s: float
 
 
 class Holder:
@@ -76,6 +65,8 @@ class Holder:
         self.revision = revision
         self._claim = revision
         """Tells this time as the holder from any other: a server may hold again."""
+        self._left = -1
+        """The revision for which this server's last will is made."""
         self.base = base
         self.lost = ""
         """Why it holds no more; empty while it does."""
@@ -90,11 +81,11 @@ class Holder:
         self._look_due_s = 0.0
         self._saved = -1
         """All batches below are in the base on this node's disk; -1 if none is there yet."""
-        self._stored = {
-            outbox.number_of(key): _Stored(outbox.decode(key, item.text), len(item.text), now_s)
-            for key, item in items.items()
-            if key.startswith(OUT)
-        }
+        self._is_whole = False
+        """The base is a picture of all that is watched, and not of what was told alone."""
+        self._is_unsaved = False
+        """The base, or its position, is not on this node's disk yet."""
+        self._stock = Stock(items, now_s)
         self._queues: dict[str, Queue] = {}
         self._urls: dict[str, str] = {}
         self._deeds: list[policies.Deed] = []
@@ -115,6 +106,8 @@ class Holder:
             self._told_version, self._registry_revision = "", revision
         if now_s - self._renewed_s >= self._limits.renew_s:
             await self._renew(registry, now_s)
+        if not self.lost and self._left != self.revision:
+            await self._leave()
         if not self.lost:
             await self._refresh(registry)
             await self._tell(registry, matcher)
@@ -124,6 +117,7 @@ class Holder:
 
     async def stop(self) -> None:
         """Send no more."""
+        await self._shelf.leave({}, {})
         for queue in self._queues.values():
             await queue.stop()
 
@@ -132,8 +126,16 @@ class Holder:
         await self._write_settled()
         view = await self._around.engine.view()
         if len(view.nodes) > 1:
-            text = outbox.write(Holding("", self._around.start, self._count))
-            await self._shelf.write({HOLDER: text}, {HOLDER: self.revision})
+            await self._shelf.write({HOLDER: self._released()}, {HOLDER: self.revision})
+
+    async def _leave(self) -> None:
+        """Have another hold at once should this server vanish."""
+        self._left = self.revision
+        if len((await self._around.engine.view()).nodes) > 1:
+            await self._shelf.leave({HOLDER: self._released()}, {HOLDER: self.revision})
+
+    def _released(self) -> str:
+        return outbox.write(Holding("", self._around.start, self._count))
 
     def _lose(self, why: str) -> None:
         self.lost = why or "the shelf says so"
@@ -141,7 +143,7 @@ class Holder:
     async def _renew(self, registry: Registry, now_s: float) -> None:
         """Show that this server is well; without subscriptions nobody wants to know."""
         self._renewed_s = now_s
-        if self._stored and self._settle_due_s is None:
+        if self._stock and self._settle_due_s is None:
             self._settle_due_s = now_s  # what was kept for others may go
         if not registry.subscriptions:
             return
@@ -170,10 +172,8 @@ class Holder:
             if context not in self._queues:
                 queue = self._queue(context, sent.get(context, -1), destination.url)
                 self._queues[context], self._urls[context] = queue, destination.url
-                for number in sorted(self._stored):
-                    for each in self._stored[number].batch.indications:
-                        if each.context == context:
-                            queue.add(each)
+                for each in self._stock.of(context):
+                    queue.add(each)
                 queue.start()
 
     def _queue(self, context: str, sent: int, url: str) -> Queue:
@@ -225,14 +225,13 @@ class Holder:
                     return
         if seen is not None:
             self._told_version = view.version
-            if self.base != seen or self._saved < 0:
-                self.base = seen
-                await self._around.save(seen, self._numbers.batch)
+            if self.base != seen or not self._is_whole:
+                self.base, self._is_whole = seen, True
+                self._save_soon()
         is_ready = seen is not None or not registry.subscriptions
         if is_ready and is_following and self._numbers.registry < self._registry_revision:
+            await self._save()  # who has subscribed hears of what comes, whoever dies now
             await self._write_ready(registry)
-        if seen is not None or self._saved >= 0:
-            self._saved = self._numbers.batch
 
     def _may_look(self) -> bool:
         """Return whether a picture may be taken already; if not, there will be a step for it."""
@@ -330,15 +329,15 @@ class Holder:
         self, chosen: list[Unnumbered], told: list[Found], progress: Progress
     ) -> bool:
         """Give out numbers and write; return whether it is on the shelf."""
-        is_room = sum(each.size for each in self._stored.values()) < self._limits.out_characters_max
+        is_room = self._stock.characters < self._limits.out_characters_max
         fresh, numbers = self._numbered(chosen, is_room=is_room)
         puts: dict[str, str | None] = {each.key: None for each in told if each.key}
         if not fresh:
             return await self._write(puts, numbers, progress)
         changes = tuple(each.change for each in told if each.change is not None)
-        whole, merged = Batch(tuple(fresh), changes), self._to_merge()
+        whole, merged = Batch(tuple(fresh), changes), self._stock.to_merge()
         if merged is not None:
-            before = self._stored[merged].batch
+            before = self._stock.batch(merged)
             whole = Batch((*before.indications, *fresh), (*before.changes, *changes))
         parts = dict(enumerate(outbox.fitting(whole), self._numbers.batch))
         if any(len(text) > outbox.SHELF_TEXT_MAX for _, text in parts.values()):
@@ -350,20 +349,26 @@ class Holder:
         if not await self._write({**puts, **gone, **texts}, grown, progress):
             return self._is_full and await self._write(puts, self._numbered(chosen)[1], progress)
         if merged is not None:
-            del self._stored[merged]
-        self._keep(parts)
+            self._stock.drop(merged)
+        self._stock.keep(parts, self._around.now_s())
         for indication in fresh:
             queue = self._queues.get(indication.context)
             if queue is not None:
                 queue.add(indication)
         self.base = pictures.laid_over(self.base or Picture(), changes)
-        await self._around.save(self.base, self._numbers.batch)
+        self._save_soon()
         return True
 
-    def _keep(self, parts: dict[int, tuple[Batch, str]]) -> None:
-        now_s = self._around.now_s()
-        for number, (batch, text) in parts.items():
-            self._stored[number] = _Stored(batch, len(text), now_s)
+    def _save_soon(self) -> None:
+        """The disk is slow: what comes meanwhile need not wait for it."""
+        self._is_unsaved = True
+        self._taken()
+
+    async def _save(self) -> None:
+        """Write the base to this node's disk, before what told of it leaves the shelf."""
+        if self._is_whole and self._is_unsaved and self.base is not None:
+            await self._around.save(self.base, self._numbers.batch)
+            self._is_unsaved, self._saved = False, self._numbers.batch
 
     def _numbered(
         self, chosen: list[Unnumbered], *, is_room: bool = False
@@ -408,16 +413,6 @@ class Holder:
         self._waits = "" if written.ok else written.text
         return written.ok
 
-    def _to_merge(self) -> int | None:
-        """Return the batch that the next one is written together with."""
-        newest = max(self._stored, default=None)
-        if newest is None or len(self._stored) < MERGE_FROM:
-            return None
-        stored = self._stored[newest]
-        is_small = stored.size < outbox.SMALL_CHARACTERS
-        few = len(stored.batch.indications) < outbox.BATCH_ITEMS_MAX
-        return newest if is_small and few else None
-
     # --- settling ------------------------------------------------------------------------
 
     async def _settle(self, now_s: float) -> None:
@@ -428,6 +423,7 @@ class Holder:
 
     async def _write_settled(self) -> bool:
         """Write down what was taken, and remove what nobody waits for; return whether all is."""
+        await self._save()
         registry, _ = self._around.reader.read(self._shelf.items)
         sent = outbox.read_sent(self._shelf.items, SENT)
         known = {each.context for each in registry.destinations}
@@ -438,10 +434,11 @@ class Holder:
             mark = queue.sent if queue is not None else newest
             if mark >= 0:
                 marks[context] = max(mark, marks.get(context, -1))
+        limits, older_s = self._limits, self._around.now_s() - self._limits.kept_s
         done = [
             number
-            for number, stored in sorted(self._stored.items())
-            if number < self._saved and self._may_go(stored, known, marks)
+            for number in self._stock.done(known, marks, older_s, limits.kept_max)
+            if number < self._saved
         ]
         if marks == sent and not done:
             return True
@@ -451,18 +448,8 @@ class Holder:
         written = await self._shelf.write(puts, {HOLDER: self.revision})
         if written.ok:
             for number in gone:
-                del self._stored[number]
+                self._stock.drop(number)
         return written.ok and len(done) == len(gone)
-
-    def _may_go(self, stored: _Stored, known: set[str], marks: dict[str, int]) -> bool:
-        is_old = (
-            self._around.now_s() - stored.since_s >= self._limits.kept_s
-            or len(self._stored) > self._limits.kept_max
-        )
-        return is_old and all(
-            each.context not in known or each.number <= marks.get(each.context, -1)
-            for each in stored.batch.indications
-        )
 
     async def _carry_out(self, registry: Registry, now_s: float) -> None:
         """Change the registry as policies and durations say."""

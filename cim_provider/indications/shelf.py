@@ -85,6 +85,13 @@ class Shelf(Protocol):
         """Return when `revision` differs from `since`."""
         ...
 
+    async def leave(self, puts: Mapping[str, str | None], conditions: Mapping[str, int]) -> None:
+        """Have this written, as by `write`, should this server vanish; it replaces what was left.
+
+        No puts: nothing is to be written. Where nobody can see to that, it comes to nothing.
+        """
+        ...
+
 
 def revision_of(items: Mapping[str, Item], key: str) -> int:
     """Return the revision of a key; 0 if it is not there."""

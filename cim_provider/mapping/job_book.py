@@ -72,6 +72,9 @@ class MemoryShelf:
         self._items = {**left, **new}
         return Written(Code.DONE, "", self._revision)
 
+    async def leave(self, puts: Mapping[str, str | None], conditions: Mapping[str, int]) -> None:
+        """See `Shelf`; it ends with this server."""
+
     async def changed(self, since: int) -> None:
         """See `Shelf`; nobody else writes here."""
 

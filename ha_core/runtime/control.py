@@ -30,6 +30,7 @@ from ha_core.observed import Item, LinkStanding, OperationResult
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.replication.shelf import Shelf
 from ha_core.runtime.errands import Errands
+from ha_core.runtime.wills import LastWill, Wills
 from ha_core.snapshot import ClusterSnapshot
 
 CLIENTS_MAX: Final = 64
@@ -181,6 +182,7 @@ class ControlServer:
         self._is_stopping = False
         self._sessions: set[asyncio.Task[None]] = set()
         self._refusals: set[asyncio.Task[None]] = set()
+        self._wills = Wills(port.command)
 
     async def start(self) -> None:
         """Listen. Raises ConnectError if another daemon serves the same socket."""
@@ -202,6 +204,7 @@ class ControlServer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._wills.stop()
         self._server = None
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -240,15 +243,30 @@ class ControlServer:
         peer: Peer,
         trust: Trust,
     ) -> None:
+        will = LastWill(self._wills, peer.name)
+        try:
+            await self._serve(reader, writer, peer, trust, will)
+        finally:
+            if not self._is_stopping:
+                will.open()
+
+    async def _serve(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        peer: Peer,
+        trust: Trust,
+        will: LastWill,
+    ) -> None:
         while True:
             try:
-                line = await reader.readuntil(b"\n")
+                line = await will.next_line(reader)
             except asyncio.LimitOverrunError:
                 text = f"a request may have at most {protocol.REQUEST_BYTES_MAX} bytes: split it"
                 await _send(writer, protocol.encode(protocol.Fault("invalid", text)))
                 await _drain_input(reader)
                 return
-            await _send(writer, await self._answer(line, peer, trust))
+            await _send(writer, await self._answer(line, peer, trust, will))
 
     def _refusal(self, peer: Peer, trust: Trust) -> protocol.Fault | None:
         if trust is Trust.REFUSED:
@@ -262,17 +280,17 @@ class ControlServer:
             return protocol.Fault("busy", text)
         return None
 
-    async def _answer(self, line: bytes, peer: Peer, trust: Trust) -> bytes:
+    async def _answer(self, line: bytes, peer: Peer, trust: Trust, will: LastWill) -> bytes:
         try:
             request = protocol.decode_request(line)
-            return protocol.encode(await self._reply(request, peer, trust))
+            return protocol.encode(await self._reply(request, peer, trust, will))
         except WireError as fault:
             return protocol.encode(protocol.Fault("invalid", str(fault)))
         except HaError as fault:
             return protocol.encode(protocol.Fault(fault.code, str(fault)))
 
     async def _reply(
-        self, request: protocol.AnyRequest, peer: Peer, trust: Trust
+        self, request: protocol.AnyRequest, peer: Peer, trust: Trust, will: LastWill
     ) -> protocol.AnyReply:
         match request:
             case protocol.Hello():
@@ -290,11 +308,10 @@ class ControlServer:
                 return _observed(*self._port.observed(since, bounded))
             case protocol.AskCommand():
                 return await self._command(request, peer, trust)
-            case protocol.AskShelf() if trust is not Trust.DELEGATE:
+            case protocol.AskShelf() | protocol.AskWill() if trust is not Trust.DELEGATE:
                 return _not_on_the_shelf(peer)
-            case protocol.AskShelf(since=since, timeout_ms=timeout_ms):
-                await self._port.shelf_changed(since, min(timeout_ms, protocol.WATCH_MS_MAX))
-                return _shelf_given(self._port.shelf(), request)
+            case protocol.AskShelf() | protocol.AskWill():
+                return await self._shelf(request, will)
             case protocol.Watch(version=version, timeout_ms=timeout_ms):
                 wait_ms = max(0, min(timeout_ms, protocol.WATCH_MS_MAX))
                 await self._port.changed(version, wait_ms)
@@ -312,6 +329,16 @@ class ControlServer:
                 return self._errand(request, peer, trust)
             case _:
                 assert_never(request)
+
+    async def _shelf(
+        self, request: protocol.AskShelf | protocol.AskWill, will: LastWill
+    ) -> protocol.AnyReply:
+        if isinstance(request, protocol.AskWill):
+            will.make(request)
+            return protocol.WillKept()
+        wait_ms = min(request.timeout_ms, protocol.WATCH_MS_MAX)
+        await self._port.shelf_changed(request.since, wait_ms)
+        return _shelf_given(self._port.shelf(), request)
 
     async def _certificate(
         self, request: protocol.AskCertificate, peer: Peer, trust: Trust

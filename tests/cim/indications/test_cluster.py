@@ -157,23 +157,31 @@ def test_a_server_that_dies_alone_is_followed_by_another(
     lab: Laboratory, listener: Listener
 ) -> None:
     lab.mend()
-    node = holder(lab)
-    other = next(each for each in lab.value["nodes"] if each != node)
-    client = connection(lab, other)
+    client = connection(lab, "n1")
     chosen = client.CreateInstance(filter_instance(), namespace=INTEROP)
     destination = client.CreateInstance(destination_instance(listener.url), namespace=INTEROP)
     subscription = pywbem.CIMInstance(
         "CIM_IndicationSubscription", {"Filter": chosen, "Handler": destination}
     )
     client.CreateInstance(subscription, namespace=INTEROP)
+    node = holder(lab)
+    other = next(each for each in lab.value["nodes"] if each != node)
+    client = connection(lab, other)
     state: dict[str, Any] = json.loads((lab.root(node) / "run" / "cimd.json").read_text())
     os.kill(int(state["pid"]), signal.SIGKILL)
+    # Its own daemon has seen it die, and said so: nobody has waited for a sign of life.
+    wait(lambda: "its last will is done" in log_of(lab, node))
     given = [("Message", "after its death")]
     assert client.InvokeMethod("SendTestIndications", "HA_Indication", given)[0] == 0
     wait(lambda: len(listener.distinct()) == 1)
     assert holder(lab) != node
     assert listener.got[0]["Message"] == "after its death"
     assert run("status", "--root", str(lab.root(other)), "--json").returncode == 0
+
+
+def log_of(lab: Laboratory, node: str) -> str:
+    """Return what a node's daemon has logged."""
+    return (lab.root(node) / "lib" / "had.log").read_text()
 
 
 def filter_instance() -> pywbem.CIMInstance:

@@ -12,7 +12,8 @@ from cim_provider.indications.keeping import RegistryReader, ShelfError, change
 from cim_provider.indications.registry import Filter, Names, Registry
 from cim_provider.indications.shelf import REGISTRY, Code, Shelf
 from cim_provider.indications.sqlite_shelf import SqliteShelf
-from ha_core.commands import Outcome
+from ha_core.commands import Outcome, Shelve
+from ha_core.replication.shelf import ShelfCondition, ShelfPut
 from tests.fake_cluster import FakeCluster, served
 
 Work = Callable[[Shelf, Shelf], Awaitable[None]]
@@ -153,6 +154,24 @@ def test_without_a_daemon_a_write_has_an_unknown_fate_and_the_shelf_is_not_reach
                 await change(shelf, RegistryReader(), with_one)
 
     asyncio.run(work())
+
+
+def test_what_a_server_leaves_is_written_when_it_has_vanished(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with HaCoreShelf(tmp_path) as living:
+            await living.changed(-1)
+            async with HaCoreShelf(tmp_path) as shelf:
+                written = await shelf.write({"wbem/holder": "n1"}, {})
+                await shelf.leave({"wbem/holder": "old"}, {"wbem/holder": 0})
+                await shelf.leave({"wbem/holder": ""}, {"wbem/holder": written.revision})
+            await seen(living, "wbem/holder", "")
+
+    cluster = FakeCluster()
+    with served(tmp_path, cluster):
+        asyncio.run(work())
+    assert [command for command, _ in cluster.given][1:] == [
+        Shelve((ShelfPut("wbem/holder", ""),), (ShelfCondition("wbem/holder", 1),))
+    ]
 
 
 def with_one(known: Registry) -> Registry:
