@@ -36,10 +36,11 @@ def fence() -> None:
 )
 @verb
 def test(options: Options, subject: str | None, timeout_s: float) -> None:
-    """Try every device from every node that may use it, harming nothing.
+    """Try every device from every node, harming nothing.
 
-    Looks whether the agent is there, the device answers and knows its targets. Nothing is
-    switched. All of it, or one NODE as a target, or one DEVICE.
+    It is tried from those nodes that may use it: is the agent there, does the device answer, and
+    does it know its targets? Nothing is switched. All of it, or one NODE as a target, or one
+    DEVICE.
     """
     found = run(_test(options, subject or "", timeout_s))
     rows = [_row(event) for event in found]
@@ -96,10 +97,14 @@ def history(options: Options, node: str | None) -> None:
 
 
 async def _history(options: Options, node: str | None) -> None:
+    is_empty = True
     async with Client(options.root) as cluster:
         async for event in cluster.events():
             if not event.kind.startswith(KINDS):
                 continue
             if node is not None and node not in event.subject.split(":"):
                 continue
+            is_empty = False
             show_event(options, event)
+    if is_empty and not options.as_json:
+        click.echo("nothing was cut off, as far as the events that are kept go back")

@@ -25,7 +25,7 @@ from ha_core.ids import NodeName
 def fence(
     options: Options, waiting: Waiting, node: str, wanted: str | None, reason: str, yes: bool
 ) -> None:
-    """Cut NODE off by its fence devices, whatever it does just now.
+    """Cut NODE off by its fence devices, whatever it does.
 
     What runs there ends without being stopped, and starts elsewhere. Without --off or --reboot
     its devices decide, as they are configured.

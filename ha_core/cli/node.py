@@ -84,7 +84,7 @@ def online(options: Options, waiting: Waiting, trial: Trial, node: str) -> None:
 def maintenance(
     options: Options, waiting: Waiting, node: str | None, wanted: bool, everywhere: bool
 ) -> None:
-    """Leave everything on NODE alone, or act on it again with --off."""
+    """Leave everything on NODE alone. With --off it is acted on again."""
     if (node is None) is not everywhere:
         raise click.UsageError("name a NODE, or say --all for the whole cluster")
     if node is None:

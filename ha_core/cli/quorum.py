@@ -18,7 +18,7 @@ def quorum() -> None:
 @quorum.command()
 @verb
 def show(options: Options) -> None:
-    """Show who votes, who is missing, and what one more loss would mean."""
+    """Show who votes, and what one more loss would mean."""
     snapshot = run(current(options))
     value = {
         "quorate": snapshot.quorate,

@@ -51,7 +51,7 @@ def remove(options: Options, waiting: Waiting, trial: Trial, ticket: str, reason
 @ticket.command("list")
 @verb
 def show(options: Options) -> None:
-    """Show every ticket, who changed it last and why, and what needs it."""
+    """Show every ticket. Who changed it last, and why? What needs it?"""
     found = run(current(options)).tickets
     value = {item.name: ticket_value(item) for item in found}
     options.show(value, "\n".join(map(ticket_text, found)) or "there are no tickets")

@@ -169,3 +169,6 @@ def test_history_shows_what_was_cut_off_and_can_be_of_one_node(
     assert shown() == ["2", "3", "4", "5"]
     assert shown("n2") == ["2", "4", "5"]
     assert shown("n3") == ["3"]
+    cluster.journal = [told(1, "node-lost", "n2")]
+    assert ha("fence", "history").stdout.startswith("nothing was cut off, as far as")
+    assert ha("fence", "history", "--json").stdout == ""
