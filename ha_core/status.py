@@ -112,6 +112,8 @@ class NodeStatus:
     """What counts of what it reaches; None if nothing is known."""
     unfenced: bool = False
     """Its storage was switched on for this incarnation."""
+    leaving: bool = False
+    """Its daemon is being stopped: what runs there moves away first."""
 
     def instance(self, resource: ResourceId) -> Instance | None:
         """Return what is known of the primitive here; None where nothing was ever reported."""

@@ -75,8 +75,8 @@ class Record:
             known is None
             or known.instances is not self.instances
             or known.connectivity is not self.connectivity
-            or (known.state, known.generation, known.since_wall_ms, known.unfenced)
-            != (self.state, self.generation, self.since_wall_ms, unfenced)
+            or (known.state, known.generation, known.since_wall_ms, known.unfenced, known.leaving)
+            != (self.state, self.generation, self.since_wall_ms, unfenced, self.is_leaving)
         ):
             self._status = known = NodeStatus(
                 self.name,
@@ -86,6 +86,7 @@ class Record:
                 self.since_wall_ms,
                 self.connectivity,
                 unfenced,
+                self.is_leaving,
             )
         return known
 

@@ -240,6 +240,11 @@ class Picture:
         observed = self.observed.get(node)
         return observed.state if observed is not None else NodeState.LEFT
 
+    def is_leaving(self, node: NodeName) -> bool:
+        """Return whether the node's daemon is being stopped."""
+        observed = self.observed.get(node)
+        return observed is not None and observed.leaving
+
     def is_reachable(self, node: NodeName) -> bool:
         """Return whether the node belongs to the cluster now, however uncertain its state."""
         return self.state(node) in _REACHABLE
@@ -259,7 +264,8 @@ class Picture:
         if state in (NodeState.LOST, NodeState.LEFT):
             return Reason("offline", f"{name} is {state}", name, -INFINITY)
         if node.standby:
-            return Reason("standby", f"{name} is in standby", name, -INFINITY)
+            word = "being stopped" if self.is_leaving(name) else "in standby"
+            return Reason("standby", f"{name} is {word}", name, -INFINITY)
         if node.maintenance:
             return Reason("maintenance", f"{name} is in maintenance", name, -INFINITY)
         if name in self._closing:

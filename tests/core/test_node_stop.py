@@ -6,9 +6,10 @@ import pytest
 
 from ha_core.commands import AddNode, Apply
 from ha_core.config.model import AgentClass, AgentRef, NoQuorumPolicy, Options, Primitive
-from ha_core.effects import Effect, RunOperation
+from ha_core.effects import Effect, Journal, RunOperation
 from ha_core.events import CommandGiven, Event, OperationDone, ResourceDied, StopAsked
 from ha_core.ids import NodeName, ResourceId
+from ha_core.journal import JournalEvent
 from ha_core.node import Node
 from ha_core.status import InstanceState
 from tests.core.coordinator.test_admission import Cluster, member
@@ -23,6 +24,7 @@ class Serving(Cluster):
     def __init__(self) -> None:
         super().__init__("a", "b")
         self.active: set[NodeName] = set()
+        self.events: list[JournalEvent] = []
         self.run(1000)
         self.give("a", CommandGiven("1", "test", AddNode(B, member("b").addresses)))
         self.run(1000)
@@ -35,6 +37,8 @@ class Serving(Cluster):
         self.run(1000)
 
     def follows(self, sender: NodeName, effect: Effect) -> list[tuple[NodeName, Event]]:
+        if isinstance(effect, Journal):
+            self.events.append(effect.event)
         if not isinstance(effect, RunOperation):
             return super().follows(sender, effect)
         if effect.action == "start":
@@ -64,6 +68,17 @@ def test_node_that_ends_hands_its_resource_over_first() -> None:
     cluster.run(1000)
     assert name in cluster.stopped
     assert cluster.active == {other}
+
+
+def test_what_moves_away_for_an_end_says_so_and_not_that_the_node_stands_by() -> None:
+    cluster = Serving()
+    name, _ = cluster.owner()
+    cluster.events.clear()
+    cluster.give(name, StopAsked())
+    cluster.run(1000)
+    told = [each.why for each in cluster.events if each.kind.startswith("resource-")]
+    assert [why for why in told if f"{name} is being stopped" in why], told
+    assert not [why for why in told if "standby" in why]
 
 
 @pytest.mark.parametrize(("with_lease", "failures"), [(True, 0), (False, 1)])

@@ -99,6 +99,7 @@ def _node(
         is_online=picture.is_reachable(name),
         is_pending=is_waiting and not keepers[name],
         is_standby=node.standby,
+        is_leaving=picture.is_leaving(name),
         is_maintenance=node.maintenance,
         attributes=tuple(attributes.items()),
         capacity=node.capacity,

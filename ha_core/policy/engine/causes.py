@@ -287,7 +287,7 @@ def _unavailable(spot: Spot) -> str:
     if not spot.is_online:
         return "{} is offline"
     if spot.is_standby:
-        return "{} is in standby"
+        return "{} is being stopped" if node.is_leaving else "{} is in standby"
     return "{} is in maintenance" if node.is_maintenance else "{} is shutting down"
 
 

@@ -120,6 +120,8 @@ class Node:
     """Permanent ones overridden by transient ones, and `#uname`, `#kind`, …"""
     capacity: tuple[tuple[str, int], ...] = ()
     fence_levels: tuple[tuple[str, ...], ...] = ()
+    is_leaving: bool = False
+    """It stands by because it is being stopped: what is told of it says so."""
 
 
 # --- resources ---------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def _spot(number: int, node: Node, options: Options) -> Spot:
     if node.fence_reason:
         spot.fence_reasons.append(node.fence_reason)
     if node.is_standby:
-        spot.standby_reason = "it is in standby"
+        spot.standby_reason = "it is being stopped" if node.is_leaving else "it is in standby"
     spot.free = dict(node.capacity)
     return spot
 

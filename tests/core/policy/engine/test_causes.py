@@ -50,6 +50,10 @@ CASES = {
         "l-a-n1--1000000 forbids n1; l-a-n2--1000000 forbids n2",
     ),
     "nodes": (problem(STILL, A), "n1 is in standby; n2 is offline"),
+    "stopped": (
+        problem(nodes("n1", is_standby=True, is_leaving=True), A),
+        "n1 is being stopped",
+    ),
     "all offline": (problem(nodes("n1", "n2", is_online=False), A), "n1 and n2 are offline"),
     "failure": (
         problem(nodes("n1"), A, observed=[FAILED]),
