@@ -13,7 +13,7 @@ from cim_provider.mapping.catalog import refuse
 from cim_provider.mapping.cluster_typed import POLICIES
 from cim_provider.mapping.rows import Ref
 from cim_provider.mapping.world import World
-from cim_provider.mapping.write_desk import Desk
+from cim_provider.mapping.write_desk import BASE, Desk
 from cim_provider.mapping.write_words import (
     Twin,
     flag,
@@ -70,7 +70,8 @@ class ClusterWriter:
     async def modify(self, ref: Ref, changes: Given, author: str) -> None:
         """See `Writer`: all in one revision; NULL returns to what holds where nothing is set."""
         edits = tuple(SetOption(option, value) for option, value in words_of(TWINS, changes))
-        what = f"{', '.join(each.name for each in edits)} of the cluster set over WBEM"
+        names = ", ".join(sorted(changes.keys() - {BASE}))
+        what = f"cluster changed over WBEM: {names}"
         await self.desk.give(edits, what, author, changes)
 
     async def delete(self, ref: Ref, author: str) -> None:

@@ -64,6 +64,7 @@ def test_a_property_of_the_cluster_is_its_option(
 def test_changed_beside_all_that_was_read_only_what_differs_counts(site: Site) -> None:
     given_back(site, DefaultResourceStickiness="9", PendingActions=pywbem.Uint32(99))
     assert site.last.changes == (SetOption("defaults.resource.stickiness", "9"),)
+    assert site.last.reason == "cluster changed over WBEM: DefaultResourceStickiness"
 
 
 def test_a_cluster_is_changed_at_once_or_not_at_all(site: Site) -> None:
