@@ -3,8 +3,8 @@
 The bare server returns fixed bytes of the same size, without authentication and
 without looking at what it is asked. Ours has authentication, the real schema and
 a cluster of 20 and of 1,000 resources. Both run in processes of their own and are
-asked in turns over kept connections by a client that only counts bytes. Prints a
-table and one JSON line; exits with 1 if a figure misses its goal.
+asked in turns over kept connections by a client that only counts bytes; both with TLS
+as well. Prints a table and one JSON line; exits with 1 if a figure misses its goal.
 
     python benchmarks/wbem [--seconds 2] [--rounds 3] [--only NAME]
 """
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asking import Server, enumerate_request, everything_request, get_request
+from floor import tls_to_plain
 from load import Client, Figures, drive, wait_beside
 
 ROOT = Path(__file__).parents[2]
@@ -87,9 +88,12 @@ def measure_case(case: Case, options: argparse.Namespace, rows: list, result: di
         bare = Server("bare", str(file))
         fixed = case.request.replace(b"POST /cimom", b"POST /0", 1)
         context = ssl.create_default_context(cafile=str(ours.state["certificate"]))
+        certificate = Path(str(ours.state["certificate"]))
+        key = certificate.with_name("key.pem")
+        secure_bare = Server("secure", str(certificate), str(key), str(file))
         memory_mb = 0.0
         for concurrency in (8, 64):
-            found: dict[str, list[Figures]] = {"ours": [], "bare": [], "tls": []}
+            found: dict[str, list[Figures]] = {"ours": [], "bare": [], "tls": [], "bare tls": []}
             for _ in range(options.rounds):
                 how = (concurrency, options.seconds)
                 found["bare"].append(drive(bare.watched, bare.port("http"), fixed, *how))
@@ -97,12 +101,22 @@ def measure_case(case: Case, options: argparse.Namespace, rows: list, result: di
                 memory_mb = max(memory_mb, ours.megabytes())
                 secure = drive(ours.watched, ours.port("https"), case.request, *how, context)
                 found["tls"].append(secure)
+                how = (*how, context)
+                secure = drive(secure_bare.watched, secure_bare.port("https"), fixed, *how)
+                found["bare tls"].append(secure)
                 memory_mb = max(memory_mb, ours.megabytes())
             _tell(case, concurrency, found, rows, result)
-        result[case.name] = {"bytes": len(content), "memory_mb": round(memory_mb, 1)}
+        server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        server.load_cert_chain(certificate, key)
+        result[case.name] = {
+            "bytes": len(content),
+            "memory_mb": round(memory_mb, 1),
+            "tls_to_plain_of_a_bare_loop": round(tls_to_plain(len(content), server, context), 2),
+        }
         rows.append((f"{case.name}: memory under load, MB", memory_mb, "<=", LOAD_MB_MAX))
         rows.append((f"{case.name}: memory before any request, MB", idle_mb, "<=", IDLE_MB_MAX))
         bare.stop()
+        secure_bare.stop()
         ours.stop()
 
 
@@ -125,6 +139,9 @@ def _tell(
     rows.append((f"{name}: the same by processor time", ratio_used, ">=", case.goal))
     rows.append((f"{name}: TLS to plain", secure, ">=", TLS_GOAL))
     rows.append((f"{name}: the same by processor time", secure_used, ">=", TLS_GOAL))
+    pairs_tls = zip(tls, found["bare tls"], strict=True)
+    ratio_tls = median([a.rate / b.rate for a, b in pairs_tls])
+    rows.append((f"{name}: TLS to bare aiohttp's TLS", ratio_tls, ">=", case.goal))
     rows.append((f"{name}: p99 to p50", spread, "<=", SPREAD_MAX))
     result[name] = {
         kind: {

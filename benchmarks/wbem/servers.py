@@ -5,11 +5,13 @@ over a cluster in memory. Lines on standard input change that cluster.
 
     python servers.py wbem DIRECTORY RESOURCES [CHANGES_PER_SECOND]
     python servers.py bare FILE...
+    python servers.py secure CERTIFICATE KEY FILE...
     python servers.py turns FILE...
 """
 
 import asyncio
 import json
+import ssl
 import sys
 from itertools import cycle
 from pathlib import Path
@@ -20,8 +22,13 @@ USER = ("bench", "a password that nobody guesses")
 CLASS = "HA_PrimitiveResource"
 
 
-def serve_bare(files: list[str], *, in_turn: bool = False) -> None:
-    """Answer a POST to /N with the bytes of the Nth file, or any with the next one's."""
+def serve_bare(
+    files: list[str], *, in_turn: bool = False, context: ssl.SSLContext | None = None
+) -> None:
+    """Answer a POST to /N with the bytes of the Nth file, or any with the next one's.
+
+    With a context, over TLS.
+    """
     from aiohttp import web
 
     bodies = {f"/{n}": Path(file).read_bytes() for n, file in enumerate(files)}
@@ -37,9 +44,9 @@ def serve_bare(files: list[str], *, in_turn: bool = False) -> None:
         application.router.add_post("/{number}", answer)
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
         await site.start()
-        _ready({"http": runner.addresses[0][1]})
+        _ready({"https" if context else "http": runner.addresses[0][1]})
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
         await runner.cleanup()
 
@@ -128,5 +135,9 @@ if __name__ == "__main__":
     kind, *rest = sys.argv[1:]
     if kind in ("bare", "turns"):
         serve_bare(rest, in_turn=kind == "turns")
+    elif kind == "secure":
+        secure = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        secure.load_cert_chain(*rest[:2])
+        serve_bare(rest[2:], context=secure)
     else:
         serve_wbem(Path(rest[0]), int(rest[1]), float(rest[2]) if rest[2:] else 0.0)
