@@ -214,8 +214,7 @@ class Submitting:
     async def _set_members(
         self, owner: str, members: tuple[str, ...], author: str, what: str
     ) -> None:
-        if await self.desk.draft(owner) is not None:
-            await kept(self.desk.store.edit(owner, lambda draft: replace(draft, members=members)))
+        if await self.desk.edit_draft(owner, lambda draft: replace(draft, members=members)):
             return
         change = ChangeResource(owner, members=members)
         await self.desk.give((change,), f"{what} over WBEM", author)

@@ -4,7 +4,7 @@ Owns: `Desk`, the property BaseRevision, and the CIM status of each refusal. Kno
 single classes.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,6 +59,13 @@ class Desk:
         """Return the draft of that id, unless something configured has it."""
         view = await self.view()
         return None if is_configured(view, name) else self.kept.drafts.get(name)
+
+    async def edit_draft(self, name: str, edit: Callable[[Draft], Draft]) -> bool:
+        """Change the draft of that id; return whether there is one."""
+        if await self.draft(name) is None:
+            return False
+        await kept(self.store.edit(name, edit))
+        return True
 
     async def call(self, owner: str, kind: str, content: str, name: str) -> None:
         """Keep what a client calls a part; empty: nothing of its own."""

@@ -28,7 +28,7 @@ from cim_provider.mapping.settings_attributes import (
 )
 from cim_provider.mapping.settings_operations import ON_FAIL, OPERATION_CLASS
 from cim_provider.mapping.world import World
-from cim_provider.mapping.write_desk import Desk, kept, key, required
+from cim_provider.mapping.write_desk import Desk, key, required
 from cim_provider.mapping.write_resources import merged, operation_content
 from cim_provider.mapping.write_words import (
     Twin,
@@ -117,16 +117,15 @@ class AttributeWriter:
         value = value_of(given, ATTRIBUTE_CLASS)
         usual = AttributeView(owner, PARAMETER, name).id
         called = "" if key(ref, "Id") == usual else key(ref, "Id")
-        if await self.desk.draft(owner) is not None:
-            new = DraftParameter(called, name, value)
+        new = DraftParameter(called, name, value)
 
-            def edit(draft: Draft) -> Draft:
-                _only_primitive(draft)
-                rest = [e for e in draft.parameters if e.name != name and (e.id or "") != called]
-                rest += [e for e in draft.parameters if e.name != name and not e.id and not called]
-                return replace(draft, parameters=(*rest, new), author=author)
+        def edit(draft: Draft) -> Draft:
+            _only_primitive(draft)
+            rest = [e for e in draft.parameters if e.name != name and (e.id or "") != called]
+            rest += [e for e in draft.parameters if e.name != name and not e.id and not called]
+            return replace(draft, parameters=(*rest, new), author=author)
 
-            await kept(self.desk.store.edit(owner, edit))
+        if await self.desk.edit_draft(owner, edit):
             return
         what = f"parameter {name} of {owner} set over WBEM"
         await self.desk.give((SetParameter(owner, name, value),), what, author, given)
@@ -139,13 +138,12 @@ class AttributeWriter:
         if "Value" not in changes or (changes["Value"] is None and is_secret(name)):
             return
         value = value_of(changes, ATTRIBUTE_CLASS)
-        if await self.desk.draft(owner) is not None:
 
-            def edit(draft: Draft) -> Draft:
-                pairs = (replace(e, value=value) if e.name == name else e for e in draft.parameters)
-                return replace(draft, parameters=tuple(pairs), author=author)
+        def edit(draft: Draft) -> Draft:
+            pairs = (replace(e, value=value) if e.name == name else e for e in draft.parameters)
+            return replace(draft, parameters=tuple(pairs), author=author)
 
-            await kept(self.desk.store.edit(owner, edit))
+        if await self.desk.edit_draft(owner, edit):
             return
         what = f"parameter {name} of {owner} changed over WBEM"
         await self.desk.give((SetParameter(owner, name, value),), what, author, changes)
@@ -154,13 +152,12 @@ class AttributeWriter:
         """See `Writer`."""
         owner = key(ref, "ResourceId")
         name = _parameter_of(self.desk, ref)
-        if await self.desk.draft(owner) is not None:
 
-            def edit(draft: Draft) -> Draft:
-                rest = tuple(each for each in draft.parameters if each.name != name)
-                return replace(draft, parameters=rest)
+        def edit(draft: Draft) -> Draft:
+            rest = tuple(each for each in draft.parameters if each.name != name)
+            return replace(draft, parameters=rest)
 
-            await kept(self.desk.store.edit(owner, edit))
+        if await self.desk.edit_draft(owner, edit):
             return
         what = f"parameter {name} of {owner} deleted over WBEM"
         await self.desk.give((SetParameter(owner, name, None),), what, author)
@@ -220,12 +217,11 @@ class MetaWriter:
             value = _VALUES.get(name, {}).get(value, value)
             value = _time(name, value) if name == "failure_timeout" else value
         words: Words = ((name, value),)
-        if await self.desk.draft(owner) is not None:
-            await kept(
-                self.desk.store.edit(
-                    owner, lambda draft: replace(draft, words=merged(draft.words, words))
-                )
-            )
+
+        def edit(draft: Draft) -> Draft:
+            return replace(draft, words=merged(draft.words, words))
+
+        if await self.desk.edit_draft(owner, edit):
             return
         what = f"option {name} of {owner} {'deleted' if value is None else 'set'} over WBEM"
         await self.desk.give((ChangeResource(owner, words),), what, author, given)
@@ -271,20 +267,19 @@ class OperationWriter:
             words = tuple(pair for pair in words if pair[0] != "interval")
         elif not interval_ms(words) and "interval" not in dict(words):
             words = (*words, ("interval", "10000ms"))
-        if await self.desk.draft(owner) is not None:
-            new = DraftOperation(name, action, words, tuple(written_times(given).items()))
+        new = DraftOperation(name, action, words, tuple(written_times(given).items()))
 
-            def edit(draft: Draft) -> Draft:
-                _only_primitive(draft)
-                told = operation_content(action, words)
-                rest = tuple(
-                    each
-                    for each in draft.operations
-                    if each.id != name and operation_content(each.action, each.words) != told
-                )
-                return replace(draft, operations=(*rest, new), author=author)
+        def edit(draft: Draft) -> Draft:
+            _only_primitive(draft)
+            told = operation_content(action, words)
+            rest = tuple(
+                each
+                for each in draft.operations
+                if each.id != name and operation_content(each.action, each.words) != told
+            )
+            return replace(draft, operations=(*rest, new), author=author)
 
-            await kept(self.desk.store.edit(owner, edit))
+        if await self.desk.edit_draft(owner, edit):
             return
         what = f"operation {action} of {owner} added over WBEM"
         put = PutOperation(owner, OperationText(action, words))
@@ -300,23 +295,22 @@ class OperationWriter:
         words = words_of(OPERATION_TWINS, changes)
         action, old_ms = await self._which(ref)
         old = operation_content(action, (("interval", f"{old_ms}ms"),) if old_ms else ())
-        if await self.desk.draft(owner) is not None:
 
-            def edit(draft: Draft) -> Draft:
-                texts = written_times(changes)
-                found = tuple(
-                    replace(
-                        each,
-                        words=merged(each.words, words),
-                        texts=tuple((dict(each.texts) | texts).items()),
-                    )
-                    if operation_content(each.action, each.words) == old
-                    else each
-                    for each in draft.operations
+        def edit(draft: Draft) -> Draft:
+            texts = written_times(changes)
+            found = tuple(
+                replace(
+                    each,
+                    words=merged(each.words, words),
+                    texts=tuple((dict(each.texts) | texts).items()),
                 )
-                return replace(draft, operations=found, author=author)
+                if operation_content(each.action, each.words) == old
+                else each
+                for each in draft.operations
+            )
+            return replace(draft, operations=found, author=author)
 
-            await kept(self.desk.store.edit(owner, edit))
+        if await self.desk.edit_draft(owner, edit):
             return
         what = f"operation {action} of {owner} changed over WBEM: {', '.join(sorted(changes))}"
         put = PutOperation(owner, OperationText(action, words), old_ms)
@@ -335,13 +329,12 @@ class OperationWriter:
         owner = key(ref, "ResourceId")
         action, old_ms = await self._which(ref)
         old = operation_content(action, (("interval", f"{old_ms}ms"),) if old_ms else ())
-        if await self.desk.draft(owner) is not None:
 
-            def edit(draft: Draft) -> Draft:
-                rest = (e for e in draft.operations if operation_content(e.action, e.words) != old)
-                return replace(draft, operations=tuple(rest), author=author)
+        def edit(draft: Draft) -> Draft:
+            rest = (e for e in draft.operations if operation_content(e.action, e.words) != old)
+            return replace(draft, operations=tuple(rest), author=author)
 
-            await kept(self.desk.store.edit(owner, edit))
+        if await self.desk.edit_draft(owner, edit):
             return
         what = f"operation {action} of {owner} deleted over WBEM"
         await self.desk.give((RemoveOperation(owner, action, old_ms),), what, author)

@@ -13,7 +13,7 @@ from cim_provider.engines.ha_core_settings import (
     configured_settings,
     settings_in_turns,
 )
-from cim_provider.engines.ha_core_view import Parts, Translator, parts_of
+from cim_provider.engines.ha_core_view import Parts, Translator
 from ha_core.ids import NodeName, ResourceId
 from ha_core.observed import OperationResult
 from ha_core.snapshot import ClusterSnapshot
@@ -64,14 +64,7 @@ def parts(translator: Translator, snapshot: ClusterSnapshot, kept: Kept) -> Part
 
 def fresh(snapshot: ClusterSnapshot, kept: Kept) -> Parts:
     """Return what one makes that has seen nothing before."""
-    making = parts_of(snapshot, kept)
-    while True:
-        try:
-            next(making)
-        except StopIteration as done:
-            found = done.value
-            assert isinstance(found, Parts)
-            return found
+    return parts(Translator(), snapshot, kept)
 
 
 def test_a_failure_of_one_resource_makes_one_resource_anew() -> None:
