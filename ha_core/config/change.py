@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ha_core import commands
 from ha_core.commands import Command
+from ha_core.config.faults import listed, shown
 from ha_core.config.forbidden import against
 from ha_core.config.model import (
     Address,
@@ -29,6 +30,8 @@ from ha_core.config.words import Ids, without_node
 from ha_core.errors import RefusedError
 from ha_core.ids import INFINITY, ConstraintId, Generation, Millis, NodeName, ResourceId
 
+_COMPARED_MAX = 100
+"""Characters of a name that are compared with those there are: nothing is called by more."""
 T = TypeVar("T", Primitive, Group, Clone)
 
 
@@ -99,9 +102,9 @@ def no_node(configuration: Configuration, name: str) -> RefusedError:
 
 
 def _not_found(what: str, name: str, known: Sequence[str]) -> RefusedError:
-    near = difflib.get_close_matches(name, known, 1)
+    near = difflib.get_close_matches(name[:_COMPARED_MAX], known, 1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    text = f"there is no {what} {name!r}{hint}; configured: {', '.join(known) or 'none'}"
+    text = f"there is no {what} {shown(name)}{hint}; configured: {listed(known)}"
     return RefusedError("not-found", text)
 
 

@@ -166,6 +166,17 @@ def test_names_of_nothing_are_shown_as_none() -> None:
         apply_command(Configuration(), commands.Clear(DB))
 
 
+def test_refusal_of_a_name_is_short_whatever_is_asked_and_configured() -> None:
+    many = replace(
+        BASE,
+        primitives=tuple(replace(BASE.primitives[0], id=ResourceId(f"r{n}")) for n in range(99)),
+    )
+    with pytest.raises(RefusedError) as refused:
+        apply_command(many, commands.Clear(ResourceId("r1" * 500_000)), STARTS)
+    assert refused.value.code == "not-found"
+    assert len(str(refused.value)) < 300
+
+
 def test_clear_takes_back_moves_and_bans_and_nothing_else() -> None:
     found = after(commands.Ban(SHOP, N1), commands.Ban(DB, N2), commands.Clear(WEB))
     assert commanded(found) == {"ban-db-n2": ("db", "n2", -INFINITY, Origin.BAN)}
