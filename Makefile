@@ -55,6 +55,7 @@ unit: $(VENV)/.dev
 
 sim: $(VENV)/.dev ## SEEDS runs of the simulator with faults, each checked after every event
 	$(BIN)/ha sim run --seeds $(SEEDS) --from 1 --json
+	$(BIN)/ha sim run --seeds $(SEEDS) --from 60001 --json
 
 model: ## the lease protocol, searched in every state by spin; sown errors must be found
 	@$(or $(PYTHON),python3) models/check.py $(ARGS)

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from ha_core.commands import Command, Outcome
 from ha_core.figures import NodeFigures
 from ha_core.gates import Gates
-from ha_core.ids import Generation, Index, Millis, NodeName, ResourceId, Term
+from ha_core.ids import Generation, Index, Millis, NodeName, ResourceId, Revision, Term
 from ha_core.journal import JournalEvent
 from ha_core.observed import LinkStanding, OperationResult
 from ha_core.policy.transition import ActionKind
@@ -198,6 +198,8 @@ class Order:
     """Of a notification: what the agent is told."""
     fail: bool = False
     """Of a probe: take what runs as failed, whatever the agent says (an operator's word)."""
+    revision: Revision = 0
+    """Of what begins something: a node that does not hold it yet would begin something else."""
 
 
 @dataclass(frozen=True, slots=True)

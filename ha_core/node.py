@@ -208,7 +208,7 @@ class Node(NodeParts):
             self._send(self._raft.leader, report)
 
     def _obey(self, sender: NodeName, message: msg.Order | msg.Prepare, now_ms: Millis) -> None:
-        if not self._stay.is_bound_by(self._leader(), sender, message):
+        if not self._stay.is_bound_by(self._leader(), sender, message, self.revision):
             return
         if self._farewell is not None:
             return  # the coordinator may have heard already that nothing runs here

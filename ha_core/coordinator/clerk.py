@@ -17,6 +17,7 @@ from ha_core.coordinator.ballots import still_taken
 from ha_core.coordinator.desk import Desk
 from ha_core.coordinator.fencer import Fencer
 from ha_core.coordinator.planner import Planner
+from ha_core.coordinator.redefined import Redefined
 from ha_core.coordinator.refusals import refuse_standstill, refuse_unsafe
 from ha_core.coordinator.roster import Roster
 from ha_core.effects import Send
@@ -37,7 +38,7 @@ from ha_core.replication.entries import (
 from ha_core.replication.machine import Output, Replication
 from ha_core.replication.shelf import ShelfChange, fault_of
 from ha_core.status import NodeState, Ticket
-from ha_core.transition.executor import OpenOrder
+from ha_core.transition.executor import BEGINS, OpenOrder
 
 BACKLOG_MAX = 256
 """Commands that wait for the change before them; a person would not wait for more."""
@@ -52,6 +53,8 @@ class Clerk:
         self._planner = planner
         self._fencer = fencer
         self._desk = Desk()
+        newest = raft.revisions[-1].revision if raft.revisions else 0
+        self._redefined = Redefined(raft.configuration, newest)
         self._proposed: set[tuple[NodeName, Generation, str]] = set()
         self._backlog: deque[tuple[str, str, Command]] = deque()
         self._confirming: dict[tuple[NodeName, Generation], list[str]] = {}
@@ -115,6 +118,8 @@ class Clerk:
             request_id = entry.shelf.request_id
             output += self._settle(request_id, self._shelved(request_id) or Outcome())
         change = entry.change
+        if change is not None:
+            self._redefined.follow(change.configuration, change.revision)
         if change is not None and change.request_id:
             done = Outcome(text=change.reason, revision=change.revision)
             output += self._settle(change.request_id, done)
@@ -337,6 +342,7 @@ class Clerk:
             order.peer,
             order.notice,
             order.fail,
+            self._redefined.since(order.resource) if order.kind in BEGINS else 0,
         )
         return Send(order.node, message)
 

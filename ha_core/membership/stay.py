@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ha_core.effects import StateChanged
-from ha_core.ids import Generation, Millis, NodeName, Term
+from ha_core.ids import Generation, Millis, NodeName, Revision, Term
 from ha_core.journal import JournalEvent
 from ha_core.membership.lease import Admission, RunLease
 from ha_core.messages import LeaseGrant, Order, Prepare, Report
@@ -86,10 +86,16 @@ class Stay:
         is_longer = asked_ms > 0 and self.lease.granted(asked_ms, message.age_ms, now_ms)
         return Granted(is_longer, is_new or message.wanted_report_id < self._reported[1])
 
-    def is_bound_by(self, leader: Leader | None, sender: NodeName, order: Order | Prepare) -> bool:
-        """Return whether an order is of the coordinator and the admission that hold now."""
+    def is_bound_by(
+        self, leader: Leader | None, sender: NodeName, order: Order | Prepare, revision: Revision
+    ) -> bool:
+        """Return whether an order is of the coordinator and the admission that hold now, and by a
+        definition that this node has, which holds `revision`; it is given again until it has.
+        """
         admission = Admission(sender, order.term, order.admission)
-        return leader == Leader(sender, order.term) and admission == self.lease.admission
+        is_known = not isinstance(order, Order) or order.revision <= revision
+        is_of_now = leader == Leader(sender, order.term) and admission == self.lease.admission
+        return is_known and is_of_now
 
     def owes_report(self, report_id: int) -> bool:
         """Return whether the newest report has not been sent in this stay."""

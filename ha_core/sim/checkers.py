@@ -18,9 +18,13 @@ from ha_core.ids import NodeName, ResourceId, Revision
 from ha_core.journal import JournalEvent
 from ha_core.messages import Order
 from ha_core.policy.transition import ActionKind, Decision
+from ha_core.quorum.held_back import is_held_back
 from ha_core.replication.entries import OPERATOR, Verdict
 from ha_core.sim.host import Host
 from ha_core.snapshot import ClusterSnapshot
+
+SHELVED = "shelf"
+"""How the request of a command begins that writes on the shelf."""
 
 
 class Violations:
@@ -33,6 +37,13 @@ class Violations:
         """Note a violation."""
         if text not in self.found:
             self.found.append(text)
+
+
+def newest_unit(hosts: Sequence[Host], resource: ResourceId) -> Primitive | None:
+    """Return it as it is configured by now: its own node may know an older word on it."""
+    nodes = [host.node for host in hosts if host.node is not None]
+    newest = max(nodes, key=lambda node: node.revision, default=None)
+    return unit(newest.configuration, resource) if newest is not None else None
 
 
 class OneOwner:
@@ -67,8 +78,8 @@ class OneHistory:
         self._looked: dict[NodeName, tuple[int, int]] = {}
 
     def answered(self, effect: CommandAnswered) -> None:
-        """Somebody was told that a change is made."""
-        if effect.outcome.ok:
+        """Somebody was told that a change is made (of the shelf, which counts revisions apart)."""
+        if effect.outcome.ok and not effect.request_id.startswith(SHELVED):
             self._acknowledged = max(self._acknowledged, effect.outcome.revision)
 
     def look(self, now_us: int) -> None:
@@ -175,14 +186,19 @@ class ProvenTakeover:
     def begins(self, host: Host, primitive: Primitive, action: str, now_us: int) -> None:
         """Judge a service that is about to begin on a host, or to be promoted there."""
         self._heed_verdicts(now_us)
-        is_harmless = may_run_twice(primitive) or (may_be_promoted(primitive) and action == "start")
+        judged = newest_unit(self._hosts, primitive.id) or primitive
+        is_harmless = may_run_twice(judged) or (may_be_promoted(judged) and action == "start")
         for other in () if is_harmless else self._hosts:
             if other is host:
                 continue
             machine = other.machine
-            claim = other.claims.standing(
-                primitive.id, machine.lease_until_ms, machine.clock.now_ms(), machine.gates
+            found = (
+                other.claims.standing(
+                    name, machine.lease_until_ms, machine.clock.now_ms(), machine.gates
+                )
+                for name in other.claims.names(primitive)
             )
+            claim = next((item for item in found if item is not None), None)
             if claim is not None and not primitive.meta.accept_risk:
                 verb = "is promoted" if action == "promote" else "begins"
                 text = f"{primitive.id} {verb} on {host.name}, and nothing proves that"
@@ -308,8 +324,13 @@ class Placed:
             for summary in snapshot.nodes
             if summary.state != "online"
         ]
-        waiting = node.replication.revisions[-1].will_vote
-        if waiting and len(snapshot.configuration.voters()) < VOTERS_MAX:
+        members = snapshot.configuration
+        waiting = [
+            name
+            for name in node.replication.revisions[-1].will_vote
+            if not is_held_back(members, name)
+        ]
+        if waiting and len(members.voters()) < VOTERS_MAX:
             faults.append(f"{', '.join(waiting)} may not vote")
         return faults + self._misplaced(snapshot), snapshot
 

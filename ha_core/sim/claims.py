@@ -9,8 +9,9 @@ incarnation.
 
 from dataclasses import dataclass
 
-from ha_core.agents.registry import guard_of
+from ha_core.agents.registry import as_exclusive, guard_of
 from ha_core.config.model import Primitive
+from ha_core.config.units import plain
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, ResourceId
 
@@ -51,6 +52,20 @@ class Claims:
         """
         self._open = {r: c for r, c in self._open.items() if c.generation > generation}
 
+    def names(self, primitive: Primitive) -> tuple[ResourceId, ...]:
+        """Return under which names it may run here: its own, and those that it had before it was
+        cloned, uncloned or made unique. Instances of a unique clone are not each other.
+        """
+        own = primitive.id
+        return (
+            own,
+            *(
+                name
+                for name in sorted(self._open)
+                if plain(name) == plain(own) and (":" in name) != (":" in own)
+            ),
+        )
+
     def standing(
         self, resource: ResourceId, lease_until_ms: Millis, now_ms: Millis, gates: Gates
     ) -> Claim | None:
@@ -61,7 +76,8 @@ class Claims:
         if claim is None:
             return None
         until_ms = lease_until_ms if claim.lease_until_ms is None else claim.lease_until_ms
-        guard = guard_of(claim.primitive, gates)
+        # What might run twice when it began goes on, if nothing held it: see edits of exclusivity.
+        guard = guard_of(as_exclusive(claim.primitive), gates)
         if guard.bounded and now_ms >= until_ms + guard.extra_ms:
             return None
         return claim

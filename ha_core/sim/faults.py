@@ -70,6 +70,7 @@ class Faults:
             "add-node": operator.add_node,
             "remove-node": operator.remove_node,
             "confirm-down": operator.confirm_down,
+            **operator.deeds,
         }
 
     def _later(self, action: Callable[[], None], longest_factor: int = 3) -> None:

@@ -108,6 +108,10 @@ class Nemesis:
         if idle and len(voters) >= 3:
             kinds["a node without services dies"] = lambda: random.choice(idle).crash(power=True)
             kinds["a node without services leaves"] = lambda: random.choice(idle).tell(StopAsked())
+        if self._plan.is_rich and self._operator.witnesses():
+            is_lone = len(self._operator.members()) == 2
+            kinds = {} if is_lone else kinds
+            kinds["the witness dies"] = self._tease_witness
         kind = random.choice(sorted(kinds))
         self._world.note(f"tease: {kind}")
         self._world.faults[f"tease {kind}"] += 1
@@ -119,6 +123,10 @@ class Nemesis:
         for a in self._hosts:
             for b in self._hosts:
                 self._network.cut(a.name, b.name, (link,))
+
+    def _tease_witness(self) -> None:
+        for host in self._operator.witnesses():
+            host.crash(power=True)
 
     def _tease_weather(self) -> None:
         # A single link loses what it loses; over several only a common loss would count.

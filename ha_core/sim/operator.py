@@ -7,6 +7,7 @@ Always speaks the truth: rule S4 rests on it.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from random import Random
 
 from ha_core import commands
@@ -14,6 +15,8 @@ from ha_core.commands import Command, Outcome
 from ha_core.config.model import Configuration, Group, Primitive, TargetRole, TwoNode
 from ha_core.events import CommandGiven
 from ha_core.ids import NodeName, ResourceId
+from ha_core.sim import deeds
+from ha_core.sim.checkers import SHELVED
 from ha_core.sim.host import Host
 from ha_core.sim.plan import Draw, addresses_of, draw_primitive
 from ha_core.sim.world import US_PER_MS, World
@@ -40,6 +43,14 @@ class Operator:
         self._made = 0
         self.removals = 0
         self.may_remove = True
+        self.deeds: dict[str, Callable[[Host], None]] = {
+            "fail": lambda _: self._drawn(deeds.fail),
+            "switch": lambda _: self._drawn(deeds.switch),
+            "ticket": lambda _: self._drawn(deeds.ticket),
+            "timed-standby": self._timed_standby,
+            **{kind: partial(self._edited, edit) for kind, edit in deeds.EDITS.items()},
+        }
+        """What people do in rich storms, by the kind of fault."""
 
     def configuration(self) -> Configuration:
         """Return the newest configuration that any running node knows."""
@@ -52,6 +63,11 @@ class Operator:
         names = {node.name for node in self.configuration().nodes}
         return [host for host in self._hosts if host.name in names]
 
+    def witnesses(self) -> list[Host]:
+        """Return the hosts that are witnesses, in order."""
+        names = {node.name for node in self.configuration().nodes if node.witness}
+        return [host for host in self._hosts if host.name in names]
+
     def give(self, command: Command, then: Callable[[Outcome], None] | None = None) -> None:
         """Give a command at some running member; `then` is called with its answer, if any."""
         hosts = [h for h in self.members() if h.node is not None and not h.is_frozen]
@@ -59,7 +75,8 @@ class Operator:
             return
         host = self._world.random.choice(hosts)
         self._given += 1
-        request_id = f"sim-{self._given}"
+        is_shelved = isinstance(command, commands.SetTicket)
+        request_id = f"{SHELVED if is_shelved else 'sim'}-{self._given}"
         self._world.note(f"{request_id}: {type(command).__name__} at {host.name}")
         self._world.faults[f"command {type(command).__name__}"] += 1
         host.tell(CommandGiven(request_id, "operator", command))
@@ -143,6 +160,21 @@ class Operator:
         if changed is not None:
             self.give(commands.Apply(changed, "edited", revision))
 
+    def _drawn(self, draw: Callable[[Random, Configuration], Command | None]) -> None:
+        known = self.configuration()
+        command = draw(self._world.random, known) if known.nodes else None
+        if command is not None:
+            self.give(command)
+
+    def _timed_standby(self, host: Host) -> None:
+        now_wall_ms = host.wall_ms + host.now_ms()
+        self._drawn(lambda random, known: deeds.timed_standby(random, known, now_wall_ms))
+
+    def _edited(self, edit: deeds.Edit, _: Host) -> None:
+        changed = edit(self._world.random, self.configuration())
+        if changed is not None:
+            self.give(commands.Apply(changed, "edited"))
+
     def _with_new(self, before: Configuration) -> Configuration | None:
         if len(before.primitives) >= RESOURCES_MAX:
             return None
@@ -200,8 +232,14 @@ class Operator:
             self.give(commands.SetTargetRole(resource, None))
         for resource in sorted({item.id for item in configuration.primitives} | self._left_over()):
             self.give(commands.Cleanup(resource))
+        self.grant()
         if self._retimer is not None:
             self._world.after(2 * self._plan.dead_after_us, self._retime)
+
+    def grant(self) -> None:
+        """Give the site every ticket that something needs."""
+        for command in deeds.grants(self.configuration()):
+            self.give(command)
 
     def _let_vote(self, before: Configuration) -> None:
         """Two that fence each other let no third vote: whoever adds one says so first."""
@@ -285,6 +323,7 @@ def _without(before: Configuration) -> Configuration | None:
         colocations=tuple(
             item for item in before.colocations if not {item.resource, item.with_resource} & names
         ),
+        tickets=tuple(item for item in before.tickets if item.resource not in names),
         orderings=tuple(item for item in before.orderings if not {item.first, item.then} & names),
     )
 

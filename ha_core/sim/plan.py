@@ -38,6 +38,7 @@ from ha_core.ids import INFINITY, ConstraintId, LinkName, NodeName, ResourceId
 from ha_core.sim.clock import DRIFT_PPM_MAX, TRUE_PPM
 from ha_core.sim.plan_clones import with_clone, with_migration
 from ha_core.sim.plan_quorum import with_quorum_options
+from ha_core.sim.plan_tickets import with_tickets
 from ha_core.sim.world import US_PER_MS
 from ha_core.timers import timers
 
@@ -59,6 +60,16 @@ THEMES = (
 )
 """Kinds of faults that show more together than among all others."""
 FAULTS = tuple(sorted({kind for theme in THEMES for kind in theme}))
+RICH_THEMES = (
+    ("fail", "timed-standby", "kill-service", "agents", "command", "crash"),
+    ("exclusivity", "recloned", "isolate", "split", "power", "crash", "command"),
+    ("exclusivity", "recloned", "stall", "boundary-crash", "stop-node", "apply"),
+    ("switch", "isolate", "power", "fence-agents", "stall", "command"),
+    ("ticket", "crash", "isolate", "timed-standby", "wall-jump", "command"),
+)
+RICH_FAULTS = tuple(sorted({kind for theme in (*THEMES, *RICH_THEMES) for kind in theme}))
+JUDGED_FAULTS = ("witness-away", "add-node", "remove-node", "crash", "isolate", "stop-node")
+"""What a cluster of one node and a witness must bear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,10 @@ class Draw:
     storm_ms: int
     weather: tuple[int, int, int]
     """Loss, repetition and delay-spike rates in permille."""
+    is_rich: bool = False
+    """Whether people do more in it than the everyday (`deeds`)."""
+    has_tickets: bool = False
+    """Whether the site is given its tickets right at the beginning."""
 
     @property
     def dead_after_us(self) -> int:
@@ -105,8 +120,34 @@ def addresses_of(name: NodeName, links: Iterable[LinkName]) -> tuple[Address, ..
     return tuple(Address(link, f"{name}.{link}.example") for link in links)
 
 
-def draw(random: Random) -> Draw:
-    """Draw a run."""
+def draw(random: Random, *, is_rich: bool = False) -> Draw:
+    """Draw a run; a rich one has more in it, drawn after all that others have."""
+    found = _draw(random)
+    return _enriched(random, found) if is_rich else found
+
+
+def _enriched(random: Random, plain: Draw) -> Draw:
+    """Add what people may do, tickets, and the cluster of one node with a witness."""
+    themes = random.choice((0, 1, 1, 2))
+    faults = {kind for theme in random.sample(RICH_THEMES, themes) for kind in theme}
+    faults |= set(plain.faults) if random.random() < 0.5 or not faults else set()
+    configuration = with_tickets(random, plain.configuration)
+    if len(configuration.nodes) == 2 and random.random() < 0.6:
+        node, judge = configuration.nodes
+        alone = replace(configuration, nodes=(node, replace(judge, voter=True, witness=True)))
+        if not check(alone):
+            configuration = alone
+            faults |= set(JUDGED_FAULTS)
+    return replace(
+        plain,
+        configuration=configuration,
+        faults=tuple(sorted(faults)),
+        is_rich=True,
+        has_tickets=random.random() < 0.7,
+    )
+
+
+def _draw(random: Random) -> Draw:
     size = random.choice(SIZES)
     dead_after_ms = random.choice((300, 500, 1000, 1000, 2000))
     drift_ppm = random.choice((0, 100, DRIFT_PPM_MAX))

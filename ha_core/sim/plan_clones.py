@@ -22,6 +22,11 @@ def with_clone(random: Random, before: Configuration) -> Configuration:
     ahead.setstate(random.getstate())
     if ahead.random() >= SHARE or hosts(before) < 2:
         return before
+    return cloned(ahead, before)
+
+
+def cloned(ahead: Random, before: Configuration) -> Configuration:
+    """Return the configuration with one of its resources in a clone, if one can be."""
     grouped = {member for group in before.groups for member in group.members}
     free = [item for item in before.primitives if item.id not in grouped]
     if not free:
@@ -36,6 +41,21 @@ def with_clone(random: Random, before: Configuration) -> Configuration:
         clones=(_clone(ahead, chosen.id, kind, hosts(before)),),
     )
     return before if check(after) else after
+
+
+def uncloned(before: Configuration, clone: Clone) -> Configuration:
+    """Return the configuration without the clone: its member runs once, under its own name."""
+    name = clone.id
+    return replace(
+        before,
+        clones=tuple(item for item in before.clones if item.id != name),
+        locations=tuple(item for item in before.locations if item.resource != name),
+        colocations=tuple(
+            item for item in before.colocations if name not in (item.resource, item.with_resource)
+        ),
+        orderings=tuple(item for item in before.orderings if name not in (item.first, item.then)),
+        tickets=tuple(item for item in before.tickets if item.resource != name),
+    )
 
 
 def with_migration(random: Random, before: Configuration) -> Configuration:

@@ -20,7 +20,8 @@ ORDERS_PER_TERM = 1_000_000_000
 """Order ids of a term begin at term times this, so that they grow across coordinators."""
 
 _PENDING_WORD = {kind: str(kind) for kind in ActionKind} | {ActionKind.PROBE: "monitor"}
-_BEGINS = (ActionKind.START, ActionKind.PROMOTE, ActionKind.MIGRATE_FROM)
+BEGINS = (ActionKind.START, ActionKind.PROMOTE, ActionKind.MIGRATE_FROM)
+"""What makes a resource exist somewhere, or gives it the right that one alone may have."""
 _COMING_OR_GOING = ("start", "stop", "migrate_from")
 _ACTIVE = (
     InstanceState.STARTED,
@@ -136,7 +137,7 @@ class Executor:
         """
         given, was_at_rest = [], not self.open
         for action in transition.actions:
-            if action.key.kind in _BEGINS and plain(action.key.resource) in held:
+            if action.key.kind in BEGINS and plain(action.key.resource) in held:
                 continue
             if not action.after and self._may(action, status, doubles, promotable):
                 incident = incidents.get(action.key.resource, "")

@@ -6,13 +6,17 @@ from random import Random
 
 import pytest
 
-from ha_core.sim.plan import draw
-from ha_core.sim.run import run_seed
+from ha_core.sim.plan import Draw, draw
+from ha_core.sim.run import RICH_FROM, run_seed
 from tests.sim.mutants.planted import PLANTED, Planted
 
 SEEDS = 40
 """Seeds tried for a planted fault whose own seed does not show it any more: a minute at most."""
 LIST = Path(__file__).parent / "mutants" / "README.md"
+
+
+def _drawn(seed: int) -> Draw:
+    return draw(Random(seed), is_rich=seed >= RICH_FROM)
 
 
 def name_of(planted: Planted) -> str:
@@ -25,7 +29,8 @@ def test_planted_fault_is_noticed_by_the_judge_of_its_rule(
     planted: Planted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planted.plant(monkeypatch)
-    suitable = (seed for seed in count(1) if planted.suits(draw(Random(seed))))
+    first = RICH_FROM if planted.needs_rich else 1
+    suitable = (seed for seed in count(first) if planted.suits(_drawn(seed)))
     for seed in (planted.seed, *islice(suitable, SEEDS)):
         if any(text.startswith(planted.rule) for text in run_seed(seed).violations):
             return

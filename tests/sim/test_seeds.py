@@ -9,9 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from ha_core.cli.main import ha
+from ha_core.sim.deeds import RICH as DEEDS
 from ha_core.sim.many import run_seeds
 from ha_core.sim.plan import FAULTS
-from ha_core.sim.run import run_seed
+from ha_core.sim.run import RICH_FROM, run_seed
 
 FOUND = (
     4,
@@ -42,9 +43,15 @@ FOUND = (
     20931,
     30140,
     30601,
+    60001,
+    60021,
+    60022,
+    60034,
+    60049,
 )
 """Seeds that once found something; see found.md."""
 FIRST, SEEDS = 1000, 60
+RICH_SEEDS = 40
 EFFECTS = (
     "agents that failed",
     "agents that hung",
@@ -104,6 +111,21 @@ STATES = (
 """What the clusters of a range of seeds must have been like, and have gone through."""
 
 
+RICH_EFFECTS = (
+    "command Fail",
+    "command FenceNode",
+    "command SetTicket",
+    "command SwitchOn",
+    "tease the witness dies",
+)
+RICH_STATES = (
+    "a node and a witness",
+    "event ticket-granted",
+    "event ticket-lost",
+    "with tickets",
+)
+
+
 @pytest.mark.parametrize("seed", FOUND)
 def test_seed_that_once_found_a_fault_is_clean(seed: int) -> None:
     assert run_seed(seed).violations == ()
@@ -119,10 +141,18 @@ def test_a_range_of_seeds_is_clean_and_every_kind_of_fault_occurs_in_it() -> Non
     assert [state for state in STATES if not report["states"].get(state)] == []
 
 
+def test_storms_of_later_seeds_have_what_people_do_beside_the_everyday() -> None:
+    report = run_seeds(RICH_FROM, RICH_SEEDS, workers=2)
+    assert report["violations"] == []
+    expected = [*RICH_EFFECTS, *(f"fault {kind}" for kind in DEEDS)]
+    assert [kind for kind in expected if not report["faults"].get(kind)] == []
+    assert [state for state in RICH_STATES if not report["states"].get(state)] == []
+
+
 def test_a_seed_gives_the_same_run_under_different_hash_seeds() -> None:
     program = (
         "import json; from ha_core.sim.run import run_seed;"
-        "runs = [run_seed(seed, trace=True) for seed in (7, 21, 264)];"
+        "runs = [run_seed(seed, trace=True) for seed in (7, 21, 264, 60003)];"
         "print(json.dumps([(r.digest, r.events, r.faults, r.trace) for r in runs]))"
     )
     outputs = []

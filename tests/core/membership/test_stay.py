@@ -101,9 +101,11 @@ def test_orders_of_an_earlier_admission_are_void() -> None:
     stay = taken(replace(GRANT, admission=3))
     assert stay is not None
     order = Order(4, 3, 1, ResourceId("web"), ActionKind.START)
-    assert stay.is_bound_by(LEADER, N1, order)
-    assert not stay.is_bound_by(LEADER, N1, replace(order, admission=2))
-    assert not stay.is_bound_by(LEADER, NodeName("n2"), order)
+    assert stay.is_bound_by(LEADER, N1, order, 7)
+    assert not stay.is_bound_by(LEADER, N1, replace(order, admission=2), 7)
+    assert not stay.is_bound_by(LEADER, NodeName("n2"), order, 7)
+    assert stay.is_bound_by(LEADER, N1, replace(order, revision=7), 7)
+    assert not stay.is_bound_by(LEADER, N1, replace(order, revision=8), 7)
 
 
 def test_farewell_ends_when_the_log_has_it_or_when_others_would_call_us_lost() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ha_core.coordinator import ballots
 from ha_core.ids import Millis, NodeName
 from ha_core.messages import VoteReply, VoteRequest
 from ha_core.quorum import votes
@@ -17,6 +18,12 @@ def voters_forget_that_they_heard_a_leader(patch: pytest.MonkeyPatch) -> None:
 def half_of_the_votes_is_a_majority(patch: pytest.MonkeyPatch) -> None:
     """Two of four, or one of two, decide: so do the two others."""
     patch.setattr(votes, "votes_needed", lambda expected_votes: (expected_votes + 1) // 2)
+
+
+def witnesses_vote_beside_a_single_node(patch: pytest.MonkeyPatch) -> None:
+    """No vote of a witness is held back: its loss stops the one node that it is beside."""
+    patch.setattr(ballots, "is_held_back", lambda configuration, name: False)
+    patch.setattr(ballots, "to_hold_back", lambda configuration, waiting: None)
 
 
 def refusals_count_as_votes(patch: pytest.MonkeyPatch) -> None:
