@@ -48,6 +48,7 @@ ADVICE: Final[Mapping[str, tuple[str, ...]]] = {
     "LHA021": ("'ha why' tells what keeps it from running",),
     "LHA022": ("stop it by hand where it must not run",),
     "LHA023": ("bring back the members that are missing",),
+    "LHA032": ("see that what needs the ticket runs at the site that has it",),
     "LHA033": ("make sure which site has the ticket",),
     "LHA035": ("mend the configuration: 'ha verify' tells what is wrong",),
     "LHA036": ("find out whose messages they are; give the key to the node, or shut it out",),

@@ -124,7 +124,8 @@ def _cluster(change: Difference) -> Iterator[Event]:
         is_on = bool(after["maintenance"])
         text = "the cluster is in maintenance" if is_on else "the cluster is out of maintenance"
         message = "LHA027" if is_on else "LHA028"
-        yield alert(cluster_ref(), message, text, {"Type": 0, **_states(is_on)})
+        values: dict[str, Value] = {"Type": 0, "MessageArguments": ("the cluster",)}
+        yield alert(cluster_ref(), message, text, {**values, **_states(is_on)})
 
 
 def _states(is_on: bool) -> dict[str, Value]:

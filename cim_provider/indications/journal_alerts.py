@@ -29,6 +29,8 @@ _FAILED: Final = frozenset({"LHA016", "LHA017", "LHA018"})
 _OPERATION: Final = re.compile(r"(\w+) of \S+ failed with exit code (\d+)")
 _LOST: Final = re.compile(r"(.+)-lost-\d+-\d+$")
 _CUT_OFF: Final = re.compile(r"lease ran out$|this node has lost the cluster$", re.MULTILINE)
+_LOST_TICKET: Final = re.compile(r"ticket (\S+) is not granted here, and ")
+"""Why a node is cut off that runs what needs a ticket. See `ha_core.fencing.tickets`."""
 _NOT_REACHED: Final = re.compile(r", not (.+)$")
 
 
@@ -111,6 +113,17 @@ def _not_fenced(event: CoreEvent, faults: Faults, view: ClusterView) -> Told:
     about = node_ref(name) if name in known else cluster_ref()
     made = _alert(event, about, {"NodeName": name}, "LHA006", Fault(fencing_fault(name)))
     return Told((made,), faults)
+
+
+def _to_be_cut_off(event: CoreEvent, faults: Faults, _: ClusterView) -> Told:
+    """A ticket that is lost where something still runs by it is told; else it is no alert yet."""
+    found = _LOST_TICKET.match(event.why)
+    if found is None:
+        return Told((), faults)
+    ticket = found.group(1)
+    values: dict[str, Value] = {"MessageArguments": (ticket, event.subject), "NewState": "lost"}
+    lost = replace(event, text=f"ticket {ticket} was lost: {event.text}")
+    return Told((_alert(lost, cluster_ref(), values, "LHA033"),), faults)
 
 
 def _called_off(event: CoreEvent, faults: Faults, _: ClusterView) -> Told:
@@ -238,6 +251,7 @@ _ROWS: Final[Mapping[str, _Row]] = {
     "node-lost": _node_lost,
     "node-fenced": _fenced,
     "fence-gave-up": _not_fenced,
+    "fence-wanted": _to_be_cut_off,
     "fence-called-off": _called_off,
     "coordinator-elected": _coordinator,
     "link-down": _link_down,
