@@ -257,9 +257,9 @@ def test_every_message_of_the_table_is_tried() -> None:
 
 def line_of(case: Case) -> str:
     """Return the line of a case on the page."""
-    known = MESSAGES[case.message]
+    known, severity = MESSAGES[case.message], case.severity or MESSAGES[case.message].severity
     return (
-        f"| {case.message} | {known.meaning} | {known.alert_type} | {case.severity or known.severity} |"
+        f"| {case.message} | {known.meaning} | {known.alert_type} | {severity} |"
         f" {known.cause} | {case.source} | {case.cleared_by or '-'} |"
     )
 

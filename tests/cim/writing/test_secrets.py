@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from cim_provider.server.roles import Role
 from cim_provider.wbem import operations as ops
 from ha_core.config.secrets import is_secret
 from tests.cim.contract.rigs import rig_of
+from tests.cim.indications.rig import ALERTS, Node, listening, until
 from tests.cim.mapping.views import IDENTITY, MODEL, schema
 
 SECRET = "hunter2geheim"
@@ -197,3 +199,38 @@ def test_job_keeps_no_secret_of_its_call() -> None:
     kept = call_of(Ref("HA_ClusterNode", (("Name", "n1"),)), given, has_words=True)
     assert SECRET not in repr(kept)
     assert ("Reason", "string", "r") in kept.given
+
+
+def _told(heard: list[pywbem.CIMInstance], class_name: str) -> bool:
+    """Return whether an object of a class was told of."""
+    sources = (each.get("SourceInstance") for each in list(heard))
+    return any(each is not None and each.classname == class_name for each in sources)
+
+
+def test_secret_is_in_no_indication(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[pywbem.CIMInstance] = []
+
+    async def work() -> None:
+        async with rig_of("ha_core", tmp_path) as rig:
+            node = Node(rig.engine, tmp_path)  # type: ignore[arg-type]  # any engine will do
+            areas = [writing_area(rig.engine, DraftStore(node.shelf))]
+            writing = Heard(Mapping(schema(), rig.engine, IDENTITY, areas))
+            with listening() as listener:
+                await node.subscribe(listener.url, "SELECT * FROM CIM_InstIndication")
+                await node.subscribe(listener.url, ALERTS, "alerts")
+                for name in NAMES:
+                    values = {"ResourceId": "db", "Name": name, "Value": SECRET}
+                    made = pywbem.CIMInstance("HA_InstanceAttributes", values)
+                    answer = await writing.ask(ops.CreateInstance(MODEL, made))
+                    assert isinstance(answer, ops.Paths), writing.said[-1]
+                values = {"NodeName": "n1", "Name": "bmc_password", "Value": SECRET}
+                made = pywbem.CIMInstance("HA_NodeAttributes", values)
+                await writing.ask(ops.CreateInstance(MODEL, made))
+                for class_name in ("HA_InstanceAttributes", "HA_NodeAttributes"):
+                    await until(partial(_told, listener.got, class_name))
+                heard.extend(listener.got)
+            await node.stop()
+
+    with logged(caplog):
+        asyncio.run(work())
+    assert [each.tocimxmlstr()[:300] for each in heard if SECRET in each.tocimxmlstr()] == []
