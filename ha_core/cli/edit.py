@@ -19,6 +19,7 @@ from ha_core.config.parse import parse_text
 from ha_core.config.render import render
 from ha_core.config.schema import json_schema
 from ha_core.errors import ConfigError
+from ha_core.quorum.held_back import settled
 from ha_core.quorum.outlook import outlook
 
 _file = click.argument(
@@ -119,7 +120,8 @@ def verify(options: Options, file: Path | None, schema: bool) -> None:
     wanted = _read(file)
     resources = amount(len(wanted.primitives), "resource")
     text = f"{file} is valid: {amount(len(wanted.nodes), 'node')}, {resources}"
-    seen = outlook(wanted, frozenset(wanted.voters()), quorate=True)
+    members = settled(wanted)
+    seen = outlook(members, frozenset(members.voters()), quorate=True)
     notes = [seen.text] if seen.is_tight else []
     value = {"code": "done", "text": text, "faults": [], "notes": notes}
     options.show(value, "\n".join((text, *(f"note: {note}" for note in notes))))

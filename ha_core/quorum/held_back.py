@@ -35,5 +35,13 @@ def to_hold_back(configuration: Configuration, waiting: Iterable[NodeName]) -> N
     return min(votes, default=None)
 
 
+def settled(configuration: Configuration) -> Configuration:
+    """Return the configuration as it is once the votes that are held back are."""
+    if len(_voting(configuration)) != 1:
+        return configuration
+    judges = [node.name for node in configuration.nodes if node.witness]
+    return configuration.with_votes(judges, voter=False)
+
+
 def _voting(configuration: Configuration) -> set[NodeName]:
     return {node.name for node in configuration.nodes if node.voter and not node.witness}

@@ -56,7 +56,7 @@ def ticket(random: Random, configuration: Configuration) -> Command | None:
     names = sorted({item.ticket for item in configuration.tickets})
     if not names:
         return None
-    granted = random.choice((True, True, False, None))
+    granted = random.choice((True, False, False, None))
     standby = random.choice((True, False)) if granted is None else None
     return commands.SetTicket(random.choice(names), granted, standby, "the other site has said so")
 

@@ -131,7 +131,7 @@ def _enriched(random: Random, plain: Draw) -> Draw:
     themes = random.choice((0, 1, 1, 2))
     faults = {kind for theme in random.sample(RICH_THEMES, themes) for kind in theme}
     faults |= set(plain.faults) if random.random() < 0.5 or not faults else set()
-    configuration = with_tickets(random, plain.configuration)
+    configuration = with_tickets(random, plain.configuration, is_certain="ticket" in faults)
     if len(configuration.nodes) == 2 and random.random() < 0.6:
         node, judge = configuration.nodes
         alone = replace(configuration, nodes=(node, replace(judge, voter=True, witness=True)))

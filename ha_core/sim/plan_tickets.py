@@ -11,12 +11,12 @@ from ha_core.config.model import Configuration, LossPolicy, TicketConstraint
 from ha_core.ids import ConstraintId
 
 SHARE = 0.3
-"""Of all rich runs, those with a ticket."""
+"""Of all rich runs, those with a ticket; those in which people grant and revoke all have one."""
 
 
-def with_tickets(random: Random, before: Configuration) -> Configuration:
-    """Return the configuration with something that needs a ticket, now and then."""
-    if random.random() >= SHARE:
+def with_tickets(random: Random, before: Configuration, *, is_certain: bool) -> Configuration:
+    """Return the configuration with something that needs a ticket, now and then or for certain."""
+    if random.random() >= SHARE and not is_certain:
         return before
     members = {clone.member for clone in before.clones}
     members |= {member for group in before.groups for member in group.members}

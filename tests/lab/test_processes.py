@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -140,3 +141,13 @@ def test_stopped_process_is_seen_as_stopped_and_can_be_killed(tmp_path: Path) ->
         assert [item.is_stopped for item in processes.of(root)] == [True]
         processes.kill(lambda: processes.of(root))
         assert not pids(root)
+
+
+def test_process_that_has_the_number_of_another_by_now_is_left_alone(tmp_path: Path) -> None:
+    with started(SLEEP, **marked(tmp_path / "n1")) as process:
+        assert word(process) == "on"
+        (found,) = processes.of(tmp_path / "n1")
+        assert found.began > 0
+        processes.send([replace(found, began=found.began - 1)], signal.SIGKILL)
+        processes.send([found], signal.SIGTERM)
+        assert process.wait(10) == -signal.SIGTERM

@@ -6,6 +6,7 @@ import pytest
 
 from ha_core.config.model import Configuration, Node, Options, TwoNode
 from ha_core.ids import NodeName
+from ha_core.quorum.held_back import settled
 from ha_core.quorum.outlook import outlook, waiting
 from ha_core.quorum.votes import votes_needed
 
@@ -109,6 +110,7 @@ def test_witness_beside_a_single_node_is_no_loss_and_told_to_wait_for_a_second_o
     found = outlook(lone, there("a"), quorate=True)
     assert found.text.startswith("a alone votes: its loss stops the cluster; w only helps once")
     assert found.is_tight
+    assert settled(config) == lone
     (told,) = waiting(lone, [NodeName("w")], there("a"), none_alone=False)
     assert told == "w has no vote: as a witness it gets it once a second node votes"
 
