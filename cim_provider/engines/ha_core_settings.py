@@ -267,6 +267,7 @@ def _location(item: Location) -> LocationView:
         origin=str(item.origin),
         expires_wall_ms=item.expires_wall_ms,
         until_generation=item.until_generation,
+        live=item.live,
         source=item.source,
     )
 

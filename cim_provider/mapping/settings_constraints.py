@@ -155,6 +155,7 @@ _LOCATION: Final[tuple[Column[LocationView], ...]] = (
     ),
     Column("EndsWithNode", "until_generation", lambda c: c.until_generation > 0),
     Column("UntilIncarnation", "until_generation", lambda c: c.until_generation or None),
+    Column("AllowLiveMigration", "live", lambda c: c.live),
     Column("Description", "what it says", location_text),
     *unfilled("ResourcePattern"),
 )

@@ -122,6 +122,8 @@ class LocationView:
     expires_wall_ms: int | None = None
     until_generation: int = 0
     """It ends when its node is no longer in this incarnation; 0: it does not."""
+    live: bool = True
+    """Whether what it moves may go live."""
     expressions: tuple[ExpressionView, ...] = ()
     source: str = ""
 

@@ -126,6 +126,7 @@ def place(each: LocationView) -> Location:
         each.source,
         role(each.role),
         Discovery(each.discovery),
+        each.live,
     )
 
 
