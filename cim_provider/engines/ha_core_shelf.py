@@ -2,11 +2,13 @@
 
 Owns: the connection over which it is followed, the one over which it is
 written, the one whose end has the last will carried out, and the copy of it
-here. A copy may lag behind; a write is judged by the log.
+here. A copy may lag behind, but for what was written here; a write is judged by
+the log.
 """
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +26,8 @@ WATCH_MS: Final[Millis] = 10_000
 RETRY_S: Final = 0.5
 BEHIND_S: Final = 0.1
 WRITE_MS: Final[Millis] = 15_000
+WRITERS: Final = 3
+"""Writes that are under way at one time; others wait their turn, one for a new coordinator."""
 LEFT_S: Final = 1.0
 """What is to be written after the end of this server is left anew so often, …"""
 SILENCE_MS: Final[Millis] = 3_000
@@ -42,9 +46,18 @@ class HaCoreShelf:
 
     def __init__(self, root: Path | None = None) -> None:
         self._follower = Client(root)
-        self._writer = Client(root)
+        self._writers = [Client(root) for _ in range(WRITERS)]
+        self._idle = deque(self._writers)
+        self._has_idle = asyncio.Semaphore(WRITERS)
         self._testator = Client(root)
         self._will: Shelve | None = None
+        self._read: dict[str, Item] = {}
+        """What the daemon has shown, …"""
+        self._read_revision = -1
+        """… as of this revision."""
+        self._own: dict[str, Item | None] = {}
+        """What was written here since, and is final, though the daemon need not know yet."""
+        self._own_revisions: dict[str, int] = {}
         self._items: dict[str, Item] = {}
         self._revision = -1
         self._changed = asyncio.Event()
@@ -66,7 +79,7 @@ class HaCoreShelf:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for client in (self._follower, self._writer, self._testator):
+        for client in (self._follower, *self._writers, self._testator):
             await client.close()
 
     @property
@@ -77,7 +90,7 @@ class HaCoreShelf:
     @property
     def is_reached(self) -> bool:
         """See `Shelf`."""
-        return self._revision >= 0
+        return self._read_revision >= 0
 
     @property
     def revision(self) -> int:
@@ -91,30 +104,36 @@ class HaCoreShelf:
 
     async def write(self, puts: Mapping[str, str | None], conditions: Mapping[str, int]) -> Written:
         """See `Shelf`."""
-        try:
-            command = _command(puts, conditions)
-            outcome = await self._writer.command(command, timeout_ms=WRITE_MS)
-            code = _CODES.get(outcome.code, Code.REFUSED)
-            if code in (Code.DONE, Code.STALE):
-                # Whoever wrote sees what was written, or why it was not.
-                await self._read_through(outcome.revision)
-            return Written(code, outcome.text, outcome.revision)
-        except RefusedError as fault:
-            return Written(Code.REFUSED, str(fault))
-        except HaError as fault:
-            return Written(Code.UNKNOWN, str(fault))
+        async with self._has_idle:
+            writer = self._idle.popleft()
+            try:
+                command = _command(puts, conditions)
+                outcome = await writer.command(command, timeout_ms=WRITE_MS)
+                code = _CODES.get(outcome.code, Code.REFUSED)
+                if code is Code.DONE:
+                    self._wrote(puts, outcome.revision)
+                elif code is Code.STALE:
+                    await self._ask(writer, 0)  # whoever wrote sees why it was not done
+                return Written(code, outcome.text, outcome.revision)
+            except RefusedError as fault:
+                return Written(Code.REFUSED, str(fault))
+            except HaError as fault:
+                return Written(Code.UNKNOWN, str(fault))
+            finally:
+                self._idle.append(writer)
 
-    async def _read_through(self, revision: int) -> None:
-        """Read until what stands here is at least as new as a revision.
+    def _wrote(self, puts: Mapping[str, str | None], revision: int) -> None:
+        """Lay a write that is final over what was read.
 
-        The coordinator answers when the entry is final; this node may learn of that later.
+        The coordinator has answered; this node's daemon may learn of it a beat later only.
         """
-        wait_ms = 0
-        while True:
-            await self._ask(self._writer, wait_ms)
-            if self._revision >= revision:
-                return
-            wait_ms = WATCH_MS
+        if revision <= self._read_revision:
+            return
+        for key, text in puts.items():
+            if revision > self._own_revisions.get(key, 0):
+                self._own[key] = None if text is None else Item(text, revision)
+                self._own_revisions[key] = revision
+        self._show()
 
     async def changed(self, since: int) -> None:
         """See `Shelf`."""
@@ -155,26 +174,37 @@ class HaCoreShelf:
 
     async def _ask(self, client: Client, wait_ms: Millis) -> None:
         """Read what is newer than what is known here, at once or when there is something."""
-        if not self._take(await client.shelf(PREFIX, max(self._revision, 0), wait_ms)):
+        since = max(self._read_revision, 0)
+        if not self._take(await client.shelf(PREFIX, since, wait_ms)):
             await asyncio.sleep(BEHIND_S)
 
     def _take(self, given: ShelfGiven) -> bool:
         """Take what the daemon showed, unless ours is newer; return whether it was taken."""
-        if given.revision < self._revision:
+        if given.revision < self._read_revision:
             return False  # another answer came first, or the daemon has just started
+        if given.revision == self._read_revision and len(given.keys) == len(self._read):
+            return True
         fresh = {item.key: Item(item.text, item.revision) for item in given.items}
-        known = self._items
+        known = self._read
         found: dict[str, Item] = {}
         for key, revision in given.keys:
             item = fresh.get(key) or known.get(key)
             if item is None or item.revision != revision:
-                self._revision = -1  # it does not fit what is known: read all of it
+                self._read_revision = -1  # it does not fit what is known: read all of it
                 return False
             found[key] = item
-        self._items, self._revision = found, given.revision
+        self._read, self._read_revision = found, given.revision
+        for key in [k for k, n in self._own_revisions.items() if n <= given.revision]:
+            del self._own[key], self._own_revisions[key]
+        self._show()
+        return True
+
+    def _show(self) -> None:
+        items: dict[str, Item | None] = {**self._read, **self._own}
+        self._items = {key: item for key, item in items.items() if item is not None}
+        self._revision += 1
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
-        return True
 
 
 def _command(puts: Mapping[str, str | None], conditions: Mapping[str, int]) -> Shelve:

@@ -7,18 +7,21 @@ under the condition that this server still holds.
 
 import asyncio
 import logging
+import sqlite3
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from cim_provider.engine import ClusterView, EngineState
 from cim_provider.indications import outbox, picture as pictures, policies
 from cim_provider.indications.alerts import alerts_of, is_status, status_changed
+from cim_provider.indications.beside import Beside
 from cim_provider.indications.events import Event
 from cim_provider.indications.facts import FACT, STATUS
 from cim_provider.indications.faults import encode as encode_faults
 from cim_provider.indications.keeper_events import Found, raised_events, stamped
 from cim_provider.indications.keeping import change
-from cim_provider.indications.matching import Matcher, Unnumbered
+from cim_provider.indications.matching import Matcher, Unnumbered, is_batch
 from cim_provider.indications.outbox import Batch, Holding, Indication, Numbers
 from cim_provider.indications.overflow import Overflow
 from cim_provider.indications.pacing import STATUS_GAP_S, Pace
@@ -32,6 +35,7 @@ from cim_provider.indications.shelf import (
     REGISTRY,
     SENT,
     Code,
+    Item,
     revision_of,
 )
 from cim_provider.indications.stock import Stock
@@ -83,8 +87,7 @@ class Holder:
         """All batches below are in the base on this node's disk; -1 if none is there yet."""
         self._is_whole = False
         """The base is a picture of all that is watched, and not of what was told alone."""
-        self._is_unsaved = False
-        """The base, or its position, is not on this node's disk yet."""
+        self._saved_base: Picture | None = None
         self._stock = Stock(items, now_s)
         self._queues: dict[str, Queue] = {}
         self._urls: dict[str, str] = {}
@@ -92,6 +95,9 @@ class Holder:
         self._told_version = ""
         self._registry_revision = -1
         self._settle_due_s: float | None = now_s
+        self._settling: Beside[bool] = Beside("settle", around.wake)
+        self._renewing: Beside[bool] = Beside("renew", around.wake)
+        self._saving = asyncio.Lock()
         self._serial = 0
         self._cluster = ""
         self._is_full = False
@@ -104,26 +110,28 @@ class Holder:
         now_s = self._around.now_s()
         if revision != self._registry_revision:
             self._told_version, self._registry_revision = "", revision
-        if now_s - self._renewed_s >= self._limits.renew_s:
-            await self._renew(registry, now_s)
+        await self._renew(registry, now_s)
         if not self.lost and self._left != self.revision:
             await self._leave()
         if not self.lost:
             await self._refresh(registry)
             await self._tell(registry, matcher)
         if not self.lost:
-            await self._settle(now_s)
+            self._settle(now_s)
             await self._carry_out(registry, now_s)
 
     async def stop(self) -> None:
         """Send no more."""
         await self._shelf.leave({}, {})
+        await self._renewing.stop()
+        await self._settling.stop()
         for queue in self._queues.values():
             await queue.stop()
 
     async def let_go(self) -> None:
         """After `stop`: what was taken is written down, and another may hold at once."""
-        await self._write_settled()
+        await self._save()
+        await self._write_settled(*self._settled())
         view = await self._around.engine.view()
         if len(view.nodes) > 1:
             await self._shelf.write({HOLDER: self._released()}, {HOLDER: self.revision})
@@ -140,22 +148,31 @@ class Holder:
     def _lose(self, why: str) -> None:
         self.lost = why or "the shelf says so"
 
+    def is_followed(self, items: Mapping[str, Item]) -> bool:
+        """Return whether another holds by now."""
+        return not self._renewing.is_busy and revision_of(items, HOLDER) != self.revision
+
     async def _renew(self, registry: Registry, now_s: float) -> None:
         """Show that this server is well; without subscriptions nobody wants to know."""
+        if self._renewing.result() and self._progress != self._written:
+            await self._write({}, self._numbers, self._progress)
+        if self._renewing.is_busy or now_s - self._renewed_s < self._limits.renew_s:
+            return
         self._renewed_s = now_s
         if self._stock and self._settle_due_s is None:
             self._settle_due_s = now_s  # what was kept for others may go
-        if not registry.subscriptions:
-            return
+        if registry.subscriptions:
+            self._renewing.begin(self._write_holding())
+
+    async def _write_holding(self) -> bool:
         view = await self._around.engine.view()
         text = outbox.write(Holding(view.local_node, self._around.start, self._count + 1))
         written = await self._shelf.write({HOLDER: text}, {HOLDER: self.revision})
         if written.ok:
             self.revision, self._count = written.revision, self._count + 1
-            if self._progress != self._written:
-                await self._write({}, self._numbers, self._progress)
         elif written.code in (Code.STALE, Code.UNKNOWN):
             self._lose(written.text)
+        return written.ok
 
     # --- destinations --------------------------------------------------------------------
 
@@ -185,6 +202,7 @@ class Holder:
         return Queue(context, sent, sender, interval_s, self._taken, self._failed)
 
     def _taken(self) -> None:
+        """There is something to settle: soon, the disk is slow and nobody waits for it."""
         if self._settle_due_s is None:
             self._settle_due_s = self._around.now_s() + self._limits.settle_s
             asyncio.get_running_loop().call_later(self._limits.settle_s, self._around.wake)
@@ -227,7 +245,7 @@ class Holder:
             self._told_version = view.version
             if self.base != seen or not self._is_whole:
                 self.base, self._is_whole = seen, True
-                self._save_soon()
+                self._taken()
         is_ready = seen is not None or not registry.subscriptions
         if is_ready and is_following and self._numbers.registry < self._registry_revision:
             await self._save()  # who has subscribed hears of what comes, whoever dies now
@@ -301,7 +319,7 @@ class Holder:
         while position < len(found):
             chosen: list[Unnumbered] = []
             told: list[Found] = []
-            while position < len(found) and not _is_full(chosen) and len(told) < TOLD_MAX:
+            while position < len(found) and not is_batch(chosen) and len(told) < TOLD_MAX:
                 each = found[position]
                 named, progress = resolved(each, progress, view, self._next_name)
                 matched = [item for event in named for item in self._match(event, matcher)]
@@ -335,7 +353,7 @@ class Holder:
         if not fresh:
             return await self._write(puts, numbers, progress)
         changes = tuple(each.change for each in told if each.change is not None)
-        whole, merged = Batch(tuple(fresh), changes), self._stock.to_merge()
+        whole, merged = Batch(tuple(fresh), changes), self._to_merge()
         if merged is not None:
             before = self._stock.batch(merged)
             whole = Batch((*before.indications, *fresh), (*before.changes, *changes))
@@ -356,19 +374,21 @@ class Holder:
             if queue is not None:
                 queue.add(indication)
         self.base = pictures.laid_over(self.base or Picture(), changes)
-        self._save_soon()
+        self._taken()
         return True
 
-    def _save_soon(self) -> None:
-        """The disk is slow: what comes meanwhile need not wait for it."""
-        self._is_unsaved = True
-        self._taken()
+    def _to_merge(self) -> int | None:
+        # What is being settled may be about to remove it.
+        return None if self._settling.is_busy else self._stock.to_merge()
 
     async def _save(self) -> None:
-        """Write the base to this node's disk, before what told of it leaves the shelf."""
-        if self._is_whole and self._is_unsaved and self.base is not None:
-            await self._around.save(self.base, self._numbers.batch)
-            self._is_unsaved, self._saved = False, self._numbers.batch
+        """Write the base to this node's disk: before what told of it leaves the shelf."""
+        async with self._saving:
+            base, position = self.base, self._numbers.batch
+            is_saved = position == self._saved and base is self._saved_base
+            if self._is_whole and base is not None and not is_saved:
+                await self._around.save(base, position)
+                self._saved, self._saved_base = position, base
 
     def _numbered(
         self, chosen: list[Unnumbered], *, is_room: bool = False
@@ -415,15 +435,23 @@ class Holder:
 
     # --- settling ------------------------------------------------------------------------
 
-    async def _settle(self, now_s: float) -> None:
-        if self._settle_due_s is not None and now_s >= self._settle_due_s:
+    def _settle(self, now_s: float) -> None:
+        """Let what was taken be written down, while what comes is told. Raises sqlite3.Error."""
+        try:
+            has_failed = self._settling.result() is False
+        except sqlite3.Error:
+            self._settle_due_s = now_s + self._limits.settle_s
+            raise
+        if has_failed:
+            self._settle_due_s = now_s + self._limits.settle_s
+        is_due = self._settle_due_s is not None and now_s >= self._settle_due_s
+        if is_due and not self._settling.is_busy:
+            # What is done is judged now: queues come and go later.
             self._settle_due_s = None
-            if not await self._write_settled():
-                self._settle_due_s = now_s + self._limits.settle_s
+            self._settling.begin(self._write_settled(*self._settled()))
 
-    async def _write_settled(self) -> bool:
-        """Write down what was taken, and remove what nobody waits for; return whether all is."""
-        await self._save()
+    def _settled(self) -> tuple[dict[str, int], list[int]]:
+        """Return how far each destination has taken all, and the batches nobody waits for."""
         registry, _ = self._around.reader.read(self._shelf.items)
         sent = outbox.read_sent(self._shelf.items, SENT)
         known = {each.context for each in registry.destinations}
@@ -435,12 +463,13 @@ class Holder:
             if mark >= 0:
                 marks[context] = max(mark, marks.get(context, -1))
         limits, older_s = self._limits, self._around.now_s() - self._limits.kept_s
-        done = [
-            number
-            for number in self._stock.done(known, marks, older_s, limits.kept_max)
-            if number < self._saved
-        ]
-        if marks == sent and not done:
+        done = self._stock.done(known, marks, older_s, limits.kept_max)
+        return marks, [number for number in done if number < self._saved]
+
+    async def _write_settled(self, marks: dict[str, int], done: list[int]) -> bool:
+        """Save the base, write down the marks and remove batches; return whether all is done."""
+        await self._save()
+        if marks == outbox.read_sent(self._shelf.items, SENT) and not done:
             return True
         gone = done[:REMOVED_MAX]
         puts: dict[str, str | None] = {outbox.key_of(number): None for number in gone}
@@ -468,8 +497,3 @@ class Holder:
             log.warning("%s", text)
         await change(self._shelf, self._around.reader, edit)
         self._settle_due_s = now_s
-
-
-def _is_full(chosen: list[Unnumbered]) -> bool:
-    size = sum(len(each.body) for each in chosen)
-    return len(chosen) >= outbox.BATCH_ITEMS_MAX or size >= outbox.BATCH_CHARACTERS_MAX

@@ -124,7 +124,7 @@ class Keeper:
         elif self._wanted_since_s is None:
             self._wanted_since_s = now_s
         holder = self._holder
-        if holder is not None and revision_of(items, HOLDER) != holder.revision:
+        if holder is not None and holder.is_followed(items):
             await self._lose("another server holds")
         elif holder is not None:
             await holder.step(registry, revision, self._matcher)
@@ -185,7 +185,9 @@ class Keeper:
 
     async def _claim(self, revision: int, node: str, holding: Holding | None) -> None:
         text = outbox.write(Holding(node, self._around.start))
-        written = await self._shelf.write({HOLDER: text}, {HOLDER: revision})
+        # What the last holder has told is known here, or another has told more meanwhile.
+        told = {NUMBERS: revision_of(self._shelf.items, NUMBERS)}
+        written = await self._shelf.write({HOLDER: text}, {HOLDER: revision, **told})
         if not written.ok:
             if written.code is not Code.STALE:
                 log.warning("this server cannot deliver indications: %s", written.text)

@@ -16,6 +16,7 @@ import pywbem
 
 from cim_provider.indications import alerts, facts
 from cim_provider.indications.events import Embedded, Event, EventSubject, declared
+from cim_provider.indications.outbox import BATCH_CHARACTERS_MAX, BATCH_ITEMS_MAX
 from cim_provider.indications.picture import Watched, namespace_of, watched_by
 from cim_provider.indications.registry import ENABLED, Destination, Filter, Registry, Subscription
 from cim_provider.indications.repeats import Repeats
@@ -228,3 +229,9 @@ def embedded_instance(embedded: Embedded, catalog: Catalog) -> pywbem.CIMInstanc
 
 def _listed(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
+
+
+def is_batch(chosen: list[Unnumbered]) -> bool:
+    """Return whether these are as many as one write takes."""
+    size = sum(len(each.body) for each in chosen)
+    return len(chosen) >= BATCH_ITEMS_MAX or size >= BATCH_CHARACTERS_MAX

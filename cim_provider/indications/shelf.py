@@ -65,7 +65,7 @@ class Shelf(Protocol):
 
     @property
     def revision(self) -> int:
-        """Revision of the newest change that is known here."""
+        """Differs after every change that becomes known here; -1 before anything is."""
         ...
 
     @property
@@ -77,7 +77,7 @@ class Shelf(Protocol):
         """Change texts (None removes one) if all keys of `conditions` have those revisions.
 
         0 is the revision of a key that is not there. What was written is in `items` when this
-        returns `DONE`.
+        returns `DONE`; what others have written before that need not be yet.
         """
         ...
 

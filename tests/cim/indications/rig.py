@@ -77,10 +77,11 @@ class Node:
         sender: Callable[[str], Sender] | None = None,
         limits: Limits | None = None,
         policy: Policy | None = None,
+        make_shelf: Callable[[Path], SqliteShelf] = SqliteShelf,
     ) -> None:
         self.name = name
         self._engine = NodeEngine(engine, name)
-        self.shelf = SqliteShelf(directory / "shelf.db")
+        self.shelf = make_shelf(directory / "shelf.db")
         self._store = BaseStore(directory / f"base-{name}.db")
         self.indications = Indications(
             self.shelf,

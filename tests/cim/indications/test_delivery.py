@@ -1,5 +1,7 @@
 """What listeners get, and from whom."""
 
+import asyncio
+from collections.abc import Mapping as Table
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,9 @@ from cim_provider.indications import keeper
 from cim_provider.indications.export import Delivery, Exporter, Policy
 from cim_provider.indications.outbox import Holding, write
 from cim_provider.indications.sending import Sender
-from cim_provider.indications.shelf import HOLDER, revision_of
+from cim_provider.indications.shelf import HOLDER, NUMBERS, SENT, Written, revision_of
+from cim_provider.indications.sqlite_shelf import SqliteShelf
+from cim_provider.indications.surroundings import Limits
 from cim_provider.wbem import operations
 from tests.cim.indications.rig import (
     ALERTS,
@@ -296,6 +300,45 @@ class Broken:
     async def close(self) -> None:
         """See `Sender`."""
         await self._sender.close()
+
+
+class SlowShelf(SqliteShelf):
+    """Writes that tell nothing new wait, as for another coordinator, until `is_free`."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.waiting: set[str] = set()
+        self.is_free = asyncio.Event()
+
+    async def write(self, puts: Table[str, str | None], conditions: Table[str, int]) -> Written:
+        """See `Shelf`."""
+        if NUMBERS not in puts and HOLDER in conditions and conditions[HOLDER]:
+            self.waiting |= puts.keys()
+            await self.is_free.wait()
+        return await super().write(puts, conditions)
+
+
+def test_what_comes_while_a_sign_of_life_waits_for_a_coordinator_is_told(tmp_path: Path) -> None:
+    async def work() -> None:
+        limits = Limits(renew_s=0.1, settle_s=0.1)
+        node = Node(MemoryEngine(cluster()), tmp_path, limits=limits, make_shelf=SlowShelf)
+        shelf = node.shelf
+        assert isinstance(shelf, SlowShelf)
+        with listening() as listener:
+            await node.subscribe(listener.url, ALERTS)
+            await node.alert("before")
+            await until(lambda: {HOLDER, SENT} <= shelf.waiting)
+            await node.alert("meanwhile")
+            await listener.wait(2)
+            shelf.is_free.set()
+            await until(lambda: SENT in shelf.items)
+            await node.alert("after")
+            await listener.wait(3)
+            assert [each["Message"] for each in listener.got] == ["before", "meanwhile", "after"]
+        assert node.keeper.is_holder
+        await node.stop()
+
+    run(work)
 
 
 def test_a_bug_in_sending_ends_neither_the_server_nor_the_queue(tmp_path: Path) -> None:

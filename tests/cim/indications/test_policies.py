@@ -151,7 +151,9 @@ def test_repetitions_are_suppressed_as_the_subscription_says(tmp_path: Path) -> 
 
 def test_a_full_queue_keeps_the_oldest_and_shows_the_gap(tmp_path: Path) -> None:
     async def work() -> None:
-        node = Node(MemoryEngine(cluster()), tmp_path, limits=Limits(queue_max=5))
+        node = Node(
+            MemoryEngine(cluster()), tmp_path, limits=Limits(queue_max=5, kept_s=0.1, renew_s=0.5)
+        )
         listener = Listener(free_port())
         await node.subscribe(listener.url, ALERTS)
         await node.alert(*[f"alert {number}" for number in range(8)])

@@ -10,10 +10,10 @@ import pytest
 from cim_provider.engines.ha_core_shelf import HaCoreShelf
 from cim_provider.indications.keeping import RegistryReader, ShelfError, change
 from cim_provider.indications.registry import Filter, Names, Registry
-from cim_provider.indications.shelf import REGISTRY, Code, Shelf
+from cim_provider.indications.shelf import REGISTRY, Code, Item, Shelf
 from cim_provider.indications.sqlite_shelf import SqliteShelf
 from ha_core.commands import Outcome, Shelve
-from ha_core.replication.shelf import ShelfCondition, ShelfPut
+from ha_core.replication.shelf import ShelfChange, ShelfCondition, ShelfPut
 from tests.fake_cluster import FakeCluster, served
 
 Work = Callable[[Shelf, Shelf], Awaitable[None]]
@@ -154,6 +154,31 @@ def test_without_a_daemon_a_write_has_an_unknown_fate_and_the_shelf_is_not_reach
                 await change(shelf, RegistryReader(), with_one)
 
     asyncio.run(work())
+
+
+def test_what_was_written_is_seen_before_the_daemon_has_learnt_of_it(tmp_path: Path) -> None:
+    answers = iter((Outcome("done", "", 7), Outcome("done", "", 9), Outcome("done", "", 8)))
+
+    async def work() -> None:
+        async with HaCoreShelf(tmp_path) as shelf:
+            await shelf.changed(-1)
+            seen_before = shelf.revision
+            await shelf.write({"wbem/a": "x", "wbem/b": "x"}, {})
+            assert shelf.items["wbem/a"] == Item("x", 7)
+            assert shelf.revision != seen_before, "whoever waits for a change looks"
+            await shelf.write({"wbem/a": "y", "wbem/b": None}, {})
+            await shelf.write({"wbem/a": "older", "wbem/b": "older"}, {})
+            assert dict(shelf.items) == {"wbem/a": Item("y", 9)}
+            # The daemon has caught up: what it shows counts, others' writes included.
+            cluster.shelved.apply(ShelfChange((ShelfPut("wbem/a", "theirs"),)), 10)
+            cluster.become()
+            await seen(shelf, "wbem/a", "theirs")
+            assert dict(shelf.items) == {"wbem/a": Item("theirs", 10)}
+
+    cluster = FakeCluster()
+    cluster.obey = lambda _: next(answers)
+    with served(tmp_path, cluster):
+        asyncio.run(work())
 
 
 def test_what_a_server_leaves_is_written_when_it_has_vanished(tmp_path: Path) -> None:
