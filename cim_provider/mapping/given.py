@@ -25,7 +25,8 @@ from cim_provider.wbem.parse_values import BadValueError
 
 RESOURCE_CLASS: Final = "HA_ClusterResource"
 _TEXTS: Final = ("string", "char16")
-_WIDTHS: Final = ("8", "16", "32", "64")
+_EARLIER: Final = {"uint64": "uint32", "sint64": "sint32"}
+"""What numbers were before they were made larger: callers of then have every value that fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +73,11 @@ def _one(declared: pywbem.CIMProperty | pywbem.CIMParameter, value: object, plac
     if isinstance(value, str) and expected == "char16" and len(value) == 1:
         return str(value)
     given = kind_of(value)
-    if _is_narrower(given, expected):
+    if _EARLIER.get(expected) == given:
         return parse_values.scalar(str(value), expected)
     if given != expected:
         refuse(place.wrong_type, f"{place.label} is {expected}, and {given} was given")
     return str(value) if isinstance(value, CalledText) else value
-
-
-def _is_narrower(given: str, expected: str) -> bool:
-    """Return whether every number of a type is one of another: Linux-HA's clients, and those of
-    older classes, have numbers of fewer bits.
-    """
-    kind, number = expected.rstrip("0123456789"), given.rstrip("0123456789")
-    narrow, wide = given.removeprefix(kind), expected.removeprefix(kind)
-    is_whole = kind in ("uint", "sint") and kind == number
-    return is_whole and _WIDTHS.index(narrow) < _WIDTHS.index(wide)
 
 
 def _reference(

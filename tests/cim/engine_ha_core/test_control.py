@@ -52,6 +52,7 @@ WANTED = NOW.configuration
 CASES: list[tuple[Control, commands.Command]] = [
     (MoveResource("db", "n3", reason="r"), commands.Move("db", "n3", None, "r")),
     (MoveResource("db"), commands.Move("db")),
+    (MoveResource("db", "n3", is_live=False), commands.Move("db", "n3", live=False)),
     (BanResource("db", "n2"), commands.Ban("db", "n2")),
     (ClearResource("db"), commands.Clear("db")),
     (CleanupResource("db"), commands.Cleanup("db")),

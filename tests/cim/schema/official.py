@@ -65,6 +65,16 @@ class Official:
             self._compiler.compile_file(str(path), NAMESPACE)
         return self._store.classes[NAMESPACE].get(name)
 
+    def is_newer(self, where: str, than: tuple[int, ...]) -> bool:
+        """Return whether what is there is of a later version than that of the schema."""
+        name, _, member = where.partition("(")[0].partition(".")
+        declared = [found for found in (self.declared(name),) if found is not None]
+        if member:
+            elements = self.elements(name, "properties") | self.elements(name, "methods")
+            origins = (self.declared(e.class_origin) for e in elements.get(member.lower(), []))
+            declared = [found for found in origins if found is not None]
+        return any(_version(each) > than for each in declared)
+
     def lineage(self, name: str) -> Iterator[pywbem.CIMClass]:
         """Yield the class and what it inherits from, itself first."""
         found = self.declared(name)
@@ -80,6 +90,11 @@ class Official:
                 if each.class_origin == declared.classname:
                     found.setdefault(each.name.lower(), []).append(each)
         return found
+
+
+def _version(declared: pywbem.CIMClass) -> tuple[int, ...]:
+    found = _own(declared, "Version")
+    return tuple(map(int, str(found).split("."))) if found else ()
 
 
 def differences(ours: NamespaceSchema, official: Official) -> list[Difference]:

@@ -241,7 +241,8 @@ def _location(case: Case, words: list[str]) -> None:
     origin = next((Origin(w) for w in words[3:] if w in ("move", "ban")), Origin.ADMINISTRATOR)
     name = ConstraintId(f"c{_number(case)}")
     resource, node = ResourceId(words[0]), NodeName(words[1])
-    _add(case, "locations", Location(name, resource, node, score(words[2]), origin, until))
+    made = Location(name, resource, node, score(words[2]), origin, until)
+    _add(case, "locations", replace(made, live="not-live" not in words))
 
 
 def _rule(case: Case, words: list[str]) -> None:
