@@ -5,13 +5,13 @@ begins with its rule. `Judges` hands them what the hosts let be seen.
 """
 
 from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ha_core.agents.registry import may_run_twice
 from ha_core.config.choices import Role
 from ha_core.config.limits import VOTERS_MAX
-from ha_core.config.model import Primitive
-from ha_core.config.units import may_be_promoted, plain, unit
+from ha_core.config.model import Configuration, Primitive
+from ha_core.config.units import may_be_promoted, plain, unit, units
 from ha_core.effects import CommandAnswered, Send
 from ha_core.fencing.rules import is_fencing
 from ha_core.ids import NodeName, ResourceId, Revision
@@ -39,11 +39,28 @@ class Violations:
             self.found.append(text)
 
 
-def newest_unit(hosts: Sequence[Host], resource: ResourceId) -> Primitive | None:
-    """Return it as it is configured by now: its own node may know an older word on it."""
-    nodes = [host.node for host in hosts if host.node is not None]
-    newest = max(nodes, key=lambda node: node.revision, default=None)
-    return unit(newest.configuration, resource) if newest is not None else None
+class Newest:
+    """What is configured by now: the node that runs something may know an older word on it."""
+
+    def __init__(self, hosts: Sequence[Host]) -> None:
+        self._hosts = hosts
+        self._known: tuple[Configuration, dict[ResourceId, Primitive]] = (Configuration(), {})
+
+    def unit(self, resource: ResourceId) -> Primitive | None:
+        """Return a unit by the newest final configuration, or None if there is none such."""
+        nodes = [host.node for host in self._hosts if host.node is not None]
+        newest = max(nodes, key=lambda node: node.revision, default=None)
+        if newest is not None and self._known[0] is not newest.configuration:
+            found = {item.id: item for item in units(newest.configuration)}
+            self._known = (newest.configuration, found)
+        return self._known[1].get(resource)
+
+    def word_on(self, primitive: Primitive) -> Primitive:
+        """Return what runs, with what is said by now of how often it may."""
+        newest = self.unit(primitive.id)
+        if newest is None or newest is primitive:
+            return primitive
+        return replace(primitive, meta=newest.meta, copy=newest.copy)
 
 
 class OneOwner:
@@ -52,13 +69,14 @@ class OneOwner:
     def __init__(self, hosts: Sequence[Host], violations: Violations) -> None:
         self._hosts = hosts
         self._violations = violations
+        self._newest = Newest(hosts)
 
     def look(self, now_us: int) -> None:
         """Judge the present moment."""
         owners: dict[ResourceId, list[NodeName]] = {}
         for host in self._hosts:
             for resource, primitive in host.running.items():
-                if host.machine.owns(primitive):
+                if host.machine.owns(self._newest.word_on(primitive)):
                     owners.setdefault(resource, []).append(host.name)
         for resource, names in owners.items():
             if len(names) > 1:
@@ -169,6 +187,7 @@ class ProvenTakeover:
     def __init__(self, hosts: Sequence[Host], violations: Violations) -> None:
         self._hosts = hosts
         self._violations = violations
+        self._newest = Newest(hosts)
         self._applied: dict[NodeName, int] = {}
 
     def leads(self, host: Host, now_us: int) -> None:
@@ -186,7 +205,7 @@ class ProvenTakeover:
     def begins(self, host: Host, primitive: Primitive, action: str, now_us: int) -> None:
         """Judge a service that is about to begin on a host, or to be promoted there."""
         self._heed_verdicts(now_us)
-        judged = newest_unit(self._hosts, primitive.id) or primitive
+        judged = self._newest.word_on(primitive)
         is_harmless = may_run_twice(judged) or (may_be_promoted(judged) and action == "start")
         for other in () if is_harmless else self._hosts:
             if other is host:

@@ -46,7 +46,6 @@ FOUND = (
     60001,
     60021,
     60022,
-    60034,
     60049,
 )
 """Seeds that once found something; see found.md."""

@@ -11,7 +11,7 @@ import pytest
 
 from ha_core.config.model import AgentClass
 from ha_core.sim.plan import Draw
-from tests.sim.mutants import enforcers, fences, leases, moves, roles, stays, storage, votes
+from tests.sim.mutants import edits, enforcers, fences, leases, moves, roles, stays, storage, votes
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ def _promotes(plan: Draw) -> bool:
     return any(clone.promotable for clone in plan.configuration.clones)
 
 
+def _edited(plan: Draw) -> bool:
+    is_edited = {"exclusivity", "recloned"} <= set(plan.faults)
+    return is_edited and len(plan.configuration.nodes) >= 3
+
+
 def _judged(plan: Draw) -> bool:
     nodes = plan.configuration.nodes
     return len(nodes) == 2 and any(node.witness for node in nodes)
@@ -78,6 +83,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(votes.voters_forget_that_they_heard_a_leader, "S3", 4),
     Planted(votes.half_of_the_votes_is_a_majority, "S2", 10),
     Planted(votes.refusals_count_as_votes, "S3", 8),
+    Planted(edits.what_runs_twice_becomes_exclusive, "S1", 60003, _edited, needs_rich=True),
     Planted(votes.witnesses_vote_beside_a_single_node, "S6", 60022, _judged, needs_rich=True),
     Planted(storage.log_entries_are_lost_in_a_crash, "S2", 2),
     Planted(storage.votes_are_not_kept, "S3", 2),
