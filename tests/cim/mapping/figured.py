@@ -41,7 +41,9 @@ def told(node: str, **changes: object) -> NodeFigures:
         daemon_memory_bytes=512,
         beats_sent=100,
         beats_received=99,
-        links=(LinkCounts("ring0", 10, 9, 1, 1000, 900, 2),),
+        beats_late=4,
+        transitions=3,
+        links=(LinkCounts("ring0", 10, 9, 1, 1000, 900, 2, 1, 3, 700),),
         resources=(
             ResourceCounts("db", 7, 1, 40, 4711, 2, 30, 2048),
             ResourceCounts("cell", 3, 0, 20, 4712, 1, 10, 1024),

@@ -77,7 +77,7 @@ def test_cluster_counts_come_from_its_journal() -> None:
     counts = [found[n] for n in ("FailoverCount", "FencingCount", "LeaderChanges")]
     assert counts == [1, 2, 1]
     assert found["LastFailoverMilliseconds"] == 2000
-    assert (found["Transitions"], found["QuorumLosses"]) == (None, 0)
+    assert (found["Transitions"], found["QuorumLosses"]) == (6, 0)
     assert str(found["StartStatisticTime"]) == "20231114221320.000000+000"
 
 
@@ -88,6 +88,9 @@ def test_transitions_are_those_of_all_nodes_and_losses_of_quorum_those_at_one_ti
     held.count(Happened("lease-lost", n, n, BEGAN_MS + 60_000 + at) for at, n in lost)
     found = Measuring(held).stats("Cluster", "cluster:LinuxHACluster")
     assert (found["Transitions"], found["QuorumLosses"]) == (5, 2)
+    held.become([told(name, transitions=-1) for name in ("n1", "n2")])
+    found = Measuring(held).stats("Cluster", "cluster:LinuxHACluster")
+    assert found["Transitions"] is None, "nodes of an earlier version count none"
 
 
 def test_late_and_lost_heartbeats_are_of_the_node_and_of_its_links() -> None:
@@ -117,7 +120,7 @@ def test_node_counts_are_what_the_node_has_told() -> None:
     assert (found["HeartbeatsSent"], found["HeartbeatsReceived"]) == (100, 99)
     assert found["UptimeSeconds"] == 1100
     assert found["ResourcesRunning"] == 1
-    assert found["HeartbeatsLost"] is None
+    assert (found["HeartbeatsLost"], found["LateHeartbeats"]) == (1, 4)
     unheard = Measuring().stats("Node", "node:n3")
     assert unheard["HeartbeatsSent"] is None
     assert unheard["StartStatisticTime"] is None
