@@ -34,6 +34,8 @@ AGENT_MS: Final[Millis] = 40_000
 COMMAND_MS: Final[Millis] = 60_000
 """The daemon itself bounds a command well below this."""
 LAST_WORDS_BYTES: Final = 400
+PIECE_BYTES: Final = 262_144
+"""What is read of an answer at once."""
 EVENT_POLL_MS: Final[Millis] = 1_000
 """A daemon of an earlier version wakes nobody for an event: a follower looks again so often."""
 
@@ -105,7 +107,7 @@ class _Channel:
         reader, writer = self._streams
         writer.write(protocol.encode(request))
         # Not drained: a daemon that refuses may answer before it has read everything.
-        line = await reader.readuntil(b"\n")
+        line = await _whole_line(reader)
         return protocol.decode_reply(line) if self._read is None else await self._read(line)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -119,6 +121,25 @@ class _Channel:
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None
+
+
+async def _whole_line(reader: asyncio.StreamReader) -> bytes:
+    """Return what is sent up to an end of line, behind which nothing comes without a question.
+
+    A large answer is put together once: `readuntil` copies it four times, and all wait meanwhile.
+    Raises: IncompleteReadError: the connection ends; LimitOverrunError: it is too long.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    while not pieces or not pieces[-1].endswith(b"\n"):
+        piece = await reader.read(PIECE_BYTES)
+        if not piece:
+            raise asyncio.IncompleteReadError(b"".join(pieces), None)
+        pieces.append(piece)
+        size += len(piece)
+        if size > protocol.REPLY_BYTES_MAX:
+            raise asyncio.LimitOverrunError("the answer is too long", size)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _is_over(writer: asyncio.StreamWriter) -> bool:

@@ -127,7 +127,7 @@ class Translator:
         return found
 
     def _made(self, snapshot: ClusterSnapshot) -> Generator[None, None, tuple[PrimitiveView, ...]]:
-        instances = self._instances(snapshot)
+        instances = yield from self._instances(snapshot)
         yield
         configuration = snapshot.configuration
         usual = configuration.defaults.meta
@@ -148,22 +148,31 @@ class Translator:
         self.primitives.end()
         return tuple(found)
 
-    def _instances(self, snapshot: ClusterSnapshot) -> dict[str, list[_Seen]]:
+    def _instances(
+        self, snapshot: ClusterSnapshot
+    ) -> Generator[None, None, dict[str, list[_Seen]]]:
         """Return what the nodes tell of each primitive, by its id."""
         found: dict[str, list[_Seen]] = {}
         scores = self._scores.get("", (snapshot.decisions,), partial(_scores, snapshot.decisions))
         self._scores.end()
+        yield
         expired: dict[str, set[str]] = {}
         for each in snapshot.resources:
             for node, name in each.expired:
                 expired.setdefault(node, set()).add(name)
+        count = 0
         for status in snapshot.instances:
             over = frozenset(expired.get(status.name, ()))
             make = partial(_shown, status, over)
-            for instance in self._shown.get(status.name, (status, over), make):
+            shown = self._shown.get(status.name, (status, over), make)
+            for instance in shown:
                 name = plain(instance.resource)
                 score = (scores.get(instance.resource) or scores.get(name, {})).get(status.name)
                 found.setdefault(name, []).append(_Seen(status.name, instance, score))
+            count += len(shown)
+            if count >= A_TURN:
+                count = 0
+                yield
         self._shown.end()
         return found
 

@@ -11,6 +11,10 @@ from typing import Final
 
 SWITCH_S: Final = 0.001
 """A thread that parses a long request hands over after so long; the usual 5 ms add up."""
+WHOLE_LOOKS: Final = 50
+"""Of so many full collections one looks through all there is."""
+_FULL: Final = 2
+"""The collector's oldest generation."""
 _M_TRIM_THRESHOLD: Final = -1  # mallopt(3)
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
@@ -37,3 +41,27 @@ def keep_turns_short() -> None:
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()
+    gc.callbacks.append(SeenOnce())
+
+
+class SeenOnce:
+    """Lets the collector look once at what stays, such as the view of a large cluster.
+
+    A callback of `gc`. What nothing refers to any more goes at once, as ever; a ring of objects
+    that came to stay and then lost all that referred to it goes with the next look at everything.
+    """
+
+    def __init__(self, whole_looks: int = WHOLE_LOOKS) -> None:
+        self._whole_looks = whole_looks
+        self._count = 0
+
+    def __call__(self, phase: str, info: dict[str, int]) -> None:
+        """See `gc.callbacks`."""
+        if info["generation"] != _FULL:
+            return
+        if phase == "stop":
+            gc.freeze()
+            return
+        self._count += 1
+        if self._count % self._whole_looks == 0:
+            gc.unfreeze()

@@ -119,6 +119,11 @@ def test_events_come_in_order_over_several_pages(root: Path, cluster: FakeCluste
     assert asking(root, collect) == list(range(2, 2502))
 
 
+def test_an_answer_of_many_pieces_arrives_whole(root: Path, cluster: FakeCluster) -> None:
+    cluster.become(last_reason="\n" * 3_000_000)
+    assert asking(root, Client.snapshot) == cluster.now
+
+
 def test_follower_gets_an_event_as_it_happens(root: Path, cluster: FakeCluster) -> None:
     async def follow(client: Client) -> list[int]:
         seen = []

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from cim_provider.engines.ha_core_snapshots import MARK, SnapshotReader
+from cim_provider.engines.ha_core_snapshots import MARK, TURN_BYTES, SnapshotReader
 from ha_core import control_protocol as protocol
 from ha_core.config.model import Configuration
 from ha_core.errors import WireError
@@ -33,6 +33,26 @@ def test_snapshot_is_read_as_it_was_written_and_what_has_not_changed_is_the_same
     assert seen[0].configuration is seen[1].configuration is seen[2].configuration
     assert seen[0].instances[1] is seen[1].instances[1]
     assert seen[1].instances[0] is not seen[0].instances[0]
+
+
+def test_others_have_their_turn_while_a_large_snapshot_is_read() -> None:
+    large = replace(snapshot(), last_reason="x" * 3 * TURN_BYTES)
+    turns: list[int] = []
+
+    async def count(reader: SnapshotReader) -> protocol.AnyReply:
+        async def others() -> None:
+            while True:
+                turns.append(1)
+                await asyncio.sleep(0)
+
+        beside = asyncio.create_task(others())
+        reply = await reader.reply(answer(large))
+        beside.cancel()
+        return reply
+
+    assert asyncio.run(count(SnapshotReader())) == protocol.SnapshotGiven(large)
+    # After it was put together, taken apart, and the long part was read.
+    assert len(turns) >= 3
 
 
 def other(value: object) -> object:
