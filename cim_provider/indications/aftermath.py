@@ -25,6 +25,7 @@ from cim_provider.mapping.rows import Value
 
 _AWAY: Final = frozenset({"lost", "suspect"})
 _RAISED: Final = "LHA023"
+_FAILED: Final = frozenset({"LHA016", "LHA017", "LHA018"})
 
 
 def endings(change: Difference, faults: Faults, view: ClusterView) -> Iterator[Event]:
@@ -38,6 +39,7 @@ def endings(change: Difference, faults: Faults, view: ClusterView) -> Iterator[E
         yield from _node_gone(name, faults)
     else:
         yield from _healed(faults, view)
+        yield from _forgotten(faults, view)
 
 
 def _resource_gone(name: str, faults: Faults) -> Iterator[Event]:
@@ -65,6 +67,34 @@ def _node_gone(name: str, faults: Faults) -> Iterator[Event]:
             }
             text = f"node {name} is no longer in the cluster"
             yield alert(node_ref(name), "LHA002", text, values, fault=over)
+
+
+def _forgotten(faults: Faults, view: ClusterView) -> Iterator[Event]:
+    """A resource has failed, and now it is stopped as wanted, and its failures are forgotten."""
+    for id_, each in faults.items():
+        if each.message not in _FAILED:
+            continue
+        subject = id_.partition(":")[2]
+        resource = next((p for p in view.primitives if p.id == subject.partition(":")[0]), None)
+        if resource is None or not _is_at_rest(resource, view):
+            continue
+        over = Fault(id_, clears=True, needs_raise=True)
+        text = f"{subject} is stopped, as wanted, and its failures are forgotten"
+        values: dict[str, Value] = {
+            "ResourceId": resource.id,
+            "MessageArguments": (resource.id,),
+            "NewState": "stopped",
+        }
+        yield alert(primitive_ref(resource.id), "LHA019", text, values, fault=over)
+
+
+def _is_at_rest(resource: PrimitiveView, view: ClusterView) -> bool:
+    """Return whether a resource is stopped as wanted, and no failure of it is remembered."""
+    said = [resource.target_role]
+    said += [each.target_role for each in view.groups if each.id == resource.group]
+    said += [each.target_role for each in view.clones if each.id == resource.clone]
+    calm = all(each.state == "stopped" and not each.fail_count for each in resource.instances)
+    return resource.state == "stopped" and "stopped" in said and calm
 
 
 def _healed(faults: Faults, view: ClusterView) -> Iterator[Event]:

@@ -147,6 +147,23 @@ def test_a_move_is_not_over_while_the_failure_stands() -> None:
     assert ids(teller.see(primitive_is(view, "db", instances=failed[1:]))) == ["LHA019"]
 
 
+def test_a_failure_of_what_is_stopped_as_wanted_is_over_once_it_is_forgotten() -> None:
+    failed = (InstanceView("n2", "stopped", fail_count=1),)
+    down = primitive_is(
+        cluster(), "db", state="stopped", target_role="stopped", instances=failed, nodes=()
+    )
+    teller = Teller(cluster())
+    assert ids(teller.hear("resource-failed", "db", "n2", "db-failed-1-1")) == ["LHA016"]
+    assert "LHA019" not in ids(teller.see(down)), "its failure is remembered"
+    restarting = primitive_is(cluster(), "db", state="stopped", instances=(), nodes=())
+    assert "LHA019" not in ids(teller.see(restarting)), "it is wanted, and may be on its way"
+    cleaned = primitive_is(down, "db", instances=())
+    (over,) = [a for a in teller.see(cleaned) if a.values["MessageID"] == "LHA019"]
+    assert over.values["CorrelatedIndications"] == ("beatkeeper:1",)
+    assert over.values["CorrelationId"] == "db-failed-1-1"
+    assert teller.faults == {}
+
+
 def test_a_node_that_is_heard_late_is_an_alarm_until_it_is_in_time() -> None:
     view = cluster()
     teller = Teller(view)
