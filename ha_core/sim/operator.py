@@ -135,7 +135,8 @@ class Operator:
             tries -= 1
             if outcome.ok:
                 self._world.faults["nodes removed"] += 1
-                if self._world.random.random() < 0.5:
+                # The answer may come late: by then it may be a member again, whose vote counts.
+                if self._world.random.random() < 0.5 and host not in self.members():
                     host.crash(power=True)
                     host.replace_disk()
             elif tries and outcome.code == "unsafe":
@@ -155,7 +156,10 @@ class Operator:
         edits = [self._with_new, _without, _redefined]
         if self._retimer is not None and len(before.nodes) == 1:
             edits.append(self._retimed)
-        changed = random.choice(edits)(before)
+        self._apply(random.choice(edits)(before))
+
+    def _apply(self, changed: Configuration | None) -> None:
+        """Apply what was made of the newest configuration, unless that is not the newest then."""
         revision = max((h.node.revision for h in self._hosts if h.node is not None), default=0)
         if changed is not None:
             self.give(commands.Apply(changed, "edited", revision))
@@ -171,9 +175,7 @@ class Operator:
         self._drawn(lambda random, known: deeds.timed_standby(random, known, now_wall_ms))
 
     def _edited(self, edit: deeds.Edit, _: Host) -> None:
-        changed = edit(self._world.random, self.configuration())
-        if changed is not None:
-            self.give(commands.Apply(changed, "edited"))
+        self._apply(edit(self._world.random, self.configuration()))
 
     def _with_new(self, before: Configuration) -> Configuration | None:
         if len(before.primitives) >= RESOURCES_MAX:
