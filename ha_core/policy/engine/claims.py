@@ -29,8 +29,8 @@ def compare(desk: Desk, clone: Item, one: Item, two: Item, pulls: Pulls) -> int:
     if active and others and len(active) != len(others):
         return len(active) - len(others)
     node, other = desk.current(one), desk.current(two)
-    can_stay = node is None or clone.scores[node] >= 0
-    can_other = other is None or clone.scores[other] >= 0
+    can_stay = node is None or one.scores[node] >= 0
+    can_other = other is None or two.scores[other] >= 0
     if can_stay != can_other:
         return -1 if can_stay else 1
     if not can_stay:

@@ -85,7 +85,7 @@ def _apply_group(desk: Desk, dependent: Item, primary: Item, link: Link) -> None
 def _apply_primitive(desk: Desk, dependent: Item, primary: Item, link: Link) -> None:
     if affects_role(dependent, link):
         _add_to_priority(desk, dependent, primary, link)
-    elif not dependent.is_assigned and affects_place(dependent, primary, link):
+    elif not dependent.is_assigned and affects_place(desk, dependent, primary, link):
         _add_to_scores(desk, dependent, primary, link)
 
 

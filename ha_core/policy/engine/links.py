@@ -80,14 +80,12 @@ def affects_role(dependent: Item, link: Link) -> bool:
     )
 
 
-def affects_place(dependent: Item, primary: Item, link: Link) -> bool:
-    """Whether the link places the dependent, by the roles that it names.
+def affects_place(desk: Desk, dependent: Item, primary: Item, link: Link) -> bool:
+    """Whether the link places the dependent: only if both will have the roles that it names.
 
-    What is together in a role goes together only if it will have that role. What is apart in a
-    role is kept apart unless it is known already to get it, as in the reference's release: then
-    promotion decides.
+    Pacemaker 2.1.5 keeps apart what is apart in a role unless it is known already to get it.
     """
-    is_apart = link.score < 0
+    is_apart = link.score < 0 and desk.board.problem.options.is_like_2_1_5
     role = link.dependent_role
     if role is not None and (role is dependent.next_role) is is_apart:
         return False
@@ -99,9 +97,25 @@ def followed(desk: Desk, item: Item) -> list[Link]:
     """Return the links in which the item is the dependent, the most urgent first."""
     found = desk.sorted_this.get(item)
     if found is None:
-        found = _sorted(desk, _this(desk, item, item), by_primary=True)
+        above = _stands_for(desk, item)
+        if above is not None:
+            found = followed(desk, above)
+        else:
+            found = _sorted(desk, _this(desk, item, item), by_primary=True)
         desk.sorted_this[item] = found
     return found
+
+
+def _stands_for(desk: Desk, item: Item) -> Item | None:
+    """Return the clone or group whose links are the item's, in their order, as it has none itself.
+
+    In Pacemaker 2.1.5 of equally urgent ones the first counts first there, else the last.
+    """
+    above = item.parent
+    if above is None or item in desk.this_with or desk.board.problem.options.is_like_2_1_5:
+        return None
+    is_one = above.kind is Kind.CLONE or (above.children[0] is item and above.resource.is_colocated)
+    return above if is_one else None
 
 
 def following(desk: Desk, item: Item) -> list[Link]:

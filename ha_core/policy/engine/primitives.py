@@ -177,11 +177,20 @@ def _to_next_role(graph: Graph, course: Course) -> None:
         role = 1
     if role == 1 and wanted == 0:
         _stop(graph, course, is_needed=True)
+    if role == 1 and has_no_role_any_more(item):
+        course.must_stop = course.must_stop or "it can no longer be promoted"
+        _stop(graph, course, is_needed=True)
+        role = 0
     if role == 0 and wanted >= 1:
         _start(graph, course, is_needed=True)
         role = 1
     if role == 1 and wanted == 2:
         _promote(graph, course, is_needed=True)
+
+
+def has_no_role_any_more(item: Item) -> bool:
+    """Return whether it has the role of a promotable clone's instance, and is to have none."""
+    return item.next_role is Role.STARTED and item.role in (Role.UNPROMOTED, Role.PROMOTED)
 
 
 def _rank(role: Role) -> int:

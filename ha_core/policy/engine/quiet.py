@@ -9,6 +9,7 @@ from collections.abc import Container
 from ha_core.ids import INFINITY
 from ha_core.policy.engine.items import Board, Item
 from ha_core.policy.engine.making import quorum_policy
+from ha_core.policy.engine.primitives import has_no_role_any_more
 from ha_core.policy.engine.problem import (
     Changed,
     Kind,
@@ -88,6 +89,7 @@ def _stays(item: Item, calm: set[int]) -> bool:
         or item.meta.is_maintenance
         or (item.role is Role.PROMOTED) != (item.next_role is Role.PROMOTED)
         or item.next_role is Role.STOPPED
+        or has_no_role_any_more(item)
     ):
         return False
     if len(item.observed) > 1 and _has_marks(item):
@@ -141,7 +143,9 @@ def _spread(board: Board, busy: set[Item], complete: set[Item]) -> None:
 def _pairs(board: Board) -> list[tuple[str, str]]:
     problem = board.problem
     pairs = [
-        (one.first, one.then) for one in problem.orderings if one.kind is not OrderKind.SERIALIZE
+        (one.first, one.then)
+        for one in problem.orderings
+        if one.any_of or one.kind is not OrderKind.SERIALIZE
     ]
     pairs += [(one.dependent, one.primary) for one in problem.colocations if one.score >= INFINITY]
     return pairs

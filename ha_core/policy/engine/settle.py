@@ -305,6 +305,8 @@ class Settler:
         if kind == ties.IMPLIES_THEN:
             if needed and not then.is_needed and not first.is_migration:
                 self._need(then, first)
+            if needed and then.is_migration and then.task is Task.START:
+                self._start_anew(first, then)
         elif kind == ties.NEEDS_FIRST:
             if not can_run and then.can_run:
                 self._forbid(then, first)
@@ -326,8 +328,19 @@ class Settler:
     def _imply_first(self, first: Action, then: Action, *, is_needed: bool) -> None:
         if is_needed:
             self._need(first, then)
-        if not then.is_migration:
+        if not then.is_migration and not self._merely_ends(first, then):
             self._unmigrate(first)
+
+    def _merely_ends(self, first: Action, then: Action) -> bool:
+        """Return whether `then` is a stop within another clone of which nothing starts.
+
+        That is no reason to stop what migrates away from there: it goes to where the clone runs on.
+        """
+        one, other = first.item, then.item
+        if one is None or other is None or other.top.clone is None or one.top is other.top:
+            return False
+        start = self.graph.find(other.top, Task.START)
+        return start is None or not start.is_needed
 
     def _migrate(self, first: Action, then: Action, kind: int) -> None:
         """The steps of a migration stand and fall together."""
@@ -350,6 +363,14 @@ class Settler:
             self._unmigrate(stop)
         if (start.is_needed or cannot) and stop.is_needed and not stop.can_run:
             self._forbid(start, stop)
+
+    def _start_anew(self, first: Action, start: Action) -> None:
+        """What comes after a clone of which instances stop and start does not migrate."""
+        clone = None if first.item is None else first.item.top
+        stop = None if clone is None or clone.clone is None else self.graph.find(clone, Task.STOP)
+        if stop is not None and stop.is_needed and start.item is not None:
+            for own in self.graph.of(start.item, Task.STOP):
+                self._unmigrate(own)
 
     def _asymmetric(self, first: Action, then: Action) -> None:
         """`then` cannot happen, unless what it is for is there already."""

@@ -87,21 +87,21 @@ def _together(desk: Desk, item: Item, origin: Item, found: Together) -> Together
     found[item] = None
     for link in followed(desk, item):
         other = link.primary
-        if other is not origin and link.score >= INFINITY and _places(item, other, link):
+        if other is not origin and link.score >= INFINITY and _places(desk, item, other, link):
             _together(desk, other, origin, found)
     for link in following(desk, item):
         other = link.dependent
         if other is origin or (item.kind is Kind.CLONE and other.kind is not Kind.CLONE):
             continue
-        if link.score >= INFINITY and _places(other, item, link):
+        if link.score >= INFINITY and _places(desk, other, item, link):
             _together(desk, other, origin, found)
     return found
 
 
-def _places(dependent: Item, primary: Item, link: Link) -> bool:
+def _places(desk: Desk, dependent: Item, primary: Item, link: Link) -> bool:
     if affects_role(dependent, link):
         return False
-    return affects_place(dependent, primary, link)
+    return affects_place(desk, dependent, primary, link)
 
 
 def _needed(items: Together) -> dict[str, int]:

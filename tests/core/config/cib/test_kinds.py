@@ -260,7 +260,7 @@ ODD_RULES = {
     "<rule id='r' score='5'><rsc_expression id='e' class='lsb'/></rule>": "<rsc_expression>",
     "<rule id='r' score='5'><date_expression id='d' operation='lt' end='soon'/></rule>": "'soon'",
     "<rule id='r' score='5'><date_expression id='d' operation='date_spec'>"
-    "<date_spec id='s' moon='3'/></date_expression></rule>": "'moon' is no part of the calendar; allowed:",
+    "<date_spec id='s' moon='3'/></date_expression></rule>": "'moon' is no part of the calendar",
     "<rule id='r' score='5'><date_expression id='d' operation='date_spec'>"
     "<date_spec id='s' hours='25-30'/></date_expression></rule>": (
         "hours is '25-30'; allowed: a number from 0 to 23"

@@ -1,5 +1,7 @@
 """Promotion, demotion and notifications of clones."""
 
+import pytest
+
 from ha_core.policy.engine.problem import Observed, OnFail, Ordering, Resource, Role, Task
 from tests.core.policy.engine.acting import (
     active,
@@ -49,6 +51,16 @@ def test_a_promoted_resource_is_demoted_before_it_stops() -> None:
     got = answer(question(nodes(1), stopped, observed=seen))
     assert got.does() == ["demote r:0 on n1", "stop r:0 on n1"]
     assert got.before("demote r:0 on n1", "stop r:0 on n1")
+
+
+@pytest.mark.parametrize(("role", "first"), [(PROMOTED, ["demote a on n1"]), (UNPROMOTED, [])])
+def test_what_is_no_longer_promotable_starts_anew_without_a_role(
+    role: Role, first: list[str]
+) -> None:
+    got = answer(question(nodes(1), primitive("a"), observed=(active("a", "n1", role),)))
+    assert got.does() == [*first, "start a on n1", "stop a on n1"]
+    assert got.before("stop a on n1", "start a on n1")
+    assert got.where() == {"a": "n1"}
 
 
 def test_a_failed_promoted_resource_goes_down_and_up_again() -> None:

@@ -67,6 +67,17 @@ def test_a_unique_clone_has_several_instances_on_a_node() -> None:
     assert places(problem(TWO, item)) == {"r:0": "n1", "r:1": "n2", "r:2": "n1"}
 
 
+def test_a_unique_instance_that_must_leave_its_node_chooses_before_new_ones() -> None:
+    # Checked with crm_simulate 2.1.5 and 3.0.0: the clone may not be there, the instance may.
+    question = problem(
+        nodes("n1", "n2"),
+        clone("c", primitive("r", stickiness=1), 2, is_unique=True),
+        observed=at("r:0", "n2"),
+        locations=[prefers("c", "n2", -1)],
+    )
+    assert places(question) == {"r:0": "n1"}
+
+
 def test_instances_count_where_fewest_are_sought() -> None:
     question = problem(TWO, clone("c", primitive("r"), 1), primitive("x"))
     assert spread(question) == ["r n1", "x n2"]

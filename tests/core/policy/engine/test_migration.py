@@ -9,12 +9,14 @@ from ha_core.policy.engine.problem import (
     Options,
     Ordering,
     Requires,
+    Resource,
     Role,
     Task,
 )
 from tests.core.policy.engine.acting import (
     active,
     answer,
+    clone,
     group,
     nodes,
     prefers,
@@ -103,6 +105,34 @@ def test_what_follows_a_migrated_resource_waits_for_it() -> None:
     assert set(MOVE) <= set(got.does())
     assert got.before("stop b on n1", "migrate_to a on n1")
     assert got.before("stop a on n1", "start b on n2")
+
+
+@pytest.mark.parametrize("member", [primitive("p"), group("g", primitive("p"))])
+def test_what_follows_a_clone_migrates_away_from_an_instance_that_ends(member: Resource) -> None:
+    got = answer(
+        question(
+            nodes(2, n1={"is_standby": True}),
+            clone("c", member, 2),
+            primitive("a", allow_migrate=True),
+            observed=(active("p", "n1"), active("p", "n2"), active("a", "n1")),
+            orderings=(Ordering("o", "c", "a"),),
+        )
+    )
+    assert [line for line in got.does() if " a " in line] == MOVE
+    assert got.before("stop a on n1", "stop p:0 on n1")
+
+
+def test_what_follows_a_clone_does_not_migrate_where_an_instance_starts_anew() -> None:
+    got = answer(
+        question(
+            nodes(2, n1={"is_standby": True}),
+            clone("c", primitive("p"), 2),
+            primitive("a", allow_migrate=True),
+            observed=(active("p", "n1"), active("a", "n1")),
+            orderings=(Ordering("o", "c", "a"),),
+        )
+    )
+    assert [line for line in got.does() if " a " in line] == ["start a on n2", "stop a on n1"]
 
 
 def test_a_migration_under_way_is_continued() -> None:

@@ -175,6 +175,15 @@ def test_any_member_of_a_set_is_enough_to_start() -> None:
     assert got.before("start b on n1", "start c on n1")
 
 
+@pytest.mark.parametrize("kind", list(OrderKind))
+def test_what_runs_stops_if_no_member_of_a_set_can_run_whatever_the_kind(kind: OrderKind) -> None:
+    orderings = tuple(Ordering("o", name, "c", kind=kind, any_of="s") for name in ("a", "b"))
+    stopped = [primitive(name, target_role=Role.STOPPED) for name in ("a", "b")]
+    seen = (active("c", "n1"),)
+    asked = question(nodes(1), *stopped, primitive("c"), orderings=orderings, observed=seen)
+    assert answer(asked).does() == ["stop c on n1"]
+
+
 def test_no_member_of_a_set_is_not_enough() -> None:
     anyof = tuple(Ordering(f"o{name}", name, "c", any_of="set") for name in ("a", "b"))
     got = answer(

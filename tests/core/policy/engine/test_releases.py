@@ -110,6 +110,22 @@ def as_before(question: Problem) -> Problem:
             ["r n2", "r n2"],
             id="both instances of a cloned group would rather have one node",
         ),
+        pytest.param(
+            problem(
+                TWO,
+                clone("d", primitive("s"), 1),
+                clone("c", primitive("r"), 2, is_promotable=True),
+                observed=[
+                    *at("s", "n1"),
+                    Observed("r", "n1", Role.UNPROMOTED, promotion_score=5),
+                    Observed("r", "n2", Role.UNPROMOTED, promotion_score=9),
+                ],
+                colocations=[together("c", "d", -INFINITY, dependent_role=Role.UNPROMOTED)],
+            ),
+            ["r n1 promoted", "r n2 unpromoted", "s n1"],
+            ["r n2 promoted", "s n1"],
+            id="apart in a role that is not decided yet",
+        ),
     ],
 )
 def test_the_newer_release_is_followed_unless_the_older_is_asked_for(
@@ -156,15 +172,20 @@ def test_nothing_is_drawn_apart_by_a_wish_within_a_group_alone() -> None:
     assert spread(question) == ["a n2", "b n2", "z n2"]
 
 
-def test_what_must_be_with_a_clone_and_apart_from_it_runs_nowhere() -> None:
-    # Checked with crm_simulate 2.1.5: the first of two such constraints counts first.
-    question = problem(
-        TWO,
-        clone("d", primitive("s"), 2),
-        clone("c", primitive("r"), 2, interleave=True),
-        colocations=[together("c", "d"), together("c", "d", -INFINITY)],
-    )
-    assert spread(question) == ["s n1", "s n2"]
+def test_of_equally_urgent_colocations_of_a_clone_the_last_counts_first() -> None:
+    # Checked with crm_simulate 3.0.0 and 2.1.5: what counts first leaves one instance its partner.
+    both = [together("c", "d"), together("c", "d", -INFINITY)]
+    found = {}
+    for order in (both, both[::-1]):
+        question = problem(
+            TWO,
+            clone("d", primitive("s"), 2),
+            clone("c", primitive("r"), 2, interleave=True),
+            colocations=order,
+        )
+        found[order[0].score] = (spread(question), spread(as_before(question)))
+    nowhere, beside = ["s n1", "s n2"], ["r n2", "s n1", "s n2"]
+    assert found == {INFINITY: (beside, nowhere), -INFINITY: (nowhere, beside)}
 
 
 def test_an_entry_of_what_is_stopped_speaks_of_the_lowest_instance_not_active_before_it() -> None:
