@@ -326,6 +326,13 @@ class Change:
     version: str
 
 
+class OtherClusterError(Exception):
+    """The node belongs to another cluster than before: nothing that was known holds any more."""
+
+    def __init__(self) -> None:
+        super().__init__("this node belongs to another cluster now")
+
+
 class ClusterEngine(Protocol):
     """What the provider needs of a cluster manager."""
 

@@ -340,7 +340,9 @@ CLUSTER_ID = "0123456789abcdef0123456789abcdef"
 
 
 @contextmanager
-def served(root: Path, cluster: FakeCluster, access: Access | None = None) -> Iterator[None]:
+def served(
+    root: Path, cluster: FakeCluster, access: Access | None = None, cluster_id: str = CLUSTER_ID
+) -> Iterator[None]:
     """Serve the cluster on the control socket below `root`, from a thread of its own."""
     layout = Layout(root)
     for directory in layout.directories():
@@ -351,7 +353,7 @@ def served(root: Path, cluster: FakeCluster, access: Access | None = None) -> It
     async def serve() -> None:
         ending.append(asyncio.Event())
         server = ControlServer(
-            layout.control_socket, cluster, access=access, product="0.1.0", cluster=CLUSTER_ID
+            layout.control_socket, cluster, access=access, product="0.1.0", cluster=cluster_id
         )
         await server.start()
         ready.set()

@@ -29,6 +29,7 @@ from cim_provider.engine import (
     Command,
     Done,
     EngineState,
+    OtherClusterError,
     Outcome,
     Pending,
     Refused,
@@ -267,9 +268,11 @@ class HaCoreEngine:
             await asyncio.sleep(RETRY_S)
 
     async def _follow_connection(self) -> None:
-        """Keep the view up to date until the daemon is lost."""
+        """Keep the view up to date until the daemon is lost. Raises OtherClusterError, too."""
         client, clock = self._follower_client, asyncio.get_running_loop().time
         greeting = await _bounded(client.hello(), ANSWER_S)
+        if self._cluster_id and greeting.cluster not in ("", self._cluster_id):
+            raise OtherClusterError
         self._product, self._cluster_id = version_of(greeting.product), greeting.cluster
         self._connections += 1
         reader = Reader(client, self._journal)

@@ -9,6 +9,8 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
+from cim_provider.engine import OtherClusterError
+
 log = logging.getLogger(__name__)
 
 
@@ -41,5 +43,6 @@ class Vital:
         if fault is not None:
             why = f"{type(fault).__name__}: {fault}"
         self._fault = f"'{task.get_name()}' has ended: {why}"
-        log.critical("%s; the server ends, to be started anew", self._fault, exc_info=fault)
+        trace = None if isinstance(fault, OtherClusterError) else fault
+        log.critical("%s; the server ends, to be started anew", self._fault, exc_info=trace)
         self._stopping.set()

@@ -16,6 +16,7 @@ from cim_provider.engine import (
     Done,
     EngineState,
     FenceNode,
+    OtherClusterError,
     Pending,
     Refused,
     RestartResource,
@@ -81,6 +82,23 @@ def test_view_says_what_the_snapshot_says(tmp_path: Path) -> None:
 
     with served(tmp_path, FakeCluster()):
         with_engine(tmp_path, test)
+
+
+def test_daemon_may_come_again_and_the_one_of_another_cluster_ends_the_following(
+    tmp_path: Path,
+) -> None:
+    async def test(engine: HaCoreEngine) -> None:
+        for _ in range(2):
+            with served(tmp_path, FakeCluster()):
+                await until(engine, lambda view: view.engine is EngineState.RUNNING)
+            await until(engine, lambda view: view.engine is EngineState.STOPPED)
+        with (
+            served(tmp_path, FakeCluster(), cluster_id="f" * 32),
+            pytest.raises(OtherClusterError, match="another cluster"),
+        ):
+            await asyncio.gather(*engine.background)
+
+    with_engine(tmp_path, test)
 
 
 @pytest.mark.parametrize("product", ["Beatkeeper 0.1.0", "0.1.0"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cim_provider.engine import OtherClusterError
 from cim_provider.server.daemon import EXIT_BROKEN
 from cim_provider.server.vital import BrokenError, Vital
 from ha_core.replication.entries import ConfigurationChange
@@ -53,6 +54,18 @@ def test_task_that_ends_by_itself_stops_the_server_and_says_why(
     with pytest.raises(BrokenError, match=why):
         asyncio.run(watched(work))
     assert why in caplog.text
+
+
+def test_another_cluster_is_a_reason_to_start_anew_and_no_bug(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def finds_another() -> None:
+        raise OtherClusterError
+
+    with pytest.raises(BrokenError, match="belongs to another cluster now"):
+        asyncio.run(watched(finds_another))
+    assert "to be started anew" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_tasks_that_end_because_the_server_stops_are_no_fault() -> None:
