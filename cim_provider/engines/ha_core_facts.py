@@ -140,6 +140,9 @@ def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeFacts:
         fencing_stage=errand.stage if errand else "",
         fencing_fault=errand.fault if errand else "",
         links_total=len(links),
+        has_kernel_gate=item.gates.kernel,
+        watchdog_ms=item.gates.watchdog_ms,
+        gates_missing=tuple(filter(None, (item.gates.no_kernel, item.gates.no_watchdog))),
     )
 
 

@@ -106,7 +106,12 @@ def _process_id(copy: _Copy) -> int:
 
 
 _COLUMNS: Final[tuple[Column[_Copy], ...]] = (
-    *ENABLED_COLUMNS,
+    *(each for each in ENABLED_COLUMNS if each.name != "TimeOfLastStateChange"),
+    Column(
+        "TimeOfLastStateChange",
+        "latest start or failure, whichever was later",
+        lambda c: cim_datetime(max(c.instance.started_wall_ms, c.instance.failed_wall_ms)),
+    ),
     Column("Name", "name of the instance on its node", lambda c: c.id),
     Column("ElementName", "name of the instance and its node", lambda c: _title(c)),
     Column("Caption", "Instance., name and node", lambda c: f"Instance.{_title(c)}"[:64]),

@@ -172,5 +172,12 @@ COLUMNS: Final[tuple[Column[Noded], ...]] = (
     ),
     Column("HealthAttribute", "worst of its health attributes", lambda n: _facts(n).health or None),
     Column("FencingDevices", "devices that can end it", lambda n: _facts(n).devices),
+    _live(
+        "HasKernelGate",
+        "what it has told when it was admitted",
+        lambda _, facts: facts.has_kernel_gate,
+    ),
+    _live("WatchdogMilliseconds", "the same", lambda _, facts: facts.watchdog_ms),
+    _live("GatesMissing", "the same", lambda _, facts: facts.gates_missing),
 )
 """The columns of this module."""

@@ -52,6 +52,12 @@ class NodeFacts:
     fencing_fault: str = ""
     """What failed last when it was to be fenced."""
     links_total: int = 0
+    has_kernel_gate: bool = False
+    """Its kernel silences service addresses when its lease ends."""
+    watchdog_ms: int = 0
+    """Its machine is reset so long after its lease was renewed last; 0: nothing resets it."""
+    gates_missing: tuple[str, ...] = ()
+    """Why it has no kernel gate, or no watchdog."""
 
 
 @dataclass(frozen=True, slots=True)

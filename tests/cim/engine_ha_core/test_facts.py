@@ -5,6 +5,7 @@ from dataclasses import replace
 from cim_provider.engines.ha_core_facts import facts_of
 from cim_provider.views.facts import NodeFacts, ResourceFacts
 from ha_core.config.model import FenceDevice, Meta, MultipleActive, Origin, Ping, PingTarget
+from ha_core.gates import Gates
 from ha_core.ids import LinkName
 from ha_core.snapshot import ClusterSnapshot, Commanded, LinkMoment
 from ha_core.status import Connectivity, FencingStatus, NodeState
@@ -49,6 +50,18 @@ def test_every_resource_is_told_with_what_it_inherits() -> None:
     assert (found.multiple_active, found.failure_timeout_ms) == ("block", 5000)
     assert found.in_maintenance
     assert resource_facts(made, first.id).exclusivity != ""
+
+
+def test_gates_of_a_node_are_told_with_why_one_is_missing() -> None:
+    made = snapshot()
+    first, *others = made.nodes
+    gates = Gates(kernel=True, watchdog_ms=900)
+    told = node_facts(replace(made, nodes=(replace(first, gates=gates), *others)), first.name)
+    assert (told.has_kernel_gate, told.watchdog_ms, told.gates_missing) == (True, 900, ())
+    without = Gates(no_kernel="no nftables", no_watchdog="not set")
+    told = node_facts(replace(made, nodes=(replace(first, gates=without), *others)), first.name)
+    assert (told.has_kernel_gate, told.watchdog_ms) == (False, 0)
+    assert told.gates_missing == ("no nftables", "not set")
 
 
 def test_bans_by_hand_are_told_and_moves_are_not() -> None:

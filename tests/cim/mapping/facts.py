@@ -36,6 +36,8 @@ def facts() -> Facts:
                 health="green",
                 devices=("switch",),
                 links_total=1,
+                watchdog_ms=900,
+                gates_missing=("no nftables",),
             ),
             NodeFacts("n3", SINCE_MS, last_heard_wall_ms=SINCE_MS, links_total=1),
         ),

@@ -4,12 +4,19 @@ from dataclasses import replace
 
 import pywbem
 
-from cim_provider.engine import ClusterView, EngineState
+from cim_provider.engine import ClusterView, EngineState, InstanceView
 from cim_provider.views.history import FencingView, HistoryView, RevisionView
 from cim_provider.views.journal import CoreEvent
 from cim_provider.views.settings import AttributeView, Settings
 from tests.cim.mapping.test_states import read
-from tests.cim.mapping.views import MODEL, cluster, cluster_path, node_path
+from tests.cim.mapping.views import (
+    MODEL,
+    cluster,
+    cluster_path,
+    node_path,
+    path,
+    primitive,
+)
 
 SINCE = 1_699_999_000_000
 """Since when the nodes of the view are in their states."""
@@ -36,10 +43,28 @@ def test_standby_and_maintenance_change_the_state_of_a_node() -> None:
     assert moment(read(view, node_path("n2"))) == base + 9
 
 
+def test_an_instance_changed_with_its_start_or_its_failure() -> None:
+    here = InstanceView("n2", "failed", started_wall_ms=SINCE, failed_wall_ms=SINCE + 4_000)
+    changed = replace(primitive("db", "n2"), instances=(here,))
+    others = tuple(each for each in cluster().primitives if each.id != "db")
+    name = path("HA_ResourceInstance", InstanceID="LinuxHA:rsc:n2:db")
+    for instance, after_s in ((here, 4), (replace(here, failed_wall_ms=0), 0)):
+        shown = replace(cluster(), primitives=(*others, replace(changed, instances=(instance,))))
+        assert moment(read(shown, name)) == SINCE // 1000 + after_s
+
+
+def test_a_node_tells_what_gates_it_has_and_why_not_more() -> None:
+    found = read(cluster(), node_path("n2"))
+    assert (found["HasKernelGate"], found["WatchdogMilliseconds"]) == (False, 900)
+    assert found["GatesMissing"] == ["no nftables"]
+    stopped = replace(cluster(), engine=EngineState.STOPPED)
+    assert read(stopped, node_path("n2"))["HasKernelGate"] is None
+
+
 def test_maintenance_of_all_changes_the_state_of_every_node_and_of_the_cluster() -> None:
     view = with_past(RevisionView(3, wall_ms=SINCE + 7_000, turned=("",)))
-    for path in (node_path("n1"), node_path("n2"), cluster_path()):
-        assert moment(read(view, path)) == SINCE // 1000 + 7
+    for each in (node_path("n1"), node_path("n2"), cluster_path()):
+        assert moment(read(view, each)) == SINCE // 1000 + 7
 
 
 def test_an_older_turn_does_not_hide_that_a_node_came_back_since() -> None:
