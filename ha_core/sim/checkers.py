@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from ha_core.agents.registry import may_run_twice
 from ha_core.config.choices import Role
 from ha_core.config.limits import VOTERS_MAX
-from ha_core.config.model import Configuration, Primitive
+from ha_core.config.model import Primitive
 from ha_core.config.units import may_be_promoted, plain, unit, units
 from ha_core.effects import CommandAnswered, Send
 from ha_core.fencing.rules import is_fencing
@@ -44,16 +44,18 @@ class Newest:
 
     def __init__(self, hosts: Sequence[Host]) -> None:
         self._hosts = hosts
-        self._known: tuple[Configuration, dict[ResourceId, Primitive]] = (Configuration(), {})
+        self._revision: Revision = 0
+        self._units: dict[ResourceId, Primitive] = {}
 
     def unit(self, resource: ResourceId) -> Primitive | None:
-        """Return a unit by the newest final configuration, or None if there is none such."""
-        nodes = [host.node for host in self._hosts if host.node is not None]
-        newest = max(nodes, key=lambda node: node.revision, default=None)
-        if newest is not None and self._known[0] is not newest.configuration:
-            found = {item.id: item for item in units(newest.configuration)}
-            self._known = (newest.configuration, found)
-        return self._known[1].get(resource)
+        """Return a unit by the newest configuration that was ever final, or None if there is none:
+        whoever knows it may be down.
+        """
+        for host in self._hosts:
+            if host.node is not None and host.node.revision > self._revision:
+                self._revision = host.node.revision
+                self._units = {item.id: item for item in units(host.node.configuration)}
+        return self._units.get(resource)
 
     def word_on(self, primitive: Primitive) -> Primitive:
         """Return what runs, with what is said by now of how often it may."""
