@@ -8,7 +8,6 @@ under the condition that this server still holds.
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -29,13 +28,13 @@ from cim_provider.indications.picture import Difference, Picture
 from cim_provider.indications.registry import Registry
 from cim_provider.indications.sending import Queue
 from cim_provider.indications.shelf import (
+    ALIVE,
     FAULTS,
     HOLDER,
     NUMBERS,
     REGISTRY,
     SENT,
     Code,
-    Item,
     revision_of,
 )
 from cim_provider.indications.stock import Stock
@@ -69,8 +68,8 @@ class Holder:
         self.revision = revision
         self._claim = revision
         """Tells this time as the holder from any other: a server may hold again."""
-        self._left = -1
-        """The revision for which this server's last will is made."""
+        self._has_left = False
+        """Whether this server has made its last will."""
         self.base = base
         self.lost = ""
         """Why it holds no more; empty while it does."""
@@ -111,7 +110,7 @@ class Holder:
         if revision != self._registry_revision:
             self._told_version, self._registry_revision = "", revision
         await self._renew(registry, now_s)
-        if not self.lost and self._left != self.revision:
+        if not self._has_left:
             await self._leave()
         if not self.lost:
             await self._refresh(registry)
@@ -138,19 +137,14 @@ class Holder:
 
     async def _leave(self) -> None:
         """Have another hold at once should this server vanish."""
-        self._left = self.revision
-        if len((await self._around.engine.view()).nodes) > 1:
-            await self._shelf.leave({HOLDER: self._released()}, {HOLDER: self.revision})
+        self._has_left = True
+        await self._shelf.leave({HOLDER: self._released()}, {HOLDER: self.revision})
 
     def _released(self) -> str:
         return outbox.write(Holding("", self._around.start, self._count))
 
     def _lose(self, why: str) -> None:
         self.lost = why or "the shelf says so"
-
-    def is_followed(self, items: Mapping[str, Item]) -> bool:
-        """Return whether another holds by now."""
-        return not self._renewing.is_busy and revision_of(items, HOLDER) != self.revision
 
     async def _renew(self, registry: Registry, now_s: float) -> None:
         """Show that this server is well; without subscriptions nobody wants to know."""
@@ -162,14 +156,15 @@ class Holder:
         if self._stock and self._settle_due_s is None:
             self._settle_due_s = now_s  # what was kept for others may go
         if registry.subscriptions:
-            self._renewing.begin(self._write_holding())
+            self._renewing.begin(self._write_alive())
 
-    async def _write_holding(self) -> bool:
+    async def _write_alive(self) -> bool:
         view = await self._around.engine.view()
         text = outbox.write(Holding(view.local_node, self._around.start, self._count + 1))
-        written = await self._shelf.write({HOLDER: text}, {HOLDER: self.revision})
+        # Under a key of its own: what else is under way has the claim's revision as a condition.
+        written = await self._shelf.write({ALIVE: text}, {HOLDER: self.revision})
         if written.ok:
-            self.revision, self._count = written.revision, self._count + 1
+            self._count += 1
         elif written.code in (Code.STALE, Code.UNKNOWN):
             self._lose(written.text)
         return written.ok

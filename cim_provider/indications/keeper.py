@@ -17,7 +17,16 @@ from cim_provider.indications.matching import Matcher
 from cim_provider.indications.outbox import Holding
 from cim_provider.indications.picture import Picture
 from cim_provider.indications.registry import Registry
-from cim_provider.indications.shelf import HOLDER, NUMBERS, OUT, RAISED, Code, Item, revision_of
+from cim_provider.indications.shelf import (
+    ALIVE,
+    HOLDER,
+    NUMBERS,
+    OUT,
+    RAISED,
+    Code,
+    Item,
+    revision_of,
+)
 from cim_provider.indications.standby import Standby
 from cim_provider.indications.surroundings import Surroundings
 
@@ -124,7 +133,7 @@ class Keeper:
         elif self._wanted_since_s is None:
             self._wanted_since_s = now_s
         holder = self._holder
-        if holder is not None and holder.is_followed(items):
+        if holder is not None and revision_of(items, HOLDER) != holder.revision:
             await self._lose("another server holds")
         elif holder is not None:
             await holder.step(registry, revision, self._matcher)
@@ -154,7 +163,8 @@ class Keeper:
             return
         holding = outbox.read_holding(items, HOLDER)
         is_mine = holding is None or holding.node in ("", view.local_node)
-        is_dead = self._is_dead(holding, revision_of(items, HOLDER), view, now_s)
+        sign = max(revision_of(items, HOLDER), revision_of(items, ALIVE))
+        is_dead = self._is_dead(holding, sign, view, now_s)
         has_work = any(key.startswith((OUT, RAISED)) for key in items)
         if (self._wanted_since_s is not None or has_work) and (is_mine or is_dead):
             await self._claim(revision_of(items, HOLDER), view.local_node, holding)
@@ -164,12 +174,10 @@ class Keeper:
             if base is not None:
                 await self._around.save(base, outbox.read_numbers(items, NUMBERS).batch)
 
-    def _is_dead(
-        self, holding: Holding | None, revision: int, view: ClusterView, now_s: float
-    ) -> bool:
+    def _is_dead(self, holding: Holding | None, sign: int, view: ClusterView, now_s: float) -> bool:
         """Return whether the holder is gone, or shows no sign of life."""
-        if revision != self._holder_seen[0]:
-            self._holder_seen = (revision, now_s)
+        if sign != self._holder_seen[0]:
+            self._holder_seen = (sign, now_s)
         if holding is None or self._wanted_since_s is None:
             return False
         states = {node.name: node.state for node in view.nodes}

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 REGISTRY: Final = "wbem/registry"
 HOLDER: Final = "wbem/holder"
+ALIVE: Final = "wbem/alive"
 NUMBERS: Final = "wbem/numbers"
 SENT: Final = "wbem/sent"
 FAULTS: Final = "wbem/faults"

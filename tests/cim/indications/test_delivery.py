@@ -12,7 +12,7 @@ from cim_provider.indications import keeper
 from cim_provider.indications.export import Delivery, Exporter, Policy
 from cim_provider.indications.outbox import Holding, write
 from cim_provider.indications.sending import Sender
-from cim_provider.indications.shelf import HOLDER, NUMBERS, SENT, Written, revision_of
+from cim_provider.indications.shelf import ALIVE, HOLDER, NUMBERS, SENT, Written, revision_of
 from cim_provider.indications.sqlite_shelf import SqliteShelf
 from cim_provider.indications.surroundings import Limits
 from cim_provider.wbem import operations
@@ -327,7 +327,7 @@ def test_what_comes_while_a_sign_of_life_waits_for_a_coordinator_is_told(tmp_pat
         with listening() as listener:
             await node.subscribe(listener.url, ALERTS)
             await node.alert("before")
-            await until(lambda: {HOLDER, SENT} <= shelf.waiting)
+            await until(lambda: {ALIVE, SENT} <= shelf.waiting)
             await node.alert("meanwhile")
             await listener.wait(2)
             shelf.is_free.set()
