@@ -130,12 +130,14 @@ def following(desk: Desk, item: Item) -> list[Link]:
 def placing(desk: Desk, item: Item) -> tuple[list[Link], list[Link]]:
     """Return the links that count when the item gets its node: it as dependent, and as primary.
 
-    To an instance of a clone that has one for every node finite links of the clone mean nothing
-    as a dependent's, and those of what is to be with the clone nothing at all: it will be there.
+    In Pacemaker 2.1.5 to an instance of a clone that has one for every node finite links of the
+    clone mean nothing as a dependent's, and those of what is to be with the clone nothing at all.
     """
     this, with_this = followed(desk, item), following(desk, item)
     top = item.top
-    if top.clone is None or top.clone.clone_max < desk.available(top):
+    if top.clone is None or not desk.board.problem.options.is_like_2_1_5:
+        return this, with_this
+    if top.clone.clone_max < desk.available(top):
         return this, with_this
     this = [link for link in this if link.dependent is not top or not 0 < link.score < INFINITY]
     return this, [link for link in with_this if link.primary is not top or link.score < 0]
