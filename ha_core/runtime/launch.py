@@ -70,11 +70,13 @@ class Starting:
             # The daemon outlives this program: nobody here will wait for it.
             self._child.returncode = 0
             return self._child.pid
-        if self._child.poll() is None:
+        what, code = f"{self._what} did not start", self._child.poll()
+        if code is None:
             self._child.kill()
-        self._child.wait()
+            self._child.wait()
+            what += f" within {within_s:g} s"
         words = self._errors.read_text(errors="replace")[-ERROR_CHARACTERS:].strip()
-        raise ConnectError(f"{self._what} did not start: {words or 'it said nothing'}")
+        raise ConnectError(f"{what}: {words or _silent_end(code)}")
 
     def close(self) -> None:
         """Hear no word of it any more; the program itself is left alone."""
@@ -155,6 +157,13 @@ def stop(pid: int, timeout_s: float = END_S) -> bool:
         raise RefusedError("denied", text) from None
     finally:
         os.close(descriptor)
+
+
+def _silent_end(code: int | None) -> str:
+    """Say how a child has ended that said nothing; None: it has not, and was killed."""
+    if code is None:
+        return "it said nothing, and was ended"
+    return f"it ended {f'by signal {-code}' if code < 0 else f'with code {code}'} and said nothing"
 
 
 def _is_ready(ready: socket.socket, pid: int, within_s: float) -> bool:
