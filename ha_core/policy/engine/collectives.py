@@ -80,12 +80,26 @@ def _tie_members(graph: Graph, group: Item) -> None:
         if is_ordered and child.roles:
             last_active = child
         last = child
+    if is_ordered:
+        _hold_back(graph, group)
     if is_ordered and last is not None:
         graph.link(group, Task.STOP, last, Task.STOP, ties.IMPLIES_THEN)
         graph.link(last, Task.STOP, group, Phase.STOPPED, ties.ORDER)
         if has_roles:
             graph.link(group, Task.DEMOTE, last, Task.DEMOTE, ties.IMPLIES_THEN)
             graph.link(last, Task.DEMOTE, group, Phase.DEMOTED, ties.ORDER)
+
+
+def _hold_back(graph: Graph, group: Item) -> None:
+    """A member starts anew only once those after it have stopped; what is not managed does not."""
+    after: Item | None = None
+    for child in reversed(group.children):
+        if after is not None and not child.roles:
+            for start in graph.of(child, Task.START):
+                start.can_run = False
+                start.hindrance = f"{after.id} runs and would have to stop first: it is not managed"
+        if child.roles and not child.is_managed:
+            after = child
 
 
 def _tie_next_member(graph: Graph, last: Item, child: Item, *, has_roles: bool) -> None:

@@ -328,6 +328,19 @@ def test_a_member_that_starts_anew_forces_later_ones_to_stop_first() -> None:
     assert got.before("stop c on n1", "start b on n1")
 
 
+@pytest.mark.parametrize(("is_ordered", "does"), [(True, []), (False, ["start a on n1"])])
+def test_a_member_does_not_start_while_a_later_one_runs_unmanaged(
+    is_ordered: bool, does: list[str]
+) -> None:
+    # Checked with crm_simulate 3.0.0; one of 2.1.5 finds no transition then.
+    members = (primitive("a"), primitive("b", is_managed=False))
+    top = replace(group("g", *members), is_ordered=is_ordered)
+    got = answer(question(nodes(1), top, observed=(active("b", "n1"),)))
+    assert got.does() == does
+    held = "b runs and would have to stop first: it is not managed"
+    assert got.find("a", Task.START).hindrance == (held if is_ordered else "")
+
+
 def test_a_group_without_order_starts_its_members_at_once() -> None:
     got = answer(question(nodes(1), group("g", primitive("a"), primitive("b"), is_ordered=False)))
     assert not got.before("start a on n1", "start b on n1")
