@@ -26,6 +26,7 @@ pytestmark = [
 WBEMCLI = shutil.which("wbemcli")
 MODEL = "root/cimv2"
 PROMOTED = 5
+DONE = 3
 CONFIGURATION = """
 cluster: fenced
 options: {{dead_after: 1s, fencing_grace: 60s}}
@@ -167,6 +168,9 @@ def test_node_is_cut_off_for_good_or_comes_back_and_devices_are_rehearsed(lab: L
     )
     fenced(client, "n3", "reboot")
     assert switched(lab)[0] == "off n3"
+    told = client.EnumerateInstances("HA_FencingEvent")
+    done = [each for each in told if (each["Target"], each["State"]) == ("n3", DONE)]
+    assert [each["Delegate"] in ("n1", "n2") for each in done] == [True]
     wait(lambda: client.GetInstance(node("n3"))["Status"] == "OK")
     fenced(client, "n2", "off")
     assert "on n2" not in switched(lab)
