@@ -6,8 +6,8 @@ in bounded parts. The revisions are compared on a thread of their own: that may 
 
 import asyncio
 import re
-from collections.abc import Coroutine, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
 from typing import Final, TypeVar
@@ -48,7 +48,7 @@ _ENDS: Final = {
     "fence-gave-up": "failed",
 }
 _TRIES: Final = ("fence-proved", "fence-failed")
-FENCING_KINDS: Final = frozenset({"fence-wanted", *_ENDS})
+FENCING_KINDS: Final = frozenset({"fence-wanted", "fence-called-off", *_ENDS})
 """Events that tell of fencing as a whole."""
 _THROUGH: Final = re.compile(r" through (\S+): ")
 """What such a sentence says of the node that has used the device."""
@@ -69,6 +69,8 @@ class Kept:
     """Sorted by `order_of`."""
     links: tuple[LinkStanding, ...] = ()
     fencing: tuple[FencingView, ...] = ()
+    wishes: Mapping[str, CoreEvent] = field(default_factory=dict)
+    """By node, the newest wish to cut it off that has come to no end."""
     cleared: int = 0
 
 
@@ -114,10 +116,10 @@ class Reader:
         events, known = self._journal.events, self.kept.events
         if events is known:
             return
-        fencing = self.kept.fencing
+        fencing, wishes = self.kept.fencing, self.kept.wishes
         if any(each.kind in FENCING_KINDS for each in _fresh(events, known)):
-            fencing = fencing_of(events)
-        self.kept = replace(self.kept, events=events, fencing=fencing)
+            fencing, wishes = fencing_of(events), wishes_of(events)
+        self.kept = replace(self.kept, events=events, fencing=fencing, wishes=wishes)
 
     async def _read_observed(self, snapshot: ClusterSnapshot) -> None:
         """Read results and links; a daemon that does not know the question tells none."""
@@ -221,12 +223,15 @@ def history_of(
         revisions=kept.revisions,
         links=links_of(snapshot, kept.links),
         results=results.of(snapshot, kept.results),
-        fencing=(*map(_under_way, snapshot.fencing), *kept.fencing),
+        fencing=(
+            *(_under_way(f, kept.wishes.get(f.node)) for f in snapshot.fencing),
+            *kept.fencing,
+        ),
         devices=_devices(configuration),
     )
 
 
-def _under_way(item: FencingStatus) -> FencingView:
+def _under_way(item: FencingStatus, wish: CoreEvent | None) -> FencingView:
     return FencingView(
         id=f"{item.node}-{item.generation}",
         node=item.node,
@@ -235,7 +240,21 @@ def _under_way(item: FencingStatus) -> FencingView:
         device=item.device,
         reason=item.reason,
         text=f"{item.stage}: {item.fault}" if item.fault else item.stage,
+        origin=wish.node if wish is not None else "",
+        started_wall_ms=wish.at_wall_ms if wish is not None else 0,
+        incident=wish.incident if wish is not None else "",
     )
+
+
+def wishes_of(events: Iterable[CoreEvent]) -> Mapping[str, CoreEvent]:
+    """Return by node the newest wish to cut it off that has come to no end."""
+    found: dict[str, CoreEvent] = {}
+    for event in events:
+        if event.kind == "fence-wanted":
+            found[event.subject] = event
+        elif event.kind in _ENDS or event.kind == "fence-called-off":
+            found.pop(event.subject, None)
+    return found
 
 
 def fencing_of(events: Iterable[CoreEvent]) -> tuple[FencingView, ...]:

@@ -19,6 +19,7 @@ from cim_provider.engines.ha_core_history import (
     result_view,
     results_of,
     revision_views,
+    wishes_of,
 )
 from cim_provider.engines.ha_core_observed import REVISIONS_STRANGE, Observed
 from cim_provider.views.history import EVENTS_KEPT
@@ -207,8 +208,14 @@ def test_what_is_under_way_and_who_can_cut_off_whom_is_of_the_snapshot() -> None
     configuration = replace(NOW.configuration, fence_devices=(device,))
     status = FencingStatus(SECOND, 7, "cutting", "pdu", FIRST, "lost", "no answer")
     seen = replace(NOW, configuration=configuration, fencing=(status,))
-    history = history_of(seen, Kept())
+    wish = told(7, "fence-wanted", SECOND, why="lost")
+    over = told(8, "fence-called-off", THIRD)
+    wishes = wishes_of([told(6, "fence-wanted", THIRD), wish, over])
+    history = history_of(seen, Kept(wishes=wishes))
     (under_way,) = history.fencing
+    assert (under_way.origin, under_way.started_wall_ms) == ("n1", WALL_MS + 7)
+    assert (under_way.executor, under_way.incident) == (FIRST, "i1")
+    assert set(wishes) == {SECOND}
     assert (under_way.id, under_way.state, under_way.text) == (
         f"{SECOND}-7",
         "pending",
