@@ -37,6 +37,11 @@ BREATH_S: Final = 0.005
 """Between two steps: what comes meanwhile is told together."""
 END_S: Final = 3.0
 GONE: Final = frozenset({"lost", "left"})
+SILENT: Final = "suspect"
+"""State of a node that may soon be lost; to take over from one that is not costs some copies."""
+AGAIN_S: Final = 5.0
+"""So long after it held, a server does not take over from one that is only silent: two that do not
+hear each other would take turns."""
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +60,8 @@ class Keeper:
         self._seen: tuple[str, Picture] | None = None
         """Newest picture of a standby, with the version of its view."""
         self._holder_seen: tuple[int, float] = (-1, 0.0)
+        self._held_s = float("-inf")
+        """When this server began or ended to hold last."""
         self._wanted_since_s: float | None = None
         self._is_loaded = False
         self._said = ""
@@ -181,7 +188,10 @@ class Keeper:
         if holding is None or self._wanted_since_s is None:
             return False
         states = {node.name: node.state for node in view.nodes}
-        if states.get(holding.node, "left") in GONE:
+        state = states.get(holding.node, "left")
+        if state in GONE:
+            return True
+        if state == SILENT and view.quorate and now_s - self._held_s >= AGAIN_S:
             return True
         return now_s - max(self._holder_seen[1], self._wanted_since_s) >= STALE_S
 
@@ -202,7 +212,8 @@ class Keeper:
             return
         before = f" after {holding.node}" if holding is not None and holding.node != node else ""
         log.info("this server delivers indications%s", before)
-        self._standby.note(self._shelf.items, self._around.now_s())
+        self._held_s = self._around.now_s()
+        self._standby.note(self._shelf.items, self._held_s)
         self._holder = Holder(self._around, written.revision, self._standby.base())
         self._standby, self._seen = Standby(), None
         self._wake.set()
@@ -210,6 +221,7 @@ class Keeper:
     async def _lose(self, why: str) -> None:
         holder, self._holder = self._holder, None
         assert holder is not None
+        self._held_s = self._around.now_s()
         log.info("this server delivers no indications any more: %s", why)
         await holder.stop()
         if holder.base is not None:

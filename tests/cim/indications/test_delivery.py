@@ -199,6 +199,33 @@ def test_another_server_takes_over_from_one_whose_node_is_lost(tmp_path: Path) -
     run(work)
 
 
+def test_another_server_takes_over_from_one_whose_node_is_silent_and_they_do_not_take_turns(
+    tmp_path: Path,
+) -> None:
+    async def work() -> None:
+        engine = MemoryEngine(cluster())
+        first, second = Node(engine, tmp_path, "n1"), Node(engine, tmp_path, "n2")
+        with listening() as listener:
+            await first.subscribe(listener.url, ALERTS)
+            await until(lambda: first.keeper.is_holder or second.keeper.is_holder)
+            holder, other = (first, second) if first.keeper.is_holder else (second, first)
+            holder.freeze()
+            engine.change_node(holder.name, state="suspect")
+            await until(lambda: other.keeper.is_holder)
+            engine.change_node(other.name, state="suspect")
+            holder.thaw()
+            await until(lambda: not holder.keeper.is_holder)
+            await holder.alert("it is well")
+            await until(lambda: "it is well" in [each["Message"] for each in listener.got])
+            assert other.keeper.is_holder
+            pairs = listener.numbers()
+            assert [number for _, number in pairs] == list(range(len(pairs)))
+        await first.stop()
+        await second.stop()
+
+    run(work)
+
+
 def test_a_server_that_holds_again_gives_no_identifier_twice(tmp_path: Path) -> None:
     async def work() -> None:
         engine = MemoryEngine(cluster())
