@@ -44,13 +44,15 @@ FOUND = (
     30140,
     30601,
     60001,
+    60007,
     60021,
     60022,
     60049,
+    61875,
 )
 """Seeds that once found something; see found.md."""
 FIRST, SEEDS = 1000, 60
-RICH_SEEDS = 40
+RICH_SEEDS = 50
 EFFECTS = (
     "agents that failed",
     "agents that hung",
