@@ -120,7 +120,7 @@ class HaCoreShelf:
             except HaError as fault:
                 return Written(Code.UNKNOWN, str(fault))
             finally:
-                self._idle.append(writer)
+                self._idle.appendleft(writer)
 
     def _wrote(self, puts: Mapping[str, str | None], revision: int) -> None:
         """Lay a write that is final over what was read.
