@@ -91,14 +91,19 @@ def _tie_members(graph: Graph, group: Item) -> None:
 
 
 def _hold_back(graph: Graph, group: Item) -> None:
-    """A member starts anew only once those after it have stopped; what is not managed does not."""
+    """A member starts anew only once those after it have stopped; what is not managed does not.
+
+    Pacemaker 2.1.5 does not wait for what is blocked.
+    """
+    is_old = graph.board.problem.options.is_like_2_1_5
     after: Item | None = None
     for child in reversed(group.children):
         if after is not None and not child.roles:
             for start in graph.of(child, Task.START):
                 start.can_run = False
-                start.hindrance = f"{after.id} runs and would have to stop first: it is not managed"
-        if child.roles and not child.is_managed:
+                what = "it is blocked" if after.is_blocked else "it is not managed"
+                start.hindrance = f"{after.id} runs and would have to stop first: {what}"
+        if child.roles and not child.is_managed and not (is_old and child.is_blocked):
             after = child
 
 

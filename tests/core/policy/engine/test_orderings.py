@@ -341,6 +341,19 @@ def test_a_member_does_not_start_while_a_later_one_runs_unmanaged(
     assert got.find("a", Task.START).hindrance == (held if is_ordered else "")
 
 
+def test_a_member_does_not_start_while_a_later_one_is_blocked_where_it_runs() -> None:
+    # Checked with crm_simulate 3.0.0 and 2.1.5, which starts it on the other node.
+    blocked = active("b", "n1", failed=OnFail.BLOCK, failed_task="stop", bans_node=True)
+    asked = question(nodes(2), group("g", primitive("a"), primitive("b")), observed=(blocked,))
+    got = answer(asked)
+    assert got.does() == []
+    assert (
+        got.find("a", Task.START).hindrance == "b runs and would have to stop first: it is blocked"
+    )
+    older = replace(asked, options=replace(asked.options, is_like_2_1_5=True))
+    assert answer(older).does() == ["start a on n2"]
+
+
 def test_a_group_without_order_starts_its_members_at_once() -> None:
     got = answer(question(nodes(1), group("g", primitive("a"), primitive("b"), is_ordered=False)))
     assert not got.before("start a on n1", "start b on n1")
