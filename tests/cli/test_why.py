@@ -58,6 +58,16 @@ def test_what_may_run_on_a_lost_node_says_how_far_its_fence_devices_are() -> Non
     assert len(because()) == 1
 
 
+def test_member_of_a_group_names_the_later_one_that_would_have_to_stop_first() -> None:
+    nodes = "node n1\nnode n2 maintenance\n"
+    made = case.read(f"{nodes}primitive a\nprimitive b\ngroup g a b\non n2 b started\n")
+    (found,) = reasons.explain(snapshot_of(made), "a")
+    assert found.sentence == (
+        "a is blocked: it waits for b: the cluster only watches it, because of maintenance;"
+        " it runs on n2"
+    )
+
+
 @settings(
     max_examples=50,
     deadline=None,

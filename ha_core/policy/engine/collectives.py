@@ -5,7 +5,7 @@ and 12.
 """
 
 from ha_core.policy.engine import ties
-from ha_core.policy.engine.graph import END, Graph, Phase
+from ha_core.policy.engine.graph import END, Action, Graph, Phase
 from ha_core.policy.engine.items import Item
 from ha_core.policy.engine.migration import add_migration_ordering
 from ha_core.policy.engine.primitives import add_primitive
@@ -100,9 +100,10 @@ def _hold_back(graph: Graph, group: Item) -> None:
     for child in reversed(group.children):
         if after is not None and not child.roles:
             for start in graph.of(child, Task.START):
-                start.can_run = False
                 what = "it is blocked" if after.is_blocked else "it is not managed"
+                start.can_run = False
                 start.hindrance = f"{after.id} runs and would have to stop first: {what}"
+                start.waits_for = Action(Task.STOP, after, can_run=False, hindrance=what)
         if child.roles and not child.is_managed and not (is_old and child.is_blocked):
             after = child
 
