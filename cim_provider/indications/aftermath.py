@@ -78,14 +78,8 @@ def _forgotten(faults: Faults, view: ClusterView) -> Iterator[Event]:
         resource = next((p for p in view.primitives if p.id == subject.partition(":")[0]), None)
         if resource is None or not _is_at_rest(resource, view):
             continue
-        over = Fault(id_, clears=True, needs_raise=True)
         text = f"{subject} is stopped, as wanted, and its failures are forgotten"
-        values: dict[str, Value] = {
-            "ResourceId": resource.id,
-            "MessageArguments": (resource.id,),
-            "NewState": "stopped",
-        }
-        yield alert(primitive_ref(resource.id), "LHA019", text, values, fault=over)
+        yield _over(id_, resource, text, "stopped")
 
 
 def _is_at_rest(resource: PrimitiveView, view: ClusterView) -> bool:
@@ -109,14 +103,19 @@ def _healed(faults: Faults, view: ClusterView) -> Iterator[Event]:
         resource = primitives.get(subject.partition(":")[0])
         if resource is None or not _is_well(resource) or away & set(by):
             continue
-        over = Fault(id_, clears=True, needs_raise=True)
         text = f"{subject} runs on {', '.join(resource.nodes)}, and what made it move is over"
-        values: dict[str, Value] = {
-            "ResourceId": resource.id,
-            "MessageArguments": (resource.id,),
-            "NewState": "started",
-        }
-        yield alert(primitive_ref(resource.id), "LHA019", text, values, fault=over)
+        yield _over(id_, resource, text, "started")
+
+
+def _over(fault: str, resource: PrimitiveView, text: str, state: str) -> Event:
+    """Return the end of a resource's fault."""
+    values: dict[str, Value] = {
+        "ResourceId": resource.id,
+        "MessageArguments": (resource.id,),
+        "NewState": state,
+    }
+    over = Fault(fault, clears=True, needs_raise=True)
+    return alert(primitive_ref(resource.id), "LHA019", text, values, fault=over)
 
 
 def _is_well(resource: PrimitiveView) -> bool:

@@ -5,10 +5,12 @@ import click
 from ha_core import commands
 from ha_core.cli.asked import is_listed, settled
 from ha_core.cli.change import current, give
+from ha_core.cli.goals import Goal
 from ha_core.cli.names import ticket_argument
 from ha_core.cli.options import Options, Waiting, run, verb, waits
 from ha_core.cli.plan import Trial, can_be_tried, show_preview
 from ha_core.cli.view import ticket_text, ticket_value
+from ha_core.preview.suppose import OfTickets
 
 _reason = click.option("--reason", default="", help="Why; kept with the ticket.")
 
@@ -27,10 +29,7 @@ def ticket() -> None:
 def add(options: Options, waiting: Waiting, trial: Trial, ticket: str, reason: str) -> None:
     """Let there be TICKET, though nothing needs it yet. 'grant' grants it."""
     command = commands.AddTicket(ticket, reason)
-    if trial.wanted:
-        show_preview(options, trial, lambda _: command)
-        return
-    give(options, waiting, command, lambda _: is_listed(ticket, there=True))
+    _give(options, waiting, trial, command, is_listed(ticket, there=True))
 
 
 @ticket.command()
@@ -42,10 +41,7 @@ def add(options: Options, waiting: Waiting, trial: Trial, ticket: str, reason: s
 def remove(options: Options, waiting: Waiting, trial: Trial, ticket: str, reason: str) -> None:
     """Forget TICKET. Nothing may need it, and it may not be granted here."""
     command = commands.RemoveTicket(ticket, reason)
-    if trial.wanted:
-        show_preview(options, trial, lambda _: command)
-        return
-    give(options, waiting, command, lambda _: is_listed(ticket, there=False))
+    _give(options, waiting, trial, command, is_listed(ticket, there=False))
 
 
 @ticket.command("list")
@@ -70,7 +66,7 @@ def grant(options: Options, waiting: Waiting, trial: Trial, ticket: str, reason:
 
     Two sites that both hold it run the same things twice: make sure that no other one has it.
     """
-    _give(options, waiting, trial, commands.SetTicket(ticket, granted=True, reason=reason))
+    _set(options, waiting, trial, commands.SetTicket(ticket, granted=True, reason=reason))
 
 
 @ticket.command()
@@ -81,7 +77,7 @@ def grant(options: Options, waiting: Waiting, trial: Trial, ticket: str, reason:
 @waits
 def revoke(options: Options, waiting: Waiting, trial: Trial, ticket: str, reason: str) -> None:
     """Take TICKET from this site. What needs it goes as its loss policy says, and is waited for."""
-    _give(options, waiting, trial, commands.SetTicket(ticket, granted=False, reason=reason))
+    _set(options, waiting, trial, commands.SetTicket(ticket, granted=False, reason=reason))
 
 
 @ticket.command()
@@ -92,7 +88,7 @@ def revoke(options: Options, waiting: Waiting, trial: Trial, ticket: str, reason
 @waits
 def standby(options: Options, waiting: Waiting, trial: Trial, ticket: str, reason: str) -> None:
     """Stop in good order what needs TICKET, and keep it."""
-    _give(options, waiting, trial, commands.SetTicket(ticket, standby=True, reason=reason))
+    _set(options, waiting, trial, commands.SetTicket(ticket, standby=True, reason=reason))
 
 
 @ticket.command()
@@ -103,11 +99,15 @@ def standby(options: Options, waiting: Waiting, trial: Trial, ticket: str, reaso
 @waits
 def activate(options: Options, waiting: Waiting, trial: Trial, ticket: str, reason: str) -> None:
     """End the standby of TICKET."""
-    _give(options, waiting, trial, commands.SetTicket(ticket, standby=False, reason=reason))
+    _set(options, waiting, trial, commands.SetTicket(ticket, standby=False, reason=reason))
 
 
-def _give(options: Options, waiting: Waiting, trial: Trial, command: commands.SetTicket) -> None:
+def _set(options: Options, waiting: Waiting, trial: Trial, command: commands.SetTicket) -> None:
+    _give(options, waiting, trial, command, settled(command))
+
+
+def _give(options: Options, waiting: Waiting, trial: Trial, command: OfTickets, goal: Goal) -> None:
     if trial.wanted:
         show_preview(options, trial, lambda _: command)
-        return
-    give(options, waiting, command, lambda _: settled(command))
+    else:
+        give(options, waiting, command, lambda _: goal)

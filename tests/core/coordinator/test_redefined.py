@@ -1,6 +1,7 @@
 """What is begun is begun by the definition that the plan was made by, on every node."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -26,9 +27,9 @@ FIRST = Configuration(nodes=(Node(N1, ()),), primitives=(PROCESS, OTHER))
 CLONE = Clone(ResourceId("copies"), DB)
 
 
-def changed(**parts: object) -> Configuration:
+def changed(**parts: Any) -> Configuration:
     """Return the first configuration with other parts."""
-    return replace(FIRST, **parts)  # type: ignore[arg-type]  # by name
+    return replace(FIRST, **parts)
 
 
 def of_db(primitive: Primitive) -> Configuration:
