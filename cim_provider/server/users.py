@@ -266,12 +266,6 @@ class UserFile:
         with self._changing() as (users, _):
             users[check_name(user.name)] = user
 
-    def change(self, name: str, change: Callable[[User], User]) -> User:
-        """Replace a user by what becomes of it. Raises UsersError: there is no such user."""
-        with self._changing() as (users, _):
-            users[name] = change(known_user(users, name))
-            return users[name]
-
     def remove(self, name: str) -> None:
         """Remove a user. Raises UsersError: there is no such user."""
         with self._changing() as (users, _):
