@@ -315,6 +315,8 @@ def main(arguments: list[str]) -> int:
         user = (asked.user, os.environ.get("WBEM_PASSWORD") or getpass.getpass())
     try:
         with pywbem.WBEMConnection(asked.url, user, ca_certs=asked.ca, timeout=60) as server:
+            if asked.ca:  # authorities that the environment names would win over it
+                server.session.trust_env = False
             return _run(server, asked.restart)
     except (pywbem.Error, ConsoleError) as fault:
         sys.stderr.write(f"console: {fault}\n")

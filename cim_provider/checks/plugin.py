@@ -210,7 +210,8 @@ def wanted_of(words: Sequence[str], environment: Mapping[str, str]) -> Wanted:
 
 def _url(host: str, port: int) -> str:
     bracketed = f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
-    text = host if "://" in host else f"https://{bracketed}:{port}"
+    own_port = "" if re.search(r":\d+$", bracketed) else f":{port}"
+    text = host if "://" in host else f"https://{bracketed}{own_port}"
     try:
         place = urlsplit(text)
         is_right = place.scheme in ("http", "https") and bool(place.hostname)
@@ -218,7 +219,7 @@ def _url(host: str, port: int) -> str:
     except ValueError as fault:
         raise CheckError(f"--host {host[:80]!r} is no address: {fault}") from fault
     if not is_right or place.username or place.password or place.path.strip("/"):
-        wanted = "give a name, an address or http(s)://HOST:PORT"
+        wanted = "give HOST, HOST:PORT or http(s)://HOST:PORT"
         raise CheckError(f"--host {host[:80]!r} is not understood: {wanted}")
     name = f"[{place.hostname}]" if ":" in (place.hostname or "") else place.hostname
     return f"{place.scheme}://{name}:{chosen}"

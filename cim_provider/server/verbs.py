@@ -40,6 +40,7 @@ ROOT_META: Final = "beatkeeper.root"
 """Under this name `ha` keeps the root that was given before the verb."""
 EXIT_FAILED: Final = 1
 LINES_MAX: Final = 100_000
+NO_USERS: Final = "no users on this node: its server takes those of the cluster when it runs"
 ERRORS: Final = (UsersError, FingerprintError, SettingsError, CertificateError, OSError)
 """What is told in a sentence."""
 
@@ -285,7 +286,7 @@ def list_users(place: Place) -> None:
         number = len(each.certificates)
         ways += [f"{number} certificate{'s' if number > 1 else ''}"] if number else []
         lines.append(f"{each.name} {each.role} ({', '.join(ways) or 'a certificate'})")
-    place.say({"users": [_shown(each) for each in users]}, "\n".join(lines) or "no users")
+    place.say({"users": [_shown(each) for each in users]}, "\n".join(lines) or NO_USERS)
 
 
 @click.command()
@@ -294,13 +295,18 @@ def list_users(place: Place) -> None:
 )
 @verb
 def audit(place: Place, lines: int) -> None:
-    """Show who changed what over WBEM. The latest comes last; with --json lines are as they are."""
+    """Show who changed what over this node's WBEM server, the latest last.
+
+    With --json lines are as they are.
+    """
     # Only here: it draws in what all other verbs do without.
     from cim_provider.server.audit import read_lines
 
     found = list(read_lines(place.layout.audit_file))[-lines:]
     for line in found:
         click.echo(line if place.as_json else _sentence(line))
+    if not found and not place.as_json:
+        click.echo("nobody has changed anything over the WBEM server of this node")
 
 
 @click.command("certificate")
@@ -313,6 +319,8 @@ def show_certificate(place: Place, authority: bool) -> None:
 
     given = read_settings(place.layout.settings_file).certificate
     file = Path(given) if given else place.layout.certificate_file
+    if not given and not file.exists():
+        raise CertificateError(f"{file} is not there yet: the server makes it when it first runs")
     if authority:
         pem = certificate.authority(file)
         place.say({"authority": pem}, pem.rstrip("\n"))

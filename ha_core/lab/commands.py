@@ -153,7 +153,8 @@ def _watch_to_the_end(options: Options, raised: cluster.Raised) -> None:
         pass  # its ordinary end
     finally:
         with undisturbed():
-            cluster.down(lab.directory)
+            if state.is_kept(lab):
+                cluster.down(lab.directory)
     if not options.as_json:
         click.echo(f"\nthe lab in {lab.directory} is removed")
 

@@ -122,6 +122,15 @@ def known(directory: Path) -> Lab:
     return found
 
 
+def is_kept(lab: Lab) -> bool:
+    """Return whether that very lab is still there, and neither removed nor followed by another.
+
+    Raises StoreError if its file cannot be read.
+    """
+    found = read(lab.directory)
+    return found is not None and with_isolated(found, ()) == with_isolated(lab, ())
+
+
 def _decoded(kind: type, value: object) -> object:
     if kind is Path and isinstance(value, str):
         return Path(value)

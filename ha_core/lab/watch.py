@@ -19,7 +19,7 @@ from ha_core.cli import view
 from ha_core.cli.options import to_json
 from ha_core.client import Client
 from ha_core.errors import HaError
-from ha_core.lab.state import Lab
+from ha_core.lab import state
 from ha_core.snapshot import ClusterSnapshot
 
 FOLLOWED_MAX: Final = 7
@@ -44,7 +44,7 @@ class Watcher:
     loses the cluster, or has had nothing new to say while others had.
     """
 
-    def __init__(self, lab: Lab, show: Show) -> None:
+    def __init__(self, lab: state.Lab, show: Show) -> None:
         self._lab = lab
         self._show = show
         self._pictures: dict[str, ClusterSnapshot] = {}
@@ -54,7 +54,7 @@ class Watcher:
         self._ended: asyncio.Event = asyncio.Event()
 
     async def run(self) -> None:
-        """Show what happens until there is nobody to show it to, or a signal interrupts."""
+        """Show what happens until nobody looks, the lab is removed, or a signal interrupts."""
         followed = self._lab.nodes[:FOLLOWED_MAX]
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGWINCH, self._draw)
@@ -81,6 +81,8 @@ class Watcher:
                         self._take(name, await client.snapshot())
             except HaError:
                 self._lose(name)
+                if not state.is_kept(self._lab):
+                    self._ended.set()  # by 'ha lab down' elsewhere
             await asyncio.sleep(RETRY_S)
 
     def _take(self, name: str, snapshot: ClusterSnapshot) -> None:

@@ -1,6 +1,7 @@
 """What a lab remembers survives, stays its owner's, and is refused when it is not a lab's."""
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,16 @@ def test_copy_of_a_lab_is_not_the_lab(tmp_path: Path) -> None:
     (tmp_path / "copy" / state.FILE).write_bytes((tmp_path / state.FILE).read_bytes())
     with pytest.raises(RefusedError, match="no lab in"):
         state.known(tmp_path / "copy")
+
+
+def test_lab_is_kept_until_it_is_removed_or_another_takes_its_place(tmp_path: Path) -> None:
+    lab = some_lab(tmp_path)
+    assert not state.is_kept(lab)
+    state.begin(lab)
+    state.write(state.with_isolated(lab, ()))
+    assert state.is_kept(lab)
+    state.write(replace(lab, password="of the next one"))
+    assert not state.is_kept(lab)
 
 
 def test_unknown_node_is_named_with_those_that_are_there(tmp_path: Path) -> None:

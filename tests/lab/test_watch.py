@@ -1,12 +1,15 @@
 """Every change of a cluster becomes one sentence, and a screen is drawn over."""
 
+import asyncio
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from ha_core.ids import NodeName
 from ha_core.lab import watch
+from ha_core.lab.state import Lab, LabNode, Place
 from ha_core.snapshot import ClusterSnapshot
 from tests.fake_cluster import snapshot
 
@@ -112,6 +115,15 @@ def test_heading_without_room_is_written_once_where_one_can_scroll_to_it(
     assert "how to 8\n" + "\n" * 12 in first
     show(replace(snapshot(), version="2"))
     assert "how to 8" not in capsys.readouterr().out
+
+
+def test_watching_ends_when_the_lab_is_removed_from_elsewhere(tmp_path: Path) -> None:
+    removed = Lab(tmp_path, (tmp_path,), (LabNode("n1", (Place("front", "127.1.2.1", 6940),)),))
+
+    async def watched() -> None:
+        await asyncio.wait_for(watch.Watcher(removed, watch.lines()).run(), 10.0)
+
+    asyncio.run(watched())
 
 
 def test_json_lines_are_the_status(capsys: pytest.CaptureFixture[str]) -> None:

@@ -330,9 +330,22 @@ def test_password_comes_from_a_file_that_others_cannot_read(site: Site, tmp_path
     assert "cannot be read" in refused("node", "-H", "n1", "-l", "u", "--password-file", "/none")
 
 
-def test_address_of_six_groups_gets_its_brackets() -> None:
-    wanted = wanted_of(("node", "-H", "2001:db8::1", "-l", "u"), {PASSWORD: "x"})
-    assert wanted.servers == ("https://[2001:db8::1]:5989",)
+@pytest.mark.parametrize(
+    ("host", "server"),
+    [
+        ("n1", "https://n1:5989"),
+        ("n1:7000", "https://n1:7000"),
+        ("2001:db8::1", "https://[2001:db8::1]:5989"),
+        ("[2001:db8::1]", "https://[2001:db8::1]:5989"),
+        ("[2001:db8::1]:7000", "https://[2001:db8::1]:7000"),
+        ("http://n1", "http://n1:5988"),
+    ],
+)
+def test_host_may_have_a_port_and_an_address_of_six_groups_gets_its_brackets(
+    host: str, server: str
+) -> None:
+    wanted = wanted_of(("node", "-H", host, "-l", "u"), {PASSWORD: "x"})
+    assert wanted.servers == (server,)
 
 
 # --- samples and a real cluster ----------------------------------------------------------------

@@ -11,6 +11,7 @@ from ha_core.config import keys, shapes
 from ha_core.config.kinds import Kind
 from ha_core.config.model import Configuration, Defaults, Link, Node, Operation, Options
 from ha_core.config.parse import parse_text
+from ha_core.config.tree import Mapping, Scalar, Sequence, Tree, read_tree
 from tests.core.config.reference import MARKED, PAGE, SHARED, TABLES, expected
 from tests.core.config.samples import parsed
 
@@ -46,6 +47,21 @@ def objects(shape: shapes.Shape, names: tuple[str, ...] = ()) -> Iterator[shapes
                 yield from objects(choice, names)
 
 
+def repeated(tree: Tree) -> Iterator[str]:
+    """Yield every key that a mapping has twice."""
+    match tree:
+        case Mapping():
+            names = [name for name, _, _ in tree.items]
+            yield from {name for name in names if names.count(name) > 1}
+            for _, value, _ in tree.items:
+                yield from repeated(value)
+        case Sequence():
+            for value in tree.items:
+                yield from repeated(value)
+        case Scalar():
+            return
+
+
 @pytest.mark.parametrize("name", [*TABLES, "directives", "scripts"])
 def test_table_is_what_the_program_does(name: str) -> None:
     there = {found[1]: found[0] for found in MARKED.findall(TEXT)}
@@ -71,6 +87,7 @@ def test_there_is_an_example_of_every_key() -> None:
 @pytest.mark.parametrize("text", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_example_is_valid(text: str) -> None:
     value = yaml.safe_load(text)
+    assert list(repeated(read_tree(text))) == []  # of these the loader takes the last
     if "nodes" in value and "links" in value:
         parse_text(text, "example.yaml")
         return
