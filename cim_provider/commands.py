@@ -262,6 +262,11 @@ class Export:
     form: str = "yaml"
 
 
+@dataclass(frozen=True, slots=True)
+class Diagnose:
+    """What is wrong with the cluster and the node that answers, why it matters, what mends it."""
+
+
 OPERATIONS: Final = (
     "monitor",
     "start",
@@ -274,7 +279,9 @@ OPERATIONS: Final = (
     "migrate_from",
 )
 """What can fail of a resource."""
-Question: TypeAlias = WhyResource | IfApplied | WhatIf | Verify | Export
+Plain: TypeAlias = WhyResource | IfApplied | WhatIf | Verify | Export
+"""Questions that one picture of the cluster answers."""
+Question: TypeAlias = Plain | Diagnose
 FORMS: Final = ("yaml", "json", "cib")
 """How a configuration can be written."""
 EVENTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(

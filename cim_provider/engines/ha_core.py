@@ -16,7 +16,9 @@ from typing import Final, Self, TypeVar
 from cim_provider.commands import (
     ApplyConfiguration,
     ClearEventLog,
+    Diagnose,
     Invite,
+    Plain,
     Question,
     RunService,
     Told,
@@ -37,6 +39,7 @@ from cim_provider.engine import (
 from cim_provider.engines.ha_core_control import goal_of, translated
 from cim_provider.engines.ha_core_editing import give
 from cim_provider.engines.ha_core_events import JournalFollower
+from cim_provider.engines.ha_core_examiner import Examiner
 from cim_provider.engines.ha_core_history import Kept, Reader
 from cim_provider.engines.ha_core_node import NodeService
 from cim_provider.engines.ha_core_snapshots import SnapshotReader
@@ -83,6 +86,7 @@ class HaCoreEngine:
         self._follower_client = Client(root, read=SnapshotReader().reply)
         self._command_client = Client(root)
         self._journal = JournalFollower(root)
+        self._examiner = Examiner(root)
         self._effect_s = effect_s
         self._product = ""
         self._cluster_id = ""
@@ -217,6 +221,8 @@ class HaCoreEngine:
 
     async def ask(self, question: Question) -> Told | Refused:
         """See `ClusterEngine`; of what the cluster looks like now."""
+        if isinstance(question, Diagnose):
+            return await self._examiner.ask()  # it has most to say where the daemon is away
         await self.view()
         snapshot = self._snapshot
         if snapshot is None or self._view.engine is not EngineState.RUNNING:
@@ -351,7 +357,7 @@ async def _in_turns(making: Generator[None, None, Parts]) -> Parts:
         await asyncio.sleep(0)
 
 
-def _told(question: Question, snapshot: ClusterSnapshot) -> Told:
+def _told(question: Plain, snapshot: ClusterSnapshot) -> Told:
     """See `ha_core_answers.told`; to be called in a thread."""
     # What foresees is as large as all else here, and few ask: it is loaded with the first question.
     from cim_provider.engines.ha_core_answers import told

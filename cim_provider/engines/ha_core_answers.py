@@ -9,7 +9,7 @@ import time
 
 import yaml
 
-from cim_provider.commands import Export, IfApplied, Question, Told, Verify, WhatIf, WhyResource
+from cim_provider.commands import Export, IfApplied, Plain, Told, Verify, WhatIf, WhyResource
 from cim_provider.engines.ha_core_control import SOURCE
 from cim_provider.engines.ha_core_secrets import disguised, masked, unmasked
 from ha_core import commands
@@ -27,7 +27,7 @@ from ha_core.quorum.outlook import outlook
 from ha_core.snapshot import ClusterSnapshot
 
 
-def told(question: Question, snapshot: ClusterSnapshot) -> Told:
+def told(question: Plain, snapshot: ClusterSnapshot) -> Told:
     """Return the answer, as `ha why`, `ha whatif` and `ha apply --dry-run` give it.
 
     Raises: ConfigError, RefusedError: what is asked of is not there, or is not acceptable.

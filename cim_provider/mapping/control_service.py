@@ -14,6 +14,7 @@ from cim_provider.commands import (
     EVENTS,
     FORMS,
     ApplyConfiguration,
+    Diagnose,
     Export,
     IfApplied,
     Invite,
@@ -140,6 +141,10 @@ def _export(asked: Asked) -> Meaning:
         words = f"Format is {form[:64]!r}: expected one of {', '.join(FORMS)}"
         return Denial(Code.INVALID_PARAMETER, words)
     return Query(Export(form), "Text", "")
+
+
+def _diagnose(asked: Asked) -> Meaning:
+    return Query(Diagnose(), "Findings", has_lines=True)
 
 
 def _why(asked: Asked) -> Meaning:
@@ -272,6 +277,7 @@ VERBS: Final[Mapping[tuple[str, str], Verb]] = MappingProxyType(
             "ForceEvictNode": _force_evict,
             "Invite": _invite,
             "Simulate": _simulate,
+            "Diagnose": _diagnose,
             "Why": _why,
             "Verify": _verify,
             "ExportConfiguration": _export,

@@ -94,6 +94,7 @@ A console needs them to be told of events, and should need no more than that.
 """
 
 _ASKING: Final = (
+    "Diagnose",
     "GetCentralInstances",
     "Explain",
     "ExportConfiguration",

@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import click
 
+from ha_core.doctor.findings import Severity
 from ha_core.errors import ConfigError, ConnectError, HaError, RefusedError
 
 ROOT_VARIABLE: Final = "BEATKEEPER_ROOT"
@@ -26,11 +27,15 @@ EXIT_CODES: Final = {
     3: "the node's daemon cannot be reached",
     4: "accepted, but the effect was not seen in time",
     5: "invalid configuration",
+    6: "ha doctor found what deserves a warning",
+    7: "ha doctor found something critical",
 }
 EXIT_FAILED: Final = 1
 EXIT_UNREACHABLE: Final = 3
 EXIT_TIMEOUT: Final = 4
 EXIT_INVALID: Final = 5
+EXIT_OF_FINDINGS: Final = {Severity.WARNING: 6, Severity.CRITICAL: 7}
+"""What the worst finding of `ha doctor` ends it with; a notice is worth no alarm."""
 
 _T = TypeVar("_T")
 _Verb = Callable[..., None]

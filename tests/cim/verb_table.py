@@ -71,6 +71,7 @@ VERBS: dict[str, Methods | Read | Written | Without] = {
     "whatif node": methods(f"{_SERVICE}.Simulate"),
     "whatif resource": methods(f"{_SERVICE}.Simulate"),
     "whatif ticket": methods(f"{_SERVICE}.Simulate"),
+    "doctor": methods(f"{_SERVICE}.Diagnose"),
     "apply": methods(f"{_SERVICE}.Apply"),
     "export": methods(f"{_SERVICE}.ExportConfiguration"),
     "diff": methods(f"{_SERVICE}.Preview"),

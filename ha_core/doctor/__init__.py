@@ -1,0 +1,1 @@
+"""What an administrator would look for by hand: findings about a cluster and this machine."""
