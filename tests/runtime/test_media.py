@@ -15,7 +15,7 @@ from ha_core.keyring import first_ring
 from ha_core.runtime.serial import SerialLine
 from ha_core.runtime.serial_frames import PACKET_MAX, SERIAL_FRAME_MAX
 from tests.runtime.null_modem import NullModem
-from tests.runtime.test_transport import (
+from tests.runtime.peers import (
     HELLO,
     RING0,
     A,

@@ -8,9 +8,7 @@ import pywbem
 from cim_provider.edits import SetOption
 from cim_provider.views.settings import OperationView
 from tests.cim.mapping.views import MODEL
-from tests.cim.writing.test_writers import PRIMITIVE, Site, path, refusal, site
-
-__all__ = ["site"]
+from tests.cim.writing.site import PRIMITIVE, Site, path, refusal
 
 CLUSTER = pywbem.CIMInstanceName(
     "HA_Cluster",

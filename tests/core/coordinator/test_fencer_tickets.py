@@ -11,7 +11,7 @@ from ha_core.ids import ConstraintId, ResourceId
 from ha_core.messages import FenceOrder, FenceReport, FenceState, FenceVerb
 from ha_core.replication.entries import Verdict
 from ha_core.status import Instance, InstanceState, NodeState, Ticket
-from tests.core.coordinator.test_fencer import (
+from tests.core.coordinator.fencer_bench import (
     BASE,
     DISK,
     N1,

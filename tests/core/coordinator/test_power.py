@@ -9,7 +9,7 @@ from ha_core.config.model import FenceAction, FenceDevice
 from ha_core.errors import RefusedError
 from ha_core.ids import NodeName
 from ha_core.messages import FenceState, FenceVerb
-from tests.core.coordinator.test_fencer import BASE, PDU, Bench, kinds, orders, states
+from tests.core.coordinator.fencer_bench import BASE, PDU, Bench, kinds, orders, states
 
 N2 = NodeName("n2")
 ON = SwitchOn(N2, "its fan is new")
