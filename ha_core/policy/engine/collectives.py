@@ -93,19 +93,23 @@ def _tie_members(graph: Graph, group: Item) -> None:
 def _hold_back(graph: Graph, group: Item) -> None:
     """A member starts anew only once those after it have stopped; what is not managed does not.
 
-    Pacemaker 2.1.5 does not wait for what is blocked.
+    One whose next member is stopped, too, waits for nobody: it starts, and the next one waits.
+    Pacemaker 2.1.5 has no such sequence.
     """
-    is_old = graph.board.problem.options.is_like_2_1_5
+    if graph.board.problem.options.is_like_2_1_5:
+        return
     after: Item | None = None
+    following: Item | None = None
     for child in reversed(group.children):
-        if after is not None and not child.roles:
+        if child.roles:
+            after = after if child.is_managed else child
+        elif after is not None and following is not None and following.roles:
             for start in graph.of(child, Task.START):
                 what = "it is blocked" if after.is_blocked else "it is not managed"
                 start.can_run = False
                 start.hindrance = f"{after.id} runs and would have to stop first: {what}"
                 start.waits_for = Action(Task.STOP, after, can_run=False, hindrance=what)
-        if child.roles and not child.is_managed and not (is_old and child.is_blocked):
-            after = child
+        following = child
 
 
 def _tie_next_member(graph: Graph, last: Item, child: Item, *, has_roles: bool) -> None:

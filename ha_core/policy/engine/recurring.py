@@ -38,16 +38,29 @@ def add_recurring(graph: Graph, item: Item) -> None:
     """Add what begins and what ends with the item's next role."""
     _cancel_removed(graph, item)
     options = graph.board.problem.options
-    if item.is_blocked or options.is_maintenance or item.meta.is_maintenance:
-        return
     node = item.node
-    if node is not None and graph.board.nodes[node].node.is_maintenance:
+    if item.is_blocked or options.is_maintenance or _rests(graph, item, node):
         return
     for operation in recurring_operations(item):
         if node is not None and (item.next_role is not Role.STOPPED or not item.is_managed):
             _for_active(graph, item, node, operation)
         if operation.role is Role.STOPPED and (item.number is None or is_unique(item)):
             _for_inactive(graph, item, operation)
+
+
+def _rests(graph: Graph, item: Item, node: int | None) -> bool:
+    """Return whether it is in maintenance there, itself or by a node that it is active on.
+
+    In 2.1.5 the maintenance of one node says nothing of its monitors on another one.
+    """
+    if item.meta.is_maintenance:
+        return True
+    spots = graph.board.nodes
+    if node is not None and spots[node].node.is_maintenance:
+        return True
+    if graph.board.problem.options.is_like_2_1_5:
+        return False
+    return any(spots[other].node.is_maintenance for other in item.active)
 
 
 def _running(seen: Observed | None, operation: Operation) -> tuple[bool, bool]:
@@ -135,7 +148,7 @@ def _cancel_removed(graph: Graph, item: Item) -> None:
             continue
         if not (spot.is_available or spot.node.is_maintenance):
             continue
-        rests = item.meta.is_maintenance or spot.node.is_maintenance or options.is_maintenance
+        rests = options.is_maintenance or _rests(graph, item, node)
         for recurring in seen.recurring:
             key = (recurring.name, recurring.interval_ms)
             is_removed = key not in configured

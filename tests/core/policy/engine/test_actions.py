@@ -161,6 +161,16 @@ def test_maintenance_ends_monitors() -> None:
     assert got.does() == ["cancel a on n1 every 10000"]
 
 
+def test_maintenance_of_one_node_ends_monitors_on_the_other_one_too() -> None:
+    # Checked with crm_simulate 3.0.0 (newer) and 2.1.5 (older).
+    a = primitive("a", operations=(EVERY_10_S,))
+    here, there = active("a", "n1"), active("a", "n2", recurring=RUNS_10_S)
+    asked = question(nodes(2, n1={"is_maintenance": True}), a, observed=(here, there))
+    assert answer(asked).does() == ["cancel a on n2 every 10000"]
+    older = replace(asked, options=replace(asked.options, is_like_2_1_5=True))
+    assert answer(older).does() == []
+
+
 def test_an_unmanaged_resource_keeps_its_monitor() -> None:
     a = primitive("a", operations=(EVERY_10_S,), is_managed=False)
     got = answer(question(nodes(1), a, observed=(active("a", "n1"),)))

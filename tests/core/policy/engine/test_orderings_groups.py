@@ -66,6 +66,26 @@ def test_a_member_does_not_start_while_a_later_one_is_blocked_where_it_runs() ->
     assert answer(older).does() == ["start a on n2"]
 
 
+@pytest.mark.parametrize(
+    ("runs", "does"),
+    [
+        ("..c", ["start a on n1"]),
+        (".bc", []),
+        ("...d", ["start a on n1", "start b on n1"]),
+        (".b.d", []),
+    ],
+)
+def test_only_the_member_before_those_that_run_waits_for_an_unmanaged_one(
+    runs: str, does: list[str]
+) -> None:
+    # Checked with crm_simulate 3.0.0, which finds no transition for the last one.
+    names = "abcd"[: len(runs)]
+    members = [primitive(name, is_managed=name != max(runs)) for name in names]
+    seen = tuple(active(name, "n1") for name in runs if name != ".")
+    got = answer(question(nodes(1), group("g", *members), observed=seen))
+    assert got.does() == does
+
+
 def test_a_group_without_order_starts_its_members_at_once() -> None:
     got = answer(question(nodes(1), group("g", primitive("a"), primitive("b"), is_ordered=False)))
     assert not got.before("start a on n1", "start b on n1")
