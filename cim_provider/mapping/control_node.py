@@ -22,6 +22,7 @@ from cim_provider.engine import Command, FenceNode, NodeView, SetNodeMaintenance
 from cim_provider.mapping.cluster_typed import CLUSTER_STATES
 from cim_provider.mapping.codes import Code
 from cim_provider.mapping.control_resource import MISSING, lifetime_given
+from cim_provider.mapping.job_progress import given_up
 from cim_provider.mapping.job_records import Job
 from cim_provider.mapping.node import LOCAL_STATES, NODE_CLASS, states_of
 from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Verb
@@ -45,7 +46,7 @@ def change_state(asked: Asked, state: int) -> Meaning:
     if state == 9:
         return Plan((SetNodeMaintenance(node.name, True),))
     if state == 11:
-        return Plan((FenceNode(node.name, False),), Job("reset", node.name, node.generation))
+        return Plan((FenceNode(node.name, False),), _cut(asked.world, "reset", node))
     return _standby(node, wanted=state == 6)
 
 
@@ -133,8 +134,14 @@ def _fence(asked: Asked) -> Meaning:
         job = Job("on", node.name, node.generation)
         return Plan((SwitchNodeOn(node.name, asked.text("Reason")),), job)
     is_off = action == "off"
-    job = Job("off", node.name) if is_off else Job("reset", node.name, node.generation)
+    job = _cut(asked.world, "off" if is_off else "reset", node)
     return Plan((FenceNode(node.name, is_off, asked.text("Reason")),), job)
+
+
+def _cut(world: World, verb: str, node: NodeView) -> Job:
+    """Return the job of cutting a node off; what was given up before is no fault of it."""
+    before = given_up(world, node.name)
+    return Job(verb, node.name, node.generation, excused=(before,) if before else ())
 
 
 def _confirm_down(asked: Asked) -> Meaning:

@@ -13,7 +13,8 @@ from cim_provider.mapping.states import outside
 from cim_provider.mapping.world import REACHED, World
 
 _SERVICE: Final = ("service-stop", "service-restart")
-ON_NODES: Final = ("standby", "online", "off", "reset", "on", "probe", "moveall", *_SERVICE)
+_CUTS: Final = ("off", "reset")
+ON_NODES: Final = ("standby", "online", *_CUTS, "on", "probe", "moveall", *_SERVICE)
 ON_TICKETS: Final = ("grant", "revoke", "activate", "ticket-standby")
 ON_CLUSTER: Final = ("apply", "undo", "replan")
 RESTING: Final = ("started", "stopped", "failed", "blocked")
@@ -153,10 +154,33 @@ def _of_node(world: World, job: Job) -> Progress:
         return Progress(TERMINATED, 0, f"{job.subject} is no node of the cluster any more")
     running = world.active.get(node.name, ())
     text = ", ".join((f"{node.name} is {node.state}", *(f"runs {each}" for each in running)))
+    if job.verb in _CUTS:
+        return _cut_off(world, job, node, _doing(world, set(running), node.name) or text)
     state, percent = _node_state(world, job, node, running)
     if state == COMPLETED:
         return Progress(state, 100, "completed")
     return Progress(state, percent, _doing(world, set(running), node.name) or text)
+
+
+def given_up(world: World, node: str) -> str:
+    """Return the id of the newest fencing of a node that was given up, or nothing."""
+    found = (each for each in world.view.history.fencing if each.node == node)
+    return next((each.id for each in reversed(tuple(found)) if each.state == "failed"), "")
+
+
+def _cut_off(world: World, job: Job, node: NodeView, text: str) -> Progress:
+    """Return how far the end of one start of a node is: proved, under way, or given up."""
+    is_back = 0 < job.since < node.generation
+    if node.fenced_by or (is_back and job.verb == "reset"):
+        return Progress(COMPLETED, 100, "completed")
+    if is_back:
+        told = f"{node.name} has started again since, so it is not left off: it is {node.state}"
+        return Progress(EXCEPTION, 0, told)
+    known = [each for each in world.view.history.fencing if each.node == node.name]
+    newest = given_up(world, node.name)
+    if newest in ("", *job.excused) or any(each.state == "pending" for each in known):
+        return Progress(RUNNING, 0, text)
+    return Progress(EXCEPTION, 0, next(each.text for each in known if each.id == newest))
 
 
 def _node_state(
@@ -164,9 +188,6 @@ def _node_state(
 ) -> tuple[int, int]:
     is_standby, is_resting = node.state == "standby", not world.view.pending_actions
     match job.verb:
-        case "off" | "reset":
-            is_back = job.verb == "reset" and node.generation > job.since
-            return (COMPLETED, 100) if node.fenced_by or is_back else (RUNNING, 0)
         case "on":
             is_back = node.generation > job.since and node.state in REACHED
             return (COMPLETED, 100) if is_back else (RUNNING, 0)

@@ -29,7 +29,7 @@ JOBS_MAX: Final = 100
 class Job:
     """What was asked: a verb and its subject.
 
-    A restart also says since when the resource had run, a reset which start of the node it ends.
+    A restart also says since when the resource had run, a fencing which start of the node it ends.
     """
 
     verb: str
@@ -38,7 +38,7 @@ class Job:
     node: str = ""
     """Where a resource goes, or may not be."""
     excused: tuple[str, ...] = ()
-    """Primitives that had failed before: whether they run is no matter of a change of all."""
+    """What had failed before: primitives, for a change of all; a fencing, for the next one."""
     operation: str = ""
     """Whose failures are to be forgotten; empty: all."""
 

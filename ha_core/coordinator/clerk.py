@@ -12,7 +12,7 @@ from ha_core.commands import Command, Outcome
 from ha_core.config.change import no_node, no_resource, no_ticket
 from ha_core.config.model import Configuration
 from ha_core.config.units import unit, units_of
-from ha_core.coordinator import cleanup, desk as desks, ends, injection
+from ha_core.coordinator import cleanup, desk as desks, ends, injection, wanted as wanted_ones
 from ha_core.coordinator.ballots import still_taken
 from ha_core.coordinator.desk import Desk
 from ha_core.coordinator.fencer import Fencer
@@ -20,10 +20,11 @@ from ha_core.coordinator.planner import Planner
 from ha_core.coordinator.redefined import Redefined
 from ha_core.coordinator.refusals import refuse_standstill, refuse_unsafe
 from ha_core.coordinator.roster import Roster
+from ha_core.coordinator.wanted import Wanted
 from ha_core.effects import Send
 from ha_core.errors import RefusedError
 from ha_core.fencing.rules import words_of
-from ha_core.ids import Generation, Millis, NodeName, ResourceId
+from ha_core.ids import Generation, Index, Millis, NodeName, ResourceId
 from ha_core.messages import CommandReply, Order, Prepare
 from ha_core.policy.aim import aimed
 from ha_core.replication import tickets
@@ -40,6 +41,8 @@ from ha_core.replication.shelf import ShelfChange, fault_of
 from ha_core.status import NodeState, Ticket
 from ha_core.transition.executor import BEGINS, OpenOrder
 
+OWN_KEYS = {tickets.PREFIX: "ha ticket", wanted_ones.PREFIX: "ha node fence"}
+"""Which keys of the shelf no program may write, and what does."""
 BACKLOG_MAX = 256
 """Commands that wait for the change before them; a person would not wait for more."""
 
@@ -58,6 +61,10 @@ class Clerk:
         self._proposed: set[tuple[NodeName, Generation, str]] = set()
         self._backlog: deque[tuple[str, str, Command]] = deque()
         self._confirming: dict[tuple[NodeName, Generation], list[str]] = {}
+        self._wanting: dict[str, str] = {}
+        """Answers, by request, to wishes for nodes' power that are on their way into the log."""
+        self._forgetting: set[Index] = set()
+        fencer.wanted.take(wanted_ones.read(raft.shelf))
 
     @property
     def _configuration(self) -> Configuration:
@@ -80,6 +87,8 @@ class Clerk:
         """Carry out a command; its answer goes to `asker` now or when the log has it."""
         known = self._desk.known(request_id) or self._committed(request_id)
         if known is not None:
+            if isinstance(command, commands.FenceNode | commands.SwitchOn):
+                known = replace(known, revision=0)  # it is none of the configuration
             return [Send(asker, CommandReply(request_id, known))]
         if self._desk.is_waiting(request_id, asker):
             return []
@@ -94,7 +103,7 @@ class Clerk:
 
     def work(self, now_ms: Millis, wall_ms: Millis) -> list[Output]:
         """Carry out what waits, in order; a change waits until the one before it is final."""
-        output: list[Output] = []
+        output = self._forget_wanted(now_ms, wall_ms)
         while self._backlog and not self._raft.is_changing:
             request_id, author, command = self._backlog.popleft()
             try:
@@ -114,9 +123,15 @@ class Clerk:
                 text = words_of(verdict)
                 for request_id in self._confirming.pop(key, []):
                     output += self._settle(request_id, Outcome(text=text))
+        if entry.shelf is not None:
+            self._fencer.wanted.take(wanted_ones.read(self._raft.shelf))
         if entry.shelf is not None and entry.shelf.request_id:
             request_id = entry.shelf.request_id
-            output += self._settle(request_id, self._shelved(request_id) or Outcome())
+            answer = self._shelved(request_id) or Outcome()
+            told = self._wanting.pop(request_id, "")
+            if told and answer.ok:
+                answer = Outcome(text=told)
+            output += self._settle(request_id, answer)
         change = entry.change
         if change is not None:
             self._redefined.follow(change.configuration, change.revision)
@@ -181,11 +196,12 @@ class Clerk:
             case commands.Fail():
                 return self._fail(request_id, author, command, now_ms)
             case commands.FenceNode():
-                told = self._fencer.ask(command, author)
-                return self._settle(request_id, Outcome(text=told)) if told else []
+                wanted = self._fencer.ask(command, author, wall_ms)
+                return self._want(request_id, wanted, f"{wanted.node} is to be cut off", now_ms)
             case commands.SwitchOn():
-                told = self._fencer.switch_on(command, author)
-                return self._settle(request_id, Outcome(text=told))
+                return self._want(
+                    request_id, *self._fencer.ask_on(command, author, wall_ms), now_ms
+                )
             case commands.TestFence():
                 return self._settle(request_id, Outcome(text=self._fencer.rehearse(command)))
             case commands.ReleaseQuorum():
@@ -193,8 +209,9 @@ class Clerk:
             case commands.Shelve(puts=puts, conditions=conditions):
                 shelf = ShelfChange(puts, conditions, request_id)
                 fault = fault_of(shelf)
-                if not fault and any(put.key.startswith(tickets.PREFIX) for put in puts):
-                    fault = f"keys '{tickets.PREFIX}…' are the cluster's own: see 'ha ticket'"
+                for prefix, verb in OWN_KEYS.items():
+                    if not fault and any(put.key.startswith(prefix) for put in puts):
+                        fault = f"keys '{prefix}…' are the cluster's own: see '{verb}'"
                 if fault:
                     raise RefusedError("invalid", fault)
                 return list(self._raft.propose(None, None, now_ms, shelf))
@@ -204,6 +221,24 @@ class Clerk:
                 return self._confirm(request_id, author, command, now_ms, wall_ms)
             case _:
                 return self._edit(request_id, author, command, now_ms, wall_ms)
+
+    def _want(self, request_id: str, wanted: Wanted, told: str, now_ms: Millis) -> list[Output]:
+        """Keep in the log what a person wants of a node's power; it is answered when that has it.
+
+        Else a coordinator that is to make way, or dies, would take it away with it.
+        """
+        self._wanting[request_id] = told
+        return list(self._raft.propose(None, None, now_ms, wanted_ones.put(wanted, request_id)))
+
+    def _forget_wanted(self, now_ms: Millis, wall_ms: Millis) -> list[Output]:
+        """Take out of the log what people wanted of nodes' power and is over."""
+        output: list[Output] = []
+        for item in self._fencer.wanted.over(self._roster, wall_ms):
+            if item.revision in self._forgetting or not self._raft.may_act(now_ms):
+                continue
+            self._forgetting.add(item.revision)
+            output += self._raft.propose(None, None, now_ms, wanted_ones.removal(item))
+        return output
 
     def _set_ticket(
         self,

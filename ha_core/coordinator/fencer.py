@@ -12,7 +12,6 @@ from typing import Final, TypeAlias
 
 from ha_core import commands
 from ha_core.agents.registry import exclusivity_of
-from ha_core.config.change import no_node
 from ha_core.config.model import Configuration, Exclusivity, FenceDevice, OnFail
 from ha_core.config.units import unit
 from ha_core.coordinator import power
@@ -21,6 +20,7 @@ from ha_core.coordinator.lapses import Lapses
 from ha_core.coordinator.record import Record
 from ha_core.coordinator.roster import Roster
 from ha_core.coordinator.told import Told, tested
+from ha_core.coordinator.wanted import ON, Wanted, WantedOnes
 from ha_core.effects import Send
 from ha_core.errors import RefusedError
 from ha_core.fencing import machine, rules
@@ -58,7 +58,10 @@ class Fencer:
         self._machine = Fencing(name, term, random, timers.election_ms, self._next)
         self._dispatch = Dispatch(term, timers.election_ms)
         self._configuration = Configuration()
-        self._asked: dict[NodeName, Wish] = {}
+        self.wanted = WantedOnes()
+        """By people, as the log has it."""
+        self._switching: set[str] = set()
+        """Incidents of switching on that has begun in this term."""
         self._drills: dict[str, dict[int, bool | None]] = {}
         self._drilling: list[tuple[FenceDevice, NodeName, NodeName, str]] = []
         self._unfencing: dict[NodeName, tuple[int, Generation]] = {}
@@ -80,7 +83,7 @@ class Fencer:
     @property
     def is_idle(self) -> bool:
         """Whether nobody is to be cut off, given its storage, or tested."""
-        has_work = self._asked or self._drilling or self._drills or self._unfencing
+        has_work = not self.wanted.is_empty or self._drilling or self._drills or self._unfencing
         gives_storage = any(device.unfence for device in self._configuration.fence_devices)
         return not (has_work or gives_storage) and self._machine.is_idle and self._dispatch.is_idle
 
@@ -131,7 +134,9 @@ class Fencer:
 
     def _is_wanted(self, node: NodeName) -> bool:
         record = self._roster.records.get(node)
-        return record is not None and (node in self._asked or self._automatic(record) is not None)
+        return record is not None and (
+            self.wanted.cut(node) is not None or self._automatic(record) is not None
+        )
 
     def _successor(self) -> NodeName | None:
         """Return a voter that need not make way itself: two such would do nothing else."""
@@ -155,50 +160,34 @@ class Fencer:
 
     # --- from people ---------------------------------------------------------------------
 
-    def ask(self, command: commands.FenceNode, author: str) -> str:
-        """Note that a person wants a node cut off; return the answer, or nothing if it is for our
-        successor to give.
+    def ask(self, command: commands.FenceNode, author: str, wall_ms: Millis) -> Wanted:
+        """Return for the log that a person wants a node cut off. Raises RefusedError."""
+        name = command.node
+        record = power.to_cut(self._configuration, self._roster.records, command)
+        incident, deed = f"{name}-fence-{self._term}-{self._next()}", str(command.action or "")
+        return Wanted(name, record.generation, deed, command.reason, author, incident, wall_ms)
 
-        Raises:
-            RefusedError: nothing can, or there is no such node.
-        """
-        record = self._roster.records.get(command.node)
-        if record is None:
-            raise no_node(self._configuration, command.node)
-        power.refuse_fencing(self._configuration, command.node)
-        if command.generation not in (0, record.generation):
-            text = f"node '{command.node}' has started again since: look again, then repeat it"
-            raise RefusedError("unsafe", text)
-        if not command.reason.strip():
-            raise RefusedError("invalid", "say why: the reason is kept with the verdict")
-        self._asked[command.node] = Wish(
-            command.node,
-            record.generation,
-            command.reason,
-            f"{command.node}-fence-{self._term}-{self._next()}",
-            author,
-            command.action,
-            power=True,
-            is_asked=True,
-        )
-        if self._successor() is not None and command.node == self._name:
-            return ""  # whoever asked asks our successor again
-        return f"{command.node} is to be cut off"
-
-    def switch_on(self, command: commands.SwitchOn, author: str) -> str:
-        """Begin to switch a node on; return the answer.
+    def ask_on(
+        self, command: commands.SwitchOn, author: str, wall_ms: Millis
+    ) -> tuple[Wanted, str]:
+        """Return for the log that a person wants a node switched on, and the answer.
 
         Raises:
             RefusedError: it is not known to be off, nothing can, or it is under way.
         """
-        name, verdict = command.node, self._roster.verdict_on(command.node)
-        record = power.off(self._configuration, self._roster.records, name)
-        devices = power.devices_for(self._configuration, record, verdict)
-        incident = f"{name}-on-{self._term}-{self._next()}"
-        wish = Wish(name, record.generation, command.reason, incident, author)
-        if not self._machine.switch_on(wish, devices):
+        name = command.node
+        record, devices = self._switch_of(name)
+        if self._machine.is_busy_with(name) or self.wanted.is_to_switch_on(name):
             raise RefusedError("busy", f"its devices are at work on {name}: wait for their end")
-        return f"{name} is to be switched on by {' and '.join(devices)}"
+        incident = f"{name}-on-{self._term}-{self._next()}"
+        wanted = Wanted(name, record.generation, ON, command.reason, author, incident, wall_ms)
+        return wanted, f"{name} is to be switched on by {' and '.join(devices)}"
+
+    def _switch_of(self, name: NodeName) -> tuple[Record, tuple[str, ...]]:
+        """Return the record of a node that is off, and what switches it on. Raises RefusedError."""
+        record = power.off(self._configuration, self._roster.records, name)
+        verdict = self._roster.verdict_on(name)
+        return record, power.devices_for(self._configuration, record, verdict)
 
     def rehearse(self, command: commands.TestFence) -> str:
         """Begin a rehearsal; return its incident, which its events carry.
@@ -240,9 +229,9 @@ class Fencer:
         """The log has a verdict."""
         if not rules.is_fencing(verdict.method) or verdict.is_settled:
             return []
-        asked = self._asked.get(verdict.node)
+        asked = self.wanted.cut(verdict.node)
         if asked is not None and asked.generation <= verdict.generation:
-            del self._asked[verdict.node]
+            self.wanted.end(verdict.node)
         if verdict.method.startswith(rules.FENCED):
             self._fenced_ms[verdict.node] = (verdict.generation, now_ms)
         found = self._machine.judged(verdict.node, verdict.generation, now_ms)
@@ -265,19 +254,35 @@ class Fencer:
             patience_ms = now_ms + self.timers.dead_after_ms
             if self._machine.take_over(wish, verdict.to_restore, patience_ms):
                 output.append(replace(verdict, to_restore=(), is_settled=True))
+        self._switch_wanted_on()
         wishes = {wish.node: wish for wish in self._wishes()}
         found = self._machine.tick(wishes, online, configuration, now_ms)
         return output + self._outputs(found, wall_ms)
+
+    def _switch_wanted_on(self) -> None:
+        """Begin what people want switched on; what has begun is over when its case has gone."""
+        for wanted in self.wanted.to_switch_on():
+            if self._machine.is_busy_with(wanted.node):
+                continue
+            if wanted.incident in self._switching:
+                self.wanted.end(wanted.node)
+                continue
+            try:
+                _, devices = self._switch_of(wanted.node)
+            except RefusedError:
+                self.wanted.end(wanted.node)  # it is there, or nothing is for it any more
+                continue
+            self._machine.switch_on(wanted.wish(), devices)
+            self._switching.add(wanted.incident)
 
     def _wishes(self) -> Iterable[Wish]:
         for name, record in sorted(self._roster.records.items()):
             if self._roster.is_off(record):
                 continue  # it is proved, and lost as soon as its lease has run out
-            asked = self._asked.get(name)
+            asked = self.wanted.cut(name)
             if asked is not None and asked.generation == record.generation:
                 yield asked
                 continue
-            self._asked.pop(name, None)
             wish = self._automatic(record)
             if wish is not None:
                 yield wish
@@ -370,7 +375,7 @@ class Fencer:
                     self.lapses.gave_up(wish.node, wish.generation)
                     self._causes.pop(wish.node, None)
                     if wish.is_asked:
-                        self._asked.pop(wish.node, None)
+                        self.wanted.end(wish.node)
         return output
 
     def _verdict(self, proved: Proved, wall_ms: Millis) -> Verdict:

@@ -5,6 +5,7 @@ Owns: these refusals, and which devices switch a node on. Pure.
 
 from collections.abc import Mapping
 
+from ha_core.commands import FenceNode
 from ha_core.config.change import no_node
 from ha_core.config.model import Configuration
 from ha_core.coordinator.record import GONE, Record
@@ -26,6 +27,25 @@ def refuse_fencing(configuration: Configuration, node: NodeName) -> None:
             " fence_devices (unfence: false)"
         )
         raise RefusedError("invalid", text)
+
+
+def to_cut(
+    configuration: Configuration, records: Mapping[NodeName, Record], command: FenceNode
+) -> Record:
+    """Return the record of a node that a person wants cut off.
+
+    Raises RefusedError: there is none, nothing can, it has started again, or no reason is given.
+    """
+    record = records.get(command.node)
+    if record is None:
+        raise no_node(configuration, command.node)
+    refuse_fencing(configuration, command.node)
+    if command.generation not in (0, record.generation):
+        text = f"node '{command.node}' has started again since: look again, then repeat it"
+        raise RefusedError("unsafe", text)
+    if not command.reason.strip():
+        raise RefusedError("invalid", "say why: the reason is kept with the verdict")
+    return record
 
 
 def off(configuration: Configuration, records: Mapping[NodeName, Record], node: NodeName) -> Record:

@@ -26,6 +26,9 @@ REST_MS: Final[Millis] = 5000
 """Before the levels are tried anew; doubled each time, up to `REST_MS_MAX`."""
 REST_MS_MAX: Final[Millis] = 300_000
 
+PATIENCE_MS: Final[Millis] = 10_000
+"""What a person asks for waits so long for a node that may do it: after an election none may."""
+
 
 class Stage(StrEnum):
     """How far a case is."""
@@ -95,6 +98,9 @@ class _Case:
     tried: set[NodeName] = field(default_factory=set)
     sent: _Sent | None = None
     rests: int = 0
+    was_tried: bool = False
+    """Whether anybody was sent in this round."""
+    patient_until_ms: Millis = 0
     method: str = ""
     to_restore: tuple[str, ...] = ()
     fault: str = ""
@@ -160,6 +166,10 @@ class Fencing:
         case = self._cases.get(node)
         is_hot = case is not None and case.stage in (Stage.CUTTING, Stage.PROVED)
         return is_hot and case is not None and case.wish.generation == generation
+
+    def is_busy_with(self, node: NodeName) -> bool:
+        """Return whether the node has a case."""
+        return node in self._cases
 
     def incident_of(self, node: NodeName) -> str:
         """Return the incident that the node's case belongs to, or nothing."""
@@ -264,7 +274,10 @@ class Fencing:
         case = self._cases.get(node)
         if case is None and wish is not None:
             due_ms = now_ms + wish.wait_ms + self._delay_ms(wish)
-            self._cases[node] = _Case(wish, Stage.WAITING, due_ms)
+            patient_until_ms = now_ms + PATIENCE_MS
+            self._cases[node] = _Case(
+                wish, Stage.WAITING, due_ms, patient_until_ms=patient_until_ms
+            )
             return [self._announced(wish, due_ms - now_ms)]
         if case is None:
             return []
@@ -278,6 +291,7 @@ class Fencing:
             if wish.is_asked and not case.wish.is_asked:
                 case.wish = wish
                 case.due_ms = min(case.due_ms, now_ms)
+                case.patient_until_ms = now_ms + PATIENCE_MS
             return []
         output = self._call_off(case)
         del self._cases[node]
@@ -305,7 +319,7 @@ class Fencing:
 
     def _begin(self, case: _Case, now_ms: Millis) -> list[Output]:
         case.stage, case.level, case.position, case.tried = Stage.CUTTING, 0, 0, set()
-        case.plan = self._levels(case.wish)
+        case.plan, case.was_tried = self._levels(case.wish), False
         return self._send(case, now_ms)
 
     def _send(self, case: _Case, now_ms: Millis) -> list[Output]:
@@ -359,6 +373,7 @@ class Fencing:
         is_cut = verb is FenceVerb.CUT
         limit_ms = rules.cut_limit_ms(device) if is_cut else rules.restore_limit_ms(device)
         case.tried.add(executor)
+        case.was_tried = True
         case.sent = _Sent(order, executor, now_ms, now_ms + limit_ms)
         return Send(executor, order)
 
@@ -430,6 +445,9 @@ class Fencing:
                 return []
             text = f"{wish.node} is left off ({case.left_off}): switch it on by hand"
             return [Note("fence-left-off", wish.node, text, "", wish.incident)]
+        if wish.is_asked and case.plan and not case.was_tried and now_ms < case.patient_until_ms:
+            case.stage, case.due_ms = Stage.WAITING, now_ms + self._resend_ms
+            return []
         rest_ms = min(REST_MS * 2**case.rests, REST_MS_MAX)
         case.stage, case.due_ms = Stage.RESTING, now_ms + rest_ms
         case.rests = min(case.rests + 1, 16)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from cim_provider.engine import ClusterView, InstanceView
-from cim_provider.mapping.job_progress import progress
+from cim_provider.mapping.job_progress import given_up, progress
 from cim_provider.mapping.job_records import (
     COMPLETED,
     EXCEPTION,
@@ -17,6 +17,7 @@ from cim_provider.mapping.job_records import (
     Job,
 )
 from cim_provider.mapping.world import World
+from cim_provider.views.history import FencingView
 from tests.cim.mapping.databases import with_db
 from tests.cim.mapping.views import (
     IDENTITY,
@@ -121,6 +122,32 @@ def test_node_that_was_cut_off_or_is_back_ends_its_reset() -> None:
     assert state_of(replace(view, nodes=back), Job("reset", "n2", 4)) == COMPLETED
     assert state_of(replace(view, nodes=back), Job("off", "n2")) == RUNNING
     assert state_of(replace(view, nodes=off), Job("off", "n2")) == COMPLETED
+
+
+def with_fencing(*fencing: FencingView, generation: int = 4) -> ClusterView:
+    view = cluster()
+    nodes = tuple(replace(n, generation=generation) if n.name == "n2" else n for n in view.nodes)
+    return replace(view, nodes=nodes, history=replace(view.history, fencing=fencing))
+
+
+@pytest.mark.parametrize("verb", ["off", "reset"])
+def test_fencing_that_is_given_up_ends_its_job_and_says_why(verb: str) -> None:
+    old = FencingView("3", "n2", "failed", "off", text="n2 could not be cut off (then)")
+    other = FencingView("8", "n1", "failed", "off", text="n1 could not be cut off")
+    new = FencingView("9", "n2", "failed", "off", text="n2 could not be cut off (no route)")
+    under_way = FencingView("n2-4", "n2", "pending", "off")
+    job = Job(verb, "n2", 4, excused=("3",))
+    assert state_of(with_fencing(old, other), job) == RUNNING
+    assert state_of(with_fencing(under_way, old, new), job) == RUNNING
+    found = progress(World(with_fencing(old, other, new), IDENTITY), job)
+    assert (found.state, found.text) == (EXCEPTION, new.text)
+    assert given_up(World(with_fencing(old, new, other), IDENTITY), "n2") == "9"
+
+
+def test_node_that_was_to_be_left_off_and_has_started_again_ends_the_job() -> None:
+    found = progress(World(with_fencing(generation=5), IDENTITY), Job("off", "n2", 4))
+    assert found.state == EXCEPTION
+    assert found.text == "n2 has started again since, so it is not left off: it is online"
 
 
 def test_progress_tells_what_is_done_now_and_how_much_is() -> None:

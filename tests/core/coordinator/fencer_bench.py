@@ -2,6 +2,7 @@
 
 from random import Random
 
+from ha_core import commands
 from ha_core.config.model import (
     AgentClass,
     AgentRef,
@@ -16,6 +17,7 @@ from ha_core.config.model import (
 from ha_core.coordinator.fencer import Fencer
 from ha_core.coordinator.roster import Roster
 from ha_core.coordinator.told import Told
+from ha_core.coordinator.wanted import put, read, removal
 from ha_core.effects import Send
 from ha_core.ids import NodeName, ResourceId
 from ha_core.messages import (
@@ -26,6 +28,7 @@ from ha_core.messages import (
     Report,
 )
 from ha_core.replication.entries import ADMITTED, Verdict
+from ha_core.replication.shelf import Shelf
 from ha_core.status import (
     Failure,
     FailureKind,
@@ -68,6 +71,8 @@ class Bench:
     ) -> None:
         verdicts = [Verdict(name, 3, ADMITTED, "cluster", "", 0) for name in (N1, N2, N3)]
         self.now_ms = BEGIN_MS
+        self.wall_ms = 0
+        self.shelf, self.index = Shelf(), 0
         self.configuration = configuration
         self.roster = Roster(N1, 3, timers(1000), verdicts, known, self.now_ms)
         self.roster.configure(configuration, 0)
@@ -99,12 +104,37 @@ class Bench:
     def tick(self, later_ms: int = 0) -> list[object]:
         """Let time pass; return what the fencer wants done."""
         self.now_ms += later_ms
-        return list(self.fencer.tick(self.configuration, self.now_ms, 0))
+        return list(self.fencer.tick(self.configuration, self.now_ms, self.wall_ms))
 
     def answer(self, order: FenceOrder, state: FenceState, text: str = "") -> list[object]:
         """Let the executor report on an order."""
         report = FenceReport(7, order.errand_id, state, text)
         return list(self.fencer.report(N1, report, self.now_ms, 0))
+
+    def want(self, command: commands.FenceNode | commands.SwitchOn, author: str = "ann") -> str:
+        """Have the log keep what a person wants; return the answer."""
+        if isinstance(command, commands.SwitchOn):
+            wanted, told = self.fencer.ask_on(command, author, self.wall_ms)
+        else:
+            wanted, told = self.fencer.ask(command, author, self.wall_ms), ""
+        self.index += 1
+        self.shelf.apply(put(wanted, ""), self.index)
+        self.fencer.wanted.take(read(self.shelf))
+        return told
+
+    def forget(self) -> list[NodeName]:
+        """Have the log forget what is over; return whom that was about."""
+        over = self.fencer.wanted.over(self.roster, self.wall_ms)
+        for wanted in over:
+            self.index += 1
+            self.shelf.apply(removal(wanted), self.index)
+        self.fencer.wanted.take(read(self.shelf))
+        return [wanted.node for wanted in over]
+
+    def succeed(self) -> None:
+        """Let another term begin: all that is left of this one is the log."""
+        self.fencer = Fencer(N1, 8, self.roster, timers(1000), Random(1))
+        self.fencer.wanted.take(read(self.shelf))
 
     def judge(self, verdict: Verdict) -> list[object]:
         """Let the log have a verdict."""

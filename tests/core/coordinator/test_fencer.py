@@ -9,6 +9,7 @@ from ha_core.config.model import (
     AgentClass,
     AgentRef,
     Configuration,
+    FenceAction,
     Node as Member,
     OnFail,
     Operation,
@@ -17,6 +18,7 @@ from ha_core.config.model import (
 )
 from ha_core.coordinator.roster import Roster
 from ha_core.coordinator.told import Told
+from ha_core.coordinator.wanted import VALID_MS
 from ha_core.effects import Send
 from ha_core.errors import RefusedError
 from ha_core.fencing import rules
@@ -219,12 +221,56 @@ def test_node_that_speaks_although_it_was_proved_off_is_told_once() -> None:
 
 def test_operator_s_wish_is_carried_out_once_and_its_author_is_in_the_verdict() -> None:
     bench = Bench()
-    bench.fencer.ask(commands.FenceNode(N2, "it smokes"), "ann")
+    bench.want(commands.FenceNode(N2, "it smokes"))
     (order,) = orders(bench.tick())
     (proof,) = [v for v in bench.answer(order, FenceState.DONE) if isinstance(v, Verdict)]
     assert (proof.author, proof.reason) == ("ann", "it smokes")
     bench.judge(proof)
+    assert bench.forget() == [N2]
     assert N2 not in {o.target for o in orders(bench.tick(500)) if o.verb is FenceVerb.CUT}
+
+
+def test_operator_s_wish_outlives_the_coordinator_that_he_asked() -> None:
+    bench = Bench()
+    bench.want(commands.FenceNode(N2, "it smokes", FenceAction.OFF))
+    bench.succeed()
+    (order,) = orders(bench.tick())
+    assert (order.target, order.action) == (N2, "off")
+    bench.succeed()
+    (order,) = orders(bench.tick())
+    report = FenceReport(8, order.errand_id, FenceState.DONE, "")
+    found = bench.fencer.report(N1, report, bench.now_ms, 0)
+    (proof,) = (item for item in found if isinstance(item, Verdict))
+    assert (proof.author, proof.reason) == ("ann", "it smokes")
+    bench.judge(proof)
+    bench.succeed()
+    assert orders(bench.tick()) == [], "it is off"
+    assert bench.forget() == [N2]
+    assert bench.fencer.is_idle
+
+
+def test_operator_s_wish_is_over_when_it_was_given_up_or_the_node_starts_again() -> None:
+    bench = Bench(replace(BASE, fence_devices=(replace(PDU, reached_from=(N1,)),)))
+    bench.want(commands.FenceNode(N2, "it smokes"))
+    (order,) = orders(bench.tick())
+    assert "fence-gave-up" in kinds(bench.answer(order, FenceState.FAILED, "no route"))
+    assert bench.forget() == [N2]
+    bench.want(commands.FenceNode(N2, "it smokes"))
+    assert bench.forget() == []
+    bench.roster.judged(Verdict(N2, 4, ADMITTED, "cluster", "", 0))
+    bench.roster.records[N2].generation = 4
+    assert kinds(bench.tick()) == []
+    assert bench.forget() == [N2]
+
+
+def test_operator_s_wish_that_nobody_could_carry_out_is_forgotten_after_ten_minutes() -> None:
+    bench = Bench()
+    bench.want(commands.FenceNode(N2, "it smokes"))
+    bench.wall_ms = VALID_MS - 1
+    assert bench.forget() == []
+    bench.wall_ms = VALID_MS
+    assert bench.forget() == [N2]
+    assert orders(bench.tick()) == []
 
 
 @pytest.mark.parametrize(
@@ -249,7 +295,7 @@ def test_operator_s_wish_is_refused_with_its_cure(
     command: commands.FenceNode, configuration: Configuration, told: str
 ) -> None:
     with pytest.raises(RefusedError, match=told.replace("[", r"\[").replace("]", r"\]")):
-        Bench(configuration).fencer.ask(command, "ann")
+        Bench(configuration).want(command)
 
 
 def test_rehearsal_asks_every_node_that_may_use_a_device_and_tells_its_end_last() -> None:
@@ -284,14 +330,14 @@ def test_coordinator_that_is_to_be_cut_off_makes_way_and_leaves_the_deed_to_its_
     bench = Bench()
     fit = frozenset({N3})
     assert bench.fencer.makes_way_for(fit) is None
-    assert bench.fencer.ask(commands.FenceNode(N1, "it smokes"), "ann") == ""
+    bench.want(commands.FenceNode(N1, "it smokes"))
     assert bench.fencer.makes_way_for(fit) == N3
 
 
 def test_coordinator_makes_way_for_nobody_who_is_to_be_cut_off_too() -> None:
     bench = Bench()
     for name in (N1, N2):
-        bench.fencer.ask(commands.FenceNode(name, "it smokes"), "ann")
+        bench.want(commands.FenceNode(name, "it smokes"))
     assert bench.fencer.makes_way_for(frozenset({N2, N3})) == N3
     assert bench.fencer.makes_way_for(frozenset({N2})) is None
     assert {order.target for order in orders(bench.tick())} == {N1, N2}
@@ -300,8 +346,7 @@ def test_coordinator_makes_way_for_nobody_who_is_to_be_cut_off_too() -> None:
 def test_coordinator_without_a_successor_is_cut_off_by_others_all_the_same() -> None:
     bench = Bench()
     assert bench.fencer.makes_way_for(frozenset()) is None
-    told = bench.fencer.ask(commands.FenceNode(N1, "it smokes"), "ann")
-    assert told == "n1 is to be cut off"
+    bench.want(commands.FenceNode(N1, "it smokes"))
     assert [order.target for order in orders(bench.tick())] == [N1]
 
 

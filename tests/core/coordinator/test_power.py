@@ -8,8 +8,8 @@ from ha_core.commands import SwitchOn
 from ha_core.config.model import FenceAction, FenceDevice
 from ha_core.errors import RefusedError
 from ha_core.ids import NodeName
-from ha_core.messages import FenceState, FenceVerb
-from tests.core.coordinator.fencer_bench import BASE, PDU, Bench, kinds, orders, states
+from ha_core.messages import FenceReport, FenceState, FenceVerb
+from tests.core.coordinator.fencer_bench import BASE, N1, PDU, Bench, kinds, orders, states
 
 N2 = NodeName("n2")
 ON = SwitchOn(N2, "its fan is new")
@@ -17,7 +17,7 @@ ON = SwitchOn(N2, "its fan is new")
 
 def refused(bench: Bench, command: SwitchOn = ON) -> tuple[str, str]:
     with pytest.raises(RefusedError) as caught:
-        bench.fencer.switch_on(command, "root")
+        bench.want(command)
     return caught.value.code, str(caught.value)
 
 
@@ -35,29 +35,46 @@ def lost_and_off() -> Bench:
 def test_node_that_was_cut_off_is_switched_on_and_told_of() -> None:
     bench = lost_and_off()
     assert orders(bench.tick()) == [], "nobody wants it on yet"
-    assert bench.fencer.switch_on(ON, "root") == "n2 is to be switched on by pdu"
+    assert bench.want(ON) == "n2 is to be switched on by pdu"
     (order,) = orders(bench.tick())
     assert (order.verb, order.device, order.target) == (FenceVerb.RESTORE, "pdu", N2)
     assert kinds(bench.answer(order, FenceState.DONE)) == ["fence-restored"]
+    assert bench.tick() == []
+    assert bench.forget() == [N2]
     assert bench.fencer.is_idle
-    assert bench.fencer.switch_on(ON, "root") == "n2 is to be switched on by pdu", "and again"
+    assert bench.want(ON) == "n2 is to be switched on by pdu", "and again"
 
 
 def test_node_is_switched_on_once_at_a_time() -> None:
     bench = lost_and_off()
-    bench.fencer.switch_on(ON, "root")
+    bench.want(ON)
     assert refused(bench) == ("busy", "its devices are at work on n2: wait for their end")
+
+
+def test_wish_to_switch_a_node_on_outlives_the_coordinator_that_was_asked() -> None:
+    bench = lost_and_off()
+    bench.want(ON)
+    bench.succeed()
+    assert [item.verb for item in orders(bench.tick())] == [FenceVerb.RESTORE]
+    bench.succeed()
+    (order,) = orders(bench.tick())
+    report = FenceReport(8, order.errand_id, FenceState.DONE, "")
+    assert kinds(list(bench.fencer.report(N1, report, bench.now_ms, 0))) == ["fence-restored"]
+    assert bench.tick() == []
+    assert bench.forget() == [N2]
 
 
 def test_device_that_cannot_is_told_of_and_tried_again_when_asked() -> None:
     bench = lost_and_off()
-    bench.fencer.switch_on(ON, "root")
+    bench.want(ON)
     (order,) = orders(bench.tick())
     told = bench.answer(order, FenceState.FAILED, "no route")
     while more := orders(told):  # it is tried more than once
         told = bench.answer(more[0], FenceState.FAILED, "no route")
     assert "fence-left-off" in kinds(told)
-    bench.fencer.switch_on(ON, "root")
+    assert bench.tick() == []
+    assert bench.forget() == [N2]
+    bench.want(ON)
     assert [item.verb for item in orders(bench.tick())] == [FenceVerb.RESTORE]
 
 
@@ -83,4 +100,4 @@ def test_node_that_left_is_switched_on_by_its_first_level() -> None:
     bench.fencer.tick(bench.configuration, bench.now_ms, 0)
     record = bench.roster.records[N2]
     record.state = type(record.state).LEFT
-    assert bench.fencer.switch_on(ON, "root") == "n2 is to be switched on by pdu"
+    assert bench.want(ON) == "n2 is to be switched on by pdu"
