@@ -85,6 +85,13 @@ def walk(
             return reference_names(catalog, namespace, source, filters)
 
 
+def _declarations(
+    catalog: Catalog, namespace: NamespaceSchema, names: ClassNames, selection: Selection
+) -> Classes:
+    infos = (catalog.declared(namespace, name) for name in names.items)
+    return Classes(tuple(_selected(info, selection) for info in infos))
+
+
 def associators(
     catalog: Catalog,
     namespace: NamespaceSchema,
@@ -93,9 +100,8 @@ def associators(
     selection: Selection,
 ) -> Classes:
     """Return the declarations of the classes that are associated with a class."""
-    names = associator_names(catalog, namespace, source, filters).items
-    infos = (catalog.declared(namespace, name) for name in names)
-    return Classes(tuple(_selected(info, selection) for info in infos))
+    names = associator_names(catalog, namespace, source, filters)
+    return _declarations(catalog, namespace, names, selection)
 
 
 def associator_names(
@@ -121,9 +127,8 @@ def references(
     selection: Selection,
 ) -> Classes:
     """Return the declarations of the associations that refer to a class."""
-    names = reference_names(catalog, namespace, source, filters).items
-    infos = (catalog.declared(namespace, name) for name in names)
-    return Classes(tuple(_selected(info, selection) for info in infos))
+    names = reference_names(catalog, namespace, source, filters)
+    return _declarations(catalog, namespace, names, selection)
 
 
 def reference_names(

@@ -25,7 +25,7 @@ from cim_provider.mapping.control_resource import MISSING, lifetime_given
 from cim_provider.mapping.job_progress import given_up
 from cim_provider.mapping.job_records import Job
 from cim_provider.mapping.node import LOCAL_STATES, NODE_CLASS, states_of
-from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Verb
+from cim_provider.mapping.verbs import Asked, Denial, DeniedError, Meaning, Plan, Verb
 from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
 
 _SERVICE: Final = {
@@ -86,10 +86,10 @@ def _standby(node: NodeView, *, wanted: bool, lifetime_ms: int = 0) -> Plan:
     return Plan((*begin, SetNodeStandby(node.name, wanted, lifetime_ms)), job)
 
 
-def _flag(asked: Asked, *names: str) -> bool | Denial:
+def _flag(asked: Asked, *names: str) -> bool:
     value = next((asked.given[name] for name in names if asked.given.get(name) is not None), None)
     if not isinstance(value, bool):
-        return Denial(Code.INVALID_PARAMETER, f"{names[0]} {MISSING.format('true or false')}")
+        raise DeniedError(Code.INVALID_PARAMETER, f"{names[0]} {MISSING.format('true or false')}")
     return value
 
 
@@ -101,11 +101,6 @@ def _witness(asked: Asked) -> Denial | None:
 
 def _set_standby(asked: Asked) -> Meaning:
     wanted, lifetime_ms = _flag(asked, "Enable"), lifetime_given(asked)
-    for each in (wanted, lifetime_ms):
-        if isinstance(each, Denial):
-            return each
-    assert isinstance(wanted, bool)
-    assert isinstance(lifetime_ms, int)
     if lifetime_ms and not wanted:
         text = "Lifetime is given with Enable false: expected with true alone"
         return Denial(Code.INVALID_PARAMETER, text)
@@ -115,8 +110,6 @@ def _set_standby(asked: Asked) -> Meaning:
 
 def _set_maintenance(asked: Asked) -> Meaning:
     wanted = _flag(asked, "Enable", "IsInMaintenance")
-    if isinstance(wanted, Denial):
-        return wanted
     return _witness(asked) or Plan((SetNodeMaintenance(_node(asked).name, wanted),))
 
 
@@ -162,7 +155,7 @@ def _probe(asked: Asked) -> Meaning:
 
 def _set_cluster_maintenance(asked: Asked) -> Meaning:
     wanted = _flag(asked, "Enable")
-    return wanted if isinstance(wanted, Denial) else Plan((SetClusterMaintenance(wanted),))
+    return Plan((SetClusterMaintenance(wanted),))
 
 
 def job_of_all(asked: Asked, verb: str) -> Job:

@@ -33,7 +33,7 @@ from cim_provider.mapping.codes import Code
 from cim_provider.mapping.job_progress import failures, started_ms
 from cim_provider.mapping.job_records import Job
 from cim_provider.mapping.resource import STATES
-from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Query, Verb
+from cim_provider.mapping.verbs import Asked, Denial, DeniedError, Meaning, Plan, Query, Verb
 from cim_provider.mapping.world import World
 
 RESOURCE_CLASS: Final = "HA_ClusterResource"
@@ -90,11 +90,12 @@ def _left_alone(name: str) -> str:
     return f"the cluster only watches {name}: Manage() ends that"
 
 
-def _unmanaged(asked: Asked) -> Denial | None:
-    view = owner_of(asked.world, _name(asked))
-    if asked.world.running and not view.managed:
-        return Denial(Code.NOT_MANAGED, _left_alone(_name(asked)))
-    return None
+def _managed_name(asked: Asked) -> str:
+    """Return the name of the resource. Raises DeniedError: the cluster leaves it alone."""
+    name = _name(asked)
+    if asked.world.running and not owner_of(asked.world, name).managed:
+        raise DeniedError(Code.NOT_MANAGED, _left_alone(name))
+    return name
 
 
 def _start(asked: Asked) -> Meaning:
@@ -107,55 +108,54 @@ def _start(asked: Asked) -> Meaning:
 
 
 def _stop(asked: Asked) -> Meaning:
-    name = _name(asked)
-    return _unmanaged(asked) or Plan((StopResource(name, asked.text("Reason")),), Job("stop", name))
+    name = _managed_name(asked)
+    return Plan((StopResource(name, asked.text("Reason")),), Job("stop", name))
 
 
 def _restart(asked: Asked) -> Meaning:
-    name = _name(asked)
-    if (denied := _unmanaged(asked)) is not None:
-        return denied
+    name = _managed_name(asked)
     if owner_of(asked.world, name).target_role == "stopped":
         return Denial(Code.INVALID_TRANSITION, f"{name} is wanted stopped: Start() it")
     return Plan((RestartResource(name),), Job("restart", name, started_ms(asked.world, name)))
 
 
-def node_given(asked: Asked, parameter: str, *, needed: bool) -> str | Denial:
-    """Return a node that a parameter names, empty where none is given and none is needed."""
+def node_given(asked: Asked, parameter: str, *, needed: bool) -> str:
+    """Return a node that a parameter names, empty where none is given and none is needed.
+
+    Raises DeniedError: there is no such node, or none is given.
+    """
     name = asked.text(parameter)
     known = ", ".join(asked.world.nodes)
     if not name and needed:
         text = f"{parameter} {MISSING.format(f'one of {known}')}"
-        return Denial(Code.INVALID_PARAMETER, text)
+        raise DeniedError(Code.INVALID_PARAMETER, text)
     if name and name not in asked.world.nodes:
-        return Denial(Code.UNKNOWN_NODE, f"there is no node {name[:64]!r}, but {known}")
+        raise DeniedError(Code.UNKNOWN_NODE, f"there is no node {name[:64]!r}, but {known}")
     return name
 
 
-def lifetime_given(asked: Asked) -> int | Denial:
-    """Return how many ms something is to hold; 0 where no end is given."""
+def lifetime_given(asked: Asked) -> int:
+    """Return how many ms something is to hold; 0 where no end is given.
+
+    Raises DeniedError: it is no number of seconds from 1 to a year.
+    """
     seconds = asked.number("Lifetime")
     if asked.given.get("Lifetime") is not None and seconds < 1:
         text = f"Lifetime is {seconds} s: expected 1 or more, or NULL for no end"
-        return Denial(Code.INVALID_PARAMETER, text)
+        raise DeniedError(Code.INVALID_PARAMETER, text)
     if seconds > _LIFETIME_MAX:
         text = f"Lifetime is {seconds} s: expected at most {_LIFETIME_MAX} s, a year"
-        return Denial(Code.INVALID_PARAMETER, text)
+        raise DeniedError(Code.INVALID_PARAMETER, text)
     return seconds * 1000
 
 
 def _move(asked: Asked) -> Meaning:
-    name, to = _name(asked), node_given(asked, "TargetNode", needed=False)
+    name, to = _managed_name(asked), node_given(asked, "TargetNode", needed=False)
     if to == "" and asked.given.get("TargetNode") is not None:
         known = ", ".join(asked.world.nodes)
         text = f"TargetNode is empty: expected one of {known}, or NULL for the next best one"
         return Denial(Code.INVALID_PARAMETER, text)
     lifetime = lifetime_given(asked)
-    for each in (_unmanaged(asked), to, lifetime):
-        if isinstance(each, Denial):
-            return each
-    assert isinstance(to, str)
-    assert isinstance(lifetime, int)
     here = next(iter(_where(asked.world, name)), "")
     job = Job("move", name, node=to) if to else Job("leave", name, node=here)
     is_live = asked.given.get("AllowLiveMigration") is not False
@@ -196,13 +196,8 @@ def _left_nowhere(world: World, name: str, banned: str) -> str:
 
 
 def _ban(asked: Asked) -> Meaning:
-    name, node = _name(asked), node_given(asked, "NodeName", needed=True)
+    name, node = _managed_name(asked), node_given(asked, "NodeName", needed=True)
     lifetime = lifetime_given(asked)
-    for each in (_unmanaged(asked), node, lifetime):
-        if isinstance(each, Denial):
-            return each
-    assert isinstance(node, str)
-    assert isinstance(lifetime, int)
     command = BanResource(name, node, lifetime, asked.text("Reason"))
     note = _left_nowhere(asked.world, name, node)
     return Plan((command,), Job("ban", name, node=node), note=note)
@@ -210,8 +205,6 @@ def _ban(asked: Asked) -> Meaning:
 
 def _unban(asked: Asked) -> Meaning:
     node = node_given(asked, "NodeName", needed=True)
-    if isinstance(node, Denial):
-        return node
     name = _name(asked)
     return Plan((UnbanResource(name, node, asked.text("Reason")),), Job("unban", name, node=node))
 
@@ -222,8 +215,6 @@ def _clear(asked: Asked) -> Meaning:
 
 def _cleanup(asked: Asked) -> Meaning:
     node = node_given(asked, "NodeName", needed=False)
-    if isinstance(node, Denial):
-        return node
     name, operation = _name(asked), asked.text("Operation")
     if operation and operation not in OPERATIONS:
         text = f"Operation is {operation[:64]!r}: expected one of {', '.join(OPERATIONS)}, or NULL"
@@ -239,12 +230,8 @@ def _role(verb: str, promoted: bool) -> Verb:
         clone = view if isinstance(view, CloneView) else asked.world.clones.get(view.clone)
         if clone is None or not clone.is_promotable:
             return Denial(Code.NOT_SUPPORTED, f"{name} has no roles: it is in no promotable clone")
+        _managed_name(asked)
         node, lifetime_ms = node_given(asked, "NodeName", needed=False), lifetime_given(asked)
-        for each in (_unmanaged(asked), node, lifetime_ms):
-            if isinstance(each, Denial):
-                return each
-        assert isinstance(node, str)
-        assert isinstance(lifetime_ms, int)
         if lifetime_ms and not node:
             text = "Lifetime is given without NodeName: only a promotion on a node has an end"
             return Denial(Code.INVALID_PARAMETER, text)
@@ -256,11 +243,7 @@ def _role(verb: str, promoted: bool) -> Verb:
 
 
 def _fail(asked: Asked) -> Meaning:
-    name, node = _name(asked), node_given(asked, "NodeName", needed=False)
-    for each in (_unmanaged(asked), node):
-        if isinstance(each, Denial):
-            return each
-    assert isinstance(node, str)
+    name, node = _managed_name(asked), node_given(asked, "NodeName", needed=False)
     where = _where(asked.world, name)
     if asked.world.running and (node not in where if node else not where):
         text = f"{name} does not run {f'on {node}' if node else 'anywhere'}, so it cannot fail"
@@ -282,8 +265,6 @@ def _set_managed(asked: Asked) -> Meaning:
 
 def _explain(asked: Asked) -> Meaning:
     node = node_given(asked, "NodeName", needed=False)
-    if isinstance(node, Denial):
-        return node
     return Query(WhyResource(_name(asked), node), "Reasons", has_lines=True)
 
 

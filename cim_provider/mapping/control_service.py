@@ -45,7 +45,16 @@ from cim_provider.mapping.rows import (
     unfilled,
 )
 from cim_provider.mapping.states import ENABLED_COLUMNS, FINE, State, outside
-from cim_provider.mapping.verbs import Asked, Denial, Meaning, Plan, Query, Rewrite, Verb
+from cim_provider.mapping.verbs import (
+    Asked,
+    Denial,
+    DeniedError,
+    Meaning,
+    Plan,
+    Query,
+    Rewrite,
+    Verb,
+)
 from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
 
 SERVICE_CLASS: Final = "HA_ClusterControlService"
@@ -93,14 +102,14 @@ def _one(world: World) -> Iterator[_Whole]:
 # --- what the methods mean ------------------------------------------------------------------
 
 
-def _text(asked: Asked) -> str | Denial:
+def _text(asked: Asked) -> str:
     text = str(asked.given.get("Text") or "")
     if not text.strip():
         words = MISSING.format("a configuration, as YAML or JSON")
-        return Denial(Code.INVALID_PARAMETER, f"Text {words}")
+        raise DeniedError(Code.INVALID_PARAMETER, f"Text {words}")
     if len(text) > TEXT_CHARS_MAX:
         words = f"Text has {len(text)} characters: expected at most {TEXT_CHARS_MAX}"
-        return Denial(Code.INVALID_PARAMETER, words)
+        raise DeniedError(Code.INVALID_PARAMETER, words)
     return text
 
 
@@ -110,16 +119,12 @@ def _base(asked: Asked) -> int | None:
 
 
 def _apply(asked: Asked) -> Meaning:
-    text = _text(asked)
-    if isinstance(text, Denial):
-        return text
-    command = ApplyConfiguration(text, asked.text("Reason"), _base(asked))
+    command = ApplyConfiguration(_text(asked), asked.text("Reason"), _base(asked))
     return Plan((command,), job_of_all(asked, "apply"))
 
 
 def _preview(asked: Asked) -> Meaning:
-    text = _text(asked)
-    return text if isinstance(text, Denial) else Query(IfApplied(text, _base(asked)), "Plan")
+    return Query(IfApplied(_text(asked), _base(asked)), "Plan")
 
 
 def _undo(asked: Asked) -> Meaning:
@@ -130,8 +135,6 @@ def _undo(asked: Asked) -> Meaning:
 def _verify(asked: Asked) -> Meaning:
     """Without a text, the configuration in force is looked at."""
     text = _text(asked) if str(asked.given.get("Text") or "").strip() else ""
-    if isinstance(text, Denial):
-        return text
     return Query(Verify(text), "Messages", "", has_lines=True)
 
 
@@ -151,8 +154,7 @@ def _why(asked: Asked) -> Meaning:
     name = asked.text("Resource")
     if not name:
         return Denial(Code.INVALID_PARAMETER, f"Resource {MISSING.format('the id of a resource')}")
-    node = node_given(asked, "NodeName", needed=False)
-    return node if isinstance(node, Denial) else Query(WhyResource(name, node))
+    return Query(WhyResource(name, node_given(asked, "NodeName", needed=False)))
 
 
 def _simulate(asked: Asked) -> Meaning:
@@ -174,8 +176,6 @@ def _simulate(asked: Asked) -> Meaning:
         words = f"{subject[:64]} is a {kind}, and {event} is not supposed of one"
         return Denial(Code.INVALID_PARAMETER, f"{words}, but {', '.join(EVENTS[kind])}")
     node = node_given(asked, "NodeName", needed=False)
-    if isinstance(node, Denial):
-        return node
     return Query(WhatIf(kind, subject, event, node), "Lines", has_lines=True)
 
 
@@ -191,25 +191,22 @@ def _invite(asked: Asked) -> Meaning:
     return Plan((Invite(minutes, asked.text("NodeName")),), output="Token")
 
 
-def _system(asked: Asked) -> str | Denial:
+def _system(asked: Asked) -> str:
     found = asked.given.get("CS")
     keys = dict(found.keys) if isinstance(found, Ref) else {}
     name = str(keys.get("Name", ""))
     if name not in asked.world.nodes:
-        return Denial(Code.INVALID_PARAMETER, "CS names no node of the cluster")
+        raise DeniedError(Code.INVALID_PARAMETER, "CS names no node of the cluster")
     return name
 
 
 def _add(asked: Asked) -> Meaning:
     """What is no node yet has no path; `Invite` and `ha join` make it one."""
-    name = _system(asked)
-    return name if isinstance(name, Denial) else Plan((SetNodeStandby(name, False),))
+    return Plan((SetNodeStandby(_system(asked), False),))
 
 
 def _evict(asked: Asked) -> Meaning:
     name = _system(asked)
-    if isinstance(name, Denial):
-        return name
     state = asked.world.nodes[name].state
     if state in ("lost", "left"):
         return Plan((RemoveNode(name),))
@@ -221,14 +218,11 @@ def _evict(asked: Asked) -> Meaning:
 
 
 def _force_evict(asked: Asked) -> Meaning:
-    name = node_given(asked, "NodeName", needed=True)
-    return name if isinstance(name, Denial) else Plan((RemoveNode(name),))
+    return Plan((RemoveNode(node_given(asked, "NodeName", needed=True)),))
 
 
 def _move_all(asked: Asked) -> Meaning:
     name = node_given(asked, "NodeName", needed=True)
-    if isinstance(name, Denial):
-        return name
     owners = dict.fromkeys(
         primitive.group or primitive.id
         for primitive in asked.world.view.primitives

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from cim_provider.wbem.operations import PULL_OPERATIONS
+
 NAME: Final = "statistics"
 GATHER: Final = "GatherStatisticalData"
 OTHER: Final = 1
@@ -48,18 +50,7 @@ _LISTED: Final = (
 )
 _UNLISTED: Final = (
     METHOD_NAME,
-    "OpenEnumerateInstances",
-    "OpenEnumerateInstancePaths",
-    "OpenReferenceInstances",
-    "OpenReferenceInstancePaths",
-    "OpenAssociatorInstances",
-    "OpenAssociatorInstancePaths",
-    "OpenQueryInstances",
-    "PullInstancesWithPath",
-    "PullInstancePaths",
-    "PullInstances",
-    "CloseEnumeration",
-    "EnumerationCount",
+    *PULL_OPERATIONS,
     UNKNOWN_NAME,
 )
 TYPES: Final[Mapping[str, int]] = {

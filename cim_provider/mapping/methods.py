@@ -11,6 +11,7 @@ CIM_EnabledLogicalElement.RequestStateChange.
 # mypy: allow-untyped-calls
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -35,7 +36,16 @@ from cim_provider.mapping.job_book import JobBook
 from cim_provider.mapping.job_calls import call_of
 from cim_provider.mapping.node import NODE_CLASS
 from cim_provider.mapping.paths import locate
-from cim_provider.mapping.verbs import MESSAGE, Asked, Denial, Meaning, Means, Verb, carry_out
+from cim_provider.mapping.verbs import (
+    MESSAGE,
+    Asked,
+    Denial,
+    Meaning,
+    Means,
+    Verb,
+    carry_out,
+    meaning_of,
+)
 from cim_provider.mapping.world import CLUSTER_CLASS, World
 from cim_provider.schema import ClassInfo, NamespaceSchema
 from cim_provider.wbem.errors import Status
@@ -111,9 +121,9 @@ async def invoke(
         text = f"resource {asked_of.keys['Id']!r} is not in the configuration"
         meaning = Denial(code, f"{text}, it is a draft: AddResource() takes it in")
     elif verb is not None:
-        meaning = verb(asked_of)
+        meaning = meaning_of(verb, asked_of)
     elif method.name == "RequestStateChange" and info.name.startswith("HA_"):
-        meaning = _change(asked_of, info)
+        meaning = meaning_of(partial(_change, info), asked_of)
     else:
         refuse(Status.METHOD_NOT_AVAILABLE, f"{info.name}.{method.name} does nothing here")
     call = call_of(record.ref, given, has_words=MESSAGE in method.parameters)
@@ -136,7 +146,7 @@ def _is_draft(asked: Asked) -> bool:
     return not any(asked.keys["Id"] in each for each in known)
 
 
-def _change(asked: Asked, info: ClassInfo) -> Meaning:
+def _change(info: ClassInfo, asked: Asked) -> Meaning:
     """Return what RequestStateChange of an object means, or why it means nothing."""
     known = {name.lower(): each for name, each in _CHANGES.items()}
     change = next((known[name] for name in info.lineage if name in known), None)

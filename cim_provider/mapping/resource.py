@@ -22,6 +22,7 @@ from cim_provider.mapping.rows import (
     Pair,
     Ref,
     class_row,
+    configured_ref,
     constant,
     unfilled,
 )
@@ -36,7 +37,7 @@ from cim_provider.mapping.states import (
     resource_status,
 )
 from cim_provider.mapping.times import cim_datetime
-from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
+from cim_provider.mapping.world import World
 from cim_provider.views.facts import DeviceFacts
 
 PRIMITIVE_CLASS: Final = "HA_PrimitiveResource"
@@ -97,27 +98,17 @@ class _Primitive(Resource):
 
 def clone_ref(clone: CloneView) -> Ref:
     """Return the name of a clone: what has roles is of a class of its own."""
-    return _ref(MASTER_CLASS if clone.is_promotable else CLONE_CLASS, clone.id)
-
-
-def _ref(class_name: str, resource: str) -> Ref:
-    keys = (
-        ("Id", resource),
-        ("CreationClassName", class_name),
-        ("SystemName", CLUSTER_NAME),
-        ("SystemCreationClassName", CLUSTER_CLASS),
-    )
-    return Ref(class_name, keys)
+    return configured_ref(MASTER_CLASS if clone.is_promotable else CLONE_CLASS, clone.id)
 
 
 def primitive_ref(resource: str) -> Ref:
     """Return the name of a primitive."""
-    return _ref(PRIMITIVE_CLASS, resource)
+    return configured_ref(PRIMITIVE_CLASS, resource)
 
 
 def group_ref(resource: str) -> Ref:
     """Return the name of a group."""
-    return _ref(GROUP_CLASS, resource)
+    return configured_ref(GROUP_CLASS, resource)
 
 
 def resource_ref(world: World, resource: str) -> Ref | None:

@@ -11,7 +11,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final, Generic, TypeAlias, TypeVar, Union
 
-from cim_provider.mapping.world import World
+from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
 from cim_provider.schema import INTEROP_NAMES, MODEL
 
 Value: TypeAlias = str | int | bool | tuple[str, ...] | tuple[int, ...] | None
@@ -47,6 +47,17 @@ class Ref:
     class_name: str
     keys: tuple[tuple[str, Union[str, "Ref"]], ...]
     namespace: str = ""
+
+
+def configured_ref(class_name: str, name: str) -> Ref:
+    """Return the name of a resource or constraint: its Id, and keys that are the same for all."""
+    keys = (
+        ("Id", name),
+        ("CreationClassName", class_name),
+        ("SystemName", CLUSTER_NAME),
+        ("SystemCreationClassName", CLUSTER_CLASS),
+    )
+    return Ref(class_name, keys)
 
 
 @dataclass(frozen=True, slots=True)

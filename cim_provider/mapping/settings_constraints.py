@@ -20,6 +20,7 @@ from cim_provider.mapping.rows import (
     Pair,
     Ref,
     class_row,
+    configured_ref,
     constant,
     unfilled,
 )
@@ -31,7 +32,7 @@ from cim_provider.mapping.settings_texts import (
     ticket_text,
 )
 from cim_provider.mapping.times import cim_datetime
-from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
+from cim_provider.mapping.world import World
 from cim_provider.views.settings import (
     ColocationView,
     ExpressionView,
@@ -72,17 +73,6 @@ class _Constraint(Protocol):
 class _Expression:
     location: LocationView
     view: ExpressionView
-
-
-def constraint_ref(class_name: str, name: str) -> Ref:
-    """Return the name of a constraint."""
-    keys = (
-        ("Id", name),
-        ("CreationClassName", class_name),
-        ("SystemName", CLUSTER_NAME),
-        ("SystemCreationClassName", CLUSTER_CLASS),
-    )
-    return Ref(class_name, keys)
 
 
 def expression_ref(item: ExpressionView) -> Ref:
@@ -211,7 +201,7 @@ _EXPRESSION: Final[tuple[Column[_Expression], ...]] = (
 def _of_locations(world: World) -> Iterator[Pair]:
     for item in world.view.settings.locations:
         for part in item.expressions:
-            yield Pair(constraint_ref(LOCATION_CLASS, item.id), expression_ref(part))
+            yield Pair(configured_ref(LOCATION_CLASS, item.id), expression_ref(part))
 
 
 ROWS: Final[tuple[ClassRow, ...]] = (
@@ -219,7 +209,7 @@ ROWS: Final[tuple[ClassRow, ...]] = (
         ORDER_CLASS,
         ("Id",),
         lambda world: world.view.settings.orders,
-        lambda c: constraint_ref(ORDER_CLASS, c.id),
+        lambda c: configured_ref(ORDER_CLASS, c.id),
         _ORDER,
         find=lambda world, keys: world.view.settings.order.get(keys[0]),
     ),
@@ -227,7 +217,7 @@ ROWS: Final[tuple[ClassRow, ...]] = (
         COLOCATION_CLASS,
         ("Id",),
         lambda world: world.view.settings.colocations,
-        lambda c: constraint_ref(COLOCATION_CLASS, c.id),
+        lambda c: configured_ref(COLOCATION_CLASS, c.id),
         _COLOCATION,
         find=lambda world, keys: world.view.settings.colocation.get(keys[0]),
     ),
@@ -235,7 +225,7 @@ ROWS: Final[tuple[ClassRow, ...]] = (
         LOCATION_CLASS,
         ("Id",),
         lambda world: world.view.settings.locations,
-        lambda c: constraint_ref(LOCATION_CLASS, c.id),
+        lambda c: configured_ref(LOCATION_CLASS, c.id),
         _LOCATION,
         find=lambda world, keys: world.view.settings.location.get(keys[0]),
     ),
@@ -251,7 +241,7 @@ ROWS: Final[tuple[ClassRow, ...]] = (
         TICKET_CONSTRAINT_CLASS,
         ("Id",),
         lambda world: world.view.settings.ticket_constraints,
-        lambda c: constraint_ref(TICKET_CONSTRAINT_CLASS, c.id),
+        lambda c: configured_ref(TICKET_CONSTRAINT_CLASS, c.id),
         _TICKET,
         find=lambda world, keys: world.view.settings.ticket_constraint.get(keys[0]),
     ),

@@ -92,6 +92,14 @@ class Denial:
     text: str = ""
 
 
+class DeniedError(Exception):
+    """What was given makes no sense, or not of this object: raised where it is read."""
+
+    def __init__(self, code: Code, text: str) -> None:
+        super().__init__(text)
+        self.denial = Denial(code, text)
+
+
 @dataclass(frozen=True, slots=True)
 class Together:
     """Commands in order, none waiting for the effect of another; for methods without a job."""
@@ -143,6 +151,14 @@ class Means:
     def has_words(self) -> bool:
         """Whether the method has the output parameter `Message`."""
         return self.call.has_words
+
+
+def meaning_of(verb: Verb, asked: Asked) -> Meaning:
+    """Return what a call means; a denial where what was given cannot be."""
+    try:
+        return verb(asked)
+    except DeniedError as denied:
+        return denied.denial
 
 
 async def carry_out(meaning: Meaning, means: Means) -> MethodResult:

@@ -21,7 +21,7 @@ from cim_provider.edits import (
 from cim_provider.engine import ClusterView
 from cim_provider.mapping.catalog import refuse
 from cim_provider.mapping.drafted import EXPRESSION, named_content
-from cim_provider.mapping.rows import Ref
+from cim_provider.mapping.rows import Ref, configured_ref
 from cim_provider.mapping.settings_constraints import (
     COLOCATION_CLASS,
     DISCOVERIES,
@@ -32,7 +32,7 @@ from cim_provider.mapping.settings_constraints import (
     ORDER_CLASS,
     TICKET_CONSTRAINT_CLASS,
 )
-from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
+from cim_provider.mapping.world import World
 from cim_provider.mapping.write_desk import Desk, content, kept, key, required
 from cim_provider.mapping.write_resources import merged
 from cim_provider.mapping.write_words import (
@@ -152,13 +152,7 @@ class ConstraintWriter:
 
     def name(self, given: Given, world: World) -> Ref:
         """See `Writer`."""
-        keys = (
-            ("Id", required(given, self.class_name, "Id")),
-            ("CreationClassName", self.class_name),
-            ("SystemName", CLUSTER_NAME),
-            ("SystemCreationClassName", CLUSTER_CLASS),
-        )
-        return Ref(self.class_name, keys)
+        return configured_ref(self.class_name, required(given, self.class_name, "Id"))
 
     def replaces(self, ref: Ref, world: World) -> bool:
         """See `Replacing`."""

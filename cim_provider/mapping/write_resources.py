@@ -29,8 +29,8 @@ from cim_provider.mapping.resource import (
     ROLES,
 )
 from cim_provider.mapping.resource_typed import EXCLUSIVITY, MULTIPLE_ACTIVE, ON_STOP_FAIL
-from cim_provider.mapping.rows import Ref
-from cim_provider.mapping.world import CLUSTER_CLASS, CLUSTER_NAME, World
+from cim_provider.mapping.rows import Ref, configured_ref
+from cim_provider.mapping.world import World
 from cim_provider.mapping.write_desk import Desk, content, is_configured, kept, key, required
 from cim_provider.mapping.write_words import (
     SHOWN_MAX,
@@ -122,13 +122,7 @@ class ResourceWriter:
 
     def name(self, given: Given, world: World) -> Ref:
         """See `Writer`."""
-        keys = (
-            ("Id", required(given, self.class_name, "Id")),
-            ("CreationClassName", self.class_name),
-            ("SystemName", CLUSTER_NAME),
-            ("SystemCreationClassName", CLUSTER_CLASS),
-        )
-        return Ref(self.class_name, keys)
+        return configured_ref(self.class_name, required(given, self.class_name, "Id"))
 
     def replaces(self, ref: Ref, world: World) -> bool:
         """See `Replacing`: a draft makes way for a new one."""

@@ -17,7 +17,7 @@ import pywbem
 
 from cim_provider.server.role import Role
 from cim_provider.wbem.errors import Status
-from cim_provider.wbem.operations import ChangeSchema, InvokeMethod
+from cim_provider.wbem.operations import PULL_OPERATIONS, ChangeSchema, InvokeMethod
 
 _RANK: Final = {role: rank for rank, role in enumerate(Role)}
 
@@ -36,18 +36,7 @@ _READS: Final = (
     "EnumerateClassNames",
     "GetQualifier",
     "EnumerateQualifiers",
-    "OpenEnumerateInstances",
-    "OpenEnumerateInstancePaths",
-    "OpenReferenceInstances",
-    "OpenReferenceInstancePaths",
-    "OpenAssociatorInstances",
-    "OpenAssociatorInstancePaths",
-    "OpenQueryInstances",
-    "PullInstancesWithPath",
-    "PullInstancePaths",
-    "PullInstances",
-    "CloseEnumeration",
-    "EnumerationCount",
+    *PULL_OPERATIONS,
 )
 _INSTANCE_WRITES: Final = ("CreateInstance", "ModifyInstance", "DeleteInstance", "SetProperty")
 _SCHEMA_WRITES: Final = (
@@ -152,11 +141,14 @@ _ADMINISTERING: Final = (
     "ReleaseQuorum",
     "RemoveResource",
     "Reorder",
+    "Report",
     "Revoke",
     "SetClusterProperty",
     "UndoRevision",
 )
-"""Methods that change the configuration, end a node, or state in writing what nobody can check."""
+"""Methods that change the configuration, end a node, state in writing what nobody can check, or
+hand out what services have written into their logs.
+"""
 
 METHODS: Final[Mapping[str, Role]] = MappingProxyType(
     {

@@ -278,6 +278,23 @@ class OpenEnumeration:
     """Whether a query's answer shall describe what it selects."""
 
 
+PULL_OPERATIONS: Final = (
+    "OpenEnumerateInstances",
+    "OpenEnumerateInstancePaths",
+    "OpenReferenceInstances",
+    "OpenReferenceInstancePaths",
+    "OpenAssociatorInstances",
+    "OpenAssociatorInstancePaths",
+    "OpenQueryInstances",
+    "PullInstancesWithPath",
+    "PullInstancePaths",
+    "PullInstances",
+    "CloseEnumeration",
+    "EnumerationCount",
+)
+"""Names of the operations that answer in parts. Source: DSP0200 1.4, section 5.3.2.24."""
+
+
 class PullKind(Enum):
     """What a pull brings, which must be what was opened."""
 
