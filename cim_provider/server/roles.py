@@ -141,7 +141,6 @@ _ADMINISTERING: Final = (
     "ReleaseQuorum",
     "RemoveResource",
     "Reorder",
-    "Report",
     "Revoke",
     "SetClusterProperty",
     "UndoRevision",
