@@ -267,6 +267,15 @@ class Diagnose:
     """What is wrong with the cluster and the node that answers, why it matters, what mends it."""
 
 
+@dataclass(frozen=True, slots=True)
+class MakeReport:
+    """Everything for a post-mortem, as an archive; times and incident as `ha report` takes them."""
+
+    since: str = ""
+    until: str = ""
+    incident: str = ""
+
+
 OPERATIONS: Final = (
     "monitor",
     "start",
@@ -281,7 +290,7 @@ OPERATIONS: Final = (
 """What can fail of a resource."""
 Plain: TypeAlias = WhyResource | IfApplied | WhatIf | Verify | Export
 """Questions that one picture of the cluster answers."""
-Question: TypeAlias = Plain | Diagnose
+Question: TypeAlias = Plain | Diagnose | MakeReport
 FORMS: Final = ("yaml", "json", "cib")
 """How a configuration can be written."""
 EVENTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(

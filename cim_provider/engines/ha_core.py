@@ -18,6 +18,7 @@ from cim_provider.commands import (
     ClearEventLog,
     Diagnose,
     Invite,
+    MakeReport,
     Plain,
     Question,
     RunService,
@@ -221,8 +222,8 @@ class HaCoreEngine:
 
     async def ask(self, question: Question) -> Told | Refused:
         """See `ClusterEngine`; of what the cluster looks like now."""
-        if isinstance(question, Diagnose):
-            return await self._examiner.ask()  # it has most to say where the daemon is away
+        if isinstance(question, Diagnose | MakeReport):
+            return await self._examiner.ask(question)  # it has most to say where the daemon is away
         await self.view()
         snapshot = self._snapshot
         if snapshot is None or self._view.engine is not EngineState.RUNNING:

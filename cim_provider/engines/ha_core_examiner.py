@@ -1,4 +1,4 @@
-"""`ha doctor` for consoles: the command line's own answer, made by a child process.
+"""`ha doctor` and `ha report` for consoles: the command line's answers, made by a child process.
 
 Owns: the child, its end, and what its answer is in the provider's words. It is a process of its
 own because what examines a cluster looks ahead at the loss of each node, and is larger than this
@@ -6,20 +6,28 @@ server; and so that both say the same.
 """
 
 import asyncio
+import base64
+import io
 import os
 import sys
+import tarfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from cim_provider.commands import Told
+from cim_provider.commands import Diagnose, MakeReport, Told
 from cim_provider.engine import Refused
 
-LIMIT_S: Final = 60.0
-"""Looking ahead takes seconds with thousands of resources; a listener two at most."""
+LIMIT_S: Final = 90.0
+"""Reasons and what is foreseen may each take half a minute with thousands of resources."""
+REPORT_MIB: Final = 4
+"""Of a report before it is compressed: it travels in one answer, in XML."""
 FOUND: Final = frozenset({0, 6, 7})
 """Exit codes of `ha doctor` that are an answer. Source: docs/cli.md, "Exit codes"."""
+USAGE: Final = 2
+"""Exit code of a time that is none. Source: as above."""
 
 
 class _Finding(msgspec.Struct, frozen=True):
@@ -33,6 +41,15 @@ class _Answer(msgspec.Struct, frozen=True):
     findings: tuple[_Finding, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How a child ended; `code` None: it took too long."""
+
+    code: int | None
+    output: bytes = b""
+    errors: bytes = b""
+
+
 class Examiner:
     """Asks one question at a time; others wait for their turn. `root`: as of the engine."""
 
@@ -40,20 +57,14 @@ class Examiner:
         self._root = root
         self._turn = asyncio.Lock()
 
-    async def ask(self) -> Told | Refused:
-        """Return what `ha doctor` finds; a line for each finding."""
+    async def ask(self, question: Diagnose | MakeReport) -> Told | Refused:
+        """Return what `ha doctor` finds, a line for each finding; or a report with its index."""
         async with self._turn:
-            code, out, words = await self._run("doctor", "--json")
-        if code not in FOUND:
-            return _refused(code, words)
-        try:
-            findings = msgspec.json.decode(out, type=_Answer).findings
-        except msgspec.DecodeError as fault:
-            return Refused("failed", f"the answer of 'ha doctor' is not understood: {fault}")
-        return Told("\n".join(map(_line, findings)), out.decode().strip())
+            if isinstance(question, Diagnose):
+                return _diagnosed(await self._run("doctor", "--json"))
+            return _reported(await self._run(*_words(question)))
 
-    async def _run(self, *words: str) -> tuple[int | None, bytes, bytes]:
-        """Return exit code, output and errors of a verb; without a code it took too long."""
+    async def _run(self, *words: str) -> _Ended:
         place = () if self._root is None else ("--root", str(self._root))
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "ha_core.cli", *place, *words),
@@ -64,21 +75,49 @@ class Examiner:
         )
         try:
             async with asyncio.timeout(LIMIT_S):
-                out, errors = await child.communicate()
-            return child.returncode, out, errors
+                output, errors = await child.communicate()
+            return _Ended(child.returncode, output, errors)
         except TimeoutError:
-            return None, b"", b""
+            return _Ended(None)
         finally:
             if child.returncode is None:
                 child.kill()
                 await child.wait()
 
 
-def _refused(code: int | None, errors: bytes) -> Refused:
-    if code is None:
-        return Refused("timeout", f"it took longer than {LIMIT_S:g} s: ask 'ha doctor' on a node")
-    lines = errors.decode("utf-8", "replace").strip().splitlines()
-    return Refused("failed", lines[-1].removeprefix("ha: ") if lines else f"it ended with {code}")
+def _words(asked: MakeReport) -> tuple[str, ...]:
+    """Return the verb; each value stands in one word with its option, whatever is in it."""
+    given = {"since": asked.since, "until": asked.until, "incident": asked.incident}
+    options = (f"--{name}={text}" for name, text in given.items() if text)
+    return ("report", "--output=-", f"--max-mib={REPORT_MIB}", *options)
+
+
+def _diagnosed(ended: _Ended) -> Told | Refused:
+    if ended.code not in FOUND:
+        return _refused(ended)
+    try:
+        findings = msgspec.json.decode(ended.output, type=_Answer).findings
+    except msgspec.DecodeError as fault:
+        return Refused("failed", f"the answer of 'ha doctor' is not understood: {fault}")
+    return Told("\n".join(map(_line, findings)), ended.output.decode().strip())
+
+
+def _reported(ended: _Ended) -> Told | Refused:
+    if ended.code != 0:
+        return _refused(ended)
+    with tarfile.open(fileobj=io.BytesIO(ended.output)) as archive:
+        index = archive.extractfile(archive.getmembers()[0])
+        assert index is not None, "the index is the first file"
+        text = index.read().decode()
+    return Told(text, base64.b64encode(ended.output).decode())
+
+
+def _refused(ended: _Ended) -> Refused:
+    if ended.code is None:
+        return Refused("timeout", f"it took longer than {LIMIT_S:g} s: use ha on a node")
+    lines = ended.errors.decode("utf-8", "replace").strip().splitlines()
+    text = lines[-1].removeprefix("ha: ") if lines else f"it ended with exit code {ended.code}"
+    return Refused("invalid" if ended.code == USAGE else "failed", text)
 
 
 def _line(finding: _Finding) -> str:

@@ -1,24 +1,18 @@
 """Configurations as a console may see them: without secrets, and given back with them.
 
-Owns: the mask. What comes back with a mask in place of a secret leaves that as it
-is, so that a text that was exported can be changed and applied.
+Owns: the way back; the mask itself is the cluster's own. What comes back with a mask in place of
+a secret leaves that as it is, so that a text that was exported can be changed and applied.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from secrets import token_hex
-from typing import TypeAlias
 
+from ha_core.config.masking import Pairs, masked, with_pairs
 from ha_core.config.model import Alert, Configuration, FenceDevice, Node, Primitive
 from ha_core.config.secrets import HIDDEN, is_secret
 from ha_core.errors import ConfigError
 
-_Pairs: TypeAlias = tuple[tuple[str, str], ...]
-
-
-def masked(configuration: Configuration) -> Configuration:
-    """Return the configuration with the mask in place of every secret."""
-    return _changed(configuration, _masked)
+__all__ = ["disguised", "masked", "unmasked"]
 
 
 def disguised(wanted: Configuration) -> Configuration:
@@ -26,7 +20,7 @@ def disguised(wanted: Configuration) -> Configuration:
 
     Whoever may only look must not learn by a comparison whether a guess was right; masks stay.
     """
-    return _changed(wanted, _disguised)
+    return with_pairs(wanted, _disguised)
 
 
 def unmasked(wanted: Configuration, known: Configuration) -> Configuration:
@@ -47,38 +41,11 @@ def unmasked(wanted: Configuration, known: Configuration) -> Configuration:
     )
 
 
-def _changed(configuration: Configuration, change: Callable[[_Pairs], _Pairs]) -> Configuration:
-    """Return the configuration with every list changed that may hold a secret."""
-    return replace(
-        configuration,
-        primitives=tuple(
-            replace(each, parameters=change(each.parameters)) for each in configuration.primitives
-        ),
-        fence_devices=tuple(
-            replace(each, parameters=change(each.parameters))
-            for each in configuration.fence_devices
-        ),
-        alerts=tuple(_changed_alert(each, change) for each in configuration.alerts),
-        nodes=tuple(
-            replace(each, attributes=change(each.attributes)) for each in configuration.nodes
-        ),
-    )
-
-
-def _changed_alert(alert: Alert, change: Callable[[_Pairs], _Pairs]) -> Alert:
-    recipients = (replace(each, parameters=change(each.parameters)) for each in alert.recipients)
-    return replace(alert, parameters=change(alert.parameters), recipients=tuple(recipients))
-
-
-def _disguised(pairs: _Pairs) -> _Pairs:
+def _disguised(pairs: Pairs) -> Pairs:
     return tuple(
         (name, token_hex(16) if is_secret(name) and value != HIDDEN else value)
         for name, value in pairs
     )
-
-
-def _masked(pairs: _Pairs) -> _Pairs:
-    return tuple((name, HIDDEN if is_secret(name) else value) for name, value in pairs)
 
 
 def _restored(wanted: Primitive, known: Primitive | None) -> Primitive:
@@ -113,7 +80,7 @@ def _restored_alert(wanted: Alert, known: Alert | None) -> Alert:
     )
 
 
-def _given_back(owner: str, wanted: _Pairs, known: _Pairs) -> _Pairs:
+def _given_back(owner: str, wanted: Pairs, known: Pairs) -> Pairs:
     secrets = dict(known)
     missing = [
         name

@@ -4,6 +4,7 @@ Owns: their refusals, their effects as a new view, and plain answers. Pure. A te
 of a configuration is not read: to apply one is a new revision and nothing else.
 """
 
+import base64
 import json
 from collections.abc import Iterable
 from dataclasses import replace
@@ -23,6 +24,7 @@ from cim_provider.commands import (
     FailResource,
     IfApplied,
     Invite,
+    MakeReport,
     MoveResource,
     PlanAnew,
     PromoteResource,
@@ -164,6 +166,9 @@ def answer(view: ClusterView, question: Question) -> Told | Refused:
         case Diagnose():
             text = f"ok: {len(view.nodes)} nodes are there"
             return Told(text, json.dumps({"worst": "ok", "findings": [{"text": text}]}))
+        case MakeReport(incident=name):
+            text = f"a report about {name or 'everything'}"
+            return Told(text, base64.b64encode(text.encode()).decode())
         case Export(form=form):
             return Told(f"{form} of revision {view.revision}", "")
         case WhatIf(kind=kind, subject=name, event=event):

@@ -18,6 +18,7 @@ from cim_provider.commands import (
     Export,
     IfApplied,
     Invite,
+    MakeReport,
     MoveResource,
     RehearseFencing,
     ReleaseQuorum,
@@ -65,6 +66,8 @@ NAME_CHARS_MAX: Final = 64
 """No option has a longer name."""
 TEXT_CHARS_MAX: Final = 1_000_000
 """Of a configuration: many times what the largest cluster needs."""
+WORDS_CHARS_MAX: Final = 200
+"""Of a time or an incident's name."""
 MINUTES_MAX: Final = 10_080
 _HOSTED_AT: Final = (
     ("SystemCreationClassName", CLUSTER_CLASS),
@@ -148,6 +151,16 @@ def _export(asked: Asked) -> Meaning:
 
 def _diagnose(asked: Asked) -> Meaning:
     return Query(Diagnose(), "Findings", has_lines=True)
+
+
+def _report(asked: Asked) -> Meaning:
+    words = {name: asked.text(name) for name in ("Since", "Until", "Incident")}
+    for name, text in words.items():
+        if len(text) > WORDS_CHARS_MAX or not text.isprintable():
+            what = f"{name} is {text[:64]!r}"
+            fault = f"{what}: expected at most {WORDS_CHARS_MAX} printable characters"
+            return Denial(Code.INVALID_PARAMETER, fault)
+    return Query(MakeReport(*words.values()), "Index", "Archive")
 
 
 def _why(asked: Asked) -> Meaning:
@@ -272,6 +285,7 @@ VERBS: Final[Mapping[tuple[str, str], Verb]] = MappingProxyType(
             "Invite": _invite,
             "Simulate": _simulate,
             "Diagnose": _diagnose,
+            "Report": _report,
             "Why": _why,
             "Verify": _verify,
             "ExportConfiguration": _export,

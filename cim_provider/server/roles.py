@@ -141,6 +141,7 @@ _ADMINISTERING: Final = (
     "ReleaseQuorum",
     "RemoveResource",
     "Reorder",
+    "Report",
     "Revoke",
     "SetClusterProperty",
     "UndoRevision",

@@ -31,6 +31,7 @@ _VERBS: Final = {
     "why": ("show:why", "Say why RESOURCE is where it is, and what would change that."),
     "whatif": ("whatif:whatif", "Show what a loss, a failure or a command would lead to."),
     "doctor": ("doctor:doctor", "Examine node and cluster; name what is wrong and what mends it."),
+    "report": ("report:report", "Gather everything for a post-mortem in one file, secrets hidden."),
     "apply": ("edit:apply", "Make FILE the configuration of the whole cluster."),
     "export": ("edit:export", "Print the configuration in force."),
     "diff": ("edit:diff", "Show what 'ha apply FILE' would change."),

@@ -158,6 +158,7 @@ METHODS_OF_OBJECTS = {
         "SetClusterProperty": ("Name", "Value"),
         "Simulate": ("Operation", "Target", "Lines"),
         "Verify": ("Messages",),
+        "Report": ("Since", "Until", "Incident", "Index", "Archive"),
         "Diagnose": ("Findings", "Result"),
         "ExportConfiguration": ("Format", "Text"),
         "UndoRevision": ("Revision",),

@@ -72,6 +72,7 @@ VERBS: dict[str, Methods | Read | Written | Without] = {
     "whatif resource": methods(f"{_SERVICE}.Simulate"),
     "whatif ticket": methods(f"{_SERVICE}.Simulate"),
     "doctor": methods(f"{_SERVICE}.Diagnose"),
+    "report": methods(f"{_SERVICE}.Report"),
     "apply": methods(f"{_SERVICE}.Apply"),
     "export": methods(f"{_SERVICE}.ExportConfiguration"),
     "diff": methods(f"{_SERVICE}.Preview"),

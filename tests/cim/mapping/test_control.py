@@ -273,7 +273,6 @@ def test_job_of_a_failure_is_done_once_it_counts_and_is_mended(
         ("Preview", {"Text": "x"}, commands.IfApplied("x"), "Plan"),
         ("Verify", {"Text": "x"}, commands.Verify("x"), "Messages"),
         ("Verify", {}, commands.Verify(), "Messages"),
-        ("Diagnose", {}, commands.Diagnose(), "Findings"),
         ("ExportConfiguration", {"Format": "CIB"}, commands.Export("cib"), "Text"),
         (
             "Simulate",
