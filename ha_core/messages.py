@@ -13,7 +13,7 @@ from ha_core.commands import Command, Outcome
 from ha_core.figures import NodeFigures
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Index, Millis, NodeName, ResourceId, Revision, Term
-from ha_core.journal import JournalEvent
+from ha_core.journal import Head, Holdings, JournalEvent
 from ha_core.observed import LinkStanding, OperationResult
 from ha_core.policy.transition import ActionKind
 from ha_core.replication.entries import Entry, Snapshot
@@ -148,6 +148,10 @@ class LeaseGrant:
     """The incarnation that asked; another one of the node does not take it."""
     dead_after_ms: Millis = 0
     """The coordinator's D; a node that still counts by another one has no lease until it agrees."""
+    heard_through: int = 0
+    """Newest event of the receiver's start that the coordinator has numbered, or knows numbered."""
+    wants: tuple[Head, ...] = ()
+    """Starts of which the receiver has events that the coordinator lacks, and from where on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,9 @@ class Report:
     report_id: int
     instances: tuple[Instance, ...]
     events: tuple[JournalEvent, ...] = ()
-    """Events of this node that the coordinator has not numbered yet, oldest first (bounded)."""
+    """Events that the coordinator has not numbered, oldest first (bounded): this node's own, and
+    those of others for which it asks.
+    """
     leaving: bool = False
     """The node wants to stop: move everything away."""
     connectivity: Connectivity | None = None
@@ -172,6 +178,8 @@ class Report:
     """The other nodes that the sender hears and that hear it, sorted."""
     ready: tuple[ResourceId, ...] | None = None
     """What could start at once, sorted; None: the sender does not know `Prepare`."""
+    known: Holdings | None = None
+    """Which numbered events the sender has: in the first reports under an admission."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,7 @@ class Node(NodeParts):
                 self._route(lead.request(sender, generation, message, now_ms, wall_ms), now_ms)
             case msg.Report() if lead is not None:
                 self._journal(self._notebook.number(message.events, self._raft.term))
+                self._route(lead.compare(sender, message.known), now_ms)
                 self._route(lead.report(sender, generation, message, wall_ms), now_ms)
             case msg.LeaseGrant():
                 self._grant(sender, message, now_ms)
@@ -190,21 +191,19 @@ class Node(NodeParts):
             return
         if granted.is_longer:
             self._out.append(HoldLease(self._lease.until_ms))
+        self._notebook.heard(message.heard_through, message.wants)
         if granted.wants_report or self._notebook.has_news:
             self._report()
 
     def _report(self) -> None:
-        report = self._stay.report(
-            self._leader(),
-            self._local.report_id,
-            self._local.instances(),
-            self._notebook.to_report(),
-            leaving=self._is_leaving,
-        )
+        number, instances = self._local.report_id, self._local.instances()
+        events, leaving = self._notebook.to_report(), self._is_leaving
+        report = self._stay.report(self._leader(), number, instances, events, leaving=leaving)
         if report is not None and self._raft.leader is not None:
             reach = self._reachability.measured
             hears, ready = self._mutual.told, self._readiness.names()
-            report = replace(report, connectivity=reach, hears=hears, ready=ready)
+            known = None if self._stay.is_heard else self._notebook.register.holdings()
+            report = replace(report, connectivity=reach, hears=hears, ready=ready, known=known)
             self._send(self._raft.leader, report)
 
     def _obey(self, sender: NodeName, message: msg.Order | msg.Prepare, now_ms: Millis) -> None:

@@ -66,7 +66,7 @@ class NodeParts:
         self._reachability = Reachability()
         self._mutual = Mutual(self._timers.dead_after_ms)
         self._greetings = Greetings(self._timers.dead_after_ms // 4)
-        self._notebook = Notebook(name, recovered.generation, recovered.last_event_seq)
+        self._notebook = Notebook(name, recovered.generation, recovered.journal)
         self._inbox = Inbox()
         self._lead: Lead | None = None
         self._begun = 0
@@ -174,7 +174,9 @@ class NodeParts:
         """
         if self._loopback:
             return False
-        if self._lead is not None and (self._notebook.has_news or not self._lead.is_still(now_ms)):
+        if self._lead is not None and (
+            self._notebook.has_unnumbered or not self._lead.is_still(now_ms)
+        ):
             return False
         return self._is_quiet(now_ms)
 

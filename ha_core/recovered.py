@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ha_core.effects import LocalState
 from ha_core.ids import Generation
+from ha_core.journal import Journaled
 from ha_core.replication.entries import Entry, HardState, Snapshot
 
 
@@ -20,5 +21,4 @@ class Recovered:
     snapshot: Snapshot | None = None
     entries: tuple[Entry, ...] = ()
     local: LocalState = LocalState()
-    last_event_seq: int = 0
-    """Highest number in this node's copy of the cluster's journal."""
+    journal: Journaled = Journaled()

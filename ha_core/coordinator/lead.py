@@ -11,6 +11,7 @@ from random import Random
 from ha_core.commands import Command
 from ha_core.coordinator.ballots import Ballots
 from ha_core.coordinator.clerk import Clerk
+from ha_core.coordinator.comparison import Comparison
 from ha_core.coordinator.fencer import Fencer, Output as FencerOutput
 from ha_core.coordinator.handover import Handover
 from ha_core.coordinator.outdated import Outdated
@@ -21,11 +22,12 @@ from ha_core.coordinator.record import Lost
 from ha_core.coordinator.register import Register
 from ha_core.coordinator.roster import Roster
 from ha_core.coordinator.stillness import NOT_STILL, still_until_ms
-from ha_core.coordinator.told import Told
+from ha_core.coordinator.told import Told, told_lost, told_released
 from ha_core.effects import Effect, Send
 from ha_core.fencing.rules import is_fencing, words_of
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Millis, NodeName
+from ha_core.journal import Holdings
 from ha_core.messages import FenceReport, LeaseGrant, LeaseRequest, Report, View
 from ha_core.quorum.muster import Muster
 from ha_core.replication import tickets
@@ -84,6 +86,7 @@ class Lead:
         self._in_charge: tuple[NodeStatus, ...] = ()
         self._race = Race(name)
         self._outdated = Outdated()
+        self._comparison = Comparison(register, self.term)
 
     def set_timers(self, timers: RaftTimers) -> None:
         """Grant leases and judge silence by other intervals from now on."""
@@ -196,6 +199,14 @@ class Lead:
         status = next(s for s in self.roster.statuses() if s.name == sender)
         self.planner.executor.reported(status, self._raft.configuration)
         return output
+
+    def compare(self, sender: NodeName, known: Holdings | None) -> list[LeadOutput]:
+        """Compare a node's journal with the register: each shall have what the other has."""
+        record = self.roster.records.get(sender)
+        if record is None or known is None:
+            return []
+        self._comparison.compare(sender, known, record.events_through)
+        return self._view_to(sender)
 
     def outdated(
         self, sender: NodeName, generation: Generation, known: Generation, now_ms: Millis
@@ -320,7 +331,7 @@ class Lead:
         for item in lost:
             output += self._lose(item)
         released = self.roster.release(now_ms)
-        output += map(_released, released)
+        output += map(told_released, released)
         self._dirty = self._dirty or changed or bool(released)
         return output
 
@@ -437,6 +448,8 @@ class Lead:
             now_ms - acked_ms if granting else 0,
             record.generation,
             self._timers.dead_after_ms,
+            self._comparison.heard(node, record.generation),
+            self._comparison.wants(node),
         )
         return [Send(node, grant)]
 
@@ -444,24 +457,16 @@ class Lead:
         record = self.roster.records.get(node)
         if record is None or node == self.name:
             return []
-        return [Send(node, self.view(record.events_through))]
+        return [Send(node, self.view(self._comparison.through(node, record.events_through)))]
 
     def _lose(self, lost: Lost) -> list[LeadOutput]:
         record = self.roster.records[lost.node]
         fresh = f"{lost.node}-lost-{lost.generation}-{self._register.last_seq}"
         incident = record.incident = record.incident or fresh
         self.planner.lost(lost, incident)
-        why = f"no answer for {self._timers.dead_after_ms} ms"
-        if self.roster.is_off(record):
-            why = "it was cut off"
-        text = f"{lost.node} is lost: {why}"
-        if lost.uncertain:
-            names = ", ".join(lost.uncertain)
-            text += f"; nothing proves that it no longer runs {names}"
-        for resource, wait_ms in lost.delayed:
-            if resource in lost.affected:
-                text += f"; the guard of {resource} ends it there within {wait_ms} ms"
-        return [Told("node-lost", lost.node, text, "", incident)]
+        is_off, silent_ms = self.roster.is_off(record), self._timers.dead_after_ms
+        why = "it was cut off" if is_off else f"no answer for {silent_ms} ms"
+        return [told_lost(lost, why, incident)]
 
     def _forgive(self, now_ms: Millis) -> list[LeadOutput]:
         """What a node was cut off for says nothing of the node that has come back."""
@@ -492,9 +497,3 @@ class Lead:
     ) -> list[LeadOutput]:
         verdict = Verdict(node, generation, method, "cluster", "", wall_ms, gates)
         return list(self._clerk.judge(verdict, now_ms))
-
-
-def _released(item: Lost) -> Told:
-    names = ", ".join(item.affected)
-    text = f"{item.node} does not run {names} any more: what guards that has had its time"
-    return Told("guard-waited", item.node, text)

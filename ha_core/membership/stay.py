@@ -39,6 +39,8 @@ class Stay:
         self.lease = RunLease(timers.run_lease_ms, timers.dead_after_ms)
         self._generation = generation
         self._reported = (0, 0)
+        self.is_heard = False
+        """Whether the coordinator has taken a report under this admission."""
         self.superseded_by: Generation = 0
         """A later start of this node that others remember: what this one says is not taken."""
 
@@ -80,6 +82,7 @@ class Stay:
         is_new = self.lease.admit(admission)
         if admission != self.lease.admission:
             return None
+        self.is_heard = message.wanted_report_id > 0
         asked_ms = message.request_ms
         if asked_ms > 0 and self.lease.has_lapsed_before(now_ms) and not is_clear():
             asked_ms = 0

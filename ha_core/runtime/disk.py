@@ -23,7 +23,7 @@ import msgspec
 from ha_core.effects import LocalState, Persist
 from ha_core.errors import StoreError
 from ha_core.ids import Generation, Index
-from ha_core.journal import JournalEvent
+from ha_core.journal import RECENT, STARTS_KNOWN, Head, Journaled, JournalEvent, Start
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import Entry, HardState, Snapshot
 
@@ -45,6 +45,10 @@ CREATE TABLE journal (seq INTEGER NOT NULL, node TEXT NOT NULL, generation INTEG
                       local_seq INTEGER NOT NULL, sealed BLOB NOT NULL,
                       PRIMARY KEY (node, generation, local_seq)) STRICT;
 CREATE INDEX journal_by_seq ON journal (seq);
+"""
+_HEADS = """
+SELECT node, generation, max(local_seq) FROM journal GROUP BY node, generation
+ORDER BY max(seq) DESC LIMIT ?
 """
 _T = TypeVar("_T")
 _encode = msgspec.json.Encoder().encode
@@ -107,7 +111,7 @@ class Store:
                 self._value("snapshot", Snapshot),
                 self._entries(),
                 self._value("local", LocalState) or LocalState(),
-                self._db.execute("SELECT max(seq) FROM journal").fetchone()[0] or 0,
+                self._journaled(),
             )
             self._check_whole(found)
             mark = self._put_mark(replace(self._mark, generation=found.generation))
@@ -152,6 +156,12 @@ class Store:
                 "SELECT sealed FROM journal WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit)
             ).fetchall()
         return tuple(self._unseal("event", row[0], JournalEvent) for row in rows)
+
+    def _journaled(self) -> Journaled:
+        rows = self._db.execute(_HEADS, (STARTS_KNOWN,)).fetchall()
+        heads = tuple(Head(Start(node, start), newest) for node, start, newest in reversed(rows))
+        events = self.newest_events(RECENT)
+        return Journaled(events[-1].seq if events else 0, events, heads)
 
     # --- opening -------------------------------------------------------------------------
 

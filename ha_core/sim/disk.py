@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ha_core.effects import LocalState, Persist
 from ha_core.ids import Generation, Term
+from ha_core.journal import RECENT, STARTS_KNOWN, Head, Journaled, JournalEvent, Start
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import Entry, HardState, Snapshot
 
@@ -28,7 +29,7 @@ class Disk:
         self._entries: list[Entry] = []
         self._local = LocalState()
         self._undo: tuple[HardState, Snapshot | None, list[Entry], LocalState] | None = None
-        self.last_event_seq = 0
+        self._journal: dict[tuple[Start, int], JournalEvent] = {}
         self.is_full = False
 
     @property
@@ -58,6 +59,19 @@ class Disk:
         if record.local is not None:
             self._local = record.local
 
+    @property
+    def journal(self) -> tuple[JournalEvent, ...]:
+        """Return this node's copy of the journal, in the order of the numbers."""
+        return tuple(sorted(self._journal.values(), key=lambda event: event.seq))
+
+    def keep(self, event: JournalEvent) -> None:
+        """Keep an event; one that is there already changes nothing."""
+        self._journal.setdefault(event.name, event)
+
+    def lose_journal(self) -> None:
+        """Forget all events."""
+        self._journal = {}
+
     def tear(self, record: Persist) -> None:
         """Leave a transaction half-done: some of it has reached the disk."""
         self._undo = (self._hard_state, self._snapshot, list(self._entries), self._local)
@@ -76,5 +90,14 @@ class Disk:
             self._snapshot,
             tuple(self._entries),
             self._local,
-            self.last_event_seq,
+            self._journaled(),
         )
+
+    def _journaled(self) -> Journaled:
+        kept = self.journal
+        heads: dict[Start, int] = {}
+        for event in kept:
+            newest = max(event.local_seq, heads.pop(event.start, 0))
+            heads[event.start] = newest
+        known = tuple(Head(start, newest) for start, newest in heads.items())[-STARTS_KNOWN:]
+        return Journaled(kept[-1].seq if kept else 0, kept[-RECENT:], known)

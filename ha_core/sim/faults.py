@@ -238,7 +238,7 @@ class Faults:
     def _journal_loss(self, host: Host) -> None:
         """The daemon dies, and its copy of the journal is gone."""
         host.crash(power=False)
-        host.disk.last_event_seq = 0
+        host.disk.lose_journal()
         self._later(host.boot)
 
     def _disk_loss(self, host: Host) -> None:

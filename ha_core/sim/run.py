@@ -17,6 +17,7 @@ from ha_core.replication.entries import ConfigurationChange, Snapshot
 from ha_core.sim.checkers import Judges, Violations
 from ha_core.sim.disk import Disk
 from ha_core.sim.host import Host
+from ha_core.sim.journals import OneJournal
 from ha_core.sim.machine import Machine
 from ha_core.sim.nemesis import Nemesis
 from ha_core.sim.network import Network
@@ -212,6 +213,8 @@ class Run:
         self._pass(QUIET_D)
         self._expect_unmoved(changes, before, "in a healed, quiet cluster")
         self.judges.recorded_moves.at_end(since_us)
+        members = [node.name for node in self.operator.configuration().nodes]
+        OneJournal(self.hosts, self.violations).at_end(members, self.world.now_us)
 
     # --- small things --------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ class Writer:
         self.slowest_us = 2 * US_PER_MS
         """A transaction takes so long at most."""
         self._under_way: Persist | None = None
-        self._unwritten_seq = 0
+        self._unwritten: set[int] = set()
         self._life = 0
 
     @property
@@ -51,12 +51,13 @@ class Writer:
     def write_behind(self, event: JournalEvent) -> None:
         """Write an event when there is time."""
         self._world.states[f"event {event.kind}"] += 1
-        self._unwritten_seq = max(self._unwritten_seq, event.seq)
+        self._unwritten.add(event.seq)
         life = self._life
 
         def written() -> None:
             if self._life == life:
-                self.disk.last_event_seq = max(self.disk.last_event_seq, event.seq)
+                self.disk.keep(event)
+                self._unwritten.discard(event.seq)
 
         self._world.after(self.slowest_us, written)
 
@@ -65,9 +66,9 @@ class Writer:
         lost.
         """
         self._life += 1
-        if self._unwritten_seq > self.disk.last_event_seq:
+        if self._unwritten:
             self._world.faults["events lost unwritten"] += 1
-        self._unwritten_seq = 0
+        self._unwritten.clear()
         record, self._under_way = self._under_way, None
         if record is None:
             return

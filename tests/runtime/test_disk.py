@@ -18,7 +18,7 @@ from ha_core.config.model import Configuration, Node
 from ha_core.effects import LocalState, Persist
 from ha_core.errors import StoreError
 from ha_core.ids import NodeName, ResourceId
-from ha_core.journal import JournalEvent
+from ha_core.journal import Journaled, JournalEvent
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import ConfigurationChange, Entry, HardState, Snapshot
 from ha_core.runtime import disk
@@ -66,7 +66,7 @@ def content(found: Recovered) -> tuple[object, ...]:
         found.snapshot,
         found.entries,
         found.local,
-        found.last_event_seq,
+        found.journal,
     )
 
 
@@ -105,7 +105,7 @@ def test_new_store_is_empty_and_only_its_owner_may_read_it(tmp_path: Path) -> No
     finally:
         os.umask(mask)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert content(found) == (HardState(), None, (), LocalState(), 0)
+    assert content(found) == (HardState(), None, (), LocalState(), Journaled())
     assert [item.name for item in tmp_path.iterdir()] == ["store.db"]
 
 

@@ -11,7 +11,18 @@ import pytest
 
 from ha_core.config.model import AgentClass
 from ha_core.sim.plan import Draw
-from tests.sim.mutants import edits, enforcers, fences, leases, moves, roles, stays, storage, votes
+from tests.sim.mutants import (
+    edits,
+    enforcers,
+    fences,
+    journals,
+    leases,
+    moves,
+    roles,
+    stays,
+    storage,
+    votes,
+)
 
 
 @dataclass(frozen=True)
@@ -102,6 +113,8 @@ PLANTED: tuple[Planted, ...] = (
     Planted(stays.learners_are_forgotten, "S5", 18),
     Planted(stays.new_coordinators_believe_that_nothing_runs, "S4", 28),
     Planted(moves.orders_give_no_reason, "S6", 1),
+    Planted(journals.numbers_count_whoever_gave_them, "journal", 4),
+    Planted(journals.journals_are_not_compared, "journal", 2),
     Planted(roles.lost_copies_count_as_unpromoted, "S4", 47, _promotes),
     Planted(roles.copies_nobody_has_looked_at_count_as_unpromoted, "S4", 47, _promotes),
 )
