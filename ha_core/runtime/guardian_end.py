@@ -5,11 +5,11 @@ daemon's or somebody else's, or by a bug.
 """
 
 import logging
-import signal
 import subprocess
 from typing import Final
 
 from ha_core.ids import Millis
+from ha_core.runtime.signals import signal_name
 
 NO_GUARDIAN: Final = "the guardian died"
 LATE_GUARDIAN: Final = "the lease ran out; the guardian was late, and its deputy ended this"
@@ -34,8 +34,7 @@ def cause_of(status: int, late_ms: Millis, *, is_replaced: bool) -> str:
         return KILLED
     if status >= 0:
         return f"{CRASHED} (exit code {status})"
-    name = signal.Signals(-status).name
-    return f"somebody else killed it, or the kernel for want of memory ({name})"
+    return f"somebody else killed it, or the kernel for want of memory ({signal_name(-status)})"
 
 
 def tell(pid: int, why: str) -> None:

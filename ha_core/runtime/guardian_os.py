@@ -16,6 +16,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from ha_core.runtime.signals import signal_name
+
 WALK_ROUNDS: Final = 20
 WALK_MS: Final = 100
 """How long what was killed is waited for: what hangs in the kernel may take for ever."""
@@ -198,8 +200,7 @@ def outcome(pid: int, status: int) -> str:
     """Say how a process ended."""
     if os.WIFSIGNALED(status):
         caught = os.WTERMSIG(status)
-        name = signal.Signals(caught).name if caught in set(signal.Signals) else "unknown"
-        return f"process {pid} was killed by signal {caught} ({name})"
+        return f"process {pid} was killed by signal {caught} ({signal_name(caught)})"
     return f"process {pid} ended with exit code {os.WEXITSTATUS(status)}"
 
 

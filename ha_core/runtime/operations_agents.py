@@ -6,7 +6,6 @@ these agents start is guarded by nothing; see docs/agents.md, "Guards".
 
 import os
 import shutil
-import signal
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,9 +16,9 @@ from ha_core.effects import RunOperation
 from ha_core.errors import ConfigError
 from ha_core.events import OperationDone
 from ha_core.runtime.process import AgentResult, run_agent
+from ha_core.runtime.signals import signal_name
 
 METADATA_TIMEOUT_MS: Final = 30_000
-_SIGNALS: Final = frozenset(signal.Signals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +159,7 @@ def _done(operation: RunOperation, result: AgentResult, code: int, reason: str) 
     if result.timed_out:
         code = ocf.GENERIC
     elif result.signal:
-        name = signal.Signals(result.signal).name if result.signal in _SIGNALS else "unknown"
-        words = f"it was killed by signal {result.signal} ({name})"
+        words = f"it was killed by signal {result.signal} ({signal_name(result.signal)})"
     return OperationDone(
         operation.operation_id, code, result.timed_out, words, output, result.duration_ms
     )

@@ -8,7 +8,6 @@ node's to say.
 import asyncio
 import logging
 import os
-import signal
 import stat
 from collections.abc import Callable
 from functools import partial
@@ -25,9 +24,9 @@ from ha_core.fencing import rules
 from ha_core.runtime.guardian import boottime_ms
 from ha_core.runtime.operations_agents import MissingError
 from ha_core.runtime.process import AgentResult, run_agent
+from ha_core.runtime.signals import signal_name
 
 SECRET_BYTES_MAX: Final = 4096
-_SIGNALS: Final = frozenset(signal.Signals)
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +145,7 @@ def _read(
     if ended.timed_out:
         return fence.FAILED, last_line(text)
     if ended.signal:
-        name = signal.Signals(ended.signal).name if ended.signal in _SIGNALS else "unknown"
+        name = signal_name(ended.signal)
         return fence.FAILED, f"it was killed by signal {ended.signal} ({name})"
     code, told = fence.result(call.device, action, call.target, ended.exit_code, text)
     whole = action is FenceCall.LIST

@@ -15,6 +15,8 @@ CASES = [
     (-9, 0, True, KILLED),
     (-9, 0, False, "somebody else killed it, or the kernel for want of memory (SIGKILL)"),
     (-11, 0, False, "somebody else killed it, or the kernel for want of memory (SIGSEGV)"),
+    (-40, 0, False, "somebody else killed it, or the kernel for want of memory (SIGRTMIN+6)"),
+    (-32, 0, False, "somebody else killed it, or the kernel for want of memory (unknown)"),
     (1, 0, False, f"{CRASHED} (exit code 1)"),
     (-9, 31, False, "31 ms after the lease's end it still held what should have ended with it"),
     (-9, 31, True, "31 ms after the lease's end it still held what should have ended with it"),
@@ -58,16 +60,20 @@ def test_late_guardian_is_told_as_late_although_the_lease_was_renewed_meanwhile(
     asyncio.run(scenario())
 
 
-def test_guardian_that_somebody_kills_is_told_as_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGKILL, "SIGKILL"), (40, "SIGRTMIN+6")])
+def test_guardian_that_somebody_kills_is_told_as_killed(
+    tmp_path: Path, number: int, name: str
+) -> None:
     async def scenario() -> None:
         async with bench(tmp_path) as node:
             told = told_by(node)
             await started(node)
             first = node.guardian.pid
-            os.kill(first, signal.SIGKILL)
+            os.kill(first, number)
             assert (await node.death()).reason == NO_GUARDIAN
             pid, why = await told.get()
-            assert (pid, "(SIGKILL)" in why) == (first, True)
+            assert (pid, name in why) == (first, True)
+            assert (await node.run(SLEEPER, "start")).exit_code == 0  # another one is there
 
     asyncio.run(scenario())
 
