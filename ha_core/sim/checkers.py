@@ -192,9 +192,17 @@ class ProvenTakeover:
         self._newest = Newest(hosts)
         self._applied: dict[NodeName, int] = {}
 
-    def leads(self, host: Host, now_us: int) -> None:
-        """Heed what has become final at a coordinator: a later start's admission may come in the
-        same moment and take the verdict's place.
+    def look(self, now_us: int) -> None:
+        """Heed what has become final by now, before anybody acts on it: whoever does may know it
+        since this moment.
+        """
+        for host in self._hosts:
+            if host.node is not None:
+                self.heed(host, now_us)
+
+    def heed(self, host: Host, now_us: int) -> None:
+        """Heed what has become final at a node: a later start's admission may come in the same
+        moment and take the verdict's place.
         """
         assert host.node is not None
         raft = host.node.replication
@@ -206,6 +214,7 @@ class ProvenTakeover:
 
     def begins(self, host: Host, primitive: Primitive, action: str, now_us: int) -> None:
         """Judge a service that is about to begin on a host, or to be promoted there."""
+        self.look(now_us)
         self._heed_verdicts(now_us)
         judged = self._newest.word_on(primitive)
         is_harmless = may_run_twice(judged) or (may_be_promoted(judged) and action == "start")
@@ -430,7 +439,7 @@ class Judges:
         """A coordinator has handled an event."""
         if self.one_coordinator.leads(host, self._now_us()):
             self.one_history.led(host, self._now_us())
-        self.proven_takeover.leads(host, self._now_us())
+        self.proven_takeover.heed(host, self._now_us())
 
     def ended(self, host: Host) -> None:
         """A daemon has ended."""
@@ -442,6 +451,7 @@ class Judges:
             case CommandAnswered():
                 self.one_history.answered(effect)
             case Send(to=to, message=Order() as order):
+                self.proven_takeover.look(self._now_us())
                 self.recorded_moves.sent(order, to)
             case JournalEvent():
                 self.recorded_moves.journaled(effect)

@@ -48,6 +48,8 @@ FOUND = (
     60021,
     60022,
     60049,
+    60065,
+    60193,
     61875,
 )
 """Seeds that once found something; see found.md."""

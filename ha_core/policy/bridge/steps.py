@@ -72,6 +72,7 @@ class Steps:
             action.happens
             and (not action.is_pseudo or _is_under_way(action))
             and not self._has_arrived(action)
+            and not self._is_demoted(action)
             and action.task in _KINDS
             and action.item is not None
             and not action.item.children
@@ -86,6 +87,16 @@ class Steps:
         name, resource = self._names[action.node], ResourceId(action.item.resource.id)
         found = dict(self._picture.instances(resource)).get(name)
         return found is not None and found.state is InstanceState.STARTED and not found.pending
+
+    def _is_demoted(self, action: engine.Action) -> bool:
+        """Return whether it is the demotion of an instance that is not promoted, among others of
+        the same that are.
+        """
+        if action.task is not Task.DEMOTE or action.item is None or action.node is None:
+            return False
+        name, resource = self._names[action.node], ResourceId(action.item.resource.id)
+        found = dict(self._picture.instances(resource)).get(name)
+        return found is not None and found.role is Role.UNPROMOTED and not found.pending
 
     def _keys_of(self, action: engine.Action) -> Iterable[ActionKey]:
         assert action.item is not None

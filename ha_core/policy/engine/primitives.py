@@ -143,7 +143,8 @@ def _judge_failure(graph: Graph, course: Course, *, is_moving: bool) -> None:
         course.must_stop = course.must_stop or "it has failed"
     elif failed and max(failed) is OnFail.DEMOTE:
         for node in item.active:
-            make(graph, item, Task.DEMOTE, node, is_needed=True, reason="it has failed")
+            if item.observed[node].failed is OnFail.DEMOTE:
+                make(graph, item, Task.DEMOTE, node, is_needed=True, reason="it has failed")
         course.must_promote = item.next_role is Role.PROMOTED
     elif item.is_blocked:
         course.must_stop = course.must_stop or "it is blocked"
