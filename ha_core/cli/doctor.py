@@ -49,7 +49,7 @@ def value(examined: Examined, findings: Sequence[Finding]) -> dict[str, object]:
     return {
         "worst": worst(findings),
         "cluster": seen.configuration.name if seen is not None else None,
-        "node": seen.local if seen is not None else None,
+        "node": seen.local if seen is not None else examined.machine.node or None,
         "time": examined.at_wall_ms / 1000,
         "findings": [
             {
@@ -81,7 +81,7 @@ def text(examined: Examined, findings: Sequence[Finding], *, is_verbose: bool) -
 
 def _heading(examined: Examined, findings: Sequence[Finding]) -> str:
     seen = examined.snapshot
-    who = "this machine, without its daemon"
+    who = f"node {examined.machine.node or 'of this machine'}, without its daemon"
     if seen is not None:
         who = f"cluster {seen.configuration.name}, examined from {seen.local}"
     count = Counter(each.severity for each in findings)

@@ -16,7 +16,7 @@ from ha_core.doctor.facts import Machine, Place, Space
 from ha_core.errors import ConfigError
 from ha_core.layout import Layout
 from ha_core.runtime.launch import running_pid
-from ha_core.runtime.nodefile import read_node_file
+from ha_core.runtime.nodefile import NodeFile, read_node_file
 
 GUARDIAN: Final = "guardian_main"
 """Stands in the command line of the guardian and of its deputy."""
@@ -29,7 +29,7 @@ TIMEX_BYTES: Final = 512
 def machine_facts(layout: Layout) -> Machine:
     """Return what can be seen of this machine."""
     pid = _daemon_pid(layout)
-    guardian = _guardian(pid)
+    guardian, node = _guardian(pid), _node_file(layout)
     return Machine(
         places=tuple(_places(layout)),
         spaces=tuple(_spaces(layout)),
@@ -37,7 +37,8 @@ def machine_facts(layout: Layout) -> Machine:
         daemon_pid=pid,
         guardian_pid=guardian.pid if guardian is not None else None,
         guardian_state=_state(guardian),
-        wants_watchdog=_wants_watchdog(layout),
+        node=node.name if node is not None else "",
+        wants_watchdog=node is not None and node.watchdog is not None,
         is_clock_kept=_is_clock_kept(),
     )
 
@@ -114,11 +115,11 @@ def _state(process: psutil.Process | None) -> str:
         return "dead"
 
 
-def _wants_watchdog(layout: Layout) -> bool:
+def _node_file(layout: Layout) -> NodeFile | None:
     try:
-        return read_node_file(layout.node_file).watchdog is not None
+        return read_node_file(layout.node_file)
     except ConfigError:
-        return False  # the daemon says so at its start, and `places` if it cannot be read
+        return None  # the daemon says so at its start, and `places` if it cannot be read
 
 
 def _is_clock_kept() -> bool | None:

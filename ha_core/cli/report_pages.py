@@ -113,7 +113,8 @@ def _directory(whole: Whole) -> str:
         whole.seen.snapshot,
         datetime.fromtimestamp(whole.examined.at_wall_ms / 1000, UTC),
     )
-    names = [seen.configuration.name, seen.local] if seen is not None else ["no-daemon"]
+    names = [seen.configuration.name] if seen is not None else []
+    names.append(_local(whole))
     words = [_file(name) for name in names]
     return "-".join(("beatkeeper-report", *words, moment.strftime("%Y%m%dT%H%M%SZ")))
 
@@ -196,14 +197,18 @@ def _nodes(whole: Whole) -> Iterator[Page]:
 
 def _here(whole: Whole, gathered: Gathered) -> Iterator[Page]:
     """Yield what only this machine has."""
-    seen = whole.seen.snapshot
-    local = _file(seen.local if seen is not None else "this-machine")
+    local = _file(_local(whole))
     machine = _json(_plain(whole.examined.machine))
     yield Page(f"nodes/{local}/machine.json", machine, "files, rights, room and processes here")
     for name, text in gathered.logs.items():
         what = f"the newest lines of {name}"
         rank = 2 if name.startswith("had.log") else 3
         yield Page(f"nodes/{local}/logs/{_file(name.replace('/', '-'))}", text, what, rank)
+
+
+def _local(whole: Whole) -> str:
+    seen = whole.seen.snapshot
+    return seen.local if seen is not None else whole.examined.machine.node or "this-machine"
 
 
 def _names(whole: Whole) -> list[NodeName]:
@@ -243,7 +248,7 @@ def _index(
 ) -> str:
     seen = whole.seen.snapshot
     made = datetime.fromtimestamp(whole.examined.at_wall_ms // 1000, UTC)
-    cluster = "a node whose daemon does not answer"
+    cluster = f"node {_local(whole)}, whose daemon does not answer"
     if seen is not None:
         cluster = f"cluster {seen.configuration.name}, made on {seen.local}"
     lines = [

@@ -42,6 +42,8 @@ class Space:
 class Machine:
     """This machine."""
 
+    node: str = ""
+    """Its name as a node, by its node file; empty: that cannot be read."""
     places: tuple[Place, ...] = ()
     spaces: tuple[Space, ...] = ()
     store_bytes: int | None = None

@@ -3,12 +3,12 @@
 Owns: these checks. Pure.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from ha_core.config.model import FenceDevice
 from ha_core.doctor.facts import Examined
-from ha_core.doctor.findings import Finding, Severity, ok
+from ha_core.doctor.findings import Finding, Severity, ok, some
 from ha_core.fencing.rules import can_fence
 from ha_core.ids import Millis
 from ha_core.journal import JournalEvent
@@ -38,7 +38,7 @@ def fencing(examined: Examined) -> Iterator[Finding]:
     bare = [name for name in examined.hosts if not can_fence(seen.configuration, name)]
     if needing and bare and len(examined.hosts) > 1:
         names = ", ".join(bare)
-        why = f"{_some(needing)} cannot be taken over from there unless somebody says it is off"
+        why = f"{some(needing)} cannot be taken over from there unless somebody says it is off"
         cure = "give it a fence device (docs/fencing.md) or a watchdog, then: ha fence test"
         text = f"no fence device can cut off {names}"
         yield Finding(Severity.WARNING, FENCING, names, text, why, cure)
@@ -65,7 +65,7 @@ def _tried(device: FenceDevice, tries: tuple[JournalEvent, ...], examined: Exami
     failed = [event for event in tries if event.kind == _TESTED[1]]
     if failed:
         why = "when a node is lost, nothing may cut it off, and its services wait"
-        text = failed[-1].text
+        text = failed[-1].text.removeprefix("rehearsal: ")
         if len(failed) > 1:
             text = f"{text}; {len(failed)} tries of {device.id} failed"
         return Finding(Severity.CRITICAL, REHEARSAL, device.id, text, why, f"mend it, then: {cure}")
@@ -79,9 +79,3 @@ def _tried(device: FenceDevice, tries: tuple[JournalEvent, ...], examined: Exami
         text = f"fence device {device.id} was tried last {days} days ago"
         return Finding(Severity.NOTICE, REHEARSAL, device.id, text, why, cure)
     return ok(REHEARSAL, f"fence device {device.id} was tried, and can do its work")
-
-
-def _some(names: Sequence[str]) -> str:
-    """Return the names; of many only some."""
-    shown = ", ".join(names[:5])
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

@@ -3,7 +3,7 @@
 Owns: the value and its order. Pure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -23,6 +23,10 @@ class Severity(StrEnum):
 
 
 RANK: Final = {severity: rank for rank, severity in enumerate(Severity)}
+
+NAMES_MAX: Final = 5
+CURE_WORDS_MIN: Final = 2
+"""A single word behind a colon is no cure, but a part of the fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,26 @@ def ok(check: str, text: str) -> Finding:
     return Finding(Severity.OK, check, "", text)
 
 
+def parted(text: str) -> tuple[str, str]:
+    """Return what is wrong and its cure, which stands behind the last colon of a fault's sentence;
+    an empty one where none stands there.
+    """
+    what, separator, cure = text.rpartition(": ")
+    if not separator or ";" in what.rpartition(": ")[2] or len(cure.split()) < CURE_WORDS_MIN:
+        return text, ""
+    return what, cure
+
+
 def worst(findings: Iterable[Finding]) -> Severity:
     """Return the worst severity; of no findings OK."""
     return max((each.severity for each in findings), key=RANK.__getitem__, default=Severity.OK)
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the names; of many the first ones, and how many more there are."""
+    shown = ", ".join(names[:NAMES_MAX])
+    more = len(names) - NAMES_MAX
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

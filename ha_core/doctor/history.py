@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ha_core.doctor.facts import Examined
-from ha_core.doctor.findings import Finding, Severity, ok
+from ha_core.doctor.findings import Finding, Severity, ok, parted
 from ha_core.ids import Millis
 from ha_core.snapshot import ClusterSnapshot
 
@@ -96,8 +96,5 @@ def _is_told(text: str) -> bool:
 
 
 def _parts(text: str, why: str) -> tuple[str, str, str]:
-    """Return what is wrong, why that matters, and the cure, which stands behind the last colon."""
-    what, separator, cure = text.rpartition(": ")
-    if not separator or ";" in cure or len(cure.split()) < 2:
-        return text, why, "see ha status"
-    return what, why, cure
+    what, cure = parted(text)
+    return what, why, cure or "see ha status"

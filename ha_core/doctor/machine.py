@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ha_core.doctor.facts import Examined, Place, Space
-from ha_core.doctor.findings import Finding, Severity, ok
+from ha_core.doctor.findings import Finding, Severity, ok, parted
 
 DAEMON = "daemon"
 RIGHTS = "rights"
@@ -30,9 +30,9 @@ def daemon(examined: Examined) -> Iterator[Finding]:
     machine = examined.machine
     if examined.snapshot is None:
         why = "this node runs and takes over nothing, and tells nothing of the cluster"
-        cure = "ha start; if it ends again, the newest lines of lib/had.log say why"
-        text = examined.daemon_fault or "the daemon does not answer"
-        yield Finding(Severity.CRITICAL, DAEMON, "", text, why, cure)
+        text, cure = parted(examined.daemon_fault or "the daemon does not answer")
+        cure = f"{cure or 'ha start'}; if it ends again, the newest lines of lib/had.log say why"
+        yield Finding(Severity.CRITICAL, DAEMON, machine.node, text, why, cure)
         return
     if machine.daemon_pid is None:
         yield ok(DAEMON, "the daemon answers; its guardian cannot be looked at from here")

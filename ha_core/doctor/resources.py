@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ha_core.agents.registry import is_claim
 from ha_core.config.model import AgentClass, Primitive
 from ha_core.doctor.facts import Examined
-from ha_core.doctor.findings import Finding, Severity, ok
+from ha_core.doctor.findings import Finding, Severity, ok, some
 from ha_core.snapshot import ClusterSnapshot, Commanded, ResourceSummary
 from ha_core.transition.failure import monitors_of
 
@@ -23,10 +23,23 @@ def resources(examined: Examined) -> Iterator[Finding]:
     seen = examined.snapshot
     if seen is None:
         return
+    if not seen.quorate:
+        yield from _without_quorum(seen)
+        return
     found = [each for item in seen.resources for each in _resource(seen, item)]
     running = sum(item.state == "started" for item in seen.resources)
     well = f"{running} of {len(seen.resources)} resources run, none has failed"
     yield from found or [ok(RESOURCES, well if seen.resources else "nothing is configured to run")]
+
+
+def _without_quorum(seen: ClusterSnapshot) -> Iterator[Finding]:
+    """What does not run, or is not known to, has one cause: that is told once."""
+    names = [item.id for item in seen.resources if item.state != "started"]
+    if names:
+        why = "without a quorum nothing is started, and what others run is not known"
+        text = f"not known to run: {some(names)}"
+        cure = "bring the quorum back; then they start by themselves"
+        yield Finding(Severity.CRITICAL, RESOURCES, "", text, why, cure)
 
 
 def _resource(seen: ClusterSnapshot, item: ResourceSummary) -> Iterator[Finding]:

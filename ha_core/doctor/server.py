@@ -69,7 +69,7 @@ def _certificate(server: Server, left_ms: Millis) -> Finding:
 def listeners(examined: Examined) -> Iterator[Finding]:
     """Yield destinations of indications that do not answer or have missed some."""
     server = examined.server
-    if server is None or not server.is_there:
+    if server is None or not server.is_there or examined.snapshot is None:
         return
     if server.shelf_fault:
         why = "whether they hear of events was not looked at"
@@ -103,7 +103,8 @@ def _listener(item: Listener) -> Iterator[Finding]:
 def drafts(examined: Examined) -> Iterator[Finding]:
     """Yield drafts that nobody has submitted."""
     server = examined.server
-    if server is None or not server.is_there or server.shelf_fault:
+    is_known = server is not None and server.is_there and not server.shelf_fault
+    if server is None or not is_known or examined.snapshot is None:
         return
     if not server.drafts:
         yield ok(DRAFTS, "no draft of a resource was left behind")

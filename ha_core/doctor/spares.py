@@ -8,7 +8,7 @@ from typing import Final
 
 from ha_core.config.choices import AgentClass
 from ha_core.doctor.facts import Examined
-from ha_core.doctor.findings import Finding, Severity, ok
+from ha_core.doctor.findings import Finding, Severity, ok, some
 from ha_core.errors import RefusedError
 from ha_core.ids import NodeName
 from ha_core.policy.outage import Interruption
@@ -18,10 +18,11 @@ from ha_core.snapshot import ClusterSnapshot
 
 SPARES = "spares"
 AGENTS = "agents"
-FORESEEN_MAX: Final = 40_000
+FORESEEN_MAX: Final = 20_000
 """Resources times nodes: more takes longer than somebody waits, and is asked one by one."""
 _LISTED: Final = frozenset({AgentClass.OCF, AgentClass.LSB, AgentClass.HEARTBEAT})
 """Classes whose agents a node lists among its figures."""
+_UNITS: Final = frozenset({AgentClass.SYSTEMD, AgentClass.SERVICE})
 
 
 def spares(examined: Examined) -> Iterator[Finding]:
@@ -36,18 +37,27 @@ def spares(examined: Examined) -> Iterator[Finding]:
         cure = "ask for each node: ha whatif node NODE lost"
         yield Finding(Severity.NOTICE, SPARES, "", text, why, cure)
         return
-    lost: dict[str, list[tuple[NodeName, Interruption]]] = {}
+    lost: dict[str, tuple[NodeName, str]] = {}
     for node in running:
         for item in _gone(seen, node, examined.at_wall_ms):
-            lost.setdefault(item.service, []).append((node, item))
-    for service, cases in sorted(lost.items()):
-        node, item = cases[0]
-        why = f"it would stay down: {item.why or 'there is no other place for it'}"
-        cure = f"see 'ha whatif node {node} lost', and 'ha why {service}' for what would change it"
-        text = f"if {node} is lost, {service} does not come back by itself"
-        yield Finding(Severity.WARNING, SPARES, service, text, why, cure)
+            lost.setdefault(item.service, (node, item.why))
+    together: dict[tuple[NodeName, str], list[str]] = {}
+    for service, case in sorted(lost.items()):
+        together.setdefault(case, []).append(service)
+    for (node, why), services in together.items():
+        yield _lost(node, why, services)
     if not lost:
-        yield ok(SPARES, "every service survives the loss of any one node")
+        well = "every service that runs survives the loss of any one node"
+        yield ok(SPARES, well if running else "nothing runs whose loss could be foreseen")
+
+
+def _lost(node: NodeName, why: str, services: list[str]) -> Finding:
+    one = len(services) == 1
+    verb = "does not come back by itself" if one else "do not come back by themselves"
+    text = f"if {node} is lost, {some(services)} {verb}"
+    reason = f"{'it' if one else 'they'} would stay down: {why or 'there is no other place'}"
+    cure = f"see 'ha whatif node {node} lost', and 'ha why {services[0]}' for what would change it"
+    return Finding(Severity.WARNING, SPARES, services[0] if one else "", text, reason, cure)
 
 
 def _runs_something(seen: ClusterSnapshot, node: NodeName) -> bool:
@@ -86,4 +96,11 @@ def agents(examined: Examined) -> Iterator[Finding]:
                 text = f"{', '.join(lacking)} do not have the agent {name}"
             yield Finding(Severity.WARNING, AGENTS, name, text, why, cure)
     if not missing:
-        yield ok(AGENTS, "every node has the agents of all resources")
+        yield ok(AGENTS, _well(seen))
+
+
+def _well(seen: ClusterSnapshot) -> str:
+    """Units of systemd are listed by no node: whether they are there is not said."""
+    classes = {primitive.agent.agent_class for primitive in seen.configuration.primitives}
+    text = "every node has the agents of all resources"
+    return f"{text}, but units, which are not listed" if classes & _UNITS else text

@@ -84,7 +84,7 @@ def nodes(examined: Examined) -> Iterator[Finding]:
     seen = examined.snapshot
     if seen is None:
         return
-    found = [each for node in seen.nodes if (each := _node(node)) is not None]
+    found = [each for node in seen.nodes if (each := _node(node, seen)) is not None]
     if seen.leaving:
         why = "it takes nothing over any more"
         text = f"{seen.local} is being stopped"
@@ -98,7 +98,7 @@ def nodes(examined: Examined) -> Iterator[Finding]:
     yield from found or [ok(NODES, f"all {len(seen.nodes)} nodes are online")]
 
 
-def _node(node: NodeSummary) -> Finding | None:
+def _node(node: NodeSummary, seen: ClusterSnapshot) -> Finding | None:
     name = node.name
     match node.state:
         case "lost" if node.unclean:
@@ -124,6 +124,8 @@ def _node(node: NodeSummary) -> Finding | None:
             return Finding(Severity.WARNING, NODES, name, f"{name} is in maintenance", why, cure)
         case "suspect":
             why = "if it stays silent, its services are taken over"
+            if not seen.quorate:
+                why = "without a quorum nobody decides what becomes of its services"
             cure = "look again in a moment; if it does not end: ha links --history"
             text = f"{name} is silent, or comes back just now"
             return Finding(Severity.NOTICE, NODES, name, text, why, cure)

@@ -225,7 +225,7 @@ def test_report_is_made_without_the_daemon_and_says_what_it_lacks(
     assert ha("report", "--output", "r.tar.gz").exit_code == 0
     found = pages(here / "r.tar.gz")
     assert "WHAT THE DAEMON DID NOT TELL\n  no daemon answers at " in found[INDEX]
-    assert found["nodes/this-machine/logs/had.log"] == "the daemon's last words\n"
+    assert found["nodes/n1/logs/had.log"] == "the daemon's last words\n"
 
 
 def test_log_lines_of_another_time_are_left_out(

@@ -18,7 +18,7 @@ from ha_core.config.model import (
 from ha_core.doctor import spares
 from ha_core.doctor.examine import CHECKS, examine
 from ha_core.doctor.facts import Examined, Listener, Place, Space
-from ha_core.doctor.findings import Finding, Severity, in_order, worst
+from ha_core.doctor.findings import Finding, Severity, in_order, parted, some, worst
 from ha_core.gates import Gates
 from ha_core.ids import INFINITY, ConstraintId, NodeName, ResourceId
 from ha_core.snapshot import Commanded
@@ -263,6 +263,7 @@ def test_fault_is_found_weighed_and_has_reason_and_cure(
     found = [each for each in bad(examined) if each.check == check and words in each.text]
     assert found, [f"{each.check}: {each.text}" for each in bad(examined)]
     assert found[0].severity is severity
+    assert not found[0].text.startswith(f"{check}: "), "the check's name stands before it"
     for each in bad(examined):
         assert len(each.why.split()) > 3, each
         assert len(each.cure.split()) > 1, each
@@ -298,11 +299,14 @@ def test_two_nodes_that_fencing_decides_between_are_no_warning() -> None:
 
 
 def test_without_the_daemon_the_machine_is_examined_all_the_same() -> None:
-    away = replace(wards.WELL, snapshot=None, daemon_fault="no daemon answers at s: start it")
+    away = replace(wards.WELL, snapshot=None, daemon_fault="no daemon answers at s: start it now")
     findings = examine(replace(away, told=(), events=(), links=(), daemon=""))
     assert findings[0].severity is CRITICAL
-    assert findings[0].text == "no daemon answers at s: start it"
-    assert {"rights", "disk", "certificate", "wbem"} <= {each.check for each in findings}
+    assert findings[0].text == "no daemon answers at s"
+    assert findings[0].cure.startswith("start it now; if it ends again, ")
+    checks = {each.check for each in findings}
+    assert {"rights", "disk", "certificate", "wbem"} <= checks
+    assert not checks & {"listeners", "drafts"}, "the daemon keeps them"
 
 
 def test_old_figures_of_a_silent_node_are_no_other_clock() -> None:
@@ -311,6 +315,56 @@ def test_old_figures_of_a_silent_node_are_no_other_clock() -> None:
     found = bad(replace(old, told=told))
     assert [each.check for each in found] == ["versions"]
     assert "n2 told nothing" in found[0].text
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("a is wrong: mend it now", ("a is wrong", "mend it now")),
+        ("a: b is wrong: mend it now", ("a: b is wrong", "mend it now")),
+        ("a is wrong; if b, then: mend it", ("a is wrong; if b, then: mend it", "")),
+        ("a is wrong: b", ("a is wrong: b", "")),
+        ("a is wrong; b goes on", ("a is wrong; b goes on", "")),
+    ],
+)
+def test_cure_of_a_fault_is_what_stands_behind_its_last_colon(
+    text: str, parts: tuple[str, str]
+) -> None:
+    assert parted(text) == parts
+
+
+def test_without_a_quorum_what_does_not_run_is_told_once_with_its_cause() -> None:
+    resources = tuple(replace(item, state="unknown") for item in wards.seen().resources)
+    lost = wards.seen(quorate=False, votes=1, resources=resources, votes_missing=(N2,))
+    found = [each for each in bad(wards.well(snapshot=lost)) if each.severity is CRITICAL]
+    assert [each.check for each in found] == ["quorum", "resources"]
+    assert found[1].text == "not known to run: db, ip, web"
+
+
+def test_services_that_one_loss_ends_for_one_reason_are_told_together() -> None:
+    bans = tuple(
+        Location(ConstraintId(f"ban-{name}-{node}"), ResourceId(name), NodeName(node), -INFINITY)
+        for name in ("ip", "db")
+        for node in ("n2", "n3")
+    )
+    on_n1 = wards.with_resource("db", nodes=(NodeName("n1"),)).snapshot
+    assert on_n1 is not None
+    instances = tuple(
+        replace(status, instances=tuple(i for s in on_n1.instances for i in s.instances))
+        if status.name == "n1"
+        else replace(status, instances=())
+        for status in on_n1.instances
+    )
+    whole = replace(on_n1.configuration, locations=bans)
+    found = bad(wards.well(snapshot=replace(on_n1, configuration=whole, instances=instances)))
+    told = [each for each in found if each.check == "spares"]
+    assert sum("n1 is lost" in each.text for each in told) == len(told)
+    assert {"db", "shop"} == {
+        word.strip(",")
+        for each in told
+        for word in each.text.split()
+        if word.strip(",") in ("db", "shop")
+    }
 
 
 @pytest.mark.parametrize(
@@ -334,3 +388,8 @@ def test_worst_findings_come_first_and_the_others_stay_in_order() -> None:
     assert [each.check for each in in_order(made)] == ["2", "4", "1", "3", "0"]
     assert worst(made) is CRITICAL
     assert worst(()) is Severity.OK
+
+
+def test_of_many_names_the_first_ones_are_told_and_the_others_counted() -> None:
+    assert some(["a", "b"]) == "a, b"
+    assert some(list("abcdefg")) == "a, b, c, d, e and 2 more"
