@@ -371,6 +371,10 @@ class ClusterEngine(Protocol):
         """Return the number of the newest event of the journal; -1: it was not read yet."""
         ...
 
+    def recent_events(self, most: int) -> tuple[CoreEvent, ...]:
+        """Return at most so many of the newest events that are known, oldest first."""
+        ...
+
     async def events(self, since: int) -> tuple[CoreEvent, ...]:
         """Return the events numbered above `since`, oldest first, at most 1,000."""
         ...

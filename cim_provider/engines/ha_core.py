@@ -152,6 +152,10 @@ class HaCoreEngine:
         """See `ClusterEngine`."""
         return self._journal.newest
 
+    def recent_events(self, most: int) -> tuple[CoreEvent, ...]:
+        """See `ClusterEngine`."""
+        return self._journal.events[-most:]
+
     async def events(self, since: int) -> tuple[CoreEvent, ...]:
         """See `ClusterEngine`."""
         return await self._journal.since(since)

@@ -90,6 +90,10 @@ class MemoryEngine:
         """See `ClusterEngine`."""
         return len(self._events)
 
+    def recent_events(self, most: int) -> tuple[CoreEvent, ...]:
+        """See `ClusterEngine`."""
+        return tuple(self._events[-most:])
+
     async def events(self, since: int) -> tuple[CoreEvent, ...]:
         """See `ClusterEngine`."""
         return tuple(self._events[max(since, 0) :][:1000])

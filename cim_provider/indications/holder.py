@@ -18,6 +18,7 @@ from cim_provider.indications.beside import Beside
 from cim_provider.indications.events import Event
 from cim_provider.indications.facts import FACT, STATUS
 from cim_provider.indications.faults import encode as encode_faults
+from cim_provider.indications.following import Following
 from cim_provider.indications.keeper_events import Found, raised_events, stamped
 from cim_provider.indications.keeping import change
 from cim_provider.indications.matching import Matcher, Unnumbered, is_batch
@@ -101,6 +102,7 @@ class Holder:
         self._cluster = ""
         self._is_full = False
         """The last write found no room on the shelf."""
+        self._following = Following(around.engine, around.wake)
         self._waits = ""
         """Why the last write was not done."""
 
@@ -214,15 +216,19 @@ class Holder:
     async def _tell(self, registry: Registry, matcher: Matcher) -> None:
         """Turn what has happened since the last time into indications on the shelf."""
         found = raised_events(self._shelf.items)
-        is_following = self._follow_journal(matcher)
+        wants_alerts = matcher.wants_alerts
+        self._progress = self._following.progress(self._progress, wants_alerts=wants_alerts)
+        is_following = not wants_alerts or self._progress.events >= 0
         if registry.subscriptions:
-            found += await self._from_journal()
+            found += await self._following.found(self._progress)
             found += [Found((e,)) for e in self._overflow.due(registry, self._around.now_s())]
         view = await self._around.engine.view()
         self._cluster = view.name
         # First, because it is known already: a picture of a large cluster takes a while.
         if not await self._tell_all(found, matcher, view):
             return
+        if self._progress.events >= 0:
+            self._following.has_looked_back = True
         seen: Picture | None = None
         # Without a quorum this node may show others as lost that only it does not hear.
         is_sure = view.engine is EngineState.RUNNING and view.quorate
@@ -260,23 +266,6 @@ class Holder:
         now_s = self._around.now_s()
         self._look_due_s = now_s + max(LOOK_GAP_S, now_s - began_s)
         return seen
-
-    def _follow_journal(self, matcher: Matcher) -> bool:
-        """Begin with what happens now when somebody asks for alerts; return whether it goes on."""
-        if not matcher.wants_alerts:
-            self._progress = Progress()
-        elif self._progress.events < 0:
-            self._progress = Progress(self._around.engine.newest_event())
-        return not matcher.wants_alerts or self._progress.events >= 0
-
-    async def _from_journal(self) -> list[Found]:
-        """Return the events of the journal that were not told yet."""
-        if self._progress.events < 0:
-            return []
-        events = await self._around.engine.events(self._progress.events)
-        if events and events[-1].seq < self._around.engine.newest_event():
-            self._around.wake()  # that is not all
-        return [Found((), event=event) for event in events]
 
     def _events_of(self, change: Difference) -> tuple[Event, ...]:
         if is_status(change):

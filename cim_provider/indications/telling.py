@@ -4,7 +4,7 @@ Owns: that progress, and what each event becomes by it. Pure: the holder writes 
 with what was told, so that a successor goes on exactly there.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -49,6 +49,24 @@ def read_progress(items: Mapping[str, Item], numbers: Numbers) -> Progress:
     except msgspec.DecodeError as fault:
         raise DamagedError(f"{FAULTS} cannot be read: {fault}") from fault
     return Progress(numbers.events, numbers.heads, faults)
+
+
+def beginning(newest: int, known: Iterable[CoreEvent]) -> Progress:
+    """Return the progress of one who begins with what happens now."""
+    progress = Progress(newest)
+    for event in known:
+        if event.seq <= newest:
+            progress = _after(event, progress)
+    return progress
+
+
+def untold(known: Iterable[CoreEvent], progress: Progress) -> tuple[CoreEvent, ...]:
+    """Return what a predecessor never knew of: numbered before what it told last, and not told.
+
+    Its node had not got them yet. They come there under another number, but it is gone.
+    """
+    before = (event for event in known if event.number and event.seq <= progress.events)
+    return tuple(each for each in before if each.number > progress.heads.get(each.source, 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -273,6 +273,33 @@ def test_a_successor_goes_on_in_the_journal_where_the_other_ended(tmp_path: Path
     run(work)
 
 
+def test_a_successor_tells_what_only_its_own_node_had_got(tmp_path: Path) -> None:
+    """Numbered by a coordinator that was deposed before it told the node that delivered."""
+
+    async def work() -> None:
+        first, second = MemoryEngine(cluster()), MemoryEngine(cluster())
+        nodes = [Node(first, tmp_path, "n1"), Node(second, tmp_path, "n2")]
+        with listening() as listener:
+            await nodes[0].subscribe(listener.url, ALL)
+            first.happened("configuration-changed", "2", source="n1 1", number=1)
+            first.happened("node-lost", "n2", "of both", source="n1 1", number=2)
+            await listener.wait(1)
+            nodes[0].freeze()
+            second.happened("node-lost", "n3", "of one", source="n3 1", number=1)
+            second.happened("node-lost", "n2", "of both", source="n1 1", number=2)
+            second.change_node("n1", state="lost")
+            await until(lambda: any(each["Message"] == "of one" for each in listener.got))
+            second.happened("node-lost", "n3", "numbered anew", source="n3 1", number=1)
+            second.happened("node-left", "n3", "the end", source="n3 1", number=2)
+            await until(lambda: any(each["Message"] == "the end" for each in listener.got))
+        for node in nodes:
+            await node.stop()
+        got = [each["Message"] for each in listener.distinct()]
+        assert [text for text in got if text != "n1 is lost"] == ["of both", "of one", "the end"]
+
+    run(work)
+
+
 def test_events_that_a_node_had_to_drop_are_counted(tmp_path: Path) -> None:
     def work(engine: MemoryEngine) -> None:
         engine.happened("node-lost", "n2", "n2 is lost", number=4)

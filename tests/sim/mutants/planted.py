@@ -114,7 +114,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(stays.new_coordinators_believe_that_nothing_runs, "S4", 28),
     Planted(moves.orders_give_no_reason, "S6", 1),
     Planted(journals.numbers_count_whoever_gave_them, "journal", 4),
-    Planted(journals.journals_are_not_compared, "journal", 2),
+    Planted(journals.journals_are_not_compared, "journal", 4),
     Planted(roles.lost_copies_count_as_unpromoted, "S4", 47, _promotes),
     Planted(roles.copies_nobody_has_looked_at_count_as_unpromoted, "S4", 47, _promotes),
 )
