@@ -37,9 +37,9 @@ class HaCoreUsers:
         """See `Sharing`."""
         return asyncio.run(self.known())
 
-    def share(self, name: str, user: User | None) -> SharedUsers | str:
+    def share(self, name: str, user: User | None, known: SharedUsers) -> SharedUsers | str:
         """See `Sharing`."""
-        return asyncio.run(self._share(name, user))
+        return asyncio.run(self._share(name, user, known))
 
     async def known(self) -> SharedUsers | str:
         """As `table`, for who runs in a loop."""
@@ -51,12 +51,12 @@ class HaCoreUsers:
         except HaError as fault:
             return str(fault)
 
-    async def _share(self, name: str, user: User | None) -> SharedUsers | str:
+    async def _share(self, name: str, user: User | None, known: SharedUsers) -> SharedUsers | str:
         try:
             async with Client(self._root) as client:
                 for _ in range(TRIES_MAX):
-                    known, revision, seen = await _table(client)
-                    table = known.changed(name, user)
+                    found, revision, seen = await _table(client)
+                    table = found.changed(name, user, known)
                     puts = (ShelfPut(TABLE, table_text(table)),)
                     command = Shelve(puts, (ShelfCondition(TABLE, revision),))
                     outcome = await client.command(command, timeout_ms=WRITE_MS)

@@ -27,6 +27,7 @@ from cim_provider.server.users import (
 )
 
 TABLE: Final = f"{PREFIX}users"
+AGAIN_S: Final = 10.0
 REMOVED_MAX: Final = USERS_MAX
 """Removed users that are remembered, the newest: a node that was away has to learn of them."""
 
@@ -54,11 +55,20 @@ class SharedUsers:
         """What a file has that has taken all."""
         return Mark(self.id, self.changes[-1].number if self.changes else 0)
 
-    def changed(self, name: str, user: User | None) -> "SharedUsers":
+    def newest(self, name: str) -> Change | None:
+        """Return the newest change of a name."""
+        return next((item for item in self.changes if item.name == name), None)
+
+    def changed(self, name: str, user: User | None, known: "SharedUsers") -> "SharedUsers":
         """Return the table with one more change: `user` None removes the name.
 
-        Raises: UsersError: there are too many users.
+        `known`: the table by which the change was made. Raises: UsersError: somebody else has
+        changed the name since (which would be lost), or there are too many users.
         """
+        if self.newest(name) != known.newest(name):
+            raise UsersError(
+                f"user {name!r} was changed on another node meanwhile: look, try again"
+            )
         line = None if user is None else line_of(user)
         change = Change(name, line, self.mark.number + 1)
         kept = [item for item in self.changes if item.name != name]
@@ -80,10 +90,10 @@ class Sharing(Protocol):
         """
         ...
 
-    def share(self, name: str, user: User | None) -> SharedUsers | str:
+    def share(self, name: str, user: User | None, known: SharedUsers) -> SharedUsers | str:
         """Return the table with a change in it (None: the user is removed), or why it is not made.
 
-        Raises: UsersError: there are too many users.
+        Raises: UsersError: as `SharedUsers.changed`.
         """
         ...
 
@@ -106,9 +116,9 @@ def set_user(
     users = file.read()
     user = make(users)
     check_certificates({**users, name: user} if user is not None else users, str(file.path))
-    done = (
-        sharing.share(name, user) if sharing is not None and not isinstance(known, str) else known
-    )
+    done: SharedUsers | str = ""
+    if sharing is not None:
+        done = known if isinstance(known, str) else sharing.share(name, user, known)
     if isinstance(done, SharedUsers):
         take(file, done)
         return ""
@@ -150,7 +160,8 @@ def take(file: UserFile, table: SharedUsers) -> tuple[str, ...]:
             if item.number > since:
                 _take(users, item)
                 taken.append(item.name)
-        return table.mark
+        # A daemon may show for a moment what was before a change that was made here.
+        return Mark(table.id, max(since, table.mark.number))
 
     file.take(change)
     return tuple(taken)
@@ -169,28 +180,42 @@ def _take(users: dict[str, User], change: Change) -> None:
 
 
 class UserKeeper:
-    """Takes what other nodes change, as long as the server runs."""
+    """Takes what other nodes change, as long as the server runs.
 
-    def __init__(self, file: UserFile, shelf: Shelf) -> None:
+    What could not be taken (a full disk, a file that others may read) is tried again after
+    `again_s`: who was removed must not stay on one node.
+    """
+
+    def __init__(self, file: UserFile, shelf: Shelf, again_s: float = AGAIN_S) -> None:
         self._file = file
         self._shelf = shelf
+        self._again_s = again_s
+        self._said = ""
 
     async def run(self) -> None:
         """Follow the shelf until cancelled."""
-        seen, told = "", ""
+        seen = ""
         while True:
             revision = self._shelf.revision
             item = self._shelf.items.get(TABLE)
             text = item.text if item is not None else ""
-            if text != seen:
+            if text != seen and await self._is_taken(text):
                 seen = text
-                try:
-                    taken = await asyncio.to_thread(take, self._file, read_table(text))
-                    for name in taken:
-                        log.info("user %s is taken as it is on all nodes", name)
-                    told = ""
-                except UsersError as fault:
-                    if str(fault) != told:
-                        log.error("users of all nodes are not taken: %s", fault)
-                    told = str(fault)
-            await self._shelf.changed(revision)
+            try:
+                async with asyncio.timeout(None if text == seen else self._again_s):
+                    await self._shelf.changed(revision)
+            except TimeoutError:
+                continue
+
+    async def _is_taken(self, text: str) -> bool:
+        try:
+            taken = await asyncio.to_thread(take, self._file, read_table(text))
+        except UsersError as fault:
+            if str(fault) != self._said:
+                log.error("users of all nodes are not taken: %s", fault)
+            self._said = str(fault)
+            return False
+        for name in taken:
+            log.info("user %s is taken as it is on all nodes", name)
+        self._said = ""
+        return True

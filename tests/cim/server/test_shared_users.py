@@ -46,11 +46,19 @@ class FakeCluster:
     def table(self) -> SharedUsers | str:
         return self.why or self.kept
 
-    def share(self, name: str, user: User | None) -> SharedUsers | str:
+    def share(self, name: str, user: User | None, known: SharedUsers) -> SharedUsers | str:
         if self.why:
             return self.why
-        self.kept = self.kept.changed(name, user)
+        self.kept = self.kept.changed(name, user, known)
         return self.kept
+
+    def set(self, name: str, user: User | None) -> None:
+        """Change a user as another node does."""
+        self.kept = changed(self.kept, name, user)
+
+
+def changed(table: SharedUsers, name: str, user: User | None) -> SharedUsers:
+    return table.changed(name, user, table)
 
 
 def user(name: str, role: Role = Role.VIEW, certificates: tuple[str, ...] = ()) -> User:
@@ -93,7 +101,7 @@ def test_change_on_one_node_alone_stays_until_the_user_is_changed_for_all(here: 
     set_user(here, "ann", lambda known: replace(known["ann"], role=Role.ADMINISTER), None)
     set_user(here, "bob", lambda _: user("bob"), cluster)
     assert here.read()["ann"].role is Role.ADMINISTER
-    cluster.share("ann", user("ann", Role.OPERATE))
+    cluster.set("ann", user("ann", Role.OPERATE))
     take(here, cluster.kept)
     assert here.read()["ann"].role is Role.OPERATE
 
@@ -111,13 +119,39 @@ def test_what_another_node_did_meanwhile_counts_before_a_change_is_judged(
     here: UserFile,
 ) -> None:
     cluster = FakeCluster()
-    cluster.share("ann", user("ann"))
+    cluster.set("ann", user("ann"))
 
     def make(users: Mapping[str, User]) -> User:
         return replace(known_user(users, "ann"), role=Role.OPERATE)
 
     assert set_user(here, "ann", make, cluster) == ""
     assert here.read()["ann"].role is Role.OPERATE
+
+
+def test_two_changes_of_one_user_at_one_time_are_never_half_lost(here: UserFile) -> None:
+    cluster = FakeCluster()
+    set_user(here, "ann", lambda _: user("ann"), cluster)
+    new = hash_password(b"new", CHEAP)
+
+    def make(users: Mapping[str, User]) -> User:
+        cluster.set("ann", replace(users["ann"], password=new))  # elsewhere, at this very moment
+        return replace(users["ann"], role=Role.OPERATE)
+
+    with pytest.raises(UsersError, match="changed on another node meanwhile"):
+        set_user(here, "ann", make, cluster)
+    take(here, cluster.kept)
+    assert (here.read()["ann"].password, here.read()["ann"].role) == (new, Role.VIEW)
+
+
+def test_older_table_is_not_taken_for_a_newer_one(here: UserFile) -> None:
+    cluster = FakeCluster()
+    set_user(here, "bob", lambda _: user("bob"), cluster)
+    older = cluster.kept
+    set_user(here, "ann", lambda _: user("ann"), cluster)
+    take(here, older)
+    set_user(here, "ann", lambda known: replace(known["ann"], role=Role.ADMINISTER), None)
+    take(here, cluster.kept)
+    assert here.read()["ann"].role is Role.ADMINISTER  # what was done here since stays
 
 
 def test_change_that_is_refused_changes_nothing_anywhere(here: UserFile) -> None:
@@ -131,7 +165,7 @@ def test_change_that_is_refused_changes_nothing_anywhere(here: UserFile) -> None
 
 def test_certificate_of_a_user_of_one_node_goes_to_the_one_of_all_nodes(there: UserFile) -> None:
     there.put(User("old", Proof.NONE, Role.VIEW, (FIRST, SECOND)))
-    take(there, SharedUsers().changed("new", User("new", Proof.NONE, Role.VIEW, (FIRST,))))
+    take(there, changed(SharedUsers(), "new", User("new", Proof.NONE, Role.VIEW, (FIRST,))))
     found = there.read()
     assert found["new"].certificates == (FIRST,)
     assert found["old"].certificates == (SECOND,)
@@ -141,7 +175,7 @@ def test_table_of_another_cluster_is_taken_from_its_beginning(here: UserFile) ->
     old, new = FakeCluster(), FakeCluster()
     for name in ("ann", "bob", "carl"):
         set_user(here, name, lambda _, name=name: user(name), old)
-    new.share("dan", user("dan"))
+    new.set("dan", user("dan"))
     assert take(here, new.kept) == ("dan",)
     assert set(here.read()) == {"ann", "bob", "carl", "dan"}
 
@@ -149,21 +183,21 @@ def test_table_of_another_cluster_is_taken_from_its_beginning(here: UserFile) ->
 def test_table_is_bounded_and_forgets_the_oldest_removed_alone() -> None:
     table = SharedUsers()
     for number in range(USERS_MAX):
-        table = table.changed(f"user{number}", User(f"user{number}", Proof.PAM))
+        table = changed(table, f"user{number}", User(f"user{number}", Proof.PAM))
     with pytest.raises(UsersError, match="remove one first"):
-        table.changed("another", User("another", Proof.PAM))
-    changed = table.changed("user7", User("user7", Proof.PAM, Role.OPERATE))
-    assert len(changed.changes) == USERS_MAX
+        changed(table, "another", User("another", Proof.PAM))
+    other = changed(table, "user7", User("user7", Proof.PAM, Role.OPERATE))
+    assert len(other.changes) == USERS_MAX
     for number in range(USERS_MAX):
-        table = table.changed(f"user{number}", None)
-    table = table.changed("one", User("one", Proof.PAM)).changed("one", None)
+        table = changed(table, f"user{number}", None)
+    table = changed(changed(table, "one", User("one", Proof.PAM)), "one", None)
     removed = [item.name for item in table.changes]
     assert len(removed) <= REMOVED_MAX + 1
     assert removed[-1] == "one"
 
 
 def test_text_of_a_table_reads_as_the_table_and_nonsense_is_told_without_a_line_of_it() -> None:
-    table = SharedUsers().changed("ann", user("ann"))
+    table = changed(SharedUsers(), "ann", user("ann"))
     assert read_table(table_text(table)) == table
     assert read_table("") == SharedUsers()
     with pytest.raises(UsersError, match="cannot be read") as told:
@@ -177,9 +211,28 @@ def test_running_server_takes_what_is_written_to_the_shelf(here: UserFile, tmp_p
         task = asyncio.create_task(UserKeeper(here, shelf).run())
         table = SharedUsers()
         for name in ("ann", "bob"):
-            table = table.changed(name, user(name))
+            table = changed(table, name, user(name))
             await shelf.write({TABLE: table_text(table)}, {})
             await until(lambda name=name: name in here.read())
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(test())
+
+
+def test_server_that_could_not_take_a_change_tries_again(
+    here: UserFile, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        shelf = SqliteShelf(tmp_path / "shelf.db")
+        here.put(user("ann"))
+        here.path.chmod(0o644)  # refused until somebody mends it
+        task = asyncio.create_task(UserKeeper(here, shelf, again_s=0.01).run())
+        table = changed(SharedUsers(), "ann", None)
+        await shelf.write({TABLE: table_text(table)}, {})
+        await until(lambda: "users of all nodes are not taken" in caplog.text)
+        here.path.chmod(0o600)
+        await until(lambda: here.read() == {})
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
