@@ -20,7 +20,7 @@ from ha_core.cli.look_machine import machine_facts
 from ha_core.client import Client
 from ha_core.control_protocol import Greeting, ObservedGiven
 from ha_core.doctor.facts import Examined, Server, Told
-from ha_core.errors import ConnectError, HaError, RefusedError
+from ha_core.errors import ConnectError, RefusedError
 from ha_core.figures import NodeFigures
 from ha_core.ids import Millis, NodeName
 from ha_core.journal import JournalEvent
@@ -75,7 +75,8 @@ class Whole:
 async def look(root: Path | None) -> Whole:
     """Return what is known of the cluster, this machine and its WBEM server now.
 
-    Raises: ConnectError: this machine is no node of a cluster, or this user may not ask.
+    Raises: ConnectError: this machine is no node of a cluster, or this user may not ask;
+        RefusedError: likewise; WireError: the daemon is of another version.
     """
     layout = Layout(root)
     seen = await _daemon(layout)
@@ -122,8 +123,6 @@ async def _daemon(layout: Layout) -> Seen:
         except ConnectError as fault:
             if not layout.node_file.exists() or isinstance(fault.__cause__, PermissionError):
                 raise
-            return replace(seen, fault=str(fault))
-        except HaError as fault:
             return replace(seen, fault=str(fault))
     return Seen(
         greeting,

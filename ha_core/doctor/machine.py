@@ -29,7 +29,7 @@ def daemon(examined: Examined) -> Iterator[Finding]:
     """Yield whether the daemon answers, and whether its guardian lives."""
     machine = examined.machine
     if examined.snapshot is None:
-        why = "this node runs and takes over nothing, and tells nothing of the cluster"
+        why = "this node takes nothing over, and tells nothing of the cluster or of what it runs"
         text, cure = parted(examined.daemon_fault or "the daemon does not answer")
         cure = f"{cure or 'ha start'}; if it ends again, the newest lines of lib/had.log say why"
         yield Finding(Severity.CRITICAL, DAEMON, machine.node, text, why, cure)

@@ -1,6 +1,7 @@
 """`ha doctor`: what it prints, its exit codes, and what it can see of a machine."""
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +14,9 @@ from ha_core.figures import NodeFigures
 from ha_core.ids import NodeName
 from ha_core.layout import Layout
 from ha_core.replication.shelf import ShelfChange, ShelfPut
+from ha_core.runtime.control import Access, Peer, Trust
 from tests.cli.conftest import Ha, value
-from tests.fake_cluster import FakeCluster
+from tests.fake_cluster import FakeCluster, served
 
 OLD_WALL_MS: Final = 1_600_000_000_000
 
@@ -86,6 +88,34 @@ def test_machine_is_examined_though_its_daemon_is_away(ha: Ha, root: Path) -> No
     assert [each["severity"] for each in of_check(value(ha("doctor", "--json")), "rights")] == [
         "ok"
     ]
+
+
+@dataclass(frozen=True)
+class Alike(Access):
+    """Trusts everybody in the same way, root as well."""
+
+    always: Trust = Trust.REFUSED
+
+    def trust(self, peer: Peer) -> Trust:
+        return self.always
+
+
+def test_user_who_may_not_ask_the_daemon_is_refused_and_not_told_that_it_is_away(
+    ha: Ha, root: Path
+) -> None:
+    with served(root, FakeCluster(), Alike()):
+        result = ha("doctor")
+    assert (result.exit_code, "may not use" in result.stderr) == (1, True)
+    assert result.stdout == ""
+
+
+def test_what_a_member_may_not_see_is_named_and_not_taken_for_well(ha: Ha, root: Path) -> None:
+    with served(root, FakeCluster(), Alike(always=Trust.MEMBER)):
+        (root / "etc" / "cimd.yaml").touch()
+        found = value(ha("doctor", "--json"))
+    (listeners,) = of_check(found, "listeners")
+    assert (listeners["severity"], "may not use the shelf" in listeners["text"]) == ("notice", True)
+    assert of_check(found, "nodes")[0]["severity"] == "ok"
 
 
 def test_machine_that_is_no_node_is_refused_with_the_way_to_make_one(ha: Ha, root: Path) -> None:
