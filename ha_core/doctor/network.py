@@ -170,7 +170,9 @@ def versions(examined: Examined) -> Iterator[Finding]:
         cure = "upgrade the others as well, one node at a time (docs/install.md)"
         text = f"the nodes run different versions: {'; '.join(parts)}"
         found.append(Finding(Severity.NOTICE, VERSIONS, "", text, why, cure))
-    silent = sorted(set(examined.online) - {figures.node for figures in fresh})
+    # A witness of many clusters tells no figures.
+    hosts = set(examined.online) & set(examined.hosts)
+    silent = sorted(hosts - {figures.node for figures in fresh})
     if examined.told and silent:
         why = "its clock, version, agents and load were not looked at"
         cure = "ask again; if it stays so, run 'ha doctor' there"

@@ -317,6 +317,14 @@ def test_old_figures_of_a_silent_node_are_no_other_clock() -> None:
     assert "n2 told nothing" in found[0].text
 
 
+def test_witness_is_not_missed_where_it_has_nothing_to_tell() -> None:
+    n1, n2, n3 = wards.seen().configuration.nodes
+    whole = replace(wards.seen().configuration, nodes=(n1, n2, replace(n3, witness=True)))
+    nodes = tuple(replace(each, witness=each.name == "n3") for each in wards.seen().nodes)
+    seen = wards.seen(configuration=whole, nodes=nodes)
+    assert bad(wards.well(snapshot=seen, told=wards.TOLD[:2])) == []
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
