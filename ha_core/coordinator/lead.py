@@ -268,7 +268,8 @@ class Lead:
             output += self._fencing(self.fencer.judged(verdict, now_ms), now_ms)
         if entry.shelf is not None:
             self.planner.tickets = self.fencer.lapses.tickets = self._raft.tickets
-            output += [Told(*words) for words in tickets.news(self._raft.shelf, entry.shelf)]
+            news = tickets.news(self._raft.shelf, entry.shelf, entry.index)
+            output += [Told(*words) for words in news]
         if change is not None:
             for name in sorted(set(self.roster.records)):
                 if change.configuration.node(name) is None:

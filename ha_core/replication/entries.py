@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ha_core.config.model import Configuration
 from ha_core.gates import Gates
 from ha_core.ids import Generation, Index, Millis, NodeName, Revision, Term
-from ha_core.replication.shelf import ShelfChange, ShelfItem
+from ha_core.replication.shelf import ShelfChange, ShelfItem, ShelfResult
 
 ADMITTED = "admitted"
 """Method of a verdict that says the opposite: this incarnation may run things from now on."""
@@ -105,6 +105,7 @@ class Snapshot:
     verdicts: tuple[Verdict, ...] = ()
     shelf: tuple[ShelfItem, ...] = ()
     shelf_revision: Index = 0
+    shelf_results: tuple[ShelfResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,7 +182,13 @@ class Log:
         assert term is not None
         shelf = self.shelf
         return Snapshot(
-            self.applied, term, self.revisions, self.verdicts, shelf.items, shelf.revision
+            self.applied,
+            term,
+            self.revisions,
+            self.verdicts,
+            shelf.items,
+            shelf.revision,
+            shelf.results,
         )
 
     def maybe_compact(self) -> Snapshot | None:
@@ -223,7 +229,9 @@ def _bounded(revisions: tuple[ConfigurationChange, ...]) -> tuple[ConfigurationC
 
 
 def _shelf_of(snapshot: Snapshot | None) -> Shelf:
-    return Shelf(snapshot.shelf, snapshot.shelf_revision) if snapshot else Shelf()
+    if snapshot is None:
+        return Shelf()
+    return Shelf(snapshot.shelf, snapshot.shelf_revision, snapshot.shelf_results)
 
 
 def _size(entry: Entry) -> int:

@@ -7,7 +7,7 @@ Knows nothing of what the texts mean. docs/protocols/indications.md has the use.
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ha_core.ids import Index
@@ -65,6 +65,8 @@ class ShelfResult:
     text: str = ""
     revision: Index = 0
     """Of what was written."""
+    request_id: str = ""
+    """Of the command; empty if the coordinator itself wrote."""
 
 
 def size_of_change(change: ShelfChange) -> int:
@@ -91,10 +93,15 @@ def fault_of(change: ShelfChange) -> str:
 class Shelf:
     """The table of one replica."""
 
-    def __init__(self, items: Iterable[ShelfItem] = (), revision: Index = 0) -> None:
+    def __init__(
+        self,
+        items: Iterable[ShelfItem] = (),
+        revision: Index = 0,
+        results: Iterable[ShelfResult] = (),
+    ) -> None:
         self._items = {item.key: item for item in items}
         self._size = sum(len(item.key) + len(item.text) for item in self._items.values())
-        self._results: OrderedDict[str, ShelfResult] = OrderedDict()
+        self._results = OrderedDict((each.request_id, each) for each in results)
         self.revision = max([revision, *(item.revision for item in self._items.values())])
         """Index of the newest entry that changed anything."""
 
@@ -103,12 +110,23 @@ class Shelf:
         """All items, sorted by key."""
         return tuple(self._items[key] for key in sorted(self._items))
 
+    @property
+    def results(self) -> tuple[ShelfResult, ...]:
+        """What became of the newest writes by command, oldest first: part of the applied state."""
+        return tuple(self._results.values())
+
     def result(self, request_id: str) -> ShelfResult | None:
         """Return what became of a write that was applied lately; None if nothing is known."""
         return self._results.get(request_id)
 
     def apply(self, change: ShelfChange, index: Index) -> ShelfResult:
-        """Carry out a write whose entry is final."""
+        """Carry out a write whose entry is final.
+
+        Two coordinators may both propose it, if its answer was lost: it is carried out once.
+        """
+        known = self._results.get(change.request_id)
+        if known is not None:
+            return known
         result = self._judge(change)
         if not result.code:
             for put in change.puts:
@@ -116,8 +134,8 @@ class Shelf:
             self.revision = index
             result = ShelfResult(revision=index)
         if change.request_id:
-            # Proposed twice, by two coordinators, it was carried out the first time.
-            result = self._results.setdefault(change.request_id, result)
+            result = replace(result, request_id=change.request_id)
+            self._results[change.request_id] = result
             while len(self._results) > RESULTS_KEPT:
                 self._results.popitem(last=False)
         return result

@@ -86,10 +86,10 @@ def refuse_granted(name: str, known: Iterable[Ticket]) -> None:
         raise RefusedError("unsafe", text)
 
 
-def news(shelf: Shelf, change: ShelfChange) -> tuple[tuple[str, str, str, str], ...]:
+def news(shelf: Shelf, change: ShelfChange, index: Index) -> tuple[tuple[str, str, str, str], ...]:
     """Return kind, ticket, sentence and reason of each ticket that a final write has changed."""
     result = shelf.result(change.request_id)
-    if result is None or result.code:
+    if result is None or result.code or result.revision != index:
         return ()
     puts = [put for put in change.puts if put.key.startswith(PREFIX)]
     return tuple(_told(_word(put.key.removeprefix(PREFIX), put.text or "{}")) for put in puts)

@@ -22,6 +22,7 @@ from ha_core.replication.shelf import (
     ShelfCondition,
     ShelfItem,
     ShelfPut,
+    ShelfResult,
     fault_of,
 )
 
@@ -86,6 +87,21 @@ def test_a_write_proposed_twice_is_answered_as_the_first_time() -> None:
     first = shelf.apply(change, 5)
     assert shelf.apply(change, 6) == first
     assert shelf.result("n1-1-1") == first
+
+
+def test_a_write_proposed_twice_is_carried_out_once() -> None:
+    """By two coordinators, and between the two somebody has taken away what it wrote."""
+    change = ShelfChange((ShelfPut("raised", "x"),), (), "n1-1-1")
+    first = ConfigurationChange(1, Configuration(), "test", "", 0)
+    log = Log(Recovered(1, snapshot=Snapshot(1, 1, (first,))))
+    log.append((Entry(1, 2, shelf=change), Entry(1, 3, shelf=put(("raised", None)))))
+    log.apply_through(3)
+    other = Log(Recovered(1, snapshot=log.current_snapshot()))
+    for replica in (log, other):
+        replica.append((Entry(2, 4, shelf=change),))
+        replica.apply_through(4)
+        assert replica.shelf.items == ()
+        assert replica.shelf.result("n1-1-1") == ShelfResult("", "", 2, "n1-1-1")
 
 
 def test_the_shelf_travels_in_the_snapshot() -> None:

@@ -87,19 +87,20 @@ def test_of_two_commands_that_saw_the_same_ticket_the_second_is_refused() -> Non
     first, second = (change(shelf, word(), True, None, name) for name in ("a", "b"))
     assert shelf.apply(first, 1).code == ""
     assert shelf.apply(second, 2).code == "stale"
-    assert news(shelf, second) == ()
+    assert news(shelf, second, 2) == ()
+    assert news(shelf, first, 2) == ()  # proposed again: told already
 
 
 def test_journal_tells_what_became_of_a_ticket() -> None:
     shelf = Shelf()
     made = give(shelf, granted=True)
-    assert news(shelf, made) == (
+    assert news(shelf, made, 1) == (
         ("ticket-granted", "east", "ticket east is granted, by admin", "west is off"),
     )
     made = give(shelf, standby=True, index=2)
-    assert [item[0] for item in news(shelf, made)] == ["ticket-standby"]
+    assert [item[0] for item in news(shelf, made, 2)] == ["ticket-standby"]
     made = give(shelf, granted=False, index=3)
-    assert [item[0] for item in news(shelf, made)] == ["ticket-lost"]
+    assert [item[0] for item in news(shelf, made, 3)] == ["ticket-lost"]
 
 
 def test_what_programs_keep_is_no_ticket() -> None:
@@ -107,5 +108,5 @@ def test_what_programs_keep_is_no_ticket() -> None:
     other = ShelfChange((ShelfPut("indications/a", "{}"),), (), "x")
     shelf.apply(other, 1)
     assert tickets.words(shelf) == ()
-    assert news(shelf, other) == ()
+    assert news(shelf, other, 1) == ()
     assert PREFIX == "ticket/"
