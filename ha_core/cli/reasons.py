@@ -16,6 +16,7 @@ from ha_core.config.model import OrderedAction, Origin, Role
 from ha_core.config.units import plain, units_of
 from ha_core.fencing.tickets import is_open, lost, without_device
 from ha_core.ids import INFINITY, Millis, NodeName, ResourceId
+from ha_core.policy.balance import Weight, weighed
 from ha_core.policy.counterfactual import WayOut, sentences, way_out
 from ha_core.policy.scores import text as score_text
 from ha_core.policy.transition import Decision, Reason
@@ -46,6 +47,8 @@ class Explanation:
     """Of each reason, how much it counts; empty where it is no score."""
     way_out: WayOut = field(default_factory=WayOut)
     """What would change it, as data."""
+    wishes: tuple[Weight, ...] = ()
+    """Where finite scores decide between nodes: what each that could be had counts, and by what."""
 
 
 def explain(
@@ -124,6 +127,7 @@ def _explain_one(
         scores=decision.scores if decision is not None else (),
         changes=tuple(dict.fromkeys(_changes(snapshot, item, node, way, at_wall_ms))),
         way_out=way,
+        wishes=_wishes(snapshot, decision),
         protection=_protection(item) if node is None else "",
         shorter=item.shorter if node is None else (),
     )
@@ -131,6 +135,18 @@ def _explain_one(
 
 def _decision(snapshot: ClusterSnapshot, resource: ResourceId) -> Decision | None:
     return next((d for d in snapshot.decisions if d.resource == resource), None)
+
+
+def _wishes(snapshot: ClusterSnapshot, decision: Decision | None) -> tuple[Weight, ...]:
+    if decision is None or not decision.reasons or decision.reasons[0].code != "best-score":
+        return ()
+    scores = dict(decision.scores)
+    able = [
+        node.name
+        for node in snapshot.nodes
+        if node.state == "online" and not node.witness and scores.get(node.name, -1) >= 0
+    ]
+    return weighed(scores, decision.reasons[1:], able) if len(able) > 1 else ()
 
 
 def _sentence(

@@ -58,6 +58,25 @@ def test_what_may_run_on_a_lost_node_says_how_far_its_fence_devices_are() -> Non
     assert len(because()) == 1
 
 
+def test_wishes_that_decide_are_told_as_data() -> None:
+    nodes = "nodes n1 n2\nnode n3 standby\nprimitive web stickiness=100\n"
+    made = case.read(f"{nodes}location web n2 50\nlocation web n3 70\non n1 web started\n")
+    (found,) = reasons.explain(snapshot_of(made), "web")
+    assert reasons.value(found)["wishes"] == (
+        {"node": "n1", "score": 100, "reasons": (_told("stickiness", found.sentence, "n1", 100),)},
+        {"node": "n2", "score": 50, "reasons": (_told("location", found.sentence, "n2", 50),)},
+    )
+    (alone,) = reasons.explain(snapshot_of(case.read("node n1\nprimitive web\n")), "web")
+    assert alone.wishes == ()
+
+
+def _told(code: str, sentence: str, node: str, score: int) -> dict[str, object]:
+    """Return a reason as data; its text is one of those of the sentence."""
+    texts = ("it runs on n1 (stickiness 100)", "location constraint c1 gives n2 50")
+    text = next(text for text in texts if text in sentence and f" {node} " in text)
+    return {"code": code, "text": text, "node": node, "score": score, "cure": ""}
+
+
 def test_member_of_a_group_names_the_later_one_that_would_have_to_stop_first() -> None:
     nodes = "node n1\nnode n2 maintenance\n"
     made = case.read(f"{nodes}primitive a\nprimitive b\ngroup g a b\non n2 b started\n")

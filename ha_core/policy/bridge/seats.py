@@ -11,6 +11,7 @@ from typing import Final
 
 from ha_core.config.model import Clone, Colocation, Role, Strategy, TargetRole
 from ha_core.ids import INFINITY, NodeName, ResourceId
+from ha_core.policy.balance import preference, weighed, wished
 from ha_core.policy.bridge.question import WAITING, awaited
 from ha_core.policy.catalog import Resolved
 from ha_core.policy.engine import items, problem
@@ -345,8 +346,8 @@ class Seats:
             against = f": {self._against(seat, others)[0]}" if others else ""
             rivals = [name for name in others if self._may_in_need(resource, seat, name)]
             if rivals:
-                wished = _wished(seat, node, [node, *rivals])
-                words = wished.text if wished else f"{node} suits it best{against}"
+                weights = weighed(seat.scores, seat.reasons, [node, *rivals])
+                words = wished(weights, node) or f"{node} suits it best{against}"
                 return Reason("best-score", words, node, score)
             words = f"{node} is the only node that may run it{against}"
             return Reason("only-node", words, node, score)
@@ -359,15 +360,14 @@ class Seats:
                 more = "has most room" if strategy is Strategy.BALANCED else "is the first by name"
                 words = f"{node} is as good as others (score {text(score)}) and {more}"
                 return Reason("most-room", words, node, score)
-            words = f"{node} is as good as others (score {text(score)}) and has less to do"
+            codes = {reason.code for reason in self._items[resource][0].reasons}
+            more = "is the first of them by name" if "name" in codes else "has less to do"
+            words = f"{node} is as good as others (score {text(score)}) and {more}"
             words += self._instead(seat, node, able)
             return Reason("least-loaded", words, node, score)
-        wished = _wished(seat, node, able)
-        if wished is not None:
-            return Reason("best-score", wished.text, node, score)
-        counts = ", ".join(f"{n} {text(seat.scores[n])}" for n in able if n != node)
-        words = f"{node} has the highest score, {text(score)} ({counts})"
-        return Reason("best-score", words + self._instead(seat, node, able), node, score)
+        weights = weighed(seat.scores, seat.reasons, able)
+        words = wished(weights, node) or preference(weights) + self._instead(seat, node, able)
+        return Reason("best-score", words, node, score)
 
     def _instead(self, seat: Seat, node: NodeName, able: list[NodeName]) -> str:
         """Say what keeps it from nodes for which more speaks; empty if there are none."""
@@ -473,20 +473,3 @@ def _worst(seat: Seat, node: NodeName) -> Reason | None:
     """Return the reason that speaks most against the node, the first of equals, or None."""
     bad = [r for r in seat.reasons if r.node == node and (r.score or 0) < 0]
     return min(bad, key=lambda r: r.score or 0, default=None)
-
-
-def _wished(seat: Seat, node: NodeName, able: list[NodeName]) -> Reason | None:
-    """Return the wish that decides for the node: no other one is wished for so much, and
-    nothing else says more for this one. A move by hand is one, as is any location that must be.
-    """
-    wishes = [
-        item
-        for item in seat.reasons
-        if item.code in ("prefers", "avoids")
-        or (item.code == "location" and (item.score or 0) >= INFINITY)
-    ]
-    sums = {name: sum(w.score or 0 for w in wishes if w.node == name) for name in able}
-    rest = max(sums[name] for name in able if name != node)
-    mine = [item for item in seat.reasons if item.node == node and (item.score or 0) > 0]
-    best = max(mine, key=lambda item: item.score or 0, default=None)
-    return best if best in wishes and sums[node] > rest else None
