@@ -17,9 +17,14 @@ from ha_core.config.secrets import HIDDEN, is_secret
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 SHORTEST: Final = 4
 """A shorter secret would hide half of every text; by its name it is hidden all the same."""
-_NAMED: Final = re.compile(r"([A-Za-z][\w.-]*)\\?[\"']?\s*[=:]\s*(\\?[\"']?)")
+# Bounded everywhere, and each begins where a word does: a log may be one line of megabytes.
+_NAMED: Final = re.compile(
+    r"(?<![\w.-])[-._\d]{0,9}([A-Za-z][\w.-]{0,99})\\?[\"']?\s{0,20}[=:]\s{0,20}(\\?[\"']?)"
+)
 """A name, a sign, and perhaps the quote that begins the value."""
-_OPTION: Final = re.compile(r"(?<![\w-])--?([A-Za-z][\w-]*)[\"']?,?\s+(\\?[\"']?)(?=[^\s-])")
+_OPTION: Final = re.compile(
+    r"(?<![\w-])--?([A-Za-z][\w-]{0,99})[\"']?,?\s{1,20}(\\?[\"']?)(?=[^\s-])"
+)
 """An option of a command, its value behind it or the next of a list."""
 _VALUE: Final = re.compile(r"[^\s\"'\\,;&}\]]+")
 _TOKEN: Final = re.compile(r"\bbk1-[\w=+/-]+")
