@@ -167,11 +167,8 @@ class Node(NodeParts):
                 self._fence_report(sender, message, now_ms)
             case msg.View():
                 self._see(sender, message, now_ms)
-            case msg.CommandRequest() if lead is not None:
-                asked = lead.command(
-                    message.request_id, sender, message.author, message.command, now_ms, wall_ms
-                )
-                self._route(asked, now_ms)
+            case msg.CommandRequest() if self._raft.leader == self.name:
+                self._inbox.hold(sender, message, now_ms)
             case msg.CommandReply():
                 self._out += self._inbox.answered(message)
             case _:
@@ -319,6 +316,7 @@ class Node(NodeParts):
         self._errand(self._errands.tick(self.configuration, until_ms, term, now_ms), now_ms)
         self._send_commands(now_ms)
         self._drain_loopback(now_ms)
+        self._route(self._carry_out(now_ms), now_ms)
         if self._reaches_others(now_ms):
             self._local.report_id += 1
         self._report_and_plan(now_ms)
@@ -351,7 +349,7 @@ class Node(NodeParts):
     def _send_commands(self, now_ms: Millis) -> None:
         leader = self._raft.leader
         if leader is not None:
-            for request in self._inbox.due(self._timers.election_ms, now_ms):
+            for request in self._inbox.due(self._raft.term, self._timers.election_ms, now_ms):
                 self._send(leader, request)
 
     def _answer(self, now_ms: Millis) -> None:

@@ -12,7 +12,7 @@ from ha_core import events as ev, messages as msg
 from ha_core.alone import seen_alone
 from ha_core.config.model import Configuration, TwoNode
 from ha_core.coordinator.desk import Inbox
-from ha_core.coordinator.lead import Lead
+from ha_core.coordinator.lead import Lead, LeadOutput
 from ha_core.coordinator.lone import Lone
 from ha_core.coordinator.notebook import Notebook
 from ha_core.effects import Effect, RunOperation
@@ -294,6 +294,20 @@ class NodeParts:
             case ev.Unbound(faults=faults):
                 self._unbound = faults
                 self._touched += 1
+
+    def _carry_out(self, now_ms: Millis) -> list[LeadOutput]:
+        """As the coordinator: do what was asked; as a winner that is none yet, keep it."""
+        if self._raft.leader != self.name:
+            self._inbox.held(now_ms)
+        if self._lead is None or not self._lead.may_act(now_ms):
+            return []
+        return [
+            output
+            for asker, asked in self._inbox.held(now_ms)
+            for output in self._lead.command(
+                asked.request_id, asker, asked.author, asked.command, now_ms, self._wall(now_ms)
+            )
+        ]
 
     def _lease_request(self, now_ms: Millis) -> msg.LeaseRequest:
         in_term = self._view.term == self._raft.term

@@ -19,7 +19,7 @@ from ha_core.config.model import Address, Configuration
 from ha_core.effects import CommandAnswered
 from ha_core.errors import RefusedError
 from ha_core.events import CommandGiven
-from ha_core.ids import Generation, Millis, NodeName
+from ha_core.ids import Generation, Millis, NodeName, Term
 from ha_core.messages import CommandReply, CommandRequest
 from ha_core.status import NodeStatus
 
@@ -55,6 +55,8 @@ class _Asked:
     leader_by_ms: Millis
     """Given up, with no effect, if nobody could be asked by then."""
     sent_ms: Millis = -1
+    sent_term: Term = 0
+    """Whose coordinator it was sent to last."""
 
     def due_ms(self) -> Millis:
         """Return when it is given up."""
@@ -66,11 +68,12 @@ class Inbox:
 
     def __init__(self) -> None:
         self._asked: dict[str, _Asked] = {}
+        self._early: dict[str, tuple[NodeName, CommandRequest, Millis]] = {}
 
     @property
     def is_empty(self) -> bool:
         """Whether no command is open."""
-        return not self._asked
+        return not self._asked and not self._early
 
     def take(
         self,
@@ -97,14 +100,26 @@ class Inbox:
         self._asked[given.request_id] = _Asked(given.author, command, deadline_ms, leader_by_ms)
         return []
 
-    def due(self, again_ms: Millis, now_ms: Millis) -> list[CommandRequest]:
-        """Return the commands to send (again) to the coordinator now."""
+    def due(self, term: Term, again_ms: Millis, now_ms: Millis) -> list[CommandRequest]:
+        """Return the commands to send (again) to the coordinator of a term now."""
         ready = []
         for request_id, asked in self._asked.items():
-            if asked.sent_ms < 0 or now_ms - asked.sent_ms >= again_ms:
-                asked.sent_ms = now_ms
+            is_new = asked.sent_ms < 0 or asked.sent_term != term
+            if is_new or now_ms - asked.sent_ms >= again_ms:
+                asked.sent_ms, asked.sent_term = now_ms, term
                 ready.append(CommandRequest(request_id, asked.author, asked.command))
         return ready
+
+    def hold(self, sender: NodeName, request: CommandRequest, now_ms: Millis) -> None:
+        """Keep what the coordinator is asked, until it may act: it may just have been elected."""
+        if len(self._early) < OPEN_MAX:
+            self._early[request.request_id] = sender, request, now_ms
+
+    def held(self, now_ms: Millis) -> list[tuple[NodeName, CommandRequest]]:
+        """Return what was kept and is not given up yet, and keep it no more."""
+        kept, self._early = self._early.values(), {}
+        since_ms = now_ms - COMMAND_TIMEOUT_MS
+        return [(sender, request) for sender, request, at_ms in kept if at_ms > since_ms]
 
     def answered(self, reply: CommandReply) -> list[CommandAnswered]:
         """Take the coordinator's answer; a repeated one is told once."""

@@ -2,10 +2,12 @@
 
 from random import Random
 
+from ha_core.commands import Replan
 from ha_core.config.model import AgentClass, AgentRef, Configuration, Link, Primitive
-from ha_core.effects import Effect, RunOperation
-from ha_core.events import Event, OperationDone
+from ha_core.effects import CommandAnswered, Effect, RunOperation, Send
+from ha_core.events import CommandGiven, Event, OperationDone
 from ha_core.ids import NodeName, ResourceId
+from ha_core.messages import AppendReply, BeatReply
 from ha_core.node import Node
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import ConfigurationChange, Snapshot
@@ -54,3 +56,71 @@ def test_what_ran_on_a_coordinator_that_died_is_handed_over_to_its_successor() -
     trio.run(5000)
     assert [has for _, has in trio.starts] == [False, True]
     assert trio.starts[1][0] != first[0]
+
+
+class Slow(Trio):
+    """Their disks can be slow: then nothing that was written is acknowledged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_slow = False
+        self.waiting: list[tuple[NodeName, Effect]] = []
+        self.answered_ms: list[int] = []
+
+    def follows(self, sender: NodeName, effect: Effect) -> list[tuple[NodeName, Event]]:
+        """Keep back what acknowledges a write, and note answers to commands."""
+        if isinstance(effect, CommandAnswered):
+            assert effect.outcome.ok, effect.outcome
+            self.answered_ms.append(self.now_ms)
+        if (
+            self.is_slow
+            and isinstance(effect, Send)
+            and isinstance(effect.message, AppendReply | BeatReply)
+        ):
+            self.waiting.append((sender, effect))
+            return []
+        return super().follows(sender, effect)
+
+    def acknowledge(self) -> None:
+        """Let all acknowledgements come that were kept back."""
+        self.is_slow = False
+        for sender, effect in self.waiting:
+            for to, event in self.follows(sender, effect):
+                self.give(to, event)
+
+
+def test_what_the_winner_of_an_election_is_asked_waits_until_it_coordinates() -> None:
+    trio = Slow()
+    trio.run(3000)
+    trio.dead.add(trio.starts[0][0])
+    left = [node for name, node in trio.nodes.items() if name not in trio.dead]
+    trio.is_slow = True
+    while not any(node.replication.leader == node.name for node in left):
+        trio.run(10)
+    (asker,) = (node.name for node in left if node.replication.leader != node.name)
+    while trio.nodes[asker].replication.leader in {None, *trio.dead}:
+        trio.run(10)
+    trio.give(asker, CommandGiven("1", "test", Replan()))
+    trio.run(50)
+    assert trio.answered_ms == []
+    elected_ms = trio.now_ms
+    trio.acknowledge()
+    trio.run(50)
+    assert trio.answered_ms
+    assert trio.answered_ms[0] <= elected_ms + 20
+
+
+def test_a_command_that_the_old_coordinator_was_sent_goes_to_the_new_one_at_once() -> None:
+    trio = Slow()
+    trio.run(3000)
+    old = trio.starts[0][0]
+    trio.dead.add(old)
+    asker = next(name for name in trio.nodes if name != old)
+    trio.run(300)
+    trio.give(asker, CommandGiven("1", "test", Replan()))  # nobody is there to take it
+    left = [node for name, node in trio.nodes.items() if name != old]
+    while not any(node.is_coordinator for node in left):
+        trio.run(10)
+    elected_ms = trio.now_ms
+    trio.run(1000)
+    assert trio.answered_ms[0] <= elected_ms + 20

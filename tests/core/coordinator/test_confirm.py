@@ -54,7 +54,7 @@ def test_word_names_the_start_that_was_seen_where_it_was_given() -> None:
     inbox = Inbox()
     seen = (NodeStatus(C, NodeState.LOST, 7),)
     inbox.take(CommandGiven("1", "eva", ConfirmDown(C, "it burns")), seen, 1000, 0)
-    (request,) = inbox.due(500, 0)
+    (request,) = inbox.due(1, 500, 0)
     assert request == CommandRequest("1", "eva", ConfirmDown(C, "it burns", 7))
 
 
