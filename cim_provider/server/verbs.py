@@ -295,7 +295,7 @@ def list_users(place: Place) -> None:
 )
 @verb
 def audit(place: Place, lines: int) -> None:
-    """Show who changed what over WBEM on this node, the latest last.
+    """Show who changed what over this server, the latest last.
 
     With --json lines are as they are.
     """
