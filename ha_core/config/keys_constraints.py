@@ -199,7 +199,7 @@ RULE = Object(
         ),
         "score_attribute": Key(
             kinds.named(limits.ATTRIBUTE, limits.ATTRIBUTE_ALLOWED),
-            "Instead of a score: the node's attribute that has it; -INFINITY where it has none.",
+            "Instead of a score: the node's attribute that has it; a node without one gets none.",
         ),
         "role": Key(kinds.words(Role), "With promoted it says where it is promoted.", "any role"),
         "discovery": Key(

@@ -216,7 +216,7 @@ class Rule:
     discovery: Discovery = Discovery.ALWAYS
     condition: Condition | None = None
     score_attribute: str = ""
-    """The node's attribute that has the score, -INFINITY where it has none; `score` is 0 then."""
+    """The node's attribute that has the score, none for a node without it; `score` is 0 then."""
 
 
 @dataclass(frozen=True, slots=True)

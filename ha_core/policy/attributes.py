@@ -51,7 +51,7 @@ def rule_scores(picture: Picture, rule: Rule) -> Iterable[tuple[NodeName, int]]:
         score: int | None = rule.score
         if rule.score_attribute:
             value = attribute(picture, node, rule.score_attribute)
-            score = -INFINITY if value is None else values.score(value)
+            score = None if value is None else values.score(value)
         if is_so and score is not None:
             yield node, score
 

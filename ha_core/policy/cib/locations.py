@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ha_core.ids import INFINITY
 from ha_core.policy.cib import values
 from ha_core.policy.cib.rules import Facts, Rules
 from ha_core.policy.cib.sets import read_set
@@ -111,6 +110,7 @@ class Locations:
         if role is Role.STOPPED:
             return
         scores: list[tuple[str, int]] = []
+        unscored: list[str] = []
         for node in self.nodes:
             attributes = self.attributes[node.name]
             if not self.rules.holds(rule, Facts(attributes=attributes, groups=groups)):
@@ -121,11 +121,15 @@ class Locations:
             else:
                 name = rule.get("score-attribute")
                 value = attributes.get(name)
-                score = -INFINITY if value is None else self.source.score(value)
+                if value is None:
+                    unscored.append(node.name)
+                    continue
+                score = self.source.score(value)
             if score is not None:
                 scores.append((node.name, score))
-        if scores:
-            self.found.append(Location(element.id, resource, tuple(scores), role, discovery))
+        if scores or unscored:
+            made = Location(element.id, resource, tuple(scores), role, discovery, tuple(unscored))
+            self.found.append(made)
 
     def _score(self, element: Element, text: str) -> int | None:
         found = self.source.score(text)

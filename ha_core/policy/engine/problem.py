@@ -219,6 +219,8 @@ class Location:
     role: Role | None = None
     """PROMOTED: it counts for the promotion alone. None: for the placement."""
     discovery: Discovery = Discovery.ALWAYS
+    unscored: tuple[str, ...] = ()
+    """Nodes that a rule is true of and that lack the attribute with the score: 2.1.5 bans them."""
 
 
 @dataclass(frozen=True, slots=True)

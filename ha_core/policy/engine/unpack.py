@@ -5,12 +5,15 @@ Source: Pacemaker Explained, "Failure Handling", "Status".
 """
 
 import re
+from dataclasses import replace
 from typing import Final
 
+from ha_core.ids import INFINITY
 from ha_core.policy.engine.items import Board, Item, Spot, is_unique
 from ha_core.policy.engine.numbering import Binder, make_item, note_known
 from ha_core.policy.engine.problem import (
     Kind,
+    Location,
     MultipleActive,
     Node,
     Observed,
@@ -29,6 +32,8 @@ _MUST_STOP: Final = frozenset(
 
 def unpack(problem: Problem) -> Board:
     """Return the board of a question."""
+    if problem.options.is_like_2_1_5:
+        problem = replace(problem, locations=tuple(map(_as_before, problem.locations)))
     nodes = sorted(problem.nodes, key=lambda node: natural_key(node.name))
     spots = [_spot(number, node, problem.options) for number, node in enumerate(nodes)]
     board = Board(problem, spots, [], {}, {spot.node.name: spot.index for spot in spots})
@@ -51,6 +56,12 @@ def unpack(problem: Problem) -> Board:
     for item in board.tops:
         _sum_up(board, item)
     return board
+
+
+def _as_before(location: Location) -> Location:
+    """Return the location as 2.1.5 has it, where a score that is missing bans the node."""
+    bans = tuple((node, -INFINITY) for node in location.unscored)
+    return replace(location, scores=location.scores + bans, unscored=()) if bans else location
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:

@@ -1,5 +1,6 @@
 """Rules: attributes, dates and resources; what holds is what the constraint or block gives."""
 
+from dataclasses import replace
 from datetime import UTC, timedelta, timezone
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from ha_core.ids import INFINITY
 from ha_core.policy.cib.read import read_cib
 from ha_core.policy.engine.problem import OnFail, Problem
+from ha_core.policy.engine.unpack import unpack
 from tests.core.policy.reading.cibs import cib, meta, pairs, primitive, read
 
 ATTRIBUTES = {
@@ -65,9 +67,15 @@ def test_rules_nest_in_rules() -> None:
     assert nodes_of(located(parts)) == ["n2"]
 
 
-def test_an_attribute_can_hold_the_score_and_its_absence_bans() -> None:
+def test_an_attribute_can_hold_the_score_and_a_node_without_it_gets_none() -> None:
     problem = located(expression("#uname", "defined"), score="", score_attribute="v")
-    assert problem.locations[0].scores == (("n1", 1), ("n2", -INFINITY))
+    (found,) = problem.locations
+    assert found.scores == (("n1", 1),)
+    # Checked with crm_simulate 3.0.0, and 2.1.5 which bans such a node.
+    assert found.unscored == ("n2",)
+    like = replace(problem, options=replace(problem.options, is_like_2_1_5=True))
+    (found,) = unpack(like).problem.locations
+    assert found.scores == (("n1", 1), ("n2", -INFINITY))
 
 
 @pytest.mark.parametrize(
@@ -146,7 +154,7 @@ def test_a_duration_that_is_no_whole_number_does_not_hold_and_is_told(count: str
 
 def test_words_of_health_are_scores_of_sets_and_attributes_too() -> None:
     problem = located(expression("#uname", "defined"), score="", score_attribute="mood")
-    assert problem.locations[0].scores == (("n1", -INFINITY), ("n2", -INFINITY))
+    assert problem.locations[0].scores == ()
     attributes = {"n1": pairs("instance_attributes", {"mood": "Green"})}
     rule = '<rule id="r" score-attribute="mood">' + expression("#uname", "eq", "n1") + "</rule>"
     text = f'<rsc_location id="l" rsc="a">{rule}</rsc_location>'
