@@ -7,7 +7,7 @@ Source: Pacemaker Explained, "Clone Resources".
 from collections.abc import Iterable
 
 from ha_core.policy.engine.items import Board, Item, is_unique
-from ha_core.policy.engine.problem import Kind, Observed, Requires, Resource
+from ha_core.policy.engine.problem import Kind, Observed, Options, Requires, Resource
 
 
 def make_item(board: Board, resource: Resource) -> Item:
@@ -35,6 +35,14 @@ def add_instance(board: Board, clone: Item) -> Item:
         child.is_surplus = is_surplus
     _adopt(clone, instance)
     return instance
+
+
+def set_managed(item: Item, options: Options) -> None:
+    """Note whether the item, and what is in it, is managed as far as the configuration says."""
+    meta = item.meta
+    item.is_managed = meta.is_managed and not meta.is_maintenance and not options.is_maintenance
+    for child in item.children:
+        set_managed(child, options)
 
 
 def _numbered(board: Board, resource: Resource, number: int) -> Item:
@@ -167,6 +175,7 @@ class Binder:
 
     def _surplus(self, clone: Item, base: str, node: int) -> Item:
         instance = add_instance(self._board, clone)
+        set_managed(instance, self._board.problem.options)
         self._bound.setdefault((clone.id, node), instance)
         return _inside(instance, base)
 

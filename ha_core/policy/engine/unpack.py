@@ -10,7 +10,7 @@ from typing import Final
 
 from ha_core.ids import INFINITY
 from ha_core.policy.engine.items import Board, Item, Spot, is_unique
-from ha_core.policy.engine.numbering import Binder, make_item, note_known
+from ha_core.policy.engine.numbering import Binder, make_item, note_known, set_managed
 from ha_core.policy.engine.problem import (
     Kind,
     Location,
@@ -43,7 +43,7 @@ def unpack(problem: Problem) -> Board:
     for resource in order:
         item = make_item(board, resource)
         board.tops.append(item)
-        _set_managed(item, problem.options)
+        set_managed(item, problem.options)
     _observe(board)
     for name, place in problem.headings:
         heading = board.items.get(name)
@@ -82,13 +82,6 @@ def _spot(number: int, node: Node, options: Options) -> Spot:
         spot.standby_reason = "it is being stopped" if node.is_leaving else "it is in standby"
     spot.free = dict(node.capacity)
     return spot
-
-
-def _set_managed(item: Item, options: Options) -> None:
-    meta = item.meta
-    item.is_managed = meta.is_managed and not meta.is_maintenance and not options.is_maintenance
-    for child in item.children:
-        _set_managed(child, options)
 
 
 def _observe(board: Board) -> None:

@@ -1,5 +1,8 @@
 """A question becomes a board: roles, instances, failures' effects, nodes to be fenced."""
 
+import pytest
+
+from ha_core.policy.engine.plan import plan
 from ha_core.policy.engine.problem import (
     CloneMeta,
     Kind,
@@ -104,6 +107,24 @@ def test_more_active_instances_than_wanted_are_surplus() -> None:
     )
     assert [item.is_surplus for item in board.items["c"].children] == [False, True]
     assert board.items["r:1"].active == [1]
+
+
+@pytest.mark.parametrize(
+    ("meta", "options"),
+    [
+        (Meta(is_managed=False), NO_FENCING),
+        (Meta(is_maintenance=True), NO_FENCING),
+        (Meta(), Options(fencing_enabled=False, is_maintenance=True)),
+    ],
+)
+def test_a_surplus_instance_is_as_managed_as_the_others(meta: Meta, options: Options) -> None:
+    # Checked with crm_simulate 2.1.5 and 3.0.0: it was stopped.
+    seen = (active("r", "n1"), active("r", "n2"))
+    question = Problem(nodes(2), (clone(1, primitive("r", meta)),), options, observed=seen)
+    one, surplus = unpack(question).items["c"].children
+    assert (surplus.is_surplus, one.is_managed, surplus.is_managed) == (True, False, False)
+    done = plan(question).as_value()
+    assert done["actions"] == []
 
 
 def test_a_clone_of_no_instances_has_one_to_stop() -> None:
