@@ -215,6 +215,7 @@ def _url(host: str, port: int) -> str:
     try:
         place = urlsplit(text)
         is_right = place.scheme in ("http", "https") and bool(place.hostname)
+        (place.hostname or "").encode("idna")  # as whoever asks for its address does
         chosen = place.port or (5988 if place.scheme == "http" else PORT)
     except ValueError as fault:
         raise CheckError(f"--host {host[:80]!r} is no address: {fault}") from fault

@@ -136,13 +136,16 @@ async def _is_reached(url: str) -> str:
     """Connect and say nothing: a listener takes no test that it has not subscribed to."""
     try:
         target = target_of(url)
+    except UrlError as fault:
+        return str(fault)
+    try:
         async with asyncio.timeout(TRY_S):
             _, writer = await asyncio.open_connection(target.host, target.port)
             writer.transport.abort()
-    except UrlError as fault:
-        return str(fault)
     except TimeoutError:
         return f"no answer for {TRY_S:g} s"
+    except UnicodeError:
+        return f"{target.host} can be no host's name"
     except OSError as fault:
         return fault.strerror or str(fault)
     return ""

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import click
 
+from ha_core.config.check_network import is_host
+from ha_core.config.limits import HOST_ALLOWED
 from ha_core.config.model import Address
 from ha_core.errors import ConfigError, RefusedError
 from ha_core.layout import Layout
@@ -82,6 +84,8 @@ def require_free(addresses: Iterable[Address]) -> None:
 
 def is_free(item: Address) -> bool:
     """Return whether nobody listens there. Raises ConfigError: it is not this machine's."""
+    if not is_host(item.host):
+        raise ConfigError(f"--address {item.host!r} is no host; allowed: {HOST_ALLOWED}")
     try:
         for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
             _bind(item, kind)

@@ -70,7 +70,9 @@ ATTRIBUTE_ALLOWED: Final = f"{PARAMETER_ALLOWED}; or one with #, as #uname, the 
 NODE_ATTRIBUTE: Final = re.compile(rf"(?:#health-[A-Za-z0-9_.-]{{1,100}}|{PARAMETER.pattern})")
 NODE_ATTRIBUTE_ALLOWED: Final = f"{PARAMETER_ALLOWED}; or one that begins with #health-"
 CALENDAR_RANGE: Final = re.compile(r"(?:[0-9]{1,9}(?:-[0-9]{0,9})?|-[0-9]{1,9})")
-HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_LABEL: Final = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+HOST_NAME: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+"""What asks for addresses takes no empty label and none of over 63. Source: RFC 1035, 2.3.4."""
 HOST_ALLOWED: Final = "an IPv4 or IPv6 address, or a name of letters, digits, dots and dashes"
 
 INTERFACE: Final = re.compile(r"[^\s/:]{1,15}")

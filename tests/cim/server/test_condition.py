@@ -1,10 +1,10 @@
 """How a WBEM server is, seen from outside: whether it answers, its certificate, its listeners."""
 
-import asyncio
 import json
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,38 +18,30 @@ from cim_provider.server.layout import ServerLayout
 @contextmanager
 def listening(answer: bytes | None) -> Iterator[int]:
     """Serve a port that answers every request so; None: it takes the connection and is silent."""
-    ready, loop, ends = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
-    port: list[int] = []
+    server = socket.create_server(("127.0.0.1", 0))
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            if answer is None:
-                await ends.wait()
-            else:
-                await reader.readuntil(b"\r\n\r\n")
-                writer.write(answer)
-        finally:
-            writer.close()
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return  # the test is over
+            with connection, suppress(ConnectionError):
+                asked = b""
+                while piece := connection.recv(4096):
+                    asked += piece
+                    if answer is not None and asked.endswith(b"\r\n\r\n"):
+                        connection.sendall(answer)
+                        break
 
-    async def work() -> None:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        port.append(server.sockets[0].getsockname()[1])
-        ready.set()
-        await ends.wait()
-        server.close()
-
-    def run() -> None:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(work())
-
-    thread = threading.Thread(target=run, name="listener")
+    thread = threading.Thread(target=serve, name="listener")
     thread.start()
     try:
-        assert ready.wait(10)
-        yield port[0]
+        yield int(server.getsockname()[1])
     finally:
-        loop.call_soon_threadsafe(ends.set)
+        server.shutdown(socket.SHUT_RDWR)
         thread.join(10)
+        server.close()
 
 
 def set_up(root: Path, **urls: str) -> ServerLayout:
@@ -136,6 +128,7 @@ def test_listeners_of_enabled_subscriptions_are_tried_and_files_are_none(root: P
     assert fault(registry(f"http://127.0.0.1:{port}/", state=4)) == "", "it is disabled"
     assert fault(registry("file://alarms")) == ""
     assert "expected" in fault(registry("gopher://h/"))
+    assert fault(registry("http://a..b:5988/")) == "a..b can be no host's name"
     shown = condition(root, registry("http://lisa:hush@127.0.0.1:1/"))
     assert "hush" not in json.dumps(shown)
 

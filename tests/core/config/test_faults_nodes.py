@@ -37,6 +37,14 @@ from tests.core.config.samples import HEAD, faults_of_file
             "3: nodes.n1.addresses.ring0: is the host '192.0.2.300'; "
             "allowed: an IPv4 or IPv6 address, or a name of letters, digits, dots and dashes",
         ),
+        *(
+            (
+                f"n1: {{addresses: {{ring0: {host}}}}}",
+                f"3: nodes.n1.addresses.ring0: is the host '{host}'; "
+                "allowed: an IPv4 or IPv6 address, or a name of letters, digits, dots and dashes",
+            )
+            for host in ("a..b", "n1-.example")
+        ),
         (
             "n1: {addresses: {ring0: 224.0.0.1}}",
             "3: nodes.n1.addresses.ring0: is the host '224.0.0.1'; "
