@@ -5,6 +5,7 @@ secrets that must not stand in the report.
 """
 
 import json
+import os
 import re
 import sys
 import time
@@ -118,7 +119,7 @@ def report(
         raise click.UsageError("--until is before --since: nothing lies between them")
     whole = run(look(options.root))
     asked = settled(Range(since, until, incident), whole.seen.events)
-    gathered = _gathered(Layout(options.root), whole, asked)
+    gathered = _gathered(Layout(options.root), whole, asked, max_mib * MIB)
     made = composed(whole, examine(whole.examined), gathered, asked, max_mib * MIB)
     data = packed(made.name, made.pages, whole.examined.at_wall_ms // 1000)
     if str(output) == "-":
@@ -144,15 +145,16 @@ def _to_standard_output(data: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def _gathered(layout: Layout, whole: Whole, asked: Range) -> Gathered:
+def _gathered(layout: Layout, whole: Whole, asked: Range, bytes_max: int) -> Gathered:
     """Read logs and secrets; what cannot be read is told in the index."""
     faults: list[str] = []
-    logs = dict(_logs(layout, asked, faults))
+    logs = dict(_logs(layout, asked, bytes_max, faults))
     whys = dict(_whys(whole, faults))
     return Gathered(logs, whys, tuple(_secrets(layout, whole)), tuple(faults))
 
 
-def _logs(layout: Layout, asked: Range, faults: list[str]) -> Iterator[tuple[str, str]]:
+def _logs(layout: Layout, asked: Range, room: int, faults: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the newest part of each log; no more is read than would fit into the report."""
     try:
         files = log_files(layout)
     except OSError as fault:
@@ -162,16 +164,18 @@ def _logs(layout: Layout, asked: Range, faults: list[str]) -> Iterator[tuple[str
         name = f"log/{path.name}" if path.parent.name == "log" else path.name
         try:
             with path.open("rb") as file:
-                size = file.seek(0, 2)
-                file.seek(max(size - LOG_BYTES_MAX, 0))
-                raw = file.read(LOG_BYTES_MAX)
+                size = file.seek(0, os.SEEK_END)
+                most = min(LOG_BYTES_MAX, room)
+                file.seek(max(size - most, 0))
+                raw = file.read(most)
         except OSError as fault:
             faults.append(f"{path}: {fault.strerror}")
             continue
         lines = raw.decode("utf-8", "replace").splitlines(keepends=True)
-        if size > LOG_BYTES_MAX:
+        room -= len(raw)
+        if size > most:
             lines = lines[1:]
-            faults.append(f"{path}: all but its newest {LOG_BYTES_MAX // MIB} MiB")
+            faults.append(f"{path}: all but its newest {most // 1024} KiB")
         text = "".join(line for line in lines if _is_of(line, asked))
         if text:
             yield name, text

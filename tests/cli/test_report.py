@@ -243,6 +243,21 @@ def test_log_lines_of_another_time_are_left_out(
     assert len(kept) == 2
 
 
+def test_of_large_logs_the_newest_lines_are_read_and_no_more_than_fits(
+    ha: Ha, cluster: FakeCluster, root: Path, here: Path
+) -> None:
+    (root / "lib" / "log").mkdir()
+    for name in ("a.log", "b.log"):
+        (root / "lib" / "log" / name).write_text("".join(f"{n:09}\n" for n in range(80_000)))
+    assert ha("report", "--max-mib", "1", "--output", "r.tar.gz").exit_code == 0
+    found = pages(here / "r.tar.gz")
+    assert sum(len(text) for text in found.values()) < 1.1 * 1024 * 1024
+    left_out = found[INDEX].partition("LEFT OUT\n")[2]
+    assert f"{root}/lib/log/b.log: all but its newest 242 KiB" in left_out
+    kept = found.get("nodes/n1/logs/log-b.log") or found["nodes/n1/logs/log-a.log"]
+    assert kept.splitlines()[-1] == "000079999"
+
+
 # --- its parts ------------------------------------------------------------------------------
 
 
