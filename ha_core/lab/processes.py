@@ -149,10 +149,10 @@ def send(processes: Iterable[Process], number: signal.Signals) -> None:
 def _began(pid: int) -> int:
     """Return when a process began, in ticks since the boot; 0 if it has gone. Source: proc(5)."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_bytes()  # a name may be cut within a character
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    return int(stat.rpartition(")")[2].split()[_START_TIME])
+    return int(stat.rpartition(b")")[2].split()[_START_TIME])
 
 
 def kill(find: Callable[[], tuple[Process, ...]], within_s: float = END_S) -> tuple[Process, ...]:

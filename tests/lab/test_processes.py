@@ -151,3 +151,11 @@ def test_process_that_has_the_number_of_another_by_now_is_left_alone(tmp_path: P
         processes.send([replace(found, began=found.began - 1)], signal.SIGKILL)
         processes.send([found], signal.SIGTERM)
         assert process.wait(10) == -signal.SIGTERM
+
+
+def test_process_whose_name_is_cut_within_a_character_is_found(tmp_path: Path) -> None:
+    rename = "open('/proc/self/comm', 'wb').write(b'dienst-f\\xc3'); "
+    with started([*SLEEP[:-1], rename + SLEEP[-1]], **marked(tmp_path / "n1")) as process:
+        assert word(process) == "on"
+        (found,) = processes.of(tmp_path / "n1")
+        assert (found.pid, found.began > 0) == (process.pid, True)
