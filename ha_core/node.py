@@ -86,11 +86,9 @@ class Node(NodeParts):
         return out
 
     def _take(self, event: ev.Event, now_ms: Millis) -> None:
-        match event:
-            case ev.Tick() | ev.PingAnswered() | ev.PingRefused():
-                self._reachability.take(event, now_ms)
-            case ev.WallClock() | ev.Declared() | ev.StrangersHeard() | ev.Unbound():
-                self._know(event)
+        match event:  # what nearly all events are comes first
+            case ev.LinkHeard(sender=sender, link=link, frame=frame):
+                self._links(self._detector.heard(sender, link, now_ms, frame), now_ms)
             case ev.Received(sender=self.name):
                 pass  # our own echo; what we tell ourselves does not pass the network
             case ev.Received():
@@ -98,8 +96,10 @@ class Node(NodeParts):
                 self._links(heard, now_ms)
                 self._lone.heard(event.sender, event.generation)
                 self._message(event.sender, event.generation, event.message, now_ms)
-            case ev.LinkHeard(sender=sender, link=link, frame=frame):
-                self._links(self._detector.heard(sender, link, now_ms, frame), now_ms)
+            case ev.Tick() | ev.PingAnswered() | ev.PingRefused():
+                self._reachability.take(event, now_ms)
+            case ev.WallClock() | ev.Declared() | ev.StrangersHeard() | ev.Unbound():
+                self._know(event)
             case ev.Outdated(sender=sender, generation=past, known=known):
                 self._send(sender, msg.Hello(now_ms, 0, known=known))
                 if self._lead is not None:

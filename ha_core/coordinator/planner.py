@@ -17,6 +17,7 @@ from ha_core.coordinator.record import Lost
 from ha_core.coordinator.roster import Roster
 from ha_core.fencing.rules import unfenced_by
 from ha_core.ids import Millis, NodeName, ResourceId, Term
+from ha_core.policy.alike import are_alike
 from ha_core.policy.conditions import has_times
 from ha_core.policy.schedule import Scheduler
 from ha_core.policy.transition import Action, ActionKey, ActionKind, Transition
@@ -78,7 +79,7 @@ class Planner:
         ended = (item for item, _ in ends.over(configuration, roster.records, wall_ms))
         wanted = ends.without(with_leaving(configuration, roster.leaving()), ended)
         asked = None if self.has_time_limits(configuration, roster) else (wanted, status)
-        if asked is None or asked != self._asked:
+        if asked is None or not self._is_answered(wanted, status):
             plan = self._scheduler.plan(wanted, status, wall_ms, is_told=False)
             self.transition = with_storage(plan, configuration, status)
         self._asked = asked
@@ -109,6 +110,13 @@ class Planner:
         self._notices.ordered(ActionKey(o.resource, o.kind, o.node) for o in orders)
         self._intend(status, orders)
         return orders
+
+    def _is_answered(self, wanted: Configuration, status: ClusterStatus) -> bool:
+        """Return whether the last question was the same, as far as it decides the answer."""
+        if self._asked is None:
+            return False
+        known, seen = self._asked
+        return (known is wanted or known == wanted) and are_alike(status, seen)
 
     def anew(self) -> None:
         """Let the next plan be made of nothing that an earlier one has left, as a new coordinator's

@@ -51,6 +51,16 @@ def test_the_same_question_is_asked_once() -> None:
     assert planner.transition is not first
 
 
+def test_numbers_of_orders_make_no_other_question_of_it() -> None:
+    planner, known = Planner(1), roster(Instance(WEB, InstanceState.STARTED))
+    first = plan(planner, known)
+    known.records[N1].instances = (
+        Instance(WEB, InstanceState.STARTED, order_id=1_000_007, started_wall_ms=900),
+    )
+    planner.plan(known, BOTH, 2000, 1000)
+    assert planner.transition is first
+
+
 def test_the_same_question_is_asked_again_where_that_is_wanted_and_answered_alike() -> None:
     planner, known = Planner(1), roster(Instance(WEB, InstanceState.STARTED))
     first = plan(planner, known)
