@@ -1,9 +1,8 @@
 """Events of single resources say what happened, in words for people."""
 
-from tests.core.transition.local_bench import WEB, Bench
-
 from ha_core.config.model import AgentClass, AgentRef, Primitive
 from ha_core.policy.transition import ActionKind
+from tests.core.transition.local_bench import WEB, Bench
 
 SERVICE = Primitive(WEB, AgentRef(AgentClass.PROCESS), (("command", "/bin/true"),))
 
