@@ -45,6 +45,7 @@ from cim_provider.engines.ha_core_history import Kept, Reader
 from cim_provider.engines.ha_core_node import NodeService
 from cim_provider.engines.ha_core_snapshots import SnapshotReader
 from cim_provider.engines.ha_core_view import CAPABILITIES, Parts, Translator, view_of
+from cim_provider.tasks import end_tasks
 from cim_provider.views.journal import CoreEvent
 from ha_core.cli import goals
 from ha_core.client import Client
@@ -115,9 +116,7 @@ class HaCoreEngine:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.gather(self._following, return_exceptions=True)
+        await end_tasks(self._following)
         await self._journal.stop()
         await self._follower_client.close()
         await self._command_client.close()

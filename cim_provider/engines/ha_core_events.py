@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from cim_provider.tasks import end_tasks
 from cim_provider.views.history import EVENTS_KEPT
 from cim_provider.views.journal import CoreEvent
 from ha_core.client import Client
@@ -49,9 +50,7 @@ class JournalFollower:
 
     async def stop(self) -> None:
         """Follow no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
         await self._follower.close()
         await self._reader.close()
 

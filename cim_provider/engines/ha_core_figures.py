@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
 
+from cim_provider.tasks import end_tasks
 from cim_provider.views.figures import AgentView, LinkCounts, NodeFigures, ResourceCounts
 from cim_provider.views.journal import CoreEvent
 from cim_provider.views.tally import Happening
@@ -92,9 +93,7 @@ class HaCoreFigures:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(*self._tasks)
         await self._client.close()
         await self._describing.close()
 

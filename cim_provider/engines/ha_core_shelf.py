@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from cim_provider.indications.shelf import PREFIX, Code, Item, Written
+from cim_provider.tasks import end_tasks
 from ha_core.client import Client
 from ha_core.commands import Shelve
 from ha_core.control_protocol import ShelfGiven
@@ -76,9 +77,7 @@ class HaCoreShelf:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(*self._tasks)
         for client in (self._follower, *self._writers, self._testator):
             await client.close()
 

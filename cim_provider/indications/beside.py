@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Generic, TypeVar
 
+from cim_provider.tasks import end_tasks
+
 T = TypeVar("T")
 
 
@@ -40,6 +42,5 @@ class Beside(Generic[T]):
     async def stop(self) -> None:
         """Break it off."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks(self._task)
             self._task = None

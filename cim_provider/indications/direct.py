@@ -24,6 +24,7 @@ from cim_provider.indications.sending import Sender
 from cim_provider.mapping.cluster import cluster_ref
 from cim_provider.mapping.node import node_ref
 from cim_provider.mapping.rows import Value
+from cim_provider.tasks import end_tasks
 
 TRIES_S: Final = (0.0, 0.5, 2.0)
 """When it is tried to tell a listener, in seconds after the last try; then it waits for the end."""
@@ -115,8 +116,7 @@ class Direct:
     async def stop(self) -> None:
         """Tell nothing more."""
         for each in self._holds.values():
-            each.task.cancel()
-            await asyncio.gather(each.task, return_exceptions=True)
+            await end_tasks(each.task)
         self._holds.clear()
 
     def _begin(self, name: str, view: ClusterView, registry: Registry, matcher: Matcher) -> None:
@@ -177,8 +177,7 @@ class Direct:
         if held is None:
             return
         if not held.task.done():
-            held.task.cancel()
-            await asyncio.gather(held.task, return_exceptions=True)
+            await end_tasks(held.task)
         is_told = not held.task.cancelled() and held.task.result()
         began = held.began
         values: dict[str, Value] = {

@@ -29,6 +29,7 @@ from cim_provider.indications.shelf import (
 )
 from cim_provider.indications.standby import Standby
 from cim_provider.indications.surroundings import Surroundings
+from cim_provider.tasks import end_tasks
 
 STALE_S: Final = 15.0
 """A holder whose count stands still for so long is taken for dead."""
@@ -90,9 +91,7 @@ class Keeper:
                     pass  # time itself makes things due
                 self._wake.clear()
         finally:
-            for watch in watches:
-                watch.cancel()
-            await asyncio.gather(*watches, return_exceptions=True)
+            await end_tasks(*watches)
             await self._around.direct.stop()
             await self._let_go()
 

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from cim_provider.indications.export import Delivery
 from cim_provider.indications.outbox import Indication
+from cim_provider.tasks import end_tasks
 
 FIRST_RETRY_S: Final = 0.25
 
@@ -85,8 +86,7 @@ class Queue:
     async def stop(self) -> None:
         """Send no more; one that is under way may have arrived."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks(self._task)
             self._task = None
         await self._sender.close()
 

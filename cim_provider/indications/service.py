@@ -53,6 +53,7 @@ from cim_provider.mapping.interop import INDICATIONS
 from cim_provider.mapping.operations import Mapping
 from cim_provider.mapping.rows import Value
 from cim_provider.schema import MODEL, Schema
+from cim_provider.tasks import end_tasks
 from cim_provider.wbem.errors import Status
 from cim_provider.wbem.operations import MethodResult
 
@@ -173,8 +174,7 @@ class Indications:
             try:
                 await asyncio.wait({task})
             finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+                await end_tasks(task)
             log.error("telling indications has ended", exc_info=task.exception())
             await asyncio.sleep(AGAIN_S)
 

@@ -17,6 +17,7 @@ from cim_provider.mapping.job_progress import Progress, progress
 from cim_provider.mapping.job_records import COMPLETED, EXCEPTION, RUNNING, JobRecord
 from cim_provider.mapping.states import plain
 from cim_provider.mapping.world import World
+from cim_provider.tasks import end_tasks
 
 STEP_S: Final = 0.5
 AGAIN_S: Final = 5.0
@@ -51,8 +52,7 @@ class JobKeeper:
             try:
                 await asyncio.wait({task})
             finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+                await end_tasks(task)
             log.error("keeping jobs has ended", exc_info=task.exception())
             await asyncio.sleep(AGAIN_S)
 
@@ -72,8 +72,7 @@ class JobKeeper:
                 except TimeoutError:
                     continue
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            await end_tasks(watching)
 
     async def _step_safely(self) -> None:
         try:

@@ -19,6 +19,7 @@ from weakref import WeakSet
 
 from cim_provider.server.connection import Connection
 from cim_provider.server.secure import SecureTransport, secured
+from cim_provider.tasks import end_tasks
 
 CONNECTIONS_MAX: Final = 256
 CONNECTIONS_PER_ADDRESS_MAX: Final = 128
@@ -143,9 +144,7 @@ class Listener:
 
     async def stop(self) -> None:
         """Accept no more, let running requests end within bounds, and close everything."""
-        for task in (*self._accepting, *self._greeting):
-            task.cancel()
-        await asyncio.gather(*self._accepting, *self._greeting, return_exceptions=True)
+        await end_tasks(*self._accepting, *self._greeting)
         for bound in self._bound:
             for listening in bound.sockets:
                 listening.close()

@@ -63,6 +63,7 @@ from cim_provider.server.tuning import give_back_large_blocks, keep_turns_short
 from cim_provider.server.turns import Turns
 from cim_provider.server.users import UserFile, UsersError
 from cim_provider.server.vital import Vital
+from cim_provider.tasks import end_tasks
 from cim_provider.wbem.operations import Performer
 
 DISTRIBUTION: Final = "beatkeeper"
@@ -209,9 +210,7 @@ class Service:
         try:
             await stopping.wait()
         finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await end_tasks(*beside)
             await listener.stop()
             self._authenticator.close()
             self._audit.close()
@@ -275,9 +274,7 @@ async def serve(settings: Settings, layout: ServerLayout) -> None:
             await service.run(performer, host, stopping, alarms, vital)
         finally:
             stopping.set()
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await end_tasks(*beside)
             _tell_service_manager("STOPPING=1")
             with suppress(OSError):  # as it was written, or not
                 layout.state_file.unlink(missing_ok=True)

@@ -20,6 +20,7 @@ from ha_core.cli.options import to_json
 from ha_core.client import Client
 from ha_core.errors import HaError
 from ha_core.lab import state
+from ha_core.runtime.tasks import end_tasks
 from ha_core.snapshot import ClusterSnapshot
 
 FOLLOWED_MAX: Final = 7
@@ -64,9 +65,7 @@ class Watcher:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             loop.remove_signal_handler(signal.SIGWINCH)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(*tasks)
         for task in done:
             task.result()  # a bug in following must not look like a quiet cluster
 

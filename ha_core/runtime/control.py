@@ -30,6 +30,7 @@ from ha_core.observed import Item, LinkStanding, OperationResult
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.replication.shelf import Shelf
 from ha_core.runtime.errands import Errands
+from ha_core.runtime.tasks import end_tasks
 from ha_core.runtime.wills import LastWill, Wills
 from ha_core.snapshot import ClusterSnapshot
 
@@ -200,10 +201,7 @@ class ControlServer:
         for _ in range(TURNS_TO_ACCEPT):
             await asyncio.sleep(0)
         self._server.close()
-        tasks = self._sessions | self._refusals
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(*self._sessions, *self._refusals)
         await self._wills.stop()
         self._server = None
 

@@ -14,6 +14,7 @@ from ha_core.figures import NodeFigures
 from ha_core.ids import Millis, NodeName
 from ha_core.messages import FiguresTold, FiguresWanted
 from ha_core.runtime.clock import monotonic_ms
+from ha_core.runtime.tasks import end_tasks
 
 ANSWER_S: Final = 0.5
 """Nodes that have not answered by then are shown by what they told last."""
@@ -81,10 +82,7 @@ class FiguresDesk:
 
     async def close(self) -> None:
         """Answer nobody any more."""
-        tasks = [task for task in (self._answering, self._measuring) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(self._answering, self._measuring)
 
     def _is_fresh(self, name: NodeName, age_ms: Millis) -> bool:
         known = self._known.get(name)

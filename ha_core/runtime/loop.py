@@ -54,6 +54,7 @@ from ha_core.runtime.clock import monotonic_ms, wall_offset_ms
 from ha_core.runtime.disk import Store
 from ha_core.runtime.observing import Observer
 from ha_core.runtime.ping import Pinger
+from ha_core.runtime.tasks import end_tasks
 from ha_core.runtime.transport import Transport
 from ha_core.snapshot import ClusterSnapshot
 
@@ -201,9 +202,7 @@ class Loop:
         if self._timer is not None:
             self._timer.cancel()
         self._answer_all()
-        for task in self._configuring:
-            task.cancel()
-        await asyncio.gather(*self._configuring, return_exceptions=True)
+        await end_tasks(*self._configuring)
         while self._unwritten and self.failure is None:
             await asyncio.wrap_future(self._worker.submit(self._write_events, self._next_events()))
         await asyncio.to_thread(self._worker.shutdown, True)

@@ -10,6 +10,8 @@ import logging
 import socket
 from typing import Final, TypeAlias
 
+from ha_core.runtime.tasks import end_tasks
+
 KEEP_S: Final = 60.0
 """How long an answer counts as fresh."""
 AGAIN_S: Final = 5.0
@@ -40,10 +42,7 @@ class Names:
 
     async def close(self) -> None:
         """Give up questions that are under way."""
-        tasks = list(self._asking.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(*self._asking.values())
 
     def _look_up(self, key: tuple[str, int, int]) -> None:
         host, port, _ = key

@@ -29,6 +29,7 @@ from ha_core.runtime.operations_address import Addresses
 from ha_core.runtime.operations_agents import Directories, MissingError, describe, operate
 from ha_core.runtime.operations_process import FaultError, Processes
 from ha_core.runtime.tally import Tally
+from ha_core.runtime.tasks import end_tasks
 from ha_core.runtime.watched import Watched
 
 _PLAIN_ACTIONS: Final = ("start", "stop", "monitor")
@@ -107,10 +108,7 @@ class Operations:
 
     async def close(self) -> None:
         """Kill whatever is under way, and wait until it is gone."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(*self._tasks.values())
         await self._addresses.close()
 
     async def describe(self, primitive: Primitive) -> Metadata:

@@ -25,6 +25,7 @@ from ha_core.runtime.guardian import boottime_ms
 from ha_core.runtime.operations_agents import MissingError
 from ha_core.runtime.process import AgentResult, run_agent
 from ha_core.runtime.signals import signal_name
+from ha_core.runtime.tasks import end_tasks
 
 SECRET_BYTES_MAX: Final = 4096
 
@@ -53,10 +54,7 @@ class FenceAgents:
 
     async def close(self) -> None:
         """Kill whatever is under way, and wait until it is gone."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(*self._tasks.values())
 
     def _ended(self, call: Fence, task: "asyncio.Task[FenceDone]") -> None:
         del self._tasks[call.call_id]

@@ -19,6 +19,7 @@ from ha_core.config.model import Configuration, Ping
 from ha_core.events import Event, PingAnswered, PingRefused
 from ha_core.runtime.address_frames import checksum
 from ha_core.runtime.names import Names
+from ha_core.runtime.tasks import end_tasks
 
 _ECHO: Final = struct.Struct("!BBHHH")
 """Type, code, checksum, identifier, sequence."""
@@ -129,9 +130,7 @@ class Pinger:
 
     async def close(self) -> None:
         """Stop, and close the sockets."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
         for family in list(self._sockets):
             self._drop(family)
         await self._names.close()

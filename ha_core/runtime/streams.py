@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from ha_core.ids import LinkName
 from ha_core.runtime.invitation import KNOCK
+from ha_core.runtime.tasks import end_tasks
 from ha_core.wire import FRAME_BYTES_MAX, Rejected
 
 QUEUE_FRAMES_MAX: Final = 64
@@ -83,8 +84,7 @@ class Outgoing:
 
     async def close(self) -> None:
         """Give the connection up."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
 
     async def _run(self) -> None:
         try:
@@ -176,10 +176,7 @@ class Incoming:
 
     async def close(self) -> None:
         """End every connection."""
-        tasks = tuple(self._callers)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(*self._callers)
 
     def _turn_out(self) -> None:
         longest = min(self._callers.items(), key=lambda item: (item[1].is_known, item[1].heard_at))

@@ -29,6 +29,7 @@ from ha_core.runtime.roundtrips import RoundTrips
 from ha_core.runtime.serial import SerialLine
 from ha_core.runtime.strangers import STRANGE, Strangers
 from ha_core.runtime.streams import Doorkeeper, Endpoint, Incoming, Outgoing
+from ha_core.runtime.tasks import end_tasks
 from ha_core.wire import (
     CLUSTER_BYTES,
     SALT_BYTES,
@@ -196,10 +197,7 @@ class Transport:
         """Close every socket."""
         if self._look is not None:
             self._look.cancel()
-        tasks = [*self._renewing, *([self._binding] if self._binding is not None else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(*self._renewing, self._binding)
         async with self._changing:
             self._own = ()
             await self._unbind_others()

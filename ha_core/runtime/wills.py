@@ -15,6 +15,7 @@ from ha_core.commands import Command, Outcome, Shelve
 from ha_core.control_protocol import AskWill
 from ha_core.errors import RefusedError
 from ha_core.replication.shelf import ShelfChange, fault_of
+from ha_core.runtime.tasks import end_tasks
 
 PUTS_MAX: Final = 8
 CHARACTERS_MAX: Final = 4096
@@ -39,9 +40,7 @@ class Wills:
 
     async def stop(self) -> None:
         """Carry out nothing more: a node that ends is seen to be gone by itself."""
-        for task in self._under_way:
-            task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await end_tasks(*self._under_way)
 
     def carry_out(self, will: Shelve, author: str) -> None:
         """Begin to write it."""
