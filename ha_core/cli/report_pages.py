@@ -6,11 +6,12 @@ Writes no file. Every page passes through the mask before anybody sees it.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+import click
 import msgspec
 
 from ha_core.cli import doctor, view
@@ -82,7 +83,7 @@ def composed(
         *_nodes(whole),
         *_here(whole, gathered),
     ]
-    hidden = [_with_text(page, mask.text) for page in made]
+    hidden = [replace(page, text=mask.text(click.unstyle(page.text))) for page in made]
     kept, left_out = fitting(hidden, bytes_max)
     nodes = _of_nodes(whole)
     words = _index(whole, kept, (*left_out, *gathered.faults), nodes, asked)
@@ -102,10 +103,6 @@ def fitting(pages: Sequence[Page], bytes_max: int) -> tuple[list[Page], list[str
     lost = [page for place, page in enumerate(pages) if place not in taken]
     whole = f"the report may have {bytes_max // 1024} KiB"
     return kept, [f"{page.path}: {len(page.text.encode()) // 1024} KiB; {whole}" for page in lost]
-
-
-def _with_text(page: Page, change: Callable[[str], str]) -> Page:
-    return Page(page.path, change(page.text), page.what, page.rank)
 
 
 def _directory(whole: Whole) -> str:

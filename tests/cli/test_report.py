@@ -93,6 +93,7 @@ def test_archive_holds_what_a_post_mortem_needs_and_its_index_names_every_page(
     assert {f"cluster/why/{name}.txt" for name in ("db", "ip", "web")} <= found.keys()
     for name in found:
         assert f"  {name} " in found[INDEX] or name == INDEX
+    assert "\x1b" not in "".join(found.values()), "colours are for terminals"
     assert "n1            everything: the report was made here" in found[INDEX]
     assert [json.loads(line)["seq"] for line in found["cluster/events.jsonl"].splitlines()] == [
         1,
