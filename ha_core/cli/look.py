@@ -86,7 +86,8 @@ async def look(root: Path | None) -> Whole:
         at_wall_ms=wall_ms(),
         program=version_of(product()),
         machine=machine,
-        snapshot=seen.snapshot,
+        # One that fell silent in between has not told enough to call anything well.
+        snapshot=None if seen.fault else seen.snapshot,
         daemon_fault=seen.fault,
         daemon=version_of(seen.greeting.product) if seen.greeting is not None else "",
         told=seen.told,

@@ -11,6 +11,7 @@ from ha_core.doctor.findings import Finding, Severity, ok
 from ha_core.figures import NodeFigures
 from ha_core.ids import Millis
 from ha_core.observed import LinkStanding
+from ha_core.snapshot import ClusterSnapshot
 
 LINKS = "links"
 CLOCKS = "clocks"
@@ -42,12 +43,31 @@ def links(examined: Examined) -> Iterator[Finding]:
         text = f"the nodes hear each other over one link alone ({name})"
         found.append(Finding(Severity.WARNING, LINKS, "", text, why, cure))
     there = set(examined.online)
-    for item in examined.links:
-        if {item.node, item.peer} <= there:
-            found += _link(item)
-    yield from found or [
-        ok(LINKS, f"every node hears every other one over {len(configured)} links")
-    ]
+    known = [item for item in _standings(examined, seen) if {item.node, item.peer} <= there]
+    for item in known:
+        found += _link(item)
+    ways = {(item.node, item.peer) for item in known}
+    well = f"every node hears every other one over {len(configured)} links"
+    if len(ways) < len(there) * (len(there) - 1):
+        well = f"of the ways between nodes that have told of theirs ({len(ways)}) none is down"
+    yield from found or [ok(LINKS, well)]
+
+
+def _standings(examined: Examined, seen: ClusterSnapshot) -> Iterator[LinkStanding]:
+    """Yield what all nodes have told of their links, and what this one knows of its own."""
+    told = {(item.node, item.peer, item.link) for item in examined.links}
+    yield from examined.links
+    for link in seen.links:
+        if (seen.local, link.peer, link.link) not in told:
+            reason = link.history[-1].reason if link.history else ""
+            yield LinkStanding(
+                seen.local,
+                link.peer,
+                link.link,
+                link.up,
+                loss_permille=link.loss_permille,
+                reason=reason,
+            )
 
 
 def _link(item: LinkStanding) -> Iterator[Finding]:

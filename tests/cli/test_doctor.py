@@ -10,6 +10,8 @@ import pytest
 from ha_core.cli import look
 from ha_core.cli.look import SHELF_PREFIX
 from ha_core.cli.look_machine import log_files, machine_facts
+from ha_core.client import Client
+from ha_core.errors import ConnectError
 from ha_core.figures import NodeFigures
 from ha_core.ids import NodeName
 from ha_core.layout import Layout
@@ -116,6 +118,23 @@ def test_what_a_member_may_not_see_is_named_and_not_taken_for_well(ha: Ha, root:
     (listeners,) = of_check(found, "listeners")
     assert (listeners["severity"], "may not use the shelf" in listeners["text"]) == ("notice", True)
     assert of_check(found, "nodes")[0]["severity"] == "ok"
+
+
+def test_daemon_that_falls_silent_in_between_has_not_told_enough(
+    ha: Ha, cluster: FakeCluster, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "etc" / "node.yaml").write_text("name: n1\n")
+
+    async def silent(self: object, since: int = 0) -> object:
+        raise ConnectError("the daemon at s has not answered for 10 s: it hangs or is frozen")
+
+    monkeypatch.setattr(Client, "observed", silent)
+    result = ha("doctor", "--json")
+    assert result.exit_code == 7
+    found = value(result)
+    (daemon,) = of_check(found, "daemon")
+    assert daemon["text"] == "the daemon at s has not answered for 10 s"
+    assert not of_check(found, "links"), "nothing is called well that was not told"
 
 
 def test_machine_that_is_no_node_is_refused_with_the_way_to_make_one(ha: Ha, root: Path) -> None:

@@ -21,7 +21,7 @@ from ha_core.doctor.facts import Examined, Listener, Place, Space
 from ha_core.doctor.findings import Finding, Severity, in_order, parted, some, worst
 from ha_core.gates import Gates
 from ha_core.ids import INFINITY, ConstraintId, NodeName, ResourceId
-from ha_core.snapshot import Commanded
+from ha_core.snapshot import Commanded, LinkMoment, LinkSummary
 from ha_core.status import Connectivity
 from tests.core.doctor import wards
 from tests.core.doctor.wards import DAY_MS, GIB, N2
@@ -315,6 +315,15 @@ def test_old_figures_of_a_silent_node_are_no_other_clock() -> None:
     found = bad(replace(old, told=told))
     assert [each.check for each in found] == ["versions"]
     assert "n2 told nothing" in found[0].text
+
+
+def test_link_that_only_this_node_knows_of_is_looked_at_and_no_more_is_claimed() -> None:
+    down = LinkSummary(N2, wards.LINKS[1], False, 4000, history=(LinkMoment(0, False, "silent"),))
+    alone = wards.well(snapshot=wards.seen(links=(down,)), links=())
+    (finding,) = bad(alone)
+    assert finding.text == "ring1 from n2 to n1 is down (silent)"
+    (well,) = (each for each in examine(wards.well(links=())) if each.check == "links")
+    assert well.text == "of the ways between nodes that have told of theirs (2) none is down"
 
 
 def test_witness_is_not_missed_where_it_has_nothing_to_tell() -> None:
