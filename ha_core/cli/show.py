@@ -31,17 +31,28 @@ def status(options: Options, watch: bool) -> None:
 
 async def _watch(options: Options) -> None:
     async with Client(options.root) as cluster:
+        shown: dict[str, object] = {}
         async for _ in cluster.changes():
-            snapshot = await cluster.snapshot()
+            told, at_wall_ms = _told(await cluster.snapshot())
+            standing = view.standing(told, is_measured=options.as_json)
+            if standing == shown:
+                continue  # only ages, or what is not shown, have changed
+            shown = standing
             if not options.as_json:
                 click.clear()
-            _show(options, snapshot)
+            options.show(view.status_value(told), view.status_text(told, at_wall_ms))
 
 
 def _show(options: Options, snapshot: ClusterSnapshot) -> None:
-    at_wall_ms = round(time.time() * 1000)
-    told = replace(snapshot, notices=(*snapshot.notices, *offer.notices(snapshot, at_wall_ms)))
+    told, at_wall_ms = _told(snapshot)
     options.show(view.status_value(told), view.status_text(told, at_wall_ms))
+
+
+def _told(snapshot: ClusterSnapshot) -> tuple[ClusterSnapshot, int]:
+    """Return the picture with what can be offered now, and the moment."""
+    at_wall_ms = round(time.time() * 1000)
+    offered = offer.notices(snapshot, at_wall_ms)
+    return replace(snapshot, notices=(*snapshot.notices, *offered)), at_wall_ms
 
 
 @click.command()

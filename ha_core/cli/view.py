@@ -84,6 +84,19 @@ def status_value(snapshot: ClusterSnapshot) -> dict[str, object]:
     }
 
 
+def standing(snapshot: ClusterSnapshot, *, is_measured: bool) -> dict[str, object]:
+    """Return what must differ for a status to be worth showing again: no ages, no counts of views.
+
+    `is_measured`: the loss of links is shown too.
+    """
+    ages = ("silent_ms", "since_ms") if is_measured else ("silent_ms", "since_ms", "loss_permille")
+    value = status_value(snapshot)
+    del value["version"]
+    links = (link_value(link) for link in snapshot.links)
+    value["links"] = [{k: v for k, v in link.items() if k not in ages} for link in links]
+    return value
+
+
 def _node_value(node: NodeSummary) -> dict[str, object]:
     return {
         "state": node.state,
