@@ -79,7 +79,8 @@ def run_service(root: Path | None, action: ServiceAction) -> Done | Refused:
     layout = Layout(root)
     try:
         pid = launch.running_pid(layout)
-        if pid is not None and action is not ServiceAction.START and not launch.stop(pid, END_S):
+        is_to_end = pid is not None and action is not ServiceAction.START
+        if pid is not None and is_to_end and not launch.stop(layout, pid, END_S):
             return Refused("timeout", f"had (process {pid}) goes on ending after {END_S:g} s")
         if action is ServiceAction.STOP:
             return Done()

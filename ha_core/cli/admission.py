@@ -208,7 +208,7 @@ def leave(options: Options, force: bool) -> None:
     if force and seen is not None and (trap := votes.when_forgotten(seen)):
         raise RefusedError("unsafe", trap)
     name = read_node_file(layout.node_file).name if force else run(_leave(options))
-    if pid is not None and not launch.stop(pid):
+    if pid is not None and not launch.stop(layout, pid):
         raise ConnectError(f"had (process {pid}) did not end; end it, then remove {layout.etc}")
     forget(layout)
     if force:
@@ -259,7 +259,7 @@ def stop(options: Options, timeout_s: float) -> None:
         options.show({"code": "done"}, "it does not run")
         return
     seen = _seen(options, pid)
-    if not launch.stop(pid, timeout_s):
+    if not launch.stop(layout, pid, timeout_s):
         text = f"had (process {pid}) still runs after {timeout_s:g} s, and goes on ending"
         raise RefusedError("timeout", f"{text}: see 'ha status'")
     warning = votes.when_stopped(seen) if seen is not None else ""

@@ -185,9 +185,7 @@ def remove(options: Options, cluster: str, force: bool) -> None:
     name = read_node_file(layout.node_file).name
     warning = "" if force else run(_part(layout))
     layout.node_file.unlink()
-    pid = launch.holder_of(process.lock_file(directory), launch.WITNESS)
-    if pid is not None:
-        os.kill(pid, signal.SIGHUP)
+    if launch.signal_holder(process.lock_file(directory), launch.WITNESS, signal.SIGHUP):
         run(_ended(layout))
     shutil.rmtree(directory / cluster)
     text = f"this witness votes in cluster {cluster} no more"
@@ -267,11 +265,8 @@ def _free_label(cluster: str, cluster_id: bytes, there: dict[str, Layout]) -> st
 
 
 def _look_again(root: Path | None, directory: Path) -> None:
-    pid = launch.holder_of(process.lock_file(directory), launch.WITNESS)
-    if pid is None:
+    if not launch.signal_holder(process.lock_file(directory), launch.WITNESS, signal.SIGHUP):
         launch.start_witness(root, directory)
-    else:
-        os.kill(pid, signal.SIGHUP)
 
 
 async def _votes(layout: Layout, name: str) -> ClusterSnapshot | None:

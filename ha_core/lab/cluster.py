@@ -10,6 +10,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -40,6 +41,8 @@ PLACED_NODE_S: Final = 3.0
 STUCK_S: Final = 3.0
 """A cluster that rests short of its plan for so long waits for a person."""
 STOPPED_S: Final = 20.0
+TOLD_S: Final = 2.0
+"""So long a node is asked why the lab does not come up."""
 POLL_MS: Final = 1_000
 _TRACELESS: Final = (AgentClass.PROCESS, AgentClass.ADDRESS)
 """Nothing of these outlives the node's processes."""
@@ -103,6 +106,17 @@ def up(wishes: Wishes) -> Raised:
         if not is_up:
             with undisturbed():
                 remove(wishes.directory, made)
+
+
+async def _cut_off(lab: Lab) -> str:
+    """Return what the cluster says of a node that its fence devices were to cut off, or nothing."""
+    for node in lab.nodes:
+        with suppress(HaError, TimeoutError):
+            async with asyncio.timeout(TOLD_S), Client(lab.root(node.name)) as client:
+                for event in await client.recent_events():
+                    if event.kind == "fence-wanted":
+                        return f"{event.text}, as {event.why}"
+    return ""
 
 
 def _make_room(directory: Path) -> tuple[str, ...]:
@@ -199,8 +213,18 @@ def _furnish(lab: Lab, configuration: Configuration, config: Path) -> None:
         found_node(Layout(lab.root(node.name)), node.name, configuration, ring)
     if lab.password:
         _prepare_wbem(lab)
-    machines.start(lab, [(node, HAD) for node in lab.nodes])
-    machines.start(lab, [(node, CIMD) for node in lab.nodes if node.https_port])
+    try:
+        machines.start(lab, [(node, HAD) for node in lab.nodes])
+        machines.start(lab, [(node, CIMD) for node in lab.nodes if node.https_port])
+    except ConnectError as fault:
+        told = asyncio.run(_cut_off(lab))
+        if not told:
+            raise
+        cure = (
+            f"is this machine too busy for dead_after ({configuration.options.dead_after_ms} ms)?"
+            " --dead-after sets it"
+        )
+        raise ConnectError(f"{fault}; its own cluster ended it: {told}; {cure}") from fault
 
 
 def share(lab: Lab, config: Path) -> None:

@@ -7,29 +7,27 @@ values of variables that only the lab, `had` and the guardian set, so that a
 shell that merely stands in the lab's directory is never taken for a part of it.
 """
 
-import contextlib
 import os
 import select
 import signal
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
 from ha_core.errors import RefusedError
 from ha_core.layout import Layout
-from ha_core.runtime import launch
+from ha_core.runtime import launch, pids
 from ha_core.runtime.guardian_os import RESOURCE_VARIABLE, SCOPE_VARIABLE
 
 MARK: Final = "BEATKEEPER_LAB"
 """Set to the node's root for everything that the lab starts there."""
 _MARKS: Final = ((MARK, ""), (SCOPE_VARIABLE, "/run"), ("HA_RSCTMP", "/run/resource-agents"))
 END_S: Final = 10.0
-_START_TIME: Final = 19
-"""Place of the field `starttime` behind the command's name in /proc/pid/stat."""
 _FACTS: Final = ("pid", "ppid", "environ", "cmdline", "status")
 
 KEEPER: Final = "keeper"
@@ -43,7 +41,8 @@ _ORDER: Final = (HAD, GUARDIAN, CIMD, KEEPER)
 @dataclass(frozen=True, slots=True)
 class Process:
     """A process of a node; `role` is a daemon's name, `resource:ID`, or `agent`; `began` is when
-    it did, in the kernel's ticks: another process may have its number by now (0: not known).
+    it did, in the kernel's ticks: another process may have its number by now (0:
+    not known, and it is sent nothing).
     """
 
     pid: int
@@ -57,17 +56,14 @@ def scan(directory: Path) -> dict[Path, tuple[Process, ...]]:
     parents: dict[int, int] = {}
     roots: dict[int, Path] = {}
     facts: dict[int, Process] = {}
-    for found in psutil.process_iter(_FACTS):
-        info = found.info
-        if info["status"] == psutil.STATUS_ZOMBIE:
-            continue
-        pid, environment = info["pid"], info["environ"] or {}
+    for pid, began, info in _all():
+        environment = info["environ"] or {}
         parents[pid] = info["ppid"]
         root = _marked(environment, directory)
         if root is not None:
             roots[pid] = root
         role = _role(info["cmdline"] or [], environment.get(RESOURCE_VARIABLE, ""))
-        facts[pid] = Process(pid, role, info["status"] == psutil.STATUS_STOPPED)
+        facts[pid] = Process(pid, role, info["status"] == psutil.STATUS_STOPPED, began)
     for lock in directory.glob("*/lib/had.lock"):
         # A daemon that was started by hand has no mark, but it holds its root's lock.
         by_hand = launch.running_pid(Layout(lock.parent.parent))
@@ -77,8 +73,20 @@ def scan(directory: Path) -> dict[Path, tuple[Process, ...]]:
     for pid, process in facts.items():
         owner = _owner(pid, roots, parents)
         if owner is not None and pid != os.getpid():
-            found_here.setdefault(owner, []).append(replace(process, began=_began(pid)))
+            found_here.setdefault(owner, []).append(process)
     return {root: tuple(sorted(items, key=_rank)) for root, items in sorted(found_here.items())}
+
+
+def _all() -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Give every living process with when it began and what is known of it, all of one process."""
+    for pid in psutil.pids():
+        began = pids.began(pid)
+        try:
+            info = psutil.Process(pid).as_dict(_FACTS)
+        except psutil.NoSuchProcess:
+            continue
+        if info["status"] != psutil.STATUS_ZOMBIE and began and pids.began(pid) == began:
+            yield pid, began, info
 
 
 def _marked(environment: dict[str, str], directory: Path) -> Path | None:
@@ -137,22 +145,11 @@ def has_word(process: Process, word: str) -> bool:
 def send(processes: Iterable[Process], number: signal.Signals) -> None:
     """Send a signal to each of them that still lives, and to no other that has its number now."""
     for process in processes:
-        with contextlib.suppress(ProcessLookupError):
-            handle = os.pidfd_open(process.pid)
-            try:
-                if process.began in (0, _began(process.pid)):
-                    signal.pidfd_send_signal(handle, number)
-            finally:
-                os.close(handle)
+        pids.signal_if(process.pid, number, partial(_is_still, process))
 
 
-def _began(pid: int) -> int:
-    """Return when a process began, in ticks since the boot; 0 if it has gone. Source: proc(5)."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()  # a name may be cut within a character
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return int(stat.rpartition(b")")[2].split()[_START_TIME])
+def _is_still(process: Process) -> bool:
+    return pids.began(process.pid) == process.began
 
 
 def kill(find: Callable[[], tuple[Process, ...]], within_s: float = END_S) -> tuple[Process, ...]:
@@ -172,8 +169,8 @@ def kill(find: Callable[[], tuple[Process, ...]], within_s: float = END_S) -> tu
         send(now, signal.SIGKILL)
         killed |= {item.pid: item for item in now}
         if not _ended(now, deadline - time.monotonic()):
-            pids = ", ".join(str(item.pid) for item in now)
-            raise RefusedError("failed", f"processes {pids} do not end: the kernel holds them")
+            numbers = ", ".join(str(item.pid) for item in now)
+            raise RefusedError("failed", f"processes {numbers} do not end: the kernel holds them")
     return tuple(killed.values())
 
 
@@ -186,6 +183,8 @@ def _ended(processes: Iterable[Process], within_s: float) -> bool:
         except ProcessLookupError:
             continue
         try:
+            if not _is_still(process):
+                continue
             poll = select.poll()
             poll.register(descriptor, select.POLLIN)
             if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):

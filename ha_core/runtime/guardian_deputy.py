@@ -107,6 +107,7 @@ class Deputy:
             return
         self._started_ms = kernel.now_ms()
         guardian = os.getpid()
+        mark = kernel.keeper_mark(guardian)
         try:
             self.pid = os.fork()
         except OSError:
@@ -115,7 +116,7 @@ class Deputy:
             try:
                 _close_all_but(self._page.descriptors[1])
                 kernel.harden()
-                _watch(self._page, guardian)
+                _watch(self._page, guardian, mark)
             finally:
                 os._exit(0)
 
@@ -126,12 +127,12 @@ def _close_all_but(kept: int) -> None:
     os.closerange(kept + 1, min(os.sysconf("SC_OPEN_MAX"), _FILES_MAX))
 
 
-def _watch(page: Page, guardian: int) -> None:
+def _watch(page: Page, guardian: int, mark: str) -> None:
     """Wait until the guardian is late or dead, and end everything under it."""
     try:
         handle = os.pidfd_open(guardian)
     except ProcessLookupError:
-        kernel.sweep_of(guardian)
+        kernel.sweep_of(mark)
         return
     wake = page.descriptors[1]
     timer, poll = kernel.Timer(), select.poll()
@@ -149,10 +150,10 @@ def _watch(page: Page, guardian: int) -> None:
             page.note_strike(kernel.now_ms() - page.until_ms)
             break
     # Those that left their group and forgot their marks are known as long as it lives.
-    kernel.kill_descendants(guardian, but=os.getpid())
+    kernel.kill_descendants(guardian, but=os.getpid(), handle=handle)
     with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(handle, signal.SIGKILL)
-    kernel.sweep_of(guardian)
+    kernel.sweep_of(mark)
 
 
 def _is_over(page: Page) -> bool:

@@ -340,7 +340,7 @@ class Guardian:
             return Process(resource, request, pid, reader)
         except OSError:
             os.close(reader)
-            kernel.kill_one(pid)
+            os.kill(pid, signal.SIGKILL)  # our child, that nobody has reaped
             raise
 
     def _stop(self, request: int, resource: str, grace_ms: int) -> None:
@@ -403,23 +403,24 @@ class Guardian:
         process.was_killed = True
         process.why = process.why or why
         if process.status is None and not kernel.signal_group(process.pid, signal.SIGKILL):
-            kernel.kill_one(process.pid)  # forked, but not yet leader of a group
+            os.kill(process.pid, signal.SIGKILL)  # forked, but not yet leader of a group
 
     def _look_after(self, ready: set[int]) -> None:
         """Answer for what started, died, or is over its time."""
         for claim in self._claims.values():
             if claim.holder is not None and claim.holder.fileno() in ready:
                 self._name_owner(claim.holder)
-        reaped = kernel.reap()
+        leaders = {process.pid for process in self._processes.values()}
+        reaped = kernel.reap(lambda pid: _end_group(pid) if pid in leaders else None)
         if not self._is_alone:
             self._deputy.look_after(reaped)
         for process in list(self._processes.values()):
+            if process.pid in reaped:
+                self._ended(process, reaped[process.pid])
             if process.kill_at_ms and kernel.now_ms() >= process.kill_at_ms:
                 self._kill(process, "")
             if process.exec_fd >= 0 and process.exec_fd in ready:
                 self._launched(process)
-            if process.pid in reaped:
-                self._ended(process, reaped[process.pid])
             if process.status is not None:
                 self._clear(process)
 
@@ -445,12 +446,13 @@ class Guardian:
 
     def _clear(self, process: Process) -> None:
         """Kill what a dead process left behind; report it only when nothing is left."""
-        hidden = [
-            pid
-            for pid in kernel.descendants(os.getpid())
-            if kernel.marker(pid, kernel.RESOURCE_VARIABLE) == process.resource
-        ]
-        left = kernel.signal_group(process.pid, signal.SIGKILL) or kernel.kill_all(hidden)
+        left = kernel.kill_all(
+            kernel.descendants(os.getpid()),
+            lambda pid: (
+                kernel.is_of_group(pid, process.pid)
+                or kernel.marker(pid, kernel.RESOURCE_VARIABLE) == process.resource
+            ),
+        )
         if left and kernel.now_ms() < process.clear_until_ms:
             return
         del self._processes[process.resource]
@@ -473,6 +475,11 @@ class Guardian:
             asker.close()
         except OSError:
             return
+
+
+def _end_group(leader: int) -> None:
+    """Kill what is left of a group whose leader has ended and was not reaped yet."""
+    kernel.signal_group(leader, signal.SIGKILL)
 
 
 def number(message: Message, key: str) -> int:

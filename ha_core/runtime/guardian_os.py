@@ -13,9 +13,10 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+from ha_core.runtime import pids
 from ha_core.runtime.signals import signal_name
 
 WALK_ROUNDS: Final = 20
@@ -75,7 +76,10 @@ class Timer:
 
 
 def signal_group(leader: int, caught: int) -> bool:
-    """Send a signal to a process group; return whether anything of it is left."""
+    """Send a signal to a process group; return whether anything of it is left.
+
+    Its leader must not have been reaped: then the number may be another group's by now.
+    """
     try:
         os.killpg(leader, caught)
     except ProcessLookupError:
@@ -85,22 +89,24 @@ def signal_group(leader: int, caught: int) -> bool:
     return True
 
 
-def kill_one(pid: int) -> bool:
-    """Kill a process; return whether there was one that still ran."""
-    if is_zombie(pid):
-        return False
+def is_of_group(pid: int, leader: int) -> bool:
+    """Return whether a process is in the group that a process led, which may have ended."""
     try:
-        os.kill(pid, signal.SIGKILL)
+        return os.getpgid(pid) == leader
     except ProcessLookupError:
         return False
-    except PermissionError:
-        return True
-    return True
 
 
-def kill_all(pids: list[int]) -> bool:
-    """Kill processes; return whether any of them still ran."""
-    return any([kill_one(pid) for pid in pids])
+def kill_one(pid: int, is_meant: Callable[[int], bool]) -> bool:
+    """Kill a process if it is the one that is meant; return whether that still ran."""
+    if is_zombie(pid):
+        return False
+    return pids.signal_if(pid, signal.SIGKILL, lambda: is_meant(pid))
+
+
+def kill_all(found: Iterable[int], is_meant: Callable[[int], bool]) -> bool:
+    """Kill those processes that are meant; return whether any of them still ran."""
+    return any([kill_one(pid, is_meant) for pid in found])
 
 
 def read_proc(path: str, most: int) -> bytes:
@@ -123,9 +129,9 @@ def is_zombie(pid: int) -> bool:
     return stat.rpartition(b")")[2][1:2] in (b"Z", b"X")
 
 
-def descendants(pid: int) -> list[int]:
-    """Return all living descendants. Source: proc(5), /proc/pid/task/tid/children."""
-    found: list[int] = []
+def descendants(pid: int) -> dict[int, int]:
+    """Return all living descendants, each with its parent. Source: proc(5), children."""
+    found: dict[int, int] = {}
     queue = [pid]
     while queue:
         parent = queue.pop()
@@ -136,21 +142,26 @@ def descendants(pid: int) -> list[int]:
         for thread in threads:
             text = read_proc(f"/proc/{parent}/task/{thread}/children", CHILDREN_BYTES_MAX)
             children = [int(word) for word in text.split()]
-            found += children
+            found |= dict.fromkeys(children, parent)
             queue += children
     return found
 
 
-def kill_descendants(pid: int, but: int) -> None:
+def kill_descendants(pid: int, but: int, handle: int | None = None) -> None:
     """Kill all descendants of a process, one of them excepted, wherever they hid.
+
+    `handle`: the process itself, if it may end meanwhile: its number then says nothing any more.
 
     While a process dies its children pass to their reaper, and a walk may meet them in neither
     place: so only a walk counts that finds nothing but what had ended before it began.
     """
     ended: set[int] = {but}
     give_up_ms = now_ms() + WALK_MS
-    while fresh := [found for found in descendants(pid) if found not in ended]:
-        kill_all(fresh)
+    while fresh := {c: above for c, above in descendants(pid).items() if c not in ended}:
+        if handle is not None and pids.has_ended(handle):
+            return
+        # Of one whose parent has died meanwhile, the process itself is the parent now.
+        kill_all(fresh, lambda child: pids.parent(child) in (fresh[child], pid))
         ended.update(found for found in fresh if is_zombie(found))
         if now_ms() >= give_up_ms:
             return
@@ -171,29 +182,39 @@ def sweep(scope: str) -> None:
     _kill_marked(SCOPE_VARIABLE, scope)
 
 
-def sweep_of(guardian: int) -> None:
-    """Kill what one guardian began."""
-    _kill_marked(KEEPER_VARIABLE, str(guardian))
+def keeper_mark(guardian: int) -> str:
+    """Return what stands for one guardian, and for no later process that has its number."""
+    return f"{guardian}-{pids.began(guardian)}"
+
+
+def sweep_of(mark: str) -> None:
+    """Kill what one guardian began; see `keeper_mark`."""
+    _kill_marked(KEEPER_VARIABLE, mark)
 
 
 def _kill_marked(variable: str, value: str) -> None:
     for _ in range(WALK_ROUNDS):
-        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-        if not kill_all([pid for pid in pids if marker(pid, variable) == value]):
+        there = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+        found = [pid for pid in there if marker(pid, variable) == value]
+        if not kill_all(found, lambda pid: marker(pid, variable) == value):
             return
 
 
-def reap() -> dict[int, int]:
-    """Collect every child that has ended, adopted ones too: process id to wait status."""
+def reap(before: Callable[[int], None]) -> dict[int, int]:
+    """Collect every child that has ended, adopted ones too: process id to wait status.
+
+    `before` is called with each while its number, its group's too, can be nobody else's.
+    """
     ended: dict[int, int] = {}
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            seen = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return ended
-        if pid == 0:
+        if seen is None:
             return ended
-        ended[pid] = status
+        before(seen.si_pid)
+        _, ended[seen.si_pid] = os.waitpid(seen.si_pid, 0)
 
 
 def outcome(pid: int, status: int) -> str:
@@ -246,7 +267,7 @@ def environment(message: Mapping[str, object], scope: str, keeper: int) -> dict[
     given = message["env"]
     assert isinstance(given, Mapping), f"{given!r} is no table"
     own = {SCOPE_VARIABLE: scope, RESOURCE_VARIABLE: str(message["resource"])}
-    own[KEEPER_VARIABLE] = str(keeper)
+    own[KEEPER_VARIABLE] = keeper_mark(keeper)
     return {str(key): str(value) for key, value in given.items()} | own
 
 

@@ -18,6 +18,7 @@ from typing import Final
 
 from ha_core.errors import ConnectError, RefusedError
 from ha_core.layout import Layout
+from ha_core.runtime import pids
 
 READY_S: Final = 20.0
 END_S: Final = 90.0
@@ -112,7 +113,7 @@ def holder_of(lock_file: Path, words: tuple[bytes, bytes]) -> int | None:
 
     Whoever holds the lock is it: a number in a file could be anybody's by now. `words` are the
     module and the command by which it was started.
-    Devices are not compared, for some file systems report another one here than there.
+    The lock's own device is not compared, for some file systems report another one here than there.
     Source: proc(5), /proc/locks.
     """
     try:
@@ -123,9 +124,36 @@ def holder_of(lock_file: Path, words: tuple[bytes, bytes]) -> int | None:
     for line in locks.splitlines():
         _, kind, _, mode, pid, place, *_ = line.split()
         is_here = (kind, mode) == ("FLOCK", "WRITE") and place.rpartition(":")[2] == inode
-        if is_here and _is_ours(int(pid), words):
+        if is_here and _is_ours(int(pid), words) and _has_open(int(pid), lock_file):
             return int(pid)
     return None
+
+
+def signal_holder(lock_file: Path, words: tuple[bytes, bytes], number: signal.Signals) -> bool:
+    """Send a signal to the process of ours that holds the lock; return whether there was one."""
+    pid = holder_of(lock_file, words)
+    return pid is not None and pids.signal_if(
+        pid, number, lambda: holder_of(lock_file, words) == pid
+    )
+
+
+def _has_open(pid: int, file: Path) -> bool:
+    """Return whether a process has this very file open: inodes of other devices have its number."""
+    try:
+        wanted = file.stat()
+        names = os.listdir(f"/proc/{pid}/fd")
+    except PermissionError:
+        return True  # another user's: its lock and its name must do
+    except OSError:
+        return False
+    for name in names:
+        try:
+            found = os.stat(f"/proc/{pid}/fd/{name}")
+        except OSError:
+            continue
+        if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+            return True
+    return False
 
 
 def _is_ours(pid: int, words: tuple[bytes, bytes]) -> bool:
@@ -137,8 +165,8 @@ def _is_ours(pid: int, words: tuple[bytes, bytes]) -> bool:
     return module in command or any(part.rpartition(b"/")[2] == name for part in command)
 
 
-def stop(pid: int, timeout_s: float = END_S) -> bool:
-    """Ask a process to end and wait; return whether it did within the time.
+def stop(layout: Layout, pid: int, timeout_s: float = END_S) -> bool:
+    """Ask the daemon of this root, which was `pid`, to end; return whether it did within the time.
 
     Raises: RefusedError: it belongs to another user.
     """
@@ -147,7 +175,10 @@ def stop(pid: int, timeout_s: float = END_S) -> bool:
     except ProcessLookupError:
         return True
     try:
-        signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+        if running_pid(layout) == pid:
+            signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+        elif not _is_ours(pid, DAEMON):
+            return True  # the number is another process's by now
         ended, _, _ = select.select([descriptor], [], [], timeout_s)
         return bool(ended)
     except ProcessLookupError:

@@ -18,6 +18,7 @@ from typing import Final
 from ha_core.agents.fence import MARK
 from ha_core.agents.output import TAIL_BYTES
 from ha_core.ids import Millis
+from ha_core.runtime import pids
 
 TERM_GRACE_S: Final = 0.5
 KILL_WAIT_S: Final = 2.0
@@ -178,7 +179,8 @@ async def _wait(process: subprocess.Popen[bytes], timeout_ms: Millis) -> bool:
         process.wait()
         raise
     loop = asyncio.get_running_loop()
-    loop.add_reader(pidfd, _reap(process, ended, lambda: loop.remove_reader(pidfd)))
+    # It is reaped last of all: until then nobody else can get its number, which is its group's.
+    loop.add_reader(pidfd, _note(ended, lambda: loop.remove_reader(pidfd)))
     try:
         async with asyncio.timeout(timeout_ms / 1000):
             await ended.wait()
@@ -192,17 +194,15 @@ async def _wait(process: subprocess.Popen[bytes], timeout_ms: Millis) -> bool:
     finally:
         loop.remove_reader(pidfd)
         os.close(pidfd)
+        process.poll()
 
 
-def _reap(
-    process: subprocess.Popen[bytes], ended: asyncio.Event, forget: Callable[[], object]
-) -> Callable[[], None]:
-    def reap() -> None:
-        process.wait()
+def _note(ended: asyncio.Event, forget: Callable[[], object]) -> Callable[[], None]:
+    def note() -> None:
         forget()
         ended.set()
 
-    return reap
+    return note
 
 
 async def _end_group(process: subprocess.Popen[bytes], ended: asyncio.Event) -> None:
@@ -235,12 +235,17 @@ def sweep(scratch: str) -> list[int]:
     touched, unless it is still in the agent's own session, where a time limit would end it too.
     """
     mark = f"HA_RSCTMP={scratch}".encode()
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit() and _is_agent(int(name), mark):
-            _signal(int(name), signal.SIGKILL)
-            found.append(int(name))
-    return sorted(found)
+    there = sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
+    return [pid for pid in there if _is_agent(pid, mark) and _killed(pid, mark)]
+
+
+def _killed(leader: int, mark: bytes) -> bool:
+    """Kill an agent's group, if it is one; return whether it was."""
+    # One that stands still cannot end by itself, and nobody else gets its number.
+    if not pids.signal_if(leader, signal.SIGSTOP, lambda: _is_agent(leader, mark)):
+        return False
+    _signal(leader, signal.SIGKILL)
+    return True
 
 
 def _is_agent(pid: int, mark: bytes) -> bool:
