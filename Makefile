@@ -14,8 +14,7 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 NODES ?= 3
 SEEDS ?= 100
-# Of the later storms those before the first that is not mended: tests/sim/found.md.
-LATER_SEEDS ?= 60
+LATER_SEEDS ?= $(SEEDS)
 INPUTS ?= 1000000
 WORKERS ?= auto
 ARGS ?=
