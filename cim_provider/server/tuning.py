@@ -7,12 +7,15 @@ gives back. Each is a matter of milliseconds, or of megabytes.
 import ctypes
 import gc
 import sys
+import time
 from typing import Final
 
 SWITCH_S: Final = 0.001
 """A thread that parses a long request hands over after so long; the usual 5 ms add up."""
 WHOLE_LOOKS: Final = 50
 """Of so many full collections one looks through all there is."""
+LONG_LOOK_S: Final = 0.01
+"""Processor time of a full collection from which on others would notice that they wait."""
 _FULL: Final = 2
 """The collector's oldest generation."""
 _M_TRIM_THRESHOLD: Final = -1  # mallopt(3)
@@ -49,19 +52,25 @@ class SeenOnce:
 
     A callback of `gc`. What nothing refers to any more goes at once, as ever; a ring of objects
     that came to stay and then lost all that referred to it goes with the next look at everything.
+    So nothing comes to stay while looks are short: connections are such rings, for as long as
+    they last, and those there were at every look would add up.
     """
 
-    def __init__(self, whole_looks: int = WHOLE_LOOKS) -> None:
+    def __init__(self, whole_looks: int = WHOLE_LOOKS, long_s: float = LONG_LOOK_S) -> None:
         self._whole_looks = whole_looks
+        self._long_s = long_s
         self._count = 0
+        self._began_s = 0.0
 
     def __call__(self, phase: str, info: dict[str, int]) -> None:
         """See `gc.callbacks`."""
         if info["generation"] != _FULL:
             return
         if phase == "stop":
-            gc.freeze()
+            if time.thread_time() - self._began_s >= self._long_s:
+                gc.freeze()
             return
         self._count += 1
         if self._count % self._whole_looks == 0:
             gc.unfreeze()
+        self._began_s = time.thread_time()

@@ -19,7 +19,7 @@ class Ring:
 @pytest.fixture
 def watched() -> Iterator[None]:
     gc.collect()
-    gc.callbacks.append(SeenOnce(whole_looks=2))
+    gc.callbacks.append(SeenOnce(whole_looks=2, long_s=0.0))
     yield
     gc.callbacks.pop()
     gc.unfreeze()
@@ -47,3 +47,17 @@ def test_what_never_came_to_stay_goes_with_any_collection(watched: None) -> None
     seen = weakref.ref(Ring())
     gc.collect()
     assert seen() is None
+
+
+def test_nothing_comes_to_stay_while_looks_are_short() -> None:
+    gc.collect()
+    gc.callbacks.append(SeenOnce(whole_looks=1_000_000, long_s=60.0))
+    try:
+        rings = [Ring() for _ in range(100)]
+        seen = [weakref.ref(ring) for ring in rings]
+        gc.collect()
+        del rings
+        gc.collect()
+        assert not any(each() for each in seen)
+    finally:
+        gc.callbacks.pop()
