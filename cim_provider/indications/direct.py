@@ -28,6 +28,8 @@ from cim_provider.tasks import end_tasks
 
 TRIES_S: Final = (0.0, 0.5, 2.0)
 """When it is tried to tell a listener, in seconds after the last try; then it waits for the end."""
+ANSWER_S: Final = 0.5
+"""A word that is on its way when its condition ends is answered in this time, or told again."""
 REQUESTED: Final[Mapping[str, Value]] = {
     "PerceivedSeverity": 2,
     "ProbableCause": 128,
@@ -176,8 +178,8 @@ class Direct:
         held = self._holds.pop(name, None)
         if held is None:
             return
-        if not held.task.done():
-            await end_tasks(held.task)
+        await asyncio.wait({held.task}, timeout=ANSWER_S)
+        await end_tasks(held.task)
         is_told = not held.task.cancelled() and held.task.result()
         began = held.began
         values: dict[str, Value] = {

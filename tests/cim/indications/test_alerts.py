@@ -11,10 +11,11 @@ from cim_provider.engine import EngineState, InstanceView
 from cim_provider.engines.memory import MemoryEngine
 from cim_provider.indications.direct import UNSAID_MAX, Direct
 from cim_provider.indications.events import Event
-from cim_provider.indications.export import Exporter, Policy
+from cim_provider.indications.export import Delivery, Exporter, Policy
 from cim_provider.indications.keeping import ShelfError
 from cim_provider.indications.matching import Matcher
-from cim_provider.indications.registry import Registry
+from cim_provider.indications.registry import Registry, decode
+from cim_provider.indications.shelf import REGISTRY
 from cim_provider.mapping.catalog import Catalog
 from cim_provider.mapping.tables import ASSOCIATIONS, ROWS
 from tests.cim.indications.rig import Node, free_port, listening, run, until
@@ -331,6 +332,47 @@ def test_the_end_of_the_cluster_service_is_told_at_once_and_its_return_as_well(
         assert back["CorrelatedIndications"] == [gone["IndicationIdentifier"]]
         assert back["EventID"] == gone["EventID"]
         assert back["SequenceNumber"] == 0
+
+    run(work)
+
+
+class Slow:
+    """Implements `Sender`: what came is taken, and answered when it may be."""
+
+    def __init__(self) -> None:
+        self.came = asyncio.Event()
+        self.may_answer = asyncio.Event()
+
+    async def send(self, instance: str) -> Delivery:
+        self.came.set()
+        await self.may_answer.wait()
+        return Delivery(True)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_word_whose_answer_is_on_its_way_when_its_condition_ends_is_not_told_again(
+    tmp_path: Path,
+) -> None:
+    async def work() -> None:
+        node = Node(MemoryEngine(cluster()), tmp_path)
+        await node.subscribe("http://127.0.0.1:1", ALL)
+        known = decode(node.shelf.items[REGISTRY].text)
+        await node.stop()
+        matcher = Matcher(known, Catalog(schema(), ROWS, ASSOCIATIONS), None)
+        slow, told = Slow(), list[Event]()
+
+        async def raised(events: Sequence[Event]) -> None:
+            told.extend(events)
+
+        direct = Direct(lambda url: slow, raised, lambda: 1, "h", "s")
+        await direct.look(cluster(), known, matcher)
+        await direct.look(replace(cluster(), engine=EngineState.STOPPED), known, matcher)
+        await slow.came.wait()
+        asyncio.get_running_loop().call_soon(slow.may_answer.set)
+        await direct.look(cluster(), known, matcher)
+        assert [event.values["MessageID"] for event in told] == ["LHA040"]
 
     run(work)
 
