@@ -154,11 +154,17 @@ def take(file: UserFile, table: SharedUsers) -> tuple[str, ...]:
     if not table.changes or file.mark() == table.mark:
         return ()
 
-    def change(users: dict[str, User], mark: Mark) -> Mark:
+    def change(users: dict[str, User], mark: Mark, shared: set[str]) -> Mark:
         since = mark.number if mark.id == table.id else 0
+        if mark.id != table.id:
+            # Whom another cluster has let in, this one has not.
+            for name in shared:
+                users.pop(name, None)
+            shared.clear()
         for item in table.changes:
             if item.number > since:
                 _take(users, item)
+                shared.add(item.name)
                 taken.append(item.name)
         # A daemon may show for a moment what was before a change that was made here.
         return Mark(table.id, max(since, table.mark.number))

@@ -45,6 +45,7 @@ _HASH = re.compile(
     r"scrypt\$([0-9]{1,7})\$([0-9]{1,3})\$([0-9]{1,2})\$([A-Za-z0-9+/=]{1,256})\$([A-Za-z0-9+/=]{1,256})"
 )
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+_SHARED = re.compile(r"^# of the cluster:((?: [A-Za-z0-9._@-]{1,64})*)$", re.MULTILINE)
 _MARK = re.compile(r"^# cluster ([0-9a-f]{1,32}) ([0-9]{1,15})$", re.MULTILINE)
 _FORMER: Final = {"": Role.OPERATE, "operator": Role.OPERATE, "observer": Role.VIEW}
 """Roles as files of the first releases have them."""
@@ -263,43 +264,68 @@ class UserFile:
 
     def put(self, user: User) -> None:
         """Add the user or replace the one of that name. Raises UsersError: it cannot be kept."""
-        with self._changing() as (users, _):
+        with self._changing() as (users, _, _):
             users[check_name(user.name)] = user
 
     def remove(self, name: str) -> None:
         """Remove a user. Raises UsersError: there is no such user."""
-        with self._changing() as (users, _):
+        with self._changing() as (users, _, _):
             del users[known_user(users, name).name]
 
-    def take(self, change: Callable[[dict[str, User], Mark], Mark]) -> None:
+    def shared(self) -> frozenset[str]:
+        """Return the names that came from the cluster. Raises UsersError: as `read`."""
+        text = self._text()
+        return frozenset(_shared(text, parse_users(text, str(self._path))))
+
+    def forget_cluster(self) -> tuple[str, ...]:
+        """Remove the users that came from a cluster; return their names. Those of this node stay.
+
+        Raises: UsersError: the file cannot be read or written; nothing is changed then.
+        """
+        if not self.mark().id:
+            return ()
+        with self._changing() as (users, marks, shared):
+            gone = tuple(sorted(shared & users.keys()))
+            for name in gone:
+                del users[name]
+            shared.clear()
+            marks.append(Mark())
+        return gone
+
+    def take(self, change: Callable[[dict[str, User], Mark, set[str]], Mark]) -> None:
         """Let changes that were made for all nodes change the users, and keep the new mark.
 
+        `change` also keeps the set of the names that came from the cluster.
         Raises: UsersError: what becomes of them cannot be kept; nothing is changed then.
         """
-        with self._changing() as (users, marks):
-            marks.append(change(users, marks[-1]))
+        with self._changing() as (users, marks, shared):
+            marks.append(change(users, marks[-1], shared))
 
     @contextmanager
-    def _changing(self) -> Iterator[tuple[dict[str, User], list[Mark]]]:
-        """Yield users and mark for a change, alone, and keep what became of them, the last mark."""
+    def _changing(self) -> Iterator[tuple[dict[str, User], list[Mark], set[str]]]:
+        """Yield users, mark and names of the cluster for a change, alone; keep what became of them.
+
+        Of the marks the last one is kept.
+        """
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             text = self._text()
             users, marks = parse_users(text, str(self._path)), [_mark(text)]
-            yield users, marks
+            shared = _shared(text, users)
+            yield users, marks, shared
             if len(users) > USERS_MAX:
                 raise UsersError(f"there are {USERS_MAX} users already: remove one first")
             check_certificates(users, str(self._path))
-            self._write(users, marks[-1])
+            self._write(users, marks[-1], shared & users.keys())
             os.fsync(lock)
         except OSError as fault:
             raise UsersError(f"{self._path} cannot be written: {fault}") from fault
         finally:
             os.close(lock)
 
-    def _write(self, users: dict[str, User], mark: Mark) -> None:
+    def _write(self, users: dict[str, User], mark: Mark, shared: set[str]) -> None:
         temporary = self._path.with_name(f".{self._path.name}.new")
         temporary.unlink(missing_ok=True)
         owner = os.stat(self._path if self._path.exists() else self._path.parent)
@@ -307,6 +333,7 @@ class UserFile:
         with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as file:
             if mark.id:
                 file.write(f"# cluster {mark.id} {mark.number}\n")
+                file.write(f"# {' '.join(['of the cluster:', *sorted(shared)])}\n")
             file.writelines(f"{line_of(users[name])}\n" for name in sorted(users))
             file.flush()
             if os.geteuid() == 0:
@@ -327,6 +354,14 @@ def known_user(users: Mapping[str, User], name: str) -> User:
 def _mark(text: str) -> Mark:
     found = _MARK.search(text)
     return Mark() if found is None else Mark(found[1], int(found[2]))
+
+
+def _shared(text: str, users: Mapping[str, User]) -> set[str]:
+    """Return whom a file has from its cluster; an earlier version's file does not tell: all."""
+    if not _mark(text).id:
+        return set()
+    found = _SHARED.search(text)
+    return set(users) if found is None else set(found[1].split())
 
 
 def line_of(user: User) -> str:

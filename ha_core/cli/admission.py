@@ -8,6 +8,10 @@ node is taken back: whoever is refused finds the machine as it was.
 import asyncio
 import secrets
 import time
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 import click
@@ -32,7 +36,7 @@ from ha_core.client import Client
 from ha_core.config.kinds import show_place
 from ha_core.config.model import Address, Configuration, Link, Node, Options as ClusterOptions
 from ha_core.coordinator.desk import NO_QUORUM
-from ha_core.errors import ConnectError, HaError, RefusedError
+from ha_core.errors import ConfigError, ConnectError, HaError, RefusedError
 from ha_core.ids import LinkName, NodeName
 from ha_core.keyring import CLUSTER_ID_BYTES, KEY_BYTES, first_ring, render_ring
 from ha_core.layout import Layout
@@ -46,6 +50,8 @@ from ha_core.runtime.nodefile import parse_place, read_node_file, render_node_fi
 from ha_core.runtime.peers import endpoints
 from ha_core.snapshot import ClusterSnapshot
 
+USERS: Final = "cim_provider.server.leaving"
+"""The provider's module that forgets users; the cluster goes without the provider."""
 DRAIN_S: Final = 60.0
 ONLINE_S: Final = 10.0
 GLANCE_S: Final = 2.0
@@ -106,6 +112,7 @@ def init(
         ring = render_ring(
             first_ring(secrets.token_bytes(CLUSTER_ID_BYTES), secrets.token_bytes(KEY_BYTES))
         )
+        forget_users(options)
         found_node(layout, node_name, configuration, ring)
         if is_started:
             launch.start(layout)
@@ -174,6 +181,7 @@ def join(
         require_free(_as_node(node_name, places).addresses)
     welcome = run(ask_in(invitation, node_name, places, witness=is_witness))
     with taken_back_if_refused(layout):
+        forget_users(options)
         make_directories(layout)
         write_secret(layout.keyring_file, welcome.ring)
         write_secret(layout.node_file, welcome.node_file)
@@ -211,13 +219,14 @@ def leave(options: Options, force: bool) -> None:
     if pid is not None and not launch.stop(layout, pid):
         raise ConnectError(f"had (process {pid}) did not end; end it, then remove {layout.etc}")
     forget(layout)
+    note = forget_users(options)
     if force:
         text = f"{name} knows no cluster any more; on another node"
         text += "" if seen is not None and seen.quorate else ", once the others have quorum"
-        _show(options, {"code": "done", "node": name}, f"{text}: ha node remove {name}", "")
+        _show(options, {"code": "done", "node": name}, f"{text}: ha node remove {name}{note}", "")
         return
     warning = votes.when_removed(seen) if seen is not None else ""
-    _show(options, {"code": "done", "node": name}, f"{name} has left the cluster", warning)
+    _show(options, {"code": "done", "node": name}, f"{name} has left the cluster{note}", warning)
 
 
 @click.command()
@@ -286,6 +295,20 @@ def _show(options: Options, value: dict[str, object], text: str, warning: str) -
     options.show({**value, "warning": warning}, text)
     if warning and not options.as_json:
         click.echo(f"warning: {warning}", err=True)
+
+
+def forget_users(options: Options) -> str:
+    """Have the WBEM server's file forget the users of an earlier cluster; return what to say of it.
+
+    Raises: ConfigError: they cannot be removed, and would have a way into the next cluster.
+    """
+    if find_spec(USERS.partition(".")[0]) is None:
+        return ""
+    forgets: Callable[[Path | None], Sequence[str] | str] = import_module(USERS).forget_cluster
+    names = forgets(options.root)
+    if isinstance(names, str):
+        raise ConfigError(names)
+    return f"\nno users of its WBEM server any more: {', '.join(names)}" if names else ""
 
 
 def found_node(layout: Layout, name: str, configuration: Configuration, ring: str) -> None:

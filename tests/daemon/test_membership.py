@@ -7,6 +7,9 @@ import stat
 
 import pytest
 
+from cim_provider.server.layout import ServerLayout
+from cim_provider.server.shared_users import SharedUsers, take
+from cim_provider.server.users import Proof, User, UserFile
 from tests.daemon.fleet import (
     PORT,
     Fleet,
@@ -41,7 +44,13 @@ def test_secrets_are_readable_by_their_owner_alone(fleet: Fleet) -> None:
 
 def test_node_that_leaves_is_forgotten_and_may_join_again(fleet: Fleet) -> None:
     first, second, third = fleet.cluster(3)
-    assert third.done("leave") == "n3 has left the cluster\n"
+    file = UserFile(ServerLayout(third.root).users_file)
+    users = {name: User(name, Proof.NONE) for name in ("ann", "eve")}
+    file.put(users["eve"])
+    take(file, SharedUsers().changed("ann", users["ann"], SharedUsers()))
+    left = "n3 has left the cluster\nno users of its WBEM server any more: ann\n"
+    assert third.done("leave") == left
+    assert set(file.read()) == {"eve"}
     assert not third.pid
     assert not third.layout.keyring_file.exists()
     eventually("two nodes are left", lambda: sorted(first.status()["nodes"]) == ["n1", "n2"])

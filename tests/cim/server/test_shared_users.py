@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from cim_provider.indications.sqlite_shelf import SqliteShelf
+from cim_provider.server.layout import ServerLayout
+from cim_provider.server.leaving import forget_cluster
 from cim_provider.server.role import Role
 from cim_provider.server.shared_users import (
     REMOVED_MAX,
@@ -176,8 +178,45 @@ def test_table_of_another_cluster_is_taken_from_its_beginning(here: UserFile) ->
     for name in ("ann", "bob", "carl"):
         set_user(here, name, lambda _, name=name: user(name), old)
     new.set("dan", user("dan"))
+    set_user(here, "eve", lambda _: user("eve"), None)
     assert take(here, new.kept) == ("dan",)
-    assert set(here.read()) == {"ann", "bob", "carl", "dan"}
+    assert set(here.read()) == {"dan", "eve"}, "who was let in by another cluster is gone"
+    assert here.shared() == {"dan"}
+
+
+def test_users_of_a_cluster_go_with_it_and_those_of_the_node_alone_stay(here: UserFile) -> None:
+    cluster = FakeCluster()
+    assert here.forget_cluster() == ()
+    assert not here.path.exists()
+    set_user(here, "eve", lambda _: user("eve"), None)
+    assert here.forget_cluster() == ()
+    for name in ("ann", "bob"):
+        set_user(here, name, lambda _, name=name: user(name), cluster)
+    set_user(here, "bob", lambda _: user("bob", Role.ADMINISTER), None)
+    assert here.shared() == {"ann", "bob"}, "a new password here does not change that"
+    assert here.forget_cluster() == ("ann", "bob")
+    assert set(here.read()) == {"eve"}
+    assert (here.mark().id, here.shared()) == ("", set())
+
+
+def test_file_of_an_earlier_version_does_not_tell_and_all_its_users_go(here: UserFile) -> None:
+    cluster = FakeCluster()
+    for name in ("ann", "bob"):
+        set_user(here, name, lambda _, name=name: user(name), cluster)
+    lines = here.path.read_text().splitlines(keepends=True)
+    here.path.write_text("".join(line for line in lines if "of the cluster" not in line))
+    assert here.forget_cluster() == ("ann", "bob")
+
+
+def test_what_is_left_of_a_cluster_is_told_where_it_cannot_be_removed(tmp_path: Path) -> None:
+    file = UserFile(ServerLayout(tmp_path).users_file)
+    set_user(file, "ann", lambda _: user("ann"), FakeCluster())
+    file.path.chmod(0o644)
+    told = forget_cluster(tmp_path)
+    assert isinstance(told, str)
+    assert told.startswith(f"users of the cluster are left in {file.path}: {file.path} has mode")
+    file.path.chmod(0o600)
+    assert forget_cluster(tmp_path) == ("ann",)
 
 
 def test_table_is_bounded_and_forgets_the_oldest_removed_alone() -> None:
