@@ -76,7 +76,7 @@ def _tie_members(graph: Graph, group: Item) -> None:
         elif last is not None:
             _tie_next_member(graph, last, child, has_roles=has_roles)
             if child.roles and not last.roles and last_active is not None and last_active.roles:
-                graph.link(child, Task.STOP, last_active, Task.STOP, ties.ORDER | ties.RESTART)
+                graph.link(child, Task.STOP, last_active, Task.STOP, ties.ORDER)
         if is_ordered and child.roles:
             last_active = child
         last = child
@@ -99,17 +99,16 @@ def _hold_back(graph: Graph, group: Item) -> None:
     if graph.board.problem.options.is_like_2_1_5:
         return
     after: Item | None = None
-    following: Item | None = None
     for child in reversed(group.children):
         if child.roles:
             after = after if child.is_managed else child
-        elif after is not None and following is not None and following.roles:
+        elif after is not None:
             for start in graph.of(child, Task.START):
                 what = "it is blocked" if after.is_blocked else "it is not managed"
                 start.can_run = False
                 start.hindrance = f"{after.id} runs and would have to stop first: {what}"
                 start.waits_for = Action(Task.STOP, after, can_run=False, hindrance=what)
-        following = child
+            after = None
 
 
 def _tie_next_member(graph: Graph, last: Item, child: Item, *, has_roles: bool) -> None:

@@ -32,6 +32,9 @@ def prepare(desk: Desk) -> None:
     base = [spot.node.score if options.is_symmetric else _UNLISTED for spot in board.nodes]
     for top in board.tops:
         _begin(board, top, base)
+        for item in top.primitives():
+            if item.roles:
+                _keep_unmanaged(board, item)
     health.apply(board, lambda item, node, score: _apply(desk, item, [(node, score)]))
     _locations(desk)
     tickets.apply(board, ban)
@@ -65,12 +68,13 @@ def _begin(board: Board, item: Item, base: list[int]) -> None:
         item.scores = [-INFINITY] * len(base)
     for child in item.children:
         _begin(board, child, base)
-    if item.kind is Kind.PRIMITIVE and item.roles:
-        _keep_unmanaged(board, item)
 
 
 def _keep_unmanaged(board: Board, item: Item) -> None:
-    """Let what is active and not managed draw others to where it is."""
+    """Let what is active and not managed draw others to where it is.
+
+    So does a group or clone that is not managed, though what is in it says that itself is.
+    """
     is_left = item.meta.is_maintenance or not item.meta.is_managed
     if not item.is_managed and board.problem.options.is_maintenance:
         is_left = True
@@ -78,8 +82,17 @@ def _keep_unmanaged(board: Board, item: Item) -> None:
         seen = item.observed.get(node)
         is_left = is_left or board.nodes[node].node.is_maintenance
         is_left = is_left or (seen is not None and seen.failed is OnFail.BLOCK)
-        if is_left:
-            put(item, node, INFINITY)
+        left = item if is_left else _unmanaged_whole(item)
+        if left is not None:
+            put(left, node, INFINITY)
+
+
+def _unmanaged_whole(item: Item) -> Item | None:
+    """Return the group or clone around it that is not managed, the nearest, or None."""
+    above = item.parent
+    while above is not None and above.meta.is_managed and not above.meta.is_maintenance:
+        above = above.parent
+    return above
 
 
 # --- location constraints ----------------------------------------------------------------------

@@ -72,13 +72,14 @@ def test_a_member_does_not_start_while_a_later_one_is_blocked_where_it_runs() ->
         ("..c", ["start a on n1"]),
         (".bc", []),
         ("...d", ["start a on n1", "start b on n1"]),
-        (".b.d", []),
+        (".b.d", ["start a on n1", "start b on n1", "stop b on n1"]),
     ],
 )
 def test_only_the_member_before_those_that_run_waits_for_an_unmanaged_one(
     runs: str, does: list[str]
 ) -> None:
-    # Checked with crm_simulate 3.0.0, which finds no transition for the last one.
+    # Checked with crm_simulate 3.0.0: of all 240 groups of four that are stopped, run, are not
+    # managed or are blocked it does the same. The last one starts anew in its place.
     names = "abcd"[: len(runs)]
     members = [primitive(name, is_managed=name != max(runs)) for name in names]
     seen = tuple(active(name, "n1") for name in runs if name != ".")

@@ -6,6 +6,7 @@ from ha_core.policy.engine.plan import plan
 from ha_core.policy.engine.problem import (
     CloneMeta,
     Kind,
+    Location,
     Meta,
     MultipleActive,
     Node,
@@ -16,6 +17,7 @@ from ha_core.policy.engine.problem import (
     Requires,
     Resource,
     Role,
+    Task,
 )
 from ha_core.policy.engine.unpack import natural_key, unpack
 
@@ -125,6 +127,20 @@ def test_a_surplus_instance_is_as_managed_as_the_others(meta: Meta, options: Opt
     assert (surplus.is_surplus, one.is_managed, surplus.is_managed) == (True, False, False)
     done = plan(question).as_value()
     assert done["actions"] == []
+
+
+@pytest.mark.parametrize("whole", [Meta(is_managed=False), Meta(is_maintenance=True)])
+def test_what_is_managed_in_a_group_that_is_not_stays_where_it_is(whole: Meta) -> None:
+    # Checked with crm_simulate 2.1.5 and 3.0.0: it moved.
+    group = Resource("g", Kind.GROUP, whole, (primitive("a", Meta()), primitive("b", Meta())))
+    away = (Location("l", "a", (("n2", 100),)),)
+    seen = (active("a", "n1"), active("b", "n1"))
+    question = Problem(nodes(2), (group,), NO_FENCING, away, observed=seen)
+    made = plan(question)
+    assert [made.board.items[name].node for name in "ab"] == [0, 0]
+    assert not [
+        action for action in made.graph.actions if action.task is Task.STOP and action.is_needed
+    ]
 
 
 def test_a_clone_of_no_instances_has_one_to_stop() -> None:
