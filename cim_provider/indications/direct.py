@@ -9,6 +9,7 @@ identifier.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -53,6 +54,7 @@ class _Condition:
     over: str
     """Message of the alert that it is over."""
     text: str
+    has_ended: asyncio.Event
     task: "asyncio.Task[bool]"
 
 
@@ -152,19 +154,24 @@ class Direct:
         now_s = asyncio.get_running_loop().time()
         urls = {each.context: each.url for each in registry.destinations}
         bodies = [(urls[u.context], u.unnumbered()) for u in matcher.match(began, fixed, now_s)]
-        task = asyncio.create_task(self._tell(bodies), name=f"tell without a number: {name}")
-        self._holds[name] = _Condition(name, began, over, text, task)
+        ended = asyncio.Event()
+        telling = self._tell(bodies, ended)
+        task = asyncio.create_task(telling, name=f"tell without a number: {name}")
+        self._holds[name] = _Condition(name, began, over, text, ended, task)
 
-    async def _tell(self, bodies: list[tuple[str, str]]) -> bool:
-        """Send to all; return whether all have taken it."""
-        results = await asyncio.gather(*(self._send(url, body) for url, body in bodies))
+    async def _tell(self, bodies: list[tuple[str, str]], ended: asyncio.Event) -> bool:
+        """Send to all, until it has `ended`; return whether all have taken it."""
+        results = await asyncio.gather(*(self._send(url, body, ended) for url, body in bodies))
         return all(results)
 
-    async def _send(self, url: str, body: str) -> bool:
+    async def _send(self, url: str, body: str, ended: asyncio.Event) -> bool:
         sender, why = self.sender(url), ""
         try:
             for wait_s in TRIES_S:
-                await asyncio.sleep(wait_s)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await ended.wait()
+                        return False
                 delivery = await sender.send(body)
                 if delivery.is_taken:
                     return True
@@ -178,6 +185,7 @@ class Direct:
         held = self._holds.pop(name, None)
         if held is None:
             return
+        held.has_ended.set()
         await asyncio.wait({held.task}, timeout=ANSWER_S)
         await end_tasks(held.task)
         is_told = not held.task.cancelled() and held.task.result()
