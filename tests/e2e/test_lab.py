@@ -1,7 +1,6 @@
 """A lab on loopback from outside: its JSON, its cluster, its faults, and its end without trace."""
 
 import json
-import os
 import signal
 import socket
 import stat
@@ -15,6 +14,7 @@ import psutil
 import pytest
 import pywbem
 
+from ha_core.lab import processes
 from tests.e2e.laboratory import HA, Laboratory, alive, all_run, laboratory, run, traces, visited
 
 pytestmark = pytest.mark.slow
@@ -286,10 +286,8 @@ def test_directories_that_were_made_on_the_way_go_too(tmp_path: Path) -> None:
 
 def test_down_after_everything_was_killed_leaves_nothing(tmp_path: Path) -> None:
     with laboratory(tmp_path / "lab", "--no-wbem") as lab:
-        for node in lab.told("status")["nodes"].values():
-            for pid in node["pids"]:
-                with suppress(ProcessLookupError):  # guardians die of their daemons' death
-                    os.kill(pid, signal.SIGKILL)
+        for found in processes.scan(tmp_path / "lab").values():
+            processes.send(found, signal.SIGKILL)
         # What was half-way through its birth may have outlived its parent.
         assert {node["state"] for node in lab.told("status")["nodes"].values()} <= {
             "down",

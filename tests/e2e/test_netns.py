@@ -1,6 +1,6 @@
 """A lab in network namespaces: addresses on interfaces move, and never have two owners."""
 
-import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ha_core.lab import network, state
+from ha_core.lab import network, processes, state
 from ha_core.runtime.address_frames import ETH_P_ARP, arp_owner, arp_probe
 from tests.e2e.laboratory import (
     HA,
@@ -228,11 +228,9 @@ def test_two_labs_have_networks_of_their_own(lab: Laboratory, tmp_path: Path) ->
 
 def test_down_after_everything_was_killed_removes_the_namespaces_too(tmp_path: Path) -> None:
     directory = tmp_path / "lab"
-    with laboratory(directory, "--netns", "--nodes", "2", "--no-wbem") as made:
-        for node in made.told("status")["nodes"].values():
-            for pid in node["pids"]:
-                if alive([pid]):
-                    os.kill(pid, 9)
+    with laboratory(directory, "--netns", "--nodes", "2", "--no-wbem"):
+        for found in processes.scan(directory).values():
+            processes.send(found, signal.SIGKILL)
         assert network.is_left(network.names_for(directory))
     assert not network.is_left(network.names_for(directory))
     assert not traces(directory)
