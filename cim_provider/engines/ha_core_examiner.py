@@ -20,7 +20,7 @@ import msgspec
 from cim_provider.commands import Diagnose, MakeReport, Told
 from cim_provider.engine import Refused
 
-LIMIT_S: Final = 90.0
+LIMIT_S: Final = 50.0
 """Reasons and what is foreseen may each take half a minute with thousands of resources."""
 REPORT_MIB: Final = 4
 """Of a report before it is compressed: it travels in one answer, in XML."""

@@ -22,6 +22,8 @@ LOOK_STEPS_MAX: Final = 4_000
 """The same for a look whether there is anything to offer."""
 _ITEMS_PER_STEP: Final = 10
 """To take a part out of a question is that much quicker than to place it."""
+_PAIRS_PER_STEP: Final = 50
+"""To place a primitive takes as long as to weigh so many colocations."""
 _BRANCHES_MAX: Final = 200_000
 """So many tries wait at most: more could never be made."""
 
@@ -209,7 +211,7 @@ def _begin(problem: Problem, box: Box, pins: Mapping[Key, Choice]) -> _Search:
     chooser = Pinned(pins)
     plan, worth = _solved(problem, chooser)
     leaf = _Leaf(chooser.made, {}, worth, 0)
-    size = max(1, sum(1 for _ in _primitives(plan.board)))
+    size = max(1, sum(1 for _ in _primitives(plan.board))) + _pairs(problem)
     return _Search(problem, box, prospects(problem), _levels(plan.board), size, leaf, leaf)
 
 
@@ -247,7 +249,7 @@ def better_than(greedy: Plan, box: Box | None = None, *, is_look: bool = False) 
     problem = greedy.board.problem
     box = box or Box(LOOK_STEPS_MAX if is_look else STEPS_MAX)
     wanting = [part for part in parts(problem) if is_wanting(greedy, part)]
-    if is_look and (not wanting or not box.take(len(greedy.board.items))):
+    if is_look and (not wanting or not box.take(len(greedy.board.items) + _pairs(problem))):
         return greedy
     begin = _solved(problem, Pinned({}))
     base, worth = begin if is_look else _settled(problem, begin)
@@ -268,6 +270,10 @@ def better_than(greedy: Plan, box: Box | None = None, *, is_look: bool = False) 
     if found <= begin[1]:
         return replace(greedy, exact=Exact(is_complete=is_complete))
     return replace(better, exact=_told(better, greedy, is_complete=is_complete))
+
+
+def _pairs(problem: Problem) -> int:
+    return len(problem.colocations) // _PAIRS_PER_STEP
 
 
 def _searched(

@@ -7,7 +7,7 @@ from itertools import product
 from hypothesis import given, settings, strategies as st
 
 from ha_core.ids import INFINITY
-from ha_core.policy.engine.exact import Box, plan_exactly
+from ha_core.policy.engine.exact import Box, offered, plan_exactly
 from ha_core.policy.engine.plan import Plan, plan, solve
 from ha_core.policy.engine.problem import (
     Colocation,
@@ -75,6 +75,19 @@ def test_the_small_one_makes_room_for_the_large_one() -> None:
     assert (made.exact.gained, made.exact.moved, made.exact.lost) == (("b",), ("a",), ())
     assert made.exact.is_complete
     assert made.board.items["a"].reasons[-1].code == "exact"
+
+
+def test_a_look_is_left_out_where_weighing_colocations_would_take_too_long() -> None:
+    question = problem(
+        roomy(4, 8), *(primitive(name, demand=need) for name, need in (("a", 3), ("b", 6))),
+        locations=[prefers("a", "n2", 100)], options=TIGHT,
+    )  # fmt: skip
+    box = Box(100)
+    assert offered(solve(question), box) is not None
+    many = tuple(Colocation(f"c{n}", "a", "b", 0) for n in range(10_000))
+    box = Box(100)
+    assert offered(solve(replace(question, colocations=many)), box) is None
+    assert box.left == 100
 
 
 def test_what_avoids_another_gets_the_node_that_only_it_may_have() -> None:
