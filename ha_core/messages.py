@@ -237,6 +237,8 @@ class View:
     """Voters without which nothing starts yet."""
     first: NodeName | None = None
     """Who of two voters with fencing shoots first when they lose each other; None: it is open."""
+    after: int = 0
+    """The events are those numbered above this; who has not come so far takes none of them."""
 
 
 class FenceVerb(StrEnum):

@@ -276,7 +276,8 @@ class Node(NodeParts):
     def _see(self, sender: NodeName, message: msg.View, now_ms: Millis) -> None:
         if sender != self._raft.leader or message.term != self._raft.term:
             return
-        self._journal(event for event in message.events if self._notebook.learn(event))
+        if message.after <= self._notebook.register.last_seq:  # else meant for an earlier start
+            self._journal(event for event in message.events if self._notebook.learn(event))
         if (message.term, message.version) > (self._view.term, self._view.version):
             self._view = message
             self._is_mustered = self._is_mustered or not message.awaited

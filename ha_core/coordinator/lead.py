@@ -380,12 +380,11 @@ class Lead:
             self.fencer.statuses(),
             self.planner.awaited,
             self._race.told,
+            events_through,
         )
 
     def last_view(self, events_through: int) -> View:
-        """Return the view as it was while this node could act: what it has ended since, for want of
-        others, does not count.
-        """
+        """Return the view as it was: what this node has ended since it could act does not count."""
         last = self.view(events_through)
         return replace(last, nodes=self._in_charge or last.nodes, first=self._race.agreed)
 

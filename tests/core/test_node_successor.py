@@ -4,10 +4,11 @@ from random import Random
 
 from ha_core.commands import Replan
 from ha_core.config.model import AgentClass, AgentRef, Configuration, Link, Primitive
-from ha_core.effects import CommandAnswered, Effect, RunOperation, Send
-from ha_core.events import CommandGiven, Event, OperationDone
+from ha_core.effects import CommandAnswered, Effect, Journal, RunOperation, Send
+from ha_core.events import CommandGiven, Event, OperationDone, Received
 from ha_core.ids import NodeName, ResourceId
-from ha_core.messages import AppendReply, BeatReply
+from ha_core.journal import JournalEvent
+from ha_core.messages import AppendReply, BeatReply, View
 from ha_core.node import Node
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import ConfigurationChange, Snapshot
@@ -124,3 +125,21 @@ def test_a_command_that_the_old_coordinator_was_sent_goes_to_the_new_one_at_once
     elected_ms = trio.now_ms
     trio.run(1000)
     assert trio.answered_ms[0] <= elected_ms + 20
+
+
+def test_events_that_an_earlier_start_was_to_get_are_not_taken() -> None:
+    """The start before had come further: its disk had not got all when the daemon died."""
+    trio = Trio()
+    trio.run(3000)
+    leader = trio.starts[0][0]
+    node = next(node for name, node in trio.nodes.items() if name != leader)
+    term, last_seq = node.replication.term, node._notebook.register.last_seq
+    event = JournalEvent(leader, 1, 900, 0, "link-up", "eth0", "", seq=last_seq + 2)
+
+    def journaled(after: int) -> list[JournalEvent]:
+        view = View(term, 1_000_000, (), True, events=(event,), after=after)
+        effects = node.handle(Received(leader, 1, LINK, view), trio.now_ms)
+        return [effect.event for effect in effects if isinstance(effect, Journal)]
+
+    assert journaled(last_seq + 1) == []
+    assert journaled(last_seq) == [event]
