@@ -123,6 +123,9 @@ def test_each_documented_exit_code_is_given(node: NodeUnderTest, fleet: Fleet) -
     slow.chmod(0o755)
     node.applied(f"resources:\n  slow: {{agent: process, parameters: {{command: {slow}}}}}\n")
     seen.add(node.ha("resource", "stop", "slow", "--timeout", "0.5").returncode)
+    seen.add(node.ha("doctor").returncode)
+    node.end()
+    seen.add(node.ha("doctor").returncode)
     assert seen == set(EXIT_CODES)
 
 
