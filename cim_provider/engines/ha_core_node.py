@@ -19,7 +19,7 @@ from ha_core.runtime import launch
 END_S: Final = 90.0
 WATCH_MS: Final = 10_000
 AGAIN_S: Final = 0.2
-"""So often it is looked whether a daemon that systemd starts anew answers."""
+"""So often it is looked whether a daemon that begins answers, or one that ends has ended."""
 _CURE: Final = "the WBEM server may not do that as its user: run '{}' on this node"
 
 
@@ -32,24 +32,45 @@ class NodeService:
 
     async def run(self, action: ServiceAction, within_s: float | None, author: str) -> Outcome:
         """Do it and wait, for `within_s` seconds at most; it goes on whether waited for or not."""
-        if self._doing is not None and not self._doing.done():
+        before = self._doing
+        if before is not None and not before.done() and action is not ServiceAction.START:
             return Refused("busy", "the cluster service of this node is being started or ended")
-        work = self._run(action, author)
+        work = self._run(action, author, before)
         self._doing = asyncio.create_task(work, name=f"{action} the cluster service")
         done, _ = await asyncio.wait({self._doing}, timeout=within_s)
         if not done:
             return Pending(f"the cluster service of this node is not done yet: {action}")
         return self._doing.result()
 
-    async def _run(self, action: ServiceAction, author: str) -> Done | Refused:
-        if action is not ServiceAction.START:
-            try:
-                async with asyncio.timeout(END_S):
-                    if await self._by_daemon(author, again=action is ServiceAction.RESTART):
+    async def _run(
+        self, action: ServiceAction, author: str, before: asyncio.Task[Done | Refused] | None
+    ) -> Done | Refused:
+        """Do it when what was asked before is done."""
+        if before is not None:
+            await asyncio.wait({before})
+        try:
+            async with asyncio.timeout(END_S):
+                if action is ServiceAction.START:
+                    if await self._stays():
                         return Done()
-            except TimeoutError:
-                return Refused("timeout", f"had goes on ending after {END_S:g} s")
+                elif await self._by_daemon(author, again=action is ServiceAction.RESTART):
+                    return Done()
+        except TimeoutError:
+            return Refused("timeout", f"had goes on ending after {END_S:g} s")
         return await asyncio.to_thread(run_service, self._root, action)
+
+    async def _stays(self) -> bool:
+        """Wait until a daemon answers that does not end, or none is there; return which."""
+        layout = Layout(self._root)
+        while launch.running_pid(layout) is not None:
+            try:
+                async with Client(self._root) as client:
+                    if not (await client.snapshot()).leaving:
+                        return True
+            except HaError:
+                pass  # it ends, or has just begun
+            await asyncio.sleep(AGAIN_S)
+        return False
 
     async def _by_daemon(self, author: str, *, again: bool) -> bool:
         """Let the daemon end and wait for that; return whether it could be asked."""

@@ -59,9 +59,10 @@ def change_cluster(asked: Asked, state: int) -> Meaning:
         return Plan((SetClusterMaintenance(True),))
     if state in _SERVICE:
         return _service(world, _SERVICE[state])
-    if not world.running:
-        return Plan((RunService(ServiceAction.START),))
-    return Plan((SetClusterMaintenance(False),)) if world.view.maintenance else Plan(())
+    if world.running and world.view.maintenance:
+        return Plan((SetClusterMaintenance(False),))
+    # A service that the view shows as running may just be ending.
+    return Plan((RunService(ServiceAction.START),))
 
 
 def _service(world: World, action: ServiceAction) -> Plan:

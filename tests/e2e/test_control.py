@@ -9,11 +9,14 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import pywbem
 import yaml
 
+from ha_core.lab import processes
 from tests.cim.indications.test_cluster import connection, wait
 from tests.e2e.laboratory import Laboratory, laboratory
 
@@ -121,3 +124,42 @@ def test_machine_is_invited_and_the_service_of_a_node_ended_and_started_by_its_d
     code, outputs = here.InvokeMethod("RequestStateChange", cluster, RequestedState=state)
     assert code == 0, outputs
     wait(lambda: other.GetInstance(n3)["EnabledState"] == 2, 60)
+
+
+def test_cluster_service_that_is_still_ending_is_started_when_it_has_ended(lab: Laboratory) -> None:
+    here, again, other = connection(lab, "n3"), connection(lab, "n3"), connection(lab, "n2")
+    keys = {"CreationClassName": "HA_ClusterNode", "Name": "n3"}
+    n3 = pywbem.CIMInstanceName("HA_ClusterNode", keys, namespace="root/cimv2")
+    cluster = here.EnumerateInstanceNames("HA_Cluster")[0]
+    _, given = other.InvokeMethod("ExportConfiguration", service(other))
+    wanted = yaml.safe_load(given["Text"])
+    command = """/bin/sh -c 'trap "sleep 2; exit" TERM; while :; do sleep 0.1; done'"""
+    slow = {"agent": "process", "parameters": {"command": command}, "only_on": ["n3"]}
+    wanted["resources"]["slow"] = slow
+    text = yaml.safe_dump(wanted, sort_keys=False)
+    assert other.InvokeMethod("Apply", service(other), Text=text, Reason="try")[0] in (0, 4096)
+    wait(lambda: "resource:slow" in roles(lab))
+    log, ends = lab.root("n3") / "lib" / "had.log", "asked to stop: draining"
+    before, old = log.read_text().count(ends), daemons(lab.root("n3"))
+
+    def ask(client: pywbem.WBEMConnection, state: int) -> int:
+        wanted = pywbem.Uint16(state)
+        return int(client.InvokeMethod("RequestStateChange", cluster, RequestedState=wanted)[0])
+
+    with ThreadPoolExecutor(1) as beside:
+        ending = beside.submit(ask, here, 3)
+        wait(lambda: log.read_text().count(ends) > before)
+        assert ask(again, 2) in (0, 4096)
+        assert ending.result() in (0, 4096)
+    wait(lambda: bool(daemons(lab.root("n3")) - old))
+    wait(lambda: other.GetInstance(n3)["EnabledState"] == 2)
+
+
+def roles(lab: Laboratory) -> set[str]:
+    """Return what processes n3 has."""
+    return {item.role for item in processes.of(lab.root("n3"))}
+
+
+def daemons(root: Path) -> set[int]:
+    """Return the processes that are daemons of this node."""
+    return {item.pid for item in processes.of(root) if item.role == "had"}
