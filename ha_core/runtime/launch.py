@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -76,7 +77,9 @@ class Starting:
             self._child.kill()
             self._child.wait()
             what += f" within {within_s:g} s"
-        words = self._errors.read_text(errors="replace")[-ERROR_CHARACTERS:].strip()
+        words = ""
+        with suppress(FileNotFoundError):  # who ended it has cleared its directory, too
+            words = self._errors.read_text(errors="replace")[-ERROR_CHARACTERS:].strip()
         raise ConnectError(f"{what}: {words or _silent_end(code)}")
 
     def close(self) -> None:

@@ -4,6 +4,7 @@
 # mypy: allow-untyped-calls
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from functools import partial
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 import pywbem
 
+from ha_core.lab import processes
 from tests.cim.indications.test_cluster import connection, wait
-from tests.e2e.laboratory import Laboratory, laboratory
+from tests.e2e.laboratory import HA, Laboratory, laboratory, traces
 from tests.e2e.power import LOG, SWITCH, starter, switched
 from tests.e2e.test_control import ended, service
 
@@ -191,6 +193,45 @@ def test_node_is_cut_off_for_good_or_comes_back_and_devices_are_rehearsed(lab: L
         code = 0
     assert (code, switched(lab)[-1]) == (0, "on n2")
     wait(lambda: client.GetInstance(node("n2"))["Status"] == "OK")
+
+
+def test_lab_says_that_its_own_switch_has_ended_a_server_that_was_starting(tmp_path: Path) -> None:
+    file = configured(tmp_path)
+    # Nothing proves of it that it has ended, and n2 alone may run it.
+    ticket = "needs_ticket: {site-a: {loss: stop}}"
+    assert ticket in file.read_text()
+    file.write_text(file.read_text().replace(ticket, "only_on: [n2]"))
+    words = ("--config", str(file), "--dead-after", "2000")
+    root = tmp_path / "lab" / "n2"
+    process = subprocess.Popen(
+        [*HA, "lab", "up", "--dir", str(tmp_path / "lab"), *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd="/",
+    )
+    stop("ha-cimd", root)
+    begun = Laboratory(tmp_path / "lab", {"nodes": {"n1": {"root": tmp_path / "lab" / "n1"}}})
+    begun.becomes("n1", lambda s: any(item.id == "site" and item.nodes for item in s.resources))
+    stop("had", root)
+    _, told = process.communicate(timeout=100)
+    assert process.returncode == 3, told
+    assert "ha-cimd of n2 did not start: it ended by signal 9 and said nothing; its own" in told
+    assert "cluster ended it: n2 is to be cut off by switch, as n2 is lost and may still" in told
+    assert "is this machine too busy for dead_after (2000 ms)?" in told
+    assert not traces(tmp_path / "lab")
+
+
+def stop(role: str, root: Path) -> None:
+    """Have a daemon of a node stand still as soon as it is there."""
+    found: list[processes.Process] = []
+
+    def is_there() -> bool:
+        found[:] = [item for item in processes.of(root) if item.role == role]
+        return bool(found)
+
+    wait(is_there)
+    processes.send(found, signal.SIGSTOP)
 
 
 def fenced(client: pywbem.WBEMConnection, name: str, action: str) -> None:
