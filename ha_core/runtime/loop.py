@@ -51,6 +51,7 @@ from ha_core.observed import Item
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.replication.shelf import Shelf
 from ha_core.runtime.clock import monotonic_ms, wall_offset_ms
+from ha_core.runtime.collector import collector_waits
 from ha_core.runtime.disk import Store
 from ha_core.runtime.observing import Observer
 from ha_core.runtime.ping import Pinger
@@ -164,7 +165,7 @@ class Loop:
         """Give the node an event now and perform what follows."""
         if self.ended.is_set():
             return
-        with self._ends_at_a_bug(f"handling {type(event).__name__}"):
+        with collector_waits(), self._ends_at_a_bug(f"handling {type(event).__name__}"):
             now_ms = monotonic_ms()
             paused_ms = now_ms - self._due_ms if self._due_ms is not None else 0
             self._due_ms = None

@@ -1,6 +1,7 @@
 """The loop with a real node and a real store: the order of deeds, and how it ends."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -202,6 +203,19 @@ def test_bug_ends_the_daemon_and_its_lease(tmp_path: Path) -> None:
             assert loop.ended.is_set()
             assert "a bug in handling Tick" in str(loop.failure)
             assert keeper.held[-1] == 0
+
+    assert run(body()) == []
+
+
+def test_garbage_collector_waits_while_the_node_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body() -> None:
+        async with looping(tmp_path) as (loop, _keeper):
+            seen: list[bool] = []
+            monkeypatch.setattr(loop.node, "handle", lambda *_: seen.append(gc.isenabled()) or ())
+            loop.post(Tick())
+            assert (seen, gc.isenabled()) == ([False], True)
 
     assert run(body()) == []
 
