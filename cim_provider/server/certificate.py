@@ -128,12 +128,24 @@ def _is_due(certificate_file: Path, now: datetime, *, by_ourselves: bool) -> boo
     that trust the cluster would not trust that one, and the cluster may only be away.
     """
     certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
-    names = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-    organization = [name.value for name in names]
+    organization = _organization(certificate)
     left = certificate.not_valid_after_utc - now
     if organization == [SIGNED]:
         return left < (LAST_CHANCE if by_ourselves else RENEW_BEFORE)
     return organization == [ORGANIZATION] and left < RENEW_BEFORE
+
+
+def is_of_cluster(certificate_file: Path) -> bool:
+    """Return whether the authority of a cluster has signed it. Raises OSError, ValueError: it
+    cannot be read.
+    """
+    certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+    return _organization(certificate) == [SIGNED]
+
+
+def _organization(certificate: x509.Certificate) -> list[str | bytes]:
+    names = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    return [name.value for name in names]
 
 
 def _certificate(

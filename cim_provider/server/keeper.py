@@ -110,7 +110,8 @@ class Keeper:
 
     async def look(self, *, may_renew: bool) -> None:
         """Renew the certificate if it ends soon, and take what has been replaced."""
-        if may_renew and self._renew is not None:
+        is_gone = not self._pair.certificate.exists()  # with the cluster that had signed it
+        if (may_renew or is_gone) and self._renew is not None:
             try:
                 if await self._renew():
                     log.info("renewed %s", self._pair.certificate)

@@ -298,17 +298,18 @@ def _show(options: Options, value: dict[str, object], text: str, warning: str) -
 
 
 def forget_users(options: Options) -> str:
-    """Have the WBEM server's file forget the users of an earlier cluster; return what to say of it.
+    """Have the WBEM server forget the users and the certificate of an earlier cluster.
 
-    Raises: ConfigError: they cannot be removed, and would have a way into the next cluster.
+    Returns what to say of it. Raises: ConfigError: they cannot be removed, and would have a way
+    into the next cluster.
     """
     if find_spec(USERS.partition(".")[0]) is None:
         return ""
     forgets: Callable[[Path | None], Sequence[str] | str] = import_module(USERS).forget_cluster
-    names = forgets(options.root)
-    if isinstance(names, str):
-        raise ConfigError(names)
-    return f"\nno users of its WBEM server any more: {', '.join(names)}" if names else ""
+    told = forgets(options.root)
+    if isinstance(told, str):
+        raise ConfigError(told)
+    return "".join(f"\n{sentence}" for sentence in told)
 
 
 def found_node(layout: Layout, name: str, configuration: Configuration, ring: str) -> None:

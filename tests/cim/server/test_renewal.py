@@ -10,6 +10,7 @@ from cryptography import x509
 from cim_provider.server.certificate import ensure_certificate, request
 from cim_provider.server.keeper import Pair, Renewal, keep_certificate
 from cim_provider.server.layout import ServerLayout
+from cim_provider.server.leaving import forget_cluster
 from cim_provider.server.settings import Settings
 from cim_provider.server.tls import CertificateError
 from ha_core.keyring import first_ring
@@ -116,3 +117,33 @@ def test_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     pair = Pair(tmp_path / "cimd" / "certificate.pem", tmp_path / "cimd" / "key.pem")
     with pytest.raises(CertificateError, match="cimd"):
         asyncio.run(Renewal(pair, HOSTS, Signer())())
+
+
+def test_certificate_goes_with_the_cluster_that_signed_it_and_one_of_its_own_stays(
+    tmp_path: Path,
+) -> None:
+    assert forget_cluster(tmp_path) == ()
+    file = first(tmp_path, Signer())
+    told = "its WBEM server has no certificate of that cluster any more"
+    assert forget_cluster(tmp_path) == (told,)
+    assert not file.exists()
+    assert "self-signed" in issuer(first(tmp_path, Signer(late=99, is_expected=False)))
+    assert forget_cluster(tmp_path) == ()
+    file.write_text("none")
+    refused = forget_cluster(tmp_path)
+    assert isinstance(refused, str)
+    assert refused.startswith(f"the cluster's certificate is left in {file}: ")
+
+
+def test_server_that_runs_gets_another_certificate_when_its_own_is_gone(tmp_path: Path) -> None:
+    async def body() -> None:
+        signer = Signer()
+        keeper = await keep_certificate(Settings(), ServerLayout(tmp_path), signer)
+        file = ServerLayout(tmp_path).certificate_file
+        await keeper.look(may_renew=False)
+        assert signer.asked == 1
+        file.unlink()
+        await keeper.look(may_renew=False)
+        assert (signer.asked, issuer(file)) == (2, OURS)
+
+    asyncio.run(body())

@@ -216,7 +216,7 @@ def test_what_is_left_of_a_cluster_is_told_where_it_cannot_be_removed(tmp_path: 
     assert isinstance(told, str)
     assert told.startswith(f"users of the cluster are left in {file.path}: {file.path} has mode")
     file.path.chmod(0o600)
-    assert forget_cluster(tmp_path) == ("ann",)
+    assert forget_cluster(tmp_path) == ("no users of its WBEM server any more: ann",)
 
 
 def test_table_is_bounded_and_forgets_the_oldest_removed_alone() -> None:
