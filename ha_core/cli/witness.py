@@ -175,7 +175,10 @@ def list_clusters(options: Options) -> None:
 )
 @verb
 def remove(options: Options, cluster: str, force: bool) -> None:
-    """Take this machine's vote out of CLUSTER, and forget the cluster."""
+    """Take this machine's vote out of CLUSTER, and forget the cluster.
+
+    With its last cluster ends a witness that 'add' has started.
+    """
     directory = process.directory_of(options.root)
     there = process.layouts(directory)
     layout = there.get(cluster)
@@ -189,6 +192,10 @@ def remove(options: Options, cluster: str, force: bool) -> None:
         run(_ended(layout))
     shutil.rmtree(directory / cluster)
     text = f"this witness votes in cluster {cluster} no more"
+    if not process.layouts(directory) and launch.end_unneeded_witness(
+        process.lock_file(directory), END_S
+    ):
+        text += "; it was the last one, and the witness has ended"
     if force:
         text += f"; on a node of it: ha node remove {name}"
     options.show({"code": "done", "cluster": cluster, "node": name, "warning": warning}, text)

@@ -25,6 +25,8 @@ READY_S: Final = 20.0
 END_S: Final = 90.0
 ERROR_CHARACTERS: Final = 2000
 DAEMON: Final = (b"ha_core.runtime.daemon", b"had")
+WHILE_NEEDED: Final = "--while-needed"
+"""Mark of a witness that no service manager has started, and that ends with its last cluster."""
 WITNESS: Final = (b"ha_core.runtime.witness", b"ha")
 
 
@@ -99,7 +101,7 @@ def start(layout: Layout) -> int:
 
 def start_witness(root: Path | None, directory: Path) -> int:
     """Start the witness of this root; return its pid."""
-    arguments = [sys.executable, "-m", "ha_core.runtime.witness"]
+    arguments = [sys.executable, "-m", "ha_core.runtime.witness", WHILE_NEEDED]
     if root is not None:
         arguments += ["--root", str(root.absolute())]
     directory.mkdir(parents=True, exist_ok=True)
@@ -138,6 +140,28 @@ def signal_holder(lock_file: Path, words: tuple[bytes, bytes], number: signal.Si
     return pid is not None and pids.signal_if(
         pid, number, lambda: holder_of(lock_file, words) == pid
     )
+
+
+def end_unneeded_witness(lock_file: Path, within_s: float) -> bool:
+    """Have the witness end that `start_witness` started; return whether one did within the time."""
+    pid = holder_of(lock_file, WITNESS)
+    if pid is None:
+        return False
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if holder_of(lock_file, WITNESS) != pid or WHILE_NEEDED.encode() not in words:
+            return False
+        signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+        ended, _, _ = select.select([descriptor], [], [], within_s)
+        return bool(ended)
+    except (ProcessLookupError, FileNotFoundError, PermissionError):
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def _has_open(pid: int, file: Path) -> bool:
