@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Final
 
 from ha_core.layout import Layout
-from ha_core.runtime import launch
 from ha_core.runtime.logs import logging_to
 from ha_core.runtime.service import lock, make_directory, tell_service_manager
 from ha_core.runtime.witness_member import AGAIN_S, CLUSTER, Member
@@ -147,7 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, help="directory below which its files lie")
     parser.add_argument("--foreground", action="store_true", help="log to standard error too")
     note = "by 'ha witness add', whose process ends with the last cluster"
-    parser.add_argument(launch.WHILE_NEEDED, action="store_true", help=note)
+    parser.add_argument("--while-needed", action="store_true", help=note)
     options = parser.parse_args(arguments)
     return run(directory_of(options.root), to_stderr=options.foreground)
 
