@@ -1,5 +1,6 @@
 """Fixtures that several areas share: a fake cluster behind a real control socket."""
 
+import gc
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,13 @@ settings.load_profile("shared machine")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run rewrite the expected halves of cases; the difference is then reviewed."""
     parser.addoption("--rewrite", action="store_true", help="rewrite expected results of cases")
+
+
+@pytest.fixture(autouse=True)
+def garbage_collector_is_on() -> Iterator[None]:
+    """Undo what a verb does that plans: it switches it off for its process, here the tests."""
+    yield
+    gc.enable()
 
 
 @pytest.fixture
