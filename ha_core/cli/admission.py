@@ -50,7 +50,7 @@ from ha_core.runtime.nodefile import parse_place, read_node_file, render_node_fi
 from ha_core.runtime.peers import endpoints
 from ha_core.snapshot import ClusterSnapshot
 
-USERS: Final = "cim_provider.server.leaving"
+FORGETS: Final = "cim_provider.server.leaving"
 """The provider's module that forgets users; the cluster goes without the provider."""
 DRAIN_S: Final = 60.0
 ONLINE_S: Final = 10.0
@@ -112,7 +112,7 @@ def init(
         ring = render_ring(
             first_ring(secrets.token_bytes(CLUSTER_ID_BYTES), secrets.token_bytes(KEY_BYTES))
         )
-        forget_users(options)
+        forget_in_server(options)
         found_node(layout, node_name, configuration, ring)
         if is_started:
             launch.start(layout)
@@ -181,7 +181,7 @@ def join(
         require_free(_as_node(node_name, places).addresses)
     welcome = run(ask_in(invitation, node_name, places, witness=is_witness))
     with taken_back_if_refused(layout):
-        forget_users(options)
+        forget_in_server(options)
         make_directories(layout)
         write_secret(layout.keyring_file, welcome.ring)
         write_secret(layout.node_file, welcome.node_file)
@@ -219,7 +219,7 @@ def leave(options: Options, force: bool) -> None:
     if pid is not None and not launch.stop(layout, pid):
         raise ConnectError(f"had (process {pid}) did not end; end it, then remove {layout.etc}")
     forget(layout)
-    note = forget_users(options)
+    note = forget_in_server(options)
     if force:
         text = f"{name} knows no cluster any more; on another node"
         text += "" if seen is not None and seen.quorate else ", once the others have quorum"
@@ -297,15 +297,15 @@ def _show(options: Options, value: dict[str, object], text: str, warning: str) -
         click.echo(f"warning: {warning}", err=True)
 
 
-def forget_users(options: Options) -> str:
+def forget_in_server(options: Options) -> str:
     """Have the WBEM server forget the users and the certificate of an earlier cluster.
 
     Returns what to say of it. Raises: ConfigError: they cannot be removed, and would have a way
     into the next cluster.
     """
-    if find_spec(USERS.partition(".")[0]) is None:
+    if find_spec(FORGETS.partition(".")[0]) is None:
         return ""
-    forgets: Callable[[Path | None], Sequence[str] | str] = import_module(USERS).forget_cluster
+    forgets: Callable[[Path | None], Sequence[str] | str] = import_module(FORGETS).forget_cluster
     told = forgets(options.root)
     if isinstance(told, str):
         raise ConfigError(told)
