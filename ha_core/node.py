@@ -253,10 +253,8 @@ class Node(NodeParts):
                         self._alone_or_not(self._lone.judged(verdict), now_ms)
                 case Send(message=msg.FenceOrder() as order):
                     until_ms = self._shoots_until_ms()
-                    done = self._errands.order(
-                        self.name, order, self.configuration, until_ms, now_ms
-                    )
-                    self._errand(done, now_ms)
+                    asked = (self.name, order, self.configuration, until_ms, now_ms)
+                    self._errand(self._errands.order(*asked), now_ms)
                 case Note():
                     self._errand((item,), now_ms)
                 case _:
@@ -282,6 +280,7 @@ class Node(NodeParts):
             self._view = message
             self._is_mustered = self._is_mustered or not message.awaited
             self._touched += 1
+            self._happened(self._look_for_former(), now_ms)
 
     def _expire(self, now_ms: Millis) -> None:
         """Before anything else: a lease that ran out while we were not looking is over."""
@@ -394,10 +393,13 @@ class Node(NodeParts):
                     if entry.change is not None:
                         # One by one: what an entry added and the next removed may run here.
                         self._configure(entry.change.configuration, now_ms)
+                    if entry.shelf is None:
+                        self._happened(self._look_for_former(), now_ms)
                     if self._lead is not None:
                         self._route(self._lead.applied(entry, now_ms, self._wall(now_ms)), now_ms)
                 case SnapshotInstalled():
                     self._configure(self._raft.configuration, now_ms)
+                    self._happened(self._look_for_former(), now_ms)
                 case Told():
                     told = (output.kind, output.subject, output.text, output.why, output.incident)
                     self._tell(*told, now_ms)

@@ -37,6 +37,7 @@ from ha_core.timers import timers
 from ha_core.transition.executor import OpenOrder
 from ha_core.transition.local import LocalResources
 from ha_core.transition.readiness import Readiness
+from ha_core.transition.telling import Happened
 
 
 class NodeParts:
@@ -267,6 +268,16 @@ class NodeParts:
         self, kind: str, subject: str, text: str, why: str, incident: str, now_ms: Millis
     ) -> None:
         self._notebook.note(kind, subject, text, why, incident, self._wall(now_ms))
+
+    def _look_for_former(self) -> list[Effect | Happened]:
+        """Look for what the coordinator has in mind of this node and nothing here tells of, as
+        after the loss of a disk; not before the log has come as far as this start.
+        """
+        own = next((node for node in self._view.nodes if node.name == self.name), None)
+        if own is None or own.generation > self.generation or not self._is_admitted():
+            return []
+        is_heard = own.generation == self.generation
+        return self._local.asked(own.instances, self._raft.defined, is_heard=is_heard)
 
     def _get_ready(self, message: msg.Prepare, now_ms: Millis) -> list[RunOperation]:
         """Get ready for a start that is to come."""

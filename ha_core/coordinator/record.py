@@ -66,6 +66,8 @@ class Record:
     """What a node that was lost may have handed to this one alive, and the newest order that this
     one had accepted for it then: until it has looked anew, nobody knows.
     """
+    unnamed: frozenset[ResourceId] = frozenset()
+    """What may run on from its last start, and no report of this start has named yet."""
     _status: NodeStatus | None = field(default=None, compare=False, repr=False)
 
     def status(self) -> NodeStatus:
@@ -161,7 +163,8 @@ def with_omitted(
     """Return a report with what may run there and the report does not know.
 
     A daemon that has just started may report by an old configuration: what its last start
-    left running by a newer one would otherwise count as gone.
+    left running by a newer one would otherwise count as gone. What is not configured any more
+    it may not even know, if its disk is a new one: its silence counts once it has named that.
     """
     known = {item.resource for item in reported}
     omitted = [
@@ -169,9 +172,31 @@ def with_omitted(
         for item in record.instances
         if item.resource not in known
         and (item.state in MAY_BE_ACTIVE or item.pending)
-        and configured(item.resource)
+        and (configured(item.resource) or item.resource in record.unnamed)
     ]
+    record.unnamed -= known
     return tuple(sorted((*reported, *omitted), key=lambda item: item.resource))
+
+
+def at_large(node: Record | NodeStatus) -> frozenset[ResourceId]:
+    """Return what may run on when the node starts again: of one that was lost, or has left, not
+    what is proved to have ended; any other one may have been told to start it since.
+    """
+    is_over = node.state in GONE
+    return frozenset(
+        item.resource
+        for item in node.instances
+        if not is_over or item.pending or item.state is not InstanceState.STOPPED
+    )
+
+
+def handed_down(known: NodeStatus | None, generation: Generation) -> tuple[Instance, ...]:
+    """Return what our predecessor knew of an incarnation; of an earlier one, what may run on."""
+    if known is None or known.generation > generation:
+        return ()
+    if known.generation == generation:
+        return known.instances
+    return tuple(Instance(name, InstanceState.UNKNOWN) for name in sorted(at_large(known)))
 
 
 def handed_to(name: NodeName, records: Iterable[Record]) -> set[ResourceId]:

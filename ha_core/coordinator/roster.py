@@ -18,8 +18,10 @@ from ha_core.coordinator.record import (
     MAY_BE_ACTIVE,
     Lost,
     Record,
+    at_large,
     doubt,
     doubted,
+    handed_down,
     handed_to,
     in_role,
     is_just_off,
@@ -176,6 +178,7 @@ class Roster:
             if restarted:
                 # What the last start of the daemon left behind may run on, ordered or reported
                 # or not, until this one has looked. Its failures were those of that start.
+                record.unnamed = at_large(record)
                 left = self._may_run(sender, record.instances)
                 record.instances = tuple(replace(item, failure=None) for item in left)
             self._admit(record, generation, wall_ms, may_hold_lease=unseen)
@@ -348,8 +351,9 @@ class Roster:
         if verdict is None or not (verdict.method == ADMITTED or is_just_off(verdict, known)):
             generation = verdict.generation if verdict else 0
             return Record(name, NodeState.LEFT, generation, since_wall_ms=wall_ms)
-        remembered = known.instances if known and known.generation == verdict.generation else ()
+        remembered = handed_down(known, verdict.generation)
         record = Record(name, NodeState.PENDING, verdict.generation, since_wall_ms=wall_ms)
+        record.unnamed = frozenset(item.resource for item in remembered)
         record.gates = verdict.gates
         if known is not None and known.unfenced and known.generation == verdict.generation:
             record.unfenced = verdict.generation

@@ -6,9 +6,10 @@ voter of two may go on alone; docs/protocols/quorum.md has the argument.
 
 from random import Random
 
-from ha_core.config.model import Configuration, TwoNode
+from ha_core.config.model import Configuration, Primitive, TwoNode
+from ha_core.config.units import unit
 from ha_core.effects import Effect
-from ha_core.ids import Index, Millis, NodeName, Term
+from ha_core.ids import Index, Millis, NodeName, ResourceId, Term
 from ha_core.recovered import Recovered
 from ha_core.replication.election import Election, Role
 from ha_core.replication.entries import ConfigurationChange, Entry, Verdict
@@ -89,6 +90,11 @@ class Standing:
     def applied_after(self, index: Index) -> tuple[Entry, ...]:
         """Return the applied entries above `index` that are in memory, for checkers."""
         return self._log.applied_after(index)
+
+    def defined(self, resource: ResourceId) -> Primitive | None:
+        """Return what ran under that name by the newest revision that has it and is still kept."""
+        found = (unit(change.configuration, resource) for change in reversed(self._log.revisions))
+        return next((item for item in found if item is not None), None)
 
     @property
     def revisions(self) -> tuple[ConfigurationChange, ...]:

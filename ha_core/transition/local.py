@@ -5,20 +5,20 @@ running lease; stops and monitors do not. What is reported to the coordinator
 is exactly `instances()`. Knows nothing of other nodes or of placement.
 """
 
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 
 from ha_core.config.choices import NoQuorumPolicy, OnFail
 from ha_core.config.model import Configuration, Operation, Primitive
 from ha_core.config.units import unit, units
-from ha_core.effects import CancelOperation, Effect, LocalState, Persist, RunOperation
+from ha_core.effects import CancelOperation, Effect, RunOperation
 from ha_core.events import LEASE_RAN_OUT, OperationDone
 from ha_core.ids import Millis, ResourceId
 from ha_core.messages import Order
 from ha_core.policy.transition import ActionKind
 from ha_core.status import Instance, InstanceState
 from ha_core.transition import failure as codes, telling
-from ha_core.transition.keeping import kept, remembered, stop_sequence
-from ha_core.transition.recurring import Recurring
+from ha_core.transition.keeping import stop_sequence
+from ha_core.transition.own import ACTIVE, OwnInstances
 from ha_core.transition.roles import (
     NEEDS_LEASE,
     at_risk,
@@ -30,59 +30,11 @@ from ha_core.transition.roles import (
 )
 from ha_core.transition.telling import Happened
 from ha_core.transition.under_way import Death, Local, Running
-from ha_core.transition.without_quorum import end_of, ends_with_lease
-
-_ACTIVE = (InstanceState.STARTED, InstanceState.FAILED, InstanceState.BLOCKED)
+from ha_core.transition.without_quorum import end_of
 
 
-class LocalResources:
+class LocalResources(OwnInstances):
     """State machine of every primitive on this node."""
-
-    def __init__(self, kept: LocalState) -> None:
-        self._items: dict[ResourceId, Local] = {
-            item.resource: Local(remembered(item), None) for item in kept.instances
-        }
-        for orphan in kept.orphans:
-            unknown = Local(Instance(orphan.id, InstanceState.UNKNOWN), orphan)
-            self._items.setdefault(orphan.id, unknown).primitive = orphan
-        self._configuration = Configuration()
-        self._recurring = Recurring()
-        self._next_operation = 0
-        self._kept = kept
-        self.report_id = 1
-
-    # --- reading -------------------------------------------------------------------------
-
-    def instances(self) -> tuple[Instance, ...]:
-        """Return every instance, sorted by resource id."""
-        return tuple(self._items[key].instance for key in sorted(self._items))
-
-    def has_active(self) -> bool:
-        """Return whether anything is active, or about to be."""
-        return any(
-            item.instance.state in _ACTIVE or item.instance.pending in ("start", "stop")
-            for item in self._items.values()
-        )
-
-    def is_clear(self) -> bool:
-        """Return whether nothing is left that has to end with the lease."""
-        return not any(ends_with_lease(i.primitive, i.instance) for i in self._items.values())
-
-    def is_all_stopped(self) -> bool:
-        """Return whether every instance is known to be stopped: then this node may say goodbye."""
-        return all(
-            item.instance.state is InstanceState.STOPPED and not item.instance.pending
-            for item in self._items.values()
-        )
-
-    def deadline_ms(self) -> Millis | None:
-        """Return when the next monitor can begin; that of a busy resource waits."""
-        due = [
-            at
-            for resource, at in self._recurring.next_due().items()
-            if self._items[resource].running is None
-        ]
-        return min(due, default=None)
 
     # --- input ---------------------------------------------------------------------------
 
@@ -101,6 +53,33 @@ class LocalResources:
         for resource in sorted(set(self._items) - set(wanted)):
             dropped = self._drop_orphan(resource)
             effects += [item for item in dropped if not isinstance(item, Happened)]
+        return [*self._persist(), *effects]
+
+    def asked(
+        self,
+        listed: Iterable[Instance],
+        definition_of: Callable[[ResourceId], Primitive | None],
+        *,
+        is_heard: bool,
+    ) -> list[Effect | Happened]:
+        """Look for what the coordinator has in mind of this node and nothing is known of: this
+        start may have lost its disk. `is_heard`: it has in mind what this start has told.
+        """
+        effects: list[Effect | Happened] = []
+        for item in listed:
+            name, is_over = item.resource, item.state is InstanceState.STOPPED and not item.pending
+            if is_over and is_heard:
+                self._heard(name)
+            if is_over or name in self._items:
+                continue
+            primitive = definition_of(name)
+            if primitive is None:
+                continue
+            state = InstanceState.STOPPED if name in self._ended else InstanceState.UNKNOWN
+            self._items[name] = Local(Instance(name, state), primitive)
+            self._asked.add(name)
+            self.report_id += 1
+            effects += self._drop_orphan(name)
         return [*self._persist(), *effects]
 
     def order(
@@ -162,7 +141,7 @@ class LocalResources:
         if running is not None and running.order is not None:
             running.death = Death(reason, lease_held)  # of what it finds or begins: see its end
             return []
-        if local.instance.state not in _ACTIVE:
+        if local.instance.state not in ACTIVE:
             return []
         if running is not None:
             running.is_cancelled = True  # a monitor: what it saw was before
@@ -427,7 +406,7 @@ class LocalResources:
 
     def _redefine(self, local: Local, primitive: Primitive, now_ms: Millis) -> None:
         old = local.primitive
-        active = local.instance.state in _ACTIVE or local.instance.pending == "start"
+        active = local.instance.state in ACTIVE or local.instance.pending == "start"
         if old is None or not active:
             local.primitive = primitive
             return
@@ -448,8 +427,7 @@ class LocalResources:
         if local.primitive is None or (state is InstanceState.STOPPED and not pending):
             if local.running is None:
                 self._recurring.end(resource)
-                del self._items[resource]
-                self.report_id += 1
+                self._forget(resource)
             return []
         if pending == "stop" or (pending == "monitor" and state is InstanceState.UNKNOWN):
             return []
@@ -472,29 +450,8 @@ class LocalResources:
         resource = local.instance.resource
         if local.running is not None or unit(self._configuration, resource) is not None:
             return []
-        if local.instance.state not in _ACTIVE:
-            del self._items[resource]
-            self.report_id += 1
+        if local.instance.state not in ACTIVE:
+            self._forget(resource)
         elif ended.action == "monitor":
             return self._drop_orphan(resource)
         return []
-
-    def _update(self, local: Local, **changes: object) -> None:
-        self._become(local, replace(local.instance, **changes))  # type: ignore[arg-type]  # ours
-
-    def _become(self, local: Local, changed: Instance) -> None:
-        if changed.state is InstanceState.STOPPED and not changed.pending:
-            # What does not run, runs by no old definition: the next start takes the newest.
-            changed = replace(changed, stale=False, role=None, migrated_from=None, migrated_to=None)
-            local.primitive = unit(self._configuration, changed.resource) or local.primitive
-        if changed != local.instance:
-            local.instance = changed
-            self.report_id += 1
-
-    def _persist(self) -> list[Effect]:
-        """Return a Persist if failures or orphans differ from what is on disk."""
-        state = kept(self._items, self._configuration)
-        if state == self._kept:
-            return []
-        self._kept = state
-        return [Persist(local=state)]

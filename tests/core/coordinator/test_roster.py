@@ -259,3 +259,61 @@ def test_what_a_lost_node_handed_on_is_unknown_where_it_went_until_that_node_has
     assert here(6, "monitor") is InstanceState.UNKNOWN, "it looks"
     assert here(6) is InstanceState.STOPPED, "it has looked"
     assert here(6) is InstanceState.STOPPED
+
+
+FORMER = ResourceId("disk:1")
+
+
+def restarted() -> Roster:
+    """Return a roster that knew a copy of n2's third start, which an edit has renamed since; its
+    fourth start asks.
+    """
+    made = online(STOPPED, replace(STARTED, resource=FORMER))
+    made.judged(word(ADMITTED, 4))
+    assert not ask(made, 4)
+    return made
+
+
+def test_start_that_lost_its_disk_does_not_end_by_silence_what_it_cannot_know() -> None:
+    made = restarted()
+    assert report(made, STOPPED, generation=4)
+    assert state_of(made, FORMER) is InstanceState.UNKNOWN
+    assert report(made, STOPPED, generation=4, number=2)
+    assert state_of(made, FORMER) is InstanceState.UNKNOWN
+    assert not made.left(N2, 4, 0), "nobody has looked yet"
+
+
+def test_start_that_has_named_it_ends_it_by_its_word_or_its_silence() -> None:
+    made = restarted()
+    assert report(made, STOPPED, replace(STARTED, resource=FORMER), generation=4)
+    assert report(made, STOPPED, generation=4, number=2)
+    assert state_of(made, FORMER) is None
+    made = restarted()
+    assert report(made, STOPPED, replace(STOPPED, resource=FORMER), generation=4)
+    assert state_of(made, FORMER) is InstanceState.STOPPED
+
+
+def test_what_an_operator_has_vouched_for_is_not_asked_for_again() -> None:
+    made = online(STOPPED, replace(STARTED, resource=FORMER))
+    assert lose(made)[FORMER] is InstanceState.UNCERTAIN
+    made.judged(word(OPERATOR))
+    made.judged(word(ADMITTED, 4))
+    assert not ask(made, 4)
+    assert report(made, STOPPED, generation=4)
+    assert state_of(made, FORMER) is None
+
+
+@pytest.mark.parametrize("generation", [3, 4])
+def test_successor_goes_on_to_ask_for_it(generation: int) -> None:
+    seen = NodeStatus(N2, NodeState.ONLINE, 3, (replace(STARTED, resource=FORMER),))
+    made = Roster(N1, 1, timers(1000), [word(ADMITTED, generation)], [seen], ELECTED_MS)
+    made.configure(BOTH, 0)
+    assert not ask(made, generation)
+    assert report(made, STOPPED, generation=generation)
+    assert state_of(made, FORMER) is InstanceState.UNKNOWN
+
+
+def state_of(made: Roster, resource: ResourceId) -> InstanceState | None:
+    """Return what is known of a resource on n2."""
+    found = made.records[N2].status().instance(resource)
+    return None if found is None else found.state
