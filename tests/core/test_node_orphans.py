@@ -12,7 +12,7 @@ from ha_core.ids import NodeName, ResourceId
 from ha_core.node import Node
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import ConfigurationChange, Entry, Snapshot
-from ha_core.status import InstanceState
+from ha_core.status import Instance, InstanceState
 from ha_core.transition.local import LocalResources
 from tests.core.coordinator.test_admission import member
 
@@ -105,3 +105,48 @@ def test_what_one_entry_added_and_the_next_removed_is_looked_for() -> None:
     assert node.revision == 3
     runs = [item for item in effects if isinstance(item, RunOperation)]
     assert [(run.primitive.id, run.action) for run in runs] == [(DISK, "monitor")]
+
+
+def lost_disk() -> LocalResources:
+    """Return resources of a start whose disk is a new one."""
+    local = LocalResources(LocalState())
+    local.configure(AFTER, 0)
+    return local
+
+
+def listed(local: LocalResources, state: InstanceState) -> list[RunOperation]:
+    """Show what the coordinator has in mind of this node; return what is begun."""
+    definitions = {item.id: item for item in BEFORE.primitives}
+    effects = local.asked([Instance(DISK, state)], definitions.get, is_heard=True)
+    return [item for item in effects if isinstance(item, RunOperation)]
+
+
+def test_start_that_lost_its_disk_ends_what_the_coordinator_has_in_mind() -> None:
+    local = lost_disk()
+    (probe,) = listed(local, InstanceState.UNKNOWN)
+    assert probe.action == "monitor"
+    assert [item.state for item in local.instances()] == [InstanceState.UNKNOWN]
+    effects = local.done(OperationDone(probe.operation_id, 0), 0, 9000, 0)
+    (stop,) = [item for item in effects if isinstance(item, RunOperation)]
+    assert stop.action == "stop"
+    local.done(OperationDone(stop.operation_id, 0), 0, 9000, 0)
+    assert [item.state for item in local.instances()] == [InstanceState.STOPPED]
+
+
+def test_word_of_the_end_is_given_until_it_is_heard() -> None:
+    local = lost_disk()
+    (probe,) = listed(local, InstanceState.UNKNOWN)
+    local.done(OperationDone(probe.operation_id, 7), 0, 9000, 0)
+    assert listed(local, InstanceState.UNKNOWN) == [], "a view that is older than the word"
+    assert [item.state for item in local.instances()] == [InstanceState.STOPPED]
+    assert listed(local, InstanceState.STOPPED) == []
+    assert local.instances() == ()
+    assert listed(local, InstanceState.UNKNOWN) == [], "it has looked: it says so again"
+    assert [item.state for item in local.instances()] == [InstanceState.STOPPED]
+
+
+def test_what_was_ended_without_being_asked_for_is_not_looked_for_again() -> None:
+    local, probe = removed()
+    local.done(OperationDone(probe.operation_id, 7), 0, 9000, 0)
+    assert listed(local, InstanceState.STARTED) == [], "a view on its way when it ended"
+    assert [item.state for item in local.instances()] == [InstanceState.STOPPED]

@@ -53,6 +53,7 @@ FOUND = (
     60049,
     60065,
     60193,
+    61213,
     61875,
 )
 """Seeds that once found something; see found.md."""
