@@ -37,6 +37,7 @@ from cim_provider.engine import (
     Pending,
     Refused,
 )
+from cim_provider.engines.ha_core_again import Again
 from cim_provider.engines.ha_core_control import goal_of, translated
 from cim_provider.engines.ha_core_editing import give
 from cim_provider.engines.ha_core_events import JournalFollower
@@ -60,7 +61,6 @@ WATCH_MS: Final[Millis] = 500
 """A daemon is asked for changes at least this often, …"""
 ANSWER_S: Final = 1.5
 """… and has so much longer to answer: a hung one is noticed within two seconds."""
-RETRY_S: Final = 0.5
 FETCH_GAP_S: Final = 0.05
 """Snapshots are large and may change with every heartbeat: at most 20 a second are fetched."""
 EFFECT_S: Final = 10.0
@@ -87,6 +87,7 @@ class HaCoreEngine:
         self._service = NodeService(root)
         self._follower_client = Client(root, read=SnapshotReader().reply)
         self._command_client = Client(root)
+        self._again = Again(root)
         self._journal = JournalFollower(root)
         self._examiner = Examiner(root)
         self._effect_s = effect_s
@@ -275,7 +276,7 @@ class HaCoreEngine:
                 await self._follow_connection()
             except (HaError, TimeoutError) as fault:
                 self._lose(fault)
-            await asyncio.sleep(RETRY_S)
+            await self._again.pause()
 
     async def _follow_connection(self) -> None:
         """Keep the view up to date until the daemon is lost. Raises OtherClusterError, too."""

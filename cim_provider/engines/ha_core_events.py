@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from cim_provider.engines.ha_core_again import Again
 from cim_provider.tasks import end_tasks
 from cim_provider.views.history import EVENTS_KEPT
 from cim_provider.views.journal import CoreEvent
@@ -22,7 +23,6 @@ PAGE: Final = 1000
 """Events of one answer."""
 SPARE: Final = 1000
 """So many more are kept than are shown before the oldest go."""
-RETRY_S: Final = 0.5
 
 Ask: TypeAlias = Callable[[int], Awaitable[tuple[JournalEvent, ...]]]
 """Asks the daemon for events numbered above a number, oldest first, at most `PAGE`."""
@@ -36,6 +36,7 @@ class JournalFollower:
     def __init__(self, root: Path | None = None) -> None:
         self._follower = Client(root)
         self._reader = Client(root)
+        self._again = Again(root)
         self._newest = -1
         self._events: list[CoreEvent] = []
         """The newest that are known, in order; replaced or grown at its end, never changed."""
@@ -120,7 +121,7 @@ class JournalFollower:
                 await self._follow()
             except HaError as fault:
                 log.debug("the journal is not followed: %s", fault)
-            await asyncio.sleep(RETRY_S)
+            await self._again.pause()
 
     async def _follow(self) -> None:
         """Read all there is, then what comes."""

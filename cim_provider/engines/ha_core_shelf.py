@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from cim_provider.engines.ha_core_again import Again
 from cim_provider.indications.shelf import PREFIX, Code, Item, Written
 from cim_provider.tasks import end_tasks
 from ha_core.client import Client
@@ -24,7 +25,6 @@ from ha_core.ids import Millis
 from ha_core.replication.shelf import ShelfCondition, ShelfPut
 
 WATCH_MS: Final[Millis] = 10_000
-RETRY_S: Final = 0.5
 BEHIND_S: Final = 0.1
 WRITE_MS: Final[Millis] = 15_000
 WRITERS: Final = 3
@@ -47,6 +47,7 @@ class HaCoreShelf:
 
     def __init__(self, root: Path | None = None) -> None:
         self._follower = Client(root)
+        self._again = Again(root)
         self._writers = [Client(root) for _ in range(WRITERS)]
         self._idle = deque(self._writers)
         self._has_idle = asyncio.Semaphore(WRITERS)
@@ -169,7 +170,7 @@ class HaCoreShelf:
                 if str(fault) != said and not isinstance(fault, ConnectError):
                     log.warning("the shelf cannot be read: %s", fault)
                 said = str(fault)
-                await asyncio.sleep(RETRY_S)
+                await self._again.pause()
 
     async def _ask(self, client: Client, wait_ms: Millis) -> None:
         """Read what is newer than what is known here, at once or when there is something."""

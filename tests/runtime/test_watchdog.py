@@ -221,7 +221,9 @@ def test_resource_is_not_started_without_lease_or_without_the_watchdog(
             await used(node, stand_in)
             node.guardian.hold(0)
             assert (await node.guardian.watch("disk", None)).fault == "lease ran out"
-            await until(lambda: not stand_in.is_armed)  # the look at it before may end a little later
+            await until(
+                lambda: not stand_in.is_armed
+            )  # the look at it before may end a little later
             node.hold()
             taken = await asyncio.to_thread(Holder, library_of(), stand_in.path, 10)
             fault = (await node.guardian.watch("disk", None)).fault
