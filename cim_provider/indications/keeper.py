@@ -40,6 +40,10 @@ END_S: Final = 3.0
 GONE: Final = frozenset({"lost", "left"})
 SILENT: Final = "suspect"
 """State of a node that may soon be lost; to take over from one that is not costs some copies."""
+AWAITED: Final = "pending"
+"""State of a node that has yet to report to a new coordinator; …"""
+AWAITED_S: Final = 0.15
+"""… who is well has done so by then. A takeover from one that is late costs copies alone."""
 AGAIN_S: Final = 5.0
 """So long after it held, a server does not take over from one that is only silent: two that do not
 hear each other would take turns."""
@@ -61,6 +65,8 @@ class Keeper:
         self._seen: tuple[str, Picture] | None = None
         """Newest picture of a standby, with the version of its view."""
         self._holder_seen: tuple[int, float] = (-1, 0.0)
+        self._awaited: tuple[str, float] = ("", 0.0)
+        """The holder's node if it has yet to report, and since when."""
         self._held_s = float("-inf")
         """When this server began or ended to hold last."""
         self._wanted_since_s: float | None = None
@@ -188,11 +194,22 @@ class Keeper:
             return False
         states = {node.name: node.state for node in view.nodes}
         state = states.get(holding.node, "left")
+        is_silent = self._is_awaited(holding.node, state, now_s) or state == SILENT
         if state in GONE:
             return True
-        if state == SILENT and view.quorate and now_s - self._held_s >= AGAIN_S:
+        if is_silent and view.quorate and now_s - self._held_s >= AGAIN_S:
             return True
         return now_s - max(self._holder_seen[1], self._wanted_since_s) >= STALE_S
+
+    def _is_awaited(self, node: str, state: str, now_s: float) -> bool:
+        """Return whether the holder's node has yet to report, and has had the time for that."""
+        if state != AWAITED:
+            self._awaited = ("", 0.0)
+            return False
+        if self._awaited[0] != node:
+            self._awaited = (node, now_s)
+            asyncio.get_running_loop().call_later(AWAITED_S, self._wake.set)
+        return now_s - self._awaited[1] >= AWAITED_S
 
     async def _picture(self, view: ClusterView) -> Picture:
         seen = self._seen

@@ -5,6 +5,7 @@ from collections.abc import Mapping as Table
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import pywbem
 
 from cim_provider.engines.memory import MemoryEngine
@@ -199,8 +200,9 @@ def test_another_server_takes_over_from_one_whose_node_is_lost(tmp_path: Path) -
     run(work)
 
 
+@pytest.mark.parametrize("state", ["suspect", "pending"])
 def test_another_server_takes_over_from_one_whose_node_is_silent_and_they_do_not_take_turns(
-    tmp_path: Path,
+    tmp_path: Path, state: str
 ) -> None:
     async def work() -> None:
         engine = MemoryEngine(cluster())
@@ -210,9 +212,9 @@ def test_another_server_takes_over_from_one_whose_node_is_silent_and_they_do_not
             await until(lambda: first.keeper.is_holder or second.keeper.is_holder)
             holder, other = (first, second) if first.keeper.is_holder else (second, first)
             holder.freeze()
-            engine.change_node(holder.name, state="suspect")
+            engine.change_node(holder.name, state=state)
             await until(lambda: other.keeper.is_holder)
-            engine.change_node(other.name, state="suspect")
+            engine.change_node(other.name, state=state)
             holder.thaw()
             await until(lambda: not holder.keeper.is_holder)
             await holder.alert("it is well")
