@@ -219,11 +219,10 @@ def test_resource_is_not_started_without_lease_or_without_the_watchdog(
     async def scenario() -> None:
         async with bench(tmp_path / "n1") as node:
             await used(node, stand_in)
+            await until(lambda: not stand_in.is_armed)
             node.guardian.hold(0)
             assert (await node.guardian.watch("disk", None)).fault == "lease ran out"
-            await until(
-                lambda: not stand_in.is_armed
-            )  # the look at it before may end a little later
+            assert not stand_in.is_armed
             node.hold()
             taken = await asyncio.to_thread(Holder, library_of(), stand_in.path, 10)
             fault = (await node.guardian.watch("disk", None)).fault
