@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from ha_core.commands import Outcome
 from ha_core.config.model import FenceDevice, Primitive
-from ha_core.ids import Index, Millis, NodeName
+from ha_core.ids import Index, Millis, NodeName, Revision
 from ha_core.journal import JournalEvent
 from ha_core.messages import SIGNS_OF_LIFE, Hello, Message
 from ha_core.replication.entries import Entry, HardState, Snapshot
@@ -34,7 +34,13 @@ class LocalState:
 
     instances: tuple[Instance, ...] = ()
     orphans: tuple[Primitive, ...] = ()
-    """What the configuration has dropped and what is not known to have ended here."""
+    """By what something runs, or may run, here that the configuration does not have any more, or
+    has changed since; of one name the oldest first.
+    """
+    followed: Revision = 0
+    """Newest revision that added or changed something; what runs here is by none before, but for
+    `orphans`. 0: nothing was ever begun.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,7 +207,9 @@ class Order:
     fail: bool = False
     """Of a probe: take what runs as failed, whatever the agent says (an operator's word)."""
     revision: Revision = 0
-    """Of what begins something: a node that does not hold it yet would begin something else."""
+    """Of what begins or looks for something: a node that does not hold it yet would go by another
+    definition.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from ha_core.membership.farewell import Farewell
 from ha_core.membership.stay import Leader
 from ha_core.node_parts import NodeParts, is_mere_sign
 from ha_core.recovered import Recovered
+from ha_core.replication.entries import ConfigurationChange
 from ha_core.replication.signals import Applied, Deposed, Elected, LeaderHeard, SnapshotInstalled
 from ha_core.timers import timers
 from ha_core.transition.telling import Happened, lost_contact
@@ -50,7 +51,7 @@ class Node(NodeParts):
         self, name: NodeName, recovered: Recovered, random: Random, now_ms: Millis
     ) -> None:
         super().__init__(name, recovered, random, now_ms)
-        self._configure(self._raft.configuration, now_ms)
+        self._follow(self._raft.revisions[-1:], now_ms)
         # What an earlier start left is looked for; where to listen, the shell knows better yet.
         self._out = [e for e in self._out if not isinstance(e, ConfigurationApplied)]
 
@@ -229,10 +230,6 @@ class Node(NodeParts):
         if self._lead is not None:
             self._route(self._lead.fence_report(sender, report, now_ms, wall_ms), now_ms)
 
-    def _shoots_until_ms(self) -> Millis:
-        """Return until when this node may use fence devices: it holds the lease, or is lone."""
-        return max(self._lease.until_ms, self._lone.until_ms)
-
     def _stand_alone(self, now_ms: Millis) -> None:
         """As one of two voters without the other: see whether this node may go on."""
         if self._is_leaving:
@@ -390,15 +387,13 @@ class Node(NodeParts):
                 case LeaderHeard(leader=leader, term=_):
                     self._heard_leader(leader, now_ms)
                 case Applied(entry=entry):
-                    if entry.change is not None:
-                        # One by one: what an entry added and the next removed may run here.
-                        self._configure(entry.change.configuration, now_ms)
+                    self._follow((entry.change,) if entry.change else (), now_ms)
                     if entry.shelf is None:
                         self._happened(self._look_for_former(), now_ms)
                     if self._lead is not None:
                         self._route(self._lead.applied(entry, now_ms, self._wall(now_ms)), now_ms)
                 case SnapshotInstalled():
-                    self._configure(self._raft.configuration, now_ms)
+                    self._follow(self._raft.revisions, now_ms)
                     self._happened(self._look_for_former(), now_ms)
                 case Told():
                     told = (output.kind, output.subject, output.text, output.why, output.incident)
@@ -464,10 +459,14 @@ class Node(NodeParts):
         text = f"{self.name} is not the coordinator any more"
         self._tell("coordinator-resigned", self.name, text, "", "", now_ms)
 
+    def _follow(self, changes: Iterable[ConfigurationChange], now_ms: Millis) -> None:
+        """Take revisions one by one: what one added and the next removed may run here."""
+        for change in changes:
+            if change.revision > self._followed:
+                self._followed = change.revision
+                self._configure(change.configuration, now_ms)
+
     def _configure(self, configuration: Configuration, now_ms: Millis) -> None:
-        if configuration == self._configured:
-            return
-        self._configured = configuration
         self._bound_ms, self._has_new_due = None, True
         if configuration.options.dead_after_ms != self._timers.dead_after_ms:
             self._timers = timers(configuration.options.dead_after_ms)
@@ -489,7 +488,8 @@ class Node(NodeParts):
         own = configuration.node(self.name)
         hosts = own is not None and not own.witness
         wanted = configuration if hosts else Configuration(options=configuration.options)
-        self._out += self._local.configure(wanted, now_ms)
+        is_new = self._is_new()
+        self._out += self._local.configure(wanted, now_ms, self._followed, is_new=is_new)
         self._out.append(ConfigurationApplied(self.revision))
 
     # --- journal -------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from ha_core.effects import Effect, RunOperation
 from ha_core.facts import Facts
 from ha_core.fencing.errand import Errands
 from ha_core.gates import Gates
-from ha_core.ids import Millis, NodeName
+from ha_core.ids import Millis, NodeName, Revision
 from ha_core.membership.detector import Detector
 from ha_core.membership.farewell import Farewell
 from ha_core.membership.greetings import Greetings
@@ -89,7 +89,10 @@ class NodeParts:
         """Whether something may be due sooner than is known."""
         self._rest_ms: Millis | None = None
         self._is_rest_known = False
-        self._configured = Configuration()
+        self._is_unmarked = recovered.snapshot is not None and recovered.local.followed == 0
+        """Whether nothing was ever begun here by a version that marks how far it has followed."""
+        self._followed: Revision = 0
+        """The newest revision that this start has taken."""
 
     # --- reading -------------------------------------------------------------------------
 
@@ -338,6 +341,14 @@ class NodeParts:
         said = self._raft.verdict_on(self.name)
         admitted = (ADMITTED, self.generation)
         return said is not None and (said.method, said.generation) == admitted
+
+    def _is_new(self) -> bool:
+        """Return whether no earlier start of this node can have begun what this one hears of."""
+        return self._is_unmarked or self._raft.verdict_on(self.name) is None
+
+    def _shoots_until_ms(self) -> Millis:
+        """Return until when this node may use fence devices: it holds the lease, or is lone."""
+        return max(self._lease.until_ms, self._lone.until_ms)
 
     def _wall(self, now_ms: Millis) -> Millis:
         return now_ms + self._wall_offset_ms

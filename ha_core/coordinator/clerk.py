@@ -39,7 +39,7 @@ from ha_core.replication.entries import (
 from ha_core.replication.machine import Output, Replication
 from ha_core.replication.shelf import ShelfChange, fault_of
 from ha_core.status import NodeState, Ticket
-from ha_core.transition.executor import BEGINS, OpenOrder
+from ha_core.transition.executor import DEFINED, OpenOrder
 
 OWN_KEYS = {tickets.PREFIX: "ha ticket", wanted_ones.PREFIX: "ha node fence"}
 """Which keys of the shelf no program may write, and what does."""
@@ -377,7 +377,7 @@ class Clerk:
             order.peer,
             order.notice,
             order.fail,
-            self._redefined.since(order.resource) if order.kind in BEGINS else 0,
+            self._redefined.since(order.resource) if order.kind in DEFINED else 0,
         )
         return Send(order.node, message)
 

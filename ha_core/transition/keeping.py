@@ -6,28 +6,29 @@ Owns: both, as pure functions over the node's primitives.
 from collections.abc import Collection, Mapping
 
 from ha_core.config.model import Configuration
-from ha_core.config.units import plain, unit
+from ha_core.config.units import plain
 from ha_core.effects import LocalState
-from ha_core.ids import ResourceId
+from ha_core.ids import ResourceId, Revision
 from ha_core.status import Instance, InstanceState
+from ha_core.transition.begun import definitions
 from ha_core.transition.under_way import Local
 
 
-def kept(items: Mapping[ResourceId, Local], configuration: Configuration) -> LocalState:
-    """Return failures, and what runs or may run without being configured any more."""
+def kept(
+    items: Mapping[ResourceId, Local], configuration: Configuration, followed: Revision
+) -> LocalState:
+    """Return failures, and what runs or may run by a definition that is not configured any more."""
     failures = tuple(
         remembered(i)
         for i in (items[key].instance for key in sorted(items))
         if i.fail_count or i.failure
     )
     orphans = tuple(
-        local.primitive
-        for resource, local in sorted(items.items())
-        if local.primitive is not None
-        and unit(configuration, resource) is None
-        and (local.instance.state is not InstanceState.STOPPED or local.instance.pending)
+        definition
+        for _, local in sorted(items.items())
+        for definition in definitions(local, configuration)
     )
-    return LocalState(failures, orphans)
+    return LocalState(failures, orphans, followed)
 
 
 def remembered(item: Instance) -> Instance:

@@ -12,11 +12,12 @@ from ha_core.config.model import Configuration, Operation, Primitive
 from ha_core.config.units import unit, units
 from ha_core.effects import CancelOperation, Effect, RunOperation
 from ha_core.events import LEASE_RAN_OUT, OperationDone
-from ha_core.ids import Millis, ResourceId
+from ha_core.ids import Millis, ResourceId, Revision
 from ha_core.messages import Order
 from ha_core.policy.transition import ActionKind
 from ha_core.status import Instance, InstanceState
 from ha_core.transition import failure as codes, telling
+from ha_core.transition.begun import is_other, is_outdated, redefines, with_former
 from ha_core.transition.keeping import stop_sequence
 from ha_core.transition.own import ACTIVE, OwnInstances
 from ha_core.transition.roles import (
@@ -38,9 +39,23 @@ class LocalResources(OwnInstances):
 
     # --- input ---------------------------------------------------------------------------
 
-    def configure(self, configuration: Configuration, now_ms: Millis) -> list[Effect]:
-        """Adopt a new configuration: stop orphans, mark what runs by an old definition."""
-        self._configuration = configuration
+    def configure(
+        self,
+        configuration: Configuration,
+        now_ms: Millis,
+        revision: Revision = 0,
+        *,
+        is_new: bool = False,
+    ) -> list[Effect]:
+        """Adopt a new configuration: stop orphans, mark what runs by an old definition.
+
+        `revision`: its number. What an earlier start had begun is by none before the one up to
+        which that had followed. `is_new`: none has begun anything.
+        """
+        before, self._configuration = self._configuration, configuration
+        is_news = revision > self._inherited and not is_new
+        if revision > self._followed and redefines(before, configuration):
+            self._followed = revision
         effects: list[Effect] = []
         wanted = {item.id: item for item in units(configuration)}
         for resource, primitive in wanted.items():
@@ -49,8 +64,10 @@ class LocalResources(OwnInstances):
                 self._items[resource] = Local(Instance(resource, InstanceState.UNKNOWN), primitive)
                 self.report_id += 1
             else:
-                self._redefine(local, primitive, now_ms)
+                was = unit(before, resource) or local.primitive
+                self._redefine(local, was if is_news else None, primitive, now_ms)
         for resource in sorted(set(self._items) - set(wanted)):
+            self._keep_last(self._items[resource], unit(before, resource))
             dropped = self._drop_orphan(resource)
             effects += [item for item in dropped if not isinstance(item, Happened)]
         return [*self._persist(), *effects]
@@ -258,14 +275,19 @@ class LocalResources(OwnInstances):
             text = telling.taken_as_failed(resource, order.reason)
             return self._fail(local, "monitor", 1, order.reason, on_fail, wall_ms, text)
         if runs(local.primitive, event.exit_code):
-            self._update(local, state=InstanceState.STARTED, started_wall_ms=wall_ms, role=role)
+            started, stale = InstanceState.STARTED, is_outdated(local, self._configuration)
+            local.formers = ()
+            if not stale:
+                local.primitive = unit(self._configuration, resource) or local.primitive
+            self._update(local, state=started, started_wall_ms=wall_ms, role=role, stale=stale)
             self._watch(local, now_ms)
             return [Happened("resource-found", resource, telling.found(local.instance))]
         self._recurring.end(resource)
-        if event.exit_code == codes.OCF_NOT_RUNNING:
+        is_by_former = bool(local.formers) and event.exit_code in codes.CANNOT_RUN
+        if event.exit_code == codes.OCF_NOT_RUNNING or is_by_former:
             self._update(local, state=InstanceState.STOPPED)
             return []
-        self._update(local, role=role)
+        self._update(local, role=role, stale=is_outdated(local, self._configuration))
         output = self._fail(
             local, "monitor", event.exit_code, codes.reason_of(event), None, wall_ms
         )
@@ -404,13 +426,18 @@ class LocalResources(OwnInstances):
         self._recurring.begin(local.instance.resource, monitors, now_ms)
         return next((item.on_fail for item in monitors), None)
 
-    def _redefine(self, local: Local, primitive: Primitive, now_ms: Millis) -> None:
+    def _redefine(
+        self, local: Local, was: Primitive | None, primitive: Primitive, now_ms: Millis
+    ) -> None:
+        """Take another definition. `was`: by what it may run as well, if nobody has looked yet."""
         old = local.primitive
         active = local.instance.state in ACTIVE or local.instance.pending == "start"
         if old is None or not active:
-            local.primitive = primitive
+            if local.instance.state is InstanceState.UNKNOWN and was and is_other(was, primitive):
+                local.formers = with_former(local.formers, was)
+            local.primitive = local.formers[0] if local.formers else primitive
             return
-        if (old.agent, old.parameters) != (primitive.agent, primitive.parameters):
+        if is_other(old, primitive):
             self._update(local, stale=True)
             return
         local.primitive = primitive
@@ -419,6 +446,11 @@ class LocalResources(OwnInstances):
             local.instance.state is InstanceState.STARTED
         ):
             self._watch(local, now_ms)
+
+    def _keep_last(self, local: Local, last: Primitive | None) -> None:
+        """Look by the last definition, too, of what is configured no more."""
+        if local.formers and last is not None:
+            local.formers = with_former(local.formers, last)
 
     def _drop_orphan(self, resource: ResourceId) -> list[Effect | Happened]:
         """End and forget what is not configured any more; look first where nothing is known."""
@@ -450,6 +482,8 @@ class LocalResources(OwnInstances):
         resource = local.instance.resource
         if local.running is not None or unit(self._configuration, resource) is not None:
             return []
+        if local.instance.state is InstanceState.UNKNOWN and local.formers:
+            return self._drop_orphan(resource)
         if local.instance.state not in ACTIVE:
             self._forget(resource)
         elif ended.action == "monitor":

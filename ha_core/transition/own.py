@@ -11,6 +11,7 @@ from ha_core.config.units import unit
 from ha_core.effects import Effect, LocalState, Persist
 from ha_core.ids import Millis, ResourceId
 from ha_core.status import Instance, InstanceState
+from ha_core.transition.begun import by_name, look_further
 from ha_core.transition.keeping import kept, remembered
 from ha_core.transition.recurring import Recurring
 from ha_core.transition.under_way import Local
@@ -26,9 +27,11 @@ class OwnInstances:
         self._items: dict[ResourceId, Local] = {
             item.resource: Local(remembered(item), None) for item in kept.instances
         }
-        for orphan in kept.orphans:
-            unknown = Local(Instance(orphan.id, InstanceState.UNKNOWN), orphan)
-            self._items.setdefault(orphan.id, unknown).primitive = orphan
+        for name, formers in by_name(kept.orphans).items():
+            unknown = Local(Instance(name, InstanceState.UNKNOWN), None)
+            local = self._items.setdefault(name, unknown)
+            local.primitive, local.formers = formers[0], formers
+        self._inherited = self._followed = kept.followed
         self._configuration = Configuration()
         self._recurring = Recurring()
         self._next_operation = 0
@@ -78,6 +81,9 @@ class OwnInstances:
         self._become(local, replace(local.instance, **changes))  # type: ignore[arg-type]  # ours
 
     def _become(self, local: Local, changed: Instance) -> None:
+        if changed.state is InstanceState.STOPPED and look_further(local, self._configuration):
+            unknown = InstanceState.UNKNOWN
+            changed = replace(changed, state=unknown, stale=False, role=None)
         if changed.state is InstanceState.STOPPED and not changed.pending:
             # What does not run, runs by no old definition: the next start takes the newest.
             changed = replace(changed, stale=False, role=None, migrated_from=None, migrated_to=None)
@@ -88,7 +94,7 @@ class OwnInstances:
 
     def _persist(self) -> list[Effect]:
         """Return a Persist if failures or orphans differ from what is on disk."""
-        state = kept(self._items, self._configuration)
+        state = kept(self._items, self._configuration, self._followed)
         if state == self._kept:
             return []
         self._kept = state

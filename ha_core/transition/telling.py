@@ -36,7 +36,8 @@ def stopped(before: Instance, primitive: Primitive | None, event: OperationDone)
 def found(instance: Instance) -> str:
     """Say that something runs already."""
     role = f" ({instance.role})" if instance.role is not None else ""
-    return f"{instance.resource} was found running{role}"
+    old = ", by an older definition: it is to start anew" if instance.stale else ""
+    return f"{instance.resource} was found running{role}{old}"
 
 
 def ended(resource: ResourceId, reason: str) -> str:

@@ -48,6 +48,8 @@ class Local:
     running: Running | None = None
     queued: Order | None = None
     incident: str = ""
+    formers: tuple[Primitive, ...] = ()
+    """By what it may run as well, oldest first; while there are some, `primitive` is the first."""
 
     def is_busy_with(self, operation_id: int) -> bool:
         """Return whether that operation is under way."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ha_core.commands import AddNode, Apply
 from ha_core.config.model import (
     AgentClass,
     AgentRef,
@@ -17,7 +18,12 @@ from ha_core.config.model import (
     Primitive,
 )
 from ha_core.coordinator.redefined import Redefined
+from ha_core.effects import Effect, Send
+from ha_core.events import CommandGiven, Event
 from ha_core.ids import ConstraintId, NodeName, ResourceId
+from ha_core.messages import Order
+from ha_core.policy.transition import ActionKind
+from tests.core.coordinator.test_admission import Cluster, member
 
 N1 = NodeName("n1")
 DB, WEB = ResourceId("db"), ResourceId("web")
@@ -76,3 +82,29 @@ def test_new_coordinator_takes_what_is_newest_for_all() -> None:
     redefined = Redefined(FIRST, 9)
     assert redefined.since(DB) == 9
     assert redefined.since(ResourceId("unheard-of")) == 9
+
+
+class Watched(Cluster):
+    """A cluster whose orders are noted."""
+
+    orders: list[Order]
+
+    def follows(self, sender: NodeName, effect: Effect) -> list[tuple[NodeName, Event]]:
+        """Note an order."""
+        if isinstance(effect, Send) and isinstance(effect.message, Order):
+            self.orders.append(effect.message)
+        return super().follows(sender, effect)
+
+
+def test_who_is_to_look_for_something_is_told_by_which_revision() -> None:
+    cluster = Watched("a", "b")
+    cluster.orders = []
+    cluster.run(1000)
+    cluster.give("a", CommandGiven("1", "test", AddNode(NodeName("b"), member("b").addresses)))
+    cluster.run(1000)
+    node = cluster.nodes[NodeName("a")]
+    wished = replace(node.configuration, primitives=(PROCESS,))
+    cluster.give("a", CommandGiven("2", "test", Apply(wished)))
+    cluster.run(1000)
+    found = {order.revision for order in cluster.orders if order.kind is ActionKind.PROBE}
+    assert found == {node.revision}
