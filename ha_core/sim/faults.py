@@ -242,7 +242,8 @@ class Faults:
         self._later(host.boot)
 
     def _disk_loss(self, host: Host) -> None:
-        """A machine is given an empty disk: once in a run, and only where two others vote on.
+        """A machine is given an empty disk: once in a run, and only where two others vote on. Its
+        services go on at times, as if only the daemon's files had been removed.
 
         A voter that knows nothing cannot vote: with one other alone there would be no majority.
         """
@@ -252,7 +253,8 @@ class Faults:
         if len(voters) < 3 or host not in self._operator.members():
             return
         self._operator.may_remove = False
-        self._world.faults["disks lost"] += 1
-        host.crash(power=True)
+        is_alone = self._plan.is_rich and self._world.random.random() < 0.5
+        self._world.faults["disks lost with services running" if is_alone else "disks lost"] += 1
+        host.crash(power=not is_alone)
         host.replace_disk()
         self._later(host.boot)

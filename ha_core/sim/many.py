@@ -6,6 +6,7 @@ a real clock, for the rate.
 
 import gc
 import os
+import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -50,9 +51,10 @@ def run_seeds(first: int, count: int, workers: int | None = None) -> Report:
 
 def _collect_seldom() -> None:
     """A seed leaves little behind; what the program itself consists of is not looked at again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(ALLOCATIONS_PER_COLLECTION)
+    if sys.implementation.name == "cpython":  # PyPy has neither knob, and needs none
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(ALLOCATIONS_PER_COLLECTION)
 
 
 def _report(first: int, results: list[Result], seconds: float) -> Report:
