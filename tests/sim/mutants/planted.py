@@ -105,7 +105,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(enforcers.guardian_sleeps_on_after_the_machine, "S1", 88),
     Planted(enforcers.guardian_outlives_its_daemon, "S1", 1),
     Planted(enforcers.prepared_addresses_answer, "S1", 24),
-    Planted(enforcers.lapsed_addresses_answer_in_another_stay, "S1", 785, _unguards),
+    Planted(enforcers.lapsed_addresses_answer_in_another_stay, "S1", 10582, _unguards),
     Planted(enforcers.unguarded_counts_as_guarded, "S4", 7),
     Planted(fences.failed_agents_have_done_it, "S4", 369, _fenced),
     Planted(stays.nobody_is_admitted_by_the_log, "S4", 7),
