@@ -210,6 +210,8 @@ class Order:
     """Of what begins or looks for something: a node that does not hold it yet would go by another
     definition.
     """
+    nothing_left: bool = False
+    """Of a look: no earlier start of the node has left the resource running."""
 
 
 @dataclass(frozen=True, slots=True)

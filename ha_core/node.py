@@ -21,7 +21,6 @@ from ha_core.effects import (
     ConfigurationApplied,
     Effect,
     HoldLease,
-    Journal,
     Send,
     Stopped,
     is_news,
@@ -29,7 +28,6 @@ from ha_core.effects import (
 from ha_core.fencing.machine import Output as LoneOutput
 from ha_core.fencing.steps import Note
 from ha_core.ids import Millis, NodeName, ResourceId
-from ha_core.journal import JournalEvent
 from ha_core.membership.detector import LinkChanged, shared_links
 from ha_core.membership.farewell import Farewell
 from ha_core.membership.stay import Leader
@@ -51,7 +49,7 @@ class Node(NodeParts):
         self, name: NodeName, recovered: Recovered, random: Random, now_ms: Millis
     ) -> None:
         super().__init__(name, recovered, random, now_ms)
-        self._follow(self._raft.revisions[-1:], now_ms)
+        self._follow(self._raft.kept_from(recovered.local.followed), now_ms)
         # What an earlier start left is looked for; where to listen, the shell knows better yet.
         self._out = [e for e in self._out if not isinstance(e, ConfigurationApplied)]
 
@@ -491,10 +489,3 @@ class Node(NodeParts):
         is_new = self._is_new()
         self._out += self._local.configure(wanted, now_ms, self._followed, is_new=is_new)
         self._out.append(ConfigurationApplied(self.revision))
-
-    # --- journal -------------------------------------------------------------------------
-
-    def _journal(self, events: Iterable[JournalEvent]) -> None:
-        news = [Journal(event) for event in events]
-        self._touched += bool(news)  # who follows the journal waits for another version
-        self._out += news

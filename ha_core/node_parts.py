@@ -5,6 +5,7 @@ which a snapshot is made. Handles nothing: events are `node`'s.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from functools import partial
 from random import Random
 
@@ -15,11 +16,12 @@ from ha_core.coordinator.desk import Inbox
 from ha_core.coordinator.lead import Lead, LeadOutput
 from ha_core.coordinator.lone import Lone
 from ha_core.coordinator.notebook import Notebook
-from ha_core.effects import Effect, RunOperation
+from ha_core.effects import Effect, Journal, RunOperation
 from ha_core.facts import Facts
 from ha_core.fencing.errand import Errands
 from ha_core.gates import Gates
 from ha_core.ids import Millis, NodeName, Revision
+from ha_core.journal import JournalEvent
 from ha_core.membership.detector import Detector
 from ha_core.membership.farewell import Farewell
 from ha_core.membership.greetings import Greetings
@@ -89,8 +91,6 @@ class NodeParts:
         """Whether something may be due sooner than is known."""
         self._rest_ms: Millis | None = None
         self._is_rest_known = False
-        self._is_unmarked = recovered.snapshot is not None and recovered.local.followed == 0
-        """Whether nothing was ever begun here by a version that marks how far it has followed."""
         self._followed: Revision = 0
         """The newest revision that this start has taken."""
 
@@ -272,6 +272,11 @@ class NodeParts:
     ) -> None:
         self._notebook.note(kind, subject, text, why, incident, self._wall(now_ms))
 
+    def _journal(self, events: Iterable[JournalEvent]) -> None:
+        news = [Journal(event) for event in events]
+        self._touched += bool(news)  # who follows the journal waits for another version
+        self._out += news
+
     def _look_for_former(self) -> list[Effect | Happened]:
         """Look for what the coordinator has in mind of this node and nothing here tells of, as
         after the loss of a disk; not before the log has come as far as this start.
@@ -344,7 +349,7 @@ class NodeParts:
 
     def _is_new(self) -> bool:
         """Return whether no earlier start of this node can have begun what this one hears of."""
-        return self._is_unmarked or self._raft.verdict_on(self.name) is None
+        return self._raft.verdict_on(self.name) is None
 
     def _shoots_until_ms(self) -> Millis:
         """Return until when this node may use fence devices: it holds the lease, or is lone."""

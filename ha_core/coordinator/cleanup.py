@@ -52,7 +52,7 @@ def ask(
                 continue
             if record.state is not NodeState.ONLINE:
                 away |= {name} if failed else set()
-            elif (item.resource, name) in executor.open:
+            elif (item.resource, name) in executor.open or item.pending:
                 busy.add(name)
             else:
                 has_failed |= failed

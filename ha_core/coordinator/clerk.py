@@ -27,6 +27,7 @@ from ha_core.fencing.rules import words_of
 from ha_core.ids import Generation, Index, Millis, NodeName, ResourceId
 from ha_core.messages import CommandReply, Order, Prepare
 from ha_core.policy.aim import aimed
+from ha_core.policy.transition import ActionKind
 from ha_core.replication import tickets
 from ha_core.replication.entries import (
     ADMITTED,
@@ -378,6 +379,7 @@ class Clerk:
             order.notice,
             order.fail,
             self._redefined.since(order.resource) if order.kind in DEFINED else 0,
+            order.kind is ActionKind.PROBE and record.has_left_nothing(order.resource),
         )
         return Send(order.node, message)
 

@@ -61,7 +61,7 @@ class Planner:
         nodes = tuple(
             accepting(configuration, self.executor.overlay(node)) for node in roster.statuses()
         )
-        restarts = self._restarts(nodes)
+        restarts = tuple(sorted(self.restarts))
         return ClusterStatus(nodes, True, restarts, awaited=self.awaited, tickets=self.tickets)
 
     def plan(
@@ -72,7 +72,7 @@ class Planner:
         self._finish_restarts(status, configuration)
         status = replace(
             status,
-            restarts=self._restarts(status.nodes),
+            restarts=tuple(sorted(self.restarts)),
             intended=tuple(sorted(self._intended.items())),
         )
         self._close_incidents(status)
@@ -181,16 +181,6 @@ class Planner:
             for decision in self.transition.decisions
             if decision.node is not None and decision.resource in begun
         }
-
-    def _restarts(self, nodes: tuple[NodeStatus, ...]) -> tuple[ResourceId, ...]:
-        """Return what must stop and start once: asked for, or running by an old definition."""
-        stale = {
-            item.resource
-            for node in nodes
-            for item in node.instances
-            if item.stale and (item.state not in _DOWN or item.pending)
-        }
-        return tuple(sorted(self.restarts | stale))
 
     def _finish_restarts(self, status: ClusterStatus, configuration: Configuration) -> None:
         for resource in sorted(self.restarts):

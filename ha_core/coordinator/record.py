@@ -68,7 +68,13 @@ class Record:
     """
     unnamed: frozenset[ResourceId] = frozenset()
     """What may run on from its last start, and no report of this start has named yet."""
+    left: frozenset[ResourceId] | None = None
+    """What an earlier start than the present one may have left running; None if nobody knows."""
     _status: NodeStatus | None = field(default=None, compare=False, repr=False)
+
+    def has_left_nothing(self, resource: ResourceId) -> bool:
+        """Return whether no earlier start of the node can have left that running."""
+        return self.left is not None and resource not in self.left
 
     def status(self) -> NodeStatus:
         """Return what others are told of it: the same value until something changes."""

@@ -144,7 +144,8 @@ def _refuse_new_exclusivity(
     """
     for primitive in changed.primitives:
         old = current.primitive(primitive.id)
-        if (old is not None and not _is_shared(current, old)) or _is_shared(changed, primitive):
+        role = _newly_exclusive(current, old, changed, primitive)
+        if role is None:
             continue
         lost = [r.name for r in records if any(plain(i) == primitive.id for i in r.harmless)]
         if lost:
@@ -152,16 +153,29 @@ def _refuse_new_exclusivity(
         clone = changed.clone_of(primitive.id)
         if old is None or (clone is not None and clone.unique):
             continue  # nothing of it begins before that has ended (`former`)
-        where = _where_it_may_run(primitive.id, records, orders)
+        where = _where_it_may_run(primitive.id, records, orders, role)
         if not where or (len(where) == 1 and is_held(primitive)):
             continue
         raise RefusedError("unsafe", _running(primitive, where))
 
 
-def _is_shared(configuration: Configuration, primitive: Primitive) -> bool:
-    """Return whether several of it do no harm, as long as none is promoted."""
+def _newly_exclusive(
+    current: Configuration, old: Primitive | None, changed: Configuration, primitive: Primitive
+) -> Role | None:
+    """Return in which role several of it did no harm and will do so, if any: what is promotable may
+    be there in other roles on.
+    """
+    for role in (Role.UNPROMOTED, Role.PROMOTED):
+        did_no_harm = old is None or _is_shared(current, old, role)
+        if did_no_harm and not _is_shared(changed, primitive, role):
+            return role
+    return None
+
+
+def _is_shared(configuration: Configuration, primitive: Primitive, role: Role) -> bool:
+    """Return whether several of it do no harm, even if all are in this role, if they have roles."""
     return all(
-        does_no_harm(part, Role.UNPROMOTED if may_be_promoted(part) else None)
+        does_no_harm(part, role if may_be_promoted(part) else None)
         for part in copies(configuration, primitive)
     )
 
@@ -181,11 +195,18 @@ def _running(primitive: Primitive, where: list[NodeName]) -> str:
 
 
 def _where_it_may_run(
-    resource: ResourceId, records: tuple[Record, ...], orders: tuple[OpenOrder, ...]
+    resource: ResourceId,
+    records: tuple[Record, ...],
+    orders: tuple[OpenOrder, ...],
+    role: Role = Role.UNPROMOTED,
 ) -> list[NodeName]:
+    """Return the nodes where it may be active, promoted if `role` says so."""
     found = {order.node for order in orders if order.resource == resource}
     for record in records:
         for item in record.instances:
-            if item.resource == resource and (item.pending or item.state in MAY_BE_ACTIVE):
+            is_meant = item.resource == resource and (
+                role is not Role.PROMOTED or item.role is not Role.UNPROMOTED
+            )
+            if is_meant and (item.pending or item.state in MAY_BE_ACTIVE):
                 found.add(record.name)
     return sorted(found)

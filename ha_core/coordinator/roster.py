@@ -178,7 +178,7 @@ class Roster:
             if restarted:
                 # What the last start of the daemon left behind may run on, ordered or reported
                 # or not, until this one has looked. Its failures were those of that start.
-                record.unnamed = at_large(record)
+                record.unnamed = record.left = at_large(record)
                 left = self._may_run(sender, record.instances)
                 record.instances = tuple(replace(item, failure=None) for item in left)
             self._admit(record, generation, wall_ms, may_hold_lease=unseen)

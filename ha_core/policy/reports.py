@@ -98,7 +98,12 @@ class Reports:
 def _is_steady(item: Instance) -> bool:
     """Return whether there is nothing to tell but that it runs."""
     return item.state is InstanceState.STARTED and not (
-        item.pending or item.failure or item.fail_count or item.migrated_to or item.migrated_from
+        item.pending
+        or item.failure
+        or item.fail_count
+        or item.stale
+        or item.migrated_to
+        or item.migrated_from
     )
 
 

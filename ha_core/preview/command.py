@@ -113,14 +113,13 @@ def begun(
         and (before.agent, before.parameters) != (item.agent, item.parameters)
     }
     nodes = tuple(_stale(node, changed) for node in status.nodes)
-    stale = {item.resource for node in nodes for item in node.instances if item.stale}
     if isinstance(command, commands.SetTicket):
         status = replace(status, tickets=_with_ticket(status.tickets, command))
     asked = set()
     if isinstance(command, commands.Restart):
         clone = new.clone(command.resource)
         asked.add(clone.member if clone is not None else command.resource)
-    return replace(status, nodes=nodes, restarts=tuple(sorted({*status.restarts, *stale, *asked})))
+    return replace(status, nodes=nodes, restarts=tuple(sorted({*status.restarts, *asked})))
 
 
 def _with_ticket(known: tuple[Ticket, ...], command: commands.SetTicket) -> tuple[Ticket, ...]:

@@ -9,7 +9,7 @@ from random import Random
 from ha_core.config.model import Configuration, Primitive, TwoNode
 from ha_core.config.units import unit
 from ha_core.effects import Effect
-from ha_core.ids import Index, Millis, NodeName, ResourceId, Term
+from ha_core.ids import Index, Millis, NodeName, ResourceId, Revision, Term
 from ha_core.recovered import Recovered
 from ha_core.replication.election import Election, Role
 from ha_core.replication.entries import ConfigurationChange, Entry, Verdict
@@ -100,6 +100,11 @@ class Standing:
     def revisions(self) -> tuple[ConfigurationChange, ...]:
         """Newest committed revisions, oldest first."""
         return self._log.revisions
+
+    def kept_from(self, revision: Revision) -> tuple[ConfigurationChange, ...]:
+        """Return the newest committed revisions, from the last one up to `revision` on."""
+        first = max((r.revision for r in self.revisions if r.revision <= revision), default=0)
+        return tuple(change for change in self.revisions if change.revision >= first)
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:

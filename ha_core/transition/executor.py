@@ -21,9 +21,9 @@ ORDERS_PER_TERM = 1_000_000_000
 
 _PENDING_WORD = {kind: str(kind) for kind in ActionKind} | {ActionKind.PROBE: "monitor"}
 BEGINS = (ActionKind.START, ActionKind.PROMOTE, ActionKind.MIGRATE_FROM)
+"""What makes a resource exist somewhere, or gives it the right that one alone may have."""
 DEFINED = (*BEGINS, ActionKind.PROBE)
 """What a node that does not hold the newest definition yet would do by another one."""
-"""What makes a resource exist somewhere, or gives it the right that one alone may have."""
 _COMING_OR_GOING = ("start", "stop", "migrate_from")
 _ACTIVE = (
     InstanceState.STARTED,

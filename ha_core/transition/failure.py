@@ -22,8 +22,6 @@ OCF_NOT_RUNNING = 7
 OCF_DEGRADED = 190
 HARD_CODES = (2, 3, 4, 5)
 FATAL_CODE = 6
-CANNOT_RUN = (OCF_NOT_RUNNING, *HARD_CODES, FATAL_CODE)
-"""What an agent answers where nothing can run by what it was asked for."""
 REASON_LIMIT = 400
 """Longest reason kept of an agent's output, in characters: one line of a report."""
 

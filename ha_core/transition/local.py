@@ -66,7 +66,9 @@ class LocalResources(OwnInstances):
             else:
                 was = unit(before, resource) or local.primitive
                 self._redefine(local, was if is_news else None, primitive, now_ms)
-        for resource in sorted(set(self._items) - set(wanted)):
+        # An older configuration may lack what is on disk as begun, and is configured by now.
+        dropped_ones = set(self._items) - set(wanted) if revision >= self._inherited else set()
+        for resource in sorted(dropped_ones):
             self._keep_last(self._items[resource], unit(before, resource))
             dropped = self._drop_orphan(resource)
             effects += [item for item in dropped if not isinstance(item, Happened)]
@@ -108,6 +110,8 @@ class LocalResources(OwnInstances):
             return []
         if order.kind in NEEDS_LEASE and now_ms >= lease_until_ms:
             return []
+        if order.nothing_left:
+            self._expect_nothing(local)
         word = {"probe": "monitor"}.get(order.kind, str(order.kind))
         self._update(local, order_id=order.order_id, pending=word)
         local.incident = order.incident
@@ -276,17 +280,22 @@ class LocalResources(OwnInstances):
             return self._fail(local, "monitor", 1, order.reason, on_fail, wall_ms, text)
         if runs(local.primitive, event.exit_code):
             started, stale = InstanceState.STARTED, is_outdated(local, self._configuration)
-            local.formers = ()
             if not stale:
+                local.formers = ()
                 local.primitive = unit(self._configuration, resource) or local.primitive
             self._update(local, state=started, started_wall_ms=wall_ms, role=role, stale=stale)
             self._watch(local, now_ms)
             return [Happened("resource-found", resource, telling.found(local.instance))]
         self._recurring.end(resource)
-        is_by_former = bool(local.formers) and event.exit_code in codes.CANNOT_RUN
-        if event.exit_code == codes.OCF_NOT_RUNNING or is_by_former:
+        is_absent = bool(local.formers) and event.exit_code == codes.OCF_NOT_INSTALLED
+        if event.exit_code == codes.OCF_NOT_RUNNING or is_absent:
             self._update(local, state=InstanceState.STOPPED)
             return []
+        if local.formers:
+            # Nothing that counts against the definition of now.
+            self._update(local, state=InstanceState.FAILED, stale=True)
+            text = telling.unclear(resource, event.exit_code, codes.reason_of(event))
+            return [Happened("resource-failed", resource, text, "", local.incident)]
         self._update(local, role=role, stale=is_outdated(local, self._configuration))
         output = self._fail(
             local, "monitor", event.exit_code, codes.reason_of(event), None, wall_ms
@@ -431,12 +440,14 @@ class LocalResources(OwnInstances):
     ) -> None:
         """Take another definition. `was`: by what it may run as well, if nobody has looked yet."""
         old = local.primitive
-        active = local.instance.state in ACTIVE or local.instance.pending == "start"
+        active = local.instance.state in ACTIVE or local.may_have_begun
         if old is None or not active:
             if local.instance.state is InstanceState.UNKNOWN and was and is_other(was, primitive):
                 local.formers = with_former(local.formers, was)
             local.primitive = local.formers[0] if local.formers else primitive
             return
+        if local.formers and was is not None:
+            local.formers = with_former(local.formers, was)
         if is_other(old, primitive):
             self._update(local, stale=True)
             return
@@ -446,11 +457,6 @@ class LocalResources(OwnInstances):
             local.instance.state is InstanceState.STARTED
         ):
             self._watch(local, now_ms)
-
-    def _keep_last(self, local: Local, last: Primitive | None) -> None:
-        """Look by the last definition, too, of what is configured no more."""
-        if local.formers and last is not None:
-            local.formers = with_former(local.formers, last)
 
     def _drop_orphan(self, resource: ResourceId) -> list[Effect | Happened]:
         """End and forget what is not configured any more; look first where nothing is known."""

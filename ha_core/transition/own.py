@@ -6,12 +6,12 @@ of `local.LocalResources`. Runs nothing.
 
 from dataclasses import replace
 
-from ha_core.config.model import Configuration
+from ha_core.config.model import Configuration, Primitive
 from ha_core.config.units import unit
 from ha_core.effects import Effect, LocalState, Persist
 from ha_core.ids import Millis, ResourceId
 from ha_core.status import Instance, InstanceState
-from ha_core.transition.begun import by_name, look_further
+from ha_core.transition.begun import by_name, look_further, with_former
 from ha_core.transition.keeping import kept, remembered
 from ha_core.transition.recurring import Recurring
 from ha_core.transition.under_way import Local
@@ -31,6 +31,8 @@ class OwnInstances:
             unknown = Local(Instance(name, InstanceState.UNKNOWN), None)
             local = self._items.setdefault(name, unknown)
             local.primitive, local.formers = formers[0], formers
+        self._left = frozenset(orphan.id for orphan in kept.orphans)
+        """What ran, or may have run, by an older definition when the last start ended."""
         self._inherited = self._followed = kept.followed
         self._configuration = Configuration()
         self._recurring = Recurring()
@@ -91,6 +93,18 @@ class OwnInstances:
         if changed != local.instance:
             local.instance = changed
             self.report_id += 1
+
+    def _expect_nothing(self, local: Local) -> None:
+        """Go by the newest definition alone where nobody has left anything running."""
+        name, state = local.instance.resource, local.instance.state
+        if state is InstanceState.UNKNOWN and local.running is None and name not in self._left:
+            local.formers = ()
+            local.primitive = unit(self._configuration, name) or local.primitive
+
+    def _keep_last(self, local: Local, last: Primitive | None) -> None:
+        """Look by the last definition, too, of what is configured no more."""
+        if local.formers and last is not None:
+            local.formers = with_former(local.formers, last)
 
     def _persist(self) -> list[Effect]:
         """Return a Persist if failures or orphans differ from what is on disk."""

@@ -40,6 +40,14 @@ def found(instance: Instance) -> str:
     return f"{instance.resource} was found running{role}{old}"
 
 
+def unclear(resource: ResourceId, exit_code: int, reason: str) -> str:
+    """Say that it is not known whether something runs by a definition that has changed."""
+    return (
+        f"{resource} may run by an older definition, whose monitor failed with exit code"
+        f" {exit_code}: {reason}; it is stopped by that"
+    )
+
+
 def ended(resource: ResourceId, reason: str) -> str:
     """Say that something ended that nobody had asked to."""
     return f"{resource} ended unexpectedly: {reason}"

@@ -10,6 +10,8 @@ from ha_core.ids import Millis
 from ha_core.messages import Order
 from ha_core.status import Instance
 
+_BEGINS = ("start", "migrate_from")
+
 
 @dataclass(frozen=True, slots=True)
 class Death:
@@ -50,6 +52,12 @@ class Local:
     incident: str = ""
     formers: tuple[Primitive, ...] = ()
     """By what it may run as well, oldest first; while there are some, `primitive` is the first."""
+
+    @property
+    def may_have_begun(self) -> bool:
+        """Return whether it may be active by its present definition though it is not known so."""
+        is_begun = self.running is not None and self.running.action in (*_BEGINS, "stop")
+        return is_begun or self.instance.pending in _BEGINS
 
     def is_busy_with(self, operation_id: int) -> bool:
         """Return whether that operation is under way."""

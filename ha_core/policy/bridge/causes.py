@@ -93,9 +93,10 @@ class Causes:
             return f"it moves to {seat.node}: {seat.head.text}"
         if seen is not None and seen.state is InstanceState.FAILED:
             return "it failed and is recovered"
+        if seen is not None and seen.stale:
+            return "its definition has changed"
         if plain in picture.restarts:
-            is_stale = seen is not None and seen.stale
-            return "its definition has changed" if is_stale else "a restart was asked for"
+            return "a restart was asked for"
         if len([i for _, i in picture.active(plain) if _is(i, key)]) > 1 and not item.top.clone:
             return "it is active on several nodes"
         return ""

@@ -73,6 +73,7 @@ class Observations:
             return
         failure = picture.failure(resource, item)
         role = _role(item)
+        is_ending = resource in picture.restarts or item.stale
         seen = Observed(
             item.resource,
             node,
@@ -89,7 +90,7 @@ class Observations:
             pending=_UNDER_WAY.get(item.pending),
             fail_count=count,
             is_threshold_ignored=failure is not None and failure.on_fail is model.OnFail.IGNORE,
-            changed=Changed.RESTART if resource in picture.restarts and role else Changed.NO,
+            changed=Changed.RESTART if is_ending and role else Changed.NO,
             migration=move,
             promotion_score=item.promotion_score,
         )

@@ -40,6 +40,7 @@ FREE_HELD = replace(EXCLUSIVE, primitives=(Primitive(JOB, PROCESS, meta=TWICE),)
 COPIES = replace(EXCLUSIVE, clones=(Clone(ResourceId("jobs"), JOB),))
 ROLES = replace(EXCLUSIVE, clones=(Clone(ResourceId("jobs"), JOB, promotable=True),))
 UNIQUE = replace(EXCLUSIVE, clones=(Clone(ResourceId("jobs"), JOB, 2, unique=True),))
+ROLES_FREE = replace(ROLES, primitives=FREE.primitives)
 GONE = replace(EXCLUSIVE, primitives=())
 LATE_MS = 100_000
 
@@ -98,6 +99,22 @@ def test_node_that_may_run_it_on_is_not_forgotten() -> None:
     assert "node 'n2' cannot be removed while it may run something" in refusal(made, FREE, without)
     made.judged(Verdict(N2, 3, OPERATOR, "ann", "seen", 0))
     assert refusal(made, FREE, without) == ""
+
+
+def test_promoted_one_that_might_be_there_twice_is_not_forgotten_either() -> None:
+    made = running(ROLES_FREE, lost=True, role=Role.PROMOTED)
+    assert made.records[N2].instances[0].state is InstanceState.STOPPED
+    assert "confirm-down n2" in refusal(made, ROLES_FREE, ROLES)
+    assert refusal(made, ROLES_FREE, replace(ROLES_FREE, nodes=ROLES.nodes)) == ""
+    there = running(ROLES_FREE, lost=False, role=Role.PROMOTED)
+    assert "may run on n2: stop it first" in refusal(there, ROLES_FREE, ROLES)
+    assert refusal(running(ROLES_FREE, lost=False, role=Role.UNPROMOTED), ROLES_FREE, ROLES) == ""
+
+
+def test_unpromoted_copy_on_a_lost_node_hinders_no_other_edit_of_what_is_promotable() -> None:
+    made = running(ROLES, lost=True, role=Role.UNPROMOTED)
+    preferring = replace(ROLES, primitives=(Primitive(JOB, SCRIPT, meta=Meta(stickiness=5)),))
+    assert refusal(made, ROLES, preferring) == ""
 
 
 @pytest.mark.parametrize("before", [FREE, COPIES], ids=["may run twice", "clone"])

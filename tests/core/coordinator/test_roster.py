@@ -274,6 +274,27 @@ def restarted() -> Roster:
     return made
 
 
+def test_where_an_earlier_start_has_left_nothing_is_known_of_what_was_seen_to_end() -> None:
+    made = online(STOPPED)
+    assert not made.records[N2].has_left_nothing(DISK), "it was not asked before"
+    assert lose(made)[DISK] is InstanceState.STOPPED
+    made.judged(word(ADMITTED, 4))
+    assert not ask(made, 4)
+    assert made.records[N2].has_left_nothing(DISK)
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["at once", "after its loss"])
+def test_what_an_earlier_start_may_have_left_is_looked_for_by_all_it_may_have_begun_it_by(
+    is_lost: bool,
+) -> None:
+    made = online(STARTED if is_lost else STOPPED)
+    if is_lost:
+        assert lose(made)[DISK] is InstanceState.UNCERTAIN
+    made.judged(word(ADMITTED, 4))
+    assert not ask(made, 4)
+    assert not made.records[N2].has_left_nothing(DISK), "it may have been told to start it"
+
+
 def test_start_that_lost_its_disk_does_not_end_by_silence_what_it_cannot_know() -> None:
     made = restarted()
     assert report(made, STOPPED, generation=4)

@@ -346,8 +346,6 @@ def _on(case: Case, words: list[str]) -> None:
         migrated_from=NodeName(given["from"]) if "from" in given else None,
         migrated_to=NodeName(given["to"]) if "to" in given else None,
     )
-    if "stale" in words:
-        case.restarts.append(resource)
 
 
 def _clone(case: Case, words: list[str]) -> None:

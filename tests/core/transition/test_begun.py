@@ -62,12 +62,17 @@ class Start:
             if isinstance(effect, Persist) and effect.local is not None:
                 self.disk = effect.local
 
-    def ordered(self, kind: ActionKind) -> RunOperation:
+    def ordered(self, kind: ActionKind, *, nothing_left: bool = False) -> RunOperation:
         """Give an order; return what it begins."""
-        self._order_id += 1
-        (run,) = self.local.order(Order(1, 1, self._order_id, DB, kind), LEASE_MS, 0)
+        (run,) = self.given(kind, nothing_left=nothing_left)
         assert isinstance(run, RunOperation)
         return run
+
+    def given(self, kind: ActionKind, *, nothing_left: bool = False) -> list[Effect | Happened]:
+        """Give an order; return all that follows at once."""
+        self._order_id += 1
+        order = Order(1, 1, self._order_id, DB, kind, nothing_left=nothing_left)
+        return self.local.order(order, LEASE_MS, 0)
 
     def answer(self, run: RunOperation, code: int) -> list[Effect | Happened]:
         """Let an operation end."""
@@ -103,7 +108,7 @@ def test_service_of_the_old_agent_is_found_by_it_and_ended_by_it() -> None:
     stop = start.ordered(ActionKind.STOP)
     assert stop.primitive == OLD
     start.answer(stop, 0)
-    assert start.instance().state is InstanceState.STOPPED
+    assert start.probed(NEW, RUNS_NOT).state is InstanceState.STOPPED
     begun = start.ordered(ActionKind.START)
     assert begun.primitive.agent == NEW.agent
     start.answer(begun, 0)
@@ -148,17 +153,24 @@ def test_edit_that_arrives_during_the_look_does_not_take_its_answer_for_the_new_
     assert (found.state, found.stale) == (InstanceState.STARTED, True)
 
 
-def test_agent_that_cannot_run_it_is_passed_over() -> None:
+def test_agent_that_is_not_installed_is_passed_over() -> None:
     start = edited_while_away(having(NEW))
     assert start.probed(OLD, NOT_INSTALLED).state is InstanceState.UNKNOWN
     found = start.probed(NEW, RUNS)
     assert (found.state, found.failure) == (InstanceState.STARTED, None)
 
 
-def test_what_an_old_agent_does_not_know_is_ended_by_it_and_then_looked_for_further() -> None:
+@pytest.mark.parametrize("code", [1, 2, 4, 6])
+def test_what_an_old_agent_cannot_tell_is_ended_by_it_and_then_looked_for_further(
+    code: int,
+) -> None:
     start = edited_while_away(having(NEW))
-    found = start.probed(OLD, 1)
+    run = start.ordered(ActionKind.PROBE)
+    texts = [item.text for item in start.answer(run, code) if isinstance(item, Happened)]
+    assert "may run by an older definition, whose monitor failed" in texts[0]
+    found = start.instance()
     assert (found.state, found.stale) == (InstanceState.FAILED, True)
+    assert (found.fail_count, found.failure) == (0, None), "it says nothing of the new definition"
     stop = start.ordered(ActionKind.STOP)
     assert stop.primitive == OLD
     start.answer(stop, 0)
@@ -190,6 +202,57 @@ def test_revisions_that_the_start_before_had_followed_are_not_looked_by() -> Non
     assert (found.state, found.stale) == (InstanceState.STARTED, False)
 
 
+def test_two_that_take_it_for_their_own_are_both_asked_to_end_it() -> None:
+    start = edited_while_away(having(NEW), having(NEWEST))
+    assert start.probed(OLD, RUNS).stale
+    start.answer(start.ordered(ActionKind.STOP), 0)
+    assert start.probed(NEW, RUNS).stale
+    stop = start.ordered(ActionKind.STOP)
+    assert stop.primitive == NEW
+    start.answer(stop, 0)
+    assert start.probed(NEWEST, RUNS_NOT).state is InstanceState.STOPPED
+
+
+def test_edit_beside_an_old_agent_that_cannot_tell_is_looked_by_as_well() -> None:
+    start = edited_while_away(having(NEW))
+    start.probed(OLD, 1)
+    start.follow(having(NEWEST), 3)
+    start.answer(start.ordered(ActionKind.STOP), 0)
+    assert start.probed(NEW, RUNS_NOT).state is InstanceState.UNKNOWN
+    assert start.probed(NEWEST, RUNS).state is InstanceState.STARTED
+
+
+def test_where_nothing_was_left_the_newest_alone_counts() -> None:
+    start = edited_while_away(having(NEW))
+    look = start.ordered(ActionKind.PROBE, nothing_left=True)
+    assert look.primitive == NEW
+    start.answer(look, RUNS_NOT)
+    assert start.instance().state is InstanceState.STOPPED
+
+
+def test_word_that_nothing_was_left_does_not_cover_what_the_disk_tells() -> None:
+    start = Start(LocalState(orphans=(OLD,), followed=2))
+    start.follow(having(NEW), 2)
+    assert start.ordered(ActionKind.PROBE, nothing_left=True).primitive == OLD
+
+
+def test_replayed_revision_that_lacks_it_ends_nothing() -> None:
+    """What a log has forgotten to begin with may be managed, or not, by what comes after."""
+    start = Start(LocalState(orphans=(OLD,), followed=3))
+    for revision, configuration in enumerate((having(), having(OLD), having(NEW)), 1):
+        start.keep(kept := start.local.configure(configuration, 0, revision))
+        assert not [item for item in kept if isinstance(item, RunOperation)]
+    assert start.probed(OLD, RUNS).stale
+
+
+def test_removal_and_return_that_were_followed_begin_no_look() -> None:
+    start = Start(LocalState(followed=3))
+    for revision, configuration in enumerate((having(OLD), having(), having(NEW)), 1):
+        start.follow(configuration, revision)
+    found = start.probed(NEW, RUNS)
+    assert (found.state, found.stale) == (InstanceState.STARTED, False)
+
+
 def test_node_that_has_never_run_anything_looks_by_the_newest_alone() -> None:
     start = Start(LocalState())
     start.follow(having(OLD), 1, is_new=True)
@@ -217,6 +280,27 @@ def test_what_ran_by_an_old_definition_when_the_daemon_died_is_on_its_disk() -> 
     assert (found.state, found.stale) == (InstanceState.STARTED, True)
     after.answer(after.ordered(ActionKind.STOP), 0)
     assert after.disk == LocalState(followed=2), "nothing runs by the old one any more"
+
+
+@pytest.mark.parametrize("kind", [ActionKind.START, ActionKind.MIGRATE_FROM])
+@pytest.mark.parametrize("queued", [None, ActionKind.PROBE, ActionKind.STOP])
+def test_edit_of_what_is_just_beginning_does_not_change_what_it_began_by(
+    kind: ActionKind, queued: ActionKind | None
+) -> None:
+    start = edited_while_away()
+    start.probed(OLD, RUNS_NOT)
+    begun = start.ordered(kind)
+    if queued is not None:
+        assert start.given(queued) == []
+    start.follow(having(NEW), 2)
+    assert start.disk == LocalState(orphans=(OLD,), followed=2)
+    following = [e for e in start.answer(begun, 0) if isinstance(e, RunOperation)]
+    assert [run.primitive for run in following] == [OLD] * (queued is not None)
+    if queued is not ActionKind.STOP:
+        for run in following:
+            start.answer(run, RUNS)
+        found = start.instance()
+        assert (found.state, found.stale) == (InstanceState.STARTED, True)
 
 
 def test_what_was_not_looked_for_yet_is_on_disk_for_the_next_start() -> None:
@@ -266,6 +350,21 @@ def test_node_takes_revisions_of_its_log_one_by_one(followed: int) -> None:
     ]
     assert node.revision == 3
     assert kept[-1] == (OLD, NEW, NEWEST)[followed - 1 : 2]
+
+
+def test_node_looks_by_revisions_of_its_disk_that_nobody_had_followed() -> None:
+    """A crash between the snapshot of a leader and what follows from it."""
+    admitted = Verdict(NodeName("a"), 1, ADMITTED, "", "", 0)
+    snapshot = Snapshot(9, 1, changes(OLD, NEW, NEWEST), (admitted,))
+    node = Node(
+        NodeName("a"),
+        Recovered(2, snapshot=snapshot, local=LocalState(followed=1)),
+        Random(1),
+        1000,
+    )
+    effects = node.handle(Tick(), 1000)
+    kept = [item.local for item in effects if isinstance(item, Persist) and item.local is not None]
+    assert kept[-1] == LocalState(orphans=(OLD, NEW), followed=3)
 
 
 def test_node_takes_all_revisions_of_a_snapshot_that_it_had_missed() -> None:
