@@ -155,7 +155,8 @@ class Planner:
     def _remember(self, status: ClusterStatus, configuration: Configuration) -> None:
         wanted = {item.resource for item in self.transition.decisions if item.node is not None}
         runs = _running(status.nodes)
-        anew = set(status.restarts)
+        stale = {item.resource for node in status.nodes for item in node.instances if item.stale}
+        anew = stale | set(status.restarts)
         for group in configuration.groups:
             anew |= set(group.members) if group.id in anew else set()
         generations = {node.name: node.generation for node in status.nodes}

@@ -452,6 +452,8 @@ class LocalResources(OwnInstances):
             self._update(local, stale=True)
             return
         local.primitive = primitive
+        if local.instance.state is InstanceState.STARTED:
+            local.formers = ()
         self._update(local, stale=False)  # it may have been changed back
         if old.operations != primitive.operations and (
             local.instance.state is InstanceState.STARTED

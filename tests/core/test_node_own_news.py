@@ -1,15 +1,17 @@
 """A coordinator's own operations go into its plan within the event that tells their end."""
 
+from dataclasses import replace
 from random import Random
 
-from ha_core.config.model import AgentClass, AgentRef, Configuration, Group, Primitive
+from ha_core.commands import Apply
+from ha_core.config.model import AgentClass, AgentRef, Configuration, Group, Link, Primitive
 from ha_core.effects import RunOperation
-from ha_core.events import Event, OperationDone, ResourceDied, Tick
+from ha_core.events import CommandGiven, Event, OperationDone, ResourceDied, Tick
 from ha_core.ids import NodeName, ResourceId
 from ha_core.node import Node
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import ConfigurationChange, Snapshot
-from tests.core.coordinator.test_admission import member
+from tests.core.coordinator.test_admission import LINK, member
 
 N1 = NodeName("n1")
 IP, WEB = ResourceId("ip"), ResourceId("web")
@@ -25,6 +27,7 @@ class Alone:
     def __init__(self) -> None:
         configuration = Configuration(
             nodes=(member(N1),),
+            links=(Link(LINK),),
             primitives=PRIMITIVES,
             groups=(Group(ResourceId("service"), (IP, WEB)),),
         )
@@ -69,3 +72,17 @@ def test_only_what_ran_here_until_now_is_started_as_a_handover() -> None:
     (stop,) = bench.give(ResourceDied(WEB, "it was killed"))
     (again,) = bench.give(OperationDone(stop.operation_id, 0))
     assert (again.primitive.id, again.action, again.handover) == (WEB, "start", True)
+
+
+def test_what_has_another_address_by_now_is_not_started_as_a_handover() -> None:
+    bench = Alone()
+    started(bench)
+    moved = replace(PRIMITIVES[0], parameters=(("address", "127.0.0.10"),))
+    configuration = replace(bench.node.configuration, primitives=(moved, PRIMITIVES[1]))
+    waiting = bench.give(CommandGiven("1", "root", Apply(configuration))) or bench.first()
+    starts = []
+    while waiting:
+        operation = waiting.pop(0)
+        starts += [operation] if operation.action == "start" else []
+        waiting += bench.give(OperationDone(operation.operation_id, 0))
+    assert [(item.primitive.id, item.handover) for item in starts] == [(IP, False), (WEB, True)]
