@@ -141,6 +141,7 @@ def test_seed_that_once_found_a_fault_is_clean(seed: int) -> None:
     assert run_seed(seed).violations == ()
 
 
+@pytest.mark.timeout(300)
 def test_a_range_of_seeds_is_clean_and_every_kind_of_fault_occurs_in_it() -> None:
     report = run_seeds(FIRST, SEEDS, workers=2)
     assert report["violations"] == []
@@ -151,6 +152,7 @@ def test_a_range_of_seeds_is_clean_and_every_kind_of_fault_occurs_in_it() -> Non
     assert [state for state in STATES if not report["states"].get(state)] == []
 
 
+@pytest.mark.timeout(300)
 def test_storms_of_later_seeds_have_what_people_do_beside_the_everyday() -> None:
     report = run_seeds(RICH_FROM, RICH_SEEDS, workers=2)
     assert report["violations"] == []
