@@ -195,9 +195,9 @@ class Keeper:
         states = {node.name: node.state for node in view.nodes}
         state = states.get(holding.node, "left")
         is_silent = self._is_awaited(holding.node, state, now_s) or state == SILENT
-        if state in GONE:
-            return True
-        if is_silent and view.quorate and now_s - self._held_s >= AGAIN_S:
+        is_again = now_s - self._held_s < AGAIN_S
+        # A daemon that has just begun knows nobody yet: only a coordinator says who is gone.
+        if view.quorate and (state in GONE or (is_silent and not is_again)):
             return True
         return now_s - max(self._holder_seen[1], self._wanted_since_s) >= STALE_S
 

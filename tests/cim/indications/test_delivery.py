@@ -228,6 +228,25 @@ def test_another_server_takes_over_from_one_whose_node_is_silent_and_they_do_not
     run(work)
 
 
+def test_a_server_whose_daemon_has_just_begun_takes_over_from_nobody(tmp_path: Path) -> None:
+    async def work() -> None:
+        first = Node(MemoryEngine(cluster()), tmp_path, "n1")
+        with listening() as listener:
+            await first.subscribe(listener.url, ALERTS)
+            begun = replace(cluster(), local_node="n2", nodes=(), quorate=False)
+            second = Node(MemoryEngine(begun), tmp_path, "n2")
+            await until(lambda: second.shelf.is_reached)
+            await second.keeper.step()
+            assert not second.keeper.is_holder
+            await first.alert("by the one that delivers")
+            await listener.wait(1)
+            assert first.keeper.is_holder
+            await second.stop()
+        await first.stop()
+
+    run(work)
+
+
 def test_a_server_that_holds_again_gives_no_identifier_twice(tmp_path: Path) -> None:
     async def work() -> None:
         engine = MemoryEngine(cluster())
