@@ -167,9 +167,9 @@ class Holder:
         written = await self._shelf.write({ALIVE: text}, {HOLDER: self.revision})
         if written.ok:
             self._count += 1
-        elif written.code in (Code.STALE, Code.UNKNOWN):
+        elif written.code is Code.UNKNOWN:
             self._lose(written.text)
-        return written.ok
+        return written.ok  # if it is stale, the next step sees who holds
 
     # --- destinations --------------------------------------------------------------------
 

@@ -45,8 +45,8 @@ AWAITED: Final = "pending"
 AWAITED_S: Final = 0.15
 """… who is well has done so by then. A takeover from one that is late costs copies alone."""
 AGAIN_S: Final = 5.0
-"""So long after it held, a server does not take over from one that is only silent: two that do not
-hear each other would take turns."""
+"""So long after another took over from it while its node was well, a server does not take over from
+one that is only silent: two that do not hear each other would take turns."""
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +67,10 @@ class Keeper:
         self._holder_seen: tuple[int, float] = (-1, 0.0)
         self._awaited: tuple[str, float] = ("", 0.0)
         """The holder's node if it has yet to report, and since when."""
-        self._held_s = float("-inf")
-        """When this server began or ended to hold last."""
+        self._taken_s = float("-inf")
+        """When another took over from this server last although its node was well."""
+        self._was_away = False
+        """Whether this node's daemon was away while this server held: a takeover was due."""
         self._wanted_since_s: float | None = None
         self._is_loaded = False
         self._said = ""
@@ -144,15 +146,24 @@ class Keeper:
             self._wanted_since_s = None
         elif self._wanted_since_s is None:
             self._wanted_since_s = now_s
-        holder = self._holder
-        if holder is not None and revision_of(items, HOLDER) != holder.revision:
-            await self._lose("another server holds")
-        elif holder is not None:
-            await holder.step(registry, revision, self._matcher)
-            if holder.lost:
-                await self._lose(holder.lost)
+        if self._holder is not None:
+            await self._hold(self._holder, items, registry, revision)
         else:
             await self._stand_by(items, now_s)
+
+    async def _hold(
+        self, holder: Holder, items: Mapping[str, Item], registry: Registry, revision: int
+    ) -> None:
+        view = await self._around.engine.view()
+        self._was_away = self._was_away or view.engine is not EngineState.RUNNING
+        if revision_of(items, HOLDER) != holder.revision:
+            if not self._was_away:
+                self._taken_s = self._around.now_s()
+            await self._lose("another server holds")
+            return
+        await holder.step(registry, revision, self._matcher)
+        if holder.lost:
+            await self._lose(holder.lost)
 
     # --- standing by ---------------------------------------------------------------------
 
@@ -195,7 +206,7 @@ class Keeper:
         states = {node.name: node.state for node in view.nodes}
         state = states.get(holding.node, "left")
         is_silent = self._is_awaited(holding.node, state, now_s) or state == SILENT
-        is_again = now_s - self._held_s < AGAIN_S
+        is_again = now_s - self._taken_s < AGAIN_S
         # A daemon that has just begun knows nobody yet: only a coordinator says who is gone.
         if view.quorate and (state in GONE or (is_silent and not is_again)):
             return True
@@ -228,8 +239,8 @@ class Keeper:
             return
         before = f" after {holding.node}" if holding is not None and holding.node != node else ""
         log.info("this server delivers indications%s", before)
-        self._held_s = self._around.now_s()
-        self._standby.note(self._shelf.items, self._held_s)
+        self._was_away = False
+        self._standby.note(self._shelf.items, self._around.now_s())
         self._holder = Holder(self._around, written.revision, self._standby.base())
         self._standby, self._seen = Standby(), None
         self._wake.set()
@@ -237,7 +248,6 @@ class Keeper:
     async def _lose(self, why: str) -> None:
         holder, self._holder = self._holder, None
         assert holder is not None
-        self._held_s = self._around.now_s()
         log.info("this server delivers no indications any more: %s", why)
         await holder.stop()
         if holder.base is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pywbem
 
+from cim_provider.engine import EngineState
 from cim_provider.engines.memory import MemoryEngine
 from cim_provider.indications import keeper
 from cim_provider.indications.export import Delivery, Exporter, Policy
@@ -224,6 +225,27 @@ def test_another_server_takes_over_from_one_whose_node_is_silent_and_they_do_not
             assert [number for _, number in pairs] == list(range(len(pairs)))
         await first.stop()
         await second.stop()
+
+    run(work)
+
+
+def test_a_server_whose_daemon_was_away_takes_over_again_at_once(tmp_path: Path) -> None:
+    async def work() -> None:
+        engines = [MemoryEngine(replace(cluster(), local_node=name)) for name in ("n1", "n2")]
+        first = Node(engines[0], tmp_path, "n1")
+        with listening() as listener:
+            await first.subscribe(listener.url, ALERTS)
+            second = Node(engines[1], tmp_path, "n2")
+            engines[0].become(engine=EngineState.STOPPED)
+            await listener.wait_raw(1)  # that it is away
+            engines[1].change_node("n1", state="suspect")
+            await until(lambda: second.keeper.is_holder and not first.keeper.is_holder)
+            engines[1].change_node("n1", state="online")
+            engines[0].become(engine=EngineState.RUNNING)
+            engines[0].change_node("n2", state="suspect")
+            await until(lambda: first.keeper.is_holder, keeper.AGAIN_S / 2)
+            await second.stop()
+        await first.stop()
 
     run(work)
 
