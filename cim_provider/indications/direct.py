@@ -3,7 +3,7 @@
 Owns: these conditions. Without service or quorum nothing can be written, and numbers are given out
 by the log: listeners are told at once, without a number. When it is over, it is told with a number
 that it is; and where not all listeners took the first word, that one as well, with the same
-identifier.
+identifier. Whoever looks waits for none of that: a write may have to wait for another coordinator.
 """
 
 import asyncio
@@ -15,9 +15,10 @@ from typing import Final
 
 from cim_provider.engine import ClusterView, EngineState
 from cim_provider.indications.alerts import DISCONNECTED, alert
+from cim_provider.indications.beside import Beside
 from cim_provider.indications.events import Event
 from cim_provider.indications.faults import CLEARED
-from cim_provider.indications.keeper_events import stamped
+from cim_provider.indications.keeper_events import cim_time, stamped
 from cim_provider.indications.keeping import ShelfError
 from cim_provider.indications.matching import Matcher
 from cim_provider.indications.registry import Registry
@@ -51,11 +52,14 @@ class _Condition:
 
     name: str
     began: Event
-    over: str
-    """Message of the alert that it is over."""
+    message: str
+    """Of the alert that it is over."""
     text: str
+    """What that one says."""
     has_ended: asyncio.Event
     task: "asyncio.Task[bool]"
+    over: Event | None = None
+    """That alert, when it is."""
 
 
 @dataclass(slots=True)
@@ -81,26 +85,31 @@ class Direct:
     _holds: dict[str, _Condition] = field(default_factory=dict)
     _refused: set[str] = field(default_factory=set)
     """Addresses that were told of."""
+    _over: list[_Condition] = field(default_factory=list)
+    """Conditions that have ended, and of which it is not said yet."""
     _unsaid: list[Event] = field(default_factory=list)
-    """What is over and could not be raised yet."""
+    """What is to be raised."""
+    _saying: Beside[None] = field(default_factory=lambda: Beside("raise alerts", lambda: None))
 
-    async def look(self, view: ClusterView, registry: Registry, matcher: Matcher) -> None:
-        """Tell what has begun and what is over."""
+    def look(self, view: ClusterView, registry: Registry, matcher: Matcher) -> None:
+        """See what has begun and what is over, and let it be told."""
         is_running = view.engine is EngineState.RUNNING
         if self._was_running and not is_running:
             self._begin("core", view, registry, matcher)
         elif is_running and view.quorate:
-            await self._end("core")
+            self._end("core")
         if is_running:
             is_without = not view.quorate and 0 < view.votes < view.votes_needed
             if self._was_quorate and is_without and _speaks(view):
                 self._begin("quorum", view, registry, matcher)
             elif view.quorate:
-                await self._end("quorum")
+                self._end("quorum")
                 self._was_quorate = True
             self._strangers(view)
         self._was_running = is_running
-        await self._raise_unsaid()
+        self._saying.result()
+        if (self._over or self._unsaid) and not self._saying.is_busy:
+            self._saying.begin(self._say())
 
     def _strangers(self, view: ClusterView) -> None:
         """Say of each new address that this node refuses what comes from there."""
@@ -119,9 +128,11 @@ class Direct:
 
     async def stop(self) -> None:
         """Tell nothing more."""
-        for each in self._holds.values():
+        await self._saying.stop()
+        for each in (*self._holds.values(), *self._over):
             await end_tasks(each.task)
         self._holds.clear()
+        self._over.clear()
 
     def _begin(self, name: str, view: ClusterView, registry: Registry, matcher: Matcher) -> None:
         if name in self._holds:
@@ -142,13 +153,13 @@ class Direct:
         if name == "core":
             is_requested = view.facts.cluster.is_local_leaving  # when it was seen last
             values |= REQUESTED if is_requested else {}
-            began, over = alert(node_ref(node), "LHA039", DISCONNECTED, values), "LHA040"
+            began, message = alert(node_ref(node), "LHA039", DISCONNECTED, values), "LHA040"
             text = f"the cluster service of {node} answers again"
         else:
             missing = ", ".join(view.votes_missing)
             lost = f"the quorum is lost: {view.votes} of {view.votes_expected} votes are there"
             lost += f", {view.votes_needed} are needed; missing: {missing}"
-            began, over = alert(cluster_ref(), "LHA007", lost, values), "LHA008"
+            began, message = alert(cluster_ref(), "LHA007", lost, values), "LHA008"
             text = "there is a quorum again"
             self._was_quorate = False
         now_s = asyncio.get_running_loop().time()
@@ -157,7 +168,7 @@ class Direct:
         ended = asyncio.Event()
         telling = self._tell(bodies, ended)
         task = asyncio.create_task(telling, name=f"tell without a number: {name}")
-        self._holds[name] = _Condition(name, began, over, text, ended, task)
+        self._holds[name] = _Condition(name, began, message, text, ended, task)
 
     async def _tell(self, bodies: list[tuple[str, str]], ended: asyncio.Event) -> bool:
         """Send to all, until it has `ended`; return whether all have taken it."""
@@ -181,34 +192,48 @@ class Direct:
         finally:
             await sender.close()
 
-    async def _end(self, name: str) -> None:
+    def _end(self, name: str) -> None:
         held = self._holds.pop(name, None)
         if held is None:
             return
         held.has_ended.set()
-        await asyncio.wait({held.task}, timeout=ANSWER_S)
-        await end_tasks(held.task)
-        is_told = not held.task.cancelled() and held.task.result()
-        began = held.began
+        held.over = self._over_of(held)
+        self._over.append(held)
+
+    def _over_of(self, held: _Condition) -> Event:
+        """Return the alert that a condition is over, as of now."""
+        began, time = held.began, cim_time(self.wall_ms())
         values: dict[str, Value] = {
+            "EventTime": time,
+            "Time": time,
             "EventID": str(began.values["EventID"]),
             "NodeName": str(began.values["NodeName"]),
             "CorrelatedIndications": (str(began.values["IndicationIdentifier"]),),
             "ProbableCause": CLEARED,
         }
-        about = cluster_ref() if name == "quorum" else node_ref(str(values["NodeName"]))
-        over = alert(about, held.over, held.text, values)
-        self._unsaid += [over] if is_told else [began, over]
+        about = cluster_ref() if held.name == "quorum" else node_ref(str(values["NodeName"]))
+        return alert(about, held.message, held.text, values)
 
-    async def _raise_unsaid(self) -> None:
-        if not self._unsaid:
-            return
+    async def _say(self) -> None:
+        """Raise what is over, and what else is to be raised, or leave it to the next look."""
+        while self._over:
+            await self._see_off(self._over[0])
+            del self._over[0]
+        raised = list(self._unsaid)
         try:
-            await self.raised(self._unsaid)
+            await self.raised(raised)
         except ShelfError as fault:
             log.info("that the cluster is back is told later: %s", fault)
             return
-        self._unsaid = []
+        del self._unsaid[: len(raised)]
+
+    async def _see_off(self, held: _Condition) -> None:
+        """Have it raised that a condition is over; that it began, too, where not all know that."""
+        await asyncio.wait({held.task}, timeout=ANSWER_S)
+        await end_tasks(held.task)
+        is_told = not held.task.cancelled() and held.task.result()
+        assert held.over is not None
+        self._unsaid += [held.over] if is_told else [held.began, held.over]
 
 
 def _speaks(view: ClusterView) -> bool:

@@ -139,7 +139,7 @@ class Keeper:
             self._registry_revision = revision
         if registry.subscriptions:
             view = await self._around.engine.view()
-            await self._around.direct.look(view, registry, self._matcher)
+            self._around.direct.look(view, registry, self._matcher)
         if not self._shelf.is_reached:
             return
         if not registry.subscriptions:

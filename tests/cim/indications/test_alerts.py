@@ -1,7 +1,7 @@
 """Alerts of the cluster: which, once each, and what clears them."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping as Table, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +12,12 @@ from cim_provider.engines.memory import MemoryEngine
 from cim_provider.indications.direct import UNSAID_MAX, Direct
 from cim_provider.indications.events import Event
 from cim_provider.indications.export import Delivery, Exporter, Policy
+from cim_provider.indications.keeper_events import cim_time
 from cim_provider.indications.keeping import ShelfError
 from cim_provider.indications.matching import Matcher
 from cim_provider.indications.registry import Registry, decode
-from cim_provider.indications.shelf import REGISTRY
+from cim_provider.indications.shelf import RAISED, REGISTRY, Written
+from cim_provider.indications.sqlite_shelf import SqliteShelf
 from cim_provider.mapping.catalog import Catalog
 from cim_provider.mapping.tables import ASSOCIATIONS, ROWS
 from tests.cim.indications.rig import Node, free_port, listening, run, until
@@ -367,12 +369,54 @@ def test_word_whose_answer_is_on_its_way_when_its_condition_ends_is_not_told_aga
             told.extend(events)
 
         direct = Direct(lambda url: slow, raised, lambda: 1, "h", "s")
-        await direct.look(cluster(), known, matcher)
-        await direct.look(replace(cluster(), engine=EngineState.STOPPED), known, matcher)
+        direct.look(cluster(), known, matcher)
+        direct.look(replace(cluster(), engine=EngineState.STOPPED), known, matcher)
         await slow.came.wait()
-        asyncio.get_running_loop().call_soon(slow.may_answer.set)
-        await direct.look(cluster(), known, matcher)
+        direct.look(cluster(), known, matcher)
+        slow.may_answer.set()
+        await until(lambda: bool(told))
         assert [event.values["MessageID"] for event in told] == ["LHA040"]
+        # However late it is raised: it is over since it was seen.
+        assert told[0].values["EventTime"] == cim_time(1)
+        await direct.stop()
+
+    run(work)
+
+
+class SlowToRaise(SqliteShelf):
+    """What is raised waits, as for another coordinator, until `is_free`."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.has_come = asyncio.Event()
+        self.is_free = asyncio.Event()
+
+    async def write(self, puts: Table[str, str | None], conditions: Table[str, int]) -> Written:
+        """See `Shelf`."""
+        if any(key.startswith(RAISED) and text for key, text in puts.items()):
+            self.has_come.set()
+            await self.is_free.wait()
+        return await super().write(puts, conditions)
+
+
+def test_what_happens_while_a_server_raises_an_alert_of_its_own_is_told(tmp_path: Path) -> None:
+    async def work() -> None:
+        engine = MemoryEngine(cluster())
+        node = Node(engine, tmp_path, make_shelf=SlowToRaise)
+        shelf = node.shelf
+        assert isinstance(shelf, SlowToRaise)
+        with listening() as listener:
+            await node.subscribe(listener.url, ALL)
+            engine.become(engine=EngineState.STOPPED)
+            await listener.wait_raw(1)
+            engine.become(engine=EngineState.RUNNING)
+            await shelf.has_come.wait()
+            engine.happened("node-left", "n3", "n3 has left", number=0)
+            await listener.wait_raw(2)
+            shelf.is_free.set()
+            await listener.wait_raw(3)
+        await node.stop()
+        assert ids(listener.got) == ["LHA039", "LHA002", "LHA040"]
 
     run(work)
 
@@ -438,8 +482,9 @@ def test_strangers_that_cannot_be_told_of_yet_take_bounded_room() -> None:
         view = replace(cluster(), refused_hosts=tuple((name, "wrong key") for name in names))
         direct = Direct(lambda url: Exporter(url, Policy()), raised, lambda: 1, "h", "s")
         matcher = Matcher(Registry(), Catalog(schema(), ROWS, ASSOCIATIONS), None)
-        for _ in range(5):
-            await direct.look(view, Registry(), matcher)
+        for round_ in range(5):
+            direct.look(view, Registry(), matcher)
+            await until(lambda number=round_: len(sizes) > number)
         assert sizes == [UNSAID_MAX] * 5
         assert [event.values["MessageArguments"] for event in told] == [
             (name, view.local_node) for name in names
