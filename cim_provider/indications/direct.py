@@ -28,7 +28,7 @@ from cim_provider.mapping.node import node_ref
 from cim_provider.mapping.rows import Value
 from cim_provider.tasks import end_tasks
 
-TRIES_S: Final = (0.0, 0.5, 2.0)
+TRIES_S: Final = (0.0, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0)
 """When it is tried to tell a listener, in seconds after the last try; then it waits for the end."""
 ANSWER_S: Final = 0.5
 """A word that is on its way when its condition ends is answered in this time, or told again."""

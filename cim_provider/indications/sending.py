@@ -15,9 +15,17 @@ from cim_provider.indications.export import Delivery
 from cim_provider.indications.outbox import Indication
 from cim_provider.tasks import end_tasks
 
-FIRST_RETRY_S: Final = 0.25
+FIRST_RETRY_S: Final = 0.1
+RETRY_PART: Final = 8
+"""A listener that is back is found after that part of its absence."""
 
 log = logging.getLogger(__name__)
+
+
+def pause_s(lasting_s: float, interval_s: float) -> float:
+    """Return how long to wait after a failure when all have failed for so long."""
+    longest_s = max(interval_s, FIRST_RETRY_S)
+    return min(max(lasting_s / RETRY_PART, FIRST_RETRY_S), longest_s)
 
 
 class Sender(Protocol):
@@ -99,7 +107,7 @@ class Queue:
 
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
-        tries, since_s, delay_s = 0, 0.0, FIRST_RETRY_S
+        tries, since_s = 0, 0.0
         while True:
             if not self._waiting:
                 self._more.clear()
@@ -111,7 +119,7 @@ class Queue:
                     log.info("%s takes indications again, after %d tries", self.context, tries)
                 self._waiting.popleft()
                 self.sent = first.number
-                tries, delay_s = 0, FIRST_RETRY_S
+                tries = 0
                 self._taken()
                 continue
             since_s = since_s if tries else clock()
@@ -120,6 +128,6 @@ class Queue:
                 log.warning(
                     "%s: number %d not taken: %s", self.context, first.number, delivery.text
                 )
-            self._failed(self.context, tries, clock() - since_s)
-            await asyncio.sleep(min(delay_s, max(self._interval_s(), FIRST_RETRY_S)))
-            delay_s = min(2 * delay_s, max(self._interval_s(), FIRST_RETRY_S))
+            lasting_s = clock() - since_s
+            self._failed(self.context, tries, lasting_s)
+            await asyncio.sleep(pause_s(lasting_s, self._interval_s()))

@@ -26,6 +26,7 @@ from cim_provider.indications.registry import (
     encode,
 )
 from cim_provider.indications.repeats import Repeats
+from cim_provider.indications.sending import pause_s
 from cim_provider.indications.shelf import OUT, REGISTRY, Item
 from cim_provider.indications.standby import AGE_S, Standby
 from cim_provider.mapping.catalog import Catalog
@@ -343,3 +344,14 @@ def test_what_was_dropped_is_told_once_a_minute_with_its_number() -> None:
     assert overflow.note({"d": 5}, {"d": 7})
     (second,) = overflow.due(registry, GAP_S)
     assert second.values["MessageArguments"] == ("d", "3")
+
+
+def test_a_listener_that_is_back_is_found_after_an_eighth_of_its_absence() -> None:
+    for absence_s in (0.3, 0.8, 4.0, 60.0):
+        tried_s, tries = 0.0, 1
+        while tried_s < absence_s:
+            tried_s, tries = tried_s + pause_s(tried_s, 30.0), tries + 1
+        assert tried_s - absence_s <= max(0.1, absence_s / 8)
+        assert tries < 50
+    assert pause_s(10_000.0, 30.0) == 30.0
+    assert pause_s(10_000.0, 0.0) == 0.1
