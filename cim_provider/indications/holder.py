@@ -97,6 +97,7 @@ class Holder:
         self._settle_due_s: float | None = now_s
         self._settling: Beside[bool] = Beside("settle", around.wake)
         self._renewing: Beside[bool] = Beside("renew", around.wake)
+        self._leaving: Beside[None] = Beside("leave a last will", around.wake)
         self._saving = asyncio.Lock()
         self._serial = 0
         self._cluster = ""
@@ -112,8 +113,7 @@ class Holder:
         if revision != self._registry_revision:
             self._told_version, self._registry_revision = "", revision
         await self._renew(registry, now_s)
-        if not self._has_left:
-            await self._leave()
+        self._leave()
         if not self.lost:
             await self._refresh(registry)
             await self._tell(registry, matcher)
@@ -123,6 +123,7 @@ class Holder:
 
     async def stop(self) -> None:
         """Send no more."""
+        await self._leaving.stop()
         await self._shelf.leave({}, {})
         await self._renewing.stop()
         await self._settling.stop()
@@ -137,10 +138,13 @@ class Holder:
         if len(view.nodes) > 1:
             await self._shelf.write({HOLDER: self._released()}, {HOLDER: self.revision})
 
-    async def _leave(self) -> None:
-        """Have another hold at once should this server vanish."""
-        self._has_left = True
-        await self._shelf.leave({HOLDER: self._released()}, {HOLDER: self.revision})
+    def _leave(self) -> None:
+        """Once: have another hold at once should this server vanish; nobody waits for it."""
+        self._leaving.result()
+        if not self._has_left:
+            self._has_left = True
+            will = {HOLDER: self._released()}
+            self._leaving.begin(self._shelf.leave(will, {HOLDER: self.revision}))
 
     def _released(self) -> str:
         return outbox.write(Holding("", self._around.start, self._count))

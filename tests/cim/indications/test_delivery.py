@@ -372,6 +372,35 @@ class Broken:
         await self._sender.close()
 
 
+class DeafShelf(SqliteShelf):
+    """Takes no last will: the node's daemon answers nobody who leaves one."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.asked = asyncio.Event()
+
+    async def leave(self, puts: Table[str, str | None], conditions: Table[str, int]) -> None:
+        """See `Shelf`."""
+        if puts:
+            self.asked.set()
+            await asyncio.Event().wait()
+
+
+def test_nobody_waits_until_the_last_will_is_left(tmp_path: Path) -> None:
+    async def work() -> None:
+        node = Node(MemoryEngine(cluster()), tmp_path, make_shelf=DeafShelf)
+        shelf = node.shelf
+        assert isinstance(shelf, DeafShelf)
+        with listening() as listener:
+            await node.subscribe(listener.url, ALERTS)
+            await shelf.asked.wait()
+            await node.alert("meanwhile")
+            await listener.wait(1)
+        await node.stop()
+
+    run(work)
+
+
 class SlowShelf(SqliteShelf):
     """Writes that tell nothing new wait, as for another coordinator, until `is_free`."""
 
