@@ -4,14 +4,22 @@ A real cluster of three nodes on loopback (`ha lab up`). The node that runs the 
 `--failovers N` times: every `--whole`th time all of it like a power cut, its WBEM server too, else
 its daemon alone, whose guardian then ends the service. With `--outages` the listener is away
 during every tenth failover, and at every fifth the server that delivers is killed as well.
-What the listener got is compared with the journal. Times run from the cluster's own time stamp of
-an event to the arrival of its alert, by one clock. Printed apart: all alerts; those that did not
-have to wait for a listener that was away; and of these, those whose deliverer lived. A line of
-progress goes to standard error after every ten. Exits with 1 if anything was lost, told twice
-without a mark, or out of order.
+What the listener got is compared with the journal. A line of progress goes to standard error after
+every ten. Exits with 1 if anything was lost, told twice without a mark, or out of order.
+
+Times run from the cluster's own time stamp of an event to the arrival of its alert, by one clock.
+An alert *meets* a span of time if it happened before its end and came after its beginning. Printed
+apart: all alerts; of these, those that meet no absence of the listener, which lasts from when it
+stops to the first that comes when it listens again; of these, those that meet no failover in which
+the deliverer died; and, again of those with a listener, those that meet no time without a
+coordinator, from the kill of one to the election of the next: nothing can be written then.
+
+A failover begins when the cluster is whole again after the one before. The alerts of that are under
+way just then, and are caught by the kill: two faults within 0.1 s. With `--rest SECONDS` it begins
+when none comes for so long.
 
     python benchmarks/indications.py [--failovers 20] [--minutes M] [--outages] [--whole 1]
-        [--dead-after 1000]
+        [--dead-after 1000] [--rest 0]
 """
 
 import argparse
@@ -26,7 +34,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pywbem
 from _nodes import Nodes
@@ -38,7 +46,12 @@ WAIT_S: Final = 60.0
 KINDS: Final = {"LHA003": "node-lost", "LHA001": "node-joined"}
 """Alerts that stand for one event of the journal each."""
 MOVED: Final = "LHA020"
+ELECTED: Final = "LHA009"
 SERVICE: Final = "responder"
+
+Arrival: TypeAlias = tuple[float, pywbem.CIMInstance]
+Span: TypeAlias = tuple[float, float]
+"""From when to when, by the wall clock."""
 
 
 def free_port() -> int:
@@ -53,7 +66,9 @@ class Listener:
     """Notes what comes, and when."""
 
     port: int = field(default_factory=free_port)
-    got: list[tuple[float, pywbem.CIMInstance]] = field(default_factory=list)
+    got: list[Arrival] = field(default_factory=list)
+    absences: list[Span] = field(default_factory=list)
+    _left: float | None = None
     _listener: pywbem.WBEMListener | None = None
 
     def start(self) -> None:
@@ -61,16 +76,27 @@ class Listener:
         self._listener = pywbem.WBEMListener("127.0.0.1", http_port=self.port)
         self._listener.add_callback(lambda item, host: self.got.append((time.time(), item)))
         self._listener.start()
+        if self._left is not None:
+            self.absences.append((self._left, time.time()))
+            self._left = None
 
     def stop(self) -> None:
         """Listen no more."""
         if self._listener is not None:
+            self._left = time.time()
             self._listener.stop()
             self._listener = None
 
-    def distinct(self) -> list[tuple[float, pywbem.CIMInstance]]:
+    def waits(self) -> list[Span]:
+        """Return its absences, each to the first that came after it."""
+        return [
+            (left, min((came for came, _ in list(self.got) if came >= back), default=back))
+            for left, back in self.absences
+        ]
+
+    def distinct(self) -> list[Arrival]:
         """Return first arrivals: a copy bears the same context and number."""
-        seen: dict[tuple[str, int], tuple[float, pywbem.CIMInstance]] = {}
+        seen: dict[tuple[str, int], Arrival] = {}
         for came, item in list(self.got):
             if item.get("SequenceNumber") is not None:
                 seen.setdefault(
@@ -113,16 +139,20 @@ class Failover:
     is_whole: bool
     is_away: bool
     has_deliverer_died: bool
+    has_coordinator_died: bool
 
 
 def fail_over(
     nodes: Nodes, listener: Listener, number: int, options: argparse.Namespace
 ) -> Failover:
     """Kill the node that serves and bring it back."""
-    owner, deliverer = nodes.wait_until_whole(SERVICE), nodes.deliverer()
+    owner = nodes.wait_until_whole(SERVICE)
+    wait_for_rest(listener, options.rest)
+    deliverer = nodes.deliverer()
     is_away = options.outages and number % 10 == 5
     is_whole = number % options.whole == 0
     kills_server = options.outages and number % 5 == 2
+    was_leading = nodes.snapshot(nodes.names[0]).coordinator == owner
     began, moves = time.time(), listener.count(MOVED)
     if is_away:
         listener.stop()
@@ -137,18 +167,36 @@ def fail_over(
     nodes.bring_back(owner)
     wait_for(listener, MOVED, moves + 2)  # the address and the program
     has_died = kills_server or (is_whole and owner == deliverer)
-    return Failover(began, time.time(), is_whole, is_away, has_died)
+    return Failover(began, time.time(), is_whole, is_away, has_died, was_leading)
 
 
-def delays_ms(
-    got: Sequence[tuple[float, pywbem.CIMInstance]], without: Sequence[tuple[float, float]]
-) -> list[float]:
-    """Return how long each took, but for those that came in one of these spans."""
+def happened(item: pywbem.CIMInstance) -> float:
+    """Return when that happened of which an alert tells, by the wall clock."""
+    return float(item["EventTime"].datetime.timestamp())
+
+
+def delays_ms(got: Sequence[Arrival], without: Sequence[Span]) -> list[float]:
+    """Return how long each took, but for those that meet one of these spans."""
     return [
-        (came - item["EventTime"].datetime.timestamp()) * 1000
+        (came - happened(item)) * 1000
         for came, item in got
-        if not any(began <= came <= ended for began, ended in without)
+        if not any(happened(item) < ended and came > began for began, ended in without)
     ]
+
+
+def leaderless(got: Sequence[Arrival], done: Sequence[Failover]) -> list[Span]:
+    """Return the times without a coordinator, as the alerts of elections tell their ends."""
+    elections = [happened(item) for _, item in got if item["MessageID"] == ELECTED]
+    kills = [each.began for each in done if each.has_coordinator_died]
+    return [(at, min((end for end in elections if end > at), default=at)) for at in kills]
+
+
+def wait_for_rest(listener: Listener, seconds: float) -> None:
+    """Wait until no alert comes for so long."""
+    since = time.time()
+    while (left := since + seconds - time.time()) > 0:
+        time.sleep(left)
+        since = max([since, *(came for came, _ in listener.got[-1:])])
 
 
 def shown(values: list[float]) -> dict[str, object]:
@@ -181,7 +229,7 @@ def faults(nodes: Nodes, listener: Listener, since: int) -> list[str]:
 def result_of(listener: Listener, done: Sequence[Failover], wrong: list[str]) -> dict[str, object]:
     """Return what was done and seen until now."""
     got = listener.distinct()
-    away = [(each.began, each.ended) for each in done if each.is_away]
+    away = listener.waits()
     dead = [(each.began, each.ended) for each in done if each.has_deliverer_died]
     return {
         "failovers": len(done),
@@ -194,6 +242,7 @@ def result_of(listener: Listener, done: Sequence[Failover], wrong: list[str]) ->
         "all_ms": shown(delays_ms(got, ())),
         "listener_there_ms": shown(delays_ms(got, away)),
         "deliverer_lived_ms": shown(delays_ms(got, [*away, *dead])),
+        "coordinated_ms": shown(delays_ms(got, [*away, *leaderless(got, done)])),
         "wrong": wrong,
     }
 
@@ -233,6 +282,7 @@ def main() -> None:
     parser.add_argument("--whole", type=int, default=1, help="every how manieth kills all")
     parser.add_argument("--dead-after", type=int, default=1000)
     parser.add_argument("--outages", action="store_true")
+    parser.add_argument("--rest", type=float, default=0.0, help="seconds without an alert between")
     result = measure(parser.parse_args())
     print(json.dumps(result, indent=1))
     sys.exit(1 if result["wrong"] else 0)
