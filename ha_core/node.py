@@ -110,6 +110,7 @@ class Node(NodeParts):
                 self._ended(event, now_ms)
             case ev.Noticed(kind=kind, text=text, why=why):
                 self._tell(kind, self.name, text, why, "", now_ms)
+                self._local.report_id += 1  # the coordinator numbers it at once
             case ev.StopAsked():
                 self._is_leaving = True
                 self._local.report_id += 1
@@ -140,8 +141,7 @@ class Node(NodeParts):
         if isinstance(message, msg.RAFT_MESSAGES):
             self._route(self._raft.receive(sender, message, now_ms), now_ms)
             return
-        wall_ms = self._wall(now_ms)
-        lead = self._lead
+        wall_ms, lead = self._wall(now_ms), self._lead
         match message:
             case msg.Hello(leaving=leaving, sent_ms=sent_ms):
                 self._greetings.heard(sender, sent_ms)
@@ -305,6 +305,7 @@ class Node(NodeParts):
         if self._linkbook.is_due(now_ms):
             for told in self._linkbook.due(self._detector.states(), now_ms):
                 self._tell(told.kind, told.link, told.text, "", "", now_ms)
+                self._local.report_id += 1
         self._out += [*self._local.tick(now_ms), *self._see_readiness(now_ms)]
         self._stand_alone(now_ms)
         until_ms, term = self._shoots_until_ms(), self._raft.term if self._raft.leader else 0
@@ -342,8 +343,7 @@ class Node(NodeParts):
             self._send(self.name, self._lease_request(now_ms))
 
     def _send_commands(self, now_ms: Millis) -> None:
-        leader = self._raft.leader
-        if leader is not None:
+        if (leader := self._raft.leader) is not None:
             for request in self._inbox.due(self._raft.term, self._timers.election_ms, now_ms):
                 self._send(leader, request)
 

@@ -30,12 +30,16 @@ DEAD_MS = 1000
 class Mesh:
     """Nodes a, b, c … with a way from each to each, until it is cut."""
 
-    def __init__(self, size: int, seed: int = 1, ping: Ping = NOTHING) -> None:
+    def __init__(
+        self, size: int, seed: int = 1, ping: Ping = NOTHING, links: tuple[LinkName, ...] = (LINK,)
+    ) -> None:
         self.names = [NodeName(name) for name in "abcdefg"[:size]]
-        members = tuple(Member(name, (Address(LINK, f"{name}.example"),)) for name in self.names)
-        change = ConfigurationChange(
-            1, Configuration(nodes=members, links=(Link(LINK),), ping=ping), "", "", 0
+        members = tuple(
+            Member(name, tuple(Address(link, f"{name}.{link}.example") for link in links))
+            for name in self.names
         )
+        configured = Configuration(nodes=members, links=tuple(map(Link, links)), ping=ping)
+        change = ConfigurationChange(1, configured, "", "", 0)
         first = Recovered(1, snapshot=Snapshot(1, 1, (change,)))
         self.now_ms = 1000
         self.cut: set[tuple[NodeName, NodeName]] = set()

@@ -84,7 +84,7 @@ def _judged(plan: Draw) -> bool:
 PLANTED: tuple[Planted, ...] = (
     Planted(leases.lease_runs_half_again_as_long, "S4", 1),
     Planted(leases.lease_runs_from_the_arrival_of_the_grant, "S4", 1),
-    Planted(leases.grants_do_not_say_how_old_their_round_is, "S4", 44),
+    Planted(leases.grants_do_not_say_how_old_their_round_is, "S4", 54),
     Planted(leases.inherited_leases_are_not_waited_for, "S4", 1),
     Planted(leases.nodes_count_as_lost_after_half_the_time, "S4", 1),
     Planted(leases.coordinator_acts_for_a_whole_d, "S3", 8),
