@@ -235,6 +235,7 @@ def result_of(listener: Listener, done: Sequence[Failover], wrong: list[str]) ->
         "failovers": len(done),
         "whole_nodes": sum(each.is_whole for each in done),
         "deliverer_died": len(dead),
+        "coordinator_died": sum(each.has_coordinator_died for each in done),
         "listener_away": len(away),
         "load": [round(each, 1) for each in os.getloadavg()],
         "moves_told": listener.count(MOVED),
