@@ -44,6 +44,10 @@ class NodeView:
     attributes: tuple[tuple[str, str], ...] = ()
     links_down: tuple[str, ...] = ()
     """Names of the links over which the local node does not hear it."""
+    is_heard: bool = False
+    """It is suspect, and the local node has just heard it: it may only have yet to report to a new
+    coordinator.
+    """
     can_fence: bool = False
     """A fence device can end it."""
     fenced_by: str = ""

@@ -279,10 +279,20 @@ def _node(item: NodeSummary, snapshot: ClusterSnapshot) -> NodeView:
         links_down=tuple(
             str(link.link) for link in snapshot.links if link.peer == item.name and not link.up
         ),
+        is_heard=_is_heard(item, snapshot),
         can_fence=can_fence(snapshot.configuration, item.name, power=True),
         fenced_by=item.fenced_by,
         standby_until_wall_ms=item.standby_until_wall_ms or 0,
     )
+
+
+def _is_heard(item: NodeSummary, snapshot: ClusterSnapshot) -> bool:
+    """Return whether a node that is suspect has been heard here since those fell silent who are:
+    an election begins D/2 later, and each node greets every D/4.
+    """
+    limit_ms = snapshot.timers.dead_after_ms * 3 // 8
+    links = (link for link in snapshot.links if link.peer == item.name)
+    return item.state == "suspect" and any(link.silent_ms < limit_ms for link in links)
 
 
 def _unplaced(snapshot: ClusterSnapshot) -> tuple[tuple[str, str], ...]:

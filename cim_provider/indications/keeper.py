@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Final
 
-from cim_provider.engine import ClusterView, EngineState
+from cim_provider.engine import ClusterView, EngineState, NodeView
 from cim_provider.indications import outbox
 from cim_provider.indications.holder import Holder
 from cim_provider.indications.keeping import ShelfError
@@ -40,10 +40,9 @@ END_S: Final = 3.0
 GONE: Final = frozenset({"lost", "left"})
 SILENT: Final = "suspect"
 """State of a node that may soon be lost; to take over from one that is not costs some copies."""
-AWAITED: Final = "pending"
-"""State of a node that has yet to report to a new coordinator; …"""
 AWAITED_S: Final = 0.15
-"""… who is well has done so by then. A takeover from one that is late costs copies alone."""
+"""One that is heard may have yet to report to a new coordinator; if it is well, it has by then. A
+takeover from one that is late costs copies alone."""
 AGAIN_S: Final = 5.0
 """So long after another took over from it while its node was well, a server does not take over from
 one that is only silent: two that do not hear each other would take turns."""
@@ -66,7 +65,7 @@ class Keeper:
         """Newest picture of a standby, with the version of its view."""
         self._holder_seen: tuple[int, float] = (-1, 0.0)
         self._awaited: tuple[str, float] = ("", 0.0)
-        """The holder's node if it has yet to report, and since when."""
+        """The holder's node if it is suspect and heard, and since when."""
         self._taken_s = float("-inf")
         """When another took over from this server last although its node was well."""
         self._was_away = False
@@ -203,22 +202,23 @@ class Keeper:
             self._holder_seen = (sign, now_s)
         if holding is None or self._wanted_since_s is None:
             return False
-        states = {node.name: node.state for node in view.nodes}
-        state = states.get(holding.node, "left")
-        is_silent = self._is_awaited(holding.node, state, now_s) or state == SILENT
+        node = next((node for node in view.nodes if node.name == holding.node), None)
+        state = node.state if node is not None else "left"
+        is_silent = self._is_silent(node, now_s)
         is_again = now_s - self._taken_s < AGAIN_S
         # A daemon that has just begun knows nobody yet: only a coordinator says who is gone.
         if view.quorate and (state in GONE or (is_silent and not is_again)):
             return True
         return now_s - max(self._holder_seen[1], self._wanted_since_s) >= STALE_S
 
-    def _is_awaited(self, node: str, state: str, now_s: float) -> bool:
-        """Return whether the holder's node has yet to report, and has had the time for that."""
-        if state != AWAITED:
+    def _is_silent(self, node: NodeView | None, now_s: float) -> bool:
+        """Return whether a node is suspect, and has had the time to report if it is heard."""
+        is_suspect = node is not None and node.state == SILENT
+        if node is None or not is_suspect or not node.is_heard:
             self._awaited = ("", 0.0)
-            return False
-        if self._awaited[0] != node:
-            self._awaited = (node, now_s)
+            return is_suspect
+        if self._awaited[0] != node.name:
+            self._awaited = (node.name, now_s)
             asyncio.get_running_loop().call_later(AWAITED_S, self._wake.set)
         return now_s - self._awaited[1] >= AWAITED_S
 

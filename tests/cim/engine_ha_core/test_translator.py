@@ -13,10 +13,10 @@ from cim_provider.engines.ha_core_settings import (
     configured_settings,
     settings_in_turns,
 )
-from cim_provider.engines.ha_core_view import Parts, Translator
-from ha_core.ids import NodeName, ResourceId
+from cim_provider.engines.ha_core_view import Parts, Translator, view_of
+from ha_core.ids import LinkName, NodeName, ResourceId
 from ha_core.observed import OperationResult
-from ha_core.snapshot import ClusterSnapshot
+from ha_core.snapshot import ClusterSnapshot, LinkSummary
 from tests.core.test_summary import picture
 
 COUNT = 16
@@ -144,3 +144,23 @@ def test_settings_of_many_resources_are_made_in_turns() -> None:
     turns = sum(1 for _ in settings_in_turns(configuration))
     assert turns >= 2 * len(many) // A_TURN
     assert len(configured_settings(configuration).attributes) >= 2 * len(many)
+
+
+@pytest.mark.parametrize(
+    ("state", "silent_ms", "is_heard"),
+    [("suspect", 374, True), ("suspect", 375, False), ("online", 0, False)],
+)
+def test_who_is_suspect_and_was_heard_since_others_fell_silent_is_heard(
+    state: str, silent_ms: int, is_heard: bool
+) -> None:
+    made = picture(text())
+    (name, other) = (node.name for node in made.nodes if node.name != made.local)
+    links = tuple(
+        LinkSummary(peer, LinkName("ring0"), True, silent)
+        for peer, silent in ((name, silent_ms), (other, 0))
+    )
+    nodes = tuple(replace(node, state=state) if node.name == name else node for node in made.nodes)
+    seen = replace(made, nodes=nodes, links=links)
+    assert seen.timers.dead_after_ms == 1000
+    view = view_of(seen, "1", "1")
+    assert [node.is_heard for node in view.nodes if node.name == name] == [is_heard]

@@ -201,9 +201,9 @@ def test_another_server_takes_over_from_one_whose_node_is_lost(tmp_path: Path) -
     run(work)
 
 
-@pytest.mark.parametrize("state", ["suspect", "pending"])
+@pytest.mark.parametrize("is_heard", [False, True])
 def test_another_server_takes_over_from_one_whose_node_is_silent_and_they_do_not_take_turns(
-    tmp_path: Path, state: str
+    tmp_path: Path, is_heard: bool
 ) -> None:
     async def work() -> None:
         engine = MemoryEngine(cluster())
@@ -213,9 +213,9 @@ def test_another_server_takes_over_from_one_whose_node_is_silent_and_they_do_not
             await until(lambda: first.keeper.is_holder or second.keeper.is_holder)
             holder, other = (first, second) if first.keeper.is_holder else (second, first)
             holder.freeze()
-            engine.change_node(holder.name, state=state)
+            engine.change_node(holder.name, state="suspect", is_heard=is_heard)
             await until(lambda: other.keeper.is_holder)
-            engine.change_node(other.name, state=state)
+            engine.change_node(other.name, state="suspect", is_heard=is_heard)
             holder.thaw()
             await until(lambda: not holder.keeper.is_holder)
             await holder.alert("it is well")
@@ -225,6 +225,28 @@ def test_another_server_takes_over_from_one_whose_node_is_silent_and_they_do_not
             assert [number for _, number in pairs] == list(range(len(pairs)))
         await first.stop()
         await second.stop()
+
+    run(work)
+
+
+def test_who_is_heard_and_has_only_yet_to_report_is_not_taken_over_from(tmp_path: Path) -> None:
+    async def work() -> None:
+        engines = [MemoryEngine(replace(cluster(), local_node=name)) for name in ("n1", "n2")]
+        first = Node(engines[0], tmp_path, "n1")
+        with listening() as listener:
+            await first.subscribe(listener.url, ALERTS)
+            second = Node(engines[1], tmp_path, "n2")
+            await until(lambda: second.shelf.is_reached)
+            for _ in range(3):  # as after each election
+                engines[1].change_node("n1", state="suspect", is_heard=True)
+                await second.keeper.step()
+                assert not second.keeper.is_holder
+                engines[1].change_node("n1", state="online", is_heard=False)
+                await second.keeper.step()
+            engines[1].change_node("n1", state="suspect")
+            await until(lambda: second.keeper.is_holder)
+            await second.stop()
+        await first.stop()
 
     run(work)
 
