@@ -1,7 +1,8 @@
 """What listeners get, and from whom."""
 
 import asyncio
-from collections.abc import Mapping as Table
+from collections.abc import AsyncIterator, Mapping as Table
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +39,19 @@ REDUNDANT = (
     "SELECT * FROM CIM_InstModification WHERE SourceInstance ISA HA_ClusterNode"
     " AND SourceInstance.Status <> PreviousInstance.Status"
 )
+
+
+@asynccontextmanager
+async def followed(at: Path) -> AsyncIterator[tuple[list[MemoryEngine], Node, Node, Listener]]:
+    """Yield two nodes' engines and servers, of which the first delivers, and their listener."""
+    engines = [MemoryEngine(replace(cluster(), local_node=name)) for name in ("n1", "n2")]
+    first = Node(engines[0], at, "n1")
+    with listening() as listener:
+        await first.subscribe(listener.url, ALERTS)
+        second = Node(engines[1], at, "n2")
+        yield engines, first, second, listener
+        await second.stop()
+    await first.stop()
 
 
 def of(name: str, listener: Listener) -> list[pywbem.CIMInstance]:
@@ -231,11 +245,7 @@ def test_another_server_takes_over_from_one_whose_node_is_silent_and_they_do_not
 
 def test_who_is_heard_and_has_only_yet_to_report_is_not_taken_over_from(tmp_path: Path) -> None:
     async def work() -> None:
-        engines = [MemoryEngine(replace(cluster(), local_node=name)) for name in ("n1", "n2")]
-        first = Node(engines[0], tmp_path, "n1")
-        with listening() as listener:
-            await first.subscribe(listener.url, ALERTS)
-            second = Node(engines[1], tmp_path, "n2")
+        async with followed(tmp_path) as (engines, _first, second, _):
             await until(lambda: second.shelf.is_reached)
             for _ in range(3):  # as after each election
                 engines[1].change_node("n1", state="suspect", is_heard=True)
@@ -245,19 +255,13 @@ def test_who_is_heard_and_has_only_yet_to_report_is_not_taken_over_from(tmp_path
                 await second.keeper.step()
             engines[1].change_node("n1", state="suspect")
             await until(lambda: second.keeper.is_holder)
-            await second.stop()
-        await first.stop()
 
     run(work)
 
 
 def test_a_server_whose_daemon_was_away_takes_over_again_at_once(tmp_path: Path) -> None:
     async def work() -> None:
-        engines = [MemoryEngine(replace(cluster(), local_node=name)) for name in ("n1", "n2")]
-        first = Node(engines[0], tmp_path, "n1")
-        with listening() as listener:
-            await first.subscribe(listener.url, ALERTS)
-            second = Node(engines[1], tmp_path, "n2")
+        async with followed(tmp_path) as (engines, first, second, listener):
             engines[0].become(engine=EngineState.STOPPED)
             await listener.wait_raw(1)  # that it is away
             engines[1].change_node("n1", state="suspect")
@@ -266,8 +270,6 @@ def test_a_server_whose_daemon_was_away_takes_over_again_at_once(tmp_path: Path)
             engines[0].become(engine=EngineState.RUNNING)
             engines[0].change_node("n2", state="suspect")
             await until(lambda: first.keeper.is_holder, keeper.AGAIN_S / 2)
-            await second.stop()
-        await first.stop()
 
     run(work)
 
