@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +61,11 @@ def alive(pids: Iterable[int]) -> list[int]:
             if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
                 found.append(pid)
     return found
+
+
+def lasting(node: Mapping[str, Any]) -> list[int]:
+    """Return the processes of a node, as `ha lab` tells it, without agents, which come and go."""
+    return [pid for pid in node["pids"] if node["roles"][str(pid)] != "agent"]
 
 
 @dataclass

@@ -15,7 +15,17 @@ import pytest
 import pywbem
 
 from ha_core.lab import processes
-from tests.e2e.laboratory import HA, Laboratory, alive, all_run, laboratory, run, traces, visited
+from tests.e2e.laboratory import (
+    HA,
+    Laboratory,
+    alive,
+    all_run,
+    laboratory,
+    lasting,
+    run,
+    traces,
+    visited,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -36,8 +46,8 @@ def test_up_prints_what_other_programs_rely_on(lab: Laboratory) -> None:
     for name, node in lab.value["nodes"].items():
         assert node["root"] == str(lab.directory / name)
         assert socket.inet_aton(node["address"])
-        assert len(node["pids"]) >= 3
-        assert alive(node["pids"]) == node["pids"]
+        assert len(pids := lasting(node)) >= 3
+        assert alive(pids) == pids
     assert [item["node"] for item in lab.value["wbem"]] == ["n1", "n2", "n3"]
     for item in lab.value["wbem"]:
         assert item["http"].startswith("http://127.0.0.1:")
