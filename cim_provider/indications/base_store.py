@@ -21,10 +21,11 @@ _TABLES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What was told: all batches below `position` are in the picture."""
+    """What was told: all batches below `position` are in the picture of this cluster."""
 
     picture: Picture
     position: int
+    cluster: str
 
 
 class BaseStore:
@@ -36,8 +37,7 @@ class BaseStore:
         self._db.execute("PRAGMA synchronous = FULL")
         for statement in _TABLES:
             self._db.execute(statement)
-        self._saved: Picture | None = None
-        self._position = -1
+        self._saved: Base | None = None
 
     def close(self) -> None:
         """Close the file, when what is being written is written."""
@@ -53,32 +53,36 @@ class BaseStore:
         try:
             names = cast(list[list[str]], json.loads(rows["watched"]))
             watched = frozenset((str(name), str(each)) for name, each in names)
-            base = Base(from_lines(watched, lines), int(rows["position"]))
+            base = Base(from_lines(watched, lines), int(rows["position"]), rows.get("cluster", ""))
         except (ValueError, TypeError):
             return None  # a later version wrote it otherwise: begin with what is seen now
-        self._saved, self._position = base.picture, base.position
+        self._saved = base
         return base
 
-    def save(self, picture: Picture, position: int) -> None:
+    def save(self, base: Base) -> None:
         """Keep a picture, durably; may be called from any thread."""
         with self._turn:
-            self._save(picture, position)
+            self._save(base)
 
-    def _save(self, picture: Picture, position: int) -> None:
+    def _save(self, base: Base) -> None:
         known = self._saved
-        if known is not None and position == self._position and known == picture:
+        if known == base:
             return
-        gone, new = _changed(known, picture)
+        gone, new = _changed(known.picture if known is not None else None, base.picture)
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             if known is None:
                 self._db.execute("DELETE FROM object")
             self._db.executemany("DELETE FROM object WHERE name = ?", [(name,) for name in gone])
             self._db.executemany("INSERT OR REPLACE INTO object VALUES (?, ?)", new.items())
-            watched = json.dumps(sorted(picture.watched))
-            marks = (("position", str(position)), ("watched", watched))
+            watched = json.dumps(sorted(base.picture.watched))
+            marks = (
+                ("position", str(base.position)),
+                ("watched", watched),
+                ("cluster", base.cluster),
+            )
             self._db.executemany("INSERT OR REPLACE INTO mark VALUES (?, ?)", marks)
-        self._saved, self._position = picture, position
+        self._saved = base
 
 
 def _changed(known: Picture | None, picture: Picture) -> tuple[list[str], dict[str, str]]:

@@ -166,23 +166,25 @@ class Keeper:
 
     # --- standing by ---------------------------------------------------------------------
 
-    def _load(self, items: Mapping[str, Item]) -> None:
-        """Once: take what an earlier run left on the disk, if the shelf has all since."""
+    def _load(self, items: Mapping[str, Item], cluster: str) -> None:
+        """Once: take what an earlier run left on the disk of this cluster, if the shelf has all
+        since.
+        """
         if self._is_loaded:
             return
         self._is_loaded = True
         base = self._around.store.load() if self._around.store is not None else None
-        if base is not None:
+        if base is not None and base.cluster == cluster:
             later = range(base.position, outbox.read_numbers(items, NUMBERS).batch)
             if all(outbox.key_of(each) in items for each in later):
                 self._standby.begin(base.picture)
 
     async def _stand_by(self, items: Mapping[str, Item], now_s: float) -> None:
-        self._load(items)
         self._standby.note(items, now_s)
         view = await self._around.engine.view()
         if view.engine is not EngineState.RUNNING:
             return
+        self._load(items, view.cluster_id)
         holding = outbox.read_holding(items, HOLDER)
         is_mine = holding is None or holding.node in ("", view.local_node)
         sign = max(revision_of(items, HOLDER), revision_of(items, ALIVE))

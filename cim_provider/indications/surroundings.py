@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from cim_provider.engine import ClusterEngine
 from cim_provider.indications import picture as pictures
 from cim_provider.indications.album import Album
-from cim_provider.indications.base_store import BaseStore
+from cim_provider.indications.base_store import Base, BaseStore
 from cim_provider.indications.direct import Direct
 from cim_provider.indications.keeping import RegistryReader
 from cim_provider.indications.picture import Picture
@@ -83,7 +83,8 @@ class Surroundings:
     async def save(self, picture: Picture, position: int) -> None:
         """Keep the base on the disk; others have their turn while it is written."""
         if self.store is not None:
-            await asyncio.to_thread(self.store.save, picture, position)
+            base = Base(picture, position, (await self.engine.view()).cluster_id)
+            await asyncio.to_thread(self.store.save, base)
 
 
 async def _hand_over() -> None:
