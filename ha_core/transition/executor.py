@@ -25,13 +25,13 @@ BEGINS = (ActionKind.START, ActionKind.PROMOTE, ActionKind.MIGRATE_FROM)
 DEFINED = (*BEGINS, ActionKind.PROBE)
 """What a node that does not hold the newest definition yet would do by another one."""
 _COMING_OR_GOING = ("start", "stop", "migrate_from")
-_ACTIVE = (
+_RUNS = (
     InstanceState.STARTED,
     InstanceState.FAILED,
     InstanceState.BLOCKED,
     InstanceState.UNCERTAIN,
-    InstanceState.UNKNOWN,
 )
+_ACTIVE = (*_RUNS, InstanceState.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +217,8 @@ class Executor:
         if instance is not None and instance.pending:
             return False
         match key.kind:
+            case ActionKind.START if instance is not None and instance.state in _RUNS:
+                return False  # it is there already; a plan never asks for this start
             case ActionKind.START:
                 return key.resource in doubles or not self._is_elsewhere(action, status)
             case ActionKind.MIGRATE_FROM:

@@ -251,7 +251,7 @@ class LocalResources(OwnInstances):
             return self._fail(
                 local, "start", event.exit_code, codes.reason_of(event), running.on_fail, wall_ms
             )
-        role = role_after_start(local.primitive)
+        role = role_after_start(local.primitive, local.instance)
         self._update(local, state=InstanceState.STARTED, started_wall_ms=wall_ms, role=role)
         self._watch(local, now_ms)
         text = f"{resource} was started in {event.duration_ms} ms"

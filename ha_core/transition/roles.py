@@ -26,10 +26,14 @@ NEEDS_LEASE = ("start", "promote", "migrate_from")
 """What begins something that must not be twice: none of it happens without a running lease."""
 
 
-def role_after_start(primitive: Primitive | None) -> Role | None:
-    """Return the role of what has just started: nothing starts promoted."""
-    is_promotable = primitive is not None and may_be_promoted(primitive)
-    return Role.UNPROMOTED if is_promotable else None
+def role_after_start(primitive: Primitive | None, before: Instance) -> Role | None:
+    """Return the role of what has just started: nothing starts promoted, and nothing that is
+    promoted is demoted by a start.
+    """
+    if primitive is None or not may_be_promoted(primitive):
+        return None
+    ran = before.state in (InstanceState.STARTED, InstanceState.FAILED, InstanceState.BLOCKED)
+    return before.role if ran else Role.UNPROMOTED
 
 
 def role_found(primitive: Primitive | None, exit_code: int) -> Role | None:
@@ -77,7 +81,7 @@ def carried_on(
             after = replace(before, migrated_to=peer)
         case "migrate_from":
             kind, what = "resource-migrated", f"came alive from {peer}"
-            role = role_after_start(local.primitive)
+            role = role_after_start(local.primitive, before)
             started = replace(before, state=InstanceState.STARTED, started_wall_ms=wall_ms)
             after = replace(started, migrated_from=peer, role=role)
     text = f"{name} {what} in {event.duration_ms} ms"

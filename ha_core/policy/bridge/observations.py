@@ -83,6 +83,7 @@ class Observations:
             failed_task=failure.action if failure is not None else "",
             failed_text=f"{failure.action} failed" if failure is not None else "",
             bans_node=failure is not None and _bans_node(failure),
+            bans_clone=failure is not None and _is_stuck(failure),
             bans_all=failure is not None and _bans_all(failure),
             is_not_promoted_again=item.state is InstanceState.FAILED
             and failure is not None

@@ -224,7 +224,8 @@ def _bans(desk: Desk, item: Item, node: int, observed: Observed) -> None:
             Reason("never", f"{observed.failed_text} on {name}: it may run nowhere")
         )
     elif observed.bans_node:
-        only = observed.failed_task == Task.STOP and observed.failed is not OnFail.BAN
+        is_of_one = observed.failed is not OnFail.BAN and not observed.bans_clone
+        only = observed.failed_task == Task.STOP and is_of_one
         ban(item if only else whole, node)
         item.reasons.append(
             Reason("failed", f"{observed.failed_text}: not on {name} again", node, -INFINITY)

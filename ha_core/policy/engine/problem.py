@@ -321,6 +321,8 @@ class Observed:
     """What failed and how, for reasons, such as `monitor failed (7: not running)`."""
     bans_node: bool = False
     """An exit code, or a failed stop, rules out this node."""
+    bans_clone: bool = False
+    """A failed stop rules it out for all anonymous instances, not for this one alone."""
     bans_all: bool = False
     """Exit code 6, or a failure with on-fail=stop, rules out every node."""
     is_not_promoted_again: bool = False

@@ -85,6 +85,21 @@ def test_what_no_clone_promotes_is_never_promoted() -> None:
     assert given == []
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        InstanceState.STARTED,
+        InstanceState.FAILED,
+        InstanceState.BLOCKED,
+        InstanceState.UNCERTAIN,
+    ],
+)
+def test_what_may_run_on_a_node_is_not_started_there(state: InstanceState) -> None:
+    executor, start = Executor(1), Action(ActionKey(DB, ActionKind.START, N1), (), "because")
+    now = status(member(Role.PROMOTED, state))
+    assert not executor.next_orders(Transition((start,)), now, {}, 1000, doubles={DB})
+
+
 def test_target_of_a_live_migration_takes_over_from_its_source_alone() -> None:
     key = ActionKey(DB, ActionKind.MIGRATE_FROM, N2)
     move = Action(key, (), "because", peer=N1)

@@ -84,6 +84,14 @@ def test_what_starts_is_unpromoted_until_a_promotion_has_succeeded() -> None:
     assert bench.instance().role is None
 
 
+def test_what_is_promoted_and_could_not_be_stopped_is_not_demoted_by_a_start() -> None:
+    bench = Bench(cloned())
+    for kind, code in zip(["probe", "start", "promote", "stop"], [7, 0, 0, 1], strict=True):
+        bench.do(ActionKind(kind), code)
+    bench.do(ActionKind.START)
+    assert bench.instance().role is Role.PROMOTED
+
+
 def test_what_is_in_no_promotable_clone_has_no_role() -> None:
     bench = Bench(cloned(promotable=False))
     bench.do(ActionKind.START)
