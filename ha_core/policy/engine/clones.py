@@ -51,7 +51,7 @@ def _assign_instances(desk: Desk, clone: Item, total: int, per_node: int) -> Non
             if desk.chooser is not None:
                 desk.chooser.stayed(instance)
     full = Reason("clone_max", f"{clone.id} has its {total} instances")
-    for instance in clone.children:
+    for instance in _in_turn(desk, clone):
         if instance.is_assigned:
             continue
         if assigned >= total:
@@ -60,6 +60,18 @@ def _assign_instances(desk: Desk, clone: Item, total: int, per_node: int) -> Non
             _leave_out(instance)
         elif _assign_one(desk, instance, None, per_node, is_trial=False) is not None:
             assigned += 1
+
+
+def _in_turn(desk: Desk, clone: Item) -> list[Item]:
+    """Return the instances as they choose; of those without a name what runs comes before what
+    is free, which would else take its node, and have it stop and start there for ever.
+
+    Pacemaker 3.0.0 lets what is free choose before what may not stay where it is.
+    """
+    assert clone.clone is not None, "a clone has its options"
+    if clone.clone.is_unique or desk.board.problem.options.is_like_2_1_5:
+        return clone.children
+    return sorted(clone.children, key=lambda instance: not is_running(instance))
 
 
 def _leave_out(instance: Item) -> None:

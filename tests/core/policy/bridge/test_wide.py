@@ -81,6 +81,20 @@ def test_no_instance_starts_while_another_node_may_have_it(text: str) -> None:
 
 @bounded
 @given(wide_cases())
+def test_nothing_starts_where_it_runs_unless_it_has_stopped_there(text: str) -> None:
+    made = case.read(text)
+    for action in made.plan().actions:
+        key = action.key
+        if key.kind is not ActionKind.START:
+            continue
+        node = made.status.node(key.node)
+        item = node.instance(key.resource) if node is not None else None
+        if item is not None and item.state in _RUNS:
+            assert ActionKey(key.resource, ActionKind.STOP, key.node) in action.after
+
+
+@bounded
+@given(wide_cases())
 def test_no_clone_ever_has_more_instances_or_promoted_ones_than_it_may(text: str) -> None:
     made = case.read(text)
     plan = made.plan()

@@ -24,7 +24,8 @@ _CLONES = (
     " promotable target=unpromoted",
 )
 _ROLES = ("", " with_role=promoted")
-_HERE = ("started", "started", "started", "stopped", "stopped", "unknown", "failed", "uncertain")
+_CALM = ("started", "started", "started", "stopped", "stopped")
+_HERE = (*_CALM, "unknown", "failed", "blocked", "uncertain")
 
 
 @st.composite
@@ -97,7 +98,7 @@ def _observed(
         told = words.get(clone, "")
         units = [f"{name}:{n}" for n in range(2)] if "unique" in told else [name]
         for unit in units:
-            state = draw(st.sampled_from(_HERE[:5] if is_calm else _HERE))
+            state = draw(st.sampled_from(_CALM if is_calm else _HERE))
             if is_lost and state != "stopped":
                 state = "uncertain"
             if not is_lost and state == "uncertain":
@@ -105,9 +106,23 @@ def _observed(
             line = f"on {node} {unit} {state}"
             if "promotable" in told:
                 line += f" score={draw(st.sampled_from(('5', '10', '-INFINITY')))}"
-                if state in ("started", "failed", "uncertain"):
+                if state in ("started", "failed", "uncertain", "blocked"):
                     line += f" role={draw(st.sampled_from(('promoted', 'unpromoted')))}"
+            line += _failure(draw, state)
             if not is_calm and not is_lost and draw(st.integers(0, 9)) == 0:
                 line += f" pending={draw(st.sampled_from(('start', 'stop', 'monitor')))}"
             lines.append(line)
     return lines
+
+
+def _failure(draw: st.DrawFn, state: str) -> str:
+    """Return what made it so."""
+    if state == "blocked":
+        return " count=1 failure=stop:1:block"
+    if state == "failed":
+        return draw(
+            st.sampled_from(
+                ("", " count=1 failure=monitor:1:restart", " count=1 failure=start:1:restart")
+            )
+        )
+    return ""
