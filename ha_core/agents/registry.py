@@ -46,17 +46,27 @@ class Guard:
 def exclusivity_of(primitive: Primitive) -> Exclusivity:
     """Return what must never exist twice: the configuration's word, else the agent class's.
 
-    Instances of an anonymous clone are there to be several; of what can be promoted the promoted
-    one counts.
+    Instances of an anonymous clone are there to be several; of one that has one instance the
+    configuration's word holds, and that no address may be twice. Of what can be promoted the
+    promoted one counts.
     """
-    copy = primitive.copy
-    if copy is not None and copy.number is None and not copy.clone.promotable:
+    if _is_one_of_several(primitive):
         return Exclusivity.NONE
     if primitive.meta.exclusivity is not None:
         return primitive.meta.exclusivity
     if primitive.agent.type in _ADDRESS_AGENTS:
         return Exclusivity.NETWORK
     return _DEFAULT_EXCLUSIVITY.get(primitive.agent.agent_class, Exclusivity.DEVICE)
+
+
+def _is_one_of_several(primitive: Primitive) -> bool:
+    copy = primitive.copy
+    if copy is None or copy.number is not None or copy.clone.promotable:
+        return False
+    is_address = primitive.agent.agent_class is AgentClass.ADDRESS
+    is_word = primitive.meta.exclusivity is not None
+    is_one = copy.clone.instances_max is not None and copy.clone.instances_max <= 1
+    return not (is_one and (is_word or is_address))
 
 
 def may_run_twice(primitive: Primitive) -> bool:

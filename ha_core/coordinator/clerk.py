@@ -355,7 +355,14 @@ class Clerk:
 
     def plan(self, now_ms: Millis, wall_ms: Millis) -> list[Send]:
         """Plan anew; return the messages that give orders, and that let nodes get ready."""
-        orders = self._planner.plan(self._roster, self._configuration, now_ms, wall_ms)
+        orders = self._planner.plan(
+            self._roster,
+            self._configuration,
+            now_ms,
+            wall_ms,
+            coming=self._raft.coming,
+            defined=self._raft.defined,
+        )
         records, asked = self._roster.records, self._planner.ahead.take()
         return [
             *(Send(n, Prepare(self._raft.term, records[n].admission, r)) for r, n in asked),

@@ -36,6 +36,10 @@ class Definitions:
         self._former.update({item.id: item for item in units(self._configuration)})
         self._configuration = configuration
 
+    def former(self, name: ResourceId) -> Primitive | None:
+        """Return what ran in this term under a name that nothing has any more."""
+        return self._former.get(name)
+
     def extra_ms(self, item: Instance, gates: Gates) -> Millis | None:
         """Return how long after the lease a guard has ended the instance at the latest; None if
         none does, as of a stranger nobody knows.
@@ -62,12 +66,13 @@ class Definitions:
         )
 
     def on_storage(self) -> frozenset[ResourceId]:
-        """Return what can do no harm once its node is cut off from its storage."""
-        return frozenset(
-            item.id
-            for item in (*self._former.values(), *units(self._configuration))
-            if exclusivity_of(item) is Exclusivity.DEVICE
-        )
+        """Return what can do no harm once its node is cut off from its storage: not by what it is
+        now, nor by what it was, by which it may run.
+        """
+        current = {item.id: item for item in units(self._configuration)}
+        known = (*self._former.values(), *current.values())
+        others = {item.id for item in known if exclusivity_of(item) is not Exclusivity.DEVICE}
+        return frozenset(item.id for item in known if item.id not in others)
 
     def _of(self, name: ResourceId) -> Primitive | None:
         return unit(self._configuration, name) or self._former.get(name)

@@ -12,7 +12,7 @@ from ha_core.config.units import may_share, plain, unit, units, units_of
 from ha_core.coordinator import ends
 from ha_core.coordinator.ahead import Ahead
 from ha_core.coordinator.definitions import accepting
-from ha_core.coordinator.former import Former
+from ha_core.coordinator.former import Defined, Former, redefined
 from ha_core.coordinator.record import Lost
 from ha_core.coordinator.roster import Roster
 from ha_core.fencing.rules import unfenced_by
@@ -65,9 +65,20 @@ class Planner:
         return ClusterStatus(nodes, True, restarts, awaited=self.awaited, tickets=self.tickets)
 
     def plan(
-        self, roster: Roster, configuration: Configuration, now_ms: Millis, wall_ms: Millis
+        self,
+        roster: Roster,
+        configuration: Configuration,
+        now_ms: Millis,
+        wall_ms: Millis,
+        *,
+        coming: Configuration | None = None,
+        defined: Defined | None = None,
     ) -> list[OpenOrder]:
-        """Plan anew and return the orders to give now."""
+        """Plan anew and return the orders to give now.
+
+        `coming`: what stands in the log and is not final; nothing begins that it redefines.
+        `defined`: what ran under a name that nothing has any more; None: in this term.
+        """
         status = self.status(roster, configuration)
         self._finish_restarts(status, configuration)
         status = replace(
@@ -94,8 +105,9 @@ class Planner:
         steered = self.ahead.without_waiting(
             self.transition, status, configuration, roster.records, now_ms
         )
+        named = {item.id: item for item in parts}
+        held = self._former.held(status, configuration, named.keys(), defined or roster.defined)
         if configuration.clones:
-            named = {item.id: item for item in parts}
             steered = self._notices.steer(steered, status, named, self.executor.is_open)
         orders = self.executor.next_orders(
             steered,
@@ -105,7 +117,7 @@ class Planner:
             doubles,
             self._ours,
             promotable,
-            self._former.held(status, configuration, {item.id for item in parts}),
+            held | redefined(named, coming),
         )
         self._notices.ordered(ActionKey(o.resource, o.kind, o.node) for o in orders)
         self._intend(status, orders)

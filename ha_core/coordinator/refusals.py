@@ -4,7 +4,9 @@ Owns: the reasons to refuse a change that is valid in itself, given what may
 run where. Each raises RefusedError with the cure.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
+from operator import eq
 
 from ha_core.agents.registry import as_exclusive, does_no_harm, guard_of, is_held
 from ha_core.config.model import Configuration, Node, Primitive, Role
@@ -104,7 +106,7 @@ def _refuse_new_guards(
     """
     for primitive in changed.primitives:
         old = current.primitive(primitive.id)
-        where = _where_it_may_run(primitive.id, records, orders)
+        where = _where_it_may_run(records, orders, _copy_of(primitive.id))
         if where and old is not None and is_held(primitive) and is_held(old):
             _refuse_faster_guard(old, primitive, [r for r in records if r.name in where])
             continue
@@ -150,13 +152,15 @@ def _refuse_new_exclusivity(
         lost = [r.name for r in records if any(plain(i) == primitive.id for i in r.harmless)]
         if lost:
             raise RefusedError("unsafe", _left_running(primitive.id, lost))
-        clone = changed.clone_of(primitive.id)
-        if old is None or (clone is not None and clone.unique):
-            continue  # nothing of it begins before that has ended (`former`)
-        where = _where_it_may_run(primitive.id, records, orders, role)
-        if not where or (len(where) == 1 and is_held(primitive)):
+        if old is None:
             continue
-        raise RefusedError("unsafe", _running(primitive, where))
+        before = {part.id for part in copies(current, old)}
+        for part in copies(changed, primitive):
+            if part.id not in before:
+                continue  # it does not begin before what had another name has ended (`former`)
+            where = _where_it_may_run(records, orders, partial(eq, part.id), role)
+            if where and not (len(where) == 1 and is_held(primitive)):
+                raise RefusedError("unsafe", _running(primitive, where))
 
 
 def _newly_exclusive(
@@ -194,17 +198,21 @@ def _running(primitive: Primitive, where: list[NodeName]) -> str:
     return f"{text} {' and '.join(where)}: {wait}stop it first ('ha resource stop {primitive.id}')"
 
 
+def _copy_of(resource: ResourceId) -> Callable[[ResourceId], bool]:
+    return lambda name: plain(name) == resource
+
+
 def _where_it_may_run(
-    resource: ResourceId,
     records: tuple[Record, ...],
     orders: tuple[OpenOrder, ...],
+    is_it: Callable[[ResourceId], bool],
     role: Role = Role.UNPROMOTED,
 ) -> list[NodeName]:
-    """Return the nodes where it may be active, promoted if `role` says so."""
-    found = {order.node for order in orders if order.resource == resource}
+    """Return the nodes where any of it may be active, promoted if `role` says so."""
+    found = {order.node for order in orders if is_it(order.resource)}
     for record in records:
         for item in record.instances:
-            is_meant = item.resource == resource and (
+            is_meant = is_it(item.resource) and (
                 role is not Role.PROMOTED or item.role is not Role.UNPROMOTED
             )
             if is_meant and (item.pending or item.state in MAY_BE_ACTIVE):

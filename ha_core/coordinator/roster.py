@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
 from ha_core.config import units
-from ha_core.config.model import Configuration
+from ha_core.config.model import Configuration, Primitive
 from ha_core.coordinator.definitions import Definitions
 from ha_core.coordinator.record import (
     GONE,
@@ -428,6 +428,10 @@ class Roster:
     def on_storage(self) -> frozenset[ResourceId]:
         """Return what can do no harm once its node is cut off from its storage."""
         return self._definitions.on_storage()
+
+    def defined(self, name: ResourceId) -> Primitive | None:
+        """Return what ran in this term under a name that nothing has any more."""
+        return self._definitions.former(name)
 
     def _leave(self, record: Record, state: NodeState, wall_ms: Millis) -> None:
         record.state = state

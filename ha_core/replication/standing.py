@@ -151,6 +151,12 @@ class Standing:
         """Return whether a change of the configuration stands in the log and is not final."""
         return self._log.has_change_after(self._commit)
 
+    @property
+    def coming(self) -> Configuration | None:
+        """Return the newest configuration that stands in the log and is not final, if any."""
+        later = self._log.changes_after(self._commit)
+        return later[-1][1].configuration if later else None
+
     def match_of(self, node: NodeName) -> Index:
         """Return the highest index that the follower is known to hold."""
         progress = self._progress.get(node)
