@@ -156,9 +156,9 @@ def _environment(place: ocf.Place) -> dict[str, str]:
 def _done(operation: RunOperation, result: AgentResult, code: int, reason: str) -> OperationDone:
     output = clean(result.output)
     words = reason or last_line(output)
-    if result.timed_out:
-        code = ocf.GENERIC
-    elif result.signal:
+    if result.timed_out or result.signal:
+        code = ocf.GENERIC  # it has said nothing: 1 and silence would mean stopped in some families
+    if result.signal:
         words = f"it was killed by signal {result.signal} ({signal_name(result.signal)})"
     return OperationDone(
         operation.operation_id, code, result.timed_out, words, output, result.duration_ms
