@@ -289,12 +289,12 @@ class Guardian:
             self._answer(request, LEASE_OVER)
             return
         try:
-            self._watch.want(resource, self._until_ms)
+            is_armed = self._watch.want(resource, self._until_ms)
         except WatchdogError as fault:
             self._tell({"is": "broken", "text": str(fault)})
             self._answer(request, str(fault))
         else:
-            self._answer(request)
+            self._answer(request, "" if is_armed else LEASE_OVER)
 
     def _may_begin(self, message: Message) -> bool:
         limit = message.get("not_after")

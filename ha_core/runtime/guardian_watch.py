@@ -44,12 +44,16 @@ class Watch:
         self._maybe_disarm()
         return ""
 
-    def want(self, resource: str, until_ms: int) -> None:
-        """Arm it before a resource starts, under a lease until then. Raises WatchdogError."""
+    def want(self, resource: str, until_ms: int) -> bool:
+        """Want it for a resource, under a lease until then; return whether it is armed, and the
+        lease runs still. Raises WatchdogError.
+        """
         if not self._path or self._is_broken:
             raise WatchdogError("this node has no working watchdog")
         self._wanted.add(resource)
         self.tend(until_ms)
+        # Whoever asked looked at the lease before: this process may have stood still since.
+        return self._device is not None and kernel.now_ms() < until_ms
 
     def let_go(self, resource: str) -> None:
         """The resource is known to have ended."""

@@ -15,6 +15,7 @@ import pytest
 
 from ha_core.runtime.address import Notes
 from ha_core.runtime.guardian import boottime_ms
+from ha_core.runtime.guardian_watch import Watch
 from ha_core.runtime.nodefile import WatchdogPlace
 from tests.runtime.operations_bench import Bench, bench, passed
 from tests.standin.watchdog import MAGICCLOSE, SETTIMEOUT, Model, WatchdogStandIn, preload, watchdog
@@ -327,3 +328,9 @@ def test_longer_time_out_of_an_earlier_start_is_declared_while_something_of_it_m
             assert await node.operations.watched.use(place, "node.yaml") == (30_000, "")
 
     asyncio.run(scenario())
+
+
+def test_watchdog_is_not_said_to_be_armed_when_the_lease_has_ended_since_it_was_looked_at() -> None:
+    watch = Watch()
+    assert watch.use("/dev/watchdog", 10, ("other",)) == ""
+    assert watch.want("disk", boottime_ms() - 1) is False
