@@ -17,7 +17,6 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +26,7 @@ from ha_core.layout import Layout
 from ha_core.runtime.guardian_deputy import Page
 from ha_core.runtime.guardian_end import LATE_GUARDIAN, NO_GUARDIAN, SHUTDOWN_S, cause_of, end, tell
 from ha_core.runtime.guardian_main import PACKET_BYTES_MAX
+from ha_core.runtime.guardian_requests import Answer, Claim, Launch
 
 TOO_LATE: Final = "the guardian did not answer in time and was replaced"
 SLOW: Final = "it took too long"
@@ -63,44 +63,6 @@ class GuardianError(HaError):
 def boottime_ms() -> Millis:
     """Return CLOCK_BOOTTIME in milliseconds: the clock of leases, which a suspend does not stop."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """A process to supervise; `uid` None keeps the user, `not_after_ms` is as in RunOperation."""
-
-    resource: str
-    argv: tuple[str, ...]
-    environment: Mapping[str, str]
-    log: Path
-    directory: str = "/"
-    uid: int | None = None
-    gid: int | None = None
-    groups: tuple[int, ...] = ()
-    not_after_ms: Millis | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An address to hold: by a machine-wide name, or by netlink requests that add and remove it."""
-
-    resource: str
-    name: str = ""
-    add: bytes = b""
-    remove: bytes = b""
-    spare_s: int = 0
-    """The kernel removes it by itself so long after the lease (0: never); `add` leaves room."""
-    not_after_ms: Millis | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the guardian says to a request; `fault` is empty on success."""
-
-    fault: str = ""
-    held: bool = False
-    was_killed: bool = False
-    pid: int = 0
 
 
 class Guardian:
@@ -288,32 +250,11 @@ class Guardian:
 
     async def launch(self, launch: Launch, timeout_ms: Millis) -> Answer:
         """Start a process; answered when exec has succeeded."""
-        request = {
-            "do": "start",
-            "resource": launch.resource,
-            "argv": launch.argv,
-            "env": dict(launch.environment),
-            "log": str(launch.log),
-            "directory": launch.directory,
-            "uid": launch.uid,
-            "gid": launch.gid,
-            "groups": launch.groups,
-            "not_after": launch.not_after_ms,
-        }
-        return await self._begin(launch.resource, request, timeout_ms)
+        return await self._begin(launch.resource, launch.request(), timeout_ms)
 
     async def claim(self, claim: Claim, timeout_ms: Millis) -> Answer:
         """Claim an address; the fault is an error name such as EADDRINUSE."""
-        request = {
-            "do": "claim",
-            "resource": claim.resource,
-            "name": claim.name,
-            "add": claim.add.hex(),
-            "remove": claim.remove.hex(),
-            "spare": claim.spare_s,
-            "not_after": claim.not_after_ms,
-        }
-        return await self._begin(claim.resource, request, timeout_ms)
+        return await self._begin(claim.resource, claim.request(), timeout_ms)
 
     async def stop(self, resource: str, grace_ms: Millis) -> Answer:
         """Ask a process to end, kill it after `grace_ms`; answered when nothing of it is left."""
@@ -345,10 +286,19 @@ class Guardian:
             self._watchdog = {}
         return answer
 
-    async def watch(self, resource: str, not_after_ms: Millis | None) -> Answer:
-        """Arm the watchdog before a resource that it guards is started."""
+    async def watch(
+        self, resource: str, not_after_ms: Millis | None, *, is_found: bool = False
+    ) -> Answer:
+        """Arm the watchdog before a resource that it guards is started; or for one that was found
+        running: then as soon as there is a lease.
+        """
         self._watched.add(resource)
-        request = {"do": "watch", "resource": resource, "not_after": not_after_ms}
+        request = {
+            "do": "watch",
+            "resource": resource,
+            "not_after": not_after_ms,
+            "found": is_found,
+        }
         return await self._ask(request, round(SHUTDOWN_S * 1000))
 
     async def unwatch(self, resource: str) -> Answer:

@@ -285,7 +285,8 @@ class Guardian:
                 self._answer(request, f"the guardian does not know the request '{unknown}'")
 
     def _arm(self, request: int, resource: str, message: Message) -> None:
-        if not self._may_begin(message):
+        is_found = bool(message.get("found"))
+        if not is_found and not self._may_begin(message):
             self._answer(request, LEASE_OVER)
             return
         try:
@@ -294,7 +295,7 @@ class Guardian:
             self._tell({"is": "broken", "text": str(fault)})
             self._answer(request, str(fault))
         else:
-            self._answer(request, "" if is_armed else LEASE_OVER)
+            self._answer(request, "" if is_armed or is_found else LEASE_OVER)
 
     def _may_begin(self, message: Message) -> bool:
         limit = message.get("not_after")

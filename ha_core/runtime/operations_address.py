@@ -22,7 +22,8 @@ from ha_core.ids import Millis
 from ha_core.runtime import address
 from ha_core.runtime.gate import AddressGate, GateError, Ungated
 from ha_core.runtime.gate_announce import Announcer, Teller
-from ha_core.runtime.guardian import LATE, Answer, Claim, Guardian
+from ha_core.runtime.guardian import LATE, Guardian
+from ha_core.runtime.guardian_requests import Answer, Claim
 from ha_core.runtime.operations_process import FaultError
 
 SPARE_S: Final = 2

@@ -17,7 +17,8 @@ from ha_core.agents.process import ProcessSpec
 from ha_core.effects import RunOperation
 from ha_core.events import OperationDone
 from ha_core.runtime import process_log
-from ha_core.runtime.guardian import LATE, Guardian, Launch
+from ha_core.runtime.guardian import LATE, Guardian
+from ha_core.runtime.guardian_requests import Launch
 from ha_core.runtime.operations_agents import MissingError
 
 GRACE_S: Final = 0.05

@@ -60,6 +60,7 @@ class Bench:
         *,
         timeout_ms: int = 10_000,
         depth: int = 0,
+        interval_ms: int = 0,
         not_after_ms: int | None = None,
     ) -> asyncio.Future[OperationDone]:
         """Begin an operation and return what will hold its answer."""
@@ -72,6 +73,7 @@ class Bench:
                 action,
                 timeout_ms,
                 depth=depth,
+                interval_ms=interval_ms,
                 not_after_ms=not_after_ms,
             )
         )
@@ -84,11 +86,17 @@ class Bench:
         *,
         timeout_ms: int = 10_000,
         depth: int = 0,
+        interval_ms: int = 0,
         not_after_ms: int | None = None,
     ) -> OperationDone:
         """Run an operation to its answer."""
         begun = self.begin(
-            primitive, action, timeout_ms=timeout_ms, depth=depth, not_after_ms=not_after_ms
+            primitive,
+            action,
+            timeout_ms=timeout_ms,
+            depth=depth,
+            interval_ms=interval_ms,
+            not_after_ms=not_after_ms,
         )
         return await asyncio.wait_for(begun, PATIENCE_S)
 

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 from ha_core.events import LEASE_RAN_OUT
-from ha_core.runtime.guardian import SLOW, Launch, boottime_ms
+from ha_core.runtime.guardian import SLOW, boottime_ms
 from ha_core.runtime.guardian_main import KILL_LEAD_MS
+from ha_core.runtime.guardian_requests import Launch
 from tests.runtime.operations_bench import (
     SLEEPER,
     Daemon,

@@ -16,7 +16,8 @@ from ha_core.effects import RunOperation
 from ha_core.ids import ResourceId
 from ha_core.layout import Layout
 from ha_core.runtime.gate import Place, Ungated
-from ha_core.runtime.guardian import Answer, Claim, Guardian
+from ha_core.runtime.guardian import Guardian
+from ha_core.runtime.guardian_requests import Answer, Claim
 from ha_core.runtime.operations_address import Addresses
 from ha_core.runtime.operations_process import FaultError
 

@@ -8,16 +8,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from ha_core.config.model import AgentClass
 from ha_core.runtime.address import Notes
 from ha_core.runtime.guardian import boottime_ms
 from ha_core.runtime.guardian_watch import Watch
 from ha_core.runtime.nodefile import WatchdogPlace
-from tests.runtime.operations_bench import Bench, bench, passed
+from tests.runtime.operations_bench import Bench, bench, passed, primitive, script
 from tests.standin.watchdog import MAGICCLOSE, SETTIMEOUT, Model, WatchdogStandIn, preload, watchdog
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,9 +76,9 @@ class Holder:
         self.process.communicate()
 
 
-def settled(stand_in: WatchdogStandIn, is_armed: bool) -> bool:
+def settled(stand_in: WatchdogStandIn, is_armed: bool, within_ms: int = 10_000) -> bool:
     """Wait until the stand-in has heard of a close."""
-    end_ms = boottime_ms() + 10_000
+    end_ms = boottime_ms() + within_ms
     while stand_in.is_armed is not is_armed and boottime_ms() < end_ms:
         stand_in.fired.wait(0.01)
     return stand_in.is_armed is is_armed
@@ -326,6 +328,107 @@ def test_longer_time_out_of_an_earlier_start_is_declared_while_something_of_it_m
             notes_of(node).write("disk", b"30")
             place = WatchdogPlace(str(stand_in.path), 5)
             assert await node.operations.watched.use(place, "node.yaml") == (30_000, "")
+
+    asyncio.run(scenario())
+
+
+# --- when it is armed, and when it is let go ------------------------------------------------
+
+DISK = primitive("disk", AgentClass.LSB, "disk")
+"""What only a watchdog ends."""
+GUEST = primitive("disk", AgentClass.OCF, "test", "disk")
+"""The same of an agent that knows live migration."""
+RUNS = "#!/bin/sh\nexit 0\n"
+IS_AWAY = "#!/bin/sh\n[ $1 = status ] && exit 3\nexit 0\n"
+
+
+@asynccontextmanager
+async def guarded(
+    tmp_path: Path, stand_in: WatchdogStandIn, agent: str = RUNS
+) -> AsyncIterator[Bench]:
+    """Run a node that counts on the stand-in, with this agent."""
+    script(tmp_path / "disk", agent)
+    script(tmp_path / "ocf/resource.d/test/disk", agent)
+    root = tmp_path / "n1"
+    async with bench(root, scripts=tmp_path, ocf_root=str(tmp_path / "ocf")) as node:
+        await used(node, stand_in, 2)
+        await until(lambda: not stand_in.is_armed)
+        yield node
+
+
+@pytest.mark.parametrize("action", ["start", "migrate_from", "monitor"])
+def test_watchdog_is_armed_for_what_starts_arrives_or_is_found_until_it_is_stopped(
+    tmp_path: Path, stand_in: WatchdogStandIn, action: str
+) -> None:
+    async def scenario() -> None:
+        async with guarded(tmp_path, stand_in) as node:
+            assert (await node.run(GUEST, action)).exit_code == 0
+            assert stand_in.is_armed
+            assert notes_of(node).all() == {"disk": b"2"}
+            assert (await node.run(GUEST, "stop")).exit_code == 0
+            await until(lambda: not stand_in.is_armed)
+            assert notes_of(node).all() == {}
+
+    asyncio.run(scenario())
+
+
+def test_watchdog_stays_armed_for_what_a_recurring_monitor_misses(
+    tmp_path: Path, stand_in: WatchdogStandIn
+) -> None:
+    async def scenario() -> None:
+        async with guarded(tmp_path, stand_in, IS_AWAY) as node:
+            assert (await node.run(DISK, "start")).exit_code == 0
+            assert (await node.run(DISK, "monitor", interval_ms=10_000)).exit_code == 7
+            assert notes_of(node).all() == {"disk": b"2"}, "parts of it may go on until the stop"
+            assert not await asyncio.to_thread(settled, stand_in, False, 300)
+            assert (await node.run(DISK, "monitor")).exit_code == 7
+            await until(lambda: not stand_in.is_armed)
+
+    asyncio.run(scenario())
+
+
+def test_what_is_found_running_has_failed_if_the_watchdog_cannot_be_armed(
+    tmp_path: Path, stand_in: WatchdogStandIn
+) -> None:
+    async def scenario() -> list[str]:
+        told: list[str] = []
+        async with guarded(tmp_path, stand_in) as node:
+            node.guardian.on_broken = told.append
+            taken = await asyncio.to_thread(Holder, library_of(), stand_in.path, 10)
+            done = await node.run(DISK, "monitor")
+            assert done.exit_code == 1
+            assert done.reason.endswith("cannot be opened (Device or resource busy)")
+            await asyncio.to_thread(taken.end)
+        return told
+
+    assert len(asyncio.run(scenario())) == 1, "the node does not keep what it has declared"
+
+
+def test_what_is_found_running_without_a_lease_is_guarded_from_the_next_one_on(
+    tmp_path: Path, stand_in: WatchdogStandIn
+) -> None:
+    async def scenario() -> None:
+        async with guarded(tmp_path, stand_in) as node:
+            node.guardian.hold(0)
+            assert (await node.run(DISK, "monitor")).exit_code == 0
+            assert not stand_in.is_armed, "to arm it is to feed it"
+            node.hold()
+            await until(lambda: stand_in.is_armed)
+
+    asyncio.run(scenario())
+
+
+def test_start_that_is_refused_leaves_no_watchdog_wanted(
+    tmp_path: Path, stand_in: WatchdogStandIn
+) -> None:
+    async def scenario() -> None:
+        async with guarded(tmp_path, stand_in) as node:
+            node.guardian.hold(0)
+            assert (await node.run(DISK, "start")).exit_code == 1
+            assert notes_of(node).all() == {}
+            node.hold()
+            assert (await node.guardian.check("disk", 5000)).fault == ""
+            assert not stand_in.is_armed
 
     asyncio.run(scenario())
 
