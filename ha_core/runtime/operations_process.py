@@ -20,6 +20,7 @@ from ha_core.runtime import process_log
 from ha_core.runtime.guardian import LATE, Guardian
 from ha_core.runtime.guardian_requests import Launch
 from ha_core.runtime.operations_agents import MissingError
+from ha_core.runtime.tasks import to_its_end
 
 GRACE_S: Final = 0.05
 """A command without a ready port counts as started once it has lived for so long."""
@@ -108,7 +109,7 @@ class Processes:
         finally:
             del self._starting[resource]
             if not is_up:
-                await self._guardian.stop(resource, 0)
+                await to_its_end(self._guardian.stop(resource, 0))
 
     def _launch(self, operation: RunOperation, spec: ProcessSpec) -> Launch:
         resource = operation.primitive.id

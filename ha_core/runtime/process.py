@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,7 @@ from ha_core.agents.fence import MARK
 from ha_core.agents.output import TAIL_BYTES
 from ha_core.ids import Millis
 from ha_core.runtime import pids
+from ha_core.runtime.tasks import to_its_end
 
 TERM_GRACE_S: Final = 0.5
 KILL_WAIT_S: Final = 2.0
@@ -170,7 +171,6 @@ def _spawn(
 
 async def _wait(process: subprocess.Popen[bytes], timeout_ms: Millis) -> bool:
     """Wait for the end, killing the group at the limit; return whether that was needed."""
-    ended = asyncio.Event()
     try:
         pidfd = os.pidfd_open(process.pid)
     except OSError:
@@ -178,45 +178,58 @@ async def _wait(process: subprocess.Popen[bytes], timeout_ms: Millis) -> bool:
         _signal(process.pid, signal.SIGKILL)
         process.wait()
         raise
-    loop = asyncio.get_running_loop()
     # It is reaped last of all: until then nobody else can get its number, which is its group's.
-    loop.add_reader(pidfd, _note(ended, lambda: loop.remove_reader(pidfd)))
     try:
         async with asyncio.timeout(timeout_ms / 1000):
-            await ended.wait()
+            await _end_of(pidfd)
         return False
     except TimeoutError:
-        await _end_group(process, ended)
+        # Whoever calls it off now must not be told that it is over while it goes on.
+        await to_its_end(_end_group(process.pid, pidfd))
         return True
     except asyncio.CancelledError:
-        await _end_group(process, ended)
+        await to_its_end(_end_group(process.pid, pidfd))
         raise
     finally:
-        loop.remove_reader(pidfd)
         os.close(pidfd)
         process.poll()
 
 
-def _note(ended: asyncio.Event, forget: Callable[[], object]) -> Callable[[], None]:
-    def note() -> None:
-        forget()
-        ended.set()
+async def _end_of(pidfd: int) -> None:
+    """Wait until a process has ended."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(pidfd, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(pidfd)
 
-    return note
 
-
-async def _end_group(process: subprocess.Popen[bytes], ended: asyncio.Event) -> None:
+async def _end_group(leader: int, pidfd: int) -> None:
     """Ask the group to end, then kill it: also what ignores the request, and what is left over."""
-    _signal(process.pid, signal.SIGTERM)
-    await _within(ended, TERM_GRACE_S)
-    _signal(process.pid, signal.SIGKILL)
-    await _within(ended, KILL_WAIT_S)
+    try:
+        _signal(leader, signal.SIGTERM)
+        await _within(_end_of(pidfd), TERM_GRACE_S)
+    finally:
+        _signal(leader, signal.SIGKILL)
+    await _within(_gone(leader), KILL_WAIT_S)
 
 
-async def _within(ended: asyncio.Event, seconds: float) -> None:
+async def _gone(leader: int) -> None:
+    """Wait until all of a group that was killed has ended."""
+    for member in [int(name) for name in os.listdir("/proc") if name.isdigit()]:
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            if os.getpgid(member) == leader:
+                pidfd = os.pidfd_open(member)
+                held.callback(os.close, pidfd)
+                await _end_of(pidfd)
+
+
+async def _within(deed: Awaitable[None], seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
-            await ended.wait()
+            await deed
     except TimeoutError:
         return
 
