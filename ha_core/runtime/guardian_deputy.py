@@ -9,12 +9,13 @@ parts alone, and no disk. Source: memfd_create(2), eventfd(2), pidfd_send_signal
 """
 
 import contextlib
+import itertools
 import mmap
 import os
 import select
 import signal
 import struct
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Final
 
 from ha_core.runtime import guardian_os as kernel
@@ -28,6 +29,12 @@ _STRUCK: Final = 2
 RESTART_PAUSE_MS: Final = 1000
 """A deputy that dies young is not replaced at once, so that a broken one does not spin."""
 _WORD: Final = struct.Struct("q")
+_KIN: Final = struct.Struct("qq")
+_KIN_COUNT: Final = 3
+"""Number of the word that says how many descendants are listed."""
+KIN_MAX: Final = 4000
+"""More descendants are not listed; those that have their marks are found without."""
+_BYTES: Final = mmap.PAGESIZE + KIN_MAX * _KIN.size
 _FILES_MAX: Final = 1 << 20
 
 
@@ -38,13 +45,13 @@ class Page:
 
     def __init__(self, memory: int, wake: int) -> None:
         self.descriptors = (memory, wake)
-        self._words = mmap.mmap(memory, mmap.PAGESIZE)
+        self._words = mmap.mmap(memory, _BYTES)
 
     @staticmethod
     def made() -> "Page":
         """Return a new page. Raises OSError."""
         memory = os.memfd_create("beatkeeper-lease", os.MFD_CLOEXEC)
-        os.ftruncate(memory, mmap.PAGESIZE)
+        os.ftruncate(memory, _BYTES)
         return Page(memory, os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
 
     @property
@@ -80,6 +87,19 @@ class Page:
         guardian begins.
         """
         _WORD.pack_into(self._words, _STRUCK * _WORD.size, late_ms)
+
+    def note_kin(self, kin: Iterable[tuple[int, int]]) -> None:
+        """List the guardian's descendants by number and beginning, for whoever survives it."""
+        count = 0
+        for count, (pid, began) in enumerate(itertools.islice(kin, KIN_MAX), 1):
+            _KIN.pack_into(self._words, mmap.PAGESIZE + (count - 1) * _KIN.size, pid, began)
+        _WORD.pack_into(self._words, _KIN_COUNT * _WORD.size, count)
+
+    def kin(self) -> dict[int, int]:
+        """Return that list. A guardian may have been killed while it wrote: look at each again."""
+        (count,) = _WORD.unpack_from(self._words, _KIN_COUNT * _WORD.size)
+        there = self._words[mmap.PAGESIZE : mmap.PAGESIZE + count * _KIN.size]
+        return dict(_KIN.iter_unpack(there))
 
     def _ring(self) -> None:
         os.eventfd_write(self.descriptors[1], 1)
@@ -132,6 +152,7 @@ def _watch(page: Page, guardian: int, mark: str) -> None:
     try:
         handle = os.pidfd_open(guardian)
     except ProcessLookupError:
+        kernel.kill_known(page.kin())
         kernel.sweep_of(mark)
         return
     wake = page.descriptors[1]
@@ -149,10 +170,12 @@ def _watch(page: Page, guardian: int, mark: str) -> None:
         if page.is_held and _is_over(page):
             page.note_strike(kernel.now_ms() - page.until_ms)
             break
-    # Those that left their group and forgot their marks are known as long as it lives.
+    # Those that left their group and forgot their marks are known as long as it lives; of a dead
+    # one the list on the page is left.
     kernel.kill_descendants(guardian, but=os.getpid(), handle=handle)
     with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(handle, signal.SIGKILL)
+    kernel.kill_known(page.kin())
     kernel.sweep_of(mark)
 
 

@@ -20,6 +20,8 @@ from typing import Final
 from ha_core.runtime import guardian_os as kernel
 from ha_core.runtime.gate_lifetime import Claim
 from ha_core.runtime.guardian_deputy import Deputy, Page
+from ha_core.runtime.guardian_kin import LEFT, LOOK_MS, Kin
+from ha_core.runtime.guardian_process import Process
 from ha_core.runtime.guardian_waker import Waker
 from ha_core.runtime.guardian_watch import Watch
 from ha_core.runtime.watchdog import WatchdogError
@@ -33,8 +35,6 @@ OUTBOX_MAX: Final = 4096
 CLEAR_EVERY_MS: Final = 2
 CLEAR_MS_MAX: Final = 2000
 """Remnants that survive SIGKILL for so long (uninterruptible sleep) are reported as left over."""
-LOOK_MS: Final = 100
-"""While it holds something, the guardian looks at the clock this often, to find its own pauses."""
 PAUSE_MS: Final = 250
 """Not having run for so long is worth a word in the journal."""
 OWNER_BACKLOG: Final = 16
@@ -42,30 +42,6 @@ OWNER_BYTES_MAX: Final = 200
 LEASE_OVER: Final = "lease ran out"
 
 Message = dict[str, object]
-
-
-class Process:
-    """A supervised process, from its fork until nothing of it is left."""
-
-    def __init__(self, resource: str, request: int, pid: int, exec_fd: int) -> None:
-        self.resource = resource
-        self.start_request = request
-        """The start that is not answered yet, or 0."""
-        self.stop_request = 0
-        self.pid = pid
-        self.pidfd = os.pidfd_open(pid)
-        self.exec_fd = exec_fd
-        """Ends when exec has succeeded, brings a sentence when it has failed; -1 once known."""
-        self.kill_at_ms = 0
-        self.was_killed = False
-        self.why = ""
-        """Why it is being ended, if the guardian ends it of its own accord."""
-        self.status: int | None = None
-        self.clear_until_ms = 0
-
-    def is_ending(self) -> bool:
-        """Return whether it is dead or about to be, so that another one must wait."""
-        return self.status is not None or self.was_killed or self.stop_request != 0
 
 
 class Guardian:
@@ -87,6 +63,7 @@ class Guardian:
         self._is_alone = False
         self._daemon = os.pidfd_open(os.getppid())
         self._deputy = Deputy(page)
+        self._kin = Kin(page)
         self._watch = Watch()
         self._looked_ms = kernel.now_ms()
         self._late_ms = 0
@@ -98,7 +75,7 @@ class Guardian:
         """Serve until the daemon is gone and everything has ended."""
         self._channel.setblocking(False)
         self._page.note(False)
-        kernel.sweep(self._scope)
+        self._kin.sweep(self._scope)
         self._deputy.look_after(())
         self._poll.register(self._timer.fd, select.POLLIN)
         self._poll.register(self._daemon, select.POLLIN)
@@ -271,7 +248,8 @@ class Guardian:
                 process = self._processes.get(resource)
                 lives = process is not None and process.status is None
                 pid = process.pid if process is not None and lives else 0
-                self._answer(request, held=lives or resource in self._claims, pid=pid)
+                left = LEFT if not lives and self._kin.is_left(resource) else ""
+                self._answer(request, left, held=lives or resource in self._claims, pid=pid)
             case "watchdog":
                 names = kernel.texts(message["names"])
                 path, timeout_s = str(message["path"]), number(message, "timeout")
@@ -314,6 +292,9 @@ class Guardian:
         if held is not None:
             self._answer(request, pid=held.pid)
             return
+        if self._kin.is_left(resource):
+            self._answer(request, LEFT)
+            return
         try:
             process = self._forked(request, resource, message)
         except OSError as error:
@@ -351,12 +332,13 @@ class Guardian:
                 self._answer(number(message, "id"), "it was stopped before it began")
         process = self._processes.get(resource)
         if process is None:
-            self._answer(request)
+            self._answer(request, LEFT if self._kin.is_left(resource) else "")
             return
         self._answer(process.stop_request, "another stop replaced this one")
         process.stop_request = request
         if process.status is not None:
             return
+        self._look_at_kin()  # as long as those live by whom they are known
         if grace_ms <= 0 or process.exec_fd >= 0:
             self._kill(process, "")
         else:
@@ -419,11 +401,21 @@ class Guardian:
             if process.pid in reaped:
                 self._ended(process, reaped[process.pid])
             if process.kill_at_ms and kernel.now_ms() >= process.kill_at_ms:
+                self._look_at_kin()
                 self._kill(process, "")
             if process.exec_fd >= 0 and process.exec_fd in ready:
                 self._launched(process)
-            if process.status is not None:
-                self._clear(process)
+        dead = [item for item in self._processes.values() if item.status is not None]
+        if dead:
+            self._look_at_kin()
+        elif self._processes:
+            before_ms = self._until_ms - KILL_LEAD_MS if self._until_ms else 0
+            self._kin.maybe_look(self._processes.values(), self._deputy.pid, before_ms)
+        for process in dead:
+            self._clear(process)
+
+    def _look_at_kin(self) -> None:
+        self._kin.look(self._processes.values(), self._deputy.pid)
 
     def _launched(self, process: Process) -> None:
         fault = os.read(process.exec_fd, 4096).decode(errors="replace")
@@ -447,23 +439,19 @@ class Guardian:
 
     def _clear(self, process: Process) -> None:
         """Kill what a dead process left behind; report it only when nothing is left."""
-        left = kernel.kill_all(
-            kernel.descendants(os.getpid()),
-            lambda pid: (
-                kernel.is_of_group(pid, process.pid)
-                or kernel.marker(pid, kernel.RESOURCE_VARIABLE) == process.resource
-            ),
-        )
-        if left and kernel.now_ms() < process.clear_until_ms:
-            return
+        if self._kin.end(process.resource):
+            if kernel.now_ms() < process.clear_until_ms:
+                return
+            self._kin.keep(process.resource)
         del self._processes[process.resource]
-        self._report(process, "; something of it could not be killed" if left else "")
+        self._report(process, LEFT if self._kin.is_left(process.resource) else "")
 
     def _report(self, process: Process, left: str) -> None:
         assert process.status is not None
-        reason = (process.why or kernel.outcome(process.pid, process.status)) + left
+        reason = process.why or kernel.outcome(process.pid, process.status)
+        reason += f"; {left}" if left else ""
         self._answer(process.start_request, reason)
-        self._answer(process.stop_request, left.lstrip("; "), killed=process.was_killed)
+        self._answer(process.stop_request, left, killed=process.was_killed)
         if not process.start_request and not process.stop_request:
             self._tell({"is": "died", "resource": process.resource, "reason": reason})
 

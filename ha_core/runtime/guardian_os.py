@@ -32,6 +32,9 @@ KEEPER_VARIABLE: Final = "BEATKEEPER_KEEPER"
 """Process id of the guardian that began it: another one of the same node may be at work."""
 RESOURCE_VARIABLE: Final = "BEATKEEPER_RESOURCE"
 
+STAT_BYTES_MAX: Final = 1024
+_START_TIME: Final = 19
+"""Place behind the command's name in /proc/pid/stat."""
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _MLOCK_CURRENT_FUTURE_ONFAULT: Final = 1 | 2 | 4  # mlockall(2)
@@ -95,6 +98,34 @@ def is_of_group(pid: int, leader: int) -> bool:
         return os.getpgid(pid) == leader
     except ProcessLookupError:
         return False
+
+
+def state_of(pid: int) -> tuple[int, bool]:
+    """Return when a process began (0: it has gone), and whether it only waits to be reaped."""
+    words = read_proc(f"/proc/{pid}/stat", STAT_BYTES_MAX).rpartition(b")")[2].split()
+    if len(words) <= _START_TIME:
+        return 0, True
+    return int(words[_START_TIME]), words[0] in (b"Z", b"X")
+
+
+def kill_begun(pid: int, began: int) -> bool:
+    """Kill the process that has this number since then; return whether it still ran."""
+    return kill_one(pid, lambda number: pids.began(number) == began)
+
+
+def kill_known(known: Mapping[int, int]) -> None:
+    """Kill processes, each known by number and beginning, with all their descendants."""
+    for pid, began in known.items():
+        try:
+            handle = os.pidfd_open(pid)
+        except OSError:
+            continue
+        try:
+            if pids.began(pid) == began:
+                kill_descendants(pid, but=os.getpid(), handle=handle)
+                kill_begun(pid, began)
+        finally:
+            os.close(handle)
 
 
 def kill_one(pid: int, is_meant: Callable[[int], bool]) -> bool:
@@ -177,9 +208,11 @@ def marker(pid: int, variable: str) -> str:
     return ""
 
 
-def sweep(scope: str) -> None:
-    """Kill what an earlier guardian of the same node left behind when it was killed itself."""
-    _kill_marked(SCOPE_VARIABLE, scope)
+def sweep(scope: str) -> list[int]:
+    """Kill what an earlier guardian of the same node left behind when it was killed itself; return
+    what outlives that.
+    """
+    return _kill_marked(SCOPE_VARIABLE, scope)
 
 
 def keeper_mark(guardian: int) -> str:
@@ -192,12 +225,14 @@ def sweep_of(mark: str) -> None:
     _kill_marked(KEEPER_VARIABLE, mark)
 
 
-def _kill_marked(variable: str, value: str) -> None:
+def _kill_marked(variable: str, value: str) -> list[int]:
+    found: list[int] = []
     for _ in range(WALK_ROUNDS):
         there = [int(name) for name in os.listdir("/proc") if name.isdigit()]
         found = [pid for pid in there if marker(pid, variable) == value]
         if not kill_all(found, lambda pid: marker(pid, variable) == value):
-            return
+            return []
+    return found
 
 
 def reap(before: Callable[[int], None]) -> dict[int, int]:
