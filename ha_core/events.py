@@ -130,6 +130,8 @@ class ResourceDied:
     reason: str
     with_lease: bool = False
     """The guardian ended it because the lease did: nothing is wrong with the resource."""
+    has_left: bool = False
+    """Something of it could not be killed, and runs on."""
 
 
 @dataclass(frozen=True, slots=True)

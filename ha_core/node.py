@@ -131,8 +131,9 @@ class Node(NodeParts):
                 answered = self._errands.done(event, self.configuration, until_ms, now_ms)
                 self._errand(answered, now_ms)
             case ev.ResourceDied(resource=resource, reason=reason):
-                held = self._lease.is_held(now_ms) and not event.with_lease
-                died = self._local.died(ResourceId(resource), reason, wall_ms, held)
+                ended_it = event.with_lease or not self._lease.is_held(now_ms)
+                failed = event.has_left or not ended_it  # what runs on in part has not stopped
+                died = self._local.died(ResourceId(resource), reason, wall_ms, failed)
                 self._happened(died, now_ms)
 
     def _message(

@@ -25,6 +25,7 @@ from ha_core.runtime import process
 from ha_core.runtime.agent_tools import AgentTools
 from ha_core.runtime.gate import AddressGate
 from ha_core.runtime.guardian import Guardian, boottime_ms
+from ha_core.runtime.guardian_kin import LEFT
 from ha_core.runtime.operations_address import Addresses
 from ha_core.runtime.operations_agents import Directories, MissingError, describe, operate
 from ha_core.runtime.operations_process import FaultError, Processes
@@ -186,7 +187,8 @@ class Operations:
 
     def _failed(self, operation: RunOperation, fault: FaultError) -> OperationDone:
         reason = str(fault)
-        if operation.action == "start" and reason.partition(";")[0] in _LEASE_REASONS:
+        is_lease = reason.partition(";")[0] in _LEASE_REASONS and LEFT not in reason
+        if operation.action == "start" and is_lease:
             return OperationDone(operation.operation_id, ocf.GENERIC, reason=LEASE_RAN_OUT)
         output = ""
         if operation.primitive.agent.agent_class is AgentClass.PROCESS:
@@ -204,8 +206,9 @@ class Operations:
         if not self._processes.died(resource, reason):
             self.tally.died(resource)
             words = self._processes.last_words(resource)
-            with_lease = reason.startswith(_LEASE_REASONS)
-            self._died(ResourceDied(resource, _short(reason + words), with_lease))
+            has_left = reason.endswith(LEFT)
+            with_lease = reason.startswith(_LEASE_REASONS) and not has_left
+            self._died(ResourceDied(resource, _short(reason + words), with_lease, has_left))
 
 
 def _short(reason: str) -> str:

@@ -81,13 +81,15 @@ def test_what_moves_away_for_an_end_says_so_and_not_that_the_node_stands_by() ->
     assert not [why for why in told if "standby" in why]
 
 
-@pytest.mark.parametrize(("with_lease", "failures"), [(True, 0), (False, 1)])
-def test_what_the_guardian_ends_just_before_the_lease_has_not_failed(
-    with_lease: bool, failures: int
+@pytest.mark.parametrize(
+    ("with_lease", "has_left", "failures"), [(True, False, 0), (False, False, 1), (True, True, 1)]
+)
+def test_what_the_guardian_ends_just_before_the_lease_has_not_failed_unless_it_left_something(
+    with_lease: bool, has_left: bool, failures: int
 ) -> None:
     cluster = Serving()
     name, _ = cluster.owner()
-    cluster.give(name, ResourceDied("disk", "the lease ran out", with_lease))
+    cluster.give(name, ResourceDied("disk", "the lease ran out", with_lease, has_left))
     (instance,) = next(
         status.instances
         for status in cluster.nodes[name].snapshot(10**6).instances
