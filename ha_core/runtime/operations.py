@@ -149,7 +149,7 @@ class Operations:
         try:
             return await self._by_class(operation)
         except FaultError as fault:
-            return self._failed(operation, fault)
+            return await self._failed(operation, fault)
         except MissingError as error:
             return OperationDone(number, ocf.NOT_INSTALLED, reason=_short(str(error)))
         except ConfigError as error:
@@ -185,14 +185,14 @@ class Operations:
         score = self._tools.promotion_score(primitive.id)
         return replace(done, promotion=Promotion(score))
 
-    def _failed(self, operation: RunOperation, fault: FaultError) -> OperationDone:
+    async def _failed(self, operation: RunOperation, fault: FaultError) -> OperationDone:
         reason = str(fault)
         is_lease = reason.partition(";")[0] in _LEASE_REASONS and LEFT not in reason
         if operation.action == "start" and is_lease:
             return OperationDone(operation.operation_id, ocf.GENERIC, reason=LEASE_RAN_OUT)
         output = ""
         if operation.primitive.agent.agent_class is AgentClass.PROCESS:
-            output = self._processes.newest_output(operation.primitive.id)
+            output = await self._processes.newest_output(operation.primitive.id)
         return OperationDone(
             operation.operation_id,
             fault.exit_code,

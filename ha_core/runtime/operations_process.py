@@ -7,7 +7,9 @@ import asyncio
 import os
 import pwd
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +19,7 @@ from ha_core.agents.process import ProcessSpec
 from ha_core.effects import RunOperation
 from ha_core.events import OperationDone
 from ha_core.runtime import process_log
+from ha_core.runtime.aside import Aside
 from ha_core.runtime.guardian import LATE, Guardian
 from ha_core.runtime.guardian_requests import Launch
 from ha_core.runtime.operations_agents import MissingError
@@ -26,6 +29,8 @@ GRACE_S: Final = 0.05
 """A command without a ready port counts as started once it has lived for so long."""
 RETRY_S: Final = 0.02
 CONNECT_S: Final = 2.0
+LOG_S: Final = 0.5
+"""Nothing waits longer for a log to be read or cut."""
 NODE_VARIABLE: Final = "BEATKEEPER_NODE"
 """Tells a command on which node it runs, as agents are told."""
 
@@ -57,6 +62,8 @@ class Processes:
         self._node = node
         self._starting: dict[str, asyncio.Future[str]] = {}
         self._since: dict[str, int] = {}
+        self._aside = Aside(FaultError, MissingError)
+        self._trimming: set[str] = set()
 
     def died(self, resource: str, reason: str) -> bool:
         """Take a death; return whether it belongs to a start that is still under way."""
@@ -91,12 +98,13 @@ class Processes:
 
     async def _start(self, operation: RunOperation, spec: ProcessSpec) -> None:
         resource = operation.primitive.id
-        launch = self._launch(operation, spec)
+        limit_s = asyncio.get_running_loop().time() + operation.timeout_ms / 1000
+        launch = await self._prepared(operation, spec)
         death: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._starting[resource] = death
         is_up = False
         try:
-            async with asyncio.timeout(operation.timeout_ms / 1000):
+            async with asyncio.timeout_at(limit_s):
                 answer = await self._guardian.launch(launch, operation.timeout_ms)
                 if answer.fault:
                     raise FaultError(ocf.GENERIC, answer.fault)
@@ -111,7 +119,20 @@ class Processes:
             if not is_up:
                 await to_its_end(self._guardian.stop(resource, 0))
 
-    def _launch(self, operation: RunOperation, spec: ProcessSpec) -> Launch:
+    async def _prepared(self, operation: RunOperation, spec: ProcessSpec) -> Launch:
+        """Return what to start, looked at beside the event loop: each of it may hang."""
+        look = partial(self._launch, operation, spec)
+        try:
+            launch, since = await self._aside.call(look, operation.timeout_ms / 1000)
+        except TimeoutError:
+            what = f"directory '{spec.directory}', command, user or log cannot be looked at"
+            reason = f"{what} within {operation.timeout_ms} ms: a disk or a file server hangs"
+            raise FaultError(ocf.GENERIC, reason, timed_out=True) from None
+        self._since[operation.primitive.id] = since
+        return launch
+
+    def _launch(self, operation: RunOperation, spec: ProcessSpec) -> tuple[Launch, int]:
+        """Return what to start, and how long its log is. Runs beside the event loop."""
         resource = operation.primitive.id
         user = _find_user(spec.user)
         environment = {"PATH": ocf.SEARCH_PATH, "HOME": user.home, NODE_VARIABLE: self._node}
@@ -123,8 +144,7 @@ class Processes:
         _require_program(resource, spec, environment["PATH"])
         log = process_log.log_path(self._logs, resource)
         process_log.trim(log)
-        self._since[resource] = process_log.size(log)
-        return Launch(
+        launch = Launch(
             resource,
             spec.argv,
             environment,
@@ -135,6 +155,7 @@ class Processes:
             user.groups,
             operation.not_after_ms,
         )
+        return launch, process_log.size(log)
 
     async def _come_up(self, resource: str, spec: ProcessSpec, death: asyncio.Future[str]) -> None:
         """Wait until the ready port accepts, or the grace has passed; a death ends the start."""
@@ -144,7 +165,8 @@ class Processes:
             if not accepts:
                 await asyncio.wait({death}, timeout=pause)
             if death.done():  # also if somebody else accepts
-                raise FaultError(ocf.GENERIC, death.result() + self.last_words(resource))
+                words = await self._of_log(process_log.last_words, resource)
+                raise FaultError(ocf.GENERIC, death.result() + words)
             if accepts or spec.ready is None:
                 return
 
@@ -165,17 +187,42 @@ class Processes:
             raise FaultError(ocf.GENERIC, answer.fault, timed_out=answer.fault in LATE)
         if not answer.held:
             raise FaultError(ocf.NOT_RUNNING, "the guardian holds no process of it")
-        process_log.trim(process_log.log_path(self._logs, resource))
+        await self._trim(resource)
         if spec.ready is not None and operation.depth >= process.READY_DEPTH:
             refusal = await _refusal(*spec.ready)
             if refusal:
                 reason = f"process {answer.pid} lives, but {_name(spec.ready)} {refusal}"
                 raise FaultError(ocf.GENERIC, reason)
 
-    def newest_output(self, resource: str) -> str:
-        """Return the newest lines that the resource's process wrote."""
-        path = process_log.log_path(self._logs, resource)
-        return process_log.tail(path, self._since.get(resource, 0))
+    async def _trim(self, resource: str) -> None:
+        """Cut its log if that has become long. A disk that hangs says nothing of the resource."""
+        if resource not in self._trimming:
+            self._trimming.add(resource)
+            try:
+                await self._aside.call(partial(self._trimmed, resource), LOG_S)
+            except TimeoutError:
+                return  # it goes on alone, and is not begun twice
+            except OSError:
+                self._trimming.discard(resource)
+
+    def _trimmed(self, resource: str) -> None:
+        try:
+            process_log.trim(process_log.log_path(self._logs, resource))
+        finally:
+            self._trimming.discard(resource)
+
+    async def newest_output(self, resource: str) -> str:
+        """Return the newest lines that the resource's process wrote; nothing if a disk hangs."""
+        return await self._of_log(process_log.tail, resource)
+
+    async def _of_log(self, read: Callable[[Path, int], str], resource: str) -> str:
+        since = self._since.get(resource, 0)
+        try:
+            return await self._aside.call(
+                lambda: read(process_log.log_path(self._logs, resource), since), LOG_S
+            )
+        except OSError:  # a time-out is one, too
+            return ""
 
 
 def _name(ready: tuple[str, int]) -> str:
