@@ -63,10 +63,11 @@ class Lead:
         self._timers = timers
         self._register = register
         self.roster = Roster(name, generation, timers, raft.verdicts, known, raft.led_since_ms)
+        self.planner = Planner(self.term, known)
+        self.roster.orders = self.planner.executor
         self.roster.configure(self._raft.configuration, wall_ms)
         self._reach = Reach(self.roster.records, known, now_ms)
         self._handover = Handover(name, now_ms, talks)
-        self.planner = Planner(self.term, known)
         self._muster = Muster(is_complete=is_mustered)
         self._told_awaited: tuple[NodeName, ...] = ()
         self._count_voters()
@@ -326,7 +327,7 @@ class Lead:
     ) -> list[LeadOutput]:
         executor = self.planner.executor
         lost, changed = self.roster.check(
-            silent, executor.starting(), now_ms, wall_ms, executor.promoting(), executor.arriving()
+            silent, executor.starting(), now_ms, wall_ms, executor.promoting()
         )
         output: list[LeadOutput] = []
         for item in lost:

@@ -3,7 +3,7 @@
 Owns: these values, and what follows from one of them alone. `roster` has the rules.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ha_core.config.choices import Role
@@ -22,6 +22,8 @@ MAY_BE_ACTIVE = (
     InstanceState.UNCERTAIN,
 )
 GONE = (NodeState.LOST, NodeState.LEFT)
+UNSEEN = (InstanceState.STOPPED, InstanceState.UNKNOWN)
+"""Where something may have come alive, and its node would not know."""
 
 
 @dataclass(slots=True)
@@ -205,32 +207,32 @@ def handed_down(known: NodeStatus | None, generation: Generation) -> tuple[Insta
     return tuple(Instance(name, InstanceState.UNKNOWN) for name in sorted(at_large(known)))
 
 
-def handed_to(name: NodeName, records: Iterable[Record]) -> set[ResourceId]:
-    """Return what other nodes have handed on alive to that node, and not stopped since."""
-    return {
-        item.resource
-        for record in records
-        for item in record.instances
-        if item.migrated_to == name and record.name != name
-    }
+def is_over(item: Instance) -> bool:
+    """Return whether an instance is stopped, and nothing is being done with it."""
+    return item.state is InstanceState.STOPPED and not item.pending
 
 
-def doubt(record: Record, resource: ResourceId) -> None:
-    """Take as unknown what may have come alive to a node, until that has looked anew."""
+def doubt(record: Record, resource: ResourceId, newest: int = 0) -> None:
+    """Take as unknown what may have come alive to a node, until that has looked anew: by an order
+    that is given later than `newest`.
+    """
     known = next((item for item in record.instances if item.resource == resource), None)
-    if known is not None and known.state is InstanceState.STOPPED:
-        record.doubts[resource] = known.order_id
+    if known is not None and known.state in UNSEEN:
+        record.doubts[resource] = max(known.order_id, newest)
         record.instances = doubted(record, record.instances)
 
 
 def doubted(record: Record, reported: tuple[Instance, ...]) -> tuple[Instance, ...]:
-    """Return what a node reports, where it has not looked anew as unknown; end other doubts."""
+    """Return what a node reports, where it has not looked anew as unknown, and without where what
+    it has ended was handed to; end other doubts.
+    """
+    reported = tuple(replace(i, migrated_to=None) if is_over(i) else i for i in reported)
     if not record.doubts:
         return reported
     open_ = {
         item.resource
         for item in reported
-        if item.state is InstanceState.STOPPED
+        if item.state in UNSEEN
         and item.resource in record.doubts
         and (item.pending or item.order_id <= record.doubts[item.resource])
     }

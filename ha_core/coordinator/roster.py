@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from ha_core.config import units
 from ha_core.config.model import Configuration, Primitive
+from ha_core.coordinator.alive import doubt_all, ended_alive, handed_by, handed_to, unsettled
 from ha_core.coordinator.definitions import Definitions
 from ha_core.coordinator.record import (
     GONE,
@@ -19,10 +20,8 @@ from ha_core.coordinator.record import (
     Lost,
     Record,
     at_large,
-    doubt,
     doubted,
     handed_down,
-    handed_to,
     in_role,
     is_just_off,
     release_times,
@@ -37,6 +36,7 @@ from ha_core.messages import LeaseRequest, Report
 from ha_core.replication.entries import ADMITTED, LEFT, Verdict
 from ha_core.status import Instance, InstanceState, NodeState, NodeStatus
 from ha_core.timers import RaftTimers
+from ha_core.transition.executor import Executor
 
 
 class Roster:
@@ -67,6 +67,8 @@ class Roster:
         number that is used again would be ignored by its node, or make old orders good.
         """
         self.records: dict[NodeName, Record] = {}
+        self.orders = Executor(0)
+        """The orders that are out, to be read alone."""
 
     # --- reading -------------------------------------------------------------------------
 
@@ -176,6 +178,7 @@ class Roster:
         if record.admission == 0 or restarted or record.state in GONE:
             unseen = record.admission == 0 and record.state is NodeState.PENDING and not restarted
             if restarted:
+                self._doubt_peers(record)
                 # What the last start of the daemon left behind may run on, ordered or reported
                 # or not, until this one has looked. Its failures were those of that start.
                 record.unnamed = record.left = at_large(record)
@@ -227,6 +230,7 @@ class Roster:
             return False
         if message.admission != record.admission or message.report_id <= record.report_id:
             return False
+        handed = ended_alive(record.instances, message.instances)
         record.report_id = message.report_id
         hosts, known = not self._is_witness(sender), self._configuration
         record.instances = doubted(
@@ -235,6 +239,7 @@ class Roster:
                 record, message.instances, lambda r: hosts and units.unit(known, r) is not None
             ),
         )
+        doubt_all(handed, self.records, self.orders.newest)
         record.is_leaving = message.leaving
         record.measured = message.connectivity
         record.hears = message.hears
@@ -258,6 +263,9 @@ class Roster:
             item.pending or item.state is not InstanceState.STOPPED for item in record.instances
         ):
             return False
+        if self._arriving(node):
+            return False  # it has looked before: what comes to it alive would be left to itself
+        self._doubt_peers(record)
         self._leave(record, NodeState.LEFT, wall_ms)
         return True
 
@@ -268,11 +276,9 @@ class Roster:
         now_ms: Millis,
         wall_ms: Millis,
         promoting: Set[tuple[ResourceId, NodeName]] = frozenset(),
-        arriving: Set[tuple[ResourceId, NodeName]] = frozenset(),
     ) -> tuple[list[Lost], bool]:
         """Judge silence; return the nodes that have just become lost, and whether anything
-        changed. `starting`, `promoting`: what was ordered so and not yet heard of; `arriving`: what
-        another node was told to hand on alive.
+        changed. `starting`, `promoting`: what was ordered so and not yet heard of.
         """
         lost, changed = [], False
         self._checked_ms = now_ms
@@ -292,8 +298,7 @@ class Roster:
             if silence >= self.timers.dead_after_ms and now_ms >= record.lease_bound_ms:
                 ordered = {resource for resource, node in starting if node == name}
                 promoted = {resource for resource, node in promoting if node == name}
-                alive = {resource for resource, node in arriving if node == name}
-                alive |= handed_to(name, self.records.values())
+                alive = self._arriving(name) | set(record.doubts)
                 lost.append(self._lose(record, ordered, promoted, alive, now_ms, wall_ms))
             elif silence >= self.timers.election_ms and record.state is NodeState.ONLINE:
                 record.state, changed = NodeState.SUSPECT, True
@@ -353,6 +358,9 @@ class Roster:
             return Record(name, NodeState.LEFT, generation, since_wall_ms=wall_ms)
         remembered = handed_down(known, verdict.generation)
         record = Record(name, NodeState.PENDING, verdict.generation, since_wall_ms=wall_ms)
+        if known is not None and known.generation == verdict.generation:
+            open_ = unsettled(known, self._configuration)
+            record.doubts = dict.fromkeys(open_, self.orders.newest)
         record.unnamed = frozenset(item.resource for item in remembered)
         record.gates = verdict.gates
         if known is not None and known.unfenced and known.generation == verdict.generation:
@@ -413,6 +421,7 @@ class Roster:
 
     def _ended(self, record: Record, wall_ms: Millis) -> Lost:
         """A device has ended the node before it was silent for long enough to be lost."""
+        self._doubt_peers(record)
         affected = tuple(
             item.resource
             for item in record.instances
@@ -420,10 +429,21 @@ class Roster:
         )
         stopped = InstanceState.STOPPED
         record.instances = tuple(
-            replace(item, state=stopped, pending="") for item in record.instances
+            replace(item, state=stopped, pending="", migrated_to=None) for item in record.instances
         )
         self._leave(record, NodeState.LOST, wall_ms)
         return Lost(record.name, record.generation, affected, ())
+
+    def _arriving(self, name: NodeName) -> set[ResourceId]:
+        """Return what other nodes may have handed on alive to that node by now."""
+        ordered = {resource for resource, node in self.orders.arriving() if node == name}
+        return ordered | handed_to(name, self.records.values())
+
+    def _doubt_peers(self, record: Record) -> None:
+        """A node says no more what became of what it was handing on alive: it may have arrived."""
+        said = handed_by(record, self.records, self._configuration)
+        handed = said | self.orders.handed_by(record.name)
+        doubt_all(handed, self.records, self.orders.newest)
 
     def on_storage(self) -> frozenset[ResourceId]:
         """Return what can do no harm once its node is cut off from its storage."""
@@ -456,6 +476,7 @@ class Roster:
         `ordered`, `promoted`: what the node was told to start or to promote, and may have before
         it was cut off. `alive`: what may have come to it alive, where nothing guards it yet.
         """
+        self._doubt_peers(record)
         kept, affected, on = [], [], []
         named = {item.resource for item in record.instances}
         new = [Instance(name, InstanceState.STOPPED) for name in sorted({*ordered, *alive} - named)]
@@ -470,8 +491,6 @@ class Roster:
             if extra_ms and item.resource in alive:
                 extra_ms = None
             state = InstanceState.STOPPED if extra_ms == 0 else InstanceState.UNCERTAIN
-            if item.migrated_to in self.records:
-                doubt(self.records[item.migrated_to], item.resource)
             gone = replace(item, state=state, pending="", migrated_to=None)
             kept.append(replace(gone, free_after_ms=extra_ms or 0))
         record.instances = tuple(kept)

@@ -109,6 +109,19 @@ class Executor:
             if order.kind is ActionKind.MIGRATE_TO and order.peer is not None
         )
 
+    def handed_by(self, node: NodeName) -> frozenset[tuple[ResourceId, NodeName]]:
+        """Return what that node was told to hand on alive, and where it may be by now."""
+        return frozenset(
+            (order.resource, order.peer)
+            for order in self.open.values()
+            if order.node == node and order.kind is ActionKind.MIGRATE_TO and order.peer is not None
+        )
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest order that was given."""
+        return self._next_id
+
     def promoting(self) -> frozenset[tuple[ResourceId, NodeName]]:
         """Return where promotions were ordered that are not known to be over."""
         return frozenset(k for k, o in self.open.items() if o.kind is ActionKind.PROMOTE)

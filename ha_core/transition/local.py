@@ -27,6 +27,7 @@ from ha_core.transition.roles import (
     role_after_start,
     role_found,
     runs,
+    stopped_by,
     surprise,
 )
 from ha_core.transition.telling import Happened
@@ -264,7 +265,7 @@ class LocalResources(OwnInstances):
         self._recurring.end(resource)
         if codes.is_success(event.exit_code) or running.on_fail is OnFail.IGNORE:
             text = telling.stopped(local.instance, local.primitive, event)
-            self._update(local, state=InstanceState.STOPPED)
+            self._become(local, stopped_by(running.order, local.instance))
             return [Happened("resource-stopped", resource, text, running.why, local.incident)]
         on_fail = running.on_fail or OnFail.BLOCK
         return self._fail(local, "stop", event.exit_code, codes.reason_of(event), on_fail, wall_ms)

@@ -88,7 +88,7 @@ class OwnInstances:
             changed = replace(changed, state=unknown, stale=False, role=None)
         if changed.state is InstanceState.STOPPED and not changed.pending:
             # What does not run, runs by no old definition: the next start takes the newest.
-            changed = replace(changed, stale=False, role=None, migrated_from=None, migrated_to=None)
+            changed = replace(changed, stale=False, role=None, migrated_from=None)
             local.primitive = unit(self._configuration, changed.resource) or local.primitive
         if changed != local.instance:
             local.instance = changed

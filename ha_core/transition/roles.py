@@ -99,8 +99,20 @@ def at_risk(instance: Instance, order: Order) -> Instance:
             return replace(instance, role=None)
         case ActionKind.MIGRATE_TO:
             return replace(instance, migrated_to=order.peer)
+        case ActionKind.START | ActionKind.MIGRATE_FROM:
+            is_ended = instance.state is InstanceState.STOPPED
+            return replace(instance, migrated_to=None) if is_ended else instance
         case _:
             return instance
+
+
+def stopped_by(order: Order | None, instance: Instance) -> Instance:
+    """Return an instance that was stopped: where it was handed to alive, its node goes on saying,
+    unless the coordinator had it stopped, which knew that.
+    """
+    is_told = order is not None and order.term > 0
+    peer = None if is_told else instance.migrated_to
+    return replace(instance, state=InstanceState.STOPPED, migrated_to=peer)
 
 
 def watches(operation: Operation, role: Role | None) -> bool:

@@ -20,9 +20,11 @@ from ha_core.errors import RefusedError
 from ha_core.gates import Gates
 from ha_core.ids import NodeName, ResourceId
 from ha_core.messages import LeaseRequest, Report
+from ha_core.policy.transition import ActionKind
 from ha_core.replication.entries import ADMITTED, LEFT, OPERATOR, Verdict
 from ha_core.status import Instance, InstanceState, NodeState, NodeStatus
 from ha_core.timers import timers
+from ha_core.transition.executor import OpenOrder
 
 N1, N2 = NodeName("n1"), NodeName("n2")
 DISK, WEB = ResourceId("disk"), ResourceId("web")
@@ -238,8 +240,10 @@ def test_what_may_have_come_alive_to_a_lost_node_is_uncertain_whatever_guards_th
     made.records[N1].instances = (sent,)
     assert not ask(made)
     assert report(made, STOPPED, WEB_STOPPED)
-    arriving = frozenset({(DISK, N2)}) if is_ordered else frozenset()
-    made.check({N2: 10_000}, frozenset(), LATE_MS, 0, frozenset(), arriving)
+    if is_ordered:
+        order = OpenOrder(7, N1, DISK, ActionKind.MIGRATE_TO, "", peer=N2)
+        made.orders.open[(DISK, N1)] = order
+    made.check({N2: 10_000}, frozenset(), LATE_MS, 0)
     found = next(item for item in made.records[N2].instances if item.resource == DISK)
     assert (found.state, found.free_after_ms) == (InstanceState.UNCERTAIN, 0)
 

@@ -253,6 +253,19 @@ def test_live_migration_is_known_on_both_sides() -> None:
     assert source.instance().migrated_to is None
 
 
+def test_what_a_source_ends_by_itself_it_still_says_where_it_was_handed_to() -> None:
+    source = Bench(Configuration(primitives=(primitive("db"),)))
+    source.do(ActionKind.START)
+    source.order(ActionKind.MIGRATE_TO, peer="n2")
+    source.end(0)
+    (stop,) = [i for i in source.local.stop_all("lost") if isinstance(i, RunOperation)]
+    source.local.done(OperationDone(stop.operation_id, 0), 0, 0, 0)
+    assert source.instance().state is InstanceState.STOPPED
+    assert source.instance().migrated_to == "n2"
+    source.do(ActionKind.START)
+    assert source.instance().migrated_to is None
+
+
 def test_units_are_primitives_and_instances_by_name() -> None:
     web = Group(ResourceId("web"), (ResourceId("a"), ResourceId("b")))
     whole = Configuration(
