@@ -8,9 +8,9 @@ is exactly `instances()`. Knows nothing of other nodes or of placement.
 from collections.abc import Callable, Iterable
 
 from ha_core.config.choices import NoQuorumPolicy, OnFail
-from ha_core.config.model import Configuration, Operation, Primitive
+from ha_core.config.model import Configuration, Primitive
 from ha_core.config.units import unit, units
-from ha_core.effects import CancelOperation, Effect, RunOperation
+from ha_core.effects import CancelOperation, Effect
 from ha_core.events import LEASE_RAN_OUT, OperationDone
 from ha_core.ids import Millis, ResourceId, Revision
 from ha_core.messages import Order
@@ -19,10 +19,10 @@ from ha_core.status import Instance, InstanceState
 from ha_core.transition import failure as codes, telling
 from ha_core.transition.begun import is_other, is_outdated, redefines, with_former
 from ha_core.transition.keeping import stop_sequence
-from ha_core.transition.own import ACTIVE, OwnInstances
+from ha_core.transition.operations import Operations
+from ha_core.transition.own import ACTIVE
 from ha_core.transition.roles import (
     NEEDS_LEASE,
-    at_risk,
     carried_on,
     role_after_start,
     role_found,
@@ -35,7 +35,7 @@ from ha_core.transition.under_way import Death, Local, Running
 from ha_core.transition.without_quorum import end_of
 
 
-class LocalResources(OwnInstances):
+class LocalResources(Operations):
     """State machine of every primitive on this node."""
 
     # --- input ---------------------------------------------------------------------------
@@ -110,6 +110,10 @@ class LocalResources(OwnInstances):
         if local is None or local.primitive is None or order.order_id <= local.instance.order_id:
             return []
         if order.kind in NEEDS_LEASE and now_ms >= lease_until_ms:
+            return []
+        if local.ends_by_itself:
+            # It was given before that was known: nothing is done for it, and it is over.
+            self._update(local, order_id=order.order_id)
             return []
         if order.nothing_left:
             self._expect_nothing(local)
@@ -382,60 +386,6 @@ class LocalResources(OwnInstances):
 
     # --- mechanics -----------------------------------------------------------------------
 
-    def _begin(self, local: Local, order: Order, lease_until_ms: Millis) -> list[Effect | Happened]:
-        assert local.primitive is not None
-        output: list[Effect | Happened] = []
-        if order.cleanup:
-            self._update(local, fail_count=0, failure=None)
-            output += self._persist()
-        action = {"probe": "monitor"}.get(order.kind, str(order.kind))
-        is_idle = action == "start" and local.instance.state is InstanceState.STARTED
-        if action not in ("notify", "reload") and not is_idle:
-            self._recurring.end(order.resource)
-        found = codes.find_operation(
-            local.primitive, action, 0, self._configuration.defaults.operation_timeout_ms
-        )
-        self._become(local, at_risk(local.instance, order))
-        not_after_ms = lease_until_ms if action in NEEDS_LEASE else None
-        return [*output, self._run(local, found, order, not_after_ms)]
-
-    def _run(
-        self,
-        local: Local,
-        operation: Operation,
-        order: Order | None,
-        not_after_ms: Millis | None,
-    ) -> RunOperation:
-        assert local.primitive is not None
-        self._next_operation += 1
-        action, interval_ms = operation.action, operation.interval_ms
-        local.running = Running(self._next_operation, action, interval_ms, operation.on_fail, order)
-        return RunOperation(
-            self._next_operation,
-            local.primitive,
-            action,
-            operation.timeout_ms,
-            operation.depth,
-            interval_ms,
-            not_after_ms,
-            handover=order is not None and order.handover,
-            peer=order.peer if order is not None else None,
-            notice=order.notice if order is not None else (),
-        )
-
-    def _watch(self, local: Local, now_ms: Millis) -> OnFail | None:
-        """Begin its monitors; return what the failure of one leads to."""
-        assert local.primitive is not None
-        defaults = self._configuration.defaults
-        monitors = codes.monitors_of(
-            local.primitive,
-            local.instance.role,
-            defaults.monitor_interval_ms,
-            defaults.operation_timeout_ms,
-        )
-        self._recurring.begin(local.instance.resource, monitors, now_ms)
-        return next((item.on_fail for item in monitors), None)
-
     def _redefine(
         self, local: Local, was: Primitive | None, primitive: Primitive, now_ms: Millis
     ) -> None:
@@ -476,17 +426,6 @@ class LocalResources(OwnInstances):
         kind = ActionKind.STOP if is_known else ActionKind.PROBE
         return self._act(local, kind, "it was removed from the configuration")
 
-    def _act(self, local: Local, kind: ActionKind, why: str) -> list[Effect | Happened]:
-        """Do something by ourselves, without an order, after what is under way."""
-        instance = local.instance
-        order = Order(0, 0, instance.order_id, instance.resource, kind, reason=why)
-        self._update(local, pending={"probe": "monitor"}.get(kind, str(kind)))
-        if local.running is None:
-            return self._begin(local, order, 0)
-        local.queued = order
-        local.running.is_cancelled = True  # its end says nothing of the resource
-        return [CancelOperation(local.running.operation_id)]
-
     def _settle_orphan(self, local: Local, ended: Running) -> list[Effect | Happened]:
         resource = local.instance.resource
         if local.running is not None or unit(self._configuration, resource) is not None:
@@ -495,6 +434,6 @@ class LocalResources(OwnInstances):
             return self._drop_orphan(resource)
         if local.instance.state not in ACTIVE:
             self._forget(resource)
-        elif ended.action == "monitor":
+        elif ended.action != "stop":
             return self._drop_orphan(resource)
         return []

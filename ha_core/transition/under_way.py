@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from ha_core.config.model import OnFail, Primitive
 from ha_core.ids import Millis
 from ha_core.messages import Order
+from ha_core.policy.transition import ActionKind
 from ha_core.status import Instance
 
 _BEGINS = ("start", "migrate_from")
+_ENDS = (ActionKind.STOP, ActionKind.DEMOTE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,13 @@ class Local:
         """Return whether it may be active by its present definition though it is not known so."""
         is_begun = self.running is not None and self.running.action in (*_BEGINS, "stop")
         return is_begun or self.instance.pending in _BEGINS
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Return whether its node stops or demotes it without an order, now or next."""
+        ordered = self.running.order if self.running is not None else None
+        coming = self.queued or ordered
+        return coming is not None and coming.term == 0 and coming.kind in _ENDS
 
     def is_busy_with(self, operation_id: int) -> bool:
         """Return whether that operation is under way."""
