@@ -113,6 +113,18 @@ class Lost:
     """What a guard ends so long after the loss; it can be taken over then."""
 
 
+def with_harmless(record: Record) -> tuple[Instance, ...]:
+    """Return the instances of a node that is there again, and may run on what did no harm while it
+    was lost: in the roles that it had, until it says more.
+    """
+    return tuple(
+        replace(item, state=InstanceState.UNKNOWN)
+        if item.resource in record.harmless and item.state is InstanceState.STOPPED
+        else item
+        for item in record.instances
+    )
+
+
 def release_times(record: Record) -> list[tuple[Millis, Instance]]:
     """Return when a guard has ended each uncertain instance of a lost node."""
     if record.state is not NodeState.LOST:

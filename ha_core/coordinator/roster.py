@@ -26,6 +26,7 @@ from ha_core.coordinator.record import (
     is_just_off,
     release_times,
     unseen,
+    with_harmless,
     with_omitted,
     without_active,
 )
@@ -409,6 +410,7 @@ class Roster:
         record.may_hold_lease = may_hold_lease
         record.state = NodeState.PENDING
         record.lost_ms = 0
+        record.instances = with_harmless(record)
         record.harmless = frozenset()
         record.incident = ""
         record.since_wall_ms = wall_ms
