@@ -45,10 +45,11 @@ class Definitions:
         none does, as of a stranger nobody knows.
 
         What does no harm need not end, unless it has another name by now: then it may be exclusive.
+        What a guard ends all the same, but late, may become exclusive before it has.
         """
         primitive = self._of(item.resource)
         if primitive is not None and does_no_harm(primitive, item.role):
-            if not self._is_renamed(item.resource):
+            if not self._is_renamed(item.resource) and not is_held(primitive):
                 return 0
             primitive = as_exclusive(primitive)
         guard = guard_of(primitive, gates) if primitive is not None else None

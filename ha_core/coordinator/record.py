@@ -201,12 +201,19 @@ def with_omitted(
 def at_large(node: Record | NodeStatus) -> frozenset[ResourceId]:
     """Return what may run on when the node starts again: of one that was lost, or has left, not
     what is proved to have ended; any other one may have been told to start it since.
+
+    A view does not tell what of a lost node has ended from what does no harm there.
     """
-    is_over = node.state in GONE
+    is_over, harmless = node.state is NodeState.LEFT, frozenset[ResourceId]()
+    if isinstance(node, Record):
+        is_over, harmless = node.state in GONE, node.harmless
     return frozenset(
         item.resource
         for item in node.instances
-        if not is_over or item.pending or item.state is not InstanceState.STOPPED
+        if not is_over
+        or item.pending
+        or item.state is not InstanceState.STOPPED
+        or item.resource in harmless
     )
 
 

@@ -106,6 +106,10 @@ def _refuse_new_guards(
     """
     for primitive in changed.primitives:
         old = current.primitive(primitive.id)
+        lost = [r.name for r in records if any(plain(i) == primitive.id for i in r.harmless)]
+        if lost and is_held(primitive):
+            text = "become one that the run lease bounds"
+            raise RefusedError("unsafe", _left_running(primitive.id, lost, text))
         where = _where_it_may_run(records, orders, _copy_of(primitive.id))
         if where and old is not None and is_held(primitive) and is_held(old):
             _refuse_faster_guard(old, primitive, [r for r in records if r.name in where])
@@ -184,9 +188,11 @@ def _is_shared(configuration: Configuration, primitive: Primitive, role: Role) -
     )
 
 
-def _left_running(resource: ResourceId, lost: list[NodeName]) -> str:
+def _left_running(
+    resource: ResourceId, lost: list[NodeName], deed: str = "become exclusive"
+) -> str:
     return (
-        f"resource '{resource}' cannot become exclusive while it may still run on"
+        f"resource '{resource}' cannot {deed} while it may still run on"
         f" {' and '.join(lost)}, where nobody has seen it end: if {lost[0]} is down for sure:"
         f" 'ha node confirm-down {lost[0]} --reason TEXT'"
     )
