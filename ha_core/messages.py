@@ -31,6 +31,8 @@ class VoteRequest:
     pre: bool
     log_index: Index
     log_term: Term
+    disk: Generation = 0
+    """The disk of the receiver whose vote would count; see `HardState`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class BeatReply:
     match: Index
     start: Generation = 0
     """The start of the sender."""
+    disk: Generation = 0
+    """The disk that it runs from; see `HardState`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ class AppendReply:
     term: Term
     success: bool
     match: Index
+    disk: Generation = 0
+    """The disk that holds it; see `HardState`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Votes that the coordinator gives and takes by itself, one at a time, through the log.
 
 Owns: learners that are to vote once they have caught up, voters that are gone for
-long, witnesses beside a single node. What a command does to votes is the clerk's.
+long or have lost their disk, witnesses beside a single node. What a command does to
+votes is the clerk's.
 Source: docs/protocols/quorum.md.
 """
 
@@ -40,15 +41,28 @@ class Ballots:
         members = newest.configuration
         to_come = [name for name in newest.will_vote if not is_held_back(members, name)]
         is_open = to_come or to_hold_back(members, newest.will_vote) is not None
+        is_open = is_open or bool(self._raft.lost_disks())
         return not is_open and not newest.none_alone
 
     def count(self, now_ms: Millis, wall_ms: Millis) -> list[Output]:
         """Give or take a vote, if it is time for that."""
-        output = self._hold_back(now_ms, wall_ms)
+        output = self._retake(now_ms, wall_ms) or self._hold_back(now_ms, wall_ms)
         return [*output, *self._promote(now_ms, wall_ms), *self._shrink(now_ms, wall_ms)]
 
     def _newest(self) -> ConfigurationChange | None:
         return self._raft.revisions[-1] if self._raft.revisions else None
+
+    def _retake(self, now_ms: Millis, wall_ms: Millis) -> list[Output]:
+        """Take the vote of a voter that has lost its disk; it gets one with what is final."""
+        newest, lost = self._newest(), self._raft.lost_disks()
+        if newest is None or self._raft.is_changing or not lost:
+            return []
+        name = min(lost)
+        reason = f"{name} has lost its disk, and has no vote until it has caught up"
+        change = self._without_vote(newest, name, reason, wall_ms)
+        if self._raft.must_agree_first(change):
+            return self._remark(newest, reason, True, now_ms, wall_ms)
+        return self._proposed(change, now_ms)
 
     def _hold_back(self, now_ms: Millis, wall_ms: Millis) -> list[Output]:
         """Take the vote of a witness that is left with a single node: its loss would stop that.

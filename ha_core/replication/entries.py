@@ -37,6 +37,8 @@ class ConfigurationChange:
     """While it is the newest, neither of two voters goes on alone: the votes are to change."""
     taken: tuple[NodeName, ...] = ()
     """Of `will_vote`: whose votes the cluster itself took while they were gone."""
+    disks: tuple[tuple[NodeName, Generation], ...] = ()
+    """Of the voters whose disk was empty once: the start that found the disk whose vote it is."""
 
 
 def size_of(change: ConfigurationChange) -> int:
@@ -114,3 +116,5 @@ class HardState:
 
     term: Term = 0
     voted_for: NodeName | None = None
+    disk: Generation = 0
+    """The start that found this disk empty; 0: the cluster began with it."""

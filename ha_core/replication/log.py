@@ -7,7 +7,7 @@ Source: Ongaro, "Consensus: Bridging Theory and Practice", chapters 3 and 5.
 from itertools import accumulate
 
 from ha_core.config.model import Configuration
-from ha_core.ids import Index, NodeName, Term
+from ha_core.ids import Generation, Index, NodeName, Term
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import ConfigurationChange, Entry, Snapshot, Verdict, size_of
 from ha_core.replication.shelf import Shelf, size_of_change
@@ -39,10 +39,10 @@ class Log:
             item.node: item for item in (snapshot.verdicts if snapshot else ())
         }
         self.shelf = _shelf_of(snapshot)
-        self._members: Configuration | None = None
+        self._later: ConfigurationChange | None = None
         self._voters: tuple[Configuration, tuple[NodeName, ...]] = (Configuration(), ())
         self._ranked: tuple[Configuration, tuple[NodeName, ...]] = self._voters
-        self._remember_members()
+        self._remember_later()
 
     @property
     def is_empty(self) -> bool:
@@ -81,7 +81,7 @@ class Log:
     @property
     def members(self) -> Configuration:
         """Newest configuration in the log, committed or not: it decides who votes."""
-        return self._members or self.configuration
+        return self._later.configuration if self._later else self.configuration
 
     @property
     def voters(self) -> tuple[NodeName, ...]:
@@ -108,6 +108,11 @@ class Log:
             *(change.configuration.voters() for change in changes)
         )
 
+    def disk_of(self, voter: NodeName) -> Generation:
+        """Return which disk of a voter has its vote, by the newest configuration in the log."""
+        newest = self.newest_change()
+        return disk_in(newest, voter) if newest else 0
+
     def term_at(self, index: Index) -> Term | None:
         """Return the term of the entry at `index`; None if it is unknown here."""
         if index == self._base_index:
@@ -133,13 +138,13 @@ class Log:
             assert entry.index == self.last_index + 1, (entry.index, self.last_index)
             self._entries.append(entry)
             if entry.change is not None:
-                self._members = entry.change.configuration
+                self._later = entry.change
 
     def truncate_from(self, index: Index) -> None:
         """Remove entries from `index` on; what is applied is never removed."""
         assert index > self.applied, (index, self.applied)
         del self._entries[index - self._base_index - 1 :]
-        self._remember_members()
+        self._remember_later()
 
     def has_change_after(self, index: Index) -> bool:
         """Return whether a configuration change stands above `index`."""
@@ -158,8 +163,11 @@ class Log:
 
     def newest_change(self) -> ConfigurationChange | None:
         """Return the newest revision, final or not; None if there is none at all."""
-        later = [entry.change for entry in self._entries if entry.change is not None]
-        return later[-1] if later else (self.revisions[-1] if self.revisions else None)
+        return self._later or self.final_change()
+
+    def final_change(self) -> ConfigurationChange | None:
+        """Return the newest committed revision."""
+        return self.revisions[-1] if self.revisions else None
 
     def apply_through(self, index: Index) -> list[Entry]:
         """Apply committed entries up to `index`; return them in order."""
@@ -214,11 +222,16 @@ class Log:
         self.revisions = snapshot.revisions
         self._verdicts = {item.node: item for item in snapshot.verdicts}
         self.shelf = _shelf_of(snapshot)
-        self._remember_members()
+        self._remember_later()
 
-    def _remember_members(self) -> None:
-        changes = [e.change.configuration for e in self._entries if e.change is not None]
-        self._members = changes[-1] if changes else None
+    def _remember_later(self) -> None:
+        changes = [entry.change for entry in self._entries if entry.change is not None]
+        self._later = changes[-1] if changes else None
+
+
+def disk_in(change: ConfigurationChange, voter: NodeName) -> Generation:
+    """Return which disk of a voter has its vote by that revision."""
+    return next((disk for name, disk in change.disks if name == voter), 0)
 
 
 def _bounded(revisions: tuple[ConfigurationChange, ...]) -> tuple[ConfigurationChange, ...]:

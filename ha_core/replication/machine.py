@@ -21,7 +21,7 @@ from ha_core.messages import (
     VoteReply,
     VoteRequest,
 )
-from ha_core.quorum.votes import has_majority, majority_value, step_fault
+from ha_core.quorum.votes import has_majority, step_fault
 from ha_core.replication.election import Role
 from ha_core.replication.entries import ConfigurationChange, Entry, HardState, Verdict
 from ha_core.replication.log import is_run
@@ -105,8 +105,7 @@ class Replication(Standing):
         """Append an entry as the leader (see `may_propose`)."""
         assert not self.may_propose(change), self.may_propose(change)
         self._out = []
-        index = self._log.last_index + 1
-        self._append_own(Entry(self.term, index, change, verdict, shelf), now_ms)
+        self._append_own(change, verdict, shelf, now_ms)
         return self._take_out()
 
     def go_alone(
@@ -125,23 +124,6 @@ class Replication(Standing):
         self._save_hard_state()
         self._become_leader(now_ms, change, verdict)
         return self._take_out()
-
-    def complete(self) -> frozenset[NodeName]:
-        """Return, as the leader, the other voters that hold the whole log."""
-        voters, last_index = self._voters(), self._log.last_index
-        return frozenset(
-            [
-                peer
-                for peer, progress in self._progress.items()
-                if progress.match >= last_index and peer in voters
-            ]
-        )
-
-    def answering(self, now_ms: Millis) -> frozenset[NodeName]:
-        """Return, as the leader, itself and who has answered a round within its lease."""
-        since_ms = now_ms - self._timers.coordinator_lease_ms
-        peers = (peer for peer, item in self._progress.items() if item.acked_ms >= since_ms)
-        return frozenset({self.name, *peers})
 
     def hand_over(self, successor: NodeName, now_ms: Millis) -> list[Output]:
         """Stop leading, and let that voter campaign first.
@@ -168,9 +150,9 @@ class Replication(Standing):
         if is_bound or message.term < self.term:
             self._out.append(Send(sender, VoteReply(self.term, message.pre, False)))
             return
-        if self._log.is_empty:
-            # A voter that has lost its disk: it may have held what the candidate lacks, and have
-            # voted in this very term. It votes again once a leader has told it what is final.
+        if self._log.is_empty or message.disk != self._disk:
+            # The vote is that of a disk which is gone: it may have held what the candidate lacks,
+            # and have voted in this very term. With this one, the voter is another.
             return
         if not message.pre and message.term > self.term:
             self._become_follower(message.term, None, f"{sender} campaigns", now_ms)
@@ -224,7 +206,7 @@ class Replication(Standing):
         if message.start == self._generation:
             self._fresh_term = self.term
             self._see_whether_in_step()
-        reply = BeatReply(self.term, message.sent_ms, self._agreed, self._generation)
+        reply = BeatReply(self.term, message.sent_ms, self._agreed, self._generation, self._disk)
         self._out.append(Send(sender, reply))
         self._out.append(LeaderHeard(sender, self.term))
 
@@ -241,17 +223,19 @@ class Replication(Standing):
             previous = below if not self._log.is_empty else previous
         elif self._log.term_at(previous) != message.previous_term:
             hint = min(self._log.last_index, previous - 1)
-            reply = AppendReply(self.term, False, max(hint, self._commit))
-            self._out.append(Send(sender, reply))
+            self._acknowledge(sender, max(hint, self._commit), success=False)
             return
         if self._log.is_empty:
-            self._out.append(Send(sender, AppendReply(self.term, False, 0)))
+            self._acknowledge(sender, 0, success=False)
             return
         self._store(entries)
         match = entries[-1].index if entries else previous
         self._agreed = max(self._agreed, match)
         self._commit_through(min(message.commit, self._agreed))
-        self._out.append(Send(sender, AppendReply(self.term, True, self._agreed)))
+        self._acknowledge(sender, self._agreed)
+
+    def _acknowledge(self, leader: NodeName, match: Index, *, success: bool = True) -> None:
+        self._out.append(Send(leader, AppendReply(self.term, success, match, self._disk)))
 
     def _store(self, entries: tuple[Entry, ...]) -> None:
         """Append what is new; a conflicting rest of ours goes first."""
@@ -278,12 +262,13 @@ class Replication(Standing):
             keeps = self._log.term_at(snapshot.index) == snapshot.term
             self._log.install(snapshot)
             truncate_from = None if keeps else 1
-            self._out.append(Persist(truncate_from=truncate_from, snapshot=snapshot))
+            # With the first state goes which disk it is: from now on nothing else would tell.
+            self._out.append(Persist(self._hard_state(), truncate_from, snapshot=snapshot))
             self._commit = max(self._commit, snapshot.index)
             self._see_whether_in_step()
             self._out.append(SnapshotInstalled(snapshot))
         self._agreed = max(self._agreed, snapshot.index)
-        self._out.append(Send(sender, AppendReply(self.term, True, self._agreed)))
+        self._acknowledge(sender, self._agreed)
 
     def _commit_through(self, index: Index) -> None:
         if index <= self._commit:
@@ -301,6 +286,8 @@ class Replication(Standing):
     def _beat_reply(self, sender: NodeName, message: BeatReply, now_ms: Millis) -> None:
         progress = self._progress.get(sender)
         if self.role is not Role.LEADER or message.term != self.term or progress is None:
+            return
+        if not progress.is_of(message.disk):
             return
         # A round that was never sent cannot have been answered, whatever the peer says.
         progress.acked_ms = max(progress.acked_ms, min(message.echo_ms, self._election.heard_ms))
@@ -321,6 +308,8 @@ class Replication(Standing):
         progress = self._progress.get(sender)
         if self.role is not Role.LEADER or message.term != self.term or progress is None:
             return
+        if not progress.is_of(message.disk):
+            return
         if not message.success:
             progress.rejected(message.match)
             self._send_append(sender, now_ms)
@@ -339,14 +328,14 @@ class Replication(Standing):
         """Date the lease by the newest round that a majority, ourselves included, answered."""
         acked = {name: item.acked_ms for name, item in self._progress.items()}
         acked[self.name] = self._election.heard_ms
-        self.acked_round_ms = max(self.acked_round_ms, majority_value(acked, self._voters()))
+        self.acked_round_ms = max(self.acked_round_ms, self._reached(acked))
 
     def _maybe_commit(self, now_ms: Millis) -> None:
         if self.role is not Role.LEADER or self._commit >= self._log.last_index:
             return
         match = {name: item.match for name, item in self._progress.items()}
         match[self.name] = self._log.last_index
-        index = majority_value(match, self._voters())
+        index = self._reached(match)
         if index <= self._commit or self._log.term_at(index) != self.term:
             return
         self._commit_through(index)
@@ -380,7 +369,15 @@ class Replication(Standing):
         for peer in set(self._progress) - peers:
             del self._progress[peer]
 
-    def _append_own(self, entry: Entry, now_ms: Millis) -> None:
+    def _append_own(
+        self,
+        change: ConfigurationChange | None,
+        verdict: Verdict | None,
+        shelf: ShelfChange | None,
+        now_ms: Millis,
+    ) -> None:
+        change = self._with_disks(change) if change is not None else None
+        entry = Entry(self.term, self._log.last_index + 1, change, verdict, shelf)
         self._log.append((entry,))
         self._out.append(Persist(append=(entry,)))
         self._track_peers()
@@ -462,13 +459,14 @@ class Replication(Standing):
         self._progress.clear()
         self._track_peers()
         self._first_of_term = self._log.last_index + 1
-        self._append_own(Entry(self.term, self._first_of_term, change, verdict), now_ms)
+        self._append_own(change, verdict, None, now_ms)
         self._send_beats(now_ms)
 
     def _ask_for_votes(self, term: Term, *, pre: bool) -> None:
-        request = VoteRequest(term, pre, self._log.last_index, self._log.last_term)
+        newest = (self._log.last_index, self._log.last_term)
         for voter in self._voters():
             if voter != self.name:
+                request = VoteRequest(term, pre, *newest, self._log.disk_of(voter))
                 self._out.append(Send(voter, request))
 
     def _change_role(self, role: Role, why: str) -> None:
@@ -477,7 +475,10 @@ class Replication(Standing):
             self.role = role
 
     def _save_hard_state(self) -> None:
-        self._out.append(Persist(hard_state=HardState(self.term, self._voted_for)))
+        self._out.append(Persist(hard_state=self._hard_state()))
+
+    def _hard_state(self) -> HardState:
+        return HardState(self.term, self._voted_for, self._disk)
 
     def _take_out(self) -> list[Output]:
         out, self._out = self._out, []

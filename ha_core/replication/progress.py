@@ -16,6 +16,14 @@ class Progress:
     """Newest start of the follower that has answered in this term."""
     acked_ms: Millis = 0
     """Sending time of the newest beat that it answered in this term."""
+    disk: Generation = 0
+    """The disk of which all of this is true: the newest one that was heard of in this term."""
+
+    def is_of(self, disk: Generation) -> bool:
+        """Return whether that disk is the newest one; of a new one nothing is known yet."""
+        if disk > self.disk:
+            self.disk, self.match, self.acked_ms = disk, 0, 0
+        return disk == self.disk
 
     def succeeded(self, match: Index) -> None:
         """Note that the follower agrees up to `match`."""

@@ -4,16 +4,19 @@ Owns: the state of `machine.Replication`, which alone changes it, and whether a
 voter of two may go on alone; docs/protocols/quorum.md has the argument.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 
 from ha_core.config.model import Configuration, Primitive, TwoNode
 from ha_core.config.units import unit
 from ha_core.effects import Effect
 from ha_core.ids import Index, Millis, NodeName, ResourceId, Revision, Term
+from ha_core.quorum.votes import majority_value
 from ha_core.recovered import Recovered
 from ha_core.replication.election import Election, Role
 from ha_core.replication.entries import ConfigurationChange, Entry, Verdict
-from ha_core.replication.log import Log
+from ha_core.replication.log import Log, disk_in
 from ha_core.replication.progress import Progress
 from ha_core.replication.shelf import Shelf
 from ha_core.replication.signals import Signal
@@ -58,6 +61,10 @@ class Standing:
         self._first_of_term: Index = 0
         self._out: list[Output] = []
         self._generation = recovered.generation
+        self._disk = recovered.hard_state.disk
+        """Which disk this is; promises that were made from another one are not known here."""
+        if self._log.is_empty and not self._disk:
+            self._disk = recovered.generation
         self._fresh_term: Term = -1
         """Newest term whose leader is known to have spoken to this very start."""
         self._is_in_step = False
@@ -176,7 +183,13 @@ class Standing:
         # that can win, and nobody else would campaign with it.
         if self._log.is_empty:
             return False
-        return self.name in self._voters() or self.name in self.configuration.voters()
+        return self._votes_by(self._log.newest_change()) or self._votes_by(self._log.final_change())
+
+    def _votes_by(self, change: ConfigurationChange | None) -> bool:
+        """Return whether this node, with this disk, has a vote by that revision."""
+        if change is None or self.name not in change.configuration.voters():
+            return False
+        return disk_in(change, self.name) == self._disk
 
     def _see_whether_in_step(self) -> None:
         """Note it for good: what comes later cannot leave this start out, unless it is off.
@@ -186,6 +199,67 @@ class Standing:
         is_fresh = self.role is Role.LEADER or self._fresh_term == self.term
         if is_fresh and self._log.term_at(self._commit) == self.term:
             self._is_in_step = True
+
+    # --- whose votes count ---------------------------------------------------------------
+
+    def _reached(self, values: Mapping[NodeName, int]) -> int:
+        """Return what a majority has reached, as the leader counts it.
+
+        Who has another disk than the one whose vote it is may have promised a successor of ours
+        anything: nobody who is needed to find such a one may be missing. Of two voters we are
+        such a one ourselves, if it is final that there are two: nobody leads without us.
+        """
+        voters = self._voters()
+        is_one_of_two = self.name in voters and len(voters) == 2
+        if is_one_of_two and self.configuration.voters() == voters:
+            return majority_value(values, voters)
+        lost = self.lost_disks()
+        whole = {name: value for name, value in values.items() if name not in lost}
+        return majority_value(whole, voters)
+
+    def lost_disks(self) -> frozenset[NodeName]:
+        """Return, as the leader, the voters that answer from another disk than voted once."""
+        if not self._progress:
+            return frozenset()
+        return frozenset(
+            [
+                name
+                for name in self._voters()
+                if name in self._progress and self._progress[name].disk > self._log.disk_of(name)
+            ]
+        )
+
+    def _with_disks(self, change: ConfigurationChange) -> ConfigurationChange:
+        """Return a revision of ours with whose votes they are: a new vote is of the disk that
+        has answered, all others stay where they were.
+        """
+        newest = self._log.newest_change()
+        before = newest.configuration.voters() if newest else ()
+        disks = {self.name: self._disk}
+        for name in change.configuration.voters():
+            if name in before and name != self.name:
+                disks[name] = self._log.disk_of(name)
+            elif (progress := self._progress.get(name)) is not None:
+                disks[name] = progress.disk
+        kept = ((name, disks.get(name, 0)) for name in change.configuration.voters())
+        return replace(change, disks=tuple((name, disk) for name, disk in kept if disk))
+
+    def complete(self) -> frozenset[NodeName]:
+        """Return, as the leader, the other voters that hold the whole log."""
+        voters, last_index, lost = self._voters(), self._log.last_index, self.lost_disks()
+        return frozenset(
+            [
+                peer
+                for peer, progress in self._progress.items()
+                if progress.match >= last_index and peer in voters and peer not in lost
+            ]
+        )
+
+    def answering(self, now_ms: Millis) -> frozenset[NodeName]:
+        """Return, as the leader, itself and whose votes have answered a round within its lease."""
+        since_ms = now_ms - self._timers.coordinator_lease_ms
+        peers = {peer for peer, item in self._progress.items() if item.acked_ms >= since_ms}
+        return frozenset({self.name, *(peers - self.lost_disks())})
 
     # --- two voters ----------------------------------------------------------------------
 
@@ -200,7 +274,8 @@ class Standing:
         if self._log.configuration.options.two_node is not TwoNode.FENCING:
             return None
         voters = self._log.configuration.voters()
-        if len(voters) != 2 or self.name not in voters or self._none_alone():
+        has_vote = self._votes_by(self._log.final_change())
+        if len(voters) != 2 or not has_vote or self._none_alone():
             return None
         for _, change in self._log.changes_after(self._commit):
             wanted = change.configuration

@@ -21,7 +21,8 @@ LATE_MS = 10 * TIMERS.dead_after_ms
 
 def wipe(bench: Bench, number: int) -> None:
     """Give a member an empty disk, as after a repair."""
-    bench.members[name(number)].disk = Disk(None)
+    member = bench.members[name(number)]
+    member.disk = Disk(None, member.disk.number + 1)
     bench.restart(number)
 
 

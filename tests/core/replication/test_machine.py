@@ -392,6 +392,8 @@ def test_new_node_waits_is_given_everything_and_then_votes() -> None:
     bench = elected(THREE, 4)
     assert bench[4].deadline_ms() is None
     leader = bench.leader()
+    bench.propose(leader, configuration(1, 2, 3, learners=(4,)))
+    bench.run(2 * TIMERS.dead_after_ms)
     bench.propose(leader, configuration(1, 2, 3, 4))
     bench.run(2 * TIMERS.dead_after_ms)
     assert bench[4].configuration == configuration(1, 2, 3, 4)
