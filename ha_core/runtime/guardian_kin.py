@@ -72,6 +72,11 @@ class Kin:
             else:
                 owners = parent.owners if parent else _guess(pid, held)
             self._met[pid] = _Met(began, owners, has_ended, had_ended)
+        for pid in known.keys() - self._met.keys():
+            # A walk meets in neither place who passes from a dying parent to this process.
+            began, has_ended = kernel.state_of(pid)
+            if began == known[pid].began:
+                self._met[pid] = known[pid]._replace(has_ended=has_ended)
         self._page.note_kin((pid, met.began) for pid, met in self._met.items())
         now_ms = kernel.now_ms()
         self._cost_ms = now_ms - began_ms

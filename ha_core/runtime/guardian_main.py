@@ -248,8 +248,9 @@ class Guardian:
                 process = self._processes.get(resource)
                 lives = process is not None and process.status is None
                 pid = process.pid if process is not None and lives else 0
-                left = LEFT if not lives and self._kin.is_left(resource) else ""
-                self._answer(request, left, held=lives or resource in self._claims, pid=pid)
+                held = lives or resource in self._claims
+                left = LEFT if not held and self._kin.is_left(resource) else ""
+                self._answer(request, left, held=held, pid=pid)
             case "watchdog":
                 names = kernel.texts(message["names"])
                 path, timeout_s = str(message["path"]), number(message, "timeout")
@@ -400,17 +401,24 @@ class Guardian:
         for process in list(self._processes.values()):
             if process.pid in reaped:
                 self._ended(process, reaped[process.pid])
-            if process.kill_at_ms and kernel.now_ms() >= process.kill_at_ms:
-                self._look_at_kin()
-                self._kill(process, "")
             if process.exec_fd >= 0 and process.exec_fd in ready:
                 self._launched(process)
-        dead = [item for item in self._processes.values() if item.status is not None]
-        if dead:
+        self._end_what_is_due()
+
+    def _end_what_is_due(self) -> None:
+        """Kill what is over its time, and what the dead have left: those by whom that is known
+        are looked at before.
+        """
+        held, now_ms = list(self._processes.values()), kernel.now_ms()
+        due = [item for item in held if item.kill_at_ms and now_ms >= item.kill_at_ms]
+        dead = [item for item in held if item.status is not None]
+        if due or dead:
             self._look_at_kin()
-        elif self._processes:
+        elif held:
             before_ms = self._until_ms - KILL_LEAD_MS if self._until_ms else 0
-            self._kin.maybe_look(self._processes.values(), self._deputy.pid, before_ms)
+            self._kin.maybe_look(held, self._deputy.pid, before_ms)
+        for process in due:
+            self._kill(process, "")
         for process in dead:
             self._clear(process)
 
