@@ -21,6 +21,7 @@ from ha_core.runtime import guardian_os as kernel
 from ha_core.runtime.gate_lifetime import Claim
 from ha_core.runtime.guardian_deputy import Deputy, Page
 from ha_core.runtime.guardian_kin import LEFT, LOOK_MS, Kin
+from ha_core.runtime.guardian_os import number
 from ha_core.runtime.guardian_process import Process
 from ha_core.runtime.guardian_waker import Waker
 from ha_core.runtime.guardian_watch import Watch
@@ -245,12 +246,7 @@ class Guardian:
                 fault = kernel.send_netlink(bytes.fromhex(str(message.get("remove", ""))))
                 self._answer(request, fault if fault != "EADDRNOTAVAIL" else "")
             case "check":
-                process = self._processes.get(resource)
-                lives = process is not None and process.status is None
-                pid = process.pid if process is not None and lives else 0
-                held = lives or resource in self._claims
-                left = LEFT if not held and self._kin.is_left(resource) else ""
-                self._answer(request, left, held=held, pid=pid)
+                self._check(request, resource, message)
             case "watchdog":
                 names = kernel.texts(message["names"])
                 path, timeout_s = str(message["path"]), number(message, "timeout")
@@ -371,6 +367,15 @@ class Guardian:
             self._release(resource)
         self._answer(request, fault)
 
+    def _check(self, request: int, resource: str, message: Message) -> None:
+        process = self._processes.get(resource)
+        if process is not None and process.status is not None:
+            self._queue.append(message)  # what it has left is being ended
+            return
+        held = process is not None or resource in self._claims
+        left = LEFT if not held and self._kin.is_left(resource) else ""
+        self._answer(request, left, held=held, pid=process.pid if process is not None else 0)
+
     def _release(self, resource: str) -> None:
         claim = self._claims.pop(resource, None)
         if claim is None:
@@ -477,13 +482,6 @@ class Guardian:
 def _end_group(leader: int) -> None:
     """Kill what is left of a group whose leader has ended and was not reaped yet."""
     kernel.signal_group(leader, signal.SIGKILL)
-
-
-def number(message: Message, key: str) -> int:
-    """Return an integer of a message; 0 where it is missing."""
-    value = message.get(key, 0)
-    assert isinstance(value, int), f"{key} is {value!r}, expected a whole number"
-    return value
 
 
 def main() -> None:

@@ -297,6 +297,13 @@ def texts(value: object) -> list[str]:
     return [str(item) for item in value]
 
 
+def number(message: Mapping[str, object], key: str) -> int:
+    """Return an integer of a message; 0 where it is missing."""
+    value = message.get(key, 0)
+    assert isinstance(value, int), f"{key} is {value!r}, expected a whole number"
+    return value
+
+
 def environment(message: Mapping[str, object], scope: str, keeper: int) -> dict[str, str]:
     """Return the service's environment, with the marks by which its descendants are found."""
     given = message["env"]

@@ -160,6 +160,18 @@ def test_what_survives_a_kill_fails_each_stop_and_look_until_it_is_gone(
     assert asked.ask("stop") == ""
 
 
+def test_nothing_is_said_of_what_a_dead_command_has_left_while_that_is_being_ended(
+    asked: Asked, survivor: subprocess.Popen[bytes]
+) -> None:
+    process = Process("web", 0, survivor.pid, -1)
+    process.status = 9
+    asked.guardian._processes["web"] = process
+    asked.guardian._do({"do": "check", "id": 5, "resource": "web"})
+    assert not asked.guardian._outbox
+    assert len(asked.guardian._queue) == 1, "asked again when that is known"
+    os.close(process.pidfd)
+
+
 def test_what_the_lease_s_end_has_left_over_is_told_as_that(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with bench(tmp_path / "n1") as node:
