@@ -29,7 +29,7 @@ GRACE_S: Final = 0.05
 """A command without a ready port counts as started once it has lived for so long."""
 RETRY_S: Final = 0.02
 CONNECT_S: Final = 2.0
-LOG_S: Final = 0.5
+LOG_S: Final = 2.0
 """Nothing waits longer for a log to be read or cut."""
 NODE_VARIABLE: Final = "BEATKEEPER_NODE"
 """Tells a command on which node it runs, as agents are told."""
