@@ -36,6 +36,7 @@ from ha_core.recovered import Recovered
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.replication.signals import Applied, Deposed, Elected, LeaderHeard, SnapshotInstalled
 from ha_core.timers import timers
+from ha_core.transition.discovery import unlooked
 from ha_core.transition.telling import Happened, lost_contact
 
 OWN_NEWS_ROUNDS: Final = 3
@@ -389,11 +390,15 @@ class Node(NodeParts):
                     self._follow((entry.change,) if entry.change else (), now_ms)
                     if entry.shelf is None:
                         self._happened(self._look_for_former(), now_ms)
+                    if entry.verdict is not None and entry.verdict.node == self.name:
+                        self._happened(self._take_word(entry.verdict), now_ms)
                     if self._lead is not None:
                         self._route(self._lead.applied(entry, now_ms, self._wall(now_ms)), now_ms)
                 case SnapshotInstalled():
                     self._follow(self._raft.revisions, now_ms)
                     self._happened(self._look_for_former(), now_ms)
+                    word = self._raft.verdict_on(self.name)
+                    self._happened(self._take_word(word, may_hide=True), now_ms)
                 case Told():
                     told = (output.kind, output.subject, output.text, output.why, output.incident)
                     self._tell(*told, now_ms)
@@ -488,5 +493,7 @@ class Node(NodeParts):
         hosts = own is not None and not own.witness
         wanted = configuration if hosts else Configuration(options=configuration.options)
         is_new = self._is_new()
-        self._out += self._local.configure(wanted, now_ms, self._followed, is_new=is_new)
+        not_here = unlooked(wanted, self.name)
+        configured = (wanted, now_ms, self._followed)
+        self._out += self._local.configure(*configured, is_new=is_new, unlooked=not_here)
         self._out.append(ConfigurationApplied(self.revision))

@@ -30,7 +30,7 @@ from ha_core.membership.mutual import Mutual
 from ha_core.membership.reachability import Reachability
 from ha_core.membership.stay import Stay
 from ha_core.recovered import Recovered
-from ha_core.replication.entries import ADMITTED
+from ha_core.replication.entries import ADMITTED, Verdict
 from ha_core.replication.machine import Replication
 from ha_core.snapshot import ClusterSnapshot, LinkSummary
 from ha_core.status import NodeState, NodeStatus
@@ -91,6 +91,8 @@ class NodeParts:
         """Whether something may be due sooner than is known."""
         self._rest_ms: Millis | None = None
         self._is_rest_known = False
+        self._has_word = self._raft.verdict_on(name) is not None
+        """Whether any word on this node was in the log so far."""
         self._followed: Revision = 0
         """The newest revision that this start has taken."""
 
@@ -286,6 +288,18 @@ class NodeParts:
             return []
         is_heard = own.generation == self.generation
         return self._local.asked(own.instances, self._raft.defined, is_heard=is_heard)
+
+    def _take_word(
+        self, word: Verdict | None, *, may_hide: bool = False
+    ) -> list[Effect | Happened]:
+        """Take the log's word on this node: the first one ever admits its first start. `may_hide`:
+        there may have been others before it, as in a snapshot.
+        """
+        is_first = not self._has_word and not may_hide
+        self._has_word = self._has_word or word is not None
+        if word is None or (word.method, word.generation) != (ADMITTED, self.generation):
+            return []
+        return self._local.admitted(is_first=is_first)
 
     def _get_ready(self, message: msg.Prepare, now_ms: Millis) -> list[RunOperation]:
         """Get ready for a start that is to come."""

@@ -11,6 +11,7 @@ from ha_core.config.units import plain, units
 from ha_core.coordinator.record import GONE, MAY_BE_ACTIVE, Record, doubt, is_over
 from ha_core.ids import NodeName, ResourceId
 from ha_core.status import Instance, InstanceState, NodeStatus
+from ha_core.transition.discovery import unlooked
 
 Handed = tuple[ResourceId, NodeName]
 """What, and where it may be by now."""
@@ -32,7 +33,7 @@ def handed_by(
     """Return what a node may have handed on, by what it has told.
 
     Of one that has told this coordinator nothing its predecessor's orders are not known: what can
-    be handed on alive, and is not known to run elsewhere, may be anywhere.
+    be handed on alive, and is not known to run elsewhere, may be wherever it may run.
     """
     found = {(i.resource, i.migrated_to) for i in record.instances if i.migrated_to is not None}
     if record.report_id:
@@ -47,7 +48,10 @@ def handed_by(
     }
     lone = {item.resource for item in record.instances if item.state in MAY_BE_ACTIVE} - placed
     able = _movable(configuration) & lone if lone else lone
-    return found | {(resource, other.name) for resource in able for other in others}
+    for other in others if able else ():
+        barred = unlooked(configuration, other.name, is_barred=True)
+        found |= {(resource, other.name) for resource in able - barred}
+    return found
 
 
 def ended_alive(before: Iterable[Instance], reported: Iterable[Instance]) -> set[Handed]:

@@ -47,12 +47,15 @@ class LocalResources(Operations):
         revision: Revision = 0,
         *,
         is_new: bool = False,
+        unlooked: frozenset[ResourceId] = frozenset(),
     ) -> list[Effect]:
         """Adopt a new configuration: stop orphans, mark what runs by an old definition.
 
         `revision`: its number. What an earlier start had begun is by none before the one up to
-        which that had followed. `is_new`: none has begun anything.
+        which that had followed. `is_new`: none has begun anything. `unlooked`: what nobody asks
+        this node to look for.
         """
+        self._unlooked = unlooked
         before, self._configuration = self._configuration, configuration
         is_news = revision > self._inherited and not is_new
         if revision > self._followed and redefines(before, configuration):
@@ -62,7 +65,10 @@ class LocalResources(Operations):
         for resource, primitive in wanted.items():
             local = self._items.get(resource)
             if local is None:
-                self._items[resource] = Local(Instance(resource, InstanceState.UNKNOWN), primitive)
+                # What was added after this start was admitted no earlier one can have begun.
+                is_over = self._is_admitted and resource in unlooked
+                state = InstanceState.STOPPED if is_over else InstanceState.UNKNOWN
+                self._items[resource] = Local(Instance(resource, state), primitive)
                 self.report_id += 1
             else:
                 was = unit(before, resource) or local.primitive
@@ -73,7 +79,26 @@ class LocalResources(Operations):
             self._keep_last(self._items[resource], unit(before, resource))
             dropped = self._drop_orphan(resource)
             effects += [item for item in dropped if not isinstance(item, Happened)]
+        for resource in sorted(unlooked.intersection(wanted)):
+            looks = self._look(self._items[resource])
+            effects += [item for item in looks if not isinstance(item, Happened)]
         return [*self._persist(), *effects]
+
+    def admitted(self, *, is_first: bool) -> list[Effect | Happened]:
+        """The log has admitted this start, and will not admit an earlier one; `is_first`: it never
+        has. Look for what nobody asks for, unless none can have left it.
+        """
+        if self._is_admitted:
+            return []
+        self._is_admitted = True
+        effects: list[Effect | Happened] = []
+        for name in sorted(self._unlooked & set(self._items)):
+            local = self._items[name]
+            is_open = local.instance.state is InstanceState.UNKNOWN and not local.instance.pending
+            if is_first and is_open and not local.formers and name not in self._left:
+                self._update(local, state=InstanceState.STOPPED)
+            effects += self._look(local)
+        return effects
 
     def asked(
         self,
@@ -153,7 +178,7 @@ class LocalResources(Operations):
             output += self._begin(local, queued, lease_until_ms)
         elif local.instance.pending:
             self._update(local, pending="")
-        output += self._settle_orphan(local, running)
+        output += [*self._settle_orphan(local, running), *self._look(local)]
         return [*output, *self._persist()]
 
     def died(
@@ -292,7 +317,8 @@ class LocalResources(Operations):
             self._watch(local, now_ms)
             return [Happened("resource-found", resource, telling.found(local.instance))]
         self._recurring.end(resource)
-        is_absent = bool(local.formers) and event.exit_code == codes.OCF_NOT_INSTALLED
+        is_own = bool(local.formers) or not order.term
+        is_absent = is_own and event.exit_code == codes.OCF_NOT_INSTALLED
         if event.exit_code == codes.OCF_NOT_RUNNING or is_absent:
             self._update(local, state=InstanceState.STOPPED)
             return []

@@ -85,3 +85,14 @@ class Operations(OwnInstances):
         local.queued = order
         local.running.is_cancelled = True  # its end says nothing of the resource
         return [CancelOperation(local.running.operation_id)]
+
+    def _look(self, local: Local) -> list[Effect | Happened]:
+        """Look by ourselves for what an earlier start may have left running, where no coordinator
+        asks for it.
+        """
+        instance = local.instance
+        is_idle = local.running is None and local.primitive is not None and not instance.pending
+        is_open = instance.state is InstanceState.UNKNOWN and instance.resource in self._unlooked
+        if not self._is_admitted or not is_open or not is_idle:
+            return []
+        return self._act(local, ActionKind.PROBE, "an earlier start may have left it running")

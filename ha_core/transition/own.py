@@ -35,6 +35,10 @@ class OwnInstances:
         """What ran, or may have run, by an older definition when the last start ended."""
         self._inherited = self._followed = kept.followed
         self._configuration = Configuration()
+        self._unlooked: frozenset[ResourceId] = frozenset()
+        """What no coordinator asks this node to look for."""
+        self._is_admitted = False
+        """Whether the log has admitted this start."""
         self._recurring = Recurring()
         self._next_operation = 0
         self._kept = kept
