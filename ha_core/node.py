@@ -189,6 +189,8 @@ class Node(NodeParts):
             return
         if granted.is_longer:
             self._out.append(HoldLease(self._lease.until_ms))
+        elif granted.is_withheld:
+            self._happened(self._local.clear_up(now_ms), now_ms)
         self._notebook.heard(message.heard_through, message.wants)
         if granted.wants_report or self._notebook.has_news:
             self._report()

@@ -312,7 +312,7 @@ class Lead:
         output += self._clerk.end_commanded(now_ms, wall_ms)
         self.fencer.spared = self._handover.spared
         fenced = self.fencer.tick(self._raft.configuration, now_ms, wall_ms)
-        self._dirty = self._dirty or bool(fenced) or self.planner.ahead.is_due(now_ms)
+        self._dirty = self._dirty or bool(fenced) or self.planner.is_due(self.roster, now_ms)
         output += self._fencing(fenced, now_ms)
         output += self._forgive(now_ms)
         expiring = self.planner.has_time_limits(self._raft.configuration, self.roster)

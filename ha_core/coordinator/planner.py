@@ -46,6 +46,8 @@ class Planner:
         self.restarts: set[ResourceId] = set()
         self.incidents: dict[ResourceId, str] = {}
         self._intended: dict[ResourceId, NodeName] = {}
+        self._barred: frozenset[NodeName] = frozenset()
+        """Nodes that take no lease: nothing is placed there."""
         self.awaited: tuple[NodeName, ...] = ()
         """Voters without which nothing starts yet (`wait_for_all`)."""
         self.tickets: tuple[Ticket, ...] = ()
@@ -88,7 +90,7 @@ class Planner:
         )
         self._close_incidents(status)
         ended = (item for item, _ in ends.over(configuration, roster.records, wall_ms))
-        wanted = ends.without(with_leaving(configuration, roster.leaving()), ended)
+        wanted = ends.without(with_leaving(configuration, roster.leaving() | self._barred), ended)
         asked = None if self.has_time_limits(configuration, roster) else (wanted, status)
         if asked is None or not self._is_answered(wanted, status):
             plan = self._scheduler.plan(wanted, status, wall_ms, is_told=False)
@@ -122,6 +124,17 @@ class Planner:
         self._notices.ordered(ActionKey(o.resource, o.kind, o.node) for o in orders)
         self._intend(status, orders)
         return orders
+
+    def is_due(self, roster: Roster, now_ms: Millis) -> bool:
+        """Return whether time alone asks for a new plan."""
+        patience_ms = roster.timers.dead_after_ms
+        before = self._barred
+        self._barred = frozenset(
+            name
+            for name, record in roster.records.items()
+            if record.takes_no_lease(now_ms, patience_ms)
+        )
+        return self._barred != before or self.ahead.is_due(now_ms)
 
     def _is_answered(self, wanted: Configuration, status: ClusterStatus) -> bool:
         """Return whether the last question was the same, as far as it decides the answer."""

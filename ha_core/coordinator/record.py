@@ -72,11 +72,30 @@ class Record:
     """What may run on from its last start, and no report of this start has named yet."""
     left: frozenset[ResourceId] | None = None
     """What an earlier start than the present one may have left running; None if nobody knows."""
+    without_ms: Millis | None = None
+    """Since when it has asked for a lease as one that holds none, and was granted one; None: it
+    holds one, or was granted none.
+    """
     _status: NodeStatus | None = field(default=None, compare=False, repr=False)
 
     def has_left_nothing(self, resource: ResourceId) -> bool:
         """Return whether no earlier start of the node can have left that running."""
         return self.left is not None and resource not in self.left
+
+    def note_grant(self) -> None:
+        """It is granted what it has asked for last; who says its gates holds no lease."""
+        has_none = self.request is not None and self.request.gates is not None
+        since_ms = self.requested_ms if self.without_ms is None else self.without_ms
+        self.without_ms = since_ms if has_none else None
+
+    def takes_no_lease(self, now_ms: Millis, patience_ms: Millis) -> bool:
+        """Return whether it takes none of the leases that it is granted, since something is blocked
+        there that had to end with an earlier one: what needs a lease cannot begin there.
+        """
+        if self.without_ms is None or self.state is not NodeState.ONLINE:
+            return False
+        is_blocked = any(item.state is InstanceState.BLOCKED for item in self.instances)
+        return is_blocked and now_ms - self.without_ms >= patience_ms
 
     def status(self) -> NodeStatus:
         """Return what others are told of it: the same value until something changes."""

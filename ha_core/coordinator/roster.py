@@ -208,6 +208,7 @@ class Roster:
     def granted(self, node: NodeName, acked_ms: Millis) -> None:
         """Remember until when a lease granted now can run."""
         record = self.records[node]
+        record.note_grant()
         bound_ms = acked_ms + self.timers.lease_bound_ms()
         record.lease_bound_ms = max(record.lease_bound_ms, bound_ms)
 

@@ -26,7 +26,7 @@ def still_until_ms(roster: Roster, configuration: Configuration) -> Millis:
             if record.requested_ms is not None or configuration.options.last_man_standing_ms:
                 return NOT_STILL  # it is coming back, or its vote is going to be taken
             gone.append(name)
-        elif record.state is not NodeState.ONLINE:
+        elif record.state is not NodeState.ONLINE or record.without_ms is not None:
             return NOT_STILL
         elif name != roster.name:
             if record.requested_ms is None or roster.is_off(record):

@@ -30,6 +30,8 @@ class Granted:
 
     is_longer: bool
     wants_report: bool
+    is_withheld: bool = False
+    """It would have been longer, but something has not ended that the one before bounded."""
 
 
 class Stay:
@@ -84,10 +86,12 @@ class Stay:
             return None
         self.is_heard = message.wanted_report_id > 0
         asked_ms = message.request_ms
-        if asked_ms > 0 and self.lease.has_lapsed_before(now_ms) and not is_clear():
-            asked_ms = 0
-        is_longer = asked_ms > 0 and self.lease.granted(asked_ms, message.age_ms, now_ms)
-        return Granted(is_longer, is_new or message.wanted_report_id < self._reported[1])
+        is_new_one = asked_ms > 0 and self.lease.has_lapsed_before(now_ms)
+        is_withheld = is_new_one and not is_clear()
+        is_given = asked_ms > 0 and not is_withheld
+        is_longer = is_given and self.lease.granted(asked_ms, message.age_ms, now_ms)
+        wants_report = is_new or message.wanted_report_id < self._reported[1]
+        return Granted(is_longer, wants_report, is_withheld)
 
     def is_bound_by(
         self, leader: Leader | None, sender: NodeName, order: Order | Prepare, revision: Revision

@@ -32,7 +32,7 @@ from ha_core.transition.roles import (
 )
 from ha_core.transition.telling import Happened
 from ha_core.transition.under_way import Death, Local, Running
-from ha_core.transition.without_quorum import end_of
+from ha_core.transition.without_quorum import CLEAR_UP_MS, end_of, ends_with_lease
 
 
 class LocalResources(Operations):
@@ -221,6 +221,19 @@ class LocalResources(Operations):
             kind = end_of(policy, local.primitive, local.instance)
             if kind is not None:
                 output += self._act(local, kind, why)
+        return output
+
+    def clear_up(self, now_ms: Millis) -> list[Effect | Happened]:
+        """Stop what had to end with an earlier lease and has not been seen to, also what is
+        blocked: there is no other lease before. What cannot be stopped is tried again.
+        """
+        output: list[Effect | Happened] = []
+        for resource in stop_sequence(self._configuration, self._items):
+            local = self._items[resource]
+            is_open = not local.instance.pending and now_ms >= local.again_ms
+            if is_open and ends_with_lease(local.primitive, local.instance):
+                local.again_ms = now_ms + CLEAR_UP_MS
+                output += self._act(local, ActionKind.STOP, "it had to end with the lease")
         return output
 
     def tick(self, now_ms: Millis) -> list[Effect]:

@@ -52,6 +52,8 @@ class Local:
     running: Running | None = None
     queued: Order | None = None
     incident: str = ""
+    again_ms: Millis = 0
+    """When what keeps its node from a lease may be stopped again."""
     formers: tuple[Primitive, ...] = ()
     """By what it may run as well, oldest first; while there are some, `primitive` is the first."""
 

@@ -12,6 +12,10 @@ from ha_core.config.units import may_be_promoted, may_share
 from ha_core.policy.transition import ActionKind
 from ha_core.status import Instance, InstanceState
 
+CLEAR_UP_MS = 10_000
+"""How long a node without a lease waits before it tries again to stop what it could not: each try
+is an event, and a cause that goes by itself is mostly gone within seconds, or stays for hours.
+"""
 _RUNS = (InstanceState.STARTED, InstanceState.FAILED)
 
 

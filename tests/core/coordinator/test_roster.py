@@ -342,3 +342,23 @@ def state_of(made: Roster, resource: ResourceId) -> InstanceState | None:
     """Return what is known of a resource on n2."""
     found = made.records[N2].status().instance(resource)
     return None if found is None else found.state
+
+
+def test_node_with_something_blocked_that_takes_no_lease_is_known_after_a_while() -> None:
+    blocked = replace(STARTED, state=InstanceState.BLOCKED)
+    made = online(blocked)
+    record = made.records[N2]
+    asked_ms = record.requested_ms
+    assert asked_ms is not None
+    assert record.request is not None
+    made.granted(N2, asked_ms)
+    assert not record.takes_no_lease(asked_ms + 5000, 1000), "it does not speak of its gates"
+    record.request = replace(record.request, gates=Gates())
+    made.granted(N2, asked_ms)
+    assert not record.takes_no_lease(asked_ms + 999, 1000)
+    assert record.takes_no_lease(asked_ms + 1000, 1000)
+    record.instances = (STOPPED,)
+    assert not record.takes_no_lease(asked_ms + 1000, 1000), "its log may be behind"
+    record.instances, record.request = (blocked,), replace(record.request, gates=None)
+    made.granted(N2, asked_ms)
+    assert not record.takes_no_lease(asked_ms + 5000, 1000)

@@ -45,6 +45,12 @@ def test_a_node_on_its_way_in_or_out_is_looked_at(state: NodeState) -> None:
     assert still_until_ms(made, THREE) == NOT_STILL
 
 
+def test_a_node_that_is_granted_leases_and_holds_none_is_looked_at() -> None:
+    made = roster()
+    made.records[C].without_ms = 4000
+    assert still_until_ms(made, THREE) == NOT_STILL
+
+
 def test_a_lost_node_matters_only_to_those_that_hear_it() -> None:
     made = roster()
     made.records[C].state, made.records[C].requested_ms = NodeState.LOST, None
