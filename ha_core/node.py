@@ -141,7 +141,8 @@ class Node(NodeParts):
         self, sender: NodeName, generation: int, message: msg.Message, now_ms: Millis
     ) -> None:
         if isinstance(message, msg.RAFT_MESSAGES):
-            self._route(self._raft.receive(sender, message, now_ms), now_ms)
+            if not self._raft.is_outdated(sender, generation):
+                self._route(self._raft.receive(sender, message, now_ms), now_ms)
             return
         wall_ms, lead = self._wall(now_ms), self._lead
         match message:

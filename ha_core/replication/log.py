@@ -4,6 +4,7 @@ Owns: indexes, terms of entries, compaction. Knows nothing of who leads.
 Source: Ongaro, "Consensus: Bridging Theory and Practice", chapters 3 and 5.
 """
 
+from collections.abc import Iterable
 from itertools import accumulate
 
 from ha_core.config.model import Configuration
@@ -38,6 +39,9 @@ class Log:
         self._verdicts: dict[NodeName, Verdict] = {
             item.node: item for item in (snapshot.verdicts if snapshot else ())
         }
+        self._starts: dict[NodeName, Generation] = {}
+        self._note_starts(self._verdicts.values())
+        self._note_starts(entry.verdict for entry in self._entries)
         self.shelf = _shelf_of(snapshot)
         self._later: ConfigurationChange | None = None
         self._voters: tuple[Configuration, tuple[NodeName, ...]] = (Configuration(), ())
@@ -72,6 +76,15 @@ class Log:
     def verdict_on(self, node: NodeName) -> Verdict | None:
         """Return the standing verdict on a node."""
         return self._verdicts.get(node)
+
+    def start_of(self, node: NodeName) -> Generation:
+        """Return the newest start of a node that the log has ever named here, final or not."""
+        return self._starts.get(node, 0)
+
+    def _note_starts(self, verdicts: Iterable[Verdict | None]) -> None:
+        for item in verdicts:
+            if item is not None:
+                self._starts[item.node] = max(self.start_of(item.node), item.generation)
 
     @property
     def configuration(self) -> Configuration:
@@ -139,6 +152,7 @@ class Log:
             self._entries.append(entry)
             if entry.change is not None:
                 self._later = entry.change
+        self._note_starts(entry.verdict for entry in entries)
 
     def truncate_from(self, index: Index) -> None:
         """Remove entries from `index` on; what is applied is never removed."""
@@ -221,6 +235,7 @@ class Log:
         self.applied = snapshot.index
         self.revisions = snapshot.revisions
         self._verdicts = {item.node: item for item in snapshot.verdicts}
+        self._note_starts(snapshot.verdicts)
         self.shelf = _shelf_of(snapshot)
         self._remember_later()
 

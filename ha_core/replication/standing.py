@@ -11,7 +11,7 @@ from random import Random
 from ha_core.config.model import Configuration, Primitive, TwoNode
 from ha_core.config.units import unit
 from ha_core.effects import Effect
-from ha_core.ids import Index, Millis, NodeName, ResourceId, Revision, Term
+from ha_core.ids import Generation, Index, Millis, NodeName, ResourceId, Revision, Term
 from ha_core.quorum.votes import majority_value
 from ha_core.recovered import Recovered
 from ha_core.replication.election import Election, Role
@@ -121,6 +121,12 @@ class Standing:
     def verdict_on(self, node: NodeName) -> Verdict | None:
         """Return the standing verdict on a node."""
         return self._log.verdict_on(node)
+
+    def is_outdated(self, node: NodeName, start: Generation) -> bool:
+        """Return whether the log knows of a later start of that node: what says to be an earlier
+        one now runs from an older copy of its disk, and has forgotten what it has promised since.
+        """
+        return start < self._log.start_of(node)
 
     @property
     def shelf(self) -> Shelf:

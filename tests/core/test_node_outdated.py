@@ -4,15 +4,16 @@ from random import Random
 
 import pytest
 
-from ha_core.commands import AddNode
+from ha_core.commands import AddNode, SetStandby
 from ha_core.effects import Effect, Journal, Send, StateChanged
 from ha_core.events import CommandGiven, Event, Outdated, Received
 from ha_core.ids import NodeName
 from ha_core.node import Node
 from ha_core.recovered import Recovered
+from ha_core.replication.entries import HardState
 from tests.core.coordinator.test_admission import LINK, Cluster, member
+from tests.core.test_node_moves import A, B, C, Town
 
-A, B = NodeName("a"), NodeName("b")
 THEN, NOW = 3, 7
 """Starts of the second node: of the copy, and the newest."""
 
@@ -82,3 +83,33 @@ def test_frame_that_a_restart_overtook_is_no_older_copy() -> None:
         cluster.run(100)
     assert not cluster.outdated()
     assert not cluster.nodes[B].snapshot(cluster.now_ms).faults
+
+
+def test_older_copy_of_a_disk_gives_no_vote_and_acknowledges_nothing() -> None:
+    town = Town()
+    town.dead.add(B)
+    town.run(2000)
+    town.restart(B)
+    assert [v.generation for v in town.nodes[C].replication.verdicts if v.node == B] == [2]
+    town.dead.add(C)
+    town.run(3000)
+    town.ask(SetStandby(A, True))
+    assert town.answers[-1].startswith("done")
+    town.dead.add(A)
+    town.generations[B] = 1
+    town.nodes[B] = Node(B, town.first, Random(1), town.now_ms)
+    kept = town.nodes[C].replication
+    disk = Recovered(2, HardState(kept.term), kept._log.current_snapshot())
+    town.generations[C] = 2
+    town.nodes[C] = Node(C, disk, Random(3), town.now_ms)
+    town.dead.discard(C)
+    town.run(6000)
+    assert not town.nodes[C].is_coordinator, "the one that knows all is away"
+    town.dead.discard(A)
+    town.run(6000)
+    own = town.nodes[C].configuration.node(A)
+    assert own is not None
+    assert own.standby, "what was acknowledged"
+    town.dead.add(C)
+    town.run(3000)
+    assert not town.nodes[A].is_coordinator, "with an older copy it makes no majority"

@@ -167,6 +167,22 @@ def test_word_on_an_earlier_start_never_replaces_the_word_on_a_later_one(
     assert [item.method for item in log.verdicts] == [stands]
 
 
+def test_start_that_the_log_names_is_known_before_that_is_final() -> None:
+    """Else who has just started would listen to a copy of a disk that is older than that start."""
+    bench = elected()
+    leader = bench.leader()
+    follower = next(n for n in (1, 2, 3) if n != leader)
+    word = Verdict(name(9), 7, ADMITTED, "cluster", "", 0)
+    bench.perform(name(leader), bench[leader].propose(None, word, bench.now_ms))
+    bench.settle()
+    bench.cut = {name(leader)}
+    bench.restart(follower)
+    assert bench[follower].verdict_on(name(9)) is None
+    assert bench[follower].is_outdated(name(9), 6)
+    assert not bench[follower].is_outdated(name(9), 7)
+    assert not bench[follower].is_outdated(name(8), 1)
+
+
 # --- large configurations ----------------------------------------------------------------
 
 
