@@ -2,7 +2,14 @@
 
 from ha_core.effects import Send
 from ha_core.ids import NodeName
-from ha_core.messages import BeatReply, InstallSnapshot, VoteReply, VoteRequest
+from ha_core.messages import (
+    AppendReply,
+    Beat,
+    BeatReply,
+    InstallSnapshot,
+    VoteReply,
+    VoteRequest,
+)
 from ha_core.replication.election import Role
 from tests.core.replication.bench import TIMERS, Bench, configuration, name
 from tests.core.replication.test_hostile import LATE_MS, wipe
@@ -215,3 +222,33 @@ def test_vote_is_asked_of_the_disk_whose_it_is() -> None:
 
     assert not answers(0)
     assert answers(bench.members[name(lost)].disk.generation) == [name(leader)]
+
+
+def test_late_acknowledgement_of_a_lost_disk_is_not_one_of_the_next_disk() -> None:
+    """The next one lacks what the old one has acknowledged."""
+    five = configuration(1, 2, 3, 4, 5)
+    bench = elected(five)
+    leader = bench.leader()
+    lost, other, *away = (n for n in (1, 2, 3, 4, 5) if n != leader)
+    bench.cut = {name(n) for n in away}
+    bench.propose(leader, named(five, "x"))
+    for letter in [item for item in bench.letters if item.receiver == name(lost)]:
+        bench.letters.remove(letter)
+        bench.deliver(letter)
+    late = next(item for item in bench.letters if isinstance(item.message, AppendReply))
+    bench.letters.clear()
+    wipe(bench, lost)
+    bench.now_ms += 1
+    beat = Beat(bench[leader].term, bench.now_ms, bench[leader].commit)
+    bench.perform(name(lost), bench[lost].receive(name(leader), beat, bench.now_ms))
+    reply = next(item for item in bench.letters if item.sender == name(lost))
+    bench.letters.clear()
+    bench.deliver(reply)
+    bench.letters.clear()
+    index = bench[leader].commit + 1
+    bench.deliver(late)
+    assert bench[leader].match_of(name(lost)) == 0, "the new disk holds nothing"
+    bench.letters.clear()
+    answer = AppendReply(bench[leader].term, True, index)
+    bench.perform(name(leader), bench[leader].receive(name(other), answer, bench.now_ms))
+    assert bench[leader].commit < index, "it is on two disks of five"
