@@ -24,6 +24,10 @@ from ha_core.ids import Millis
 DRIFT_PERMILLE: Final = 10
 GUARD_LATE_MS: Final = 30
 """A guardian has priority; its deputy strikes 25 ms later, and killing takes a moment."""
+ROUNDING_MS: Final = 3
+"""What whole milliseconds of three clocks may cost: an age, a sign of life and an election may each
+be dated almost 1 ms too early.
+"""
 DEAD_AFTER_MS_MIN: Final = 100
 DEAD_AFTER_MS_MAX: Final = 600_000
 
@@ -54,7 +58,7 @@ class RaftTimers:
 
     def lease_bound_ms(self) -> Millis:
         """Return how long after a round, by another's clock, what was granted by it has ended."""
-        return with_drift(self.run_lease_ms + self.guard_late_ms()) + 1
+        return with_drift(self.run_lease_ms + self.guard_late_ms()) + ROUNDING_MS
 
     def inherited_lease_ms(self) -> Millis:
         """Return how long after an election leases granted by the predecessor may still run."""
@@ -78,5 +82,5 @@ def timers(dead_after_ms: Millis) -> RaftTimers:
         run_lease_ms=dead_after_ms * 9 // 10,
     )
     assert with_drift(result.coordinator_lease_ms) < result.election_ms
-    assert result.lease_bound_ms() < result.dead_after_ms
+    assert result.lease_bound_ms() <= result.dead_after_ms
     return result

@@ -74,8 +74,9 @@ def test_inequalities_of_the_protocol_hold_at_the_worst_rates_of_clocks(dead_aft
     assert found.coordinator_lease_ms < earliest_election
     inherited_over = earliest_election + found.inherited_lease_ms() / RATE
     ended = found.run_lease_ms + found.guard_late_ms()
-    assert ended < inherited_over
-    assert ended < found.lease_bound_ms() / RATE
+    # An age, a sign of life and an election may each be dated almost 1 ms too early.
+    assert ended + 1 <= inherited_over - 2 / RATE
+    assert ended + 1 <= (found.lease_bound_ms() - 1) / RATE
 
 
 def test_every_sown_error_is_in_its_model_and_on_its_page_and_is_searched_for() -> None:
