@@ -7,9 +7,13 @@ order of campaigns and the retries are ours; that a voter is bound for
 
 from enum import StrEnum
 from random import Random
+from typing import Final
 
 from ha_core.ids import Millis, NodeName
 from ha_core.timers import RaftTimers
+
+LISTEN_BEATS: Final = 3
+"""A node that alone votes listens for so many rounds before it leads: one or two may be lost."""
 
 
 class Role(StrEnum):
@@ -79,7 +83,9 @@ class Election:
         """Return whether another voter has been promised our vote, for a moment."""
         return now_ms < self._favours_until_ms and candidate != self._favours
 
-    def need_not_wait(self, now_ms: Millis) -> None:
-        """Nobody else can hold a lease: vote and campaign at once."""
+    def listen_only(self, now_ms: Millis) -> None:
+        """Nobody else can hold a lease, unless our disk is older than others that vote: a leader
+        of theirs, which knows us, would be heard by the time that we campaign.
+        """
         self.heard_ms = now_ms - self.timers.election_ms
-        self.campaign_ms = now_ms
+        self.campaign_ms = now_ms + LISTEN_BEATS * self.timers.beat_ms

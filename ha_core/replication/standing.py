@@ -77,7 +77,7 @@ class Standing:
         if self._log.voters_ever() == {name}:
             # Nobody else can hold a lease. (If one more voter stands in our log, it may be the
             # leader that is just removing itself: wait for the end of its lease like all.)
-            self._election.need_not_wait(now_ms)
+            self._election.listen_only(now_ms)
 
     def set_timers(self, timers: RaftTimers) -> None:
         """Count in other intervals from now on."""

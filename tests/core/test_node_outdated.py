@@ -4,15 +4,16 @@ from random import Random
 
 import pytest
 
-from ha_core.commands import AddNode, SetStandby
+from ha_core.commands import AddNode, Move, SetStandby
+from ha_core.config.model import AgentClass, AgentRef, Configuration, Link, Primitive
 from ha_core.effects import Effect, Journal, Send, StateChanged
 from ha_core.events import CommandGiven, Event, Outdated, Received
 from ha_core.ids import NodeName
 from ha_core.node import Node
 from ha_core.recovered import Recovered
-from ha_core.replication.entries import HardState
+from ha_core.replication.entries import ConfigurationChange, HardState, Snapshot
 from tests.core.coordinator.test_admission import LINK, Cluster, member
-from tests.core.test_node_moves import A, B, C, Town
+from tests.core.test_node_moves import WEB, A, B, C, Town
 
 THEN, NOW = 3, 7
 """Starts of the second node: of the copy, and the newest."""
@@ -113,3 +114,39 @@ def test_older_copy_of_a_disk_gives_no_vote_and_acknowledges_nothing() -> None:
     town.dead.add(C)
     town.run(3000)
     assert not town.nodes[A].is_coordinator, "with an older copy it makes no majority"
+
+
+class Grown(Town):
+    """A cluster that began with one node and a service, of whose disk there is an image."""
+
+    def __init__(self) -> None:
+        Cluster.__init__(self, "a", "b", "c")
+        web = Primitive(WEB, AgentRef(AgentClass.PROCESS), (("command", "x"),))
+        first = Configuration(nodes=(member("a"),), links=(Link(LINK),), primitives=(web,))
+        self.image = Snapshot(1, 1, (ConfigurationChange(1, first, "test", "first", 0),))
+        self.generations = dict.fromkeys(self.nodes, 1)
+        self.running: set[NodeName] = set()
+        self.starts: list[NodeName] = []
+        self.answers: list[str] = []
+        self.nodes[A] = Node(A, Recovered(1, snapshot=self.image), Random("a"), self.now_ms)
+        self.run(2000)
+        for name in (B, C):
+            self.ask(AddNode(name, member(name).addresses))
+        self.ask(Move(WEB, B))
+
+
+def test_node_whose_disk_is_from_when_it_was_alone_hears_the_others_before_it_leads() -> None:
+    """Its start count is a new one: the image was made while the start ran that was the last."""
+    town = Grown()
+    assert town.nodes[C].configuration.voters() == (A, B, C)
+    assert town.running == {B}
+    town.dead.add(A)
+    town.run(3000)
+    town.generations[A] += 1
+    town.nodes[A] = Node(A, Recovered(2, snapshot=town.image), Random(4), town.now_ms)
+    town.dead.discard(A)
+    for _ in range(300):
+        town.run(10)
+        assert not town.nodes[A].is_coordinator
+        held = [n for n in town.running if town.nodes[n].run_lease_until_ms > town.now_ms]
+        assert len(held) < 2, f"two owners under running leases: {held}"
