@@ -282,6 +282,8 @@ class FenceOrder:
     action: str = ""
     """`reboot` or `off` where an operator wants another than the device's."""
     incident: str = ""
+    revision: Revision = 0
+    """A node that does not hold it yet would go by another definition of the device: it waits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,8 +219,10 @@ class Node(NodeParts):
         self._happened(output, now_ms)
 
     def _fence(self, sender: NodeName, order: msg.FenceOrder, now_ms: Millis) -> None:
-        """Go on an errand with a fence device, if the coordinator of now says so."""
-        if self._leader() != Leader(sender, order.term):
+        """Go on an errand with a fence device as the coordinator of now knows it, if that says so;
+        it says so again while this node lags behind.
+        """
+        if self._leader() != Leader(sender, order.term) or order.revision > self.revision:
             return
         until_ms = self._shoots_until_ms()
         done = self._errands.order(sender, order, self.configuration, until_ms, now_ms)

@@ -5,6 +5,7 @@ Everything lasting goes through the log; a successor finds it there.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ha_core import commands
@@ -15,17 +16,18 @@ from ha_core.config.units import unit, units_of
 from ha_core.coordinator import cleanup, desk as desks, ends, injection, wanted as wanted_ones
 from ha_core.coordinator.ballots import still_taken
 from ha_core.coordinator.desk import Desk
-from ha_core.coordinator.fencer import Fencer
+from ha_core.coordinator.fencer import Fencer, Output as FencerOutput
 from ha_core.coordinator.planner import Planner
 from ha_core.coordinator.redefined import Redefined
 from ha_core.coordinator.refusals import refuse_standstill, refuse_unsafe
 from ha_core.coordinator.roster import Roster
+from ha_core.coordinator.told import Told
 from ha_core.coordinator.wanted import Wanted
 from ha_core.effects import Send
 from ha_core.errors import RefusedError
 from ha_core.fencing.rules import words_of
 from ha_core.ids import Generation, Index, Millis, NodeName, ResourceId
-from ha_core.messages import CommandReply, Order, Prepare
+from ha_core.messages import CommandReply, FenceOrder, FenceVerb, Order, Prepare
 from ha_core.policy.aim import aimed
 from ha_core.policy.transition import ActionKind
 from ha_core.replication import tickets
@@ -44,6 +46,8 @@ from ha_core.transition.executor import DEFINED, OpenOrder
 
 OWN_KEYS = {tickets.PREFIX: "ha ticket", wanted_ones.PREFIX: "ha node fence"}
 """Which keys of the shelf no program may write, and what does."""
+BY_DEFINITION = (FenceVerb.CUT, FenceVerb.RESTORE, FenceVerb.TEST)
+"""Errands that go by what their device is; to end one nobody needs to know that."""
 BACKLOG_MAX = 256
 """Commands that wait for the change before them; a person would not wait for more."""
 
@@ -152,6 +156,22 @@ class Clerk:
             return []
         self._proposed.add(key)
         return list(self._raft.propose(None, verdict, now_ms))
+
+    def fence(self, found: Iterable[FencerOutput], now_ms: Millis) -> list[Output | Told]:
+        """Write the fencer's proofs into the log; return the rest, with its errands by the newest
+        revision: who lags behind would cut off what a device meant before an edit mended it.
+        """
+        newest = self._raft.revisions[-1].revision if self._raft.revisions else 0
+        output: list[Output | Told] = []
+        for item in found:
+            match item:
+                case Verdict():
+                    output += self.judge(item, now_ms)
+                case Send(to=to, message=FenceOrder() as order) if order.verb in BY_DEFINITION:
+                    output.append(Send(to, replace(order, revision=newest)))
+                case _:
+                    output.append(item)
+        return output
 
     def end_commanded(self, now_ms: Millis, wall_ms: Millis) -> list[Output]:
         """Remove moves and bans that are over, and end standbys whose time is up."""

@@ -12,7 +12,7 @@ from ha_core.commands import Command
 from ha_core.coordinator.ballots import Ballots
 from ha_core.coordinator.clerk import Clerk
 from ha_core.coordinator.comparison import Comparison
-from ha_core.coordinator.fencer import Fencer, Output as FencerOutput
+from ha_core.coordinator.fencer import Fencer
 from ha_core.coordinator.handover import Handover
 from ha_core.coordinator.outdated import Outdated
 from ha_core.coordinator.planner import REPLAN_MS, Planner
@@ -234,7 +234,7 @@ class Lead:
         if not self.may_act(now_ms):
             return []  # the order is repeated, and so is this
         self._dirty = True
-        return self._fencing(self.fencer.report(sender, report, now_ms, wall_ms), now_ms)
+        return self._clerk.fence(self.fencer.report(sender, report, now_ms, wall_ms), now_ms)
 
     # --- from people ---------------------------------------------------------------------
 
@@ -266,7 +266,7 @@ class Lead:
                 kind = "node-fenced" if is_fencing(verdict.method) else "node-confirmed-down"
                 why = verdict.reason if is_fencing(verdict.method) else ""
                 output.append(Told(kind, verdict.node, words_of(verdict), why, incident))
-            output += self._fencing(self.fencer.judged(verdict, now_ms), now_ms)
+            output += self._clerk.fence(self.fencer.judged(verdict, now_ms), now_ms)
         if entry.shelf is not None:
             self.planner.tickets = self.fencer.lapses.tickets = self._raft.tickets
             news = tickets.news(self._raft.shelf, entry.shelf, entry.index)
@@ -313,7 +313,7 @@ class Lead:
         self.fencer.spared = self._handover.spared
         fenced = self.fencer.tick(self._raft.configuration, now_ms, wall_ms)
         self._dirty = self._dirty or bool(fenced) or self.planner.is_due(self.roster, now_ms)
-        output += self._fencing(fenced, now_ms)
+        output += self._clerk.fence(fenced, now_ms)
         output += self._forgive(now_ms)
         expiring = self.planner.has_time_limits(self._raft.configuration, self.roster)
         if self._dirty or (expiring and now_ms - self._replan_ms >= REPLAN_MS):
@@ -477,15 +477,6 @@ class Lead:
             for resource, node in self.fencer.to_forgive()
             if (resource, node) not in executor.open
         ]
-
-    def _fencing(self, found: Iterable[FencerOutput], now_ms: Millis) -> list[LeadOutput]:
-        output: list[LeadOutput] = []
-        for item in found:
-            if isinstance(item, Verdict):
-                output += self._clerk.judge(item, now_ms)
-            else:
-                output.append(item)
-        return output
 
     def _judge(
         self,

@@ -77,6 +77,8 @@ class _Errand:
     order: FenceOrder
     sender: NodeName
     steps: Steps
+    device: FenceDevice | None
+    """As it was at the beginning: what one definition did is not proved by another."""
     call_id: int = 0
     due_ms: Millis | None = None
     report: FenceReport | None = None
@@ -111,7 +113,7 @@ class Errands:
         if order.verb is FenceVerb.CANCEL and known is None:
             # It has overtaken its order, which must do nothing when it comes.
             report = _report(order, FenceState.FAILED, CALLED_OFF)
-            self._errands[key] = _Errand(order, sender, _none(), report=report)
+            self._errands[key] = _Errand(order, sender, _none(), None, report=report)
             self._forget()
             return []
         if order.verb is FenceVerb.CANCEL:
@@ -124,7 +126,7 @@ class Errands:
         if not found:
             text = f"this node does not know the device {order.device} yet"
             return [*output, Send(sender, _report(order, FenceState.FAILED, text))]
-        errand = _Errand(order, sender, _steps(order, found[0], configuration))
+        errand = _Errand(order, sender, _steps(order, found[0], configuration), found[0])
         self._errands[key] = errand
         self._forget()
         output.append(Send(sender, _working(order)))
@@ -175,8 +177,9 @@ class Errands:
     ) -> list[Output]:
         name = errand.order.device
         device = next((d for d in configuration.fence_devices if d.id == name), None)
-        if device is None:
-            return self._finish(errand, Result(False, f"the device {name} was removed"))
+        if device is None or device != errand.device:
+            deed = "removed" if device is None else "changed meanwhile"
+            return self._finish(errand, Result(False, f"the device {name} was {deed}"))
         return self._advance(errand, answer, device, lease_until_ms, now_ms)
 
     def _advance(

@@ -84,6 +84,8 @@ class _Sent:
     executor: NodeName
     sent_ms: Millis
     limit_ms: Millis
+    device: FenceDevice | None
+    """As it was configured then."""
 
 
 @dataclass(slots=True)
@@ -228,6 +230,10 @@ class Fencing:
             if report.state is FenceState.WORKING:
                 return []
             case.sent = None
+            if self._known(sent.order.device) != sent.device:
+                # What it did, it did to what the device meant before: it is sent anew.
+                case.tried.discard(sender)
+                return self._failed(case, sent, "the device was changed meanwhile", now_ms)
             if report.state is FenceState.FAILED:
                 return self._failed(case, sent, report.text, now_ms)
             return self._succeeded(case, sent, report.text, now_ms)
@@ -353,9 +359,12 @@ class Fencing:
     def _device(self, case: _Case) -> FenceDevice | None:
         if case.stage is Stage.RESTORING:
             names = case.to_restore[case.position : case.position + 1]
-            known = self._configuration.fence_devices
-            return next((device for device in known if device.id in names), None)
+            return self._known(names[0]) if names else None
         return case.plan[case.level][case.position] if case.level < len(case.plan) else None
+
+    def _known(self, name: str) -> FenceDevice | None:
+        known = self._configuration.fence_devices
+        return next((device for device in known if device.id == name), None)
 
     def _next_device(self, case: _Case) -> None:
         """A device has failed through everybody: the next level, or the next to switch on."""
@@ -374,7 +383,7 @@ class Fencing:
         limit_ms = rules.cut_limit_ms(device) if is_cut else rules.restore_limit_ms(device)
         case.tried.add(executor)
         case.was_tried = True
-        case.sent = _Sent(order, executor, now_ms, now_ms + limit_ms)
+        case.sent = _Sent(order, executor, now_ms, now_ms + limit_ms, self._known(device.id))
         return Send(executor, order)
 
     def _look(self, case: _Case, sent: _Sent, now_ms: Millis) -> list[Output]:
