@@ -17,6 +17,13 @@ TEXT_CHARACTERS_MAX: Final = 256 * 1024
 ITEMS_MAX: Final = 2048
 TOTAL_CHARACTERS_MAX: Final = 4 * 1024 * 1024
 """All keys and texts together: they travel in snapshots, beside the configuration."""
+OWN_PREFIXES: Final = ("ticket/", "power/")
+"""Of keys that the cluster itself keeps here, which no program may write."""
+OWN_CHARACTERS: Final = 512 * 1024
+OWN_ITEMS: Final = 512
+"""Room for these beyond the bounds: what programs have filled must keep no ticket from being
+revoked, and no node from being cut off.
+"""
 PUTS_MAX: Final = 512
 """Keys that one write may change or name as a condition."""
 RESULTS_KEPT: Final = 512
@@ -156,7 +163,10 @@ class Shelf:
             size -= len(put.key) + len(known.text) if known is not None else 0
             size += len(put.key) + len(put.text) if put.text is not None else 0
             count += (put.text is not None) - (known is not None)
-        if size > max(TOTAL_CHARACTERS_MAX, self._size) or count > max(ITEMS_MAX, len(self._items)):
+        is_own = all(put.key.startswith(OWN_PREFIXES) for put in change.puts)
+        size_max = TOTAL_CHARACTERS_MAX + is_own * OWN_CHARACTERS
+        count_max = ITEMS_MAX + is_own * OWN_ITEMS
+        if size > max(size_max, self._size) or count > max(count_max, len(self._items)):
             text = f"the shelf is full ({TOTAL_CHARACTERS_MAX} characters, {ITEMS_MAX} keys)"
             return ShelfResult("full", f"{text}: remove something first")
         return ShelfResult()

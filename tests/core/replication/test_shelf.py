@@ -5,6 +5,7 @@ from random import Random
 
 from ha_core.commands import Outcome, Shelve
 from ha_core.config.model import Address, Configuration, Link, Node as Member
+from ha_core.coordinator.clerk import OWN_KEYS
 from ha_core.effects import CommandAnswered, Effect, Send
 from ha_core.events import CommandGiven, Event, Received, Tick
 from ha_core.ids import LinkName, NodeName
@@ -15,6 +16,9 @@ from ha_core.replication.log import Log
 from ha_core.replication.shelf import (
     ITEMS_MAX,
     KEY_CHARACTERS_MAX,
+    OWN_CHARACTERS,
+    OWN_ITEMS,
+    OWN_PREFIXES,
     TEXT_CHARACTERS_MAX,
     TOTAL_CHARACTERS_MAX,
     Shelf,
@@ -79,6 +83,30 @@ def test_bounds_are_named() -> None:
     assert "once" in fault_of(put(("k", "x"), ("k", "y")))
     shelf = Shelf(ShelfItem(f"{number}", "", 1) for number in range(ITEMS_MAX))
     assert shelf.apply(put(("one-more", "")), 2).code == "full"
+
+
+def test_what_programs_have_filled_has_room_for_what_the_cluster_itself_keeps() -> None:
+    """`ha ticket revoke`, whose text grows with its reason, and `ha node fence`."""
+    full = [ShelfItem("job", "x" * (TOTAL_CHARACTERS_MAX - 20), 1), ShelfItem("ticket/t", "{}", 1)]
+    many = [ShelfItem(f"job/{number}", "", 1) for number in range(ITEMS_MAX)]
+    for items in (full, many):
+        shelf = Shelf(items)
+        assert shelf.apply(put(("ticket/t", "x" * 1000)), 2).code == ""
+        assert shelf.apply(put(("power/n2", "x" * 1000)), 3).code == ""
+        assert shelf.apply(put(("more", "x" * 1000)), 4).code == "full", "programs have no more"
+        assert shelf.apply(put(("power/n3", ""), ("more", "x")), 5).code == "full"
+
+
+def test_that_room_has_bounds_as_well() -> None:
+    shelf = Shelf([ShelfItem("job", "x" * TOTAL_CHARACTERS_MAX, 1)])
+    assert shelf.apply(put(("ticket/t", "x" * TEXT_CHARACTERS_MAX)), 2).code == ""
+    assert shelf.apply(put(("ticket/u", "x" * (OWN_CHARACTERS - TEXT_CHARACTERS_MAX))), 3).code
+    shelf = Shelf(ShelfItem(f"ticket/{number}", "", 1) for number in range(ITEMS_MAX + OWN_ITEMS))
+    assert shelf.apply(put(("ticket/one-more", "")), 2).code == "full"
+
+
+def test_the_cluster_s_own_keys_are_those_that_no_program_may_write() -> None:
+    assert set(OWN_PREFIXES) == set(OWN_KEYS)
 
 
 def test_a_write_proposed_twice_is_answered_as_the_first_time() -> None:
