@@ -23,7 +23,7 @@ from ha_core.config import limits
 from ha_core.config.kinds import show_place
 from ha_core.config.model import Address, Configuration, Node
 from ha_core.errors import ConfigError, ConnectError, HaError, RefusedError, WireError
-from ha_core.ids import NodeName
+from ha_core.ids import Generation, NodeName
 from ha_core.runtime.invitation import (
     ID_BYTES,
     KNOCK,
@@ -42,6 +42,10 @@ ANSWER_S: Final = 60.0
 """How long the cluster may take to decide."""
 MESSAGE_BYTES_MAX: Final = 262_144
 KNOCKS_MAX: Final = 8
+STARTS_UNHEARD: Final = 1000
+"""How often a node may have started under a name since the log heard of it last: its peers, who saw
+its frames, would take those of a new node for old ones.
+"""
 LOG_EVERY_S: Final = 60.0
 LOGGED_MAX: Final = 100
 UNKNOWN: Final = "this invitation is unknown here, used or expired: run 'ha token' for a new one"
@@ -141,11 +145,14 @@ class Door:
         ring: Callable[[], str],
         submit: Submit,
         configuration: Callable[[], Configuration],
+        newest_start: Callable[[NodeName], Generation] = lambda _: 0,
     ) -> None:
+        """`newest_start`: the newest start under a name that the log knows; 0 if there is none."""
         self._directory = directory
         self._ring = ring
         self._submit = submit
         self._configuration = configuration
+        self._newest_start = newest_start
         self._open = 0
         self._in_use: set[bytes] = set()
         self._logged: dict[str, float] = {}
@@ -226,7 +233,12 @@ class Door:
         if not outcome.ok:
             return {"ok": False, "code": outcome.code, "text": outcome.text}
         (self._directory / invitation_id.hex()).unlink(missing_ok=True)
-        node_file = render_node_file(command.node, _with(self._configuration(), command))
+        known = self._newest_start(command.node)
+        node_file = render_node_file(
+            command.node,
+            _with(self._configuration(), command),
+            known + STARTS_UNHEARD if known else 0,
+        )
         log.info("%s was let in by invitation %s", command.node, invitation_id.hex())
         return {
             "ok": True,

@@ -24,7 +24,7 @@ from typing import Final
 from ha_core.errors import ConfigError, HaError, StoreError
 from ha_core.events import Declared, Event, Noticed, ResourceDied
 from ha_core.gates import Gates
-from ha_core.ids import Generation, Millis
+from ha_core.ids import Generation, Millis, NodeName
 from ha_core.keyring import KeyRing
 from ha_core.layout import Layout
 from ha_core.node import Node
@@ -150,6 +150,7 @@ class Daemon:
             self._layout.keyring_file.read_text,
             self._loop.command,
             lambda: self._node.configuration,
+            self._newest_start,
         )
         self._gate.on_lost = self._loop.fail
         self._gate.on_restored = self._gate_was_restored
@@ -162,6 +163,10 @@ class Daemon:
         self._loop.on_link_up = self._operations.announce_again
         self._loop.fence_agents = self._fence_agents
         self._loop.guardian = Keepers((self._gate, self._guardian))
+
+    def _newest_start(self, node: NodeName) -> Generation:
+        verdict = self._node.replication.verdict_on(node)
+        return verdict.generation if verdict is not None else 0
 
     def _errands(self) -> Errands:
         return Errands(
@@ -342,7 +347,7 @@ def _serve(layout: Layout, options: argparse.Namespace) -> int:
         node_file = read_node_file(layout.node_file)
         ring = read_ring(layout.keyring_file)
         require_home(layout)
-        store = Store.open(layout.store)
+        store = Store.open(layout.store, node_file.after_start)
         keep_home(layout)
         return asyncio.run(_run(layout, node_file, ring, store, access, options.lab))
     except StoreError as fault:

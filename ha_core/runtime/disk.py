@@ -74,11 +74,11 @@ class Store:
         self._mark = _Mark(0)
 
     @classmethod
-    def open(cls, path: Path) -> "Store":
-        """Open the database, or make it if there is none."""
+    def open(cls, path: Path, after_start: Generation = 0) -> "Store":
+        """Open the database, or make it if there is none: for later starts than `after_start`."""
         try:
             if not path.exists():
-                _create(path)
+                _create(path, after_start)
             size = path.stat().st_size
             if size < FILE_BYTES_MIN:
                 raise StoreError(f"{path} is damaged (it has only {size} bytes): {CURE}")
@@ -314,7 +314,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _create(path: Path) -> None:
+def _create(path: Path, after_start: Generation) -> None:
     """Make the file under another name first: a crash leaves no half-made database."""
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
@@ -326,8 +326,9 @@ def _create(path: Path) -> None:
             f" PRAGMA user_version = {SCHEMA}; COMMIT;"
         )
         # A node that lost its disk and joins again under its name must not repeat a
-        # generation: peers would take its frames, and its verdicts, for those of its past.
-        mark = _seal("mark", _Mark(generation=int(time.time())))
+        # generation: peers would take its frames, and its verdicts, for those of its past. The
+        # clock by which those were counted may have been ahead.
+        mark = _seal("mark", _Mark(generation=max(int(time.time()), after_start)))
         db.execute("INSERT INTO value VALUES ('mark', ?)", (mark,))
     finally:
         db.close()

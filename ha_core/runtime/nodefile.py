@@ -12,7 +12,7 @@ import yaml
 from ha_core.config.kinds import show_place
 from ha_core.config.model import Address, Configuration, Link, Node
 from ha_core.errors import ConfigError
-from ha_core.ids import LinkName, NodeName
+from ha_core.ids import Generation, LinkName, NodeName
 
 FILE_BYTES_MAX = 65_536
 PORT_MAX = 65_535
@@ -20,6 +20,7 @@ PORT_DIGITS_MAX = 5
 TIMEOUT_S_DEFAULT = 10
 TIMEOUT_S_MAX = 3600
 TIMEOUT_DIGITS_MAX = 4
+START_DIGITS_MAX = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,20 @@ class NodeFile:
     name: NodeName
     seeds: Configuration
     watchdog: WatchdogPlace | None = None
+    after_start: Generation = 0
+    """A new disk begins with a later start than that: the name had it before."""
 
 
-def render_node_file(name: NodeName, configuration: Configuration) -> str:
+def render_node_file(
+    name: NodeName, configuration: Configuration, after_start: Generation = 0
+) -> str:
     """Return the file's text for a node of that configuration."""
     listening = {
         str(node.name): {str(item.link): _place(item, configuration) for item in node.addresses}
         for node in configuration.nodes
     }
-    text = yaml.safe_dump({"name": str(name), "nodes": listening}, sort_keys=False)
+    past = {"after_start": after_start} if after_start else {}
+    text = yaml.safe_dump({"name": str(name), "nodes": listening, **past}, sort_keys=False)
     return f"# This node's name, and where nodes listen until the cluster says so.\n{text}"
 
 
@@ -96,8 +102,9 @@ class _Reader:
     def file(self, root: yaml.Node | None) -> NodeFile:
         """Return the file's values, or raise all its faults."""
         found = self._mapping(root, "the file")
-        for key in sorted(set(found) - {"name", "nodes", "watchdog"}):
+        for key in sorted(set(found) - {"name", "nodes", "watchdog", "after_start"}):
             self._fault(found[key], f"'{key}' is not known, expected 'name', 'nodes', 'watchdog'")
+        after_start = self._start(found["after_start"]) if "after_start" in found else 0
         name = self._text(found["name"], "name") if "name" in found else ""
         if "name" not in found and not self._faults:
             self._fault(root, "'name' is missing, expected the name of this node")
@@ -108,7 +115,14 @@ class _Reader:
             raise ConfigError(self._faults)
         links = sorted({item.link for node in nodes for item in node.addresses})
         seeds = Configuration(nodes=nodes, links=tuple(Link(link) for link in links))
-        return NodeFile(NodeName(name), seeds, watchdog)
+        return NodeFile(NodeName(name), seeds, watchdog, after_start)
+
+    def _start(self, node: yaml.Node) -> Generation:
+        text = self._text(node, "'after_start'")
+        if text and not (text.isdecimal() and len(text) <= START_DIGITS_MAX):
+            self._fault(node, f"'after_start' is '{text:.20}', expected a whole number")
+            return 0
+        return int(text or 0)
 
     def _watchdog(self, node: yaml.Node) -> WatchdogPlace:
         found = self._mapping(node, "'watchdog'")

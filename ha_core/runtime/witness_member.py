@@ -103,7 +103,7 @@ class Member:
         node_file = read_node_file(layout.node_file)
         ring = read_ring(layout.keyring_file)
         require_home(layout)
-        store = await asyncio.to_thread(Store.open, layout.store)
+        store = await asyncio.to_thread(Store.open, layout.store, node_file.after_start)
         with contextlib.closing(store):
             keep_home(layout)
             recovered = await asyncio.to_thread(store.recover)

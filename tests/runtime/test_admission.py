@@ -3,7 +3,9 @@
 import asyncio
 import json
 import struct
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -18,11 +20,17 @@ PLACES = {"ring0": "127.0.0.1:7700"}
 
 
 def joined(
-    directory: Path, node: str, *names: str, is_old: bool = False
+    directory: Path,
+    node: str,
+    *names: str,
+    is_old: bool = False,
+    known: Mapping[str, int] = MappingProxyType({}),
+    files: list[str] | None = None,
 ) -> tuple[list[str], list[Command]]:
     """Return what came of joining under each name with one token, and what the cluster was told.
 
-    An earlier version (`is_old`) kept no name with the invitation.
+    An earlier version (`is_old`) kept no name with the invitation. `known`: the newest starts that
+    the log knows; `files`: gets the node files.
     """
     given: list[Command] = []
 
@@ -33,7 +41,7 @@ def joined(
     def configuration() -> Configuration:
         return snapshot().configuration
 
-    door = Door(directory, lambda: "ring", submit, configuration)
+    door = Door(directory, lambda: "ring", submit, configuration, lambda name: known.get(name, 0))
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         (length,) = struct.unpack(">I", await reader.readexactly(4))
@@ -54,6 +62,8 @@ def joined(
                 try:
                     welcome = await ask_in(token, name, PLACES)
                     told.append(f"at revision {welcome.revision}")
+                    if files is not None:
+                        files.append(welcome.node_file)
                 except RefusedError as fault:
                     told.append(f"{fault.code}: {fault}")
         return told
@@ -69,6 +79,16 @@ def test_token_for_a_name_lets_in_no_other_and_is_not_used_up_by_that(tmp_path: 
     ]
     assert "used or expired" in told[2]
     assert [each.node for each in given if isinstance(each, AddNode)] == ["n4"]
+
+
+def test_name_that_was_there_before_begins_after_all_its_starts(tmp_path: Path) -> None:
+    files: list[str] = []
+    known = {"n4": 2_000_000_000}
+    names = ("n4", "n5")
+    for name in names:
+        joined(tmp_path / name, "", name, known=known, files=files)
+    assert "after_start: 2000001000\n" in files[0]
+    assert "after_start" not in files[1]
 
 
 def test_token_without_a_name_lets_in_any(tmp_path: Path) -> None:

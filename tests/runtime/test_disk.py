@@ -115,6 +115,15 @@ def test_store_made_again_continues_with_a_higher_generation(tmp_path: Path) -> 
         assert store.recover().generation > 1_700_000_000
 
 
+def test_store_of_a_name_that_was_there_before_continues_after_it(tmp_path: Path) -> None:
+    """The clock by which that was counted was ahead: nobody would take this one's word."""
+    path = tmp_path / "store.db"
+    with closing(Store.open(path, 2_000_000_000_000)) as store:
+        assert store.recover().generation == 2_000_000_000_001
+    with closing(Store.open(path, 3_000_000_000_000)) as store:
+        assert store.recover().generation == 2_000_000_000_002, "it is none that begins"
+
+
 def test_truncation_and_snapshot_replace_what_they_say(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     filled(path)

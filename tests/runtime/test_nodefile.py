@@ -48,6 +48,14 @@ def test_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert [link.name for link in found.seeds.links] == [RING0, RING1]
 
 
+def test_file_says_after_which_start_its_node_begins(tmp_path: Path) -> None:
+    path = tmp_path / "node.yaml"
+    path.write_text(render_node_file(NodeName("n2"), CONFIGURATION, 2_000_000_000_000))
+    assert read_node_file(path).after_start == 2_000_000_000_000
+    text = "name: n1\nafter_start: -7\n"
+    assert faults(tmp_path, text) == ["node.yaml:2: 'after_start' is '-7', expected a whole number"]
+
+
 def test_every_fault_is_told_with_its_line(tmp_path: Path) -> None:
     text = """\
 # comment
