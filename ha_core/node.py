@@ -31,7 +31,7 @@ from ha_core.ids import Millis, NodeName, ResourceId
 from ha_core.membership.detector import LinkChanged, shared_links
 from ha_core.membership.farewell import Farewell
 from ha_core.membership.stay import Leader
-from ha_core.node_parts import NodeParts, is_mere_sign
+from ha_core.node_parts import NodeParts, hosted, is_mere_sign
 from ha_core.recovered import Recovered
 from ha_core.replication.entries import ConfigurationChange
 from ha_core.replication.signals import Applied, Deposed, Elected, LeaderHeard, SnapshotInstalled
@@ -494,11 +494,7 @@ class Node(NodeParts):
         self._mutual.set_peers(self._greetings.peers)
         ping = configuration.ping.times(configuration.options.dead_after_ms)
         self._reachability.configure(ping, now_ms)
-        own = configuration.node(self.name)
-        hosts = own is not None and not own.witness
-        wanted = configuration if hosts else Configuration(options=configuration.options)
-        is_new = self._is_new()
-        not_here = unlooked(wanted, self.name)
-        configured = (wanted, now_ms, self._followed)
-        self._out += self._local.configure(*configured, is_new=is_new, unlooked=not_here)
+        given = (hosted(configuration, self.name), now_ms, self._followed)
+        unseen = unlooked(given[0], self.name)
+        self._out += self._local.configure(*given, is_new=self._is_new(), unlooked=unseen)
         self._out.append(ConfigurationApplied(self.revision))

@@ -395,3 +395,11 @@ def is_mere_sign(event: ev.Event) -> bool:
     if not isinstance(event, ev.Received) or not isinstance(event.message, msg.Hello):
         return False
     return not event.message.leaving and not event.message.known
+
+
+def hosted(configuration: Configuration, name: NodeName) -> Configuration:
+    """Return the configuration with what a node may run: a witness runs nothing."""
+    own = configuration.node(name)
+    if own is not None and not own.witness:
+        return configuration
+    return Configuration(options=configuration.options)

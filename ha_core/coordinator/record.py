@@ -97,6 +97,43 @@ class Record:
         is_blocked = any(item.state is InstanceState.BLOCKED for item in self.instances)
         return is_blocked and now_ms - self.without_ms >= patience_ms
 
+    def begin(self, generation: Generation, wall_ms: Millis, *, may_hold_lease: bool) -> None:
+        """Begin another admission: what may have run on unharmed is open until it reports."""
+        self.generation = generation
+        self.report_id = 0
+        self.is_leaving = False
+        self.may_hold_lease = may_hold_lease
+        self.state = NodeState.PENDING
+        self.lost_ms = 0
+        self.instances = with_harmless(self)
+        self.harmless = frozenset()
+        self.incident = ""
+        self.since_wall_ms = wall_ms
+
+    def leave(self, state: NodeState, wall_ms: Millis) -> None:
+        """Be lost, or have left: no lease is asked for any more."""
+        self.state = state
+        self.may_hold_lease = False
+        self.is_leaving = False
+        self.request = None
+        self.requested_ms = None
+        self.since_wall_ms = wall_ms
+
+    def distrust(self, harmless: frozenset[ResourceId]) -> None:
+        """Take what did no harm when its node was lost, and is not in `harmless` now, for what may
+        run on there: an edit that was on its way then was judged by what ran before.
+        """
+        harm = self.harmless - harmless
+        if not harm:
+            return
+        self.harmless &= harmless
+        self.instances = tuple(
+            replace(item, state=InstanceState.UNCERTAIN)
+            if item.resource in harm and item.state is InstanceState.STOPPED
+            else item
+            for item in self.instances
+        )
+
     def status(self) -> NodeStatus:
         """Return what others are told of it: the same value until something changes."""
         known, unfenced = self._status, self.generation > 0 and self.unfenced == self.generation

@@ -26,7 +26,6 @@ from ha_core.coordinator.record import (
     is_just_off,
     release_times,
     unseen,
-    with_harmless,
     with_omitted,
     without_active,
 )
@@ -107,6 +106,8 @@ class Roster:
             self.records[name] = self._first_record(name, wall_ms)
         for name in set(self.records) - names:
             del self.records[name]
+        for record in self.records.values():
+            record.distrust(self._definitions.harmless(record.instances))
 
     def judged(self, verdict: Verdict) -> None:
         """Take a committed verdict: a lost incarnation is proved to run nothing (or may run
@@ -268,7 +269,7 @@ class Roster:
         if self._arriving(node):
             return False  # it has looked before: what comes to it alive would be left to itself
         self._doubt_peers(record)
-        self._leave(record, NodeState.LEFT, wall_ms)
+        record.leave(NodeState.LEFT, wall_ms)
         return True
 
     def check(
@@ -403,18 +404,9 @@ class Roster:
     def _admit(
         self, record: Record, generation: Generation, wall_ms: Millis, *, may_hold_lease: bool
     ) -> None:
-        record.admission = self._admissions.get(record.name, 0) + 1
-        self._admissions[record.name] = record.admission
-        record.generation = generation
-        record.report_id = 0
-        record.is_leaving = False
-        record.may_hold_lease = may_hold_lease
-        record.state = NodeState.PENDING
-        record.lost_ms = 0
-        record.instances = with_harmless(record)
-        record.harmless = frozenset()
-        record.incident = ""
-        record.since_wall_ms = wall_ms
+        self._admissions[record.name] = self._admissions.get(record.name, 0) + 1
+        record.admission = self._admissions[record.name]
+        record.begin(generation, wall_ms, may_hold_lease=may_hold_lease)
 
     def is_off(self, record: Record) -> bool:
         """Return whether a device has proved this incarnation to be off."""
@@ -434,7 +426,7 @@ class Roster:
         record.instances = tuple(
             replace(item, state=stopped, pending="", migrated_to=None) for item in record.instances
         )
-        self._leave(record, NodeState.LOST, wall_ms)
+        record.leave(NodeState.LOST, wall_ms)
         return Lost(record.name, record.generation, affected, ())
 
     def _arriving(self, name: NodeName) -> set[ResourceId]:
@@ -455,14 +447,6 @@ class Roster:
     def defined(self, name: ResourceId) -> Primitive | None:
         """Return what ran in this term under a name that nothing has any more."""
         return self._definitions.former(name)
-
-    def _leave(self, record: Record, state: NodeState, wall_ms: Millis) -> None:
-        record.state = state
-        record.may_hold_lease = False
-        record.is_leaving = False
-        record.request = None
-        record.requested_ms = None
-        record.since_wall_ms = wall_ms
 
     def _lose(
         self,
@@ -499,7 +483,7 @@ class Roster:
         record.instances = tuple(kept)
         record.harmless = self._definitions.harmless(on)
         record.lost_ms = now_ms
-        self._leave(record, NodeState.LOST, wall_ms)
+        record.leave(NodeState.LOST, wall_ms)
         open_ = [item for item in kept if item.state is InstanceState.UNCERTAIN]
         uncertain = tuple(item.resource for item in open_ if not item.free_after_ms)
         delayed = tuple((i.resource, i.free_after_ms) for i in open_ if i.free_after_ms)

@@ -211,8 +211,12 @@ class LocalResources(Operations):
         self, why: str, policy: NoQuorumPolicy = NoQuorumPolicy.STOP
     ) -> list[Effect | Happened]:
         """Stop whatever is active, in reverse order of groups, because the lease is gone for
-        good; or only demote it, if the policy says so.
+        good; or only demote it, if the policy says so. Orders that wait are void.
         """
+        for local in self._items.values():
+            if local.running is not None and local.queued is not None and local.queued.term:
+                local.queued, ordered = None, local.running.order is not None
+                self._update(local, pending=local.running.action if ordered else "")
         output: list[Effect | Happened] = []
         for resource in stop_sequence(self._configuration, self._items):
             local = self._items[resource]

@@ -141,3 +141,11 @@ def test_address_behind_a_kernel_gate_is_gone_with_the_lease() -> None:
     made.check({N2: LATE_MS}, set(), LATE_MS, 0)
     (item,) = made.records[N2].instances
     assert (item.state, item.free_after_ms) == (InstanceState.STOPPED, 0)
+
+
+def test_what_becomes_exclusive_in_the_moment_in_which_its_node_is_lost_is_open_there() -> None:
+    """The edit was judged while nothing was lost, and is final only now."""
+    made = running(FREE, lost=True)
+    made.configure(EXCLUSIVE, 0)
+    (found,) = made.records[N2].instances
+    assert (found.state, made.records[N2].harmless) == (InstanceState.UNCERTAIN, frozenset())

@@ -83,14 +83,14 @@ def test_no_instance_starts_while_another_node_may_have_it(text: str) -> None:
 @given(wide_cases())
 def test_nothing_starts_where_it_runs_unless_it_has_stopped_there(text: str) -> None:
     made = case.read(text)
+    before: dict[ActionKey, set[ActionKey]] = {}
     for action in made.plan().actions:
         key = action.key
-        if key.kind is not ActionKind.START:
-            continue
+        before[key] = set(action.after).union(*(before[item] for item in action.after))
         node = made.status.node(key.node)
         item = node.instance(key.resource) if node is not None else None
-        if item is not None and item.state in _RUNS:
-            assert ActionKey(key.resource, ActionKind.STOP, key.node) in action.after
+        if key.kind is ActionKind.START and item is not None and item.state in _RUNS:
+            assert ActionKey(key.resource, ActionKind.STOP, key.node) in before[key]
 
 
 @bounded
