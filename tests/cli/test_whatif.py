@@ -56,7 +56,7 @@ def test_whatif_shows_places_actions_interruptions_and_what_is_assumed(
         "assumed:",
         "  n1 does not come back",
         "  its loss is noticed after dead_after (1000 ms), and another coordinator elected at the"
-        " first try (1141 ms)",
+        " first try (1143 ms)",
         "  every action succeeds within its time limit, which is 20000 ms where the"
         " configuration names none",
     ]

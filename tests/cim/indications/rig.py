@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 import pywbem
 
@@ -187,6 +188,10 @@ def subscription_of(
     return pywbem.CIMInstance("CIM_IndicationSubscription", values)
 
 
+QUIET_S: Final = 2.0
+"""A listener drops a connection on which nothing comes for so long."""
+
+
 @dataclass
 class Listener:
     """pywbem's listener with what it got; it can be stopped and started on the same port."""
@@ -206,6 +211,9 @@ class Listener:
         self._listener = pywbem.WBEMListener("127.0.0.1", http_port=self.port)
         self._listener.add_callback(self._take)
         self._listener.start()
+        # Its end waits for connections; one just made may be of a loop that waits for this end.
+        server = self._listener._http_server
+        server.RequestHandlerClass.timeout = QUIET_S  # type: ignore[attr-defined]  # StreamRequestHandler's
 
     def stop(self) -> None:
         """Listen no more."""
