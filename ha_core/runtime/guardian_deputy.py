@@ -32,7 +32,7 @@ _WORD: Final = struct.Struct("q")
 _KIN: Final = struct.Struct("qq")
 _KIN_COUNT: Final = 3
 """Number of the word that says how many descendants are listed."""
-KIN_MAX: Final = 4000
+KIN_MAX: Final = 1200
 """More descendants are not listed; those that have their marks are found without."""
 _BYTES: Final = mmap.PAGESIZE + KIN_MAX * _KIN.size
 _FILES_MAX: Final = 1 << 20
