@@ -132,9 +132,8 @@ class Node(NodeParts):
                 answered = self._errands.done(event, self.configuration, until_ms, now_ms)
                 self._errand(answered, now_ms)
             case ev.ResourceDied(resource=resource, reason=reason):
-                ended_it = event.with_lease or not self._lease.is_held(now_ms)
-                failed = event.has_left or not ended_it  # what runs on in part has not stopped
-                died = self._local.died(ResourceId(resource), reason, wall_ms, failed)
+                held, left = not event.with_lease and self._lease.is_held(now_ms), event.has_left
+                died = self._local.died(ResourceId(resource), reason, wall_ms, held, left)
                 self._happened(died, now_ms)
 
     def _message(

@@ -171,8 +171,9 @@ class LocalResources(Operations):
             # What a monitor misses without a lease, the guard may have ended: the next one tells.
             output += self._result(local, running, event, wall_ms, now_ms)
             if running.death is not None and codes.is_success(event.exit_code):
-                held = running.death.lease_held and now_ms < lease_until_ms
-                output += self.died(local.instance.resource, running.death.reason, wall_ms, held)
+                end, name = running.death, local.instance.resource
+                held = end.lease_held and now_ms < lease_until_ms
+                output += self.died(name, end.reason, wall_ms, held, end.has_left)
         queued, local.queued = local.queued, None
         if queued is not None:
             output += self._begin(local, queued, lease_until_ms)
@@ -182,22 +183,31 @@ class LocalResources(Operations):
         return [*output, *self._persist()]
 
     def died(
-        self, resource: ResourceId, reason: str, wall_ms: Millis, lease_held: bool
+        self,
+        resource: ResourceId,
+        reason: str,
+        wall_ms: Millis,
+        lease_held: bool,
+        has_left: bool = False,
     ) -> list[Effect | Happened]:
-        """A supervised process ended by itself, or its guard ended it with the lease."""
+        """A supervised process ended by itself, or its guard ended it with the lease, but for what
+        could not be ended (`has_left`).
+        """
         local = self._items.get(resource)
         if local is None or local.instance.pending == "stop":
             return []
         running = local.running
         if running is not None and running.order is not None:
-            running.death = Death(reason, lease_held)  # of what it finds or begins: see its end
+            running.death = Death(
+                reason, lease_held, has_left
+            )  # of what it finds or begins: see its end
             return []
         if local.instance.state not in ACTIVE:
             return []
         if running is not None:
             running.is_cancelled = True  # a monitor: what it saw was before
         self._recurring.end(resource)
-        if not lease_held:
+        if not (lease_held or has_left):
             self._update(local, state=InstanceState.STOPPED)
             return [Happened("resource-stopped", resource, f"{resource} was ended: {reason}")]
         if codes.is_watched(self._configuration, local):

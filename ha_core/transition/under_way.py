@@ -21,6 +21,8 @@ class Death:
 
     reason: str
     lease_held: bool
+    has_left: bool = False
+    """Something of it could not be ended: it runs, whatever became of the lease."""
 
 
 @dataclass(slots=True)

@@ -163,6 +163,14 @@ def test_death_with_the_lease_that_is_read_before_the_end_of_its_start_is_no_fai
     assert (bench.instance().state, bench.instance().fail_count) == (InstanceState.STOPPED, 0)
 
 
+def test_what_outlives_its_end_with_the_lease_has_failed_though_it_was_starting() -> None:
+    bench = Bench()
+    bench.order(ActionKind.START)
+    bench.local.died(WEB, "the lease ran out", 5000, lease_held=False, has_left=True)
+    bench.done()
+    assert bench.instance().state is InstanceState.FAILED
+
+
 def test_failed_start_has_failed_once_whatever_died() -> None:
     bench = Bench()
     bench.order(ActionKind.START)
