@@ -61,13 +61,13 @@ def left(instances: Iterable[Instance], units: Set[ResourceId]) -> tuple[Instanc
 
 
 def redefined(
-    configuration: Mapping[ResourceId, Primitive], coming: Configuration | None
+    present: Mapping[ResourceId, Primitive], coming: Configuration | None
 ) -> frozenset[ResourceId]:
-    """Return the primitives that an edit on its way redefines or removes; given their units."""
+    """Return the primitives that an edit on its way redefines or removes, given `present` units."""
     if coming is None:
         return frozenset()
     later = {item.id: item for item in units(coming)}
-    return frozenset(plain(name) for name, item in configuration.items() if later.get(name) != item)
+    return frozenset(plain(name) for name, item in present.items() if later.get(name) != item)
 
 
 def _names(

@@ -1,7 +1,6 @@
 """A clone of one: its address is on one node, and what is said of its exclusivity holds."""
 
 from dataclasses import replace
-from random import Random
 
 import pytest
 
@@ -24,12 +23,10 @@ from ha_core.effects import Effect, RunOperation
 from ha_core.events import CommandGiven, Event
 from ha_core.ids import NodeName, ResourceId
 from ha_core.messages import LeaseRequest, Report
-from ha_core.node import Node
-from ha_core.recovered import Recovered
-from ha_core.replication.entries import ADMITTED, ConfigurationChange, Snapshot, Verdict
+from ha_core.replication.entries import ADMITTED, Verdict
 from ha_core.status import Instance, InstanceState
 from ha_core.timers import timers
-from tests.core.coordinator.test_admission import LINK, Cluster, member
+from tests.core.coordinator.test_admission import LINK, member
 from tests.core.test_node_moves import Town
 
 VIP, IPS = ResourceId("vip"), ResourceId("ips")
@@ -45,18 +42,9 @@ WHOLE = Configuration(
 
 class One(Town):
     def __init__(self) -> None:
-        Cluster.__init__(self, "a", "b", "c")
         assert check(WHOLE) == ()
-        change = ConfigurationChange(1, WHOLE, "test", "first", 0)
-        self.first = Recovered(1, snapshot=Snapshot(1, 1, (change,)))
-        self.generations = dict.fromkeys(self.nodes, 1)
-        self.running: set[NodeName] = set()
-        self.starts: list[NodeName] = []
-        self.answers: list[str] = []
         self.double: list[set[NodeName]] = []
-        for name in self.nodes:
-            self.nodes[name] = Node(name, self.first, Random(str(name)), self.now_ms)
-        self.run(4000)
+        super().__init__(WHOLE)
 
     def _ran(self, name: NodeName, operation: RunOperation) -> int:
         if operation.action in ("prepare", "unprepare"):

@@ -1,7 +1,6 @@
 """Between the proposal of an edit and its end: what becomes exclusive, and who is removed."""
 
 from dataclasses import replace
-from random import Random
 
 from ha_core.commands import Apply, RemoveNode
 from ha_core.config.model import (
@@ -18,9 +17,6 @@ from ha_core.effects import Effect, RunOperation, Send
 from ha_core.events import CommandGiven, Event, OperationDone, StopAsked
 from ha_core.ids import ConstraintId, NodeName
 from ha_core.messages import AppendReply, Hello
-from ha_core.node import Node
-from ha_core.recovered import Recovered
-from ha_core.replication.entries import ConfigurationChange, Snapshot
 from tests.core.coordinator.test_admission import LINK, member
 from tests.core.test_node_moves import WEB, B, C, Town
 
@@ -31,7 +27,6 @@ class Slow(Town):
     """As Town; what may run twice, and disks of followers that take a moment when told to."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.is_slow = False
         self.late: list[tuple[NodeName, Event]] = []
         self.stopping: list[tuple[NodeName, Event]] = []
@@ -39,12 +34,7 @@ class Slow(Town):
         web = Primitive(WEB, AgentRef(AgentClass.PROCESS), (("command", "x"),), meta=TWICE)
         nodes = (member("a"), member("b"), member("c"))
         first = Configuration(nodes=nodes, links=(Link(LINK),), primitives=(web,))
-        change = ConfigurationChange(1, first, "test", "first", 0)
-        self.first = Recovered(1, snapshot=Snapshot(1, 1, (change,)))
-        self.running.clear()
-        for name in self.nodes:
-            self.nodes[name] = Node(name, self.first, Random(str(name)), self.now_ms)
-        self.run(4000)
+        super().__init__(first)
 
     def follows(self, sender: NodeName, effect: Effect) -> list[tuple[NodeName, Event]]:
         found = super().follows(sender, effect)
@@ -91,7 +81,6 @@ class Returning(Town):
     """As Town, one service that likes c; the disk of b takes a moment when told to."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.is_slow = False
         self.late: list[tuple[NodeName, Event]] = []
         web = Primitive(WEB, AgentRef(AgentClass.PROCESS), (("command", "x"),))
@@ -100,12 +89,7 @@ class Returning(Town):
         first = Configuration(
             nodes=nodes, links=(Link(LINK),), primitives=(web,), locations=(likes,)
         )
-        change = ConfigurationChange(1, first, "test", "first", 0)
-        self.first = Recovered(1, snapshot=Snapshot(1, 1, (change,)))
-        self.running.clear()
-        for name in self.nodes:
-            self.nodes[name] = Node(name, self.first, Random(str(name)), self.now_ms)
-        self.run(4000)
+        super().__init__(first)
 
     def follows(self, sender: NodeName, effect: Effect) -> list[tuple[NodeName, Event]]:
         found = super().follows(sender, effect)

@@ -1,7 +1,6 @@
 """An edit is judged when it is proposed, and true when it is final: what begins in between?"""
 
 from dataclasses import replace
-from random import Random
 
 import pytest
 
@@ -18,10 +17,7 @@ from ha_core.effects import Effect, RunOperation, Send
 from ha_core.events import CommandGiven, Event
 from ha_core.ids import INFINITY, NodeName, ResourceId
 from ha_core.messages import Append
-from ha_core.node import Node
-from ha_core.recovered import Recovered
-from ha_core.replication.entries import ConfigurationChange, Snapshot
-from tests.core.coordinator.test_admission import LINK, Cluster, member
+from tests.core.coordinator.test_admission import LINK, member
 from tests.core.test_node_moves import Town
 
 A, B, C = NodeName("a"), NodeName("b"), NodeName("c")
@@ -35,7 +31,6 @@ class Window(Town):
     """`disk` is banned everywhere until 8 s, likes c then, and b next."""
 
     def __init__(self) -> None:
-        Cluster.__init__(self, "a", "b", "c")
         places = tuple(
             Location(f"ban-{name}", DISK, name, -INFINITY, expires_wall_ms=FREE_MS)
             for name in (B, C)
@@ -47,18 +42,11 @@ class Window(Town):
             primitives=(SCRIPT,),
             locations=places,
         )
-        change = ConfigurationChange(1, first, "test", "first", 0)
-        self.first = Recovered(1, snapshot=Snapshot(1, 1, (change,)))
-        self.generations = dict.fromkeys(self.nodes, 1)
-        self.running: set[NodeName] = set()
-        self.starts: list[NodeName] = []
-        self.answers: list[str] = []
         self.double: list[set[NodeName]] = []
         self.by: list[tuple[str, str, str, int]] = []
         self.is_slow = self.is_over = False
-        for name in self.nodes:
-            self.nodes[name] = Node(name, self.first, Random(str(name)), self.now_ms)
-        self.run(5000)
+        super().__init__(first)
+        self.run(1000)
 
     def run(self, time_ms: int) -> None:
         for _ in range(time_ms // 10):

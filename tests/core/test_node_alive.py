@@ -2,8 +2,6 @@
 it may not run, before it was looked for where it was to go.
 """
 
-from random import Random
-
 from ha_core.commands import Command, ConfirmDown, SetStandby
 from ha_core.config.model import (
     AgentClass,
@@ -17,10 +15,7 @@ from ha_core.config.model import (
 from ha_core.effects import Effect, RunOperation, Send
 from ha_core.events import CommandGiven, Event
 from ha_core.ids import NodeName, ResourceId
-from ha_core.node import Node
-from ha_core.recovered import Recovered
-from ha_core.replication.entries import ConfigurationChange, Snapshot
-from tests.core.coordinator.test_admission import LINK, Cluster, member
+from tests.core.coordinator.test_admission import LINK, member
 from tests.core.test_node_moves import Town, elsewhere
 
 A, B, C = NodeName("a"), NodeName("b"), NodeName("c")
@@ -32,7 +27,6 @@ class Farm(Town):
     """Three voters and one virtual machine, which can be moved alive and likes one of them."""
 
     def __init__(self, home: NodeName, *, is_cut: bool) -> None:
-        Cluster.__init__(self, "a", "b", "c")
         ocf = AgentRef(AgentClass.OCF, "heartbeat", "VirtualDomain")
         self.home, self.is_cut = home, is_cut
         likes = (Location("l1", VM, home, 100), Location("l2", VM, B, 50))
@@ -42,17 +36,9 @@ class Farm(Town):
             primitives=(Primitive(VM, ocf, meta=Meta(allow_migrate=True)),),
             locations=likes,
         )
-        change = ConfigurationChange(1, first, "test", "first", 0)
-        self.first = Recovered(1, snapshot=Snapshot(1, 1, (change,)))
-        self.generations = dict.fromkeys(self.nodes, 1)
-        self.running: set[NodeName] = set()
-        self.starts: list[NodeName] = []
-        self.answers: list[str] = []
         self.double: list[set[NodeName]] = []
         self.deaf: set[NodeName] = set()
-        for name in self.nodes:
-            self.nodes[name] = Node(name, self.first, Random(str(name)), self.now_ms)
-        self.run(4000)
+        super().__init__(first)
         assert self.running == {home}
 
     def follows(self, sender: NodeName, effect: Effect) -> list[tuple[NodeName, Event]]:

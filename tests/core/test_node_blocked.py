@@ -1,7 +1,5 @@
 """What is blocked keeps no node without a lease for ever: it had to end with the last one."""
 
-from random import Random
-
 import pytest
 
 from ha_core.commands import SetStandby
@@ -18,11 +16,8 @@ from ha_core.config.model import (
 from ha_core.effects import Effect, RunOperation, Send
 from ha_core.events import Event
 from ha_core.ids import INFINITY, NodeName, ResourceId
-from ha_core.node import Node
-from ha_core.recovered import Recovered
-from ha_core.replication.entries import ConfigurationChange, Snapshot
 from ha_core.status import InstanceState
-from tests.core.coordinator.test_admission import LINK, Cluster, member
+from tests.core.coordinator.test_admission import LINK, member
 from tests.core.test_node_moves import Town
 
 A, B, C = NodeName("a"), NodeName("b"), NodeName("c")
@@ -33,7 +28,6 @@ class Pair(Town):
     """`bad` may run on c alone, and does not start there; `web` may run anywhere and likes a."""
 
     def __init__(self, on_fail: OnFail) -> None:
-        Cluster.__init__(self, "a", "b", "c")
         process = AgentRef(AgentClass.PROCESS)
         start = Operation("start", 0, 20_000, on_fail=on_fail)
         bad = Primitive(BAD, process, (("command", "x"),), operations=(start,))
@@ -49,18 +43,10 @@ class Pair(Town):
             primitives=(bad, Primitive(WEB, process, (("command", "y"),))),
             locations=places,
         )
-        change = ConfigurationChange(1, first, "test", "first", 0)
-        self.first = Recovered(1, snapshot=Snapshot(1, 1, (change,)))
-        self.generations = dict.fromkeys(self.nodes, 1)
-        self.running: set[NodeName] = set()
-        self.starts: list[NodeName] = []
-        self.answers: list[str] = []
         self.is_cut = False
         self.stop_code = 0
         self.stops = 0
-        for name in self.nodes:
-            self.nodes[name] = Node(name, self.first, Random(str(name)), self.now_ms)
-        self.run(4000)
+        super().__init__(first)
         assert self.running == {A}
 
     def follows(self, sender: NodeName, effect: Effect) -> list[tuple[NodeName, Event]]:

@@ -1,7 +1,6 @@
 """What is not looked for on a node runs elsewhere; what an earlier start left there is found."""
 
 from dataclasses import replace
-from random import Random
 
 import pytest
 
@@ -18,11 +17,8 @@ from ha_core.config.model import (
 )
 from ha_core.effects import RunOperation
 from ha_core.ids import INFINITY, NodeName, ResourceId
-from ha_core.node import Node
-from ha_core.recovered import Recovered
-from ha_core.replication.entries import ConfigurationChange, Snapshot
 from ha_core.status import InstanceState
-from tests.core.coordinator.test_admission import LINK, Cluster, member
+from tests.core.coordinator.test_admission import LINK, member
 from tests.core.test_node_moves import Town
 
 A, B, C = NodeName("a"), NodeName("b"), NodeName("c")
@@ -42,19 +38,10 @@ class Quiet(Town):
     """Three voters; who looked for the service is noted."""
 
     def __init__(self, configuration: Configuration) -> None:
-        Cluster.__init__(self, "a", "b", "c")
         assert check(configuration) == ()
-        change = ConfigurationChange(1, configuration, "test", "first", 0)
-        self.first = Recovered(1, snapshot=Snapshot(1, 1, (change,)))
-        self.generations = dict.fromkeys(self.nodes, 1)
-        self.running: set[NodeName] = set()
-        self.starts: list[NodeName] = []
-        self.answers: list[str] = []
         self.lookers: set[NodeName] = set()
         self.absent = 7
-        for name in self.nodes:
-            self.nodes[name] = Node(name, self.first, Random(str(name)), self.now_ms)
-        self.run(4000)
+        super().__init__(configuration)
 
     def _ran(self, name: NodeName, operation: RunOperation) -> int:
         if operation.action == "monitor":

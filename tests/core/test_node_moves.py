@@ -18,17 +18,20 @@ WEB = ResourceId("web")
 NOT_RUNNING = 7
 
 
-class Town(Cluster):
-    """Three voters that run one service, whose agents answer at once."""
+ONE_SERVICE = Configuration(
+    nodes=(member("a"), member("b"), member("c")),
+    links=(Link(LINK),),
+    primitives=(
+        Primitive(WEB, AgentRef(AgentClass.PROCESS), (("command", "x"),), meta=Meta(stickiness=1)),
+    ),
+)
 
-    def __init__(self) -> None:
+
+class Town(Cluster):
+    """Three voters, whose agents answer at once, of what is one service unless said otherwise."""
+
+    def __init__(self, first: Configuration = ONE_SERVICE) -> None:
         super().__init__("a", "b", "c")
-        web = Primitive(
-            WEB, AgentRef(AgentClass.PROCESS), (("command", "x"),), meta=Meta(stickiness=1)
-        )
-        first = Configuration(
-            nodes=(member("a"), member("b"), member("c")), links=(Link(LINK),), primitives=(web,)
-        )
         change = ConfigurationChange(1, first, "test", "first", 0)
         self.first = Recovered(1, snapshot=Snapshot(1, 1, (change,)))
         self.generations = dict.fromkeys(self.nodes, 1)

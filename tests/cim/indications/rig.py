@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from socketserver import StreamRequestHandler
 from typing import Final
 
 import pywbem
@@ -212,8 +213,9 @@ class Listener:
         self._listener.add_callback(self._take)
         self._listener.start()
         # Its end waits for connections; one just made may be of a loop that waits for this end.
-        server = self._listener._http_server
-        server.RequestHandlerClass.timeout = QUIET_S  # type: ignore[attr-defined]  # StreamRequestHandler's
+        handler = self._listener._http_server.RequestHandlerClass
+        assert issubclass(handler, StreamRequestHandler)
+        handler.timeout = QUIET_S
 
     def stop(self) -> None:
         """Listen no more."""
