@@ -198,9 +198,8 @@ class LocalResources(Operations):
             return []
         running = local.running
         if running is not None and running.order is not None:
-            running.death = Death(
-                reason, lease_held, has_left
-            )  # of what it finds or begins: see its end
+            # Of what it finds or begins: see its end.
+            running.death = Death(reason, lease_held, has_left)
             return []
         if local.instance.state not in ACTIVE:
             return []
